@@ -1,0 +1,77 @@
+"""Everything that can go wrong, as data: where, what, and how to fix it.
+
+Subclasses differ by remedy (fix the file, the machine, the target, the store), never by the module that raises them. Only `cli/` turns
+an error into text on a terminal and an exit status.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a file (or on the command line): `file:line:column: dotted.key`."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        numbers = [str(n) for n in (self.line, self.column) if n is not None]
+        place = ":".join([self.file, *numbers])
+        return f"{place}: {self.key}" if self.key else place
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: what is wrong, where, and what would mend it."""
+
+    what: str
+    where: Location | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+class WkeError(Exception):
+    """The family. `problems` holds at least one problem; `str()` prints them all, one after the other."""
+
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, *problems: Problem | str, where: Location | None = None, hint: str | None = None) -> None:
+        self.problems = tuple(p if isinstance(p, Problem) else Problem(p, where, hint) for p in problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class InputError(WkeError, ValueError):
+    """A file or a command line is wrong: mend it and start again. Nothing was started."""
+
+    exit_status = 2
+
+
+class MachineError(WkeError):
+    """A machine cannot be reached or does not do what every machine must."""
+
+    exit_status = 3
+
+
+class TargetError(WkeError):
+    """A target ran and failed."""
+
+
+class StoreError(WkeError):
+    """The results cannot be read or written."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint naming the nearest of `known`, or all of them when none is near."""
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return "known: " + ", ".join(names) if names else "none is defined"

@@ -1,0 +1,146 @@
+"""Everything that happens while machines work, as frozen values. One stream of them feeds the disk and the console.
+
+Times named `*_ns` are nanoseconds since the epoch on the machine's own clock, made steady: read once from the wall clock when the agent
+starts and advanced by the monotonic clock, so that differences are durations.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class OutcomeKind(StrEnum):
+    """How a task can end. Of these only `OK` is success; `LOST` and `UNREACHABLE` mean that we cannot know."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SIGNALLED = "signalled"
+    TIMED_OUT = "timed-out"
+    CANCELLED = "cancelled"
+    UNREACHABLE = "unreachable"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a task ended; `code` is the exit code of `failed` or the signal number of `signalled`."""
+
+    kind: OutcomeKind
+    code: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True for success only."""
+        return self.kind is OutcomeKind.OK
+
+    def __str__(self) -> str:
+        return self.kind.value if self.code is None else f"{self.kind.value}({self.code})"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskName:
+    """One target on one machine: step `step` (from 0) of the run, `copy` counts from 0 when the step multiplies."""
+
+    step: int
+    target: str
+    machine: str
+    copy: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A machine's agent answered."""
+
+    machine: str
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A step begins on `machines`, `tasks` tasks in all."""
+
+    step: int
+    target: str
+    machines: tuple[str, ...]
+    tasks: int
+    background: bool = False
+    measured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepReady:
+    """A background step answers on all its machines."""
+
+    step: int
+    target: str
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
+    """A task's process exists."""
+
+    task: TaskName
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Bytes that a task wrote to its standard output (`stream` 1) or standard error (2), as the agent read them."""
+
+    task: TaskName
+    stream: int
+    data: bytes
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
+    """A task is over. `rung` is the signal it took to stop it ("", "SIGTERM", "SIGKILL"); `detail` says more than the outcome can."""
+
+    task: TaskName
+    outcome: Outcome
+    started_ns: int
+    ended_ns: int
+    rung: str = ""
+    detail: str = ""
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds between start and end on the machine's clock."""
+        return (self.ended_ns - self.started_ns) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a person should know that is not an error, such as processes that had to be stopped at the end."""
+
+    text: str
+    machine: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """The runner begins trial `trial`, number `position` (from 1) of the `total` that this command runs."""
+
+    trial: str
+    position: int
+    total: int
+    point: Mapping[str, object]
+    iteration: int
+    warmup: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEnded:
+    """A trial is over and stored. `observations` maps a metric to its value; `why` explains an outcome that is not ok."""
+
+    trial: str
+    outcome: Outcome
+    elapsed_s: float
+    observations: Mapping[str, float]
+    why: str = ""
+
+
+Record = Connected | StepStarted | StepReady | TaskStarted | Output | TaskEnded | Note | TrialStarted | TrialEnded
+Sink = Callable[[Record], None]

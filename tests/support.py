@@ -1,0 +1,39 @@
+"""What tests share: waiting for a condition, asking whether a process lives."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def eventually(predicate: Callable[[], object], within_s: float = 10.0) -> None:
+    """Return as soon as `predicate()` is true; fail the test when it is not within `within_s` seconds."""
+    deadline = time.monotonic() + within_s
+    while not predicate():
+        if time.monotonic() > deadline:
+            msg = f"not true within {within_s} s: {predicate}"
+            raise AssertionError(msg)
+        time.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    """Tell whether process `pid` exists and is not a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return text.rpartition(")")[2].split()[0] not in {"Z", "X"}
+
+
+def marked(marker: str) -> list[int]:
+    """Return the pids of living processes whose command line or environment holds `marker` (not this process)."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            text = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if marker.encode() in text and alive(int(folder.name)) and folder != Path("/proc/self").resolve():
+            found.append(int(folder.name))
+    return found
