@@ -1,0 +1,1 @@
+"""wke: deploy and measure distributed systems."""

@@ -1,0 +1,1 @@
+"""ACT: whatever touches a machine."""

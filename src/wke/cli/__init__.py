@@ -1,0 +1,1 @@
+"""CLI: one file a group of commands; the only code that prints and exits."""

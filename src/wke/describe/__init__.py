@@ -1,0 +1,1 @@
+"""DESCRIBE: files in, frozen values out."""

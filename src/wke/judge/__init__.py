@@ -1,0 +1,1 @@
+"""JUDGE: what the kept data say; pure functions of values."""

@@ -1,0 +1,1 @@
+"""KEEP: results on disk, crash-safe, readable by anyone, written by one."""

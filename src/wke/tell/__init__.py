@@ -1,0 +1,1 @@
+"""TELL: from the store to the eye."""

@@ -1,0 +1,38 @@
+# The one task file. `make demo` and `make test` do all the set-up they need on Debian or Ubuntu with python3 >= 3.11.
+.PHONY: help install demo test lint docs bench clean
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TESTFLAGS ?= -n 2
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+$(VENV)/installed: pyproject.toml scripts/setup
+	@PYTHON=$(PYTHON) scripts/setup environment $(VENV)
+
+install: $(VENV)/installed  ## a virtual environment with wke in it (.venv)
+	@echo "installed: $(BIN)/wke"
+
+demo: $(VENV)/installed  ## three sizes of a real etcd cluster on emulated machines, swept, measured, plotted (about two minutes)
+	@scripts/setup system demo
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo
+
+test: $(VENV)/installed  ## all tests, against real daemons (own sshd, own namespaces)
+	@scripts/setup system test
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(TESTFLAGS)
+
+lint: $(VENV)/installed  ## ruff (all rules less the commented exceptions), the formatter, mypy --strict
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+docs: $(VENV)/installed  ## the pages of docs/ as HTML in docs/_build
+	@$(BIN)/python -m pip install --quiet -e '.[docs]'
+	@$(BIN)/python -m sphinx -q -W -b html docs docs/_build && echo "docs/_build/index.html"
+
+bench: $(VENV)/installed  ## the figures of docs/benchmarks.md, peers beside us (about ten minutes)
+	@scripts/setup system test
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py
+
+clean:  ## removes the virtual environment and caches; results stay
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build

@@ -1,0 +1,17 @@
+"""Rules for every test: what may be skipped, and that nothing is left behind."""
+
+import os
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> object:
+    """Under CI a skip counts as a failure unless its reason begins with "kernel:", which says that this kernel lacks the feature."""
+    report = yield
+    if report.skipped and os.environ.get("WKE_CI") and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not reason.removeprefix("Skipped: ").startswith("kernel:"):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} was skipped under CI: {reason}"
+    return report

@@ -1,0 +1,67 @@
+"""Imports point one way: the order of the layers is tested, not trusted."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import wke
+
+ROOT = Path(wke.__file__).parent
+ORDER = {  # layer -> the layers it may import
+    "base": {"base"},
+    "describe": {"base", "describe"},
+    "keep": {"base", "describe", "keep"},
+    "judge": {"base", "describe", "keep", "judge"},
+    "act": {"base", "describe", "keep", "judge", "act", "agent"},
+    "tell": {"base", "describe", "keep", "judge", "tell"},
+    "api": {"base", "describe", "keep", "judge", "act", "tell", "api"},
+    "cli": {"base", "describe", "keep", "judge", "act", "tell", "api", "cli"},
+    "agent": {"agent"},
+}
+BASE = {"errors", "records"}
+
+
+def layer(module: str) -> str:
+    """Return the layer that a module of ours belongs to, by its dotted name."""
+    first = module.removeprefix("wke").lstrip(".").split(".")[0]
+    if first in BASE:
+        return "base"
+    return first if first in ORDER else "api"
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield every module of ours that a file imports, inside functions and under TYPE_CHECKING too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if a.name.split(".")[0] == "wke")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "wke":
+            yield from (f"{node.module}.{a.name}" for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield f"relative import in {path}"
+
+
+SOURCES = sorted(p for p in ROOT.rglob("*.py") if "template" not in p.parts)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    """A module imports only layers below its own."""
+    own = layer(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    wrong = [name for name in imports(path) if layer(name) not in ORDER[own]]
+    assert not wrong
+
+
+def test_the_agent_imports_nothing_of_ours_and_only_act_imports_it() -> None:
+    """Only the protocol, the part both ends speak, crosses the border."""
+    outside = [p for p in SOURCES if "agent" not in p.parts]
+    crossing = {name for p in outside for name in imports(p) if layer(name) == "agent"}
+    assert {".".join(name.split(".")[:3]) for name in crossing} <= {"wke.agent.protocol"}
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.name == "__init__.py" and p.parent != ROOT], ids=lambda p: p.parent.name)
+def test_packages_hold_no_code(path: Path) -> None:
+    """An `__init__.py` below the top says what its folder is, and nothing else."""
+    body = ast.parse(path.read_text()).body
+    assert [type(node) for node in body] == [ast.Expr]
