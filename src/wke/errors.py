@@ -75,3 +75,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f'did you mean "{near[0]}"?'
     return "known: " + ", ".join(names) if names else "none is defined"
+
+
+class AskedToEndError(WkeError):
+    """SIGTERM or SIGHUP came, and everything that had been started is stopped."""
+
+    exit_status = 143

@@ -1,0 +1,60 @@
+"""How the agent gets onto a machine: as source on the standard input of a Python there, leaving no file behind.
+
+The command line holds only what reads the source and runs it. Our own compiled code goes along: a machine with the same Python takes that and
+saves the compiler's time, any other compiles the source.
+"""
+
+import importlib.util
+import marshal
+import zlib
+from functools import cache
+from importlib import resources
+
+MODULES = ("protocol", "files", "processes", "scripts", "loop", "ladder", "ports", "order", "task", "guardian", "main")
+FIND_PYTHON = (
+    'for p in "$1" python3; do command -v "$p" >/dev/null 2>&1 && exec "$p" -I -S -E -c "$0"; done; '
+    'echo "wke: there is no python3 in $PATH" >&2; exit 127'
+)
+SYSTEM_PYTHON = "/usr/bin/python3"  # what "python3" means may be a slow wrapper of a version manager
+READ_AND_RUN = """\
+import sys,posix
+if sys.version_info<(3,6): sys.exit("wke: python 3.6 or newer is needed, this is "+sys.version.split()[0])
+import zlib
+def read(size):
+ data=b""
+ while len(data)<size:
+  part=posix.read(0,size-len(data))
+  if not part: sys.exit(1)
+  data+=part
+ return data
+exec(zlib.decompress(read(int(read(8)))))
+"""
+UNPACK = """\
+import marshal,_frozen_importlib_external as machinery
+same=machinery.MAGIC_NUMBER=={magic!r}
+package=type(sys)("wke.agent")
+sys.modules["wke.agent"]=package
+for name,compiled,source in marshal.loads(zlib.decompress(read(int(read(8))))):
+ module=type(sys)("wke.agent."+name)
+ sys.modules["wke.agent."+name]=module
+ setattr(package,name,module)
+ exec(marshal.loads(compiled) if same else compile(source,name+".py","exec"),module.__dict__)
+module.main()
+"""
+
+
+def command(python: str = SYSTEM_PYTHON) -> list[str]:
+    """Return the argument list that runs what comes on its standard input: in `python` where that is, in `python3` otherwise."""
+    return ["/bin/sh", "-c", FIND_PYTHON, READ_AND_RUN, python]
+
+
+@cache
+def package() -> bytes:
+    """Return the bytes that a process started by `command` expects before the first frame."""
+    parts = []
+    for name in MODULES:
+        source = resources.files("wke.agent").joinpath(f"{name}.py").read_text(encoding="utf-8")
+        compiled = compile(source, f"{name}.py", "exec", dont_inherit=True, optimize=2)
+        parts.append((name, marshal.dumps(compiled), source))
+    program = UNPACK.format(magic=importlib.util.MAGIC_NUMBER)
+    return b"".join(b"%8d%b" % (len(block), block) for block in map(zlib.compress, (program.encode(), marshal.dumps(parts, 2))))

@@ -1,0 +1,37 @@
+"""From synchronous code into the event loop and back, ending well when a signal asks for it."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from wke.errors import AskedToEndError
+
+T = TypeVar("T")
+
+
+def run_to_end(main: Coroutine[Any, Any, T]) -> T:
+    """Run `main` to its end and return its result.
+
+    Ctrl-C, SIGTERM and SIGHUP (a closed terminal) cancel it, so that it stops what it started before this returns: Ctrl-C then raises
+    KeyboardInterrupt, the others AskedToEndError. A second Ctrl-C does not wait for that.
+    """
+    asked: list[signal.Signals] = []
+
+    async def guarded() -> T:
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+
+        def end(number: signal.Signals) -> None:
+            asked.append(number)
+            if task is not None:
+                task.cancel()
+
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, end, number)
+        return await main
+
+    try:
+        return asyncio.run(guarded())
+    except asyncio.CancelledError:
+        raise AskedToEndError(f"asked to end by {asked[0].name if asked else 'cancellation'}") from None

@@ -1,0 +1,232 @@
+"""A session: open connections to machines, the steps that run on them, and the background steps that go on until it is cleared.
+
+The connections stay open for the whole command; `clear` ends what a trial left running, so that the next one starts on quiet machines.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from wke.act.connection import Connection, RunningTask, open_connection
+from wke.act.provider import Place
+from wke.act.readiness import LogWatch
+from wke.act.tasks import task_specs
+from wke.describe.cluster import Machine
+from wke.describe.experiment import Ready
+from wke.describe.plan import PlannedStep
+from wke.errors import MachineError, Problem
+from wke.records import Connected, Note, Record, Sink, StepReady, StepStarted, TaskEnded
+
+PING_PAUSE_S = 0.05  # between two runs of a `ready.target` that says no
+RELEASE_MARGIN_S = 0.02  # from agreeing on a common start to the start itself, plus a little for each task
+RELEASE_MARGIN_PER_TASK_S = 0.0005
+
+
+@dataclass(slots=True)
+class Background:
+    """A step that goes on, and the first of its tasks that ended although nobody asked it to."""
+
+    tasks: list[RunningTask]
+    watchers: list[asyncio.Task[None]] = field(default_factory=list)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    first_end: TaskEnded | None = None
+
+
+class Session:
+    """Run planned steps on the machines of a place. Use as `async with Session(place, machines, sink) as session`."""
+
+    def __init__(self, place: Place, machines: Iterable[Machine], sink: Sink) -> None:
+        self.place = place
+        self.machines = {m.name: m for m in machines}
+        self._sink = sink
+        self._connections: dict[str, Connection] = {}
+        self._backgrounds: list[Background] = []
+        self._watches: list[LogWatch] = []
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.connect()
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._close()
+
+    @contextmanager
+    def reporting_to(self, sink: Sink) -> Iterator[None]:
+        """Send records to `sink` instead, for as long as the block lasts."""
+        usual, self._sink = self._sink, sink
+        try:
+            yield
+        finally:
+            self._sink = usual
+
+    def fingerprints(self) -> dict[str, dict[str, object]]:
+        """Return what each connected machine said of itself, by its name."""
+        return {name: connection.hello.facts() for name, connection in self._connections.items()}
+
+    def _emit(self, record: Record) -> None:
+        for watch in self._watches:
+            watch(record)
+        self._sink(record)
+
+    # -- connections
+
+    async def connect(self) -> None:
+        """Open a connection to every machine that has none or has lost it; raise MachineError naming all that cannot be reached."""
+        limit = asyncio.Semaphore(self.place.cluster.connect_limit)
+        problems: list[Problem] = []
+
+        async def open_one(machine: Machine) -> None:
+            began = time.monotonic()
+            try:
+                async with limit:
+                    self._connections[machine.name] = await self._open(machine)
+            except MachineError as error:
+                problems.extend(error.problems)
+            else:
+                self._emit(Connected(machine.name, time.monotonic() - began))
+
+        async with asyncio.TaskGroup() as group:
+            for machine in self.machines.values():
+                connection = self._connections.get(machine.name)
+                if connection is None or connection.lost.is_set():
+                    group.create_task(open_one(machine))
+        if problems:
+            raise MachineError(*problems)
+
+    async def _open(self, machine: Machine) -> Connection:
+        old = self._connections.pop(machine.name, None)
+        if old is not None:
+            await old.close()
+        cluster = self.place.cluster
+        return await open_connection(
+            machine.name,
+            self.place.transports[machine.name],
+            deadline_s=cluster.connect_timeout_s,
+            lease_s=cluster.lease_s,
+        )
+
+    async def clear(self) -> None:
+        """Stop every background step and all that any task left running, everywhere; the connections stay open."""
+        await self._stop_backgrounds()
+        await self._sweep(Connection.clear)
+
+    async def _close(self) -> None:
+        await self._stop_backgrounds()
+        await self._sweep(Connection.close)
+        self._connections.clear()
+
+    async def _sweep(self, stop: Callable[[Connection], Awaitable[tuple[str, ...]]]) -> None:
+        async def one(connection: Connection) -> None:
+            leftovers = await stop(connection)
+            if leftovers:
+                self._emit(Note("stopped what was left running: " + ", ".join(leftovers), connection.machine))
+
+        async with asyncio.TaskGroup() as group:
+            for connection in self._connections.values():
+                group.create_task(one(connection))
+
+    # -- steps
+
+    async def run(self, step: PlannedStep) -> tuple[TaskEnded, ...]:
+        """Run a foreground step to its end and return how each task ended, in the plan's order.
+
+        When a task of a background step ends meanwhile, the step is stopped: what it does then is not what was asked for. `broken` tells.
+        """
+        running = await self._start(step)
+        finished = asyncio.ensure_future(asyncio.gather(*(task.wait() for task in running)))
+        alarms = [asyncio.ensure_future(b.ended.wait()) for b in self._backgrounds]
+        try:
+            await asyncio.wait([finished, *alarms], return_when=asyncio.FIRST_COMPLETED)
+            if not finished.done():
+                await asyncio.gather(*(task.stop() for task in running))
+            return tuple(await finished)
+        finally:
+            await _cancel([finished, *alarms])
+
+    async def start(self, step: PlannedStep) -> bool:
+        """Start a background step; return True when it is ready, False when it is not in time or one of its tasks ended instead."""
+        began = time.monotonic()
+        watch = LogWatch(step.ready.log if step.ready and step.ready.log else "", step.tasks())
+        self._watches.append(watch)
+        background = Background(await self._start(step))
+        background.watchers = [asyncio.create_task(_watch(background, task)) for task in background.tasks]
+        self._backgrounds.append(background)
+        alarm = asyncio.ensure_future(background.ended.wait())
+        ready = asyncio.ensure_future(self._wait_ready(step, step.ready, watch))
+        try:
+            await asyncio.wait([alarm, ready], return_when=asyncio.FIRST_COMPLETED, timeout=step.ready.within_s if step.ready else None)
+            is_ready = ready.done() and ready.result() and not alarm.done()
+        finally:
+            self._watches.remove(watch)
+            await _cancel([alarm, ready])
+        if is_ready and step.ready:
+            self._emit(StepReady(step.index, step.target.name, time.monotonic() - began))
+        return is_ready
+
+    @property
+    def broken(self) -> TaskEnded | None:
+        """The first task of a background step that ended although nobody asked it to, if any did."""
+        return next((b.first_end for b in self._backgrounds if b.first_end is not None), None)
+
+    async def _start(self, step: PlannedStep) -> list[RunningTask]:
+        names = tuple(m.name for m in step.machines)
+        self._emit(StepStarted(step.index, step.target.name, names, len(step.tasks()), step.background, step.measure))
+        releases = await self._release_times(step) if step.measure else {}
+        users = {name: self._user(self.machines[name]) for name in names}
+        starts = [
+            self._connections[spec.name.machine].start(spec, self._emit, at_ns=releases.get(spec.name.machine))
+            for spec in task_specs(step, users)
+        ]
+        return list(await asyncio.gather(*starts))
+
+    def _user(self, machine: Machine) -> str:
+        return machine.username or self.place.cluster.username or self._connections[machine.name].hello.user
+
+    async def _release_times(self, step: PlannedStep) -> dict[str, int]:
+        """Agree on one instant, a little ahead, at which all machines start their tasks; return it on each machine's own clock."""
+        names = [m.name for m in step.machines]
+        clocks = await asyncio.gather(*(self._connections[name].clock() for name in names))
+        instant = time.time_ns() + int(1e9 * (RELEASE_MARGIN_S + RELEASE_MARGIN_PER_TASK_S * len(step.tasks())))
+        return {name: instant + clock.offset_ns for name, clock in zip(names, clocks, strict=True)}
+
+    async def _wait_ready(self, step: PlannedStep, ready: Ready | None, watch: LogWatch) -> bool:
+        """Return whether the step answers on all its machines; the caller sets the deadline."""
+        if ready is None:
+            return True
+        if ready.log is not None:
+            return await watch.seen.wait()
+        if ready.port is not None:
+            port = int(ready.port)
+            asked = [self._connections[m.name].wait_port(port, m.internal_addr, ready.within_s) for m in step.machines]
+            return all(await asyncio.gather(*asked))
+        if step.ready_step is not None:
+            while not all(end.outcome.ok for end in await self.run(step.ready_step)):  # noqa: ASYNC110 - nobody would set an event
+                await asyncio.sleep(PING_PAUSE_S)
+        return True
+
+    async def _stop_backgrounds(self) -> None:
+        backgrounds, self._backgrounds = self._backgrounds, []
+        await _cancel([watcher for b in backgrounds for watcher in b.watchers])
+        await asyncio.gather(*(task.stop() for b in backgrounds for task in b.tasks))
+
+
+async def _watch(background: Background, task: RunningTask) -> None:
+    end = await task.wait()
+    background.first_end = background.first_end or end
+    background.ended.set()
+
+
+async def _cancel(waits: Iterable[asyncio.Future[object]]) -> None:
+    """Cancel and wait for each; their results no longer matter."""
+    pending = list(waits)
+    for wait in pending:
+        wait.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)

@@ -1,0 +1,72 @@
+"""One trial: its steps in order, on machines that are already connected."""
+
+from dataclasses import dataclass
+
+from wke.act.session import Session
+from wke.describe.plan import PlannedStep, Trial
+from wke.records import Outcome, OutcomeKind, TaskEnded
+
+OK = Outcome(OutcomeKind.OK)
+FAILED = Outcome(OutcomeKind.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """How a trial went. `why` says in words what made it anything but ok; `measured` holds the tasks of the measured step."""
+
+    outcome: Outcome
+    why: str = ""
+    measured: tuple[TaskEnded, ...] = ()
+
+
+async def run_trial(session: Session, trial: Trial) -> TrialResult:
+    """Run a trial's steps in order and leave its machines quiet; the first step that does not end well ends the trial.
+
+    1. Foreground steps run to their end on all their machines.
+    2. Background steps are started, awaited until ready, and go on.
+    3. When a background task ends before the trial does, the trial has failed, whatever the steps say.
+    4. Whatever still runs is stopped.
+    """
+    measured: tuple[TaskEnded, ...] = ()
+    try:
+        for step in trial.steps:
+            if step.background:
+                ready = await session.start(step)
+                problem = _broken(session) or (None if ready else _not_ready(step))
+            else:
+                ends = await session.run(step)
+                measured = ends if step.measure else measured
+                problem = _broken(session) or _worst(ends)
+            if problem:
+                return problem
+        return TrialResult(OK, measured=measured)
+    finally:
+        await session.clear()
+
+
+def _broken(session: Session) -> TrialResult | None:
+    end = session.broken
+    if end is None:
+        return None
+    where = f"{end.task.target} on {end.task.machine}"
+    outcome = end.outcome if end.outcome.kind is OutcomeKind.LOST else FAILED
+    return TrialResult(outcome, f"background step {where} ended before the trial did: {_words(end)}")
+
+
+def _not_ready(step: PlannedStep) -> TrialResult:
+    within = step.ready.within_s if step.ready else 0
+    return TrialResult(Outcome(OutcomeKind.TIMED_OUT), f"{step.target.name} was not ready within {within:g} s")
+
+
+def _worst(ends: tuple[TaskEnded, ...]) -> TrialResult | None:
+    """Explain by the first task that did not end well; a task that was cancelled because of another one is not the cause."""
+    bad = [end for end in ends if not end.outcome.ok]
+    if not bad:
+        return None
+    end = next((e for e in bad if e.outcome.kind is not OutcomeKind.CANCELLED), bad[0])
+    others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return TrialResult(end.outcome, f"{end.task.target} on {end.task.machine}: {_words(end)}{others}")
+
+
+def _words(end: TaskEnded) -> str:
+    return f"{end.outcome}, {end.detail}" if end.detail else str(end.outcome)

@@ -1,0 +1,53 @@
+"""The guardian: the process that outlives the agent and sees to it that nothing of a connection stays on the machine.
+
+It is the first process of the connection and the agent's parent. The agent passes on every heartbeat of the controller; when none comes in
+time, or the agent is gone, for whatever reason, all processes of the connection are stopped, the work folder is removed, and the guardian
+ends. So its end, which the controller sees through the transport, is the proof that the machine is clean.
+"""
+
+import posix
+import select
+
+import _signal
+
+from wke.agent.processes import adopt_orphans, reap_all, related, snapshot, sweep
+
+GRACE_S = 1.0
+MARGIN_S = 3.0  # the agent sees the lease run out first and has this long to end by itself
+DEAF_TO = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM, _signal.SIGPIPE, _signal.SIGQUIT)
+
+
+def guard(heartbeats, lease_s, marker, folder):
+    """Wait until the agent ends or `lease_s` passes without a byte on `heartbeats`; then clean up and exit."""
+    try:
+        posix.setsid()
+    except OSError:  # it leads a session already
+        pass
+    for number in DEAF_TO:
+        _signal.signal(number, _signal.SIG_IGN)
+    adopts = adopt_orphans()
+    watch(heartbeats, lease_s + MARGIN_S)
+    clean(marker, folder, adopts, GRACE_S)
+    posix._exit(0)
+
+
+def watch(heartbeats, patience_s):
+    """Return when the other end of `heartbeats` is closed or silent for `patience_s`."""
+    poll = select.poll()
+    poll.register(heartbeats, select.POLLIN)
+    while poll.poll(patience_s * 1000):
+        if not posix.read(heartbeats, 4096):
+            return
+
+
+def clean(marker, folder, adopts, grace_s):
+    """Stop every process that carries `marker` or descends from this one, then remove the work folder."""
+    itself = posix.getpid()
+
+    def left():
+        if not reap_all() and adopts:
+            return []  # a process without children that adopts all orphans has no descendants
+        return related(snapshot(), itself, marker)
+
+    sweep(left, grace_s)
+    folder.remove()

@@ -1,0 +1,57 @@
+"""An order: what the controller wants to be run, checked and turned into what the kernel takes."""
+
+import posix
+
+from wke.agent.processes import MARKER, TASK_MARKER
+from wke.agent.protocol import ProtocolError
+
+
+class Order:
+    """The head of a `start` frame as values; text has become bytes.
+
+    `script` and `prelude` are paths, `folder` is where it runs; `passed` is the file that says that the prelude succeeded.
+    """
+
+    def __init__(self, head, channel, connection):
+        """Read `head`; `connection` has the work folder `files`, and `environment`, `token` and `home`. Raises ProtocolError."""
+        files = connection.files
+        try:
+            self.script = files.script(to_bytes(head["script"]), to_bytes(head["name"]))
+            self.prelude = None if head["prelude"] is None else files.script(to_bytes(head["prelude"]), b"prelude")
+            self.arguments = [to_bytes(a) for a in head["arguments"]]
+            self.timeout_s = None if head["timeout"] is None else float(head["timeout"])
+            self.grace_s = float(head["grace"])
+            self.at_ns = None if head["at"] is None else int(head["at"])
+            self.environment = dict(connection.environment)
+            self.environment.update((to_bytes(k), to_bytes(v)) for k, v in head["environment"].items())
+            self.folder = in_home(to_bytes(head["workdir"] or ""), connection.home)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ProtocolError("a task's order is not complete: {!r}".format(error)) from None
+        own_folder = files.task(channel)
+        self.passed = own_folder + b".prelude-passed"
+        self.environment[b"WKE_DIR"] = own_folder
+        self.environment[MARKER[:-1]] = connection.token
+        self.environment[TASK_MARKER[:-1]] = b"%s.%d" % (connection.token, channel)
+
+    def prelude_passed(self):
+        """Tell whether the prelude ran to its end."""
+        return posix.access(self.passed, posix.F_OK)
+
+
+def to_bytes(text):
+    """Return the bytes that `text` stands for; what is not UTF-8 travels as surrogate escapes."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def to_text(data):
+    """Return bytes as text that `to_bytes` turns back."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def in_home(folder, home):
+    """Return `folder` as seen from the home folder; "~" and nothing are that folder itself."""
+    if folder.startswith(b"~/"):
+        folder = folder[2:]
+    elif folder == b"~":
+        folder = b""
+    return folder if folder.startswith(b"/") else home.rstrip(b"/") + b"/" + folder

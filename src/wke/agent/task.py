@@ -1,0 +1,211 @@
+"""A task: one script's process, its output, its end, and what it takes to stop it.
+
+In this order: it is staged (waits for its moment), spawned; its process ends or is stopped; what must not outlive it is stopped; its output is
+read to the end; the end is reported. A child may hold the output open for longer: the end is reported all the same, and what the child says
+later is read and dropped, for a server would die of a closed pipe.
+"""
+
+import posix
+
+from wke.agent.files import beginning
+from wke.agent.ladder import Ladder, rung
+from wke.agent.processes import TASK_MARKER, boot_time, spawn
+from wke.agent.scripts import CannotRun, command
+
+READ_SIZE = 65536
+READS_AT_END = 16  # as much as a pipe can hold
+LINGER_S = 0.5
+ENOENT, E2BIG = 2, 7
+NOT_FOUND, CANNOT_START = 127, 126
+
+
+class Task:
+    """One task of `agent`, which gives the loop, the clock and the processes that belong to a task, and takes reports; `order` says what to run."""
+
+    def __init__(self, agent, channel, order):
+        self.channel = channel
+        self.marker = TASK_MARKER + order.environment[TASK_MARKER[:-1]]
+        self.pid = 0
+        self.born = self.died = None
+        self.over = False
+        self._agent = agent
+        self._order = order
+        self._pipes = {}  # read end -> stream
+        self._listens = False
+        self._status = None
+        self._started_ns = self._ended_ns = 0
+        self._reason = ""  # the outcome that was decided before its process ended
+        self._stopping = False
+        self._swept = False  # nothing that must not outlive it is left
+        self._lingers = False
+        self._rung = self._detail = ""
+
+    # -- the beginning
+
+    def spawn(self):
+        """Start it, unless it was stopped while it waited; when that is impossible it has failed, with the codes that a shell gives."""
+        if self.over:
+            return
+        order = self._order
+        try:
+            script = beginning(order.script)
+            self._spawn(command(order.script, script, order.arguments, order.prelude, order.passed))
+        except CannotRun as error:
+            self._refuse("failed", error.code, error.why)
+        except OSError as error:
+            self._refuse("failed", NOT_FOUND if error.errno == ENOENT else CANNOT_START, self._why(error))
+        except ValueError as error:
+            self._refuse("failed", CANNOT_START, "its arguments or its environment cannot be handed to a program: {}".format(error))
+
+    def _spawn(self, argv):
+        agent = self._agent
+        out, out_end = posix.pipe2(posix.O_CLOEXEC)
+        err, err_end = posix.pipe2(posix.O_CLOEXEC)
+        self.born, self._started_ns = boot_time(), agent.clock()
+        try:
+            self.pid = spawn(argv, self._order.environment, self._order.folder, (agent.nothing, out_end, err_end))
+        except BaseException:
+            posix.close(out)
+            posix.close(err)
+            raise
+        finally:
+            posix.close(out_end)
+            posix.close(err_end)
+        posix.set_blocking(out, False)
+        posix.set_blocking(err, False)
+        self._pipes = {out: 1, err: 2}
+        agent.started(self, self._started_ns)
+        self.listen()
+        if self._order.timeout_s is not None:
+            agent.loop.after(self._order.timeout_s, lambda: self.stop("timed-out"))
+
+    def _why(self, error):
+        if error.errno == E2BIG:
+            order = self._order
+            size = sum(map(len, order.arguments)) + sum(len(k) + len(v) for k, v in order.environment.items())
+            return "its arguments and its environment, {} bytes in all, are longer than this machine's kernel allows".format(size)
+        name = error.filename or self._order.script
+        return "{}: {}".format(name.decode("utf-8", "replace") if isinstance(name, bytes) else name, error.strerror)
+
+    def _refuse(self, kind, code, why):
+        self._started_ns = self._ended_ns = self._agent.clock()
+        self._report(kind, code, why)
+
+    # -- output
+
+    def listen(self):
+        """Read its output whenever there is some."""
+        if not self._listens:
+            self._listens = True
+            for handle in self._pipes:
+                self._agent.loop.watch(handle, lambda handle=handle: self._hear(handle))
+
+    def pause(self):
+        """Leave its output where it is: when the pipe is full the script waits. What is read only to be dropped goes on."""
+        if self._listens and not self.over:
+            self._listens = False
+            for handle in self._pipes:
+                self._agent.loop.forget(handle)
+
+    def _hear(self, handle):
+        try:
+            data = posix.read(handle, READ_SIZE)
+        except BlockingIOError:
+            return
+        if not data:
+            self._agent.loop.forget(handle)
+            posix.close(handle)
+            del self._pipes[handle]
+            self._settle()
+        elif not self.over:
+            self._agent.output(self, self._pipes[handle], data)
+
+    def _hear_the_rest(self):
+        for handle, stream in self._pipes.items():
+            for _ in range(READS_AT_END):
+                try:
+                    data = posix.read(handle, READ_SIZE)
+                except BlockingIOError:
+                    break
+                if not data:
+                    break
+                self._agent.output(self, stream, data)
+
+    # -- the end
+
+    def stop(self, reason):
+        """Stop all of it, unless its process has ended already; `reason` is its outcome then."""
+        if self._doom(reason) and self.pid:
+            self._stopping = True
+            self._sweep()
+
+    def stop_with_all(self, reason):
+        """As `stop`, but somebody else climbs the ladder, for every process there is, and calls `swept`."""
+        self._stopping = True
+        self._doom(reason)
+
+    def exited(self, status):
+        """Its process was reaped with that status."""
+        self._status, self._ended_ns, self.died = status, self._agent.clock(), boot_time()
+        if not self._stopping:
+            if status:
+                self._sweep()
+            else:
+                self._swept = True  # what a task that succeeded leaves running may be a server
+        self._settle()
+
+    def swept(self, stopped, survivors):
+        """All that belongs to it is gone, `stopped` by a signal, but for the survivors."""
+        if not self._swept:
+            self._swept, self._rung = True, rung(stopped)
+            if survivors:
+                self._detail = "could not be stopped: " + ", ".join(map(repr, survivors))
+            elif stopped and not self._reason:
+                self._detail = "it left running, and we stopped: " + ", ".join(map(repr, stopped))
+            self._settle()
+
+    def finish(self):
+        """Report the end now."""
+        if not self.over:
+            self._hear_the_rest()
+            self.listen()
+            kind, code = outcome(self._status)
+            detail = self._detail
+            if self._order.prelude is not None and kind != "ok" and not self._order.prelude_passed():
+                detail = "its prelude failed" + ("; " + detail if detail else "")
+            self._ended_ns = self._ended_ns or self._agent.clock()
+            self._report(self._reason or kind, None if self._reason else code, detail)
+
+    def _doom(self, reason):
+        """Note why it is stopped; tell whether that decides its outcome."""
+        if self.over or self._reason or self._status is not None:
+            return False
+        self._reason = reason
+        if not self.pid:
+            self._refuse(reason, None, "stopped before it began")
+        return True
+
+    def _sweep(self):
+        Ladder(self._agent.loop, lambda: self._agent.belonging_to(self), self._order.grace_s, self.swept)
+
+    def _settle(self):
+        if self._swept and not self.over:
+            if not self._pipes:
+                self.finish()
+            elif not self._lingers:
+                self._lingers = True
+                self._agent.loop.after(LINGER_S, self.finish)
+
+    def _report(self, kind, code, detail):
+        self.over = True
+        self._agent.ended(self, kind, code, self._started_ns, self._ended_ns, self._rung, detail)
+
+
+def outcome(status):
+    """Return kind and code of a wait status; None is a process that could not be reaped."""
+    if status is None:
+        return "cancelled", None
+    if posix.WIFSIGNALED(status):
+        return "signalled", posix.WTERMSIG(status)
+    code = posix.WEXITSTATUS(status)
+    return ("failed", code) if code else ("ok", None)

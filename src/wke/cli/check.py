@@ -1,0 +1,50 @@
+"""`wke check`: every mistake in a project's files, at once."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from wke.cli.console import Printer
+from wke.cli.options import project
+from wke.cli.prepare import prepare
+from wke.describe.cluster import read_cluster
+from wke.describe.configuration import read_configuration
+from wke.describe.experiment import read_experiment
+from wke.describe.tables import gather
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@project
+def check(files: tuple[Path, ...], cluster_file: Path) -> None:
+    """Check FILES (experiments), or the whole project: cluster.toml, every configuration, every experiment in experiments/.
+
+    Prints each mistake as file:line:column: key: what is wrong, with a hint, and ends with status 2 if there is any. Experiments are
+    planned in full: every point's options, selectors and templates are looked at. Nothing is started.
+    """
+    experiments = files or tuple(sorted(Path("experiments").glob("*.toml")))
+    configurations = () if files else sorted(p.parent for p in Path().glob("*/config.toml"))
+    readers: list[Callable[[], object]] = [lambda: read_cluster(cluster_file)]
+    readers += [lambda folder=folder: read_configuration(folder.name, folder.parent) for folder in configurations]
+    readers += [lambda file=file: _check_experiment(file, cluster_file) for file in experiments]
+    checked = gather(*readers)
+    out = Printer()
+    for warning in _warnings(checked):
+        out.talk(f"warning: {warning}")
+    out.talk(f"{cluster_file}, {len(configurations)} configurations, {len(experiments)} experiments: no mistake")
+
+
+def _check_experiment(file: Path, cluster_file: Path) -> object:
+    """Plan an experiment that has steps; of one that belongs to a benchmark script, only the file itself can be checked."""
+    experiment = read_experiment(file)
+    return prepare(file, cluster_file) if experiment.steps else experiment
+
+
+def _warnings(checked: tuple[object, ...]) -> Iterator[object]:
+    seen = set()
+    for value in checked:
+        for warning in getattr(value, "warnings", ()):
+            if warning not in seen:
+                seen.add(warning)
+                yield warning

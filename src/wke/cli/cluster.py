@@ -1,0 +1,77 @@
+"""`wke cluster`: emulated machines that stay until they are taken down."""
+
+import json
+from pathlib import Path
+
+import click
+
+from wke.act import emulation
+from wke.cli.console import Printer
+from wke.cli.options import as_json, project
+from wke.describe.cluster import Cluster, read_cluster
+from wke.errors import InputError, Location
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cluster() -> None:
+    """Bring emulated machines up, take them down, show them.
+
+    Only clusters with provider = "local" have machines that must be made. `wke run` and `wke measure` make them for themselves and
+    remove them at the end; after `wke cluster up` they stay, with all that is on their disks, until `wke cluster down`.
+    """
+
+
+@cluster.command()
+@project
+def up(cluster_file: Path) -> None:
+    """Make the machines and keep them."""
+    emulated = emulation.up(_local(cluster_file), keep=True)
+    out = Printer()
+    for sentence in emulated.missing:
+        out.talk(sentence)
+    _show(emulated)
+
+
+@cluster.command()
+@project
+def down(cluster_file: Path) -> None:
+    """Remove the machines and all that ran and was written on them."""
+    was_up = emulation.down(_local(cluster_file))
+    Printer().talk("the machines are gone" if was_up else "no machine was up")
+
+
+@cluster.command()
+@project
+@as_json
+def show(cluster_file: Path, *, as_json: bool) -> int:
+    """List the machines that are up; exit status 1 when none is."""
+    emulated = emulation.find(_local(cluster_file))
+    if as_json:
+        machines = {m.name: {"address": m.address, "pid": m.pid} for m in emulated.machines.values()} if emulated else {}
+        Printer().data(
+            json.dumps({"up": emulated is not None, "mode": emulated.mode if emulated else None, "machines": machines}, indent=2)
+        )
+    elif emulated is None:
+        Printer().talk("no machine is up; `wke cluster up` makes them")
+    else:
+        _show(emulated)
+    return 0 if emulated else 1
+
+
+def _show(emulated: emulation.Emulation) -> None:
+    out = Printer()
+    width = max(map(len, emulated.machines))
+    for machine in emulated.machines.values():
+        out.data(f"{machine.name:<{width}}  {machine.address}")
+    out.talk(f"{len(emulated.machines)} machines are up ({emulated.mode})")
+
+
+def _local(cluster_file: Path) -> Cluster:
+    described = read_cluster(cluster_file)
+    if described.provider != "local":
+        raise InputError(
+            f'the machines of provider "{described.provider}" are there already; only "local" ones are made',
+            where=Location(str(cluster_file), key="cluster.provider"),
+            hint='write provider = "local" in [cluster] to emulate the machines on this computer',
+        )
+    return described

@@ -1,0 +1,127 @@
+"""`wke measure`: an experiment's missing trials, then what all of them say."""
+
+import asyncio
+import json
+import shlex
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from wke.act import runner
+from wke.act.interrupt import run_to_end
+from wke.act.provider import provide
+from wke.cli.console import Printer, worst_status
+from wke.cli.options import RESULTS, assignments, project
+from wke.cli.plan import stored_attempts, tell
+from wke.cli.prepare import Series, missing, on_cluster, plan_series, read_project
+from wke.cli.progress import SeriesState, progress
+from wke.cli.summary import draw_figures, print_summary
+from wke.keep.store import Store
+from wke.records import Outcome
+
+REDRAW_S = 20.0  # figures follow the results at most this often: to draw them costs the computer that may be under test
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of the missing trials to run, and whether to go on after one that failed."""
+
+    only: dict[str, str]
+    limit: int | None
+    fail_fast: bool
+    figures: bool
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Say what would run; start nothing.")
+@click.option("--only", multiple=True, metavar="PARAMETER=VALUE", help="Run only the trials with this value; can be repeated.")
+@click.option("--limit", type=click.IntRange(min=1), help="Run at most so many trials.")
+@click.option("--keep-going/--fail-fast", default=True, help="After a trial that failed: go on (the default), or stop.")
+@click.option("--figures/--no-figures", default=True, help="Draw the figures as results arrive (the default), or not.")
+@project
+def measure(
+    file: Path, cluster_file: Path, *, dry_run: bool, only: tuple[str, ...], limit: int | None, keep_going: bool, figures: bool
+) -> int:
+    """Run every trial of the experiment FILE that is not stored yet, then print the table and draw the figures.
+
+    Each trial is stored in results/ as it ends. Interrupted at any moment, the same command goes on where it stood. A trial is reused as
+    long as all that it depends on (scripts, options, steps, metrics, machines) is unchanged; failed trials run again.
+    """
+    choice = Choice(assignments(only, "--only"), limit, fail_fast=not keep_going, figures=figures)
+    series = plan_series(read_project(file, cluster_file))
+    if dry_run:
+        missing(series, (), choice.only, choice.limit)
+        tell(series, stored_attempts(series), verbose=True)
+        return 0
+    with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]])) as store:
+        outcomes = _run_missing(series, store, choice)
+        print_summary(store, series.plan.experiment, figures=figures)
+    return worst_status(outcomes)
+
+
+def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outcome]:
+    """Run what is missing; without anything missing, say so and make no machine."""
+    if not _due(series, store, choice):
+        _say_reused(series, 0)
+        _record(series, store)
+        return ()
+    with provide(series.project.cluster) as place:
+        for note in place.notes:
+            Printer().talk(note)
+        if place.cluster != series.project.cluster:
+            series = on_cluster(series, place.cluster)
+        due = _due(series, store, choice)
+        _say_reused(series, len(due))
+        number = _record(series, store)
+        experiment = series.plan.experiment
+        state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
+        with progress(state) as display:
+            redraw = _redrawing(store, series) if choice.figures else _nothing
+            return run_to_end(
+                runner.run_series(runner.Series(place, store, number, experiment, display, redraw, fail_fast=choice.fail_fast), due)
+            )
+
+
+def _due(series: Series, store: Store, choice: Choice) -> list[runner.Due]:
+    return missing(series, store.completed(item.planned.id for item in series.trials), choice.only, choice.limit)
+
+
+def _say_reused(series: Series, due: int) -> None:
+    total = len(series.trials)
+    name = series.plan.experiment.name
+    if due == 0:
+        Printer().talk(f"{name}: nothing to run: all {total} trials are stored and nothing they depend on has changed")
+    else:
+        Printer().talk(f"{name}: {due} of {total} trials to run, {total - due} reused; seed {series.plan.seed}")
+
+
+def _record(series: Series, store: Store) -> int:
+    """Store what the series consists of now, and that this command goes on with it."""
+    plan = series.plan
+    text = json.dumps({"file": str(plan.experiment.path), "order": plan.experiment.order, "trials": [i.planned.id for i in series.trials]})
+    command = shlex.join(["wke", *sys.argv[1:]])
+    planned = [item.planned for item in series.trials]
+    return store.series(plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=planned)
+
+
+async def _nothing() -> None:
+    """Draw nothing."""
+
+
+def _redrawing(store: Store, series: Series) -> Callable[[], Awaitable[None]]:
+    """Return what redraws the figures between two trials, if it has not been done for a while."""
+    last = time.monotonic()
+
+    async def redraw() -> None:
+        nonlocal last
+        if time.monotonic() - last >= REDRAW_S:
+            trials = store.trials(series.plan.experiment.name)
+            await asyncio.to_thread(draw_figures, trials, series.plan.experiment)
+            last = time.monotonic()
+
+    return redraw

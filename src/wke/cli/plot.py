@@ -1,0 +1,29 @@
+"""`wke plot`: an experiment's figures, drawn again."""
+
+from pathlib import Path
+
+import click
+
+from wke.cli.console import Printer
+from wke.cli.options import RESULTS, folder
+from wke.cli.summary import draw_figures
+from wke.describe.experiment import read_experiment
+from wke.errors import InputError
+from wke.keep.store import Store
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@folder
+def plot(file: Path) -> None:
+    """Draw the [[plots]] of the experiment FILE from the stored trials; print the files' paths.
+
+    Needs no machine, so that a plot can be changed and drawn again long after the cluster is gone.
+    """
+    experiment = read_experiment(file)
+    if not experiment.plots:
+        raise InputError("has no [[plots]]", where=experiment.where, hint="a plot needs type, x-axis and y-axis")
+    with Store.open(RESULTS, readonly=True) as store:
+        paths = draw_figures(store.trials(experiment.name), experiment)
+    for path in paths:
+        Printer().data(str(path))

@@ -1,0 +1,116 @@
+"""What the commands about experiments share: read the files, plan, give each trial its identity."""
+
+import json
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wke.act.runner import Due
+from wke.cli.options import RESULTS
+from wke.describe.cluster import Cluster, read_cluster
+from wke.describe.configuration import Configuration, read_configuration
+from wke.describe.experiment import Experiment, read_experiment
+from wke.describe.plan import Plan, make_plan
+from wke.describe.sweep import value_text
+from wke.describe.tables import gather
+from wke.errors import InputError, Problem, did_you_mean
+from wke.keep.identity import inputs, trial_id
+from wke.keep.store import Store
+from wke.keep.trials import PlannedTrial
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The files that an experiment consists of, read and found right by themselves."""
+
+    cluster: Cluster
+    experiment: Experiment
+    configuration: Configuration
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What could be better in the experiment's file."""
+        return self.experiment.warnings
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """An experiment planned on a cluster: every trial with its identity, in running order."""
+
+    project: Project
+    plan: Plan
+    trials: tuple[Due, ...]
+
+    @property
+    def points(self) -> tuple[Mapping[str, object], ...]:
+        """The points in the order of the file."""
+        return tuple(self.plan.experiment.parameters.points())
+
+    @property
+    def counted(self) -> int:
+        """How many trials count, warm-ups left out."""
+        return sum(not item.planned.warmup for item in self.trials)
+
+
+def read_project(file: Path, cluster_file: Path) -> Project:
+    """Read a cluster, an experiment and its configuration; raise one InputError with everything that is wrong in them."""
+    clusters: list[Cluster] = []
+    experiments: list[tuple[Experiment, Configuration]] = []
+    gather(lambda: clusters.append(read_cluster(cluster_file)), lambda: experiments.append(_with_configuration(file)))
+    return Project(clusters[0], *experiments[0])
+
+
+def _with_configuration(file: Path) -> tuple[Experiment, Configuration]:
+    experiment = read_experiment(file)
+    if experiment.configuration is None:
+        hint = 'give it [[steps]] and configuration = "FOLDER" in [experiment]; or run the Python script that it was written for'
+        raise InputError("has no [[steps]], so there is nothing that wke could run", where=experiment.where, hint=hint)
+    return experiment, read_configuration(experiment.configuration, Path())
+
+
+def plan_series(project: Project, seed: int | None = None) -> Series:
+    """Plan an experiment; raise InputError with everything that does not fit together.
+
+    The seed is the argument, else the file's, else the one that the series is stored with, else a new one.
+    """
+    known = (seed, project.experiment.seed, _stored_seed(project.experiment.name))
+    chosen = next((s for s in known if s is not None), None)
+    plan = make_plan(project.experiment, project.configuration, project.cluster, seed=secrets.randbits(32) if chosen is None else chosen)
+    return Series(project, plan, tuple(_identified(plan)))
+
+
+def on_cluster(series: Series, cluster: Cluster) -> Series:
+    """Plan the same series again for machines whose addresses turned out to be others."""
+    return plan_series(replace(series.project, cluster=cluster), series.plan.seed)
+
+
+def _identified(plan: Plan) -> Iterable[Due]:
+    metrics = plan.experiment.metrics
+    for position, trial in enumerate(plan.trials):
+        text = json.dumps(inputs(trial, metrics), sort_keys=True)
+        yield Due(PlannedTrial(trial_id(trial, metrics), trial.point, trial.iteration, trial.warmup, position, text), trial)
+
+
+def _stored_seed(name: str) -> int | None:
+    if not Store.exists(RESULTS):
+        return None
+    with Store.open(RESULTS, readonly=True) as store:
+        return store.seed_of(name)
+
+
+def missing(series: Series, completed: Collection[str], only: Mapping[str, str], limit: int | None) -> list[Due]:
+    """Return the trials that are not among the `completed` ones, in running order: those with the values of `only`, at most `limit`."""
+    names = series.plan.experiment.parameters.names
+    for name, text in only.items():
+        values = [value_text(value) for value in series.plan.experiment.parameters.values(name)]
+        if name not in names:
+            raise InputError(f'--only {name}={text}: there is no parameter "{name}"', hint=did_you_mean(name, names))
+        if text not in values:
+            raise InputError(f"--only {name}={text}: {name} is never {text}", hint=did_you_mean(text, values))
+    kept = [
+        item
+        for item in series.trials
+        if item.planned.id not in completed and all(value_text(item.trial.point.get(n, "")) == text for n, text in only.items())
+    ]
+    return kept if limit is None else kept[:limit]

@@ -1,0 +1,166 @@
+"""How far a series is: a display on a terminal, plain lines elsewhere. Both read one state that the records feed."""
+
+import math
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from wke.cli.console import Printer, seconds
+from wke.records import Note, Record, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
+
+MOST_ROWS = 20  # machines shown on a terminal
+HZ = 4
+
+
+@dataclass(slots=True)
+class SeriesState:
+    """What the records so far add up to. `doing` maps a machine to its running targets and when the first began."""
+
+    cooldown_s: float
+    units: Mapping[str, str]
+    total: int = 0
+    ended: list[TrialEnded] = field(default_factory=list)
+    current: TrialStarted | None = None
+    step: str = ""
+    doing: dict[str, dict[str, float]] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    def take(self, record: Record) -> None:
+        """Bring the state up to date with one more record."""
+        match record:
+            case TrialStarted():
+                self.current, self.total = record, record.total
+            case TrialEnded():
+                self.ended.append(record)
+                self.doing.clear()
+            case StepStarted():
+                self.step = record.target
+            case TaskStarted(task):
+                self.doing.setdefault(task.machine, {})[task.target] = time.monotonic()
+            case TaskEnded(task):
+                self.doing.get(task.machine, {}).pop(task.target, None)
+
+    @property
+    def failed(self) -> int:
+        """How many trials did not end well."""
+        return sum(not end.outcome.ok for end in self.ended)
+
+    def left_s(self) -> float:
+        """Estimate the seconds that the rest takes, from what the trials so far took; NaN before the first has ended."""
+        if not self.ended:
+            return math.nan
+        return (self.total - len(self.ended)) * (time.monotonic() - self.began) / len(self.ended)
+
+    def left(self) -> str:
+        """Say how much time is left."""
+        left_s = self.left_s()
+        return "" if math.isnan(left_s) or len(self.ended) == self.total else f"about {seconds(left_s)} left"
+
+
+def point_words(point: Mapping[str, object], iteration: int, *, warmup: bool) -> str:
+    """Write a trial as a person would: `num-clients=4 engine=old, warm-up 1`."""
+    values = " ".join(f"{name}={value}" for name, value in point.items())
+    return f"{values}, {'warm-up' if warmup else 'iteration'} {iteration + 1}".lstrip(", ")
+
+
+def observation_words(values: Mapping[str, float], units: Mapping[str, str]) -> str:
+    """Write observations as `throughput 1,234 1/s, p99 3.41 ms`."""
+    return ", ".join(f"{name} {value:,.4g}{' ' + units[name] if units.get(name) else ''}" for name, value in values.items())
+
+
+class PlainProgress:
+    """One line a trial, for files and pipes."""
+
+    def __init__(self, state: SeriesState) -> None:
+        self._state = state
+        self._out = Printer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing is left on the terminal that would have to be tidied."""
+
+    def __call__(self, record: Record) -> None:
+        """Take a record: print a trial's line when it has ended."""
+        self._state.take(record)
+        if isinstance(record, Note):
+            self._out.talk(f"{record.machine}: {record.text}" if record.machine else record.text)
+        elif isinstance(record, TrialEnded):
+            self._out.talk(trial_line(self._state, record))
+
+
+def trial_line(state: SeriesState, end: TrialEnded) -> str:
+    """Write the line of a trial that has just ended."""
+    started = state.current
+    words = point_words(started.point, started.iteration, warmup=started.warmup) if started else end.trial
+    width = len(str(state.total))
+    text = f"[{len(state.ended):>{width}}/{state.total}] {words}: {end.outcome}, {seconds(end.elapsed_s)}"
+    if end.observations:
+        text += f"; {observation_words(end.observations, state.units)}"
+    if end.why:
+        text += f"\n    {end.why}"
+    left = state.left()
+    return f"{text} ({left})" if left else text
+
+
+class LiveProgress:
+    """A display that is redrawn in place: the bar, the trial, what each machine does; failed trials stay above it as lines."""
+
+    def __init__(self, state: SeriesState) -> None:
+        self._state = state
+        self._live = Live(console=Console(stderr=True), refresh_per_second=HZ, transient=True, get_renderable=self._render)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def __call__(self, record: Record) -> None:
+        """Take a record: the display shows it when it is next redrawn."""
+        self._state.take(record)
+        if isinstance(record, Note):
+            self._live.console.print(Text(f"{record.machine}: {record.text}" if record.machine else record.text))
+        elif isinstance(record, TrialEnded):
+            self._live.console.print(Text(trial_line(self._state, record), style="" if record.outcome.ok else "red"))
+
+    def _render(self) -> Group:
+        state = self._state
+        head = Table.grid(padding=(0, 1))
+        counts = f"{len(state.ended)}/{state.total} trials" + (f", {state.failed} failed" if state.failed else "")
+        head.add_row(
+            ProgressBar(total=max(state.total, 1), completed=len(state.ended), width=30), Text(counts), Text(state.left(), style="dim")
+        )
+        lines: list[Text | Table] = [head]
+        if state.current:
+            words = point_words(state.current.point, state.current.iteration, warmup=state.current.warmup)
+            lines.append(Text(f"{words}: {state.step}"))
+        lines.append(self._machines())
+        return Group(*lines)
+
+    def _machines(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        now = time.monotonic()
+        rows = [(name, targets) for name, targets in sorted(self._state.doing.items()) if targets]
+        for name, targets in rows[:MOST_ROWS]:
+            table.add_row(Text(f"  {name}", style="cyan"), Text(", ".join(f"{t} {now - since:.0f} s" for t, since in targets.items())))
+        if len(rows) > MOST_ROWS:
+            table.add_row(Text(f"  and {len(rows) - MOST_ROWS} more machines", style="dim"))
+        return table
+
+
+def progress(state: SeriesState) -> PlainProgress | LiveProgress:
+    """Return the display for where stderr goes: a terminal that can be redrawn, or anything else."""
+    live = sys.stderr.isatty() and Console(stderr=True).is_terminal and not Console(stderr=True).is_dumb_terminal
+    return LiveProgress(state) if live else PlainProgress(state)

@@ -1,0 +1,70 @@
+"""`wke results`: what was measured, as a table, JSON or CSV."""
+
+import json
+
+import click
+
+from wke.cli.console import Printer, seconds
+from wke.cli.options import RESULTS, as_json, folder
+from wke.cli.progress import observation_words, point_words
+from wke.cli.summary import print_table
+from wke.keep.store import Store
+from wke.keep.trials import StoredTrial
+from wke.tell.results_csv import results_csv
+from wke.tell.tables import results_table, to_json
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--trials", "each", is_flag=True, help="One line a trial, failed ones and warm-ups included, instead of one a point.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: one row a trial that counts.")
+@folder
+@as_json
+def results(name: str | None, *, each: bool, as_csv: bool, as_json: bool) -> None:
+    """Print what experiment NAME measured; without NAME, of every series in results/."""
+    out = Printer()
+    with Store.open(RESULTS, readonly=True) as store:
+        names = [name] if name else list(store.names())
+        if as_json:
+            out.data(json.dumps({n: _json(store.trials(n)) for n in names}, indent=2))
+            return
+        for each_name in names:
+            trials = store.trials(each_name)
+            if as_csv:
+                out.data(results_csv(trials).rstrip("\n"))
+                continue
+            if len(names) > 1:
+                out.talk(f"{each_name}:")
+            if each:
+                for trial in trials:
+                    out.data(_line(trial))
+            else:
+                print_table(results_table(trials))
+
+
+def _json(trials: tuple[StoredTrial, ...]) -> dict[str, object]:
+    return {**to_json(results_table(trials)), "trials": [_trial_json(trial) for trial in trials]}
+
+
+def _trial_json(trial: StoredTrial) -> dict[str, object]:
+    return {
+        "id": trial.id,
+        "point": dict(trial.point),
+        "iteration": trial.iteration,
+        "warmup": trial.warmup,
+        "attempt": trial.attempt,
+        "outcome": trial.outcome,
+        "why": trial.why,
+        "started-ns": trial.started_ns,
+        "elapsed-s": trial.elapsed_s,
+        "observations": dict(trial.observations),
+        "units": dict(trial.units),
+        "folder": str(trial.folder),
+    }
+
+
+def _line(trial: StoredTrial) -> str:
+    took = "" if trial.elapsed_s is None else f", {seconds(trial.elapsed_s)}"
+    seen = f"; {observation_words(trial.observations, trial.units)}" if trial.observations else ""
+    why = f": {trial.why}" if trial.why else ""
+    return f"{trial.id}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}: {trial.outcome}{took}{seen}{why}"

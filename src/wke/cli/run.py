@@ -1,0 +1,134 @@
+"""`wke run`: targets on machines, one after the other, until one fails."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from wke.act.interrupt import run_to_end
+from wke.act.provider import provide
+from wke.act.runner import run_steps
+from wke.cli.console import Printer, TaskLines, seconds, worst_status
+from wke.cli.options import assignments, project
+from wke.describe.cluster import Cluster, read_cluster
+from wke.describe.configuration import Configuration, read_configuration
+from wke.describe.plan import DEFAULT_PRELUDE, PlannedStep, plan_step
+from wke.describe.quantity import seconds as read_seconds
+from wke.describe.tables import gather
+from wke.errors import InputError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for, beside the files."""
+
+    config: str
+    selector: str
+    targets: str
+    options: dict[str, str]
+    multiply: int
+    prelude: str | None
+    workdir: str | None
+    timeout_s: float | None
+
+
+@click.command()
+@click.argument("config")
+@click.argument("selector")
+@click.argument("targets")
+@click.option("-D", "options", multiple=True, metavar="OPTION=VALUE", help="An option of the target (only with a single target).")
+@click.option("--multiply", default=1, show_default=True, type=click.IntRange(min=1), help="Tasks a machine.")
+@click.option("--prelude", help='Use this prelude instead of the default one; "none" for none.')
+@click.option("--workdir", help="Folder on the machines to run in.")
+@click.option("--timeout", help='Stop a task after this long, as in "90s" or "5min"; that is a failure.')
+@click.option("--dry-run", is_flag=True, help="Check everything, say what would run, connect to nothing.")
+@click.option("-q", "--quiet", is_flag=True, help="Print what a task wrote only when it failed.")
+@click.option("-v", "--verbose", "--debug", is_flag=True, help="Also say what happens when.")
+@project
+def run(
+    cluster_file: Path, *, dry_run: bool, quiet: bool, verbose: bool, options: tuple[str, ...], timeout: str | None, **words: object
+) -> int:
+    r"""Run TARGETS of configuration CONFIG on the machines that SELECTOR names.
+
+    TARGETS is one name, several joined by commas (run in that order until one fails), or "all". SELECTOR is "all", a class, a machine,
+    an index [3], a range [1:3] or servers[0:2], names node[1-3]; joined by "," (and), "!" (but not), "&" (in both).
+
+    \b
+    Examples:
+      wke run redis servers install-packages,start
+      wke run redis all bench -D clients=8 -D key="two words"
+    """
+    request = Request(options=assignments(options, "-D"), timeout_s=_timeout(timeout), **words)  # type: ignore[arg-type]
+    cluster, configuration = _read(cluster_file, request.config)
+    steps = _plan(configuration, cluster, request)
+    if dry_run:
+        _tell(steps)
+        return 0
+    lines = TaskLines(tuple(m.name for m in steps[0].machines), quiet=quiet, verbose=verbose)
+    with provide(cluster) as place:
+        if verbose:
+            lines.say(place.notes)
+        ends = run_to_end(run_steps(place, _plan(configuration, place.cluster, request), lines))
+    lines.summary()
+    return worst_status([end.outcome for end in ends])
+
+
+def _read(cluster_file: Path, config: str) -> tuple[Cluster, Configuration]:
+    cluster: list[Cluster] = []
+    configuration: list[Configuration] = []
+    gather(lambda: cluster.append(read_cluster(cluster_file)), lambda: configuration.append(read_configuration(config, Path())))
+    return cluster[0], configuration[0]
+
+
+def _plan(configuration: Configuration, cluster: Cluster, request: Request) -> list[PlannedStep]:
+    """Check everything and return one step a target, in the order they run."""
+    names = _target_names(configuration, request.targets)
+    if request.options and len(names) > 1:
+        raise InputError("-D needs a single target", hint="run the targets one by one, each with its options")
+    prelude = DEFAULT_PRELUDE if request.prelude is None else None if request.prelude == "none" else request.prelude
+    return [
+        plan_step(
+            configuration,
+            cluster,
+            index=index,
+            target=name,
+            selector=request.selector,
+            options=request.options,
+            multiply=request.multiply,
+            prelude=prelude,
+            timeout_s=request.timeout_s,
+            workdir=request.workdir or cluster.workdir,
+        )
+        for index, name in enumerate(names)
+    ]
+
+
+def _target_names(configuration: Configuration, text: str) -> list[str]:
+    known = [name for name, target in configuration.targets.items() if not target.builtin]
+    if text == "all":
+        return known
+    if "+" in text and text not in configuration.targets:
+        raise InputError(f'targets are joined by commas, not "+": {text}', hint="write " + text.replace("+", ","))
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in configuration.targets:
+            raise InputError(f'configuration {configuration.name} has no target "{name}"', hint=did_you_mean(name, configuration.targets))
+    return names
+
+
+def _timeout(text: str | None) -> float | None:
+    try:
+        return None if text is None else read_seconds(text)
+    except ValueError as error:
+        raise InputError(f"--timeout {text}: {error}") from error
+
+
+def _tell(steps: list[PlannedStep]) -> None:
+    out = Printer()
+    for step in steps:
+        machines = ", ".join(m.name for m in step.machines)
+        times = f" ({step.multiply} tasks each)" if step.multiply > 1 else ""
+        options = " ".join(f"{name}={value!r}" for name, value in step.options)
+        prelude = f", after prelude {step.prelude.name}" if step.prelude else ""
+        timeout = f", at most {seconds(step.timeout_s)}" if step.timeout_s else ""
+        out.data(f"{step.target.name}{' ' + options if options else ''}: on {machines}{times}{prelude}{timeout}")

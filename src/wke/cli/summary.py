@@ -1,0 +1,61 @@
+"""What a series says so far: the table, the CSV file, the figures. Shared by `measure`, `results` and `plot`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wke.cli.console import Printer
+from wke.cli.options import PLOTS, RESULTS
+from wke.describe.experiment import Experiment
+from wke.keep.store import Store
+from wke.keep.trials import StoredTrial
+from wke.tell.results_csv import results_csv, write_results_csv
+from wke.tell.tables import Table, results_table
+
+
+def draw_figures(trials: Sequence[StoredTrial], experiment: Experiment) -> list[Path]:
+    """Draw every plot of the experiment; return the files, in the order of the plots."""
+    from wke.tell.figures.figure import draw, stem  # noqa: PLC0415 - matplotlib takes half a second to import
+
+    PLOTS.mkdir(exist_ok=True)
+    return [path for plot in experiment.plots for path in draw(plot, trials, stem(PLOTS, experiment.name, plot), experiment)]
+
+
+def write_csv(store: Store, experiment: Experiment) -> Path:
+    """Export the counted trials to results/NAME.csv."""
+    path = RESULTS / f"{experiment.name}.csv"
+    points = tuple(experiment.parameters.points())
+    trials = store.trials(experiment.name)
+    write_results_csv(path, results_csv(trials, experiment.metrics, command=f"wke measure {experiment.path}", points=points))
+    return path
+
+
+def experiment_table(store: Store, experiment: Experiment) -> Table:
+    """Return the table of an experiment's points."""
+    return results_table(store.trials(experiment.name), experiment.metrics, tuple(experiment.parameters.points()))
+
+
+def print_table(table: Table) -> None:
+    """Print a table to stdout, and to stderr what its intervals are."""
+    out = Printer()
+    out.table([table.header, *table.cells])
+    kinds = {s.kind for row in table.rows for s in row.summaries.values() if s.low is not None}
+    if kinds:
+        out.talk(f"({' and '.join(sorted(kinds))} of n trials, with 95 % confidence intervals)")
+
+
+def print_summary(store: Store, experiment: Experiment, *, figures: bool) -> None:
+    """Print the table, write the CSV file, draw the figures, and say what to try next."""
+    out = Printer()
+    print_table(experiment_table(store, experiment))
+    trials = store.trials(experiment.name)
+    failed = [t for t in trials if not t.ok]
+    for trial in failed[:5]:
+        out.talk(f"{trial.id} {trial.outcome}: {trial.why}")
+    if len(failed) > 5:
+        out.talk(f"and {len(failed) - 5} more that failed")
+    paths = [write_csv(store, experiment), *(draw_figures(trials, experiment) if figures else [])]
+    out.talk("")
+    for path in paths:
+        out.talk(f"  {path}")
+    example = (failed or list(trials))[-1:]
+    out.talk("next: wke results " + experiment.name + "".join(f"; wke logs {trial.id}" for trial in example))

@@ -1,0 +1,135 @@
+"""The shape of cluster.toml. What its words mean together is cluster.py's business."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from wke.describe.quantity import fraction, rate_bits, seconds
+from wke.describe.tables import FlawError, Items, TableModel
+from wke.describe.wording import quoted, shown
+
+MOST_MACHINES = 60_000
+"""More do not fit into the network of an emulated cluster."""
+
+
+def _plain_word(value: str) -> str:
+    """Refuse what ssh could take for an option, or a shell for two words."""
+    if not value:
+        raise FlawError("must not be empty")
+    if re.search(r"\s", value) or value.startswith("-"):
+        raise FlawError(f"must be one word that does not begin with a dash, not {quoted(value)}")
+    return value
+
+
+Word = Annotated[str, AfterValidator(_plain_word)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=str | float)]
+Share = Annotated[float, BeforeValidator(fraction, json_schema_input_type=str | float)]
+Rate = Annotated[int, BeforeValidator(rate_bits, json_schema_input_type=str | int)]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class MachineEntry(TableModel):
+    """One machine, or as many as its folded name stands for."""
+
+    external_addr: Word | None = None
+    internal_addr: Word | None = None
+    class_: Annotated[Items[Word], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = ()
+    ssh_port: Port | None = None
+    username: Word | None = None
+
+
+def _as_machine_table(value: Any) -> Any:
+    """Turn `"host"`, `["host"]` and `["external", "internal"]` into the table they are short for."""
+    if isinstance(value, str):
+        return {"external-addr": _plain_word(value)}
+    if isinstance(value, list):
+        if len(value) not in {1, 2}:
+            raise FlawError(f"must list one or two addresses, external and internal, not {len(value)}")
+        for index, address in enumerate(value):
+            if not isinstance(address, str):
+                raise FlawError(f"must be an address, not {shown(address)}", key=(index,))
+            if not address:
+                raise FlawError("must not be empty", key=(index,))
+        return dict(zip(("external-addr", "internal-addr"), value, strict=False))
+    if not isinstance(value, dict):
+        raise FlawError(f"must be an address, not {shown(value)}", 'write "host", ["external", "internal"] or { external-addr = "host" }')
+    return value
+
+
+MachineForm = Annotated[MachineEntry, BeforeValidator(_as_machine_table, json_schema_input_type=str | list[str] | MachineEntry)]
+
+
+def _numbered(value: Any) -> Any:
+    """Turn a list of machines into a table under the list's own indices."""
+    if isinstance(value, list):
+        return dict(enumerate(value))
+    if not isinstance(value, dict):
+        hint = f"to ask for so many, write machines = {value} in [cluster]" if isinstance(value, int) else None
+        raise FlawError(f"must be a table or a list of machines, not {shown(value)}", hint)
+    return value
+
+
+Machines = Annotated[
+    Mapping[str | int, MachineForm],
+    BeforeValidator(_numbered, json_schema_input_type=Mapping[str, MachineForm] | list[MachineForm]),
+]
+
+
+def _class_members(value: Any) -> Any:
+    """Accept a list of machine names or a number of machines; a union of both would complain twice about one mistake."""
+    if isinstance(value, bool) or not isinstance(value, int | list):
+        raise FlawError(f"must be a list of machines or a number of them, not {shown(value)}")
+    if isinstance(value, int):
+        if value < 1:
+            raise FlawError(f"asks for {value} machines, but a class needs one at least")
+        return value
+    if not value:
+        raise FlawError("must not be empty: a class needs a machine")
+    for index, name in enumerate(value):
+        if not isinstance(name, str):
+            raise FlawError(f"must be a machine's name, not {shown(name)}", key=(index,))
+    return tuple(value)
+
+
+ClassMembers = Annotated[tuple[str, ...] | int, BeforeValidator(_class_members, json_schema_input_type=int | list[str])]
+
+
+class LinkEntry(TableModel):
+    """What disturbs the packets between machines."""
+
+    delay: Duration | None = None
+    jitter: Duration | None = None
+    loss: Share | None = None
+    rate: Rate | None = None
+
+
+class ClusterSection(TableModel):
+    """What holds for the cluster as a whole."""
+
+    provider: Literal["ssh", "local"] | None = None
+    machines: Annotated[int, Field(ge=1, le=MOST_MACHINES)] | None = None
+    username: Word | None = None
+    workdir: Annotated[str, Field(min_length=1)] | None = None
+    ssh_port: Port | None = None
+    connect_limit: Annotated[int, Field(ge=1)] = 64
+    connect_timeout: Duration = 30.0
+    lease: Duration = 30.0
+    ssh_options: Items[str] = ()
+    forward_agent: bool = False
+    key_exchange: Word | None = None
+    share: Items[Annotated[str, Field(min_length=1)]] = ()
+
+
+class ClusterFile(TableModel):
+    """All of cluster.toml."""
+
+    cluster: ClusterSection = ClusterSection()
+    machines: Machines = Field(default_factory=dict)
+    classes: Mapping[str, ClassMembers] = Field(default_factory=dict)
+    links: Mapping[str, LinkEntry] = Field(default_factory=dict)

@@ -1,0 +1,87 @@
+"""A connection to the store's SQLite file: opened safely, used in whole transactions, its errors translated."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from wke.errors import StoreError
+from wke.keep import schema
+from wke.keep.disk import disk_errors, is_network_file_system
+
+WAIT_S = 20.0  # for a reader or a checkpoint that holds the file; only network file systems make writers wait for readers
+
+
+class Database:
+    """One connection to `folder`/wke.sqlite. Whoever opens one for writing holds the writer's lock."""
+
+    def __init__(self, folder: Path, *, readonly: bool) -> None:
+        self._folder = folder
+        with disk_errors(folder):
+            self._connection = _reader(folder / "wke.sqlite") if readonly else _writer(folder / "wke.sqlite")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Make all of the block's changes, on the disk when it ends, or none."""
+        with disk_errors(self._folder):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # SQLite rolls back by itself where the disk is full
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Let all queries of the block see the same instant."""
+        with disk_errors(self._folder):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("COMMIT")
+
+
+def _writer(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would let the group read; its journals copy this mode
+    connection = _connection(path, "rw")
+    try:
+        schema.checked_version(connection, path)
+        # A write-ahead log lives in memory that machines do not share.
+        connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network_file_system(path) else 'WAL'}")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        schema.migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise StoreError(f"there are no results in {path.parent}", hint="wke measure makes them; or change to the project's folder")
+    # Beside a log that nobody can create, SQLite reads only what it is told will not change: a copy on a read-only disk.
+    frozen = not os.access(path.parent, os.W_OK) and not path.with_name("wke.sqlite-wal").exists()
+    connection = _connection(path, "ro&immutable=1" if frozen else "ro")
+    try:
+        schema.check_readable(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connection(path: Path, mode: str) -> sqlite3.Connection:
+    # A runner may store from a helper thread so that its event loop goes on; it does so one call at a time.
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=WAIT_S, isolation_level=None, check_same_thread=False
+    )

@@ -1,0 +1,127 @@
+"""The disk underneath the store: writing that survives a crash, errors that say what to do, file systems that need care."""
+
+import contextlib
+import errno
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from wke.errors import StoreError
+
+NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "lustre", "gpfs", "beegfs", "ceph", "fuse.sshfs", "fuse.glusterfs"}
+)
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def private_folder(path: Path) -> None:
+    """Make `path` and what is missing above it; what is made here, only its owner may enter."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Return when the names in the folder `path` are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(path: Path) -> None:
+    """Return when everything below `path` is on the disk: each file, then each folder from the leaves up."""
+    for folder, _, files in os.walk(path, topdown=False):
+        for name in files:
+            descriptor = os.open(Path(folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        sync_folder(Path(folder))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Make `path` hold `data`: who opens it meanwhile, or after a crash, finds the old content or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn what the disk or SQLite says about `folder` into a StoreError that says what happened and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise _full(folder) from error
+        raise StoreError(f"cannot write to {folder}: {error.strerror or error}", hint="check its permissions and the disk") from error
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # our mistake, not the disk's
+    except sqlite3.Error as error:
+        raise _translated(folder, error) from error
+
+
+def _full(folder: Path) -> StoreError:
+    free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
+    return StoreError(
+        f"the disk that holds {folder} is full: {free / 1e6:.1f} MB are free (or your quota is used up)",
+        hint="nothing that was stored is lost; make space and give the same command again: the series continues where it stood",
+    )
+
+
+def _translated(folder: Path, error: sqlite3.Error) -> StoreError:
+    text = str(error)
+    if "full" in text:
+        return _full(folder)
+    if "not a database" in text or "malformed" in text:
+        return StoreError(
+            f"{folder / 'wke.sqlite'} is damaged or not a wke store: {text}",
+            hint="move it away to begin a new store; raw logs under trials/ are plain files and stay readable",
+        )
+    if "locked" in text:
+        return StoreError(
+            f"{folder / 'wke.sqlite'} is kept locked by another program", hint="close whatever reads it for so long, then try again"
+        )
+    if "readonly" in text or "read-only" in text:
+        return StoreError(
+            f"{folder / 'wke.sqlite'} cannot be written: {text}", hint="check who owns the file and whether the disk is mounted read-only"
+        )
+    return StoreError(f"cannot use {folder / 'wke.sqlite'}: {text}", hint="check that the folder exists and that you may read and write it")
+
+
+def is_network_file_system(path: Path, mountinfo: str | None = None) -> bool:
+    """Tell whether `path` is on a file system shared over a network, by the kernel's `mountinfo` (read where not given)."""
+    if mountinfo is None:
+        try:
+            mountinfo = Path("/proc/self/mountinfo").read_text(errors="replace")
+        except OSError:
+            return False
+    kind, longest = "", -1
+    resolved = path.resolve()
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        point = Path(_unescaped(before.split()[4]))
+        if resolved.is_relative_to(point) and len(point.parts) >= longest:  # a later mount on the same point hides the earlier
+            kind, longest = after.split()[0], len(point.parts)
+    return kind in NETWORK
+
+
+def _unescaped(text: str) -> str:
+    """Return a mount point as it is: the kernel writes blanks and backslashes as octal numbers."""
+    for sign in " \t\n\\":
+        text = text.replace(f"\\{ord(sign):03o}", sign)
+    return text

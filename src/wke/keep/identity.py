@@ -1,0 +1,113 @@
+"""The identity of a trial: a hash of everything that its result depends on, and of nothing else.
+
+Scripts and preludes count by their bytes, options by what they are bound to (a default counts only where it is in use), machines by what
+they are and not by where cluster.toml lies. How a file is laid out, descriptions, the number of iterations, the order and its seed do not
+count: an old result stays good for the same question.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from wke.describe.cluster import Cluster, Link, Machine
+from wke.describe.experiment import Ready
+from wke.describe.metrics import Metric
+from wke.describe.plan import PlannedStep, Trial
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+SCHEME = 1
+"""Part of every identity. To count it up makes all stored results old ones."""
+
+
+def trial_id(trial: Trial, metrics: Sequence[Metric]) -> str:
+    """Return the trial's name in the store: twelve hexadecimal digits of its point's identity and the iteration, as in 3fa9c1d2e0b4-2.
+
+    A warm-up's iteration has a w before it.
+    """
+    return f"{digest(_dependencies(trial, metrics))[:12]}-{'w' if trial.warmup else ''}{trial.iteration}"
+
+
+def inputs(trial: Trial, metrics: Sequence[Metric]) -> dict[str, Json]:
+    """Return what a trial depends on, for people and for a later comparison.
+
+    `depends` is what the identity is the hash of; `digests` has the hash of each of its parts, so that two trials are compared part by
+    part; `targets` calls the steps by their names, which the identity does not contain.
+    """
+    depends = _dependencies(trial, metrics)
+    return {
+        "depends": depends,
+        "digests": {part: digest(value) for part, value in depends.items()},
+        "targets": [step.target.name for step in trial.steps],
+    }
+
+
+def digest(value: Json) -> str:
+    """Return the SHA-256 of a value's canonical JSON: keys in order, no blanks, ASCII only."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _dependencies(trial: Trial, metrics: Sequence[Metric]) -> dict[str, Json]:
+    return {
+        "scheme": SCHEME,
+        "point": dict(trial.point),
+        "cluster": _cluster(trial.cluster, trial.steps),
+        "steps": [_step(step) for step in trial.steps],
+        "metrics": {metric.name: _metric(metric) for metric in metrics},
+    }
+
+
+def _cluster(cluster: Cluster, steps: Sequence[PlannedStep]) -> Json:
+    """Only machines that a step runs on count: a trial does not depend on those that look on."""
+    taking_part = {machine.name for step in steps for machine in step.machines}
+    return {
+        "provider": cluster.provider,
+        "machines": {machine.name: _machine(machine, cluster) for machine in cluster.machines if machine.name in taking_part},
+        "links": {ends: _link(link) for ends, link in cluster.links.items()},
+    }
+
+
+def _machine(machine: Machine, cluster: Cluster) -> Json:
+    return {
+        "external-addr": machine.external_addr,
+        "internal-addr": machine.internal_addr,
+        "classes": sorted(machine.classes),
+        "username": machine.username or cluster.username,
+    }
+
+
+def _link(link: Link) -> Json:
+    return {"delay": link.delay_s, "jitter": link.jitter_s, "loss": link.loss, "rate": link.rate_bits}
+
+
+def _step(step: PlannedStep) -> Json:
+    return {
+        "script": _bytes(step.target.content),
+        "prelude": _bytes(step.prelude.content) if step.prelude else None,
+        "options": [list(option) for option in step.options],
+        "machines": [machine.name for machine in step.machines],
+        "multiply": step.multiply,
+        "background": step.background,
+        "measure": step.measure,
+        "ready": _ready(step.ready, step.ready_step) if step.ready else None,
+        "timeout": step.timeout_s,
+        "workdir": step.workdir,
+        "environment": dict(step.environment),
+    }
+
+
+def _ready(ready: Ready, ready_step: PlannedStep | None) -> Json:
+    target = _step(ready_step) if ready_step else None
+    return {"port": ready.port, "log": ready.log, "target": target, "within": ready.within_s}
+
+
+def _metric(metric: Metric) -> Json:
+    """Return what an observation depends on; which way is better, and how observations are summarised, is judged afterwards."""
+    return {"log": metric.log, "join": metric.join, "unit": metric.unit, "on": metric.on, "step": metric.step}
+
+
+@lru_cache(maxsize=1024)
+def _bytes(content: bytes | None) -> str | None:
+    return None if content is None else hashlib.sha256(content).hexdigest()

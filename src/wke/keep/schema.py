@@ -1,0 +1,118 @@
+"""The store's tables, and how an older store becomes a newer one.
+
+`MIGRATIONS[k]` leads from version k to version k+1; a store's version is SQLite's `user_version`. A migration that was released is never
+edited: a change of the tables is a new one at the end. Points, plans and fingerprints are JSON text, since only wke reads inside them;
+whatever a person may want to ask of many trials at once is a column.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from wke.errors import StoreError
+
+APPLICATION = 0x776B6521  # "wke!", so that `file` and we tell our stores from other SQLite files
+
+_VERSION_1 = """
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    seed INTEGER NOT NULL
+);
+CREATE TABLE invocations (           -- every `wke measure`, with all that was decided before anything ran
+    id INTEGER PRIMARY KEY,
+    series INTEGER NOT NULL REFERENCES series,
+    command TEXT NOT NULL,
+    "order" TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    plan TEXT NOT NULL,
+    started_ns INTEGER NOT NULL
+);
+CREATE TABLE inputs (                -- what a trial's identity was computed from
+    trial TEXT PRIMARY KEY,
+    json TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE planned (               -- the latest plan of each series: a trial may belong to several series
+    series INTEGER NOT NULL REFERENCES series,
+    position INTEGER NOT NULL,
+    trial TEXT NOT NULL,
+    point TEXT NOT NULL,
+    iteration INTEGER NOT NULL,
+    warmup INTEGER NOT NULL,
+    PRIMARY KEY (series, position)
+) WITHOUT ROWID;
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY,
+    invocation INTEGER NOT NULL REFERENCES invocations,
+    trial TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    point TEXT NOT NULL,
+    iteration INTEGER NOT NULL,
+    warmup INTEGER NOT NULL,
+    outcome TEXT,                    -- NULL while it runs
+    why TEXT NOT NULL DEFAULT '',
+    started_ns INTEGER,
+    ended_ns INTEGER,
+    UNIQUE (trial, number)
+);
+CREATE TABLE observations (
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    metric TEXT NOT NULL,
+    value REAL,                      -- NULL is SQLite's way to say "not a number"
+    unit TEXT NOT NULL,
+    PRIMARY KEY (attempt, metric)
+) WITHOUT ROWID;
+CREATE TABLE tasks (
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    step INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    copy INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    started_ns INTEGER NOT NULL,
+    ended_ns INTEGER NOT NULL,
+    rung TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    PRIMARY KEY (attempt, step, target, machine, copy)
+) WITHOUT ROWID;
+CREATE TABLE fingerprints (
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    machine TEXT NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (attempt, machine)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+
+
+def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Bring the store to the newest version, one migration a transaction, so that a crash leaves a whole version behind."""
+    for number in range(checked_version(connection, path, len(migrations)), len(migrations)):
+        begin = f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION};"
+        connection.executescript(f"{begin}{migrations[number]};PRAGMA user_version = {number + 1};COMMIT")
+
+
+def checked_version(connection: sqlite3.Connection, path: Path, newest: int = len(MIGRATIONS)) -> int:
+    """Return the version of the store (0 for an empty file). StoreError when it is not a wke store or newer than this wke."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if application != APPLICATION and (tables or version or application):
+        raise StoreError(f"{path} is an SQLite database, but not a wke store", hint="move it away, or measure in another folder")
+    if version > newest:
+        raise StoreError(
+            f"{path} was written by a newer wke: its version is {version}, this wke reads up to {newest}",
+            hint="upgrade wke (pip install --upgrade wke); the store was left untouched",
+        )
+    return version
+
+
+def check_readable(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StoreError unless the store has this wke's version: a reader cannot bring it up to date."""
+    if checked_version(connection, path) < len(MIGRATIONS):
+        raise StoreError(
+            f"{path} was written by an older wke, or never finished being made",
+            hint="any command that writes brings it up to date, such as wke measure",
+        )

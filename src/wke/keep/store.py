@@ -1,0 +1,313 @@
+"""The store: every attempt of every trial, in one SQLite file with a folder of raw logs for each attempt.
+
+    results/wke.sqlite                       what happened
+    results/wke.lock                         who writes
+    results/partial/<trial>.<attempt>/       an attempt that runs, or was interrupted: kept for diagnosis
+    results/trials/<trial>/<attempt>/        an attempt that ended, well or badly: never written again
+
+Theory. The database alone decides; folders follow. An attempt lives through these steps, and a crash may come after any of them:
+
+    begin   1 the row is committed, without outcome      the next opening marks it "interrupted"; it has no folder
+            2 partial/<trial>.<attempt>/ is made          the same; what was logged stays there
+    finish  3 every log file and folder is fsynced        the same: nobody was told that the trial was complete
+            4 outcome and observations are committed      complete: the next opening does step 5
+            5 the folder is renamed into trials/          complete
+
+Row before folder: a number that was ever given to a folder is never given again, so no folder meets an older one. Bytes before
+commit: what the database calls complete is on the disk, whole. Commit before rename: the commit is the only instant at which a trial
+becomes complete, and the rename can be repeated at leisure, whereas a folder in place with no row that vouches for it would need its
+numbers read back from files. Readers therefore look for a folder in trials/ first and in partial/ second. Only the holder of the writer's
+lock repairs, so an attempt without an outcome has no living writer.
+"""
+
+import json
+import math
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from wke.errors import InputError, did_you_mean
+from wke.keep.database import Database
+from wke.keep.disk import disk_errors, private_folder, sync_folder, sync_tree
+from wke.keep.lock import WriterLock
+from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, PlannedTrial, Result, StoredTrial, settled
+from wke.records import TaskEnded
+
+
+def _continue(step: str) -> None:
+    """Do nothing at a step's boundary; tests die here instead."""
+
+
+class Store:
+    """All that is kept of a project's series, in `folder`. Made by `Store.open`; one thread at a time may use it."""
+
+    def __init__(self, folder: Path, database: Database, lock: WriterLock | None, checkpoint: Callable[[str], None]) -> None:
+        self.folder = folder
+        self._database = database
+        self._lock = lock
+        self._checkpoint = checkpoint
+
+    @classmethod
+    def open(cls, folder: Path, *, readonly: bool = False, command: str = "", checkpoint: Callable[[str], None] = _continue) -> Self:
+        """Open the store in `folder`, for writing unless `readonly`; a writer makes it where there is none, and repairs what a crash left.
+
+        `command` is what a second writer is told about the first; `checkpoint` is called after each step of the theory. StoreError when
+        another process writes, when there is nothing to read, or when the file is not a store that this wke understands.
+        """
+        if readonly:
+            return cls(folder, Database(folder, readonly=True), None, checkpoint)
+        with disk_errors(folder):
+            private_folder(folder)
+        lock = WriterLock(folder / "wke.lock", command)
+        try:
+            store = cls(folder, Database(folder, readonly=False), lock, checkpoint)
+        except BaseException:
+            lock.release()
+            raise
+        try:
+            store._repair()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Tell whether anything was ever stored in `folder`."""
+        return (folder / "wke.sqlite").exists()
+
+    def close(self) -> None:
+        """Close the file and let the next writer in; again is harmless."""
+        self._database.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # -- writing --------------------------------------------------------------------------------------------------------------------
+
+    def series(self, name: str, plan_json: str, seed: int, *, order: str, command: str, planned: Sequence[PlannedTrial] = ()) -> int:
+        """Record that a command begins series `name` or goes on with it; return the number that `begin_attempt` wants.
+
+        The series keeps its first seed; the seed of this invocation is kept beside it. `planned` replaces what the series consists of.
+        """
+        with self._database.transaction() as sql:
+            sql.execute("INSERT OR IGNORE INTO series (name, seed) VALUES (?, ?)", (name, seed))
+            (series,) = sql.execute("SELECT id FROM series WHERE name = ?", (name,)).fetchone()
+            begun = (series, command, order, seed, plan_json, time.time_ns())
+            cursor = sql.execute(
+                'INSERT INTO invocations (series, command, "order", seed, plan, started_ns) VALUES (?, ?, ?, ?, ?, ?)', begun
+            )
+            if planned:
+                sql.execute("DELETE FROM planned WHERE series = ?", (series,))
+                _insert_planned(sql, series, planned)
+        return int(cursor.lastrowid or 0)
+
+    def begin_attempt(self, series: int, trial: PlannedTrial) -> Attempt:
+        """Record that `trial` starts now and make the folder for its logs; the plan grows when it did not hold the trial.
+
+        `series` is what `series()` returned.
+        """
+        with self._database.transaction() as sql:
+            (owner,) = sql.execute("SELECT series FROM invocations WHERE id = ?", (series,)).fetchone()
+            if sql.execute("SELECT 1 FROM planned WHERE series = ? AND trial = ?", (owner, trial.id)).fetchone() is None:
+                (end,) = sql.execute("SELECT coalesce(max(position), -1) + 1 FROM planned WHERE series = ?", (owner,)).fetchone()
+                _insert_planned(sql, owner, [replace(trial, position=end)])
+            sql.execute("INSERT OR IGNORE INTO inputs VALUES (?, ?)", (trial.id, trial.inputs_json))
+            (number,) = sql.execute("SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE trial = ?", (trial.id,)).fetchone()
+            row = (series, trial.id, number, trial.position, json.dumps(dict(trial.point)), trial.iteration, trial.warmup, time.time_ns())
+            columns = "invocation, trial, number, position, point, iteration, warmup, started_ns"
+            cursor = sql.execute(f"INSERT INTO attempts ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - no input
+        self._checkpoint("begin: committed")
+        folder = self._partial(trial.id, number)
+        with disk_errors(self.folder):
+            private_folder(folder)
+        self._checkpoint("begin: folder made")
+        return Attempt(int(cursor.lastrowid or 0), trial.id, number, folder)
+
+    def finish_attempt(self, attempt: Attempt, result: Result) -> Path:
+        """Store how `attempt` ended, whole and for good; return where its folder is now. Its log files must be closed."""
+        with disk_errors(self.folder):
+            sync_tree(attempt.folder)
+            sync_folder(attempt.folder.parent)
+        self._checkpoint("finish: synced")
+        with self._database.transaction() as sql:
+            ending = (str(result.outcome), result.why, result.started_ns, result.ended_ns, attempt.id)
+            sql.execute("UPDATE attempts SET outcome = ?, why = ?, started_ns = ?, ended_ns = ? WHERE id = ?", ending)
+            values = [(attempt.id, name, value, result.units.get(name, "")) for name, value in result.observations.items()]
+            sql.executemany("INSERT INTO observations VALUES (?, ?, ?, ?)", values)
+            sql.executemany(
+                "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [_task_row(attempt.id, task) for task in result.tasks]
+            )
+            facts = [(attempt.id, machine, json.dumps(dict(known))) for machine, known in result.fingerprints.items()]
+            sql.executemany("INSERT INTO fingerprints VALUES (?, ?, ?)", facts)
+        self._checkpoint("finish: committed")
+        folder = self._put_in_place(attempt.trial, attempt.number)
+        self._checkpoint("finish: renamed")
+        return folder
+
+    # -- reading --------------------------------------------------------------------------------------------------------------------
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all series, the oldest first."""
+        with self._database.snapshot() as sql:
+            return tuple(name for (name,) in sql.execute("SELECT name FROM series ORDER BY id"))
+
+    def seed_of(self, name: str) -> int | None:
+        """Return the seed of series `name`, None when there is no such series yet."""
+        with self._database.snapshot() as sql:
+            row = sql.execute("SELECT seed FROM series WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else None
+
+    def completed(self, trials: Iterable[str]) -> frozenset[str]:
+        """Return those of the ids in `trials` that have an attempt with outcome ok: they need not run again."""
+        with self._database.snapshot() as sql:
+            return frozenset(trials) & {trial for (trial,) in sql.execute("SELECT trial FROM attempts WHERE outcome = 'ok'")}
+
+    def planned(self, name: str) -> tuple[PlannedTrial, ...]:
+        """Return the latest plan of series `name`, in running order."""
+        query = (
+            "SELECT p.trial, p.point, p.iteration, p.warmup, p.position, coalesce(i.json, '{}') FROM planned p "
+            "JOIN series s ON s.id = p.series LEFT JOIN inputs i ON i.trial = p.trial WHERE s.name = ? ORDER BY p.position"
+        )
+        with self._database.snapshot() as sql:
+            rows = sql.execute(query, (name,)).fetchall()
+        return tuple(
+            PlannedTrial(trial, json.loads(point), k, bool(warmup), position, text) for trial, point, k, warmup, position, text in rows
+        )
+
+    def trials(self, name: str) -> tuple[StoredTrial, ...]:
+        """Return the trials of the latest plan of series `name` that were begun, in running order: each with its ok attempt, else its last.
+
+        A trial that another series ran counts here too when this plan holds it; an older plan's trials do not. InputError for a name that
+        no series has.
+        """
+        if self.seed_of(name) is None:
+            raise InputError(f'there is no series "{name}" in {self.folder}', hint=did_you_mean(name, self.names()))
+        plan = self.planned(name)
+        attempts = self._stored("a.trial IN (SELECT p.trial FROM planned p JOIN series o ON o.id = p.series WHERE o.name = ?)", name)
+        kept = {trial.id: trial for trial in settled(attempts)}
+        return tuple(
+            replace(kept[entry.id], series=name, point=entry.point, iteration=entry.iteration, warmup=entry.warmup)
+            for entry in plan
+            if entry.id in kept
+        )
+
+    def attempts(self, trial: str) -> tuple[StoredTrial, ...]:
+        """Return every attempt at the trial with this id, the oldest first."""
+        return self._stored("a.trial = ?", trial)
+
+    def find(self, prefix: str) -> StoredTrial:
+        """Return the trial whose id begins with `prefix`, with its ok attempt or else its last. InputError when none or several do."""
+        with self._database.snapshot() as sql:
+            ids = [trial for (trial,) in sql.execute("SELECT DISTINCT trial FROM attempts ORDER BY trial")]
+        found = [trial for trial in ids if trial.startswith(prefix)]
+        if prefix not in found and len(found) != 1:
+            if found:
+                raise InputError(f'"{prefix}" begins several trials: {", ".join(found[:5])}', hint="give more of the id")
+            raise InputError(f'no trial begins with "{prefix}"', hint=did_you_mean(prefix, ids) if ids else "nothing has been measured yet")
+        return settled(self.attempts(prefix if prefix in found else found[0]))[0]
+
+    def inputs(self, trial: str) -> Mapping[str, object]:
+        """Return what the identity of the trial with this id was computed from, empty when it was never begun."""
+        with self._database.snapshot() as sql:
+            row = sql.execute("SELECT json FROM inputs WHERE trial = ?", (trial,)).fetchone()
+        return dict(json.loads(row[0])) if row else {}
+
+    def damage(self) -> tuple[str, ...]:
+        """Return what SQLite finds wrong with the file: nothing, when all is well."""
+        with self._database.snapshot() as sql:
+            return tuple(line for (line,) in sql.execute("PRAGMA integrity_check") if line != "ok")
+
+    # -- within ---------------------------------------------------------------------------------------------------------------------
+
+    def _repair(self) -> None:
+        """Bring what a crash left into one of the states that the theory allows to stay."""
+        with self._database.transaction() as sql:
+            why = "the command that ran it ended before it did"
+            sql.execute("UPDATE attempts SET outcome = ?, why = ? WHERE outcome IS NULL", (INTERRUPTED, why))
+            ended = sql.execute("SELECT trial, number FROM attempts WHERE outcome <> ?", (INTERRUPTED,)).fetchall()
+        with disk_errors(self.folder):
+            partial = self.folder / "partial"
+            left = {path.name for path in partial.iterdir()} if partial.exists() else set()
+        for trial, number in ended:
+            if f"{trial}.{number}" in left:
+                self._put_in_place(trial, number)
+
+    def _put_in_place(self, trial: str, number: int) -> Path:
+        source, target = self._partial(trial, number), self._final(trial, number)
+        with disk_errors(self.folder):
+            private_folder(target.parent)
+            source.rename(target)
+            for folder in (target.parent, target.parent.parent, source.parent):
+                sync_folder(folder)
+        return target
+
+    def _partial(self, trial: str, number: int) -> Path:
+        return self.folder / "partial" / f"{trial}.{number}"
+
+    def _final(self, trial: str, number: int) -> Path:
+        return self.folder / "trials" / trial / str(number)
+
+    def _stored(self, condition: str, value: str) -> tuple[StoredTrial, ...]:
+        """Return the attempts `a` that meet the SQL `condition`, by trial and number."""
+        columns = "a.id, a.trial, s.name, a.number, a.point, a.iteration, a.warmup, a.outcome, a.why, a.started_ns, a.ended_ns"
+        owner = "JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series"
+        attempts = f"SELECT {columns} FROM attempts a {owner} WHERE {condition} ORDER BY a.trial, a.number"  # noqa: S608 - ours, no input
+        observed = "SELECT o.attempt, o.metric, o.value, o.unit FROM observations o JOIN attempts a ON a.id = o.attempt"
+        values: dict[int, dict[str, float]] = {}
+        units: dict[int, dict[str, str]] = {}
+        with self._database.snapshot() as sql:
+            for attempt, metric, number, unit in sql.execute(f"{observed} WHERE {condition}", (value,)):
+                values.setdefault(attempt, {})[metric] = math.nan if number is None else number
+                units.setdefault(attempt, {})[metric] = unit
+            rows = sql.execute(attempts, (value,)).fetchall()
+        return tuple(self._stored_trial(row, values.get(row[0], {}), units.get(row[0], {})) for row in rows)
+
+    def _stored_trial(self, row: tuple[Any, ...], observations: Mapping[str, float], units: Mapping[str, str]) -> StoredTrial:
+        _, trial, series, number, point, iteration, warmup, outcome, why, started_ns, ended_ns = row
+        final = self._final(trial, number)
+        return StoredTrial(
+            id=trial,
+            series=series,
+            attempt=number,
+            point=json.loads(point),
+            iteration=iteration,
+            warmup=bool(warmup),
+            outcome=outcome or RUNNING,
+            why=why,
+            started_ns=started_ns,
+            elapsed_s=None if ended_ns is None else (ended_ns - started_ns) / 1e9,
+            observations=observations,
+            units=units,
+            folder=final if final.exists() else self._partial(trial, number),
+        )
+
+
+def _insert_planned(sql: sqlite3.Connection, series: int, trials: Iterable[PlannedTrial]) -> None:
+    rows = [(series, t.position, t.id, json.dumps(dict(t.point)), t.iteration, t.warmup) for t in trials]
+    sql.executemany("INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _task_row(attempt: int, ended: TaskEnded) -> tuple[object, ...]:
+    task = ended.task
+    return (
+        attempt,
+        task.step,
+        task.target,
+        task.machine,
+        task.copy,
+        str(ended.outcome),
+        ended.started_ns,
+        ended.ended_ns,
+        ended.rung,
+        ended.detail,
+    )

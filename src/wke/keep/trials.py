@@ -1,0 +1,78 @@
+"""Trials as the store keeps them: planned, running, ended."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wke.records import Outcome, TaskEnded
+
+INTERRUPTED, RUNNING = "interrupted", "running"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrial:
+    """One trial of a plan; `position` counts from 0 in running order, `inputs_json` is what its id was computed from."""
+
+    id: str
+    point: Mapping[str, object]
+    iteration: int
+    warmup: bool
+    position: int
+    inputs_json: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a trial, now running; its logs go to `folder`."""
+
+    id: int
+    trial: str
+    number: int
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How an attempt ended and what it gave; `fingerprints` maps a machine to facts about it."""
+
+    outcome: Outcome
+    started_ns: int
+    ended_ns: int
+    why: str = ""
+    observations: Mapping[str, float] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    tasks: Sequence[TaskEnded] = ()
+    fingerprints: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrial:
+    """A trial and one attempt at it. `outcome` is an Outcome's text, "interrupted", or "running" while it has none."""
+
+    id: str
+    series: str
+    attempt: int
+    point: Mapping[str, object]
+    iteration: int
+    warmup: bool
+    outcome: str
+    why: str
+    started_ns: int | None
+    elapsed_s: float | None
+    observations: Mapping[str, float]
+    units: Mapping[str, str]
+    folder: Path
+
+    @property
+    def ok(self) -> bool:
+        """True when the attempt succeeded: only then do its observations count."""
+        return self.outcome == "ok"
+
+
+def settled(attempts: Iterable[StoredTrial]) -> tuple[StoredTrial, ...]:
+    """Return one attempt for each trial, in the order in which the trials come: its first that is ok, else its last."""
+    kept: dict[str, StoredTrial] = {}
+    for attempt in attempts:
+        if attempt.id not in kept or not kept[attempt.id].ok:
+            kept[attempt.id] = attempt
+    return tuple(kept.values())

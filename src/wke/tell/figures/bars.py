@@ -1,0 +1,29 @@
+"""A cluster of bars for each place on the x-axis, one bar for each group, a whisker for each interval."""
+
+from matplotlib.axes import Axes
+
+from wke.tell.figures.drawing import Drawing, Panel
+from wke.tell.figures.style import COLOURS, DARK, HATCHES
+
+CLUSTER = 0.8  # how much of the room between two places a cluster takes
+
+
+def draw_bars(axes: Axes, panel: Panel, drawing: Drawing) -> None:
+    """Draw `panel` as bars from zero. A bar of one trial is hollow."""
+    width = CLUSTER / max(len(panel.groups), 1)
+    for index, group in enumerate(panel.groups):
+        colour, hatch = COLOURS[index % len(COLOURS)], HATCHES[index % len(HATCHES)]
+        shift = (index - (len(panel.groups) - 1) / 2) * width
+        places = [drawing.xs.index(mark.x) + shift for mark in group.marks]
+        heights = [mark.summary.centre for mark in group.marks]
+        # A hatch has its bar's edge colour: white edges make white lines in the colour, and air between neighbours.
+        bars = axes.bar(places, heights, width, color=colour, edgecolor="white", linewidth=0.6, hatch=hatch, label=group.label, zorder=2)
+        for bar, mark, place in zip(bars, group.marks, places, strict=True):
+            summary = mark.summary
+            if summary.n == 1:
+                bar.set(facecolor="white", edgecolor=colour, linewidth=0.9)
+            if summary.low is not None and summary.high is not None:
+                reach = [[summary.centre - summary.low], [summary.high - summary.centre]]
+                axes.errorbar(
+                    place, summary.centre, yerr=reach, fmt="none", ecolor=DARK, elinewidth=0.9, capsize=2.2, capthick=0.9, zorder=3
+                )

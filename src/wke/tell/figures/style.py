@@ -1,0 +1,69 @@
+"""How figures look: fit for a column of a paper, readable without colour, the same bytes for the same data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+# Okabe and Ito's colours, which people with any kind of colour vision tell apart; markers and hatches repeat what they say.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
+HATCHES = ("", "/////", "......", "xxxxx", "\\\\\\\\\\", "-----", "+++++", "|||||")
+DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
+GREY, DARK = "#6a6a6a", "#303030"
+
+WIDTH_IN, PANEL_HEIGHT_IN = 3.5, 2.15
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Sizes of a figure: its text, its paper as a multiple of a column's width, and where in the axes the legend is (above, if None)."""
+
+    font_pt: float = 8.0
+    scale: float = 1.0
+    legend_location: str | None = None
+
+
+def settings(font_pt: float) -> dict[Any, Any]:
+    """Return matplotlib's settings for everything we draw; they replace the user's own, so that figures are alike everywhere."""
+    return {
+        "pdf.fonttype": 42,  # publishers refuse Type 3
+        "svg.fonttype": "none",  # text stays text
+        "svg.hashsalt": "wke",  # ids do not change from run to run
+        "font.family": "DejaVu Sans",
+        "font.size": font_pt,
+        "axes.titlesize": font_pt + 1,
+        "axes.labelsize": font_pt,
+        "xtick.labelsize": font_pt - 1,
+        "ytick.labelsize": font_pt - 1,
+        "legend.fontsize": font_pt - 1,
+        "legend.title_fontsize": font_pt - 1,
+        "legend.frameon": False,
+        "legend.handlelength": 2.0,
+        "legend.columnspacing": 1.3,
+        "legend.borderaxespad": 0.2,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.6,
+        "axes.edgecolor": DARK,
+        "axes.axisbelow": True,
+        "grid.color": "#dddddd",
+        "grid.linewidth": 0.5,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
+        "xtick.minor.size": 1.5,
+        "ytick.minor.size": 1.5,
+        "lines.linewidth": 1.2,
+        "lines.markersize": 4.2,
+        "hatch.linewidth": 0.5,
+        "figure.constrained_layout.h_pad": 0.045,
+        "figure.constrained_layout.w_pad": 0.045,
+    }
+
+
+def tick_text(value: float, _position: int | None = None) -> str:
+    """Return a number for an axis: plain, thousands set apart, no more digits than it needs."""
+    if value and not 1e-5 <= abs(value) < 1e9:
+        return f"{value:g}".replace("-", "\u2212")
+    text = f"{value:,.8f}".rstrip("0").rstrip(".") if abs(value) < 10_000 else f"{value:,.0f}"
+    return ("0" if text == "-0" else text).replace("-", "\u2212").replace(",", "\u2009" if abs(value) >= 10_000 else "")

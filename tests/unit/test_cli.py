@@ -1,0 +1,59 @@
+"""The command line as a whole: light to start, and every mistake told in the same way."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from wke.cli.main import COMMANDS, STATUSES, cli
+
+HEAVY = {"numpy", "scipy", "matplotlib", "pydantic", "rich", "asyncio", "sqlite3"}
+
+
+def wke(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the installed command."""
+    return subprocess.run([sys.executable, "-m", "wke.cli", *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`wke --help` comes at once because it loads no command."""
+    code = "import sys, wke.cli.main as m\ntry: m.main()\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
+    assert "Deploy and measure distributed systems" in done.stdout
+    assert not HEAVY & {name.split(".")[0] for name in done.stderr.split()}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_loads_and_explains_itself(name: str) -> None:
+    """Each row of the table leads to a command with help of its own."""
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.help
+    assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option))  # type: ignore[attr-defined]
+
+
+def test_help_lists_every_command_and_exit_status() -> None:
+    """What can be typed and what comes back is told by --help alone."""
+    text = wke("--help").stdout
+    assert [name for name in COMMANDS if f"\n  {name} " not in text] == []
+    assert [meaning for meaning in STATUSES.values() if meaning not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mesure"], 'there is no command "mesure"; did you mean "measure"?'),
+        (["run", "kv"], "Missing argument 'SELECTOR'."),
+        (["measure", "--frobnicate"], "No such option: --frobnicate"),
+        (["run", "kv", "all", "x", "--cwd", "nowhere"], "--cwd nowhere: No such file or directory"),
+        (["show-cluster"], "cluster.toml: there is no such file"),
+    ],
+)
+def test_wrong_input_is_told_with_status_2(tmp_path: Path, arguments: list[str], message: str) -> None:
+    """No traceback, one clear text on stderr, status 2."""
+    done = wke(*arguments, cwd=tmp_path)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (done.stdout, done.returncode) == ("", 2)

@@ -1,0 +1,233 @@
+"""Figures: what they show as values, and that the files are what papers and reviewers ask for."""
+
+import re
+import subprocess
+import sys
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wke.describe.experiment import Experiment, Plot
+from wke.describe.metrics import Metric
+from wke.describe.sweep import Parameter, Sweep
+from wke.errors import InputError
+from wke.keep.trials import StoredTrial
+from wke.tell.figures.axes import cuts_an_interval
+from wke.tell.figures.drawing import make_drawing
+from wke.tell.figures.figure import draw, stem
+from wke.tell.figures.style import Layout, tick_text
+
+EXPERIMENT = Experiment(
+    "scale",
+    Path("scale.toml"),
+    iterations=3,
+    parameters=Sweep((Parameter("num-clients", (1, 2, 16)), Parameter("engine", ("old", "new")))),
+    metrics=(Metric("throughput", unit="1/s"), Metric("p99", unit="ms")),
+)
+LINES = Plot("line", "num-clients", ("throughput",), sort_by="engine")
+
+
+def trials(iterations: int = 3) -> list[StoredTrial]:
+    found = []
+    for k in range(iterations):
+        for point in EXPERIMENT.parameters.points():
+            speed = float(str(point["num-clients"])) * (100 + 3 * k) * (2 if point["engine"] == "new" else 1)
+            seen = {"throughput": speed, "p99": 5000 / speed}
+            uid = f"{point['num-clients']}{point['engine']}-{k}"
+            found.append(StoredTrial(uid, "scale", 1, point, k, False, "ok", "", 0, 1.0, seen, {"throughput": "1/s", "p99": "ms"}, Path()))
+    return found
+
+
+def test_a_line_for_each_value_in_the_order_of_the_file() -> None:
+    """Groups follow the parameter's values as the experiment lists them, points follow their numbers, each has its trials."""
+    drawing = make_drawing(LINES, trials()[::-1], EXPERIMENT)
+    (panel,) = drawing.panels
+    assert (panel.label, drawing.x_label, drawing.group_title, drawing.numeric) == ("throughput (1/s)", "num clients", "engine", True)
+    assert [(group.label, [(mark.x, mark.summary.n) for mark in group.marks]) for group in panel.groups] == [
+        ("old", [(1, 3), (2, 3), (16, 3)]),
+        ("new", [(1, 3), (2, 3), (16, 3)]),
+    ]
+    assert panel.groups[0].marks[2].summary.centre == pytest.approx((1600 * 1648 * 1696) ** (1 / 3))
+    assert drawing.footnote == "Points: geometric mean of 3 trials; bars: 95\u202f% confidence interval."
+
+
+@pytest.mark.parametrize(
+    ("plot", "kept", "footnote"),
+    [
+        (LINES, [], "No trial has been completed yet. 0 of 18 trials."),
+        (LINES, trials(1), "Points: geometric mean of 1 trial. One trial has no interval. 6 of 18 trials."),
+        (
+            replace(LINES, type="bar", y_axis=("throughput", "p99")),
+            trials()[:10],
+            (
+                "Bars: throughput: geometric mean, p99: mean of 1–2 trials; whiskers: 95\u202f% confidence interval. "
+                "Hollow: one trial, no interval. 10 of 18 trials."
+            ),
+        ),
+        (
+            replace(LINES, sort_by=None),
+            trials(),
+            "Points: geometric mean of 6 trials; bars: 95\u202f% confidence interval. Joined over different engine.",
+        ),
+        (
+            replace(LINES, sort_by=None, filter_by={"engine": "new"}),
+            trials()[:6],
+            "Points: geometric mean of 1 trial. One trial has no interval. 3 of 9 trials.",
+        ),
+    ],
+)
+def test_the_footnote_says_what_is_drawn(plot: Plot, kept: list[StoredTrial], footnote: str) -> None:
+    """What a mark is, of how many trials, what the whiskers are, what was joined, how much is still missing."""
+    assert make_drawing(plot, kept, EXPERIMENT).footnote == footnote
+
+
+def test_a_median_without_interval_says_why() -> None:
+    """Fewer than six trials: points without whiskers, and a sentence."""
+    experiment = replace(EXPERIMENT, metrics=(Metric("throughput", unit="1/s", summary="median"),))
+    assert make_drawing(LINES, trials(), experiment).footnote == (
+        "Points: median of 3 trials. A median of fewer than 6 trials has no interval."
+    )
+
+
+def test_what_does_not_count_is_not_drawn() -> None:
+    """Warm-ups, failed trials, second attempts and values that are no numbers leave the figure as it is."""
+    first = trials()[0]
+    noise = [
+        replace(first, id="w", warmup=True, observations={"throughput": 1e9}),
+        replace(first, id="f", outcome="failed(1)", observations={"throughput": 1e9}),
+        replace(first, attempt=2, observations={"throughput": 1e9}),
+        replace(first, id="n", observations={"throughput": float("nan")}),
+    ]
+    assert make_drawing(LINES, [*trials(), *noise], EXPERIMENT).panels == make_drawing(LINES, trials(), EXPERIMENT).panels
+
+
+def test_labels_of_the_user_win() -> None:
+    """Labels of axes and groups replace the names; y-label only where there is one panel."""
+    plot = replace(LINES, x_label="Clients", y_label="Operations per second", sort_labels={"old": "as published"})
+    drawing = make_drawing(plot, trials(), EXPERIMENT)
+    assert (drawing.x_label, drawing.panels[0].label, [group.label for group in drawing.panels[0].groups]) == (
+        "Clients",
+        "Operations per second",
+        ["as published", "new"],
+    )
+    both = make_drawing(replace(plot, y_axis=("throughput", "p99")), trials(), EXPERIMENT)
+    assert [panel.label for panel in both.panels] == ["throughput (1/s)", "p99 (ms)"]
+
+
+@pytest.mark.parametrize(
+    ("plot", "words", "hint"),
+    [
+        (replace(LINES, y_axis=("througput",)), 'y-axis = "througput"', 'did you mean "throughput"?'),
+        (replace(LINES, x_axis="clients"), 'x-axis = "clients"', 'did you mean "num-clients"?'),
+        (replace(LINES, sort_by="engin"), 'sort-by = "engin"', 'did you mean "engine"?'),
+    ],
+)
+def test_a_column_that_no_trial_has_is_an_error(plot: Plot, words: str, hint: str) -> None:
+    """A misspelt column is named, with the nearest one that exists."""
+    with pytest.raises(InputError, match=words) as caught:
+        make_drawing(plot, trials(), EXPERIMENT)
+    assert caught.value.problems[0].hint == hint
+
+
+def test_two_trials_do_not_blow_up_the_axis() -> None:
+    """An interval far wider than the values is cut, and only then is it said."""
+    wild = [replace(trial, observations={"throughput": 100.0 * (1 + trial.iteration)}) for trial in trials(2)]
+    assert cuts_an_interval(make_drawing(LINES, wild, EXPERIMENT).panels[0])
+    assert not cuts_an_interval(make_drawing(LINES, trials(), EXPERIMENT).panels[0])
+    assert not cuts_an_interval(make_drawing(LINES, [], EXPERIMENT).panels[0])
+
+
+PLOTS = {
+    "line": LINES,
+    "bar": replace(LINES, type="bar"),
+    "panels": replace(LINES, y_axis=("throughput", "p99"), x_scale="log", y_scale="log", title="A & B <$100"),
+    "log-bar": replace(LINES, type="bar", y_scale="log", y_axis=("p99",)),
+    "words": replace(LINES, x_axis="engine", sort_by="num-clients"),
+    "single": replace(LINES, sort_by=None),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [(name, 3) for name in PLOTS] + [(name, count) for name in ("line", "log-bar") for count in (0, 1)]
+)
+def test_three_files_whatever_is_there(tmp_path: Path, name: str, count: int) -> None:
+    """Every kind of plot is drawn, without a warning, from no trial to all of them, and nothing else is left in the folder."""
+    files = draw(PLOTS[name], trials(count), tmp_path / "plots" / name, EXPERIMENT)
+    assert [path.name for path in files] == [f"{name}.pdf", f"{name}.svg", f"{name}.png"]
+    assert sorted((tmp_path / "plots").iterdir()) == sorted(files)
+    pdf, svg, png = (path.read_bytes() for path in files)
+    assert (pdf[:5], svg[:5], png[:4]) == (b"%PDF-", b"<?xml", b"\x89PNG")
+
+
+def test_fonts_are_embedded_as_publishers_ask_and_text_is_text(tmp_path: Path) -> None:
+    """The PDF has TrueType fonts (type 42) and none of type 3; the SVG keeps its words; the PNG has 160 dots an inch."""
+    pdf, svg, png = (path.read_bytes() for path in draw(PLOTS["panels"], trials(), tmp_path / "a", EXPERIMENT))
+    plain = pdf + b"".join(_inflated(stream) for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL))
+    assert b"/FontFile2" in plain
+    assert b"/Type3" not in plain
+    assert ">num clients</text>" in svg.decode()
+    assert ">A &amp; B &lt;$100</text>" in svg.decode()
+    assert b"pHYs" + (6299).to_bytes(4, "big") in png
+
+
+def _inflated(stream: bytes) -> bytes:
+    try:
+        return zlib.decompress(stream)
+    except zlib.error:
+        return b""
+
+
+def test_the_same_trials_give_the_same_bytes(tmp_path: Path) -> None:
+    """Another process, another day, the trials in another order and a user's own style: every byte is the same."""
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 20\n")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\n"
+        "from test_figures import EXPERIMENT, PLOTS, draw, trials\ndraw(PLOTS['panels'], trials()[::-1], Path('b'), EXPERIMENT)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, Path(__file__).parent],
+        cwd=tmp_path,
+        check=True,
+        env={"SOURCE_DATE_EPOCH": "1", "HOME": str(tmp_path)},
+    )
+    for path in draw(PLOTS["panels"], trials(), tmp_path / "a", EXPERIMENT):
+        assert path.read_bytes() == (tmp_path / f"b{path.suffix}").read_bytes(), path.suffix
+
+
+def test_a_layout_scales_the_figure(tmp_path: Path) -> None:
+    """Twice the scale, twice the width in dots: 3.5 inches at 160 dots an inch, then seven."""
+    for scale in (1.0, 2.0):
+        png = draw(LINES, trials(), tmp_path / "a", EXPERIMENT, Layout(scale=scale, legend_location="upper left"))[2].read_bytes()
+        assert int.from_bytes(png[16:20], "big") == 560 * scale
+
+
+def test_no_window_no_pyplot() -> None:
+    """Drawing needs no display: pyplot is never imported."""
+    script = "import sys, wke.tell.figures.figure; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("label", "name"), [(None, "scale"), ("wide", "scale_wide")])
+def test_files_are_called_by_series_and_label(label: str | None, name: str) -> None:
+    """NAME or NAME_LABEL, in the folder of plots."""
+    assert stem(Path("plots"), "scale", replace(LINES, label=label)) == Path("plots") / name
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (5.0, "5"),
+        (0.25, "0.25"),
+        (-2.5, "−2.5"),
+        (9999.0, "9999"),
+        (10000.0, "10\u2009000"),
+        (2.5e6, "2\u2009500\u2009000"),
+        (1e12, "1e+12"),
+    ],
+)
+def test_tick_text(value: float, text: str) -> None:
+    """Numbers on axes are plain, their thousands set apart from ten thousand on."""
+    assert tick_text(value) == text

@@ -1,0 +1,173 @@
+"""The table and the CSV file: what they count, how they round, what a spreadsheet reads."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from wke.describe.metrics import Metric
+from wke.judge.statistics import Summary
+from wke.keep.trials import StoredTrial
+from wke.tell.results_csv import results_csv, write_results_csv
+from wke.tell.tables import interval, number, results_table, to_json
+
+THROUGHPUT, LATENCY = Metric("throughput", unit="1/s"), Metric("p99", unit="ms")
+
+
+def trial(
+    uid: str, outcome: str = "ok", *, warmup: bool = False, attempt: int = 1, point: dict[str, object] | None = None, **observations: float
+) -> StoredTrial:
+    units = {name: {"throughput": "1/s", "p99": "ms"}.get(name, "") for name in observations}
+    return StoredTrial(
+        uid, "scale", attempt, point or {"clients": 1, "engine": "new"}, 0, warmup, outcome, "", 0, 1.0, observations, units, Path()
+    )
+
+
+def at(clients: int, engine: str = "new") -> dict[str, object]:
+    return {"memory": "1G", "clients": clients, "engine": engine}
+
+
+TRIALS = [
+    trial("a-0", point=at(16), throughput=900.0, p99=12.0),
+    trial("b-0", point=at(2), throughput=100.0, p99=5.0),
+    trial("a-1", point=at(16), throughput=1000.0, p99=14.0),
+    trial("b-1", point=at(2), throughput=110.0, p99=5.5),
+    trial("b-w", point=at(2), warmup=True, throughput=1.0, p99=999.0),
+    trial("a-2", "failed(1)", point=at(16)),
+    trial("a-2", "ok", attempt=2, point=at(16), throughput=950.0, p99=13.0),
+    trial("c-0", "failed(1)", point=at(4)),
+    trial("c-1", "interrupted", point=at(4)),
+    trial("d-0", point=at(2, "old"), throughput=7.0, extra=3.0),
+]
+
+
+def test_the_whole_table() -> None:
+    """Rows by value, a trial counted once, warm-ups not at all, failures shown, metrics nobody declared added, units in the header."""
+    table = results_table(TRIALS, [THROUGHPUT, LATENCY])
+    assert [table.header, *table.cells] == [
+        ("clients", "engine", "n", "throughput (1/s)", "p99 (ms)", "extra", "failed"),
+        ("2", "new", "2", "105 [57, 192]", "5.2 ± 3.2", "–", "0"),
+        ("2", "old", "1", "7.000", "–", "3.000", "0"),
+        ("4", "new", "0", "–", "–", "–", "1"),
+        ("16", "new", "3", "949 [832, 1082]", "13.0 ± 2.5", "–", "0"),
+    ]
+
+
+def test_rows_follow_the_plan_when_it_is_known() -> None:
+    """Points keep the order of the file, and one that nothing ran at is there, empty."""
+    table = results_table(TRIALS, [LATENCY], points=[at(16), at(8), at(2)])
+    assert table.parameters == ("clients",)
+    assert [(row[0], row[1], row[2]) for row in table.cells] == [("16", "3", "13.0 ± 2.5"), ("8", "0", "–"), ("2", "2", "5.2 ± 3.2")]
+
+
+def test_a_geometric_mean_falls_back_for_the_whole_column() -> None:
+    """One value that is not positive changes how every point of the metric is summarised: columns are never mixed."""
+    trials = [trial("a-0", point=at(1), ratio=0.0), trial("b-0", point=at(2), ratio=2.0)]
+    table = results_table(trials, [Metric("ratio", summary="geometric-mean")])
+    assert {row.summaries["ratio"].kind for row in table.rows} == {"mean"}
+
+
+def test_a_declared_summary_is_kept() -> None:
+    """A metric's own kind wins over the usual one."""
+    table = results_table(TRIALS, [Metric("throughput", summary="median")])
+    assert table.rows[-1].summaries["throughput"] == Summary(3, 950.0, None, None, "median")
+
+
+def test_nothing_gives_an_empty_table() -> None:
+    """Before the first trial there are no rows and no error."""
+    assert results_table([]).cells == ()
+    assert results_table([], [LATENCY]).header == ("n", "p99 (ms)")
+
+
+def test_json_is_unrounded_and_complete() -> None:
+    """The table's JSON has every number whole, and what kind of summary it is."""
+    whole = json.loads(json.dumps(to_json(results_table(TRIALS[:1], [LATENCY]))))
+    assert whole == {
+        "parameters": [],
+        "metrics": [{"name": "p99", "unit": "ms"}, {"name": "throughput", "unit": "1/s"}],
+        "rows": [
+            {
+                "point": {"memory": "1G", "clients": 16, "engine": "new"},
+                "n": 1,
+                "failed": 0,
+                "summaries": {
+                    "throughput": {
+                        "n": 1,
+                        "kind": "geometric-mean",
+                        "centre": pytest.approx(900.0),
+                        "low": None,
+                        "high": None,
+                        "confidence": 0.95,
+                    },
+                    "p99": {"n": 1, "kind": "mean", "centre": 12.0, "low": None, "high": None, "confidence": 0.95},
+                },
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("centre", "low", "high", "kind", "text"),
+    [
+        (12345.6, 12111.1, 12580.1, "mean", "12350 ± 230"),
+        (1.23456, 1.2222, 1.24692, "mean", "1.235 ± 0.012"),
+        (0.001234, 0.001222, 0.001246, "mean", "0.001234 ± 0.000012"),
+        (5.0, 5.0, 5.0, "mean", "5.000 ± 0.000"),
+        (0.0, 0.0, 0.0, "mean", "0 ± 0"),
+        (-3.14159, -3.5, -2.78, "mean", "-3.14 ± 0.36"),
+        (100.0, 80.0, 125.0, "geometric-mean", "100 [80, 125]"),
+        (3.5, 1.0, 6.0, "median", "3.5 [1.0, 6.0]"),
+        (1234567.0, None, None, "mean", "1235000"),
+        (0.0, None, None, "mean", "0"),
+        (4.2e15, 4.1e15, 4.3e15, "mean", "4.20e+15 ± 1.0e+14"),
+    ],
+)
+def test_digits_follow_the_interval(centre: float, low: float | None, high: float | None, kind: str, text: str) -> None:
+    """Two digits of the half-width count; the centre is written to the same place; four digits where there is no interval."""
+    assert interval(Summary(5, centre, low, high, kind)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"), [(-0.0001, 2, "0.00"), (1250.0, -2, "1200"), (2.5e-9, 10, "2.5e-09"), (0.0, 3, "0.000")]
+)
+def test_number(value: float, decimals: int, text: str) -> None:
+    """Rounding never leaves a minus before zero; sizes beyond reading become powers of ten."""
+    assert number(value, decimals) == text
+
+
+def test_the_whole_csv_file() -> None:
+    """Comments, header, one row for each trial that is ok: nothing else, every number as precise as it was stored."""
+    text = results_csv(TRIALS, [THROUGHPUT, LATENCY], command="wke measure scale.toml", points=[at(2), at(16), at(2, "old")])
+    assert text == (
+        "# command: wke measure scale.toml\n"
+        "# constants: memory=1G\n"
+        "uid,clients,engine,throughput,p99,extra\n"
+        "a-0,16,new,900.0,12.0,\n"
+        "b-0,2,new,100.0,5.0,\n"
+        "a-1,16,new,1000.0,14.0,\n"
+        "b-1,2,new,110.0,5.5,\n"
+        "a-2,16,new,950.0,13.0,\n"
+        "d-0,2,old,7.0,,3.0\n"
+    )
+
+
+def test_hostile_values_stay_in_their_fields() -> None:
+    """Commas, quotes and newlines come back as they were; a newline in a command does not end its comment."""
+    nasty = 'a,"b"\nc # d'
+    trials = [trial("a-0", point={"x": nasty, "k": "two words"}, ops=1.0), trial("b-0", point={"x": 2, "k": "two words"}, ops=2.0)]
+    comments, _, rest = results_csv(trials, command="wke bench 'a\nb'").partition("uid")
+    assert comments == "# command: wke bench 'a\\nb'\n# constants: k='two words'\n"
+    assert list(csv.reader(io.StringIO("uid" + rest)))[1:] == [["a-0", nasty, "1.0"], ["b-0", "2", "2.0"]]
+
+
+def test_no_trial_yet_gives_a_header() -> None:
+    """The file of a series that has just begun is readable."""
+    assert results_csv([], [LATENCY], points=[at(1), at(2)]) == "# command:\n# constants: memory=1G engine=new\nuid,clients,p99\n"
+
+
+def test_written_where_asked(tmp_path: Path) -> None:
+    """The file is there, whole, and nothing else is."""
+    write_results_csv(tmp_path / "results" / "scale.csv", "uid\n")
+    assert [path.read_text() for path in (tmp_path / "results").iterdir()] == ["uid\n"]

@@ -1,0 +1,438 @@
+"""The store: a crash at any step loses no completed trial and repeats none; one writes, anyone reads; every failure says what to do."""
+
+import json
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wke.errors import InputError, StoreError
+from wke.keep import schema
+from wke.keep.disk import disk_errors, is_network_file_system, write_atomically
+from wke.keep.store import Store
+from wke.keep.trials import Attempt, PlannedTrial, Result, StoredTrial
+from wke.records import Outcome, OutcomeKind, TaskEnded, TaskName
+
+OK, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.FAILED, 3)
+STEPS = ["begin: committed", "begin: folder made", "finish: synced", "finish: committed", "finish: renamed"]
+
+
+def planned(name: str, position: int = 0, **point: object) -> PlannedTrial:
+    return PlannedTrial(name, point or {"clients": position}, 0, False, position, f'{{"trial": "{name}"}}')
+
+
+def result(outcome: Outcome = OK, **observations: float) -> Result:
+    return Result(outcome, 1_000_000_000, 3_500_000_000, observations=observations, units=dict.fromkeys(observations, "1/s"))
+
+
+def begin(store: Store, trial: PlannedTrial) -> Attempt:
+    series = store.series("scale", "{}", 7, order="interleaved", command="wke measure scale.toml")
+    attempt = store.begin_attempt(series, trial)
+    (attempt.folder / "log").write_text(trial.id)
+    return attempt
+
+
+def run(store: Store, trial: PlannedTrial, outcome: Outcome = OK, **observations: float) -> Path:
+    return store.finish_attempt(begin(store, trial), result(outcome, **observations))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "results", command="wke measure scale.toml") as opened:
+        yield opened
+
+
+def test_a_trial_is_kept_whole(store: Store) -> None:
+    """What is stored comes back as it was: point, outcome, observations with units, and the folder in its place."""
+    task = TaskEnded(TaskName(1, "load", "node1", 2), OK, 5, 9, "SIGTERM", "slow")
+    attempt = begin(store, planned("aa-0", clients=4, engine="new", sync=True, ratio=0.5))
+    folder = store.finish_attempt(
+        attempt, Result(OK, 1_000_000_000, 3_500_000_000, "", {"ops": 12.5}, {"ops": "1/s"}, [task], {"node1": {"cpus": 2}})
+    )
+    assert store.trials("scale") == (
+        StoredTrial(
+            id="aa-0",
+            series="scale",
+            attempt=1,
+            point={"clients": 4, "engine": "new", "sync": True, "ratio": 0.5},
+            iteration=0,
+            warmup=False,
+            outcome="ok",
+            why="",
+            started_ns=1_000_000_000,
+            elapsed_s=2.5,
+            observations={"ops": 12.5},
+            units={"ops": "1/s"},
+            folder=store.folder / "trials" / "aa-0" / "1",
+        ),
+    )
+    assert folder == store.folder / "trials" / "aa-0" / "1"
+    assert (folder / "log").read_text() == "aa-0"
+    assert list((store.folder / "partial").iterdir()) == []
+    assert store.inputs("aa-0") == {"trial": "aa-0"}
+    assert store.seed_of("scale") == 7
+    assert store.seed_of("other") is None
+
+
+def test_a_failed_trial_is_kept_and_may_run_again(store: Store) -> None:
+    """Only ok counts as completed; every attempt stays, and the trial shows its ok attempt even when a later one failed."""
+    for outcome in (FAILED, OK, FAILED):
+        run(store, planned("aa-0"), outcome)
+    run(store, planned("bb-0", 1), FAILED)
+    assert store.completed(["aa-0", "bb-0", "cc-0"]) == {"aa-0"}
+    assert [(t.attempt, t.outcome) for t in store.attempts("aa-0")] == [(1, "failed(3)"), (2, "ok"), (3, "failed(3)")]
+    assert [(t.id, t.attempt, t.ok) for t in store.trials("scale")] == [("aa-0", 2, True), ("bb-0", 1, False)]
+    assert all(t.folder.is_dir() for t in store.attempts("aa-0"))
+
+
+def test_a_series_shows_its_latest_plan(store: Store) -> None:
+    """A new plan drops what it does not hold, keeps order, and takes in trials that another series ran."""
+    first = [planned("aa-0", 0), planned("bb-0", 1)]
+    series = store.series("old", "{}", 7, order="sequential", command="", planned=first)
+    for trial in first:
+        store.finish_attempt(store.begin_attempt(series, trial), result())
+    store.series("new", "{}", 8, order="sequential", command="", planned=[planned("cc-0", 0), planned("bb-0", 1, clients=9)])
+    assert [(t.id, t.series, t.point) for t in store.trials("new")] == [("bb-0", "new", {"clients": 9})]
+    assert [t.id for t in store.planned("new")] == ["cc-0", "bb-0"]
+    assert [t.id for t in store.trials("old")] == ["aa-0", "bb-0"]
+    assert store.names() == ("old", "new")
+
+
+def test_the_first_seed_stays(store: Store) -> None:
+    """A series goes on with the seed it began with; every invocation keeps its own command, order and plan."""
+    store.series("scale", '{"k": 1}', 7, order="interleaved", command="wke measure a")
+    store.series("scale", '{"k": 2}', 9, order="sequential", command="wke measure b")
+    assert store.seed_of("scale") == 7
+    rows = sqlite3.connect(store.folder / "wke.sqlite").execute('SELECT command, "order", seed, plan FROM invocations').fetchall()
+    assert rows == [("wke measure a", "interleaved", 7, '{"k": 1}'), ("wke measure b", "sequential", 9, '{"k": 2}')]
+
+
+def test_not_a_number_is_kept(store: Store) -> None:
+    """A metric that came out as NaN or infinite is stored as such and stops nothing."""
+    run(store, planned("aa-0"), ops=float("nan"), rate=float("inf"))
+    seen = store.find("aa").observations
+    assert seen["ops"] != seen["ops"]
+    assert seen["rate"] == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "found", "words"),
+    [
+        ("aa", "aa-0", ""),
+        ("ab1-1", "ab1-1", ""),  # an exact id, though it also begins another
+        ("ab", None, '"ab" begins several trials: ab1-1, ab1-10\n  hint: give more of the id'),
+        ("ac-0", None, 'no trial begins with "ac-0"\n  hint: did you mean "aa-0"?'),
+    ],
+)
+def test_find(store: Store, prefix: str, found: str | None, words: str) -> None:
+    """A trial is found by the beginning of its id; nothing and too much are errors that help."""
+    for position, name in enumerate(["aa-0", "ab1-1", "ab1-10"]):
+        run(store, planned(name, position))
+    if found:
+        assert store.find(prefix).id == found
+    else:
+        with pytest.raises(InputError) as caught:
+            store.find(prefix)
+        assert str(caught.value) == words
+
+
+def test_an_unknown_series_is_an_error_with_the_nearest_name(store: Store) -> None:
+    """A misspelt name does not look like an empty series."""
+    run(store, planned("aa-0"))
+    with pytest.raises(InputError, match='no series "scal"') as caught:
+        store.trials("scal")
+    assert caught.value.problems[0].hint == 'did you mean "scale"?'
+
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[4])
+from test_store import FAILED, OK, planned, run
+from wke.keep.store import Store
+folder, step, when = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+reached = 0
+def die(at):
+    global reached
+    reached += at == step
+    if at == step and reached == when:
+        os.kill(os.getpid(), signal.SIGKILL)
+store = Store.open(folder, command="wke measure", checkpoint=die)
+for position in range(3):
+    name = f"t{position}-0"
+    if name not in store.completed([name]):
+        run(store, planned(name, position), FAILED if os.environ.get("FAIL") == name else OK, ops=float(position))
+        print(name, flush=True)
+"""
+
+
+def child(folder: Path, step: str, when: int, **environment: str) -> tuple[int, list[str]]:
+    arguments = [sys.executable, "-c", CHILD, str(folder), step, str(when), str(Path(__file__).parent)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment})
+    assert not done.stderr
+    return done.returncode, done.stdout.split()
+
+
+@pytest.mark.parametrize("when", [1, 2])
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_every_step_nothing_is_lost_and_nothing_runs_twice(tmp_path: Path, step: str, when: int) -> None:
+    """After SIGKILL at a step's boundary the store is sound, knows what was complete, and the next command does just the rest."""
+    folder = tmp_path / "results"
+    status, told = child(folder, step, when)
+    assert status == -signal.SIGKILL
+    committed = when if step in {"finish: committed", "finish: renamed"} else when - 1
+    with Store.open(folder, readonly=True) as before:  # a reader understands the state even before it is repaired
+        assert len(before.completed(["t0-0", "t1-0", "t2-0"])) == committed
+        assert all(t.folder.is_dir() for t in before.trials("scale") if t.ok)
+    status, again = child(folder, "never", 1)
+    assert status == 0
+    assert [*told, *again] == [f"t{k}-0" for k in range(3) if f"t{k}-0" in told or k >= committed]
+    with Store.open(folder) as store:
+        assert store.damage() == ()
+        trials = store.trials("scale")
+        assert [(t.id, t.ok, t.observations) for t in trials] == [(f"t{k}-0", True, {"ops": float(k)}) for k in range(3)]
+        assert all((t.folder / "log").read_text() == t.id and t.folder.parts[-3] == "trials" for t in trials)
+        attempts = [attempt for k in range(3) for attempt in store.attempts(f"t{k}-0")]
+        interrupted = [t for t in attempts if t.outcome == "interrupted"]
+        assert len(attempts) - len(interrupted) == 3
+        assert len(interrupted) == (step not in {"finish: committed", "finish: renamed"})
+        left = [path.name for path in (folder / "partial").iterdir()]
+        assert left == [f"{t.id}.{t.attempt}" for t in interrupted if step != "begin: committed"]
+
+
+def test_a_failed_attempt_killed_before_its_rename_is_put_in_place(tmp_path: Path) -> None:
+    """The repair treats a failed trial's folder as an ok one's, and still runs the trial again."""
+    assert child(tmp_path / "results", "finish: committed", 1, FAIL="t0-0")[0] == -signal.SIGKILL
+    assert child(tmp_path / "results", "never", 1) == (0, ["t0-0", "t1-0", "t2-0"])
+    with Store.open(tmp_path / "results", readonly=True) as store:
+        assert [(t.outcome, t.folder.parts[-3:]) for t in store.attempts("t0-0")] == [
+            ("failed(3)", ("trials", "t0-0", "1")),
+            ("ok", ("trials", "t0-0", "2")),
+        ]
+
+
+def test_a_second_writer_is_told_who_the_first_is(store: Store) -> None:
+    """The error names process, host, time and command; when the first is done, the second gets in."""
+    with pytest.raises(StoreError) as caught:
+        Store.open(store.folder)
+    assert f"is being written by pid {os.getpid()} of " in str(caught.value)
+    assert str(caught.value).splitlines()[0].endswith("UTC: wke measure scale.toml")
+    store.close()
+    Store.open(store.folder).close()
+
+
+def test_the_lock_dies_with_its_holder(tmp_path: Path) -> None:
+    """A killed writer's lock stops nobody, though its text is still in the file."""
+    assert child(tmp_path / "results", "begin: committed", 1)[0] == -signal.SIGKILL
+    assert "wke measure" in (tmp_path / "results" / "wke.lock").read_text()
+    Store.open(tmp_path / "results").close()
+    assert (tmp_path / "results" / "wke.lock").read_text() == ""
+
+
+def test_readers_are_possible_while_a_trial_runs(store: Store) -> None:
+    """A reader sees what is complete and what runs, gets its own snapshot, and cannot write."""
+    run(store, planned("aa-0"))
+    attempt = begin(store, planned("bb-0", 1))
+    with Store.open(store.folder, readonly=True) as reader:
+        assert [(t.id, t.outcome, t.elapsed_s is None) for t in reader.trials("scale")] == [
+            ("aa-0", "ok", False),
+            ("bb-0", "running", True),
+        ]
+        store.finish_attempt(attempt, result())
+        assert reader.completed(["bb-0"]) == {"bb-0"}
+        with pytest.raises(StoreError, match="cannot be written"):
+            reader.series("x", "{}", 1, order="", command="")
+
+
+def test_private(store: Store) -> None:
+    """Nobody but the owner may look, whatever the umask says."""
+    run(store, planned("aa-0"))
+    begin(store, planned("bb-0", 1))
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [store.folder, *store.folder.rglob("*")] if path.name != "log"}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+    assert {"wke.sqlite", "wke.sqlite-wal", "wke.sqlite-shm", "wke.lock"} <= {path.name for path in modes}
+
+
+def make_text(path: Path) -> None:
+    path.write_text("this is no database, " * 100)
+
+
+def make_foreign(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE photos (name)")
+    connection.close()
+
+
+def make_newer(path: Path) -> None:
+    Store.open(path.parent).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+def make_torn(path: Path) -> None:
+    Store.open(path.parent).close()
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * 20000)
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+@pytest.mark.parametrize(
+    ("make", "words", "hint"),
+    [
+        (make_text, "is damaged or not a wke store", "move it away"),
+        (make_foreign, "is an SQLite database, but not a wke store", "move it away"),
+        (make_newer, "was written by a newer wke: its version is 99, this wke reads up to 1", "upgrade wke"),
+        (make_torn, "is damaged or not a wke store", "move it away"),
+    ],
+)
+def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, make: object, words: str, hint: str, *, readonly: bool) -> None:
+    """The error says what the file is and what to do; the file keeps every byte; the lock is free again."""
+    path = tmp_path / "wke.sqlite"
+    make(path)
+    before = path.read_bytes()
+    for _ in range(2):
+        with pytest.raises(StoreError, match=words) as caught:
+            Store.open(tmp_path, readonly=readonly)
+        assert hint in str(caught.value.problems[0].hint)
+    assert path.read_bytes() == before
+
+
+def test_reading_nothing_is_an_error_that_makes_nothing(tmp_path: Path) -> None:
+    """A reader in the wrong folder is told so and leaves no file behind."""
+    with pytest.raises(StoreError, match="there are no results in"):
+        Store.open(tmp_path / "results", readonly=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_migrations_bring_an_old_store_up_step_by_step(tmp_path: Path) -> None:
+    """Each migration is one transaction: a bad one leaves the version before it, a good one goes on from there."""
+    path = tmp_path / "wke.sqlite"
+    connection = sqlite3.connect(path, isolation_level=None)
+    schema.migrate(connection, path, ["CREATE TABLE a (x)"])
+    connection.execute("INSERT INTO a VALUES (1)")
+    with pytest.raises(sqlite3.OperationalError):
+        schema.migrate(connection, path, ["", "CREATE TABLE b (x)", "CREATE TABLE c (x); nonsense"])
+    connection.close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    assert schema.checked_version(connection, path, 3) == 2
+    schema.migrate(connection, path, ["", "", "CREATE TABLE c AS SELECT x + 1 AS y FROM a"])
+    assert connection.execute("SELECT y FROM c").fetchall() == [(2,)]
+    connection.close()
+
+
+def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
+    """SQLite out of pages gives an error that tells how much is free; what was stored stays, and the series goes on after."""
+    with Store.open(tmp_path) as store:
+        run(store, planned("aa-0"), ops=1.0)
+        sql = store._database._connection
+        sql.execute(f"PRAGMA max_page_count = {sql.execute('PRAGMA page_count').fetchone()[0] + 1}")
+        attempt = begin(store, planned("bb-0", 1))
+        many = {f"metric-{k}": 1.0 for k in range(2000)}
+        with pytest.raises(StoreError, match=r"is full: [0-9.]+ MB are free") as caught:
+            store.finish_attempt(attempt, result(**many))
+        assert "the series continues" in str(caught.value)
+    with Store.open(tmp_path) as store:
+        assert store.damage() == ()
+        assert store.completed(["aa-0", "bb-0"]) == {"aa-0"}
+        assert [t.outcome for t in store.attempts("bb-0")] == ["interrupted"]
+        run(store, planned("bb-0", 1), ops=2.0)
+        assert store.find("bb-0").attempt == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device"), "is full"),
+        (OSError(122, "Disk quota exceeded"), "is full"),
+        (PermissionError(13, "Permission denied"), "cannot write to .*: Permission denied"),
+        (sqlite3.OperationalError("database or disk is full"), "is full"),
+        (sqlite3.OperationalError("database is locked"), "kept locked by another program"),
+        (sqlite3.OperationalError("unable to open database file"), "unable to open"),
+    ],
+)
+def test_what_the_disk_says_is_translated(tmp_path: Path, error: Exception, words: str) -> None:
+    """Foreign errors become StoreErrors with a hint; our own mistakes do not."""
+    with pytest.raises(StoreError, match=words) as caught, disk_errors(tmp_path):
+        raise error
+    assert caught.value.problems[0].hint
+    with pytest.raises(sqlite3.IntegrityError), disk_errors(tmp_path):
+        raise sqlite3.IntegrityError
+
+
+MOUNTS = textwrap.dedent(r"""
+    27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+    40 27 0:40 / /home rw,relatime shared:1 - nfs4 server:/home rw
+    41 40 0:41 / /home/ann/scratch rw - xfs /dev/vdb rw
+    42 27 0:42 / /mnt/lab\040disk rw - cifs //lab/disk rw
+    43 27 0:43 / /data rw - nfs old:/data rw
+    44 27 0:44 / /data rw - ext4 /dev/vdc rw
+""").strip()
+
+
+@pytest.mark.parametrize(
+    ("path", "network"),
+    [
+        ("/srv/results", False),
+        ("/home/ann/results", True),
+        ("/home/ann/scratch/results", False),
+        ("/homework/results", False),
+        ("/mnt/lab disk/results", True),
+        ("/data/results", False),  # a later mount hides the earlier
+    ],
+)
+def test_network_file_systems_are_known_by_the_longest_mount(path: str, *, network: bool) -> None:
+    """The nearest mount above a path decides; names with blanks are unescaped."""
+    assert is_network_file_system(Path(path), MOUNTS) is network
+
+
+def test_on_a_network_file_system_the_store_has_no_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There SQLite keeps a rollback journal, and a store made elsewhere is changed over."""
+    with Store.open(tmp_path) as store:
+        run(store, planned("aa-0"))
+    monkeypatch.setattr("wke.keep.database.is_network_file_system", lambda _: True)
+    with Store.open(tmp_path) as store:
+        assert run(store, planned("bb-0", 1)).is_dir()
+        assert not (tmp_path / "wke.sqlite-wal").exists()
+        with Store.open(tmp_path, readonly=True) as reader:
+            assert reader.completed(["aa-0", "bb-0"]) == {"aa-0", "bb-0"}
+
+
+def test_a_copy_is_readable(store: Store, tmp_path: Path) -> None:
+    """A results folder copied elsewhere reads as the original, with its own paths."""
+    run(store, planned("aa-0"), ops=1.0)
+    store.close()
+    subprocess.run(["cp", "-r", store.folder, tmp_path / "copy"], check=True)
+    with Store.open(tmp_path / "copy", readonly=True) as copy:
+        (trial,) = copy.trials("scale")
+    assert trial.folder == tmp_path / "copy" / "trials" / "aa-0" / "1"
+    assert (trial.folder / "log").read_text() == "aa-0"
+
+
+def test_written_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that fails leaves the old file and no litter."""
+    path = tmp_path / "made" / "a.csv"
+    write_atomically(path, b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(StoreError, match="is full"):
+            write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_points_keep_their_order_and_types(store: Store) -> None:
+    """JSON gives back what went in: the order of parameters, and True that is not 1."""
+    run(store, planned("aa-0", zulu=1, alpha=True, mike=1.0))
+    assert json.dumps(dict(store.find("aa-0").point)) == '{"zulu": 1, "alpha": true, "mike": 1.0}'

@@ -1,0 +1,230 @@
+"""Sweeps: every form of a parameter, the order of the points, and what is refused."""
+
+import tomllib
+from math import prod
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wke.describe.parameters import read_sweep
+from wke.describe.sweep import Choice, Parameter, Sweep, Value, point_text
+from wke.describe.tables import key_text
+from wke.errors import Location, Problem
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def at(*key: str | int) -> Location:
+    return Location("x.toml", key=key_text(key))
+
+
+def reading(text: str) -> tuple[Sweep, list[Problem]]:
+    problems: list[Problem] = []
+    return read_sweep(tomllib.loads(text), at, problems), problems
+
+
+def sweep_of(text: str) -> Sweep:
+    sweep, problems = reading(text)
+    assert problems == []
+    return sweep
+
+
+FORMS: dict[str, list[Value]] = {
+    "5": [5],
+    '"text"': ["text"],
+    "true": [True],
+    "[3, 1, 2]": [3, 1, 2],
+    '["old", "new"]': ["old", "new"],
+    "[1, 1.0, true]": [1, 1.0, True],
+    "[2, 3, 2]": [2, 3],
+    "{ start = 1, end = 4 }": [1, 2, 3, 4],
+    "{ start = 1, end = 10, step-size = 4 }": [1, 5, 9],
+    "{ start = 1, end = 9, step_size = 4 }": [1, 5, 9],
+    "{ start = 4, end = 1 }": [4, 3, 2, 1],
+    "{ start = 4, end = 1, step-size = 2 }": [4, 2],
+    "{ start = 4, end = 1, step-size = -2 }": [4, 2],
+    "{ start = -1, end = 1 }": [-1, 0, 1],
+    "{ start = 3, end = 3 }": [3],
+    "{ start = 0.1, end = 0.7, step-size = 0.1 }": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7],
+    "{ start = 1, end = 2, step-size = 0.5 }": [1.0, 1.5, 2.0],
+    "{ start = 0.3, end = 0.1, step-size = 0.1 }": [0.3, 0.2, 0.1],
+    "{ start = 1.0, end = 3 }": [1.0, 2.0, 3.0],
+    "{ start = 1, end = 3.5 }": [1, 2, 3],
+    "{ base = 2, start = 0, end = 4 }": [1, 2, 4, 8, 16],
+    "{ base = 10, start = 1, end = 5, step-size = 2 }": [10, 1000, 100000],
+    "{ base = 2, start = 3, end = 0 }": [8, 4, 2, 1],
+    "{ base = 2, start = -1, end = 1 }": [0.5, 1, 2],
+    "{ base = 0.1, start = 0, end = 3 }": [1.0, 0.1, 0.01, 0.001],
+    "{ base = 4, start = 0, end = 1, step-size = 0.5 }": [1.0, 2.0, 4.0],
+}
+
+
+@pytest.mark.parametrize(("form", "values"), FORMS.items(), ids=FORMS)
+def test_every_form_of_a_parameter(form: str, values: list[Value]) -> None:
+    """A constant, a list, and each kind of range give these values, of these types."""
+    points = sweep_of(f"[parameters]\nx = {form}").points()
+    assert [(point["x"], type(point["x"])) for point in points] == [(value, type(value)) for value in values]
+
+
+ORDERS = {
+    "a later parameter varies fastest": (
+        "[parameters]\na = [1, 2]\nb = [3, 4]",
+        "a=1, b=3 | a=1, b=4 | a=2, b=3 | a=2, b=4",
+    ),
+    "no parameter is one point": ("[parameters]", ""),
+    "tables are chosen one after the other": (
+        '[parameters]\na = 1\nsub-parameters = ["foo", "bar"]\n[foo]\nb = [2, 3]\n[bar]\nc = 4',
+        "a=1, b=2 | a=1, b=3 | a=1, c=4",
+    ),
+    "a choice stands where it is written": (
+        '[parameters]\nsub_parameters = ["foo", "bar"]\nz = [1, 2]\n[foo]\nb = 1\n[bar]\nb = 2',
+        "b=1, z=1 | b=1, z=2 | b=2, z=1 | b=2, z=2",
+    ),
+    "a product of choices": (
+        '[parameters]\nsub-parameters = [["foo", "bar"], ["x", "y"]]\n[foo]\na = 1\n[bar]\na = 2\n[x]\nb = 3\n[y]\nb = 4',
+        "a=1, b=3 | a=1, b=4 | a=2, b=3 | a=2, b=4",
+    ),
+    "choices within choices": (
+        '[parameters]\nsub-parameters = ["a", "b"]\n[a]\nn = 1\nsub-parameters = ["c", "d"]\n[b]\nn = 2\n[c]\nm = "c"\n[d]\nm = ["d", "e"]',
+        'n=1, m="c" | n=1, m="d" | n=1, m="e" | n=2',
+    ),
+    "a table may replace a default": (
+        '[parameters]\na = 1\nsub-parameters = ["foo", "bar"]\n[foo]\nb = 2\n[bar]\nb = 3\na = 9',
+        "a=1, b=2 | a=9, b=3",
+    ),
+    "a point comes once": (
+        '[parameters]\nsub-parameters = ["foo", "bar"]\n[foo]\na = 1\n[bar]\na = [1, 2]',
+        "a=1 | a=2",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "points"), ORDERS.values(), ids=ORDERS)
+def test_points_come_in_the_order_of_nested_loops(text: str, points: str) -> None:
+    """These files have these points in this order."""
+    assert " | ".join(map(point_text, sweep_of(text).points())) == points
+
+
+def test_what_varies_and_what_does_not() -> None:
+    """A parameter that only some points set varies; one with the same value everywhere is a constant."""
+    sweep = sweep_of('[parameters]\na = 1\nb = [1]\nc = [2, 3]\nsub-parameters = ["foo", "bar"]\n[foo]\nd = 5\ne = 6\n[bar]\ne = 6')
+    assert sweep.names == ("a", "b", "c", "d", "e")
+    assert sweep.varied == ("c", "d")
+    assert sweep.constants == {"a": 1, "b": 1, "e": 6}
+    assert sweep.values("c") == (2, 3)
+    assert sweep.values("d") == (5,)
+    assert sweep.values("nothing") == ()
+
+
+MISTAKES = {
+    "x = []": "x.toml: parameters.x: has no value\n  hint: give at least one",
+    "x = [[1]]": "x.toml: parameters.x[0]: must be text, a number, true or false, not a list",
+    "x = 2020-01-01": "x.toml: parameters.x: must be text, a number, true or false, not the date 2020-01-01",
+    "x = inf": "x.toml: parameters.x: must be a finite number",
+    "x = { start = 1 }": "x.toml: parameters.x: end is missing\n  hint: a range is x = { start = 1, end = 10 }",
+    "x = { start = 1, end = 4, stepsize = 2 }": 'x.toml: parameters.x.stepsize: unknown key\n  hint: did you mean "step-size"?',
+    "x = { start = 1, end = 4, hill-climb = true }": (
+        "x.toml: parameters.x.hill-climb: unknown key\n  hint: known: base, start, end, step-size"
+    ),
+    'x = { start = "1", end = 4 }': 'x.toml: parameters.x.start: must be a number, not the text "1"',
+    "x = { start = true, end = 4 }": "x.toml: parameters.x.start: must be a number, not true",
+    "x = { start = 1, end = nan }": "x.toml: parameters.x.end: must be a number, not the number nan",
+    "x = { start = 1, end = 4, step-size = 0 }": "x.toml: parameters.x: step-size must not be 0",
+    "x = { start = 1, end = 4, step-size = -1 }": "x.toml: parameters.x: cannot count from 1 up to 4 in negative steps",
+    "x = { start = 0, end = 1000000000 }": "x.toml: parameters.x: has 1000000001 values; 100000 are the most",
+    "x = { base = 0, start = 0, end = 4 }": "x.toml: parameters.x: base must be more than 0, not 0",
+    "x = { base = 2, start = 0, end = 99999 }": ("x.toml: parameters.x: an exponent of more than 10000 gives a number that is too large"),
+    "x = { base = 2, start = 62, end = 63 }": "x.toml: parameters.x: holds a number that is too large",
+    "x = { base = 10.0, start = 308, end = 309 }": "x.toml: parameters.x: holds a number that is too large",
+    "x = { base = 10, start = 308.5, end = 309 }": "x.toml: parameters.x: holds a number that is too large",
+    'sub-parameters = "foo"': (
+        'x.toml: parameters.sub-parameters: must be a list of table names, not the text "foo"\n  hint: write sub-parameters = ["foo", "bar"]'
+    ),
+    "sub-parameters = [1]": (
+        "x.toml: parameters.sub-parameters: must hold table names, or lists of them\n"
+        '  hint: a choice is ["foo", "bar"], a product of two choices [["foo", "bar"], ["x", "y"]]'
+    ),
+    "sub-parameters = [[1]]": "x.toml: parameters.sub-parameters[0][0]: must be the name of a table, not the number 1",
+    'sub-parameters = ["fob"]\n[foo]\na = 1': (
+        'x.toml: parameters.sub-parameters[0]: there is no table [fob] in this file\n  hint: did you mean "foo"?'
+    ),
+    'sub-parameters = ["foo"]\n[foo]\nsub-parameters = ["bar"]\n[bar]\nsub-parameters = ["foo"]': (
+        "x.toml: bar.sub-parameters[0]: goes in a circle: foo -> bar -> foo\n  hint: a table cannot choose itself"
+    ),
+    'a = [1, 2]\nsub-parameters = ["foo"]\n[foo]\na = 3': (
+        "x.toml: foo.a: is varied in [parameters] already\n  hint: a parameter that varies is given once; remove one of the two"
+    ),
+    'sub-parameters = [["foo"], ["bar"]]\n[foo]\na = [1, 2]\n[bar]\na = 3': (
+        "x.toml: bar.a: is varied in [foo] already\n  hint: a parameter that varies is given once; remove one of the two"
+    ),
+    "x = { start = 1, end = 1000 }\ny = { start = 1, end = 1000 }": (
+        "x.toml: parameters: the sweep has 1000000 points; 100000 are the most\n"
+        "  hint: vary fewer parameters in one experiment, or take larger steps"
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), MISTAKES.items(), ids=MISTAKES)
+def test_mistakes_are_named_with_their_place(text: str, expected: str) -> None:
+    """Each wrong form of a parameter is one problem, at its key."""
+    _, problems = reading(f"[parameters]\n{text}")
+    assert "\n".join(map(str, problems)) == expected
+
+
+def test_all_mistakes_of_a_file_come_at_once() -> None:
+    """Reading goes on after a mistake."""
+    _, problems = reading('[parameters]\na = []\nb = { start = 1, end = 2, step-size = 0 }\nsub-parameters = ["foo"]\n[foo]\nc = []')
+    assert [str(problem.where) for problem in problems] == ["x.toml: parameters.a", "x.toml: parameters.b", "x.toml: foo.c"]
+
+
+NAMES = st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=4)
+VALUES = st.lists(
+    st.integers(-5, 5) | st.booleans() | st.sampled_from(["", "a", "1"]), unique_by=lambda v: (type(v), v), min_size=1, max_size=4
+)
+
+
+@st.composite
+def sweeps(draw: Any) -> Sweep:
+    loops: list[Parameter | Choice] = [Parameter(name, tuple(draw(VALUES))) for name in draw(NAMES)]
+    if draw(st.booleans()):
+        table = {name: Sweep((Parameter("kind", (name,)), Parameter("inner", tuple(draw(VALUES))))) for name in ("foo", "bar")}
+        loops.insert(draw(st.integers(0, len(loops))), Choice(table))
+    return Sweep(tuple(loops))
+
+
+@UNHURRIED
+@given(sweeps())
+def test_a_sweep_has_the_size_of_its_product_and_no_point_twice(sweep: Sweep) -> None:
+    """As many points as the loops multiply to, all different, the same ones in the same order every time."""
+    points = sweep.points()
+    keys = [tuple((name, type(value), value) for name, value in point.items()) for point in points]
+    assert len(points) == sweep.size == prod(loop.size for loop in sweep.loops)
+    assert len(set(keys)) == len(points)
+    assert points == sweep.points()
+    assert set(sweep.varied).isdisjoint(sweep.constants)
+    assert {*sweep.varied, *sweep.constants} == set(sweep.names)
+
+
+@UNHURRIED
+@given(sweeps())
+def test_the_last_loop_varies_fastest(sweep: Sweep) -> None:
+    """Points that differ in an outer parameter stand in blocks as long as all loops inside it together."""
+    points = sweep.points()
+    inside = len(points)
+    for loop in sweep.loops:
+        inside //= loop.size
+        if isinstance(loop, Parameter):
+            column = [point[loop.name] for point in points]
+            expected = [value for value in loop.values for _ in range(inside)]
+            assert column == expected * (len(points) // len(expected))
+
+
+@UNHURRIED
+@given(st.integers(-50, 50), st.integers(-50, 50), st.integers(1, 40))
+def test_a_range_of_decimals_does_not_drift(start: int, end: int, step: int) -> None:
+    """Steps of hundredths land on the decimal numbers that a person would write, both ends included where they fit."""
+    values = sweep_of(f"[parameters]\nx = {{ start = {start / 100}, end = {end / 100}, step-size = {step / 100} }}").values("x")
+    direction = 1 if end >= start else -1
+    assert values == tuple(n / 100 for n in range(start, end + direction, step * direction))
