@@ -1,6 +1,7 @@
 """What an emulated cluster is, decided without making one: plans, argument lists, folders, texts."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from wke.act.emulationplan import check, make_plan, visible
 from wke.act.keeper import disk, folder
 from wke.act.keeper.network import attribute
 from wke.act.keeper.plan import LinkPlan, MachinePlan, Plan, decode, encode
-from wke.act.keeping import keepers_folder
+from wke.act.keeping import alone, keepers_folder
 from wke.describe.cluster import LOCAL_NETWORK, Cluster, Link, Machine
 from wke.errors import InputError, MachineError
 
@@ -78,6 +79,16 @@ def test_plain_processes_cannot_be_killed() -> None:
     """Where a machine is no thing of its own, cutting its power is refused rather than half done."""
     with pytest.raises(MachineError, match="m0 cannot be killed"):
         emulated("processes").kill("m0")
+
+
+def test_a_pid_that_became_somebody_elses_is_spared() -> None:
+    """A machine is known by when it started too: a stranger with its number is not killed."""
+    with subprocess.Popen(["sleep", "1000"]) as stranger:
+        machine = EmulatedMachine("m0", "10.181.0.2", stranger.pid, 1, "/home/m0")
+        Emulation("namespaces", local_cluster(1), {"m0": machine}).kill("m0")
+        assert stranger.poll() is None
+        stranger.terminate()
+        assert stranger.wait() == -signal.SIGTERM
 
 
 def test_an_unknown_mode_is_refused() -> None:
@@ -201,6 +212,21 @@ def test_a_keepers_folder_is_claimed_by_one(tmp_path: Path) -> None:
     again = folder.claim(str(tmp_path))
     assert again is not None
     os.close(again)
+
+
+def test_commands_take_turns_at_making_and_removing_keepers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside `alone` nobody else holds the lock on all keepers, and rubbish is gone; afterwards it is free."""
+    base = tmp_path / "keepers"
+    monkeypatch.setenv("WKE_EMULATION_FOLDER", str(base))
+    base.mkdir(mode=0o700)
+    (base / "own-1").mkdir()
+    with alone() as yielded:
+        assert yielded == base
+        assert folder.claim(str(base)) is None
+        assert [p.name for p in base.iterdir()] == ["lock"]
+    held = folder.claim(str(base))
+    assert held is not None
+    os.close(held)
 
 
 def test_folders_are_removed_whatever_their_modes(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_what_is_left_out_has_these_values(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["iterations", "num_iterations", "num-iterations"])
 def test_every_spelling_of_iterations(tmp_path: Path, key: str) -> None:
-    """wke's spellings and ours mean the same; the old ones are told to `wke check`, silently accepted otherwise."""
+    """Old spellings and ours mean the same; the old ones are told to `wke check`, silently accepted otherwise."""
     experiment = read(tmp_path, f"[experiment]\n{key} = 4")
     assert experiment.iterations == 4
     told = (

@@ -181,7 +181,7 @@ def _inflated(stream: bytes) -> bytes:
 
 def test_the_same_trials_give_the_same_bytes(tmp_path: Path) -> None:
     """Another process, another day, the trials in another order and a user's own style: every byte is the same."""
-    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 20\n")
+    (tmp_path / "matplotlibrc").write_text("axes.facecolor: red\nfont.size: 20\n")
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\n"
         "from test_figures import EXPERIMENT, PLOTS, draw, trials\ndraw(PLOTS['panels'], trials()[::-1], Path('b'), EXPERIMENT)"

@@ -114,6 +114,16 @@ def test_the_first_seed_stays(store: Store) -> None:
     assert rows == [("wke measure a", "interleaved", 7, '{"k": 1}'), ("wke measure b", "sequential", 9, '{"k": 2}')]
 
 
+def test_an_attempt_ends_once(store: Store) -> None:
+    """Ending it again is refused, changes nothing, and leaves the store in order."""
+    attempt = begin(store, planned("aa-0"))
+    store.finish_attempt(attempt, result(ops=1.0))
+    with pytest.raises(ValueError, match="attempt 1 of trial aa-0 has ended already"):
+        store.finish_attempt(attempt, result(FAILED, ops=2.0))
+    assert [(t.outcome, t.observations) for t in store.attempts("aa-0")] == [("ok", {"ops": 1.0})]
+    run(store, planned("bb-0", 1))
+
+
 def test_not_a_number_is_kept(store: Store) -> None:
     """A metric that came out as NaN or infinite is stored as such and stops nothing."""
     run(store, planned("aa-0"), ops=float("nan"), rate=float("inf"))
@@ -216,6 +226,24 @@ def test_a_failed_attempt_killed_before_its_rename_is_put_in_place(tmp_path: Pat
             ("failed(3)", ("trials", "t0-0", "1")),
             ("ok", ("trials", "t0-0", "2")),
         ]
+
+
+def test_every_byte_is_on_the_disk_before_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the commit comes, each file and folder of the attempt has been fsynced; when finishing ends, so has the folder it moved to."""
+    synced: set[str] = set()
+    seen: dict[str, set[str]] = {}
+    real = os.fsync
+    monkeypatch.setattr("os.fsync", lambda fd: (synced.add(str(Path(f"/proc/self/fd/{fd}").readlink())), real(fd)))
+    with Store.open(tmp_path, checkpoint=lambda step: seen.setdefault(step, set(synced))) as store:
+        attempt = begin(store, planned("aa-0"))
+        (attempt.folder / "00-load").mkdir()
+        (attempt.folder / "00-load" / "node1.out").write_text("x")
+        store.finish_attempt(attempt, result())
+    partial = tmp_path / "partial" / "aa-0.1"
+    assert {str(path) for path in (partial, partial / "log", partial / "00-load", partial / "00-load" / "node1.out")} <= seen[
+        "finish: synced"
+    ]
+    assert {str(tmp_path / "partial"), str(tmp_path / "trials" / "aa-0"), str(tmp_path / "trials")} <= seen["finish: renamed"]
 
 
 def test_a_second_writer_is_told_who_the_first_is(store: Store) -> None:
@@ -341,10 +369,12 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match=r"is full: [0-9.]+ MB are free") as caught:
             store.finish_attempt(attempt, result(**many))
         assert "the series continues" in str(caught.value)
+        sql.execute("PRAGMA max_page_count = 1000000")
+        run(store, planned("cc-0", 2))  # nothing of the failed transaction is in the way
     with Store.open(tmp_path) as store:
         assert store.damage() == ()
-        assert store.completed(["aa-0", "bb-0"]) == {"aa-0"}
-        assert [t.outcome for t in store.attempts("bb-0")] == ["interrupted"]
+        assert store.completed(["aa-0", "bb-0", "cc-0"]) == {"aa-0", "cc-0"}
+        assert [(t.outcome, t.observations) for t in store.attempts("bb-0")] == [("interrupted", {})]
         run(store, planned("bb-0", 1), ops=2.0)
         assert store.find("bb-0").attempt == 2
 
@@ -370,6 +400,7 @@ def test_what_the_disk_says_is_translated(tmp_path: Path, error: Exception, word
 
 
 MOUNTS = textwrap.dedent(r"""
+    26 25 0:39 / /srv/shared rw,relatime - nfs4 server:/srv rw
     27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
     40 27 0:40 / /home rw,relatime shared:1 - nfs4 server:/home rw
     41 40 0:41 / /home/ann/scratch rw - xfs /dev/vdb rw
@@ -383,6 +414,7 @@ MOUNTS = textwrap.dedent(r"""
     ("path", "network"),
     [
         ("/srv/results", False),
+        ("/srv/shared/results", True),  # though the mount above it is listed later
         ("/home/ann/results", True),
         ("/home/ann/scratch/results", False),
         ("/homework/results", False),

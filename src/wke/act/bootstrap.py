@@ -1,22 +1,23 @@
 """How the agent gets onto a machine: as source on the standard input of a Python there, leaving no file behind.
 
-The command line holds only what reads the source and runs it. Our own compiled code goes along: a machine with the same Python takes that and
-saves the compiler's time, any other compiles the source.
+The command line holds only what reads the source and runs it. Our own compiled code goes along: a machine with the same Python takes that
+and saves the compiler's time, any other compiles the source.
 """
 
 import importlib.util
+import json
 import marshal
 import zlib
 from functools import cache
 from importlib import resources
 
-MODULES = ("protocol", "files", "processes", "scripts", "loop", "ladder", "ports", "order", "task", "guardian", "main")
+MODULES = ("protocol", "files", "processes", "scripts", "loop", "ladder", "ports", "order", "task", "guardian", "agent", "main")
 FIND_PYTHON = (
     'for p in "$1" python3; do command -v "$p" >/dev/null 2>&1 && exec "$p" -I -S -E -c "$0"; done; '
     'echo "wke: there is no python3 in $PATH" >&2; exit 127'
 )
 SYSTEM_PYTHON = "/usr/bin/python3"  # what "python3" means may be a slow wrapper of a version manager
-READ_AND_RUN = """\
+READER = """\
 import sys,posix
 if sys.version_info<(3,6): sys.exit("wke: python 3.6 or newer is needed, this is "+sys.version.split()[0])
 import zlib
@@ -29,6 +30,7 @@ def read(size):
  return data
 exec(zlib.decompress(read(int(read(8)))))
 """
+READ_AND_RUN = f"exec({json.dumps(READER)})"  # one line without a single quote: a csh at the far end takes it too
 UNPACK = """\
 import marshal,_frozen_importlib_external as machinery
 same=machinery.MAGIC_NUMBER=={magic!r}

@@ -75,7 +75,7 @@ class Emulation:
     def environment(self, name: str) -> dict[str, str]:
         """Return the variables of a login on a machine. Programs installed beside wke, in its virtual environment, are found first."""
         machine = self._machine(name)
-        user = getuser() if self.mode == PROCESSES else "root"
+        user = _user() if self.mode == PROCESSES else "root"
         variables = {"HOME": machine.home, "USER": user, "LOGNAME": user, "SHELL": "/bin/sh", "HOSTNAME": name, "PATH": search_path()}
         if self.mode == PROCESSES:
             variables["TMPDIR"] = str(Path(machine.home).parent / "tmp")
@@ -126,7 +126,7 @@ def find(cluster: Cluster) -> Emulation | None:
         state = _read_state(base / _kept_name(cluster))
     if state is None:
         return None
-    wanted = addresses(cluster, "described")
+    wanted = addresses(cluster, NAMESPACES)
     if state["shape"] != shape(cluster) or not wanted.items() <= state["described"].items():
         raise InputError(
             f"{cluster.path} has changed since its machines were brought up",
@@ -180,6 +180,13 @@ def _emulation(cluster: Cluster, mode: str, answer: Mapping[str, Any], refusals:
     return Emulation(mode, _with_addresses(cluster, machines), machines, tuple(_missing(mode, answer, refusals)))
 
 
+def _user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # containers may run under a number that nobody has
+        return str(os.geteuid())
+
+
 def _with_addresses(cluster: Cluster, machines: Mapping[str, EmulatedMachine]) -> Cluster:
     return replace(cluster, machines=tuple(replace(m, internal_addr=machines[m.name].address) for m in cluster.machines))
 
@@ -216,7 +223,7 @@ def _write_state(path: Path, cluster: Cluster, emulation: Emulation, keeper: int
         "mode": emulation.mode,
         "missing": emulation.missing,
         "machines": {name: asdict(machine) for name, machine in emulation.machines.items()},
-        "described": addresses(cluster, "described"),
+        "described": addresses(cluster, NAMESPACES),
         "shape": shape(cluster),
     }
     part = path / f"{STATE}.part"

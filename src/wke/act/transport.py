@@ -1,8 +1,8 @@
 """Transports: how a program is started on a machine, as the beginning of an argument list.
 
-A transport is a list of arguments to which the program's own are appended; what runs then has the program's standard input, output and error.
-ssh is the user's own OpenSSH client with the user's own settings. Host keys are always checked, nothing is ever asked (there may be a thousand
-machines), and the cluster's `ssh-options` come first, so that they win over ours.
+A transport is a list of arguments to which the program's own are appended; what runs then has the program's standard input, output and
+error. ssh is the user's own OpenSSH client with the user's own settings. Host keys are always checked, nothing is ever asked (there may be
+a thousand machines), and the cluster's `ssh-options` come first, so that they win over ours.
 """
 
 import shlex
@@ -13,7 +13,7 @@ from functools import cache
 from wke.describe.cluster import Cluster, Machine
 
 CHEAP_EXCHANGES = ("mlkem768x25519-sha256", "curve25519-sha256")
-DEAR_EXCHANGE = "sntrup761x25519-sha512@openssh.com"
+DEAR_EXCHANGE = "sntrup761x25519"
 ASK_SSH_S = 10.0
 
 
@@ -41,7 +41,7 @@ def local_transport() -> list[str]:
 def ssh_transport(cluster: Cluster, machine: Machine) -> SshTransport:
     """Return the transport to a machine through the user's OpenSSH client.
 
-    Asks that client once per process and `ssh-options` for its settings, to choose the key exchange.
+    Asks that client once per process and cluster for its settings, to choose the key exchange.
     """
     host = machine.external_addr or machine.name
     port = machine.ssh_port or cluster.ssh_port
@@ -57,7 +57,7 @@ def ssh_transport(cluster: Cluster, machine: Machine) -> SshTransport:
         "ServerAliveInterval": str(max(1, int(cluster.lease_s / 3))),
         "ServerAliveCountMax": "3",
     }
-    exchange = _key_exchange(cluster, host)
+    exchange = _key_exchange(cluster)
     if exchange is not None:
         options["KexAlgorithms"] = exchange
     ours = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
@@ -65,28 +65,25 @@ def ssh_transport(cluster: Cluster, machine: Machine) -> SshTransport:
     return SshTransport(["ssh", *cluster.ssh_options, "-T", *ours, *address, "--", host])
 
 
-def _key_exchange(cluster: Cluster, host: str) -> str | None:
+def _key_exchange(cluster: Cluster) -> str | None:
     """Return what to ask for as KexAlgorithms, None to leave them alone.
 
-    The default of OpenSSH 9.0 to 9.8 costs 60 ms of CPU a connection, ten times as much as the exchange that was the default before it and the
-    one that followed. Who has chosen algorithms keeps them; "^" keeps the rest of the default for servers that know nothing newer.
+    The default of OpenSSH 9.0 to 9.8 costs 60 ms of CPU a connection, ten times as much as the default before it and the one that followed.
+    Who has chosen algorithms keeps them; "^" keeps the rest of the default for servers that know nothing newer.
     """
     if cluster.key_exchange is not None:
         return None if cluster.key_exchange == "default" else cluster.key_exchange
-    return _cheaper_exchange(tuple(cluster.ssh_options), host) if cluster.provider == "ssh" else None
+    first = cluster.machines[0]
+    return _cheaper_exchange(tuple(cluster.ssh_options), first.external_addr or first.name)
 
 
-_chosen: dict[tuple[str, ...], str | None] = {}
-
-
+@cache
 def _cheaper_exchange(options: tuple[str, ...], host: str) -> str | None:
-    """Return a cheaper key exchange where OpenSSH's default is dear and the user left it alone. Asks once per `options`, for any host."""
-    if options not in _chosen:
-        default, configured = (_setting(["ssh", *words, "-G", "--", host], "kexalgorithms") for words in (("-F", "none"), options))
-        cheap = [name for name in CHEAP_EXCHANGES if name in _known_exchanges()]
-        dear = default is not None and default == configured and default.split(",")[0] == DEAR_EXCHANGE
-        _chosen[options] = "^" + ",".join(cheap) if dear and cheap else None
-    return _chosen[options]
+    """Return a cheaper key exchange where OpenSSH's default is dear and the user left it alone."""
+    default, configured = (_setting(["ssh", *words, "-G", "--", host], "kexalgorithms") for words in (("-F", "none"), options))
+    cheap = [name for name in CHEAP_EXCHANGES if name in _known_exchanges()]
+    dear = default is not None and default == configured and default.startswith(DEAR_EXCHANGE)
+    return "^" + ",".join(cheap) if dear and cheap else None
 
 
 @cache

@@ -8,7 +8,7 @@ Paths are bytes: the machine's locale has no say.
 
 import posix
 
-CANDIDATES = (b"/tmp", b"/var/tmp", b"/dev/shm")  # noqa: S108 - the folder made there is private and its name is random
+CANDIDATES = (b"/tmp", b"/var/tmp", b"/dev/shm")  # the folder made there is private and its name is random
 DIRECTORY = 0o040000
 FORMAT = 0o170000
 

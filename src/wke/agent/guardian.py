@@ -7,6 +7,7 @@ ends. So its end, which the controller sees through the transport, is the proof 
 
 import posix
 import select
+from posix import _exit
 
 import _signal
 
@@ -17,8 +18,8 @@ MARGIN_S = 3.0  # the agent sees the lease run out first and has this long to en
 DEAF_TO = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM, _signal.SIGPIPE, _signal.SIGQUIT)
 
 
-def guard(heartbeats, lease_s, marker, folder):
-    """Wait until the agent ends or `lease_s` passes without a byte on `heartbeats`; then clean up and exit."""
+def guard(agent, heartbeats, lease_s, marker, folder):
+    """Wait until the process `agent` ends or `lease_s` passes without a byte on `heartbeats`; then clean up and exit."""
     try:
         posix.setsid()
     except OSError:  # it leads a session already
@@ -26,27 +27,31 @@ def guard(heartbeats, lease_s, marker, folder):
     for number in DEAF_TO:
         _signal.signal(number, _signal.SIG_IGN)
     adopts = adopt_orphans()
-    watch(heartbeats, lease_s + MARGIN_S)
-    clean(marker, folder, adopts, GRACE_S)
-    posix._exit(0)
+    in_order = watch(heartbeats, lease_s + MARGIN_S) and posix.waitpid(agent, 0)[1] == 0
+    clean(marker, folder, in_order and adopts, GRACE_S)
+    _exit(0)
 
 
 def watch(heartbeats, patience_s):
-    """Return when the other end of `heartbeats` is closed or silent for `patience_s`."""
+    """Return when the other end of `heartbeats` is closed (True) or silent for `patience_s` (False)."""
     poll = select.poll()
     poll.register(heartbeats, select.POLLIN)
     while poll.poll(patience_s * 1000):
         if not posix.read(heartbeats, 4096):
-            return
+            return True
+    return False
 
 
-def clean(marker, folder, adopts, grace_s):
-    """Stop every process that carries `marker` or descends from this one, then remove the work folder."""
+def clean(marker, folder, only_children, grace_s):
+    """Stop every process that carries `marker` or descends from this one, then remove the work folder.
+
+    With `only_children`, who descends from none of our children is taken to be no business of ours, which saves looking at all processes.
+    """
     itself = posix.getpid()
 
     def left():
-        if not reap_all() and adopts:
-            return []  # a process without children that adopts all orphans has no descendants
+        if not reap_all() and only_children:
+            return []
         return related(snapshot(), itself, marker)
 
     sweep(left, grace_s)

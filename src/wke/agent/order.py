@@ -26,7 +26,7 @@ class Order:
             self.environment.update((to_bytes(k), to_bytes(v)) for k, v in head["environment"].items())
             self.folder = in_home(to_bytes(head["workdir"] or ""), connection.home)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ProtocolError("a task's order is not complete: {!r}".format(error)) from None
+            raise ProtocolError(f"a task's order is not complete: {error!r}") from None
         own_folder = files.task(channel)
         self.passed = own_folder + b".prelude-passed"
         self.environment[b"WKE_DIR"] = own_folder

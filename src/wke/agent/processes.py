@@ -6,6 +6,7 @@ not to init. Where the kernel or Python cannot do that, a marker in the environm
 
 import posix
 import time
+from posix import _exit
 
 import _signal
 
@@ -100,9 +101,9 @@ def related(processes, root, marker):
 class Ownership:
     """Remembers which task a process belongs to, because the evidence goes when a parent ends.
 
-    A task here is anything with `pid`, `marker` (the variable that only its processes carry), `born` and `died` (boot times; `died` may be
-    None). A process belongs to the task that its parent belongs to; one whose parent ended to the task whose session it is in, whose marker it
-    carries, or, when it has shed both, to the only task during which it was started.
+    A task here is anything with `pid`, `marker` (the variable that only its processes carry), `born` and `died` (boot times; `died` may
+    be None). A process belongs to the task that its parent belongs to; one whose parent ended to the task whose session it is in, whose
+    marker it carries, or, when it has shed both, to the only task during which it was started.
     """
 
     def __init__(self):
@@ -208,7 +209,7 @@ def _fork_spawn(argv, environment, files):
             posix.write(send, b"%d" % error.errno)
         except BaseException:
             posix.write(send, b"invalid")
-        posix._exit(127)
+        _exit(127)
     posix.close(send)
     answer = posix.read(receive, 16)
     posix.close(receive)
@@ -231,8 +232,9 @@ def _read(path, limit):
         while part and len(data) < limit and limit > 1024:
             part = posix.read(handle, 65536)
             data += part
-        return data
     except OSError:
         return b""
+    else:
+        return data
     finally:
         posix.close(handle)

@@ -40,7 +40,9 @@ KINDS = (
     + ("bye", "farewell")  # the same, and the agent ends
     + ("broken",)  # the agent cannot go on, and why
 )
-OPEN, HELLO, PUT, START, STARTED, OUTPUT, ENDED, STOP, PING, PONG, WAIT_PORT, PORT, CLEAR, CLEARED, BYE, FAREWELL, BROKEN = range(1, len(KINDS) + 1)
+OPEN, HELLO, PUT, START, STARTED, OUTPUT, ENDED, STOP, PING, PONG, WAIT_PORT, PORT, CLEAR, CLEARED, BYE, FAREWELL, BROKEN = range(
+    1, len(KINDS) + 1
+)
 
 
 class ProtocolError(Exception):
@@ -97,7 +99,8 @@ class Decoder:
 
     def frames(self, data: bytes) -> "Iterator[Frame]":
         """Add `data` and return an iterator over the frames that are complete now; it raises ProtocolError where they end being frames."""
-        self._buffer += data
+        if self._error is None:
+            self._buffer += data
         return self._complete()
 
     def end(self) -> None:
@@ -105,7 +108,7 @@ class Decoder:
         if self._error is not None:
             raise self._error
         if self._buffer:
-            raise ProtocolError("the stream ended in the middle of a frame ({} bytes of it)".format(len(self._buffer)))
+            raise ProtocolError(f"the stream ended in the middle of a frame ({len(self._buffer)} bytes of it)")
 
     def _complete(self) -> "Iterator[Frame]":
         while self._error is None:
@@ -122,21 +125,21 @@ class Decoder:
 
     def _next(self) -> "Frame | None":
         buffer = self._buffer
-        if self._noise:
-            self._skip_noise()
+        if self._noise and not self._skip_noise():
+            return None
         if len(buffer) < HEADER.size:
             if not MAGIC.startswith(buffer[:4]) and not buffer.startswith(MAGIC):
-                raise ProtocolError("not a frame: {!r}".format(bytes(buffer[:64])))
+                raise ProtocolError(f"not a frame: {bytes(buffer[:64])!r}")
             return None
         magic, version, kind, reserved, channel, head_size, payload_size, crc = HEADER.unpack_from(buffer)
         if magic != MAGIC:
-            raise ProtocolError("not a frame: {!r}".format(bytes(buffer[:64])))
+            raise ProtocolError(f"not a frame: {bytes(buffer[:64])!r}")
         if version != VERSION or reserved:
-            raise ProtocolError("frame of version {}, not {}".format(version, VERSION))
+            raise ProtocolError(f"frame of version {version}, not {VERSION}")
         if not 0 < kind <= len(KINDS):
-            raise ProtocolError("frame of unknown kind {}".format(kind))
+            raise ProtocolError(f"frame of unknown kind {kind}")
         if head_size > self.max_head or payload_size > self.max_payload:
-            raise ProtocolError("frame too large: head of {} bytes, payload of {}".format(head_size, payload_size))
+            raise ProtocolError(f"frame too large: head of {head_size} bytes, payload of {payload_size}")
         body = HEADER.size + head_size
         if len(buffer) < body + payload_size:
             return None
@@ -147,15 +150,19 @@ class Decoder:
         del buffer[: body + payload_size]
         return Frame(kind, channel, load(head), payload)
 
-    def _skip_noise(self) -> None:
+    def _skip_noise(self) -> bool:
+        """Drop what comes before the first frame, and tell whether that has begun."""
         buffer = self._buffer
         at = buffer.find(MAGIC)
         noise = at if at >= 0 else max(0, len(buffer) - len(MAGIC) + 1)
         self.heard = (self.heard + bytes(buffer[:noise]))[:512]
-        self._noise = 0 if at >= 0 else self._noise - noise
-        if self._noise < 0 or (at < 0 and not self._noise):
-            raise ProtocolError("no frame but {!r}".format(self.heard))
+        self._noise -= noise
+        if self._noise <= 0:
+            raise ProtocolError(f"no frame but {self.heard!r}")
         del buffer[:noise]
+        if at >= 0:
+            self._noise = 0
+        return at >= 0
 
 
 def _bounded_int(digits: str) -> int:
@@ -166,7 +173,7 @@ def _bounded_int(digits: str) -> int:
 
 
 def _refuse(word: object) -> None:
-    raise ValueError("{!r} has no JSON".format(word))
+    raise ValueError(f"{word!r} has no JSON")
 
 
 if make_scanner is not None:
@@ -182,7 +189,7 @@ if make_scanner is not None:
         parse_constant = staticmethod(_refuse)
 
     _scan = make_scanner(_Reading)
-    _chunks = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, False)  # noqa: FBT003
+    _chunks = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, False)
 
     def dump(value: "dict[str, object]") -> bytes:
         """Return the JSON text of an object, ASCII only: bytes of any kind travel in it as surrogate escapes."""
@@ -204,7 +211,7 @@ def load(text: bytes) -> "dict[str, object]":
     try:
         value, end = _scan(text.decode("ascii"), 0)
     except (StopIteration, ValueError, RecursionError) as error:
-        raise ProtocolError("frame with a head that is not JSON: {}".format(error)) from None
+        raise ProtocolError(f"frame with a head that is not JSON: {error}") from None
     if end != len(text) or not isinstance(value, dict):
         raise ProtocolError("frame with a head that is not an object")
     return value

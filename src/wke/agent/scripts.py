@@ -12,7 +12,7 @@ BASH = b"/bin/bash"
 SH = b"/bin/sh"
 
 
-class CannotRun(Exception):
+class CannotRunError(Exception):
     """The script cannot be started; `code` is the exit code a shell would give."""
 
     def __init__(self, code, why):
@@ -24,12 +24,13 @@ class CannotRun(Exception):
 def command(path, beginning, arguments, prelude=None, passed=None):
     """Return the argument list that runs the script at `path`, whose first bytes are `beginning`.
 
-    With a `prelude` (a path), its lines run first in the same shell and must succeed, then the file `passed` comes into being. Raises CannotRun.
+    With a `prelude` (a path), its lines run first in the same shell and must succeed, then the file `passed` comes into being.
+    Raises CannotRunError.
     """
     interpreter = first_line(beginning)
     if interpreter and not posix.access(interpreter[0], posix.X_OK):
         name = interpreter[0].decode("utf-8", "replace")
-        raise CannotRun(127, "the script's first line asks for {}, which is not on this machine".format(name))
+        raise CannotRunError(127, "the script's first line asks for {}, which is not on this machine".format(name))
     if prelude is None:
         return interpreter + [path] + arguments
     lead = b"set -e; . %s; : >| %s; " % (quoted(prelude), quoted(passed))
@@ -42,14 +43,16 @@ def command(path, beginning, arguments, prelude=None, passed=None):
 
 
 def first_line(beginning):
-    """Return the interpreter and the one argument it may have, [] for a program that needs none. Raises CannotRun."""
+    """Return the interpreter and the one argument it may have, [] for a program that needs none. Raises CannotRunError."""
     if beginning.startswith(b"\x7fELF"):
         return []
     if not beginning.startswith(b"#!"):
         return [default_shell()]
     line = beginning[2:].split(b"\n", 1)[0]
     if line.endswith(b"\r"):
-        raise CannotRun(127, "the script's first line ends with a carriage return (Windows line ends): convert the file, e.g. with dos2unix")
+        raise CannotRunError(
+            127, "the script's first line ends with a carriage return (Windows line ends): convert the file, e.g. with dos2unix"
+        )
     words = line.strip(b" \t").split(None, 1)
     if not words:
         return [default_shell()]

@@ -1,8 +1,8 @@
 """A task: one script's process, its output, its end, and what it takes to stop it.
 
-In this order: it is staged (waits for its moment), spawned; its process ends or is stopped; what must not outlive it is stopped; its output is
-read to the end; the end is reported. A child may hold the output open for longer: the end is reported all the same, and what the child says
-later is read and dropped, for a server would die of a closed pipe.
+In this order: it is staged (waits for its moment), spawned; its process ends or is stopped; what must not outlive it is stopped; its
+output is read to the end; the end is reported. A child may hold the output open for longer: the end is reported all the same, and what the
+child says later is read and dropped, for a server would die of a closed pipe.
 """
 
 import posix
@@ -10,7 +10,7 @@ import posix
 from wke.agent.files import beginning
 from wke.agent.ladder import Ladder, rung
 from wke.agent.processes import TASK_MARKER, boot_time, spawn
-from wke.agent.scripts import CannotRun, command
+from wke.agent.scripts import CannotRunError, command
 
 READ_SIZE = 65536
 READS_AT_END = 16  # as much as a pipe can hold
@@ -20,7 +20,10 @@ NOT_FOUND, CANNOT_START = 127, 126
 
 
 class Task:
-    """One task of `agent`, which gives the loop, the clock and the processes that belong to a task, and takes reports; `order` says what to run."""
+    """One task of `agent`, which gives the loop, the clock and the processes that belong to a task, and takes reports.
+
+    `order` says what to run.
+    """
 
     def __init__(self, agent, channel, order):
         self.channel = channel
@@ -50,7 +53,7 @@ class Task:
         try:
             script = beginning(order.script)
             self._spawn(command(order.script, script, order.arguments, order.prelude, order.passed))
-        except CannotRun as error:
+        except CannotRunError as error:
             self._refuse("failed", error.code, error.why)
         except OSError as error:
             self._refuse("failed", NOT_FOUND if error.errno == ENOENT else CANNOT_START, self._why(error))
@@ -198,7 +201,7 @@ class Task:
 
     def _report(self, kind, code, detail):
         self.over = True
-        self._agent.ended(self, kind, code, self._started_ns, self._ended_ns, self._rung, detail)
+        self._agent.ended(self, end(kind, code, self._started_ns, self._ended_ns, self._rung, detail))
 
 
 def outcome(status):
@@ -209,3 +212,8 @@ def outcome(status):
         return "signalled", posix.WTERMSIG(status)
     code = posix.WEXITSTATUS(status)
     return ("failed", code) if code else ("ok", None)
+
+
+def end(kind, code, started_ns, ended_ns=None, rung="", why=""):  # noqa: PLR0917 - the values of one frame, in its order
+    """Return what a frame tells of a task's end; one that never began ended when it was to start."""
+    return {"kind": kind, "code": code, "started": started_ns, "ended": ended_ns or started_ns, "rung": rung, "detail": why}

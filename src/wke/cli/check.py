@@ -7,7 +7,7 @@ import click
 
 from wke.cli.console import Printer
 from wke.cli.options import project
-from wke.cli.prepare import prepare
+from wke.cli.prepare import plan_series, read_project
 from wke.describe.cluster import read_cluster
 from wke.describe.configuration import read_configuration
 from wke.describe.experiment import read_experiment
@@ -38,7 +38,7 @@ def check(files: tuple[Path, ...], cluster_file: Path) -> None:
 def _check_experiment(file: Path, cluster_file: Path) -> object:
     """Plan an experiment that has steps; of one that belongs to a benchmark script, only the file itself can be checked."""
     experiment = read_experiment(file)
-    return prepare(file, cluster_file) if experiment.steps else experiment
+    return plan_series(read_project(file, cluster_file)).project.experiment if experiment.steps else experiment
 
 
 def _warnings(checked: tuple[object, ...]) -> Iterator[object]:

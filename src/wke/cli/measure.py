@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -103,7 +103,7 @@ def _say_reused(series: Series, due: int) -> None:
 def _record(series: Series, store: Store) -> int:
     """Store what the series consists of now, and that this command goes on with it."""
     plan = series.plan
-    text = json.dumps({"file": str(plan.experiment.path), "order": plan.experiment.order, "trials": [i.planned.id for i in series.trials]})
+    text = json.dumps({"file": str(plan.experiment.path), "metrics": [asdict(metric) for metric in plan.experiment.metrics]})
     command = shlex.join(["wke", *sys.argv[1:]])
     planned = [item.planned for item in series.trials]
     return store.series(plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=planned)

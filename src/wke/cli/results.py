@@ -8,6 +8,7 @@ from wke.cli.console import Printer, seconds
 from wke.cli.options import RESULTS, as_json, folder
 from wke.cli.progress import observation_words, point_words
 from wke.cli.summary import print_table
+from wke.describe.metrics import Metric
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
 from wke.tell.results_csv import results_csv
@@ -26,12 +27,12 @@ def results(name: str | None, *, each: bool, as_csv: bool, as_json: bool) -> Non
     with Store.open(RESULTS, readonly=True) as store:
         names = [name] if name else list(store.names())
         if as_json:
-            out.data(json.dumps({n: _json(store.trials(n)) for n in names}, indent=2))
+            out.data(json.dumps({n: _json(store.trials(n), _metrics(store, n)) for n in names}, indent=2))
             return
         for each_name in names:
-            trials = store.trials(each_name)
+            trials, metrics = store.trials(each_name), _metrics(store, each_name)
             if as_csv:
-                out.data(results_csv(trials).rstrip("\n"))
+                out.data(results_csv(trials, metrics).rstrip("\n"))
                 continue
             if len(names) > 1:
                 out.talk(f"{each_name}:")
@@ -39,11 +40,16 @@ def results(name: str | None, *, each: bool, as_csv: bool, as_json: bool) -> Non
                 for trial in trials:
                     out.data(_line(trial))
             else:
-                print_table(results_table(trials))
+                print_table(results_table(trials, metrics))
 
 
-def _json(trials: tuple[StoredTrial, ...]) -> dict[str, object]:
-    return {**to_json(results_table(trials)), "trials": [_trial_json(trial) for trial in trials]}
+def _metrics(store: Store, name: str) -> tuple[Metric, ...]:
+    """Return the metrics as they were declared when the series was last measured."""
+    return tuple(Metric(**metric) for metric in store.plan(name)["metrics"])
+
+
+def _json(trials: tuple[StoredTrial, ...], metrics: tuple[Metric, ...]) -> dict[str, object]:
+    return {**to_json(results_table(trials, metrics)), "trials": [_trial_json(trial) for trial in trials]}
 
 
 def _trial_json(trial: StoredTrial) -> dict[str, object]:

@@ -291,7 +291,7 @@ def _option(table: Table[ConfigurationFile], key: Key, entry: OptionEntry, probl
     try:
         return replace(option, default=_bound(option, entry.default))
     except InputError as error:
-        problems += [replace(problem, what=f"the default {problem.what}", where=table.at(*key, "default")) for problem in error.problems]
+        problems += [replace(problem, where=table.at(*key, "default")) for problem in error.problems]
         return option
 
 

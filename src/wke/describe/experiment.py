@@ -290,11 +290,11 @@ def _plot_problems(experiment: Experiment, entries: tuple[PlotEntry, ...]) -> It
                 yield Problem(f"there is no metric {quoted(name)}", at(*key), did_you_mean(name, metrics))
         if plot.sort_by == plot.x_axis:
             yield Problem("is the x-axis already", at("sort-by"), "sort by another parameter, or by none")
+        values = sweep.values(plot.sort_by or "")
         listed = [key for key in entry.sort_labels if isinstance(key, int)]
-        if listed and len(listed) != len(sweep.values(plot.sort_by or "")):
-            values = ", ".join(map(value_text, sweep.values(plot.sort_by or "")))
-            what = f"has {len(listed)} labels for the {len(sweep.values(plot.sort_by or ''))} values of sort-by"
-            yield Problem(what, at("sort-labels"), f"give one label for each of {values}" if values else "sort by a parameter")
+        if listed and len(listed) != len(values):
+            hint = f"one label for each of {', '.join(map(value_text, values))}" if values else "they name the values of sort-by"
+            yield Problem(f"must be {len(values)} labels, not {len(listed)}", at("sort-labels"), hint)
         yield from _selection_problems(plot, sweep, at)
 
 

@@ -171,7 +171,9 @@ def _open(path: Path) -> _Document:
     text = read_text(path)
     try:
         return _Document(path, tomllib.loads(text), locate(text))
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise InputError("is nested too deeply", where=Location(str(path))) from None
+    except ValueError as error:  # besides TOMLDecodeError, an endless number is one
         what, _, rest = str(error).partition(" (at ")
         numbers = [int(number) for number in re.findall(r"\d+", rest)]
         line, column = numbers if len(numbers) == 2 else _end(text)

@@ -38,6 +38,7 @@ _SYNTAX_HINTS = {
     "Duplicate inline table key": _ONCE,
     "Cannot declare": "a table may be opened only once: put its keys together",
     "Unterminated string": "a text ends with the quote it began with",
+    "Expected \"'": "a text ends with the quote it began with",
     "Illegal character '\\n'": "a text in single quotes or double quotes ends on its line; three quotes span lines",
     "Unclosed": "a bracket is not closed",
     "Expected newline or end of document": "one key = value a line",

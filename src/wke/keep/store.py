@@ -134,14 +134,19 @@ class Store:
         return Attempt(int(cursor.lastrowid or 0), trial.id, number, folder)
 
     def finish_attempt(self, attempt: Attempt, result: Result) -> Path:
-        """Store how `attempt` ended, whole and for good; return where its folder is now. Its log files must be closed."""
+        """Store how `attempt` ended, whole and for good; return where its folder is now.
+
+        Its log files must be closed. ValueError when it has ended before: what is stored stays as it is.
+        """
         with disk_errors(self.folder):
             sync_tree(attempt.folder)
             sync_folder(attempt.folder.parent)
         self._checkpoint("finish: synced")
         with self._database.transaction() as sql:
             ending = (str(result.outcome), result.why, result.started_ns, result.ended_ns, attempt.id)
-            sql.execute("UPDATE attempts SET outcome = ?, why = ?, started_ns = ?, ended_ns = ? WHERE id = ?", ending)
+            change = "UPDATE attempts SET outcome = ?, why = ?, started_ns = ?, ended_ns = ? WHERE id = ? AND outcome IS NULL"
+            if sql.execute(change, ending).rowcount != 1:
+                raise ValueError(f"attempt {attempt.number} of trial {attempt.trial} has ended already")
             values = [(attempt.id, name, value, result.units.get(name, "")) for name, value in result.observations.items()]
             sql.executemany("INSERT INTO observations VALUES (?, ?, ?, ?)", values)
             sql.executemany(
@@ -166,6 +171,15 @@ class Store:
         with self._database.snapshot() as sql:
             row = sql.execute("SELECT seed FROM series WHERE name = ?", (name,)).fetchone()
         return int(row[0]) if row else None
+
+    def plan(self, name: str) -> Mapping[str, Any]:
+        """Return what the last command that measured series `name` said of its plan; InputError for a name that no series has."""
+        query = "SELECT v.plan FROM invocations v JOIN series s ON s.id = v.series WHERE s.name = ? ORDER BY v.id DESC LIMIT 1"
+        with self._database.snapshot() as sql:
+            row = sql.execute(query, (name,)).fetchone()
+        if row is None:
+            raise InputError(f'there is no series "{name}" in {self.folder}', hint=did_you_mean(name, self.names()))
+        return dict(json.loads(row[0]))
 
     def completed(self, trials: Iterable[str]) -> frozenset[str]:
         """Return those of the ids in `trials` that have an attempt with outcome ok: they need not run again."""

@@ -150,8 +150,7 @@ class Disk:
 
     def _show_parts(self, folder: str) -> None:
         """Make `folder` anew and show what lies in it, because it holds mounts."""
-        names = sorted(os.listdir(folder))
-        for name in names:
+        for name in sorted(os.listdir(folder)):
             path = os.path.join(folder, name)
             target = self._at(path)
             if within(path, KERNELS + OWN):

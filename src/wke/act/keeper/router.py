@@ -12,7 +12,7 @@ import socket
 from wke.act.keeper import machine, syscalls
 from wke.act.keeper.disk import Abilities
 from wke.act.keeper.network import Network
-from wke.act.keeper.plan import USER_NAMESPACES, Plan
+from wke.act.keeper.plan import Plan
 
 
 def be_router(plan: Plan, answer_fd: int) -> None:
@@ -34,7 +34,7 @@ def _make_machines(plan: Plan) -> dict[str, object]:
     syscalls.unshare(syscalls.NEWNS | syscalls.NEWNET | syscalls.NEWIPC | syscalls.NEWUTS, "making the router's namespaces")
     syscalls.mount("none", "/", None, syscalls.RECURSIVE | syscalls.PRIVATE)
     os.mkdir(plan.disks, 0o700)
-    abilities = Abilities(plan.disks, user=plan.mode == USER_NAMESPACES)
+    abilities = Abilities(plan.disks, user=_is_user_namespace())
     router = Network()
     router.set_loopback_up()
     with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as file:
@@ -50,6 +50,12 @@ def _make_machines(plan: Plan) -> dict[str, object]:
         syscalls.join_namespace(own, syscalls.NEWPID)
     theirs.close()
     return _gather(ours, len(plan.machines)) | {"overlay": abilities.parts, "in-memory": abilities.in_memory}
+
+
+def _is_user_namespace() -> bool:
+    """Tell whether we are root of a part of this computer's users only: made so by ourselves, or by a container."""
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        return file.read().split() != ["0", "0", "4294967295"]
 
 
 def _gather(reports: socket.socket, count: int) -> dict[str, object]:

@@ -1,0 +1,57 @@
+"""What a reader must know about the computer and the programs before believing a figure."""
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def facts() -> dict[str, str]:
+    """Return the facts by name, in the order to print them."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "wke": f"{version('wke')}{_commit()}",
+        "processor": f"{len(os.sched_getaffinity(0))} cores of {_field('/proc/cpuinfo', 'model name') or platform.machine()}",
+        "memory": _memory(),
+        "kernel": platform.release(),
+        "system": platform.freedesktop_os_release().get("PRETTY_NAME", "unknown"),
+        "Python": platform.python_version(),
+        "OpenSSH": _said(["ssh", "-V"]).partition(",")[0],
+        "iproute2": _said(["ip", "-V"]).rpartition("-")[2],
+        "user": "root" if os.geteuid() == 0 else "not root",
+        "load": load(),
+    }
+
+
+def load() -> str:
+    """Return the load of the last minute; a figure taken on a busy computer says little."""
+    return f"{os.getloadavg()[0]:.1f}"
+
+
+def _commit() -> str:
+    commit = _said(["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"])
+    changed = _said(["git", "-C", str(HERE), "status", "--porcelain", "--untracked-files=no", "--", "../src"])
+    return f" ({commit}{', source changed since' if changed else ''})" if commit and " " not in commit else ""
+
+
+def _memory() -> str:
+    kibibytes = _field("/proc/meminfo", "MemTotal").partition(" ")[0]
+    return f"{int(kibibytes) / 2**20:.1f} GiB" if kibibytes else "unknown"
+
+
+def _field(path: str, name: str) -> str:
+    lines = (line.partition(":") for line in Path(path).read_text().splitlines())
+    return next((value.strip() for key, _, value in lines if key.strip() == name), "")
+
+
+def _said(command: list[str]) -> str:
+    """Return what a program prints, on whichever stream; nothing when it is not here or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return (done.stdout or done.stderr).strip() if done.returncode == 0 else ""

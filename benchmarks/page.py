@@ -1,0 +1,44 @@
+"""The report as Markdown, and its place between two markers in a page that people wrote."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from table import Table, render
+
+BEGIN = "<!-- figures: written by benchmarks/run.py -->"
+END = "<!-- end of figures -->"
+
+
+def report(tables: Sequence[Table], facts: Mapping[str, str], versions: Mapping[str, str], command: str) -> str:
+    """Return facts, versions and tables as Markdown."""
+    lines = [
+        "Taken by",
+        "",
+        f"    {command}",
+        "",
+        *(f"- {name}: {value}" for name, value in facts.items()),
+        *([f"- peers: {', '.join(f'{name} {version}' for name, version in versions.items())}"] if versions else []),
+        "",
+    ]
+    return "\n".join([*lines, *map(render, tables)])
+
+
+def write_between(path: Path, text: str) -> None:
+    """Replace what stands between the markers of a page; ValueError when it has none."""
+    page = path.read_text()
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{path} lacks the lines {BEGIN} and {END}")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+
+
+def keep(folder: Path, tables: Sequence[Table], facts: Mapping[str, str], versions: Mapping[str, str]) -> Path:
+    """Write every sample as JSON, a file a run of the rig, and return its path."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{facts['date'].replace(' UTC', '').replace(' ', '-').replace(':', '')}.json"
+    content = {"facts": dict(facts), "versions": dict(versions), "tables": [asdict(table) for table in tables]}
+    path.write_text(json.dumps(content, indent=1) + "\n")
+    return path

@@ -1,0 +1,36 @@
+"""A wke project with one target that does nothing, readable by old wke too."""
+
+from pathlib import Path
+
+from sshd import Fleet
+
+CONFIG = "nothing"
+TARGET = "true"
+
+
+def write_project(folder: Path, **clusters: str) -> Path:
+    """Write the configuration and one cluster file a keyword, NAME.toml; return the folder."""
+    targets = folder / CONFIG / "targets"
+    targets.mkdir(parents=True)
+    (folder / CONFIG / "config.toml").write_text(f"[targets]\n{TARGET} = []\n")
+    (targets / TARGET).write_text("#!/usr/bin/env bash\ntrue\n")
+    (folder / "logs").mkdir()  # old wke wants it
+    for name, text in clusters.items():
+        (folder / f"{name}.toml").write_text(text)
+    return folder
+
+
+def emulated_cluster(count: int) -> str:
+    """Return the cluster file of `count` machines emulated here."""
+    return f'[cluster]\nprovider = "local"\nmachines = {count}\n'
+
+
+def ssh_cluster(fleet: Fleet) -> str:
+    """Return the cluster file of a fleet as old wke reads it: it finds key and known_hosts in its HOME."""
+    machines = "".join(f'm{number} = "{host}"\n' for number, host in enumerate(fleet.hosts))
+    return f'[cluster]\nusername = "{fleet.user}"\nssh-port = {fleet.port}\nworkdir = "{fleet.home}"\n[machines]\n{machines}'
+
+
+def configured_ssh_cluster(fleet: Fleet) -> str:
+    """Return the same for us, who hand the fleet's configuration file to OpenSSH."""
+    return ssh_cluster(fleet).replace("[machines]", f'ssh-options = ["-F", "{fleet.config}"]\n[machines]')

@@ -1,0 +1,158 @@
+"""The rig: contenders take turns, each a whole process timed from outside.
+
+A round runs every contender once, in the order of the list; the first round warms caches and byte code and is not counted. What a
+contender prepares and tidies up (`before`, `after`) is not timed. One that fails is out for the rest of its table, with its last words.
+"""
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+STOPWATCH = Path(__file__).with_name("stopwatch.py")
+DEADLINE_S = 120.0
+REST_S = 0.2  # for the kernel, which removes namespaces and sockets in the background
+LAST_WORDS = 200
+
+
+class ContenderError(Exception):
+    """A contender cannot do its job here; the text says why."""
+
+
+def nothing() -> None:
+    """Prepare, tidy up or check nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One timed process of a contender; `name` is the column it is shown in, `status` the exit status of a success."""
+
+    command: Sequence[str | Path]
+    name: str = "run"
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """Something to time. `check` runs after every run and raises ContenderError when the work was not really done."""
+
+    name: str
+    phases: tuple[Phase, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    before: Callable[[], None] = nothing
+    check: Callable[[], None] = nothing
+    after: Callable[[], None] = nothing
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A contender that cannot take part, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Wall time of one process, and CPU time of it and its descendants."""
+
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All samples of a contender: one row a counted round, one sample a phase."""
+
+    name: str
+    ours: bool
+    phases: tuple[str, ...]
+    rounds: tuple[tuple[Sample, ...], ...]
+
+    def walls_s(self, phase: str | None = None) -> list[float]:
+        """Return the wall time of every round: of one phase, or of all together."""
+        return [sum(s.wall_s for name, s in zip(self.phases, samples, strict=True) if phase in {None, name}) for samples in self.rounds]
+
+    def wall_s(self, phase: str | None = None) -> float:
+        """Return the median of the rounds' wall times."""
+        return statistics.median(self.walls_s(phase))
+
+    def cpu_s(self) -> float:
+        """Return the median of the rounds' CPU times, all phases together."""
+        return statistics.median(sum(s.cpu_s for s in samples) for samples in self.rounds)
+
+
+def measure(entries: Sequence[Contender | Absent], runs: int) -> tuple[list[Result], list[Absent]]:
+    """Run every contender `runs` times, taking turns, after one round that is not counted."""
+    absent = [entry for entry in entries if isinstance(entry, Absent)]
+    racing = [entry for entry in entries if isinstance(entry, Contender)]
+    rounds: dict[str, list[tuple[Sample, ...]]] = {contender.name: [] for contender in racing}
+    for number in range(runs + 1):
+        _say(f"  round {number} of {runs}" if number else "  warming up")
+        for contender in tuple(racing):
+            try:
+                samples = _turn(contender)
+            except ContenderError as error:
+                racing.remove(contender)
+                absent.append(Absent(contender.name, str(error)))
+                _say(f"  {contender.name}: {error}")
+            else:
+                if number:
+                    rounds[contender.name].append(samples)
+    return [Result(c.name, c.ours, tuple(p.name for p in c.phases), tuple(rounds[c.name])) for c in racing], absent
+
+
+def _turn(contender: Contender) -> tuple[Sample, ...]:
+    contender.before()
+    try:
+        samples = tuple(_timed(phase, contender) for phase in contender.phases)
+        contender.check()
+    finally:
+        contender.after()
+        time.sleep(REST_S)
+    return samples
+
+
+def _timed(phase: Phase, contender: Contender) -> Sample:
+    environment = {name: value for name, value in os.environ.items() if name not in {"SSH_AUTH_SOCK", "SSH_AGENT_PID"}}
+    environment.update(contender.environment)
+    with tempfile.TemporaryDirectory(prefix="wke-bench-") as folder:
+        output = Path(folder, "output")
+        command = [sys.executable, "-I", "-S", str(STOPWATCH), str(output), *map(str, phase.command)]
+        stopwatch = subprocess.Popen(
+            command, stdout=subprocess.PIPE, env=environment, cwd=contender.folder or folder, start_new_session=True, text=True
+        )
+        try:
+            report, _ = stopwatch.communicate(timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(stopwatch.pid, signal.SIGKILL)
+            stopwatch.communicate()
+            raise ContenderError(f"{phase.name}: not done after {DEADLINE_S:.0f} s") from None
+        except BaseException:
+            os.killpg(stopwatch.pid, signal.SIGTERM)
+            stopwatch.communicate()
+            raise
+        if stopwatch.returncode:
+            raise ContenderError(f"{phase.name}: could not be started")
+        timed = json.loads(report)
+        if timed["status"] != phase.status:
+            raise ContenderError(f"{phase.name}: exit status {timed['status']}: {_last_words(output)}")
+    return Sample(timed["wall_s"], timed["cpu_s"])
+
+
+def _last_words(output: Path) -> str:
+    lines = output.read_text(errors="replace").split("\n") if output.exists() else []
+    return " / ".join(line.strip() for line in lines if line.strip())[-LAST_WORDS:] or "it said nothing"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

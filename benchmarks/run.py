@@ -1,0 +1,51 @@
+"""Measures wke beside its peers and prints the figures as Markdown: `make bench`, or run.py with the environment's python.
+
+Needs root for the sections on emulated machines' peers; installs peers into benchmarks/.peers (PyPI) and, as root on Debian, by apt-get.
+All samples are kept in benchmarks/results.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import Bench
+from facts import facts, load
+from page import keep, report, write_between
+from peers import Peers
+from sections import commanding, emulating, starting
+
+SECTIONS = {"help": starting, "machines": emulating, "command": commanding}
+RESULTS = Path(__file__).with_name("results")
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    words = _parser().parse_args()
+    known = facts()
+    peers = Peers(words.python312)
+    tables = []
+    with tempfile.TemporaryDirectory(prefix="wke-bench-") as folder:
+        bench = Bench(Path(folder), peers, words.runs)
+        for name in words.section or SECTIONS:
+            print(f"section {name}", file=sys.stderr)
+            tables += SECTIONS[name].tables(bench)
+    known["load"] = f"{known['load']} before, {load()} after"
+    print("kept:", keep(RESULTS, tables, known, peers.versions()), file=sys.stderr)
+    text = report(tables, known, peers.versions(), " ".join(["python benchmarks/run.py", *sys.argv[1:]]))
+    print(text)
+    if words.write:
+        write_between(words.write, text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Measure wke beside its peers.")
+    parser.add_argument("--section", action="append", choices=SECTIONS, help="only this one (may be given again)")
+    parser.add_argument("--runs", type=int, help="counted runs of everything, instead of each section's own number")
+    parser.add_argument("--python312", metavar="PYTHON", help="the Python >= 3.12 that old wke runs on")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="also put the figures between the markers of this page")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""How long one command takes on eight machines, from an empty prompt to the next one."""
+
+import shlex
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from bench import WKE, Bench
+from masters import Masters
+from project import CONFIG, TARGET, configured_ssh_cluster, emulated_cluster, ssh_cluster, write_project
+from rig import Absent, Contender, Phase
+from sections.emulating import mininet
+from sections.fanout import Fanout
+from sections.shellscript import WAYS, new_prefix, step
+from sshd import KEY_EXCHANGE, Fleet
+from table import Goal, Table, measured
+
+COUNT = 8
+RUNS = 10
+RUN = (WKE, "run", CONFIG, "all", TARGET)
+MADE = """\
+Machines made for this one command and removed after it. The machines' own work is part of all figures: they are processes here. wke starts
+an agent on every machine, which runs the script in a session of its own, brings back output and outcome and leaves nothing running; the
+others fork and exec `true`."""
+KEPT = """\
+The same on machines that are there (`wke cluster up`, or the script's). `ip netns exec` enters a network namespace and execs: that is the
+floor. What it leaves out (agent, lease, output and outcome of every machine, nothing left running) is the difference."""
+SSH = f"""\
+Eight own sshd processes on loopback addresses, {KEY_EXCHANGE} for all (the servers take no other), own keys, known_hosts prepared, no
+ssh agent, eight at a time, logins counted in the servers' logs. The servers work on the same cores in the same time; the client's CPU is
+without them. Rows marked (open) use connections that an earlier command left. wke leaves none: its connections last as long as a command or
+a series, so these rows show where a connection that is kept between two commands is ahead of us. wke, OpenSSH and what starts it, pyinfra
+and asyncssh check host keys here; Fabric, parallel-ssh and old wke accept any."""
+
+
+def tables(bench: Bench) -> Iterator[Table]:
+    """Yield the tables: machines made for the command, machines kept, machines over ssh."""
+    folder = write_project(bench.folder / "commanding", cluster=emulated_cluster(COUNT))
+    yield _made(bench, folder)
+    yield _kept(bench, folder)
+    yield _over_ssh(bench)
+
+
+def _made(bench: Bench, folder: Path) -> Table:
+    entries: list[Contender | Absent] = [
+        Contender("wke", (Phase(RUN),), folder=folder, ours=True),
+        *(_script(bench.folder / "prefix", way) for way in WAYS),
+        mininet(bench, COUNT, "true"),
+    ]
+    title = f"`true` on {COUNT} emulated machines made for it"
+    return measured(title, MADE, entries, runs=bench.times(RUNS), goals=(Goal("wke", 1.0),))
+
+
+def _script(prefix: Path, way: str) -> Contender:
+    """Return one process that makes the machines, runs the command and removes them."""
+    lines = " && ".join(shlex.join(map(str, step(verb, COUNT, prefix, way))) for verb in ("up", "true", "down"))
+    return Contender(WAYS[way], (Phase(("bash", "-c", lines)),), before=new_prefix(prefix))
+
+
+def _kept(bench: Bench, folder: Path) -> Table:
+    prefix = bench.folder / "kept-prefix"
+    new_prefix(prefix)()
+    entries: list[Contender | Absent] = [Contender("xargs ip netns exec", (Phase(step("true", COUNT, prefix, "batch")),))]
+    with ExitStack() as stack:
+        stack.enter_context(_standing(step("up", COUNT, prefix, "batch"), step("down", COUNT, prefix, "batch"), folder))
+        try:
+            stack.enter_context(_standing((WKE, "cluster", "up"), (WKE, "cluster", "down"), folder))
+        except subprocess.CalledProcessError as error:
+            entries.append(Absent("wke", f"cluster up: {error.stderr.strip()}"))
+        else:
+            entries.insert(0, Contender("wke", (Phase(RUN),), folder=folder, ours=True))
+        title = f"`true` on {COUNT} emulated machines that are there"
+        return measured(title, KEPT, entries, runs=bench.times(RUNS), goals=(Goal("wke", 1.0),))
+
+
+@contextmanager
+def _standing(up: Sequence[str | Path], down: Sequence[str | Path], folder: Path) -> Iterator[None]:
+    """Keep machines up while the block lasts."""
+    subprocess.run(up, cwd=folder, check=True, capture_output=True, text=True)
+    try:
+        yield
+    finally:
+        subprocess.run(down, cwd=folder, check=True, capture_output=True, text=True)
+
+
+def _over_ssh(bench: Bench) -> Table:
+    home = bench.folder / "fleet"
+    home.mkdir()
+    with Fleet(COUNT, home) as fleet, Masters(fleet) as masters:
+        folder = write_project(bench.folder / "ssh", cluster=configured_ssh_cluster(fleet), old=ssh_cluster(fleet))
+        fanout = Fanout(bench, fleet, folder)
+        ours = fanout.cold("wke", RUN, folder=folder, ours=True)
+        entries = [ours, *fanout.openssh(masters), *fanout.old_wke(), *fanout.libraries(), *fanout.tools(), *fanout.ansible()]
+        try:
+            return measured(f"`true` on {COUNT} machines over ssh", SSH, entries, runs=bench.times(RUNS))
+        finally:
+            fanout.end_left_connections()

@@ -1,0 +1,50 @@
+"""How long it takes to make machines that are none, and to remove them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import PEER_SCRIPTS, WKE, Bench
+from project import emulated_cluster, write_project
+from rig import Absent, Contender, Phase
+from sections.shellscript import WAYS, new_prefix, step
+from table import Goal, Table, measured
+
+COUNTS = {8: 10, 64: 5}  # machines -> runs
+SYSTEM_PYTHON = "/usr/bin/python3"
+ABOUT = """\
+`up` and `down` are two processes. A machine of wke has network, process, host name, mount and ipc namespaces, its own /tmp and home and a
+copy-on-write disk; the shell script's (`ip netns`, veth, bridge) has a network namespace only, mininet's network and mount namespaces and a
+shell. mininet lives and dies in one process. The keeper that holds our machines works in the time of `up`; its CPU is counted until `up`
+ends. The kernel removes namespaces in the background, for all alike, outside these figures."""
+
+
+def tables(bench: Bench) -> Iterator[Table]:
+    """Yield a table for each number of machines."""
+    for count, runs in COUNTS.items():
+        folder = write_project(bench.folder / f"emulating-{count}", cluster=emulated_cluster(count))
+        entries = [_ours(folder), *_scripts(bench, count), mininet(bench, count)]
+        first = count == min(COUNTS)
+        goals = (Goal("wke", 0.5, "up"),) if first else ()
+        yield measured(f"{count} emulated machines, up and down", ABOUT if first else "", entries, runs=bench.times(runs), goals=goals)
+
+
+def _ours(folder: Path) -> Contender:
+    return Contender("wke", (Phase((WKE, "cluster", "up"), "up"), Phase((WKE, "cluster", "down"), "down")), folder=folder, ours=True)
+
+
+def _scripts(bench: Bench, count: int) -> list[Contender]:
+    prefix = bench.folder / "prefix"
+    return [
+        Contender(name, tuple(Phase(step(verb, count, prefix, way), verb) for verb in ("up", "down")), before=new_prefix(prefix))
+        for way, name in WAYS.items()
+    ]
+
+
+def mininet(bench: Bench, count: int, *command: str) -> Contender | Absent:
+    """Return mininet with machines on a Linux bridge, which run `command`, if any, between start and stop."""
+    here = bench.program("mininet", "mn")
+    if isinstance(here, Absent):
+        return here
+    prefix = bench.folder / "prefix"
+    words: tuple[str | Path, ...] = (SYSTEM_PYTHON, PEER_SCRIPTS / "mininet_machines.py", str(count), prefix, *command)
+    return Contender("mininet", (Phase(words, "up and down"),), before=new_prefix(prefix))

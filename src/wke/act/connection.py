@@ -1,0 +1,439 @@
+"""The controller's end of a connection to one machine's agent: tasks in, records out.
+
+What the agent says is read as fast as the sink takes it: the sink is called at once, for every record, from the event loop, so a slow
+disk slows the script down and nothing piles up here. One machine's nonsense or silence ends its own connection only: its running tasks
+end `lost`, and that they are gone from the machine is the affair of the guardian there.
+"""
+
+import asyncio
+import hashlib
+import random
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from wke.act import bootstrap
+from wke.act.diagnosis import Failure
+from wke.act.transport import command_line
+from wke.act.wire import Wire
+from wke.agent import protocol
+from wke.agent.protocol import Frame, ProtocolError, encode
+from wke.errors import MachineError
+from wke.records import Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskName, TaskStarted
+
+GRACE_S = 5.0
+ANSWER_S = 3.0  # beyond the grace, for an answer to come back
+EXIT_S = 5.0
+PROBES = 16
+PART_SIZE = 1 << 19
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 3.0
+OUTCOMES = frozenset(kind.value for kind in OutcomeKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Who and where the agent is."""
+
+    python: str
+    hostname: str
+    user: str
+    home: str
+    cpus: int
+    uname: str
+    pid: int
+    workfolder: str
+
+    def facts(self) -> dict[str, object]:
+        """Return what it says about the machine rather than about this connection."""
+        return {"python": self.python, "hostname": self.hostname, "user": self.user, "cpus": self.cpus, "uname": self.uname}
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """The machine's clock minus ours, and how far from the truth that can be at most."""
+
+    offset_ns: int
+    bound_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What to run: a script's bytes with its arguments, in `workdir` (the login's home folder when None), after the lines of `prelude`.
+
+    `environment` is added to that of the login and of the connection. After `timeout_s` the task is stopped; who is stopped is asked with
+    SIGTERM and has `grace_s` before SIGKILL.
+    """
+
+    name: TaskName
+    content: bytes
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    workdir: str | None
+    prelude: bytes | None
+    timeout_s: float | None
+    grace_s: float = GRACE_S
+
+
+class RunningTask:
+    """A task that was handed to a machine. Its records go to the sink it was started with; `wait` tells the end."""
+
+    def __init__(self, connection: "Connection", channel: int, name: TaskName, sink: Sink) -> None:
+        self.name = name
+        self.channel = channel
+        self.started_ns: int | None = None
+        self.stop_sent = False
+        self.sink = sink
+        self.end: asyncio.Future[TaskEnded] = asyncio.get_running_loop().create_future()
+        self._connection = connection
+
+    async def wait(self) -> TaskEnded:
+        """Return how it ended. Raises what the sink raised, if it did."""
+        return await asyncio.shield(self.end)
+
+    async def stop(self) -> TaskEnded:
+        """Stop it with all its descendants, daemons too, and return how it ended; it may have ended by itself just before."""
+        if not self.end.done() and not self.stop_sent:
+            self.stop_sent = True
+            self._connection.send(protocol.STOP, self.channel, {})
+        return await self.wait()
+
+
+class Connection:
+    """A talk with one machine. Made by `open_connection`; `lost` is set when contact is lost, and `why` then says how."""
+
+    hello: Hello
+
+    def __init__(self, machine: str, lease_s: float) -> None:
+        self.machine = machine
+        self.lost = asyncio.Event()
+        self.why = ""
+        self._lease_s = lease_s
+        self._loop = asyncio.get_running_loop()
+        self._wire = Wire(self._receive, self._lose)
+        self._greeted: asyncio.Future[None] = self._loop.create_future()
+        self._tasks: dict[int, RunningTask] = {}
+        self._answers: dict[int, asyncio.Future[Frame]] = {}
+        self._channels = 0
+        self._scripts: set[tuple[str, str]] = set()
+        self._offset_ns = 0
+        self._closed = False
+        self._beat_at = self._loop.time()
+        self._heart: asyncio.TimerHandle | None = None
+
+    # -- what a session asks for
+
+    async def start(self, spec: TaskSpec, sink: Sink, *, at_ns: int | None = None) -> RunningTask:
+        """Hand a task to the machine; it starts there at once, or at `at_ns` on the machine's clock.
+
+        Returns as soon as the machine's input has room: whether the task could be started, its records tell. Without contact it ends
+        `unreachable`.
+        """
+        task = RunningTask(self, self._channel(), spec.name, sink)
+        if self._closed or self.lost.is_set():
+            self._end(task, self._vanished(task, OutcomeKind.UNREACHABLE))
+            return task
+        self._tasks[task.channel] = task
+        try:
+            script = await self._put(spec.content, spec.name.target)
+            prelude = None if spec.prelude is None else await self._put(spec.prelude, "prelude")
+        except asyncio.CancelledError:
+            self._tasks.pop(task.channel, None)
+            raise
+        order: dict[str, object] = {
+            "script": script,
+            "name": spec.name.target,
+            "arguments": list(spec.arguments),
+            "environment": dict(spec.environment),
+            "workdir": spec.workdir,
+            "prelude": prelude,
+            "timeout": spec.timeout_s,
+            "grace": spec.grace_s,
+            "at": at_ns,
+        }
+        self.send(protocol.START, task.channel, order)
+        await self._wire.drain()
+        return task
+
+    async def wait_port(self, port: int, address: str, within_s: float) -> bool:
+        """Tell whether something listens on `port` of `address` or of loopback, as seen from the machine, within that time."""
+        answer = await self._ask(protocol.WAIT_PORT, {"port": port, "address": address, "within": within_s})
+        return answer.head.get("answered") is True
+
+    async def clock(self, probes: int = PROBES) -> ClockOffset:
+        """Compare the clocks: of several probes the one with the shortest way is believed, to half its length."""
+        best = ClockOffset(0, 1 << 62)
+        for _ in range(probes):
+            sent = time.time_ns()
+            pong = await self._ask(protocol.PING, {})
+            came = _number(pong.head, "came")
+            if came - sent < 2 * best.bound_ns:
+                best = ClockOffset(_number(pong.head, "at") - (sent + came) // 2, (came - sent + 1) // 2)
+        return best
+
+    async def clear(self, grace_s: float = GRACE_S) -> tuple[str, ...]:
+        """Stop every task and all that tasks left running; return the names of what they had left. The connection stays open."""
+        try:
+            answer = await self._ask(protocol.CLEAR, {"grace": grace_s})
+        except MachineError:
+            return ()
+        return _leftovers(answer)
+
+    async def close(self, grace_s: float = GRACE_S) -> tuple[str, ...]:
+        """Stop everything, end the agent and return the names of what tasks had left running. Needs no contact and may be called again."""
+        first, self._closed = not self._closed, True
+        try:
+            if first and not self.lost.is_set():
+                answer = await asyncio.wait_for(self._ask(protocol.BYE, {"grace": grace_s}, channel=0), grace_s + ANSWER_S)
+                return _leftovers(answer)
+        except (MachineError, TimeoutError):
+            pass
+        finally:
+            await self._hang_up(EXIT_S)
+        return ()
+
+    # -- beginning and end
+
+    async def greet(self, transport: Sequence[str], environment: Mapping[str, str], python: str) -> None:
+        """Start the agent and wait for its first word. Raises OSError, or MachineError when it breaks off."""
+        await self._wire.start(command_line(transport, bootstrap.command(python)))
+        opening = {"token": secrets.token_hex(8), "lease": self._lease_s, "environment": dict(environment)}
+        self._wire.send(bootstrap.package() + encode(protocol.OPEN, 0, opening))
+        await self._greeted
+        self._beat()
+
+    async def abort(self) -> str:
+        """Give up on a connection that never came about; return the words of the process that carried it."""
+        self._closed = True
+        await self._hang_up(0)
+        return self._wire.words
+
+    async def _hang_up(self, within_s: float) -> None:
+        if self._heart is not None:
+            self._heart.cancel()
+        try:
+            await self._wire.end(within_s)
+        finally:
+            self._let_go("the connection was closed")
+
+    def _lose(self, why: str) -> None:
+        """Contact is lost, for the reason given."""
+        words = self._wire.words.strip()
+        self.why = f"{why}: {words.splitlines()[-1]}" if words else why
+        self._wire.abandon()
+        if self._heart is not None:
+            self._heart.cancel()
+        if not self._closed:
+            self.lost.set()
+        self._let_go(self.why)
+
+    def _let_go(self, why: str) -> None:
+        """End what still waits for this machine."""
+        self.why = self.why or why
+        if not self._greeted.done():
+            self._greeted.set_exception(MachineError(why))
+            self._greeted.exception()
+        answers, self._answers = self._answers, {}
+        for answer in answers.values():
+            if not answer.done():
+                answer.set_exception(MachineError(f"machine {self.machine}: {why}"))
+        for task in list(self._tasks.values()):
+            self._end(task, self._vanished(task, OutcomeKind.LOST))
+
+    def _beat(self) -> None:
+        """Renew the lease, and look whether the machine still gives signs of life."""
+        now = self._loop.time()
+        pause = self._lease_s / 3
+        we_slept = now - self._beat_at > 2 * pause
+        self._beat_at = now
+        if now - self._wire.heard_at > self._lease_s and not we_slept:
+            self._lose(f"no sign of life for {now - self._wire.heard_at:.0f} s")
+            return
+        self.send(protocol.PING, 0, {})
+        self._heart = self._loop.call_later(pause, self._beat)
+
+    # -- to the agent
+
+    def send(self, kind: int, channel: int, head: dict[str, object], payload: bytes = b"") -> None:
+        """Send a frame."""
+        self._wire.send(encode(kind, channel, head, payload))
+
+    async def _put(self, content: bytes, name: str) -> str:
+        """Make sure the machine has that script and return its key."""
+        key = _key(content)
+        if (key, name) not in self._scripts:
+            for offset in range(0, len(content) or 1, PART_SIZE):
+                self.send(protocol.PUT, 0, {"script": key, "name": name, "offset": offset}, content[offset : offset + PART_SIZE])
+                if len(content) > PART_SIZE:
+                    await self._wire.drain()
+            self._scripts.add((key, name))
+        return key
+
+    async def _ask(self, kind: int, head: dict[str, object], channel: int | None = None) -> Frame:
+        """Send a question and return the answer; raise MachineError when contact is lost meanwhile."""
+        if self.lost.is_set():
+            raise MachineError(f"machine {self.machine}: {self.why}")
+        channel = self._channel() if channel is None else channel
+        answer: asyncio.Future[Frame] = self._loop.create_future()
+        self._answers[channel] = answer
+        self.send(kind, channel, head)
+        try:
+            return await answer
+        finally:
+            self._answers.pop(channel, None)
+
+    def _channel(self) -> int:
+        self._channels = self._channels % 0xFFFFFFFF + 1
+        return self._channels
+
+    # -- from the agent
+
+    def _receive(self, frame: Frame) -> None:
+        """Take one frame; raise ProtocolError when an honest agent would not send it now."""
+        if frame.kind == protocol.HELLO and not self._greeted.done():
+            self.hello = _hello(frame.head)
+            self._offset_ns = _number(frame.head, "at") - time.time_ns()
+            self._greeted.set_result(None)
+        elif frame.kind == protocol.BROKEN:
+            self._lose(f"the agent gave up: {_text(frame.head, 'why')}")
+        elif frame.kind in (protocol.STARTED, protocol.OUTPUT, protocol.ENDED):
+            self._report(frame)
+        elif frame.kind in (protocol.PONG, protocol.PORT, protocol.CLEARED, protocol.FAREWELL):
+            self._answer(frame)
+        else:
+            raise ProtocolError(f"{frame} is not for a controller")
+
+    def _answer(self, frame: Frame) -> None:
+        if frame.kind == protocol.PONG:
+            frame.head["came"] = time.time_ns()
+            if not frame.channel:  # of a heartbeat
+                return
+        answer = self._answers.get(frame.channel)
+        if answer is not None and not answer.done():
+            answer.set_result(frame)
+
+    def _report(self, frame: Frame) -> None:
+        task = self._tasks.get(frame.channel)
+        head = frame.head
+        if task is None:
+            raise ProtocolError(f"{frame} is about a task that does not run")
+        if frame.kind == protocol.ENDED:
+            kind, code = head.get("kind"), head.get("code")
+            if kind not in OUTCOMES or not (code is None or isinstance(code, int)):
+                raise ProtocolError(f"{frame} has no outcome")
+            outcome = Outcome(OutcomeKind(kind), code)
+            times = _number(head, "started"), _number(head, "ended")
+            self._end(task, TaskEnded(task.name, outcome, *times, _text(head, "rung"), _text(head, "detail")))
+        elif (frame.kind == protocol.STARTED) is (task.started_ns is not None):
+            raise ProtocolError(f"{frame} does not come in order")
+        elif frame.kind == protocol.STARTED:
+            task.started_ns = _number(head, "at")
+            self._emit(task, TaskStarted(task.name, task.started_ns))
+        elif (stream := head.get("stream")) in (1, 2):
+            self._emit(task, Output(task.name, _number(head, "stream"), frame.payload, _number(head, "at")))
+        else:
+            raise ProtocolError(f"{frame} names no stream: {stream!r}")
+
+    def _emit(self, task: RunningTask, record: Record) -> None:
+        """Give a record to the task's sink; when that fails, the failure is what waiting for the task tells."""
+        try:
+            task.sink(record)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to who waits
+            self._tasks.pop(task.channel, None)
+            if not task.end.done():
+                task.end.set_exception(error)
+                task.end.exception()
+            self._lose(f"its records could not be kept: {error}")
+
+    def _end(self, task: RunningTask, record: TaskEnded) -> None:
+        self._tasks.pop(task.channel, None)
+        self._emit(task, record)
+        if not task.end.done():
+            task.end.set_result(record)
+
+    def _vanished(self, task: RunningTask, kind: OutcomeKind) -> TaskEnded:
+        """Return the end of a task that the machine did not tell; times are estimates on its clock."""
+        now = time.time_ns() + self._offset_ns
+        return TaskEnded(task.name, Outcome(kind), task.started_ns or now, now, "", self.why or "the connection is closed")
+
+
+async def open_connection(
+    machine: str,
+    transport: Sequence[str],
+    *,
+    deadline_s: float,
+    lease_s: float,
+    environment: Mapping[str, str] | None = None,
+    python: str = bootstrap.SYSTEM_PYTHON,
+) -> Connection:
+    """Start an agent on a machine and return the connection to it.
+
+    Tries again, at random moments, while the machine's ssh server is too busy to listen. Raises MachineError, with the stage that failed,
+    OpenSSH's words and what to try, at the latest after `deadline_s`. Without a heartbeat for `lease_s` the machine stops all we started.
+    """
+    deadline = time.monotonic() + deadline_s
+    pause = FIRST_PAUSE_S
+    while True:
+        connection = Connection(machine, lease_s)
+        failure = await _attempt(connection, transport, environment or {}, python, deadline)
+        if failure is None:
+            return connection
+        wait = random.uniform(pause / 2, pause)
+        if not failure.cause.passing or time.monotonic() + wait >= deadline:
+            raise failure.error(machine)
+        await asyncio.sleep(wait)
+        pause = min(LONGEST_PAUSE_S, 2 * pause)
+
+
+async def _attempt(
+    connection: Connection, transport: Sequence[str], environment: Mapping[str, str], python: str, deadline: float
+) -> Failure | None:
+    """Try once; leave nothing behind unless it worked."""
+    began = time.monotonic()
+    greeted = False
+    what = ""
+    try:
+        async with asyncio.timeout(deadline - began):
+            await connection.greet(transport, environment, python)
+        greeted = True
+    except TimeoutError:
+        what = f"no answer within {time.monotonic() - began:.0f} s"
+    except OSError as error:
+        what = f"cannot start {error.filename or transport[0]}: {error.strerror}"
+    except MachineError as error:
+        what = str(error)
+    finally:
+        words = "" if greeted else await connection.abort()
+    return None if greeted else Failure(what, words, transport)
+
+
+@lru_cache(maxsize=64)
+def _key(content: bytes) -> str:
+    """Return what names a script's content."""
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _number(head: Mapping[str, object], name: str) -> int:
+    value = head.get(name)
+    if not isinstance(value, int):
+        raise ProtocolError(f"{name} is not a number: {value!r}")
+    return value
+
+
+def _text(head: Mapping[str, object], name: str) -> str:
+    value = head.get(name)
+    if not isinstance(value, str):
+        raise ProtocolError(f"{name} is not a text: {value!r}")
+    return value
+
+
+def _leftovers(answer: Frame) -> tuple[str, ...]:
+    names = answer.head.get("leftovers")
+    return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def _hello(head: Mapping[str, object]) -> Hello:
+    texts = {name: _text(head, name) for name in ("python", "hostname", "user", "home", "uname", "workfolder")}
+    return Hello(**texts, cpus=_number(head, "cpus"), pid=_number(head, "pid"))

@@ -1,0 +1,332 @@
+"""The agent: takes the controller's frames, starts tasks and stops them, and tells what becomes of them. One thread, one loop.
+
+It stops every task and ends when the controller says so, when its input is closed, when the lease runs out, when the guardian dies, and on
+SIGTERM. Modules are chosen for the time it takes to import them: nearly all are built into the interpreter.
+"""
+
+import posix
+import sys
+import time
+
+import _signal
+
+from wke.agent import protocol
+from wke.agent.ladder import Ladder
+from wke.agent.loop import Loop, Outgoing
+from wke.agent.order import Order, to_bytes, to_text
+from wke.agent.ports import PortWait
+from wke.agent.processes import MARKER, Ownership, adopt_orphans, beneath, related, snapshot
+from wke.agent.protocol import ProtocolError, encode
+from wke.agent.task import CANNOT_START, Task, end
+
+READ_SIZE = 1 << 18
+SHORT_GRACE_S = 1.0  # when nobody waits for an answer any more
+LAST_WORDS_S = 2.0
+NAMED_AT_MOST = 100
+DEAF_TO = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGPIPE)
+
+
+class Agent:
+    """One connection's agent. `source` comes from the controller, `sink` leads there; `opening` is the head of its first frame."""
+
+    def __init__(self, source, sink, decoder, opening, files):
+        self.loop = Loop()
+        self.files = files
+        self.token = to_bytes(opening["token"])
+        self.lease_s = float(opening["lease"])
+        self.environment = dict(posix.environ)
+        self.environment.update((to_bytes(k), to_bytes(v)) for k, v in opening["environment"].items())
+        self.home = self.environment.get(b"HOME") or b"/"
+        self.nothing = posix.open("/dev/null", posix.O_RDWR | posix.O_CLOEXEC)
+        self.adopts = adopt_orphans()
+        self.tasks = {}
+        self._by_pid = {}
+        self._source = source
+        self._decoder = decoder
+        self._out = Outgoing(self.loop, sink, self._abandoned)
+        self._owners = Ownership()
+        self._epoch_ns = int(time.time() * 1e9) - _monotonic_ns()
+        self._lease_until = time.monotonic() + self.lease_s
+        self._guarded = True
+        self._heartbeats = None
+        self._disk_problem = None  # a script is missing then, and the controller will not send it again
+        self._leaving = False
+        self._alone = False
+        self._gone = False
+        self._full = False
+        self._handlers = {
+            protocol.PUT: self._on_put,
+            protocol.START: self._on_start,
+            protocol.STOP: self._on_stop,
+            protocol.PING: self._on_ping,
+            protocol.WAIT_PORT: self._on_wait_port,
+            protocol.CLEAR: self._on_clear,
+            protocol.BYE: self._on_bye,
+        }
+
+    # -- the one thread
+
+    def run(self, heartbeats, guardian):
+        """Work until it is over, and tell whether the guardian still lives: `heartbeats` leads to it, `guardian` is closed when it ends."""
+        self._heartbeats = heartbeats
+        self._hear_signals()
+        self.loop.watch(guardian, lambda: self._guardian_died(guardian))
+        posix.set_blocking(self._source, False)
+        self.loop.watch(self._source, self._receive)
+        self.loop.at(self._lease_until, self._check_lease)
+        self._tell(protocol.HELLO, 0, self._introduction())
+        self._handle(b"")
+        while not self._gone:
+            self._out.flush()
+            self.loop.turn()
+            if self._full != self._out.full:
+                self._balance()
+        self._out.finish(LAST_WORDS_S)
+        return self._guarded
+
+    def clock(self):
+        """Nanoseconds since the epoch, steady."""
+        return self._epoch_ns + _monotonic_ns()
+
+    def _hear_signals(self):
+        for number in DEAF_TO:
+            _signal.signal(number, _signal.SIG_IGN)
+        receive, send = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
+        _signal.signal(_signal.SIGCHLD, lambda *_: None)
+        _signal.signal(_signal.SIGTERM, lambda *_: None)
+        _signal.set_wakeup_fd(send)
+
+        def woken():
+            if _signal.SIGTERM in posix.read(receive, 4096):
+                self._abandoned()
+            self.reap()
+
+        self.loop.watch(receive, woken)
+
+    def _introduction(self):
+        uname = posix.uname()
+        return {
+            "python": "{}.{}.{}".format(*sys.version_info[:3]),
+            "hostname": uname.nodename,
+            "user": self._user(),
+            "home": to_text(self.home),
+            "cpus": len(posix.sched_getaffinity(0)),
+            "uname": " ".join(uname),
+            "pid": posix.getpid(),
+            "workfolder": to_text(self.files.path),
+            "adopts": self.adopts,
+            "at": self.clock(),
+        }
+
+    def _user(self):
+        name = self.environment.get(b"USER") or self.environment.get(b"LOGNAME")
+        if name:
+            return to_text(name)
+        import pwd
+
+        try:
+            return pwd.getpwuid(posix.getuid()).pw_name
+        except KeyError:
+            return str(posix.getuid())
+
+    # -- from the controller
+
+    def _receive(self):
+        try:
+            data = posix.read(self._source, READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._handle(data)
+        else:
+            self.loop.forget(self._source)
+            self._abandoned()
+
+    def _handle(self, data):
+        try:
+            for frame in self._decoder.frames(data):
+                self._handlers.get(frame.kind, _refuse)(frame)
+        except (ProtocolError, KeyError, TypeError, AttributeError) as error:
+            self._tell(protocol.BROKEN, 0, {"why": "{}: {}".format(type(error).__name__, error)})
+            self._abandoned()
+
+    def _on_put(self, frame):
+        head = frame.head
+        try:
+            self.files.put(to_bytes(head["script"]), to_bytes(head["name"]), frame.payload, head["offset"])
+        except (OSError, ValueError) as error:
+            self._disk_problem = "cannot write {}: {}".format(to_text(self.files.path), error)
+
+    def _on_start(self, frame):
+        problem = self._disk_problem or ("the agent is leaving" if self._leaving else None)
+        try:
+            task = Task(self, frame.channel, Order(frame.head, frame.channel, self))
+        except OSError as error:
+            problem = "cannot write {}: {}".format(to_text(self.files.path), error.strerror)
+        if problem is not None:
+            self._tell(protocol.ENDED, frame.channel, end("failed", CANNOT_START, self.clock(), why=problem))
+            return
+        self.tasks[frame.channel] = task
+        at_ns = frame.head["at"]
+        if at_ns is None:
+            task.spawn()
+        else:
+            self.loop.at((at_ns - self._epoch_ns) / 1e9, task.spawn)
+
+    def _on_stop(self, frame):
+        task = self.tasks.get(frame.channel)
+        if task is not None:
+            task.stop("cancelled")
+
+    def _on_ping(self, frame):
+        self._tell(protocol.PONG, frame.channel, {"at": self.clock()})
+        self._lease_until = time.monotonic() + self.lease_s
+        try:
+            posix.write(self._heartbeats, b".")
+        except OSError:  # full, or the guardian is gone and we shall hear of it
+            pass
+
+    def _on_wait_port(self, frame):
+        head, channel = frame.head, frame.channel
+        PortWait(
+            self.loop,
+            head["address"],
+            head["port"],
+            head["within"],
+            lambda answered: self._tell(protocol.PORT, channel, {"answered": answered}),
+        )
+
+    def _on_clear(self, frame):
+        self._stop_all(frame.head["grace"], lambda names: self._cleared(frame.channel, names))
+
+    def _cleared(self, channel, names):
+        self._forget_ended()
+        if not self.tasks:
+            self.files.forget_tasks()
+        self._tell(protocol.CLEARED, channel, {"leftovers": names})
+
+    def _on_bye(self, frame):
+        def part(names):
+            self._tell(protocol.FAREWELL, 0, {"leftovers": names})
+            self._gone = True
+
+        self._leaving = True
+        self._stop_all(frame.head["grace"], part)
+
+    # -- to the controller
+
+    def _tell(self, kind, channel, head):
+        self._out.add(encode(kind, channel, head))
+
+    def started(self, task, at_ns):
+        """Report that a task's process exists."""
+        self._by_pid[task.pid] = task
+        self._tell(protocol.STARTED, task.channel, {"at": at_ns})
+
+    def output(self, task, stream, data):
+        """Report what a task wrote."""
+        head = b'{"stream":%d,"at":%d}' % (stream, self.clock())
+        self._out.add(protocol.prefix(protocol.OUTPUT, task.channel, head, len(data)), data)
+        if self._out.full:
+            self._balance()
+
+    def ended(self, task, head):
+        """Report how a task ended."""
+        self._tell(protocol.ENDED, task.channel, head)
+
+    def _balance(self):
+        """Stop reading what tasks say while the controller is behind."""
+        self._full = self._out.full
+        for task in self.tasks.values():
+            if self._full:
+                task.pause()
+            else:
+                task.listen()
+
+    # -- processes
+
+    def reap(self):
+        """Reap every child that ended, note the tasks among them, and tell whether there are other children."""
+        while True:
+            try:
+                pid, status = posix.waitpid(-1, posix.WNOHANG)
+            except ChildProcessError:
+                self._forget_ended()  # they were kept only to know whose daemons there are
+                return False
+            if not pid:
+                return True
+            task = self._by_pid.pop(pid, None)
+            if task is not None:
+                task.exited(status)
+
+    def _forget_ended(self):
+        for channel in [c for c, t in self.tasks.items() if t.over]:
+            del self.tasks[channel]
+
+    def belonging_to(self, task):
+        """Return the living processes that belong to a task."""
+        population, owners = self._owned()
+        return [p for p in population if owners[p.pid] is task]
+
+    def _owned(self):
+        """Return all processes of this connection and {pid: the task it belongs to, or None}."""
+        population = self._population()
+        return population, self._owners.assign(population, [t for t in self.tasks.values() if t.pid])
+
+    def _population(self):
+        processes_left = self.reap()
+        if not self.adopts:
+            return related(snapshot(), posix.getpid(), MARKER + self.token)
+        return beneath(snapshot(), posix.getpid()) if processes_left else []  # all descend from our children, for we adopt orphans
+
+    def _stop_all(self, grace_s, then):
+        """Stop every task and all that tasks left running, then call `then(names of what they had left)`."""
+        population, owners = self._owned()
+        leftovers = [repr(p) for p in population if owners[p.pid] is None or owners[p.pid].over]
+        tasks = list(self.tasks.values())
+
+        def done(stopped, survivors):
+            for task in tasks:
+                task.swept(*([p for p in some if owners.get(p.pid) is task] for some in (stopped, survivors)))
+                task.finish()
+            then(leftovers[:NAMED_AT_MOST])
+
+        for task in tasks:
+            task.stop_with_all("cancelled")
+        Ladder(self.loop, self._population, grace_s, done)
+
+    # -- the end
+
+    def _abandoned(self):
+        """Nobody listens any more: stop everything, quickly, and go."""
+
+        def leave(_):
+            self._gone = True
+
+        if not self._alone:
+            self._leaving = self._alone = True
+            self._stop_all(SHORT_GRACE_S, leave)
+
+    def _check_lease(self):
+        if time.monotonic() < self._lease_until:
+            self.loop.at(self._lease_until, self._check_lease)
+        else:
+            self._abandoned()
+
+    def _guardian_died(self, handle):
+        self.loop.forget(handle)
+        self._guarded = False
+        self._abandoned()
+
+
+def _refuse(frame):
+    raise ProtocolError(f"{frame!r} is not for an agent")
+
+
+def _monotonic_ns():
+    try:
+        return time.monotonic_ns()
+    except AttributeError:  # Python 3.6
+        return int(time.monotonic() * 1e9)

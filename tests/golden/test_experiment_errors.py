@@ -1,0 +1,404 @@
+"""What a user reads about a wrong experiment file: the whole text, with line, column, key and hint."""
+
+from pathlib import Path
+
+import pytest
+
+from wke.describe.cluster import read_cluster
+from wke.describe.configuration import read_configuration
+from wke.describe.experiment import read_experiment
+from wke.describe.plan import make_plan
+from wke.errors import InputError
+
+CLUSTER = '[cluster]\nprovider = "local"\nmachines = 5\n[classes]\nservers = 3\nclients = 2\n'
+CONFIGURATION = """
+[targets]
+serve = [["memory", 64], { name = "mode", default = "safe", choices = ["fast", "safe"] }]
+load = ["servers", ["seconds", 1.0]]
+lost = []
+"""
+
+
+def messages(folder: Path, text: str) -> str:
+    """Return all that reading and planning an experiment file says about it."""
+    (folder / "kv/targets").mkdir(parents=True)
+    (folder / "kv/config.toml").write_text(CONFIGURATION)
+    for name in ("serve", "load"):
+        (folder / "kv/targets" / name).write_text("#!/bin/sh\n")
+    (folder / "cluster.toml").write_text(CLUSTER)
+    (folder / "x.toml").write_text(text.lstrip("\n"))
+    with pytest.raises(InputError) as error:
+        make_plan(read_experiment(Path("x.toml")), read_configuration("kv", Path()), read_cluster(Path("cluster.toml")), seed=1)
+    return str(error.value) + "\n"
+
+
+FILES = {
+    "wrong shapes": (
+        """
+[experiment]
+name = "a/b"
+iterations = 0
+warmup = 1
+order = "random"
+cooldown = "soon"
+
+[parameters]
+memory = 64
+
+[[steps]]
+on = 3
+background = "yes"
+ready = { port = 1, log = "up" }
+options = { memory = [1] }
+multiply = true
+timeout = 0
+
+[metrics]
+x = { log = "ops", join = "avg" }
+y = { log = "(", better = "more" }
+
+[[plots]]
+type = "script"
+x-axis = "memory"
+y-axis = { op = "div", left = "x", right = "y" }
+maximize-by = "memory"
+x-scale = "cubic"
+""",
+        """
+x.toml:2:1: experiment.name: becomes part of file names: it must not be empty, begin with a dot or hold a slash
+x.toml:3:1: experiment.iterations: must be at least 1, not 0
+x.toml:4:1: experiment.warmup: unknown key
+  hint: did you mean "warmups"?
+x.toml:5:1: experiment.order: must be one of "interleaved", "sequential", not the text "random"
+x.toml:6:1: experiment.cooldown: must be a duration such as "200ms", "5s" or "2h", not the text "soon"
+x.toml:11:3: steps[0].target: is missing
+x.toml:12:1: steps[0].on: must be text, not the number 3
+  hint: write it in quotes: "3"
+x.toml:13:1: steps[0].background: must be true or false, not the text "yes"
+x.toml:14:1: steps[0].ready: must have exactly one of port, log and target
+  hint: write { port = 6379, within = "20s" }
+x.toml:15:13: steps[0].options.memory: must be text, a number, true or false, not a list
+x.toml:16:1: steps[0].multiply: must be a whole number or a template such as "{num-clients}", not true
+x.toml:17:1: steps[0].timeout: must be more than 0, not 0
+x.toml:20:7: metrics.x.log: must have one group in parentheses, around the number; it has none
+x.toml:20:20: metrics.x.join: must be one of "sum", "mean", "min", "max", "median", not the text "avg"
+x.toml:21:7: metrics.y.log: is not a regular expression: missing ), unterminated subpattern at position 0
+x.toml:21:18: metrics.y.better: must be one of "higher", "lower", not the text "more"
+x.toml:24:1: plots[0].type: must be one of "line", "bar", not the text "script"
+x.toml:26:1: plots[0].y-axis: must be a metric or a list of metrics: equations of metrics are not drawn
+x.toml:27:1: plots[0].maximize-by: unknown key
+  hint: known: type, label, title, x-axis, y-axis, sort-by, sort-labels, filter-by, x-label, y-label, x-scale, y-scale
+x.toml:28:1: plots[0].x-scale: must be one of "linear", "log", "symlog", not the text "cubic"
+""",
+    ),
+    "parameters": (
+        """
+[experiment]
+configuration = "kv"
+
+[parameters]
+empty = []
+range = { start = 1, step-size = 2 }
+climb = { start = 1, end = 8, hill-climb = true }
+backwards = { start = 1, end = 8, step-size = -1 }
+list = [1, [2]]
+sub-parameters = ["smal", "large"]
+
+[small]
+n = 1
+
+[large]
+n = { base = -2, start = 0, end = 3 }
+
+[[step]]
+target = "load"
+""",
+        """
+x.toml:5:1: parameters.empty: has no value
+  hint: give at least one
+x.toml:6:1: parameters.range: end is missing
+  hint: a range is range = { start = 1, end = 10 }
+x.toml:7:31: parameters.climb.hill-climb: unknown key
+  hint: known: base, start, end, step-size
+x.toml:8:1: parameters.backwards: cannot count from 1 up to 8 in negative steps
+x.toml:9:12: parameters.list[1]: must be text, a number, true or false, not a list
+x.toml:10:19: parameters.sub-parameters[0]: there is no table [smal] in this file
+  hint: did you mean "small"?
+x.toml:16:1: large.n: base must be more than 0, not -2
+x.toml:18:3: step: unknown table
+  hint: did you mean "steps"?
+""",
+    ),
+    "templates and uses": (
+        """
+[experiment]
+configuration = "kv"
+
+[parameters]
+memory = [64, 128]
+num-servers = 3
+
+[classes]
+servers = "{num-server}"
+
+[[steps]]
+target = "serve"
+on = "{role}"
+background = true
+ready = { port = "{}" }
+options = { memory = "{memroy}", mode = "{" }
+
+[[steps]]
+target = "load"
+measure = true
+options = { servers = "{servers.internal-adr}" }
+""",
+        """
+x.toml:9:1: classes.servers: there is no parameter "num-server"
+  hint: did you mean "num-servers"?
+x.toml:13:1: steps[0].on: there is no parameter "role"
+  hint: known: memory, num-servers
+x.toml:15:11: steps[0].ready.port: has {} with nothing in it
+  hint: a parameter is {name}; a literal brace is doubled: {{ or }}
+x.toml:16:13: steps[0].options.memory: there is no parameter "memroy"
+  hint: did you mean "memory"?
+x.toml:16:34: steps[0].options.mode: has a { that stands alone
+  hint: a parameter is {name}; a literal brace is doubled: {{ or }}
+x.toml:21:13: steps[1].options.servers: {servers.internal-adr} asks for "internal-adr", which machines do not have
+  hint: did you mean "internal-addr"?
+""",
+    ),
+    "a parameter that changes nothing": (
+        """
+[experiment]
+configuration = "kv"
+
+[parameters]
+memory = [64, 128]
+sub-parameters = ["small", "large"]
+
+[small]
+n = 1
+
+[large]
+n = 2
+
+[[steps]]
+target = "serve"
+measure = true
+""",
+        """
+x.toml:5:1: parameters.memory: is used by no step, class or plot
+  hint: remove it, or use it: options = { memory = "{memory}" }
+x.toml:9:1: small.n: is used by no step, class or plot
+  hint: remove it, or use it: options = { n = "{n}" }
+""",
+    ),
+    "steps": (
+        """
+[parameters]
+[[steps]]
+target = "serve"
+ready = { port = 1 }
+
+[[steps]]
+target = "load"
+background = true
+measure = true
+
+[[steps]]
+target = "load"
+measure = true
+""",
+        """
+x.toml: experiment: configuration is missing
+  hint: steps run targets of one: write configuration = "FOLDER"
+x.toml:4:1: steps[0].ready: only a background step is waited for
+  hint: a step without background = true is over before the next begins; remove ready
+x.toml:9:1: steps[1].measure: a background step cannot be measured
+  hint: a background step runs until the trial ends; measure one that ends by itself
+x.toml:13:1: steps[2].measure: a second step is measured
+  hint: exactly one is; the first stands in line 9
+""",
+    ),
+    "nothing is measured": (
+        """
+[experiment]
+configuration = "kv"
+[[steps]]
+target = "load"
+[[steps]]
+target = "serve"
+background = true
+""",
+        """
+x.toml:3:3: steps[0]: no step is measured
+  hint: write measure = true in the step whose time counts
+""",
+    ),
+    "metrics and plots": (
+        """
+[experiment]
+configuration = "kv"
+
+[parameters]
+memory = [64, 128]
+mode = ["fast", "safe"]
+seconds = 2
+
+[[steps]]
+target = "serve"
+measure = true
+options = { memory = "{memory}", mode = "{mode}{seconds}" }
+
+[metrics]
+throughput = { step = "sreve" }
+"99th" = {}
+
+[[plots]]
+x-axis = "memry"
+y-axis = ["throughput", "latency"]
+sort-by = "seconds"
+
+[[plots]]
+x-axis = "memory"
+y-axis = "troughput"
+sort-by = "mode"
+sort-labels = ["one"]
+filter-by = { key = "mode", value = "fats" }
+
+[[plots]]
+label = "a"
+x-axis = "memory"
+y-axis = "throughput"
+sort-by = "memory"
+filter-by = { key = "nothing", value = 1 }
+
+[[plots]]
+label = "a"
+x-axis = "memory"
+y-axis = "throughput"
+sort-by = "mode"
+sort-labels = { slow = "Slow" }
+""",
+        """
+x.toml:15:16: metrics.throughput.step: no step runs target "sreve"
+  hint: did you mean "serve"?
+x.toml:16:1: metrics.99th: "99th" cannot be the name of a metric
+  hint: a metric is called by letters, digits and _ . - after a first letter
+x.toml:19:1: plots[0].x-axis: there is no parameter "memry"
+  hint: did you mean "memory"?
+x.toml:20:25: plots[0].y-axis[1]: there is no metric "latency"
+  hint: known: throughput, 99th
+x.toml:21:1: plots[0].sort-by: parameter "seconds" does not vary
+  hint: known: memory, mode
+x.toml:23:3: plots[1]: a second plot has no label
+  hint: plots are files called by their labels: give each its own
+x.toml:25:1: plots[1].y-axis: there is no metric "troughput"
+  hint: did you mean "throughput"?
+x.toml:27:1: plots[1].sort-labels: must be 2 labels, not 1
+  hint: one label for each of fast, safe
+x.toml:28:29: plots[1].filter-by.value: mode is never the text "fats"
+  hint: did you mean "fast"?
+x.toml:34:1: plots[2].sort-by: is the x-axis already
+  hint: sort by another parameter, or by none
+x.toml:35:15: plots[2].filter-by.key: there is no parameter "nothing"
+  hint: known: memory, mode, seconds
+x.toml:38:1: plots[3].label: a second plot has the label "a"
+  hint: plots are files called by their labels: give each its own
+x.toml:42:17: plots[3].sort-labels.slow: mode is never slow
+  hint: known: fast, safe
+""",
+    ),
+    "what only the plan can see": (
+        """
+[experiment]
+configuration = "kv"
+iterations = 3
+
+[parameters]
+memory = [64, "much"]
+num-servers = [1, 3, 5]
+mode = ["fast", "slow"]
+
+[classes]
+servers = "{num-servers}"
+server = 1
+
+[[steps]]
+target = "serve"
+on = "servers"
+background = true
+ready = { target = "load", within = "5s" }
+options = { memory = "{memory}", mode = "{mode}", speed = 1 }
+
+[[steps]]
+target = "load"
+on = "client"
+measure = true
+
+[[steps]]
+target = "lost"
+prelude = "venv"
+""",
+        """
+x.toml:11:1: classes.servers: class servers cannot have 5 machines
+  hint: it has 3 machines in the cluster, of which it needs one
+x.toml:12:1: classes.server: there is no class "server" to size
+  hint: did you mean "servers"?
+x.toml:19:13: steps[0].options.memory: target "serve", option "memory": must be a whole number, not the text "much"
+x.toml:19:34: steps[0].options.mode: target "serve", option "mode": must be one of "fast", "safe", not the text "slow"
+x.toml:19:51: steps[0].options.speed: target "serve" has no option "speed"
+  hint: known: memory, mode
+x.toml:21:3: steps[1].options: target "load" needs option "servers"
+  hint: give it a value
+x.toml:23:1: steps[1].on: selector "client" names "client", but no machine or class is called so
+  hint: did you mean "clients"? machines: m0, m3, m4; classes: servers, clients
+x.toml:27:1: steps[2].target: target "lost" has no script
+  hint: write it to kv/targets/lost
+x.toml:28:1: steps[2].prelude: configuration kv has no prelude "venv"
+  hint: known: none
+""",
+    ),
+    "joins": (
+        """
+[experiment]
+configuration = "kv"
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "{servers.internal-addr}" }
+[metrics]
+throughput = { unit = "1/s" }
+rss = { on = "servers", join = "max" }
+""",
+        """
+x.toml:9:1: metrics.throughput: is read from several tasks, and no join makes one value of theirs
+  hint: write join = "sum" (or mean, min, max, median), or on = "m3"
+x.toml:10:9: metrics.rss.on: no task of the step that this metric is read from runs there
+  hint: name machines on which it does
+""",
+    ),
+    "an experiment of a benchmark script": (
+        """
+[experiment]
+num_iterations = 3
+[parameters]
+threads = [1, 2]
+""",
+        """
+x.toml:1:2: experiment: has no [[steps]]: this experiment belongs to a benchmark script
+  hint: run that script: python benchmark.py toml x.toml; `wke measure` needs [[steps]] and configuration
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), FILES.values(), ids=FILES)
+def test_everything_wrong_with_an_experiment_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str
+) -> None:
+    """Each file gives exactly these messages, in the order of its lines."""
+    monkeypatch.chdir(tmp_path)
+    assert messages(tmp_path, text) == expected.lstrip("\n")

@@ -1,0 +1,86 @@
+"""A talk with one machine's agent, as short as tests want it: run a script and look at how it ended and what it said."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from wke.act.connection import Connection, RunningTask, TaskSpec, open_connection
+from wke.records import Output, Record, TaskEnded, TaskName
+
+
+@dataclass(slots=True)
+class Task:
+    """A task that runs, and the records that came of it so far."""
+
+    running: RunningTask
+    records: list[Record]
+
+    def said(self, stream: int = 1) -> bytes:
+        return b"".join(r.data for r in self.records if isinstance(r, Output) and r.stream == stream)
+
+    async def says(self, text: bytes, within_s: float = 10.0) -> None:
+        """Return when its standard output holds `text`."""
+        await until(lambda: text in self.said(), within_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a task ended, and all that it said."""
+
+    end: TaskEnded
+    out: bytes
+    err: bytes
+
+    @property
+    def outcome(self) -> str:
+        return str(self.end.outcome)
+
+
+@dataclass(slots=True)
+class Talk:
+    """An open connection with tasks numbered from 0."""
+
+    connection: Connection
+    _tasks: int = field(default=0)
+
+    async def start(self, script: bytes, *arguments: str, at_ns: int | None = None, target: str = "target", **spec: object) -> Task:
+        settings = {"environment": {}, "workdir": None, "prelude": None, "timeout_s": None} | spec
+        name = TaskName(self._tasks, target, self.connection.machine)
+        self._tasks += 1
+        records: list[Record] = []
+        running = await self.connection.start(TaskSpec(name, script, arguments, **settings), records.append, at_ns=at_ns)
+        return Task(running, records)
+
+    async def run(self, script: bytes, *arguments: str, within_s: float = 30.0, **spec: object) -> Run:
+        task = await self.start(script, *arguments, **spec)
+        async with asyncio.timeout(within_s):
+            end = await task.running.wait()
+        return Run(end, task.said(1), task.said(2))
+
+
+@asynccontextmanager
+async def talking(transport: Sequence[str], *, lease_s: float = 20.0, **settings: object) -> AsyncIterator[Talk]:
+    """Open a connection and close it again."""
+    connection = await open_connection("m", transport, deadline_s=20, lease_s=lease_s, **settings)
+    try:
+        yield Talk(connection)
+    finally:
+        await connection.close()
+
+
+def talk(transport: Sequence[str], body: Callable[[Talk], Awaitable[None]], **settings: object) -> None:
+    """Run an asynchronous test body with an open connection."""
+
+    async def whole() -> None:
+        async with talking(transport, **settings) as one:
+            await body(one)
+
+    asyncio.run(whole())
+
+
+async def until(predicate: Callable[[], object], within_s: float = 10.0) -> None:
+    """Return as soon as `predicate()` is true; fail the test when it is not in time."""
+    async with asyncio.timeout(within_s):
+        while not predicate():
+            await asyncio.sleep(0.01)

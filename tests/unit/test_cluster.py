@@ -1,0 +1,201 @@
+"""cluster.toml: machines, classes and links, in every form that the file may have. What is wrong with a file: tests/golden."""
+
+from pathlib import Path
+
+import pytest
+
+from wke.describe.cluster import Cluster, Link, Machine, link_between, read_cluster, sized
+from wke.describe.selector import select
+from wke.errors import InputError
+
+
+def cluster(tmp_path: Path, text: str) -> Cluster:
+    """Read a cluster.toml with this text."""
+    path = tmp_path / "cluster.toml"
+    path.write_text(text)
+    return read_cluster(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[machines]\na = "h"', [("a", "h", "h")]),
+        ('[machines]\na = ["h"]', [("a", "h", "h")]),
+        ('[machines]\na = ["h", "10.0.0.1"]', [("a", "h", "10.0.0.1")]),
+        ('[machines]\na = { external-addr = "h" }', [("a", "h", "h")]),
+        ('[machines]\na = { external_addr = "h", internal_addr = "10.0.0.1" }', [("a", "h", "10.0.0.1")]),
+        ('[machines.a]\nexternal-addr = "h"\n[machines.b]\nexternal-addr = "i"', [("a", "h", "h"), ("b", "i", "i")]),
+        ('machines = ["h", ["i"], ["j", "10.0.0.1"]]', [("h", "h", "h"), ("i", "i", "i"), ("j", "j", "10.0.0.1")]),
+        ('[[machines]]\nexternal-addr = "h"\n[[machines]]\nexternal_addr = "i"', [("h", "h", "h"), ("i", "i", "i")]),
+        ('[machines]\nz = "h"\na = "i"', [("z", "h", "h"), ("a", "i", "i")]),
+        ('[machines]\n"n[1-2]" = "n[1-2].org"', [("n1", "n1.org", "n1.org"), ("n2", "n2.org", "n2.org")]),
+        (
+            '[machines]\n"n[08-09,11]" = ["h[1,2,3]", "10.0.0.[1-3]"]',
+            [("n08", "h1", "10.0.0.1"), ("n09", "h2", "10.0.0.2"), ("n11", "h3", "10.0.0.3")],
+        ),
+        ('machines = ["h[1-2]"]', [("h1", "h1", "h1"), ("h2", "h2", "h2")]),
+    ],
+)
+def test_machines_are_read_in_the_order_of_the_file(tmp_path: Path, text: str, expected: list[tuple[str, str, str]]) -> None:
+    """Every form of an address, as a table and in a list, folded and not."""
+    found = cluster(tmp_path, text)
+    assert [(m.name, m.external_addr, m.internal_addr) for m in found.machines] == expected
+    assert [m.index for m in found.machines] == list(range(len(expected)))
+    assert found.provider == "ssh"
+
+
+@pytest.mark.parametrize("text", ["[cluster]\nmachines = 3", "[machines]\nm0 = {}\nm1 = {}\nm2 = {}", '[machines]\n"m[0-2]" = {}'])
+def test_machines_without_addresses_are_emulated(tmp_path: Path, text: str) -> None:
+    """A number of machines or bare names are enough; names, order and addresses follow from the file alone."""
+    found = cluster(tmp_path, text)
+    assert found.provider == "local"
+    assert found.machines == (
+        Machine("m0", 0, None, "10.181.0.2"),
+        Machine("m1", 1, None, "10.181.0.3"),
+        Machine("m2", 2, None, "10.181.0.4"),
+    )
+
+
+def test_a_cluster_with_addresses_can_be_emulated(tmp_path: Path) -> None:
+    """One word turns a file of real machines into one for the laptop: their addresses then say nothing."""
+    found = cluster(tmp_path, '[cluster]\nprovider = "local"\n[machines]\na = ["h", "i"]')
+    assert found.machines == (Machine("a", 0, None, "10.181.0.2"),)
+
+
+def test_all_keys_of_a_cluster_are_read(tmp_path: Path) -> None:
+    """What the file says arrives under our names and in our units."""
+    found = cluster(
+        tmp_path,
+        """
+        [cluster]
+        username = "joe"
+        workdir = "/data"
+        ssh_port = 2222
+        connect-limit = 8
+        connect-timeout = "500ms"
+        lease = "2h"
+        ssh-options = ["-o", "Compression=yes"]
+        forward-agent = true
+        key-exchange = "default"
+        share = ["/data"]
+        [machines]
+        a = { external-addr = "h", ssh-port = 23, username = "ann", class = "servers" }
+        """,
+    )
+    assert found == Cluster(
+        path=tmp_path / "cluster.toml",
+        provider="ssh",
+        machines=(Machine("a", 0, "h", "h", ("servers",), 23, "ann"),),
+        classes={"servers": ("a",)},
+        username="joe",
+        workdir="/data",
+        ssh_port=2222,
+        connect_limit=8,
+        connect_timeout_s=0.5,
+        lease_s=7200.0,
+        ssh_options=("-o", "Compression=yes"),
+        forward_agent=True,
+        key_exchange="default",
+        share=("/data",),
+    )
+    assert [str(problem) for problem in found.warnings] == [
+        f"{tmp_path}/cluster.toml:5:9: cluster.ssh_port: is an old spelling of ssh-port\n  hint: write ssh-port"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ('[classes]\nx = ["m[0-1]", "m4"]', {"x": "014"}),
+        ('[classes]\nx = ["m4", "m0"]', {"x": "04"}),
+        ("[classes]\nx = 2\ny = 3", {"x": "01", "y": "234"}),
+        ('[classes]\nx = 2\ny = ["m0", "m2"]', {"x": "13", "y": "02"}),
+        ('[classes]\nx = ["m0"]\ny = ["m0"]', {"x": "0", "y": "0"}),
+    ],
+)
+def test_classes_list_machines_or_ask_for_a_number(tmp_path: Path, text: str, classes: dict[str, str]) -> None:
+    """A number takes the next machines that no class names, wherever that class stands in the file."""
+    found = cluster(tmp_path, f"[cluster]\nmachines = 5\n{text}")
+    assert {name: "".join(member[1:] for member in members) for name, members in found.classes.items()} == classes
+    for machine in found.machines:
+        assert machine.classes == tuple(name for name, members in found.classes.items() if machine.name in members)
+
+
+def test_a_machine_may_name_its_classes_itself(tmp_path: Path) -> None:
+    """Its own word and the list add up; a number leaves such machines to their class."""
+    found = cluster(
+        tmp_path,
+        """
+        [machines]
+        a = { class = "x" }
+        "b[1-2]" = { class = ["x", "y"] }
+        c = {}
+        d = {}
+        [classes]
+        z = 1
+        x = ["c"]
+        """,
+    )
+    assert found.classes == {"z": ("d",), "x": ("a", "b1", "b2", "c"), "y": ("b1", "b2")}
+
+
+LINKS = """
+[cluster]
+machines = 4
+[classes]
+servers = 2
+clients = 2
+[links]
+default = { delay = "0.2ms", rate = "1Gbit" }
+"clients -> servers" = { delay = "5ms", jitter = "1ms", loss = "0.1%" }
+"m3->m0" = { rate = "10Mbit" }
+"""
+
+
+def test_links_are_looked_up_from_the_last_and_complete_each_other_from_the_default(tmp_path: Path) -> None:
+    """The last entry that fits two machines holds; what it leaves open is the default's; the way back is another link."""
+    found = cluster(tmp_path, LINKS)
+    m0, m1, m2, m3 = found.machines
+    assert link_between(found, m2, m0) == Link(delay_s=0.005, jitter_s=0.001, loss=0.001, rate_bits=10**9)
+    assert link_between(found, m3, m0) == Link(delay_s=0.0002, rate_bits=10**7)
+    assert link_between(found, m0, m3) == link_between(found, m0, m1) == Link(delay_s=0.0002, rate_bits=10**9)
+    assert link_between(cluster(tmp_path, "[cluster]\nmachines = 4"), m0, m1) == Link()
+
+
+def test_a_sized_cluster_keeps_the_first_machines_of_a_class(tmp_path: Path) -> None:
+    """Machines that leave their last class leave the cluster; the others, and those without a class, keep index and address."""
+    whole = cluster(tmp_path, '[cluster]\nmachines = 6\n[classes]\nx = ["m[0-2]"]\ny = ["m2", "m3"]\nz = ["m4"]')
+    small = sized(whole, {"x": 1, "y": 2})
+    assert small.classes == {"x": ("m0",), "y": ("m2", "m3"), "z": ("m4",)}
+    assert [(m.name, m.index, m.classes) for m in small.machines] == [
+        ("m0", 0, ("x",)),
+        ("m2", 2, ("y",)),
+        ("m3", 3, ("y",)),
+        ("m4", 4, ("z",)),
+        ("m5", 5, ()),
+    ]
+    assert [m.name for m in select(small, "all!x")] == ["m2", "m3", "m4", "m5"]
+    assert sized(whole, {}) == whole
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"x": 4}, "class x cannot have 4 machines\n  hint: it has 3 machines in the cluster, of which it needs one"),
+        ({"x": 0}, "class x cannot have 0 machines\n  hint: it has 3 machines in the cluster, of which it needs one"),
+        ({"q": 1}, 'there is no class "q" to size\n  hint: known: x'),
+    ],
+)
+def test_a_class_cannot_be_sized_beyond_what_it_has(tmp_path: Path, sizes: dict[str, int], message: str) -> None:
+    """Neither more than there are, nor none, nor a class that is not there."""
+    with pytest.raises(InputError) as caught:
+        sized(cluster(tmp_path, "[cluster]\nmachines = 4\n[classes]\nx = 3"), sizes)
+    assert str(caught.value) == message
+
+
+def test_a_large_cluster_is_read(tmp_path: Path) -> None:
+    """A thousand machines by folded names, in classes, with links checked."""
+    text = '[machines]\n"n[0001-1000]" = "n[0001-1000].org"\n[classes]\na = 400\nb = ["n[0401-1000]"]\n[links]\n"a -> b" = { loss = 0.5 }'
+    found = cluster(tmp_path, text)
+    assert [len(found.machines), len(found.classes["a"]), len(found.classes["b"])] == [1000, 400, 600]
+    assert found.machines[999] == Machine("n1000", 999, "n1000.org", "n1000.org", ("b",))
