@@ -20,8 +20,8 @@ def facts() -> dict[str, str]:
         "kernel": platform.release(),
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", "unknown"),
         "Python": platform.python_version(),
-        "OpenSSH": _said(["ssh", "-V"]).partition(",")[0],
-        "iproute2": _said(["ip", "-V"]).rpartition("-")[2],
+        "OpenSSH": _said(["ssh", "-V"]).partition(",")[0].removeprefix("OpenSSH_"),
+        "iproute2": _said(["ip", "-V"]).rpartition("-")[2].partition(",")[0],
         "user": "root" if os.geteuid() == 0 else "not root",
         "load": load(),
     }

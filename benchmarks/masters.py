@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sshd import Fleet
+from fleet import Fleet
 
 START_S = 20.0
 POLL_S = 0.01

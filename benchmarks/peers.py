@@ -1,6 +1,7 @@
 """Where the peers come from: PyPI, each into a virtual environment of its own beside this file, and the operating system."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -77,8 +78,10 @@ class Peers:
             stamp.write_text(requirement)
         python = environment / "bin/python"
         package = requirement.partition("=")[0].rstrip("<>")
-        asked = f"import platform; from importlib.metadata import version; print(version({package!r}), 'Python', platform.python_version())"
-        return Peer(name, _output(python, "-c", asked), environment / "bin")
+        version = _output(python, "-c", f"from importlib.metadata import version; print(version({package!r}))")
+        its_python = _output(python, "-c", "import platform; print(platform.python_version())")
+        on = "" if its_python == platform.python_version() else f" on Python {its_python}"
+        return Peer(name, version + on, environment / "bin")
 
 
 def _from_system(name: str) -> Peer | Absent:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sshd import Fleet
+from fleet import Fleet
 
 CONFIG = "nothing"
 TARGET = "true"

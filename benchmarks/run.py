@@ -32,10 +32,16 @@ def main() -> None:
             tables += SECTIONS[name].tables(bench)
     known["load"] = f"{known['load']} before, {load()} after"
     print("kept:", keep(RESULTS, tables, known, peers.versions()), file=sys.stderr)
-    text = report(tables, known, peers.versions(), " ".join(["python benchmarks/run.py", *sys.argv[1:]]))
+    text = report(tables, known, peers.versions(), _again(words))
     print(text)
     if words.write:
         write_between(words.write, text)
+
+
+def _again(words: argparse.Namespace) -> str:
+    """Return the command that takes these figures again, without paths that mean nothing elsewhere."""
+    sections = [f"--section {name}" for name in words.section or ()]
+    return " ".join(["python benchmarks/run.py", *sections, *([f"--runs {words.runs}"] if words.runs else [])])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench import WKE, Bench
+from fleet import KEY_EXCHANGE, Fleet
 from masters import Masters
 from project import CONFIG, TARGET, configured_ssh_cluster, emulated_cluster, ssh_cluster, write_project
 from rig import Absent, Contender, Phase
 from sections.emulating import mininet
 from sections.fanout import Fanout
-from sections.shellscript import WAYS, new_prefix, step
-from sshd import KEY_EXCHANGE, Fleet
+from sections.shellscript import WAYS, Prefix, step
 from table import Goal, Table, measured
 
 COUNT = 8
@@ -25,7 +25,8 @@ an agent on every machine, which runs the script in a session of its own, brings
 others fork and exec `true`."""
 KEPT = """\
 The same on machines that are there (`wke cluster up`, or the script's). `ip netns exec` enters a network namespace and execs: that is the
-floor. What it leaves out (agent, lease, output and outcome of every machine, nothing left running) is the difference."""
+floor. What it leaves out (agent, lease, output and outcome of every machine, nothing left running) is the difference. `wke run --dry-run`
+starts, reads and checks everything and touches no machine: so much of our figures here and below is Python's start."""
 SSH = f"""\
 Eight own sshd processes on loopback addresses, {KEY_EXCHANGE} for all (the servers take no other), own keys, known_hosts prepared, no
 ssh agent, eight at a time, logins counted in the servers' logs. The servers work on the same cores in the same time; the client's CPU is
@@ -45,24 +46,28 @@ def tables(bench: Bench) -> Iterator[Table]:
 def _made(bench: Bench, folder: Path) -> Table:
     entries: list[Contender | Absent] = [
         Contender("wke", (Phase(RUN),), folder=folder, ours=True),
-        *(_script(bench.folder / "prefix", way) for way in WAYS),
+        *(_script(Prefix(bench.folder / "prefix"), way) for way in WAYS),
         mininet(bench, COUNT, "true"),
     ]
     title = f"`true` on {COUNT} emulated machines made for it"
     return measured(title, MADE, entries, runs=bench.times(RUNS), goals=(Goal("wke", 1.0),))
 
 
-def _script(prefix: Path, way: str) -> Contender:
+def _script(prefix: Prefix, way: str) -> Contender:
     """Return one process that makes the machines, runs the command and removes them."""
     lines = " && ".join(shlex.join(map(str, step(verb, COUNT, prefix, way))) for verb in ("up", "true", "down"))
-    return Contender(WAYS[way], (Phase(("bash", "-c", lines)),), before=new_prefix(prefix))
+    return Contender(WAYS[way], (Phase(("bash", "-c", lines)),), before=prefix.renew, after=prefix.remove_all)
 
 
 def _kept(bench: Bench, folder: Path) -> Table:
-    prefix = bench.folder / "kept-prefix"
-    new_prefix(prefix)()
-    entries: list[Contender | Absent] = [Contender("xargs ip netns exec", (Phase(step("true", COUNT, prefix, "batch")),))]
+    prefix = Prefix(bench.folder / "kept-prefix")
+    prefix.renew()
+    entries: list[Contender | Absent] = [
+        Contender("xargs ip netns exec", (Phase(step("true", COUNT, prefix, "batch")),)),
+        Contender("wke run --dry-run", (Phase((*RUN, "--dry-run")),), folder=folder),
+    ]
     with ExitStack() as stack:
+        stack.callback(prefix.remove_all)
         stack.enter_context(_standing(step("up", COUNT, prefix, "batch"), step("down", COUNT, prefix, "batch"), folder))
         try:
             stack.enter_context(_standing((WKE, "cluster", "up"), (WKE, "cluster", "down"), folder))

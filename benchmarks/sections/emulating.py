@@ -1,12 +1,13 @@
 """How long it takes to make machines that are none, and to remove them."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench import PEER_SCRIPTS, WKE, Bench
 from project import emulated_cluster, write_project
 from rig import Absent, Contender, Phase
-from sections.shellscript import WAYS, new_prefix, step
+from sections.shellscript import WAYS, Prefix, step
 from table import Goal, Table, measured
 
 COUNTS = {8: 10, 64: 5}  # machines -> runs
@@ -29,13 +30,22 @@ def tables(bench: Bench) -> Iterator[Table]:
 
 
 def _ours(folder: Path) -> Contender:
-    return Contender("wke", (Phase((WKE, "cluster", "up"), "up"), Phase((WKE, "cluster", "down"), "down")), folder=folder, ours=True)
+    def remove_all() -> None:
+        subprocess.run([WKE, "cluster", "down"], cwd=folder, capture_output=True, check=False)
+
+    phases = (Phase((WKE, "cluster", "up"), "up"), Phase((WKE, "cluster", "down"), "down"))
+    return Contender("wke", phases, folder=folder, after=remove_all, ours=True)
 
 
 def _scripts(bench: Bench, count: int) -> list[Contender]:
-    prefix = bench.folder / "prefix"
+    prefix = Prefix(bench.folder / "prefix")
     return [
-        Contender(name, tuple(Phase(step(verb, count, prefix, way), verb) for verb in ("up", "down")), before=new_prefix(prefix))
+        Contender(
+            name,
+            tuple(Phase(step(verb, count, prefix, way), verb) for verb in ("up", "down")),
+            before=prefix.renew,
+            after=prefix.remove_all,
+        )
         for way, name in WAYS.items()
     ]
 
@@ -45,6 +55,6 @@ def mininet(bench: Bench, count: int, *command: str) -> Contender | Absent:
     here = bench.program("mininet", "mn")
     if isinstance(here, Absent):
         return here
-    prefix = bench.folder / "prefix"
-    words: tuple[str | Path, ...] = (SYSTEM_PYTHON, PEER_SCRIPTS / "mininet_machines.py", str(count), prefix, *command)
-    return Contender("mininet", (Phase(words, "up and down"),), before=new_prefix(prefix))
+    prefix = Prefix(bench.folder / "prefix")
+    words: tuple[str | Path, ...] = (SYSTEM_PYTHON, PEER_SCRIPTS / "mininet_machines.py", str(count), prefix.file, *command)
+    return Contender("mininet", (Phase(words, "up and down"),), before=prefix.renew, after=prefix.remove_all)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import PEER_SCRIPTS, Bench
+from fleet import Fleet
 from masters import Masters, end_left_masters
 from project import CONFIG, TARGET
 from rig import Absent, Contender, ContenderError, Phase, nothing
-from sshd import Fleet
 
 MACHINES_PYTHON = "/usr/bin/python3"
 

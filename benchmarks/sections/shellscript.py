@@ -1,7 +1,8 @@
 """The peer by hand: a shell script that makes network namespaces, under names that are new in every run."""
 
 import random
-from collections.abc import Callable
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import PEER_SCRIPTS
@@ -10,15 +11,25 @@ SCRIPT = PEER_SCRIPTS / "netns.sh"
 WAYS = {"plain": "shell script, one ip a step", "batch": "shell script, ip -batch"}
 
 
-def step(verb: str, count: int, prefix_file: Path, way: str) -> tuple[str | Path, ...]:
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The beginning of all names of interfaces and namespaces that a contender makes, in a file that it reads."""
+
+    file: Path
+
+    def renew(self) -> None:
+        """Choose one that nobody else here uses."""
+        self.file.write_text(f"w{random.randrange(16**6):06x}")
+
+    def remove_all(self) -> None:
+        """Remove what still has it: nothing after a run that went well, but for links whose removal the kernel put off."""
+        prefix = self.file.read_text()
+        for name in Path("/run/netns").glob(f"{prefix}*"):
+            subprocess.run(["ip", "netns", "delete", name.name], capture_output=True, check=False)
+        for name in Path("/sys/class/net").glob(f"{prefix}*"):
+            subprocess.run(["ip", "link", "delete", name.name], capture_output=True, check=False)
+
+
+def step(verb: str, count: int, prefix: Prefix, way: str) -> tuple[str | Path, ...]:
     """Return the command of one step: up, true or down."""
-    return ("bash", SCRIPT, verb, str(count), prefix_file, way)
-
-
-def new_prefix(prefix_file: Path) -> Callable[[], None]:
-    """Return what writes a beginning for names of interfaces and namespaces that nobody else here uses."""
-
-    def write() -> None:
-        prefix_file.write_text(f"w{random.randrange(16**6):06x}")
-
-    return write
+    return ("bash", SCRIPT, verb, str(count), prefix.file, way)

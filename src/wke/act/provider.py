@@ -9,20 +9,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from wke.act import emulation
-from wke.act.transport import ssh_transport
+from wke.act.transport import ssh_shell, ssh_transport
 from wke.describe.cluster import Cluster
+
+LOCAL_SHELL = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash --norc -i; exec sh -i")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A cluster within reach.
 
-    `transports` maps a machine's name to the argument list that starts a program on it; `notes` are sentences a person should read once,
-    such as what an emulation cannot do here.
+    `transports` maps a machine's name to the argument list that starts a program on it, `shells` to the command that opens an interactive
+    shell there; `notes` are sentences a person should read once, such as what an emulation cannot do here.
     """
 
     cluster: Cluster
     transports: Mapping[str, Sequence[str]]
+    shells: Mapping[str, Sequence[str]]
     notes: tuple[str, ...] = ()
 
 
@@ -34,12 +37,15 @@ def provide(cluster: Cluster) -> Iterator[Place]:
     Raises MachineError when the machines cannot be made.
     """
     if cluster.provider == "ssh":
-        yield Place(cluster, {m.name: ssh_transport(cluster, m) for m in cluster.machines})
+        machines = cluster.machines
+        yield Place(cluster, {m.name: ssh_transport(cluster, m) for m in machines}, {m.name: ssh_shell(cluster, m) for m in machines})
         return
     kept = emulation.find(cluster)
     emulated = kept or emulation.up(cluster, keep=False)
     try:
-        yield Place(emulated.cluster, {name: emulated.transport(name) for name in emulated.machines}, emulated.missing)
+        transports = {name: emulated.transport(name) for name in emulated.machines}
+        shells = {name: [*transport, *LOCAL_SHELL] for name, transport in transports.items()}
+        yield Place(emulated.cluster, transports, shells, emulated.missing)
     finally:
         if kept is None:
             emulated.close()

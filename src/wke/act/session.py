@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from wke.act.connection import Connection, RunningTask, open_connection
 from wke.act.provider import Place
@@ -141,35 +141,43 @@ class Session:
         When a task of a background step ends meanwhile, the step is stopped: what it does then is not what was asked for. `broken` tells.
         """
         running = await self._start(step)
-        finished = asyncio.ensure_future(asyncio.gather(*(task.wait() for task in running)))
+        waits = [asyncio.ensure_future(task.wait()) for task in running]
+        finished = asyncio.gather(*waits)
         alarms = [asyncio.ensure_future(b.ended.wait()) for b in self._backgrounds]
         try:
-            await asyncio.wait([finished, *alarms], return_when=asyncio.FIRST_COMPLETED)
+            await _first_of(finished, *alarms)
             if not finished.done():
                 await asyncio.gather(*(task.stop() for task in running))
             return tuple(await finished)
         finally:
-            await _cancel([finished, *alarms])
+            await _cancel([*waits, *alarms])
 
     async def start(self, step: PlannedStep) -> bool:
         """Start a background step; return True when it is ready, False when it is not in time or one of its tasks ended instead."""
         began = time.monotonic()
         watch = LogWatch(step.ready.log if step.ready and step.ready.log else "", step.tasks())
-        self._watches.append(watch)
-        background = Background(await self._start(step))
-        background.watchers = [asyncio.create_task(_watch(background, task)) for task in background.tasks]
-        self._backgrounds.append(background)
-        alarm = asyncio.ensure_future(background.ended.wait())
-        ready = asyncio.ensure_future(self._wait_ready(step, step.ready, watch))
-        try:
-            await asyncio.wait([alarm, ready], return_when=asyncio.FIRST_COMPLETED, timeout=step.ready.within_s if step.ready else None)
-            is_ready = ready.done() and ready.result() and not alarm.done()
-        finally:
-            self._watches.remove(watch)
-            await _cancel([alarm, ready])
+        with self._watching(watch):
+            background = Background(await self._start(step))
+            background.watchers = [asyncio.create_task(_watch(background, task)) for task in background.tasks]
+            self._backgrounds.append(background)
+            alarm = asyncio.ensure_future(background.ended.wait())
+            ready = asyncio.ensure_future(self._wait_ready(step, step.ready, watch))
+            try:
+                await _first_of(alarm, ready, timeout_s=step.ready.within_s if step.ready else None)
+                is_ready = ready.done() and ready.result() and not alarm.done()
+            finally:
+                await _cancel([alarm, ready])
         if is_ready and step.ready:
             self._emit(StepReady(step.index, step.target.name, time.monotonic() - began))
         return is_ready
+
+    @contextmanager
+    def _watching(self, watch: LogWatch) -> Iterator[None]:
+        self._watches.append(watch)
+        try:
+            yield
+        finally:
+            self._watches.remove(watch)
 
     @property
     def broken(self) -> TaskEnded | None:
@@ -224,7 +232,12 @@ async def _watch(background: Background, task: RunningTask) -> None:
     background.ended.set()
 
 
-async def _cancel(waits: Iterable[asyncio.Future[object]]) -> None:
+async def _first_of(*waits: asyncio.Future[Any], timeout_s: float | None = None) -> None:
+    """Return when the first of them is done, or the time is up."""
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED, timeout=timeout_s)
+
+
+async def _cancel(waits: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel and wait for each; their results no longer matter."""
     pending = list(waits)
     for wait in pending:

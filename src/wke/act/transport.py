@@ -43,9 +43,6 @@ def ssh_transport(cluster: Cluster, machine: Machine) -> SshTransport:
 
     Asks that client once per process and cluster for its settings, to choose the key exchange.
     """
-    host = machine.external_addr or machine.name
-    port = machine.ssh_port or cluster.ssh_port
-    user = machine.username or cluster.username
     options = {
         "BatchMode": "yes",
         "StrictHostKeyChecking": "yes",
@@ -61,8 +58,19 @@ def ssh_transport(cluster: Cluster, machine: Machine) -> SshTransport:
     if exchange is not None:
         options["KexAlgorithms"] = exchange
     ours = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    address = [*(("-p", str(port)) if port else ()), *(("-l", user) if user else ())]
-    return SshTransport(["ssh", *cluster.ssh_options, "-T", *ours, *address, "--", host])
+    return SshTransport(["ssh", *cluster.ssh_options, "-T", *ours, *_address(cluster, machine)])
+
+
+def ssh_shell(cluster: Cluster, machine: Machine) -> list[str]:
+    """Return the command that opens an interactive shell on a machine: the user's own ssh, which asks what it has to ask."""
+    return ["ssh", *cluster.ssh_options, *_address(cluster, machine)]
+
+
+def _address(cluster: Cluster, machine: Machine) -> list[str]:
+    port = machine.ssh_port or cluster.ssh_port
+    user = machine.username or cluster.username
+    host = machine.external_addr or machine.name
+    return [*(("-p", str(port)) if port else ()), *(("-l", user) if user else ()), "--", host]
 
 
 def _key_exchange(cluster: Cluster) -> str | None:

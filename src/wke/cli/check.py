@@ -1,6 +1,7 @@
 """`wke check`: every mistake in a project's files, at once."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -26,8 +27,8 @@ def check(files: tuple[Path, ...], cluster_file: Path) -> None:
     experiments = files or tuple(sorted(Path("experiments").glob("*.toml")))
     configurations = () if files else sorted(p.parent for p in Path().glob("*/config.toml"))
     readers: list[Callable[[], object]] = [lambda: read_cluster(cluster_file)]
-    readers += [lambda folder=folder: read_configuration(folder.name, folder.parent) for folder in configurations]
-    readers += [lambda file=file: _check_experiment(file, cluster_file) for file in experiments]
+    readers += [partial(read_configuration, folder.name, folder.parent) for folder in configurations]
+    readers += [partial(_check_experiment, file, cluster_file) for file in experiments]
     checked = gather(*readers)
     out = Printer()
     for warning in _warnings(checked):

@@ -1,6 +1,5 @@
 """`wke connect`: an interactive shell on a machine, through the transport that targets use."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -26,5 +25,4 @@ def connect(machine: str, cluster_file: Path) -> int:
     if len(found) != 1:
         raise InputError(f'"{machine}" names {len(found)} machines; connect takes one', hint=f"for example wke connect {found[0].name}")
     with provide(cluster) as place:
-        shell = place.shell(found[0].name)
-        return subprocess.run(shell.command, env=os.environ | shell.environment, check=False).returncode
+        return subprocess.run(place.shells[found[0].name], check=False).returncode

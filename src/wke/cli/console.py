@@ -155,7 +155,7 @@ def describe_end(end: TaskEnded) -> str:
     return f"{text}: {end.detail}" if end.detail else text
 
 
-def worst_status(outcomes: list[Outcome]) -> int:
+def worst_status(outcomes: Sequence[Outcome]) -> int:
     """Return the exit status for these outcomes: 0 if all are ok, else 3 unreachable, 124 timed out, or 1."""
     kinds = {o.kind for o in outcomes}
     if kinds <= {OutcomeKind.OK}:

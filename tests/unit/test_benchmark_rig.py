@@ -1,0 +1,99 @@
+"""The rig behind docs/benchmarks.md: who is timed when, what counts as CPU, who is out, and where the figures are written."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+OURS = ("rig", "table", "page")
+
+
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
+    """The rig's modules, which import each other by bare names as `run.py` beside them does; forgotten afterwards."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    before = set(sys.modules)
+    monkeypatch.setattr("time.sleep", lambda _: None)  # the rest between two turns
+    yield {name: __import__(name) for name in OURS}
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def test_contenders_take_turns_and_the_first_round_is_not_counted(modules: dict[str, ModuleType], tmp_path: Path) -> None:
+    """Two contenders and two runs leave A B A B A B behind, and two samples each."""
+    rig = modules["rig"]
+    diary = tmp_path / "diary"
+    entries = [rig.Contender(name, (rig.Phase(("sh", "-c", f"echo {name} >> {diary}")),)) for name in "AB"]
+    results, absent = rig.measure(entries, 2)
+    assert diary.read_text().split() == ["A", "B"] * 3
+    assert [len(result.rounds) for result in results] == [2, 2]
+    assert absent == []
+
+
+def test_cpu_of_a_daemon_that_outlives_its_command_is_counted(modules: dict[str, ModuleType]) -> None:
+    """A command that leaves the work to a process of its own session does not look cheap."""
+    rig = modules["rig"]
+    burn = "import time\nwhile time.process_time() < 0.15: pass"
+    contender = rig.Contender("daemon", (rig.Phase(("setsid", "-f", sys.executable, "-I", "-S", "-c", burn)),))
+    (result,), _ = rig.measure([contender], 1)
+    assert result.cpu_s() > 0.1
+    assert result.wall_s() < 0.1 or result.wall_s() < result.cpu_s()
+
+
+def test_a_contender_that_fails_is_out_with_its_last_words(modules: dict[str, ModuleType]) -> None:
+    """A wrong exit status is no sample, the words say why, and what was prepared is tidied up."""
+    rig = modules["rig"]
+    tidied: list[bool] = []
+    contender = rig.Contender("bad", (rig.Phase(("sh", "-c", "echo no such host >&2; exit 7")),), after=lambda: tidied.append(True))
+    assert rig.measure([contender], 3) == ([], [rig.Absent("bad", "run: exit status 7: no such host")])
+    assert tidied == [True]
+
+
+def test_a_contender_that_did_not_do_the_work_is_out(modules: dict[str, ModuleType]) -> None:
+    """Exit status 0 is not enough when the contender's check says otherwise."""
+    rig = modules["rig"]
+
+    def complain() -> None:
+        raise rig.ContenderError("7 logins instead of 8")
+
+    entries = [rig.Contender("idle", (rig.Phase(("true",)),), check=complain)]
+    assert rig.measure(entries, 1) == ([], [rig.Absent("idle", "7 logins instead of 8")])
+
+
+def test_a_table_as_markdown(modules: dict[str, ModuleType]) -> None:
+    """The whole text: fastest first, ratios to ours, a cell for a phase that a contender lacks, the goal, the absent."""
+    rig, table = modules["rig"], modules["table"]
+    ours = rig.Result("wke", True, ("up", "down"), tuple((rig.Sample(wall, 0.05), rig.Sample(0.1, 0.05)) for wall in (0.1, 0.2, 0.4)))
+    peer = rig.Result("peer", False, ("both",), ((rig.Sample(0.15, 0.2),),))
+    value = table.Table("Title", "About.", 3, (ours, peer), (rig.Absent("gone", "not installed"),), (table.Goal("wke", 0.2, "up"),))
+    assert table.render(value) == (
+        "### Title\n\nAbout.\n\n"
+        "|  | up, ms | down, ms | median, ms | min–max | client CPU, ms | time / wke | CPU / wke |\n"
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        "| peer | – | – | 150 | 150–150 | 200 | 0.50 | 2.00 |\n"
+        "| **wke** | 200 | 100 | 300 | 200–500 | 100 | 1.00 | 1.00 |\n\n"
+        "- wanted: wke, up under 200 ms; measured 200 ms: **missed**\n"
+        "- not here: gone: not installed\n"
+    )
+
+
+def test_figures_go_between_the_markers_and_nowhere_else(modules: dict[str, ModuleType], tmp_path: Path) -> None:
+    """Writing twice leaves the second text only, and what people wrote around it stays."""
+    page = modules["page"]
+    path = tmp_path / "page.md"
+    path.write_text(f"before\n{page.BEGIN}\n{page.END}\nafter\n")
+    for text in ("first\n", "second\n"):
+        page.write_between(path, text)
+    assert path.read_text() == f"before\n{page.BEGIN}\n\nsecond\n\n{page.END}\nafter\n"
+    with pytest.raises(ValueError, match="lacks the lines"):
+        page.write_between(tmp_path / "bare.md", "x") if (tmp_path / "bare.md").write_text("x") else None
+
+
+def test_the_page_of_the_project_has_the_markers(modules: dict[str, ModuleType]) -> None:
+    """`run.py --write docs/benchmarks.md` finds its place."""
+    page = modules["page"]
+    text = (BENCHMARKS.parent / "docs/benchmarks.md").read_text()
+    assert text.index(page.BEGIN) < text.index(page.END)
