@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 from support import alive, eventually, marked
-from talk import Run, Talk, talk, until
+from talk import Run, Talk, talk, talking, until
 
+from wke.act import bootstrap
+from wke.act.connection import TaskSpec
 from wke.errors import MachineError
-from wke.records import Output, TaskEnded, TaskStarted
+from wke.records import Output, TaskEnded, TaskName, TaskStarted
 
 NASTY = b"""%s %d %% 'single' "double" `back` \\ \\n $HOME ${x} $(y) '''triple''' \"\"\"more\"\"\" {brace} ~ ! # ; & | < > \t\r \xff\xfe \xc3\xa4"""
 SCRIPTS = {
@@ -353,8 +355,6 @@ def test_cancelling_at_any_step_leaves_nothing(transport: Sequence[str], turns: 
 
 
 async def _open_run_close(transport: Sequence[str], marker: str) -> None:
-    from talk import talking
-
     async with talking(transport, environment={"TEST_MARKER": marker}) as one:
         await one.run(b"sleep 0.05; (setsid sleep 1000 &); sleep 0.05", marker)
 
@@ -369,9 +369,6 @@ def test_a_sink_that_fails_ends_only_its_own_connection() -> None:
         raise DiskFullError
 
     async def body(one: Talk) -> None:
-        from wke.act.connection import TaskSpec
-        from wke.records import TaskName
-
         spec = TaskSpec(TaskName(0, "t", "m"), b"echo hello; sleep 1000", (), {}, None, None, None)
         running = await one.connection.start(spec, sink)
         with pytest.raises(DiskFullError):
@@ -383,26 +380,24 @@ def test_a_sink_that_fails_ends_only_its_own_connection() -> None:
     talk([], body)
 
 
-@pytest.mark.parametrize("version", ["3.6.15", "3.8.18", "3.13.0", "running"])
-def test_the_agent_runs_in_old_and_new_pythons(version: str) -> None:
-    """From 3.6, without posix_spawn, to the newest: the same script, the same prelude, the same stop."""
-    python = sys.executable if version == "running" else _python(version)
+def pythons() -> list[str]:
+    """Return the interpreters at hand: the one we run in, the system's, and those that a version manager keeps (3.6 is the oldest we promise)."""
+    managed = sorted(map(str, Path.home().glob(".pyenv/versions/3.*/bin/python")))
+    return [sys.executable, bootstrap.SYSTEM_PYTHON, *(p for p in managed if not p.split("/")[-3].startswith(("3.5", "3.4")))]
+
+
+@pytest.mark.parametrize("python", pythons(), ids=lambda p: p.strip("/").replace("/", "-"))
+def test_the_agent_runs_in_old_and_new_pythons(python: str) -> None:
+    """Without posix_spawn and with it, compiled by us or there: the same script, the same prelude, the same stop."""
 
     async def body(one: Talk) -> None:
-        assert version in {one.connection.hello.python, "running"}
         run = await one.run(b"#!/bin/sh\necho $1 $FROM; exit 3", "ä b", prelude=b"FROM=prelude")
         assert (run.outcome, run.out) == ("failed(3)", "ä b prelude\n".encode())
         assert (await one.run(b"#!/no/such\n")).outcome == "failed(127)"
+        assert "kernel allows" in (await one.run(b"true", "x" * 3_000_000)).end.detail
+        assert "null byte" in (await one.run(b"true", "\0")).end.detail
         task = await one.start(b"(setsid sleep 1000 &); trap '' TERM; echo ready; while :; do sleep 1; done", grace_s=0.2)
         await task.says(b"ready")
         assert (await task.running.stop()).rung == "SIGKILL"
 
     talk([], body, python=python)
-
-
-def _python(version: str) -> str:
-    """Return an interpreter of that version, as version managers keep them."""
-    found = list(Path.home().glob(f".pyenv/versions/{version}/bin/python"))
-    if not found:
-        pytest.skip(f"kernel: no Python {version} here")
-    return str(found[0])

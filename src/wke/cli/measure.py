@@ -20,6 +20,7 @@ from wke.cli.plan import stored_attempts, tell
 from wke.cli.prepare import Series, missing, on_cluster, plan_series, read_project
 from wke.cli.progress import SeriesState, progress
 from wke.cli.summary import draw_figures, print_summary
+from wke.errors import WkeError
 from wke.keep.store import Store
 from wke.records import Outcome
 
@@ -80,11 +81,15 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         number = _record(series, store)
         experiment = series.plan.experiment
         state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
-        with progress(state) as display:
-            redraw = _redrawing(store, series) if choice.figures else _nothing
-            return run_to_end(
-                runner.run_series(runner.Series(place, store, number, experiment, display, redraw, fail_fast=choice.fail_fast), due)
-            )
+        redraw = _redrawing(store, series) if choice.figures else _nothing
+        try:
+            with progress(state) as display:
+                return run_to_end(
+                    runner.run_series(runner.Series(place, store, number, experiment, display, redraw, fail_fast=choice.fail_fast), due)
+                )
+        except (KeyboardInterrupt, WkeError):
+            Printer().talk(f"stopped after {len(state.ended)} of {len(due)} trials; they are stored, and the same command goes on")
+            raise
 
 
 def _due(series: Series, store: Store, choice: Choice) -> list[runner.Due]:

@@ -74,7 +74,11 @@ def point_words(point: Mapping[str, object], iteration: int, *, warmup: bool) ->
 
 def observation_words(values: Mapping[str, float], units: Mapping[str, str]) -> str:
     """Write observations as `throughput 1,234 1/s, p99 3.41 ms`."""
-    return ", ".join(f"{name} {value:,.4g}{' ' + units[name] if units.get(name) else ''}" for name, value in values.items())
+    return ", ".join(f"{name} {_number(value)}{' ' + units[name] if units.get(name) else ''}" for name, value in values.items())
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e12 else f"{value:.4g}"
 
 
 class PlainProgress:
@@ -96,7 +100,8 @@ class PlainProgress:
         if isinstance(record, Note):
             self._out.talk(f"{record.machine}: {record.text}" if record.machine else record.text)
         elif isinstance(record, TrialEnded):
-            self._out.talk(trial_line(self._state, record))
+            left = self._state.left()
+            self._out.talk(trial_line(self._state, record) + (f" ({left})" if left else ""))
 
 
 def trial_line(state: SeriesState, end: TrialEnded) -> str:
@@ -109,8 +114,7 @@ def trial_line(state: SeriesState, end: TrialEnded) -> str:
         text += f"; {observation_words(end.observations, state.units)}"
     if end.why:
         text += f"\n    {end.why}"
-    left = state.left()
-    return f"{text} ({left})" if left else text
+    return text
 
 
 class LiveProgress:

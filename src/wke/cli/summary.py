@@ -39,8 +39,9 @@ def print_table(table: Table) -> None:
     out = Printer()
     out.table([table.header, *table.cells])
     kinds = {s.kind for row in table.rows for s in row.summaries.values() if s.low is not None}
+    forms = {"mean": "a ± b: mean", "geometric-mean": "a [b, c]: geometric mean", "median": "a [b, c]: median"}
     if kinds:
-        out.talk(f"({' and '.join(sorted(kinds))} of n trials, with 95 % confidence intervals)")
+        out.talk("; ".join(forms[kind] for kind in sorted(kinds)) + "; of n trials, with its 95 % confidence interval")
 
 
 def print_summary(store: Store, experiment: Experiment, *, figures: bool) -> None:

@@ -32,12 +32,20 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 class OptionEntry(TableModel):
     """One option."""
 
-    name: NonEmpty
-    default: AnyScalar = None  # `model_fields_set` tells whether there is one
-    type: Annotated[ValueType, BeforeValidator(_value_type, json_schema_input_type=TypeName)] | None = None
-    choices: Items[AnyScalar] | None = None
-    required: bool | None = None
-    about: str | None = None
+    name: NonEmpty = Field(
+        description="Its name; the script gets its value as an argument, in the order of this list, and as WKE_OPTION_<NAME>."
+    )
+    default: AnyScalar = Field(
+        None, description="Its value where none is given; without a default an option is required. May be a macro such as @NAME."
+    )  # `model_fields_set` tells whether there is one
+    type: Annotated[ValueType, BeforeValidator(_value_type, json_schema_input_type=TypeName)] | None = Field(
+        None, description="What its values must be; the type of the default, else of the choices, where it is left out."
+    )
+    choices: Items[AnyScalar] | None = Field(None, description="The only values it may have.")
+    required: bool | None = Field(
+        None, description="False: without a value and a default it is the empty text. True: the default is not used."
+    )
+    about: str | None = Field(None, description="One line for people.")
 
 
 def _as_option_table(value: Any) -> Any:
@@ -65,8 +73,8 @@ OptionForm = Annotated[OptionEntry, BeforeValidator(_as_option_table, json_schem
 class TargetEntry(TableModel):
     """One target."""
 
-    about: str | None = None
-    options: Items[OptionForm] | None = None
+    about: str | None = Field(None, description="One line for people.")
+    options: Items[OptionForm] | None = Field(None, description="Its options, in the order in which the script gets their values.")
 
 
 def _as_target_table(value: Any) -> Any:
@@ -84,7 +92,7 @@ TargetForm = Annotated[TargetEntry, BeforeValidator(_as_target_table, json_schem
 class PreludeEntry(TableModel):
     """One prelude."""
 
-    about: str | None = None
+    about: str | None = Field(None, description="One line for people.")
 
 
 def _as_prelude_table(value: Any) -> Any:
@@ -112,21 +120,32 @@ OneLine = Annotated[str, AfterValidator(_one_line)]
 class UbuntuSection(TableModel):
     """What `install-packages` installs."""
 
-    required_packages: Items[OneLine] | None = None
-    required_repositories: Items[OneLine] | None = None
+    required_packages: Items[OneLine] | None = Field(None, description="Debian packages.")
+    required_repositories: Items[OneLine] | None = Field(
+        None, description="Arguments of apt-add-repository, added before the packages are installed."
+    )
 
 
 class ConfigSection(TableModel):
     """What holds for the configuration as a whole."""
 
-    default_prelude: NonEmpty | None = None
-    inherits: NonEmpty | None = None
+    default_prelude: NonEmpty | None = Field(
+        None, description="The prelude that runs before each target, unless a step or --prelude says otherwise."
+    )
+    inherits: NonEmpty | None = Field(
+        None,
+        description="A sibling folder: its targets, preludes, packages and default prelude are there, except for what this file defines again.",
+    )
 
 
 class ConfigurationFile(TableModel):
     """All of config.toml."""
 
-    config: ConfigSection = ConfigSection()
-    ubuntu: UbuntuSection = UbuntuSection()
-    preludes: Mapping[str, PreludeForm] = Field(default_factory=dict)
-    targets: Mapping[str, TargetForm] = Field(default_factory=dict)
+    config: ConfigSection = Field(ConfigSection(), description="What holds for the configuration as a whole.")
+    ubuntu: UbuntuSection = Field(UbuntuSection(), description="What the built-in target install-packages installs.")
+    preludes: Mapping[str, PreludeForm] = Field(
+        default_factory=dict, description='NAME = "description" or a table; the lines are in preludes/NAME.'
+    )
+    targets: Mapping[str, TargetForm] = Field(
+        default_factory=dict, description="NAME = a list of options or a table; the script is targets/NAME, or targets/name_of_it.py."
+    )

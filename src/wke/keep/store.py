@@ -20,6 +20,7 @@ numbers read back from files. Readers therefore look for a folder in trials/ fir
 lock repairs, so an attempt without an outcome has no living writer.
 """
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -30,7 +31,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from wke.errors import InputError, did_you_mean
+from wke.errors import InputError, StoreError, did_you_mean
 from wke.keep.database import Database
 from wke.keep.disk import disk_errors, private_folder, sync_folder, sync_tree
 from wke.keep.lock import WriterLock
@@ -85,12 +86,19 @@ class Store:
         self._database.close()
         if self._lock is not None:
             self._lock.release()
+            self._lock = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        """Mark what this writer began and did not finish as interrupted, and close."""
+        try:
+            if self._lock is not None:
+                with contextlib.suppress(StoreError):  # the next opening does it, too
+                    self._mark_interrupted()
+        finally:
+            self.close()
 
     # -- writing --------------------------------------------------------------------------------------------------------------------
 
@@ -245,9 +253,8 @@ class Store:
 
     def _repair(self) -> None:
         """Bring what a crash left into one of the states that the theory allows to stay."""
-        with self._database.transaction() as sql:
-            why = "the command that ran it ended before it did"
-            sql.execute("UPDATE attempts SET outcome = ?, why = ? WHERE outcome IS NULL", (INTERRUPTED, why))
+        self._mark_interrupted()
+        with self._database.snapshot() as sql:
             ended = sql.execute("SELECT trial, number FROM attempts WHERE outcome <> ?", (INTERRUPTED,)).fetchall()
         with disk_errors(self.folder):
             partial = self.folder / "partial"
@@ -255,6 +262,11 @@ class Store:
         for trial, number in ended:
             if f"{trial}.{number}" in left:
                 self._put_in_place(trial, number)
+
+    def _mark_interrupted(self) -> None:
+        with self._database.transaction() as sql:
+            why = "the command that ran it ended before it did"
+            sql.execute("UPDATE attempts SET outcome = ?, why = ? WHERE outcome IS NULL", (INTERRUPTED, why))
 
     def _put_in_place(self, trial: str, number: int) -> Path:
         source, target = self._partial(trial, number), self._final(trial, number)

@@ -1,0 +1,131 @@
+"""Whoever dies or falls silent, nothing of a connection stays on the machine: no process, no folder, within lease + 5 s."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support import alive, eventually, marked
+from talk import Talk, talk, until
+
+from controller import SCRIPT
+
+LEASE_S = 1.0
+ENOUGH_S = LEASE_S + 5
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """A controller process with a script running, and all the processes that this means."""
+
+    controller: subprocess.Popen[bytes]
+    agent: int
+    guardian: int
+    carrier: int  # the transport's process, as the controller knows it
+    workfolder: str
+    processes: tuple[int, ...]
+
+    def left(self) -> list[int]:
+        """Return what still lives of it on the machine."""
+        return [p for p in (*self.processes, self.agent, self.guardian, *marked(self.workfolder)) if alive(p)]
+
+    def gone(self) -> bool:
+        return not self.left() and not Path(self.workfolder).exists()
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def below(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            if parent(int(entry.name)) == pid:
+                found += [int(entry.name), *below(int(entry.name))]
+    return found
+
+
+@contextmanager
+def running(transport: Sequence[str], lease_s: float = LEASE_S) -> Iterator[Victim]:
+    """Start a controller and wait until its script and both daemons run."""
+    command = [sys.executable, str(Path(__file__).with_name("controller.py")), json.dumps(list(transport)), str(lease_s)]
+    controller = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert controller.stdout is not None
+        agent, workfolder, carrier, _ = json.loads(controller.stdout.readline())
+        eventually(lambda: len(below(agent)) >= 4)
+        yield Victim(controller, agent, parent(agent), carrier, workfolder, tuple(below(agent)))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(controller.pid, signal.SIGCONT)
+        controller.kill()
+        controller.communicate()
+
+
+@pytest.mark.parametrize("who", ["controller", "carrier", "agent", "guardian"])
+def test_kill_dash_nine_leaves_nothing(transport: Sequence[str], who: str) -> None:
+    """Without any last word: the others notice, and clean up long before a lease would have run out."""
+    with running(transport, lease_s=30) as victim:
+        pid = victim.controller.pid if who == "controller" else getattr(victim, who)
+        os.kill(pid, signal.SIGKILL)
+        eventually(victim.gone, within_s=ENOUGH_S)
+
+
+@pytest.mark.parametrize("who", ["controller", "carrier", "agent"])
+def test_silence_ends_with_the_lease(transport: Sequence[str], who: str) -> None:
+    """A process that hangs (SIGSTOP) says nothing: when the lease is over the machine is cleaned up, and not before."""
+    if who == "carrier" and not transport:
+        who = "controller"  # without a transport of its own the agent is the controller's child
+    with running(transport) as victim:
+        pid = victim.controller.pid if who == "controller" else getattr(victim, who)
+        began = time.monotonic()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            eventually(victim.gone, within_s=ENOUGH_S)
+            assert time.monotonic() - began > LEASE_S / 2
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def test_a_lease_that_is_renewed_lasts(transport: Sequence[str]) -> None:
+    """A task that runs for several leases is not disturbed."""
+
+    async def body(one: Talk) -> None:
+        run = await one.run(b"sleep 2.5; echo done")
+        assert (run.outcome, run.out) == ("ok", b"done\n")
+
+    talk(transport, body, lease_s=0.5)
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_losing_contact_ends_tasks_as_lost(transport: Sequence[str], how: str) -> None:
+    """The controller is told, within the lease: each running task ends lost, what waits for an answer fails, and closing works."""
+
+    async def body(one: Talk) -> None:
+        task = await one.start(SCRIPT)
+        await task.says(b"\n")
+        number = signal.SIGKILL if how == "killed" else signal.SIGSTOP
+        agent = one.connection.hello.pid
+        os.kill(agent, number)
+        async with asyncio.timeout(ENOUGH_S):
+            end = await task.running.wait()
+        assert str(end.outcome) == "lost"
+        assert end.detail
+        assert one.connection.lost.is_set()
+        assert await one.connection.clear() == ()
+        assert (await one.run(b"true")).outcome == "unreachable"
+        await one.connection.close()
+        await until(lambda: not alive(agent) and not Path(one.connection.hello.workfolder).exists(), ENOUGH_S)
+
+    talk(transport, body, lease_s=LEASE_S)

@@ -1,0 +1,242 @@
+"""What is particular to ssh: whom it trusts, what it says when it cannot, and how often it is asked."""
+
+import asyncio
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from sshd import SshdMachine, sshd_machine
+from talk import Talk, talk, talking
+
+from wke.act import transport
+from wke.act.connection import open_connection
+from wke.act.transport import SshTransport, command_line, local_transport, ssh_transport
+from wke.errors import MachineError
+
+pytestmark = pytest.mark.sshd
+
+
+def refusal(way: SshTransport, deadline_s: float = 10.0, **settings: object) -> str:
+    """Return the whole text of the error that connecting ends with."""
+
+    async def attempt() -> str:
+        try:
+            connection = await open_connection("node1", way, deadline_s=deadline_s, lease_s=5, **settings)
+        except MachineError as error:
+            return str(error)
+        await connection.close()
+        return "connected"
+
+    return asyncio.run(attempt())
+
+
+def altered(machine: SshdMachine, folder: Path, **settings: str) -> SshTransport:
+    """Return a transport whose client configuration begins with other settings."""
+    config = folder / "altered"
+    config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()) + (machine.folder / "ssh_config").read_text())
+    return SshTransport(str(config) if word == machine.ssh_options[1] else word for word in machine.transport)
+
+
+def test_an_unknown_host_key_is_refused_with_the_command_that_accepts_it(sshd: SshdMachine, tmp_path: Path) -> None:
+    """Stage, OpenSSH's words, and a command that a person can paste."""
+    nobody = tmp_path / "known_hosts"
+    text = refusal(altered(sshd, tmp_path, UserKnownHostsFile=str(nobody)))
+    login = f"ssh -F {tmp_path / 'altered'} -p {sshd.port} -l {sshd.user} 127.0.0.1"
+    assert text == (
+        "machine node1: checking its host key failed: the connection ended with status 255: Host key verification failed.\n"
+        f"  No ED25519 host key is known for [127.0.0.1]:{sshd.port} and you have requested strict checking.\n"
+        "  Host key verification failed.\n"
+        f"  hint: its key is not known here: look at it and accept it once with: {login}"
+    )
+    assert not nobody.exists()
+
+
+def test_a_changed_host_key_is_refused_with_the_command_that_forgets_it(sshd: SshdMachine, tmp_path: Path) -> None:
+    """The hint names the entry as known_hosts spells it; following it makes the connection work."""
+    known = tmp_path / "known_hosts"
+    other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ"
+    known.write_text(f"[127.0.0.1]:{sshd.port} {other}\n")
+    text = refusal(altered(sshd, tmp_path, UserKnownHostsFile=str(known)))
+    assert text.startswith("machine node1: checking its host key failed: ")
+    assert "Host key verification failed." in text
+    assert f"ssh-keygen -R '[127.0.0.1]:{sshd.port}'" in text
+
+
+def test_a_refused_login_names_the_stage_and_a_command(sshd: SshdMachine, tmp_path: Path) -> None:
+    """Without the key that the machine knows."""
+    text = refusal(altered(sshd, tmp_path, PubkeyAuthentication="no"))
+    assert text.startswith("machine node1: authentication failed: ")
+    assert "Permission denied (publickey)." in text
+    assert "this should log in without a question: ssh " in text
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def to(machine: SshdMachine, host: str = "127.0.0.1", port: int | None = None) -> SshTransport:
+    words = [str(port) if w == str(machine.port) and port else w for w in machine.transport]
+    return SshTransport([*words[:-1], host])
+
+
+def test_a_machine_that_is_not_there_is_told_from_one_without_a_name(sshd: SshdMachine) -> None:
+    """Nothing listens; the name does not exist."""
+    refused = refusal(to(sshd, port=free_port()))
+    assert refused.startswith("machine node1: connecting failed: ")
+    assert "Connection refused" in refused
+    unknown = refusal(to(sshd, host="no-such-host.invalid"))
+    assert unknown.startswith("machine node1: resolving its name failed: ")
+    assert "Could not resolve hostname" in unknown
+
+
+def test_a_silent_machine_costs_the_deadline_and_no_more(sshd: SshdMachine) -> None:
+    """Something accepts and says nothing: over at the deadline, one second late at most (and half of one for a busy box)."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        began = time.monotonic()
+        text = refusal(to(sshd, port=silent.getsockname()[1]), deadline_s=1.5)
+    assert 1.4 < time.monotonic() - began < 3
+    assert "no answer within" in text or "timed out" in text
+
+
+def test_a_busy_server_is_asked_again(tmp_path: Path) -> None:
+    """With MaxStartups 2 and twelve connections at once, drops are certain, and every connection comes about."""
+    with sshd_machine(tmp_path, settings=["MaxStartups 2:100:2", "LogLevel DEBUG"]) as machine:
+
+        async def one() -> str:
+            async with talking(machine.transport) as talk_:
+                return (await talk_.run(b"echo well")).out.decode()
+
+        async def all_at_once() -> list[str]:
+            return await asyncio.gather(*(one() for _ in range(12)))
+
+        assert asyncio.run(all_at_once()) == ["well\n"] * 12
+        assert "drop connection" in machine.log
+
+
+def test_a_server_that_drops_for_ever_is_told_as_that(tmp_path: Path) -> None:
+    """After the deadline the error speaks of MaxStartups."""
+    with socket.socket() as dropping, sshd_machine(tmp_path) as machine:
+        dropping.bind(("127.0.0.1", 0))
+        dropping.listen()
+        dropping.setblocking(False)
+
+        async def drop() -> None:
+            loop = asyncio.get_running_loop()
+            while True:
+                taken, _ = await loop.sock_accept(dropping)
+                taken.close()
+
+        async def attempt() -> None:
+            dropper = asyncio.create_task(drop())
+            try:
+                with pytest.raises(MachineError, match="MaxStartups"):
+                    await open_connection("node1", to(machine, port=dropping.getsockname()[1]), deadline_s=1.5, lease_s=5)
+            finally:
+                dropper.cancel()
+
+        asyncio.run(attempt())
+
+
+@pytest.mark.parametrize(
+    ("program", "stage", "words"),
+    [
+        ("#!/bin/sh\necho 'wke: python 3.6 or newer is needed, this is 3.4.2' >&2; exit 1", "finding Python", "this is 3.4.2"),
+        ("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'zlib'\" >&2; exit 1", "starting Python", "zlib"),
+        ("#!/bin/sh\necho something odd >&2; exit 9", "starting the agent", "something odd"),
+        ("#!/bin/sh\nexit 0", "starting the agent", "the connection ended"),
+    ],
+)
+def test_a_python_that_does_not_serve_says_why(sshd: SshdMachine, tmp_path: Path, program: str, stage: str, words: str) -> None:
+    """Its last words are in the error."""
+    python = tmp_path / "python"
+    python.write_text(program)
+    python.chmod(0o755)
+    text = refusal(sshd.transport, python=str(python))
+    assert text.startswith(f"machine node1: {stage} failed: ")
+    assert words in text
+
+
+def test_noise_of_login_scripts_does_not_matter(tmp_path: Path) -> None:
+    """A shell start-up file that prints to standard output is no obstacle."""
+    with sshd_machine(tmp_path, settings=["ForceCommand echo Welcome to node1; echo; exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\""]) as machine:
+
+        async def body(one: Talk) -> None:
+            assert (await one.run(b"echo well")).out == b"well\n"
+
+        talk(machine.transport, body)
+
+
+def test_the_remote_command_is_one_quoted_word_for_any_shell() -> None:
+    """As OpenSSH hands it to the login shell: joined by blanks, read again by sh."""
+    words = ["printf", "%s|", "it's", 'say "x"', "$HOME", "a\nb", "*"]
+    *prefix, remote = command_line(SshTransport(["ssh", "host"]), words)
+    assert prefix == ["ssh", "host"]
+    with os.popen(remote) as answer:
+        assert answer.read() == "".join(f"{w}|" for w in words[2:])
+    assert command_line(local_transport(), words) == words
+
+
+def test_the_client_is_told_to_ask_nothing_and_trust_nobody(sshd: SshdMachine) -> None:
+    """Our options are there, the cluster's come first so that they win, and the user's own settings for the rest are not touched."""
+    cluster = sshd.cluster(forward_agent=True, connect_timeout_s=20.0)
+    words = list(ssh_transport(cluster, sshd.machine))
+    assert words[:4] == ["ssh", *sshd.ssh_options, "-T"]
+    assert words[-2:] == ["--", "127.0.0.1"]
+    settings = {words[i + 1] for i, w in enumerate(words) if w == "-o"}
+    assert {"BatchMode=yes", "StrictHostKeyChecking=yes", "ForwardAgent=yes", "ConnectTimeout=18", "ClearAllForwardings=yes"} <= settings
+    assert "ForwardAgent=no" in list(sshd.transport)
+
+
+FAKE_SSH = """#!/bin/sh
+echo "$*" >> {log}
+case "$*" in
+  *"-Q kex"*) printf '%s\\n' {known};;
+  "-F none -G"*) echo "kexalgorithms {default}";;
+  *-G*) echo "kexalgorithms {configured}";;
+esac
+"""
+SNTRUP = "sntrup761x25519-sha512@openssh.com,curve25519-sha256"
+
+
+@pytest.mark.parametrize(
+    ("known", "default", "configured", "asked", "expected"),
+    [
+        ("curve25519-sha256 sntrup761x25519-sha512@openssh.com", SNTRUP, SNTRUP, None, "^curve25519-sha256"),
+        ("curve25519-sha256 mlkem768x25519-sha256", SNTRUP, SNTRUP, None, "^mlkem768x25519-sha256,curve25519-sha256"),
+        ("curve25519-sha256", "curve25519-sha256,ecdh", "curve25519-sha256,ecdh", None, None),
+        ("curve25519-sha256", SNTRUP, "sntrup761x25519-sha512@openssh.com", None, None),
+        ("curve25519-sha256", SNTRUP, SNTRUP, "default", None),
+        ("curve25519-sha256", SNTRUP, SNTRUP, "ecdh-sha2-nistp256", "ecdh-sha2-nistp256"),
+    ],
+    ids=["dear default", "newer one known", "cheap default", "user chose", "left alone", "given"],
+)
+def test_the_key_exchange_is_chosen_where_the_user_has_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str, default: str, configured: str, asked: str | None, expected: str | None
+) -> None:
+    """A cheaper exchange is preferred only where OpenSSH's own dear default stands; the client is asked once for the whole cluster."""
+    log = tmp_path / "log"
+    log.touch()
+    fake = tmp_path / "bin" / "ssh"
+    fake.parent.mkdir()
+    fake.write_text(FAKE_SSH.format(log=log, known=known, default=default, configured=configured))
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    forget_answers()
+    machine = SshdMachine("m", tmp_path, 2222, 0, "user")
+    cluster = machine.cluster(key_exchange=asked)
+    transports = [ssh_transport(cluster, machine.machine) for _ in range(5)]
+    forget_answers()
+    chosen = [w.partition("=")[2] for w in transports[-1] if w.startswith("KexAlgorithms=")]
+    assert chosen == ([expected] if expected else [])
+    assert len(log.read_text().splitlines()) <= 3
+
+
+def forget_answers() -> None:
+    transport._cheaper_exchange.cache_clear()
+    transport._known_exchanges.cache_clear()
