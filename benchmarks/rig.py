@@ -20,6 +20,7 @@ STOPWATCH = Path(__file__).with_name("stopwatch.py")
 DEADLINE_S = 120.0
 REST_S = 0.2  # for the kernel, which removes namespaces and sockets in the background
 LAST_WORDS = 200
+PERSONAL = ("PYTHON", "SSH_")  # settings that would make one contender slower (no byte code kept) or another one's login different
 
 
 class ContenderError(Exception):
@@ -123,8 +124,7 @@ def _turn(contender: Contender) -> tuple[Sample, ...]:
 
 
 def _timed(phase: Phase, contender: Contender) -> Sample:
-    environment = {name: value for name, value in os.environ.items() if name not in {"SSH_AUTH_SOCK", "SSH_AGENT_PID"}}
-    environment.update(contender.environment)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PERSONAL)} | contender.environment
     with tempfile.TemporaryDirectory(prefix="wke-bench-") as folder:
         output = Path(folder, "output")
         command = [sys.executable, "-I", "-S", str(STOPWATCH), str(output), *map(str, phase.command)]

@@ -9,7 +9,8 @@ import json
 import marshal
 import zlib
 from functools import cache
-from importlib import resources
+from importlib.machinery import SourceFileLoader
+from typing import cast
 
 MODULES = ("protocol", "files", "processes", "scripts", "loop", "ladder", "ports", "order", "task", "guardian", "agent", "main")
 FIND_PYTHON = (
@@ -53,10 +54,14 @@ def command(python: str = SYSTEM_PYTHON) -> list[str]:
 @cache
 def package() -> bytes:
     """Return the bytes that a process started by `command` expects before the first frame."""
-    parts = []
-    for name in MODULES:
-        source = resources.files("wke.agent").joinpath(f"{name}.py").read_text(encoding="utf-8")
-        compiled = compile(source, f"{name}.py", "exec", dont_inherit=True, optimize=2)
-        parts.append((name, marshal.dumps(compiled), source))
+    parts = [(name, *_both_forms(f"wke.agent.{name}")) for name in MODULES]
     program = UNPACK.format(magic=importlib.util.MAGIC_NUMBER)
     return b"".join(b"%8d%b" % (len(block), block) for block in map(zlib.compress, (program.encode(), marshal.dumps(parts, 2))))
+
+
+def _both_forms(module: str) -> tuple[bytes, str]:
+    """Return a module's code, compiled for the Python that we are, and its source."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    loader = cast(SourceFileLoader, spec.loader)
+    return marshal.dumps(loader.get_code(module)), loader.get_source(module)

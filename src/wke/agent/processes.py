@@ -10,6 +10,11 @@ from posix import _exit
 
 import _signal
 
+try:
+    import _ctypes  # `ctypes` itself costs four times as much
+except ImportError:
+    _ctypes = None
+
 MARKER = b"WKE_CONNECTION="
 TASK_MARKER = b"WKE_TASK="
 SLACK_S = 0.03  # /proc counts in ticks of 10 ms
@@ -38,12 +43,12 @@ class Process:
 
 def adopt_orphans():
     """Make this process the parent of all descendants whose own parent ended; tell whether that worked."""
+    if _ctypes is None:
+        return False
     try:
-        import _ctypes  # `ctypes` itself costs four times as much
-
         address = _ctypes.dlsym(_ctypes.dlopen(None, 2), "prctl")
         return _ctypes.call_function(address, (PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) == 0
-    except (ImportError, AttributeError, OSError):
+    except OSError:
         return False
 
 

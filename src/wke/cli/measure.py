@@ -68,7 +68,7 @@ def measure(
 def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outcome]:
     """Run what is missing; without anything missing, say so and make no machine."""
     if not _due(series, store, choice):
-        _say_reused(series, 0)
+        _announce(series, store, 0)
         _record(series, store)
         return ()
     with provide(series.project.cluster) as place:
@@ -77,7 +77,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         if place.cluster != series.project.cluster:
             series = on_cluster(series, place.cluster)
         due = _due(series, store, choice)
-        _say_reused(series, len(due))
+        _announce(series, store, len(due))
         number = _record(series, store)
         experiment = series.plan.experiment
         state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
@@ -93,16 +93,22 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
 
 
 def _due(series: Series, store: Store, choice: Choice) -> list[runner.Due]:
-    return missing(series, store.completed(item.planned.id for item in series.trials), choice.only, choice.limit)
+    return missing(series, _stored(series, store), choice.only, choice.limit)
 
 
-def _say_reused(series: Series, due: int) -> None:
-    total = len(series.trials)
-    name = series.plan.experiment.name
-    if due == 0:
+def _stored(series: Series, store: Store) -> frozenset[str]:
+    return store.completed(item.planned.id for item in series.trials)
+
+
+def _announce(series: Series, store: Store, due: int) -> None:
+    """Say how much there is to do, and what is reused."""
+    name, total, stored = series.plan.experiment.name, len(series.trials), len(_stored(series, store))
+    if due:
+        Printer().talk(f"{name}: {due} trials to run; {stored} of {total} are stored already and reused; seed {series.plan.seed}")
+    elif stored == total:
         Printer().talk(f"{name}: nothing to run: all {total} trials are stored and nothing they depend on has changed")
     else:
-        Printer().talk(f"{name}: {due} of {total} trials to run, {total - due} reused; seed {series.plan.seed}")
+        Printer().talk(f"{name}: nothing to run: of all {total} trials {stored} are stored, those chosen here among them")
 
 
 def _record(series: Series, store: Store) -> int:

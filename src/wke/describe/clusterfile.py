@@ -37,18 +37,16 @@ def _listed(value: Any) -> Any:
 class MachineEntry(TableModel):
     """One machine, or as many as its folded name stands for."""
 
-    external_addr: Word | None = Field(
-        None,
-        description="Where we connect: a host name, an address or a name of ~/.ssh/config. Required by provider ssh; emulated machines have none.",
-    )
-    internal_addr: Word | None = Field(
-        None, description="What the machines use among themselves, @INTERNAL; the external address where it is left out."
-    )
-    class_: Annotated[Items[Word], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = Field(
-        (), description="The class it is in, or a list of them."
-    )
-    ssh_port: Port | None = Field(None, description="Its port, where it is not the cluster's.")
-    username: Word | None = Field(None, description="Its login name, where it is not the cluster's.")
+    external_addr: Word | None = None
+    """Where we connect: a host name, an address, a name of ~/.ssh/config. Emulated machines have none, all others need one."""
+    internal_addr: Word | None = None
+    """What the machines use among themselves, @INTERNAL; by default the external address."""
+    class_: Annotated[Items[Word], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = ()
+    """The class it is in, or a list of them."""
+    ssh_port: Port | None = None
+    """Its port, where it is not the cluster's."""
+    username: Word | None = None
+    """Its login name, where it is not the cluster's."""
 
 
 def _as_machine_table(value: Any) -> Any:
@@ -110,53 +108,53 @@ ClassMembers = Annotated[tuple[str, ...] | int, BeforeValidator(_class_members, 
 class LinkEntry(TableModel):
     """What disturbs the packets between machines."""
 
-    delay: Duration | None = Field(None, description='How long a packet is on its way, as in "0.2ms".')
-    jitter: Duration | None = Field(None, description="By how much the delay varies.")
-    loss: Share | None = Field(None, description='The share of packets that get lost, as in "0.1%".')
-    rate: Rate | None = Field(None, description='Bits a second, as in "1Gbit".')
+    delay: Duration | None = None
+    """How long a packet takes, such as `0.2ms`."""
+    jitter: Duration | None = None
+    """By how much the delay varies."""
+    loss: Share | None = None
+    """The share of packets that get lost, such as `0.1%`."""
+    rate: Rate | None = None
+    """Bits a second, such as `1Gbit`."""
 
 
 class ClusterSection(TableModel):
     """What holds for the cluster as a whole."""
 
-    provider: Literal["ssh", "local"] | None = Field(
-        None,
-        description='"ssh": the machines are there; "local": they are emulated on this computer. The default is "ssh" when a machine has an address, "local" otherwise.',
-    )
-    machines: Annotated[int, Field(ge=1, le=MOST_MACHINES)] | None = Field(
-        None, description="So many machines called m0, m1 and so on, instead of [machines]."
-    )
-    username: Word | None = Field(None, description="Login name on the machines; what ssh uses by itself where it is left out.")
-    workdir: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="Folder on the machines in which scripts run; the home folder of the login where it is left out."
-    )
-    ssh_port: Port | None = Field(None, description="Port of the ssh servers; what ssh uses by itself where it is left out.")
-    connect_limit: Annotated[int, Field(ge=1)] = Field(64, description="So many connections are opened at a time.")
-    connect_timeout: Duration = Field(30.0, description="A machine that does not answer for so long cannot be reached.")
-    lease: Duration = Field(30.0, description="Contact lost for so long makes a machine stop all that was started on it.")
-    ssh_options: Items[str] = Field((), description="Further arguments for ssh, each a text of its own; they come first and win over ours.")
-    forward_agent: bool = Field(False, description="Let programs on the machines use your ssh agent.")
-    key_exchange: Word | None = Field(
-        None,
-        description='KexAlgorithms of ssh; "default" leaves them alone. By default a cheaper one is asked for where that of your OpenSSH is dear.',
-    )
-    share: Items[Annotated[str, Field(min_length=1)]] = Field(
-        (), description="Folders of this computer that emulated machines write through to, all of them; relative ones are the project's."
-    )
+    provider: Literal["ssh", "local"] | None = None
+    """Where the machines are: there already (ssh) or emulated on this computer (local). By default ssh if a machine has an address."""
+    machines: Annotated[int, Field(ge=1, le=MOST_MACHINES)] | None = None
+    """So many machines called m0, m1 and so on, instead of [machines]."""
+    username: Word | None = None
+    """Login name on the machines; by default ssh decides."""
+    workdir: Annotated[str, Field(min_length=1)] | None = None
+    """Folder on the machines in which scripts run; by default the login's home."""
+    ssh_port: Port | None = None
+    """Port of the ssh servers; by default ssh decides."""
+    connect_limit: Annotated[int, Field(ge=1)] = 64
+    """How many connections are opened at a time."""
+    connect_timeout: Duration = 30.0
+    """A machine that does not answer for so long cannot be reached."""
+    lease: Duration = 30.0
+    """Contact lost for so long makes a machine stop all that was started on it."""
+    ssh_options: Items[str] = ()
+    """Further arguments for ssh, each a text of its own; they come first and win over ours."""
+    forward_agent: bool = False
+    """Let programs on the machines use your ssh agent."""
+    key_exchange: Word | None = None
+    """KexAlgorithms of ssh, `default` to leave them alone; by default a cheaper exchange where that of your OpenSSH is dear."""
+    share: Items[Annotated[str, Field(min_length=1)]] = ()
+    """Folders of this computer that emulated machines write through to, all of them; relative ones are the project's."""
 
 
 class ClusterFile(TableModel):
     """All of cluster.toml."""
 
-    cluster: ClusterSection = Field(ClusterSection(), description="What holds for the cluster as a whole.")
-    machines: Machines = Field(
-        default_factory=dict,
-        description='The machines in their order: NAME = ADDRESS, or a list of addresses. A folded name "node[1-3]" stands for three.',
-    )
-    classes: Mapping[str, ClassMembers] = Field(
-        default_factory=dict, description="NAME = a list of machines, or so many machines that are in no class yet."
-    )
-    links: Mapping[str, LinkEntry] = Field(
-        default_factory=dict,
-        description='default, or "FROM -> TO" with selectors on both sides. Only provider local applies them, and of them only default.',
-    )
+    cluster: ClusterSection = ClusterSection()
+    """What holds for the cluster as a whole."""
+    machines: Machines = Field(default_factory=dict)
+    """The machines in order: NAME = ADDRESS, or a list of addresses. A folded name `node[1-3]` stands for three."""
+    classes: Mapping[str, ClassMembers] = Field(default_factory=dict)
+    """NAME = a list of machines, or so many machines that are in no class yet."""
+    links: Mapping[str, LinkEntry] = Field(default_factory=dict)
+    """`default`, or "FROM -> TO" with selectors on both sides. Provider local applies `default`, nothing applies the others yet."""

@@ -32,20 +32,18 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 class OptionEntry(TableModel):
     """One option."""
 
-    name: NonEmpty = Field(
-        description="Its name; the script gets its value as an argument, in the order of this list, and as WKE_OPTION_<NAME>."
-    )
-    default: AnyScalar = Field(
-        None, description="Its value where none is given; without a default an option is required. May be a macro such as @NAME."
-    )  # `model_fields_set` tells whether there is one
-    type: Annotated[ValueType, BeforeValidator(_value_type, json_schema_input_type=TypeName)] | None = Field(
-        None, description="What its values must be; the type of the default, else of the choices, where it is left out."
-    )
-    choices: Items[AnyScalar] | None = Field(None, description="The only values it may have.")
-    required: bool | None = Field(
-        None, description="False: without a value and a default it is the empty text. True: the default is not used."
-    )
-    about: str | None = Field(None, description="One line for people.")
+    name: NonEmpty
+    """Its name; the script gets its value as an argument, in the order of this list, and as WKE_OPTION_<NAME>."""
+    default: AnyScalar = None  # `model_fields_set` tells whether there is one
+    """Its value where none is given; without a default an option is required. May be a macro such as @NAME."""
+    type: Annotated[ValueType, BeforeValidator(_value_type, json_schema_input_type=TypeName)] | None = None
+    """What its values must be; by default the type of the default, else of the choices."""
+    choices: Items[AnyScalar] | None = None
+    """The only values it may have."""
+    required: bool | None = None
+    """Whether a value must be given; by default, if it has no default. An option without either is the empty text."""
+    about: str | None = None
+    """One line for people."""
 
 
 def _as_option_table(value: Any) -> Any:
@@ -73,8 +71,10 @@ OptionForm = Annotated[OptionEntry, BeforeValidator(_as_option_table, json_schem
 class TargetEntry(TableModel):
     """One target."""
 
-    about: str | None = Field(None, description="One line for people.")
-    options: Items[OptionForm] | None = Field(None, description="Its options, in the order in which the script gets their values.")
+    about: str | None = None
+    """One line for people."""
+    options: Items[OptionForm] | None = None
+    """Its options, in the order in which the script gets their values."""
 
 
 def _as_target_table(value: Any) -> Any:
@@ -92,7 +92,8 @@ TargetForm = Annotated[TargetEntry, BeforeValidator(_as_target_table, json_schem
 class PreludeEntry(TableModel):
     """One prelude."""
 
-    about: str | None = Field(None, description="One line for people.")
+    about: str | None = None
+    """One line for people."""
 
 
 def _as_prelude_table(value: Any) -> Any:
@@ -120,32 +121,29 @@ OneLine = Annotated[str, AfterValidator(_one_line)]
 class UbuntuSection(TableModel):
     """What `install-packages` installs."""
 
-    required_packages: Items[OneLine] | None = Field(None, description="Debian packages.")
-    required_repositories: Items[OneLine] | None = Field(
-        None, description="Arguments of apt-add-repository, added before the packages are installed."
-    )
+    required_packages: Items[OneLine] | None = None
+    """Debian packages."""
+    required_repositories: Items[OneLine] | None = None
+    """Arguments of apt-add-repository, added before the packages are installed."""
 
 
 class ConfigSection(TableModel):
     """What holds for the configuration as a whole."""
 
-    default_prelude: NonEmpty | None = Field(
-        None, description="The prelude that runs before each target, unless a step or --prelude says otherwise."
-    )
-    inherits: NonEmpty | None = Field(
-        None,
-        description="A sibling folder: its targets, preludes, packages and default prelude are there, except for what this file defines again.",
-    )
+    default_prelude: NonEmpty | None = None
+    """The prelude that runs before each target, unless a step or --prelude says otherwise."""
+    inherits: NonEmpty | None = None
+    """A sibling folder: all that it defines is there too, except for what this file defines again."""
 
 
 class ConfigurationFile(TableModel):
     """All of config.toml."""
 
-    config: ConfigSection = Field(ConfigSection(), description="What holds for the configuration as a whole.")
-    ubuntu: UbuntuSection = Field(UbuntuSection(), description="What the built-in target install-packages installs.")
-    preludes: Mapping[str, PreludeForm] = Field(
-        default_factory=dict, description='NAME = "description" or a table; the lines are in preludes/NAME.'
-    )
-    targets: Mapping[str, TargetForm] = Field(
-        default_factory=dict, description="NAME = a list of options or a table; the script is targets/NAME, or targets/name_of_it.py."
-    )
+    config: ConfigSection = ConfigSection()
+    """What holds for the configuration as a whole."""
+    ubuntu: UbuntuSection = UbuntuSection()
+    """What the built-in target install-packages installs."""
+    preludes: Mapping[str, PreludeForm] = Field(default_factory=dict)
+    """NAME = a description or a table; the lines are in preludes/NAME."""
+    targets: Mapping[str, TargetForm] = Field(default_factory=dict)
+    """NAME = a list of options or a table; the script is targets/NAME, or targets/name_of_it.py."""

@@ -64,35 +64,35 @@ Scale = Literal["linear", "log", "symlog"]
 class ExperimentSection(TableModel):
     """What holds for the experiment as a whole."""
 
-    name: FileName | None = Field(
-        None, description="Its name in the store, of its CSV file and of its figures; the file's name without .toml where it is left out."
-    )
-    about: str = Field("", description="One line for people.")
-    configuration: NonEmpty | None = Field(
-        None, description="The folder whose targets the steps run, beside cluster.toml. Needed with [[steps]]."
-    )
-    iterations: Annotated[int, Field(ge=1)] = Field(1, description="How many trials of each point count.")
-    warmups: Annotated[int, Field(ge=0)] = Field(0, description="How many trials of each point run before them and do not count.")
-    order: Literal["interleaved", "sequential"] = Field(
-        "interleaved", description='"interleaved": each round runs every point once, in random order; "sequential": point by point.'
-    )
-    seed: int | None = Field(
-        None, description="What the random order follows from; chosen and stored with the first trial where it is left out."
-    )
-    cooldown: Duration = Field(0.0, description="Pause between two trials.")
+    name: FileName | None = None
+    """Its name in the store and of its files; by default the experiment file's name without .toml."""
+    about: str = ""
+    """One line for people."""
+    configuration: NonEmpty | None = None
+    """The folder of the project whose targets the steps run. Needed with [[steps]]."""
+    iterations: Annotated[int, Field(ge=1)] = 1
+    """How many trials of each point count."""
+    warmups: Annotated[int, Field(ge=0)] = 0
+    """How many trials of each point run before them and do not count."""
+    order: Literal["interleaved", "sequential"] = "interleaved"
+    """Interleaved: each round runs every point once, in random order. Sequential: point by point."""
+    seed: int | None = None
+    """What the random order follows from; by default chosen once and stored with the series."""
+    cooldown: Duration = 0.0
+    """Pause between two trials."""
 
 
 class ReadyEntry(TableModel):
     """How to tell that a background step answers."""
 
-    port: Count | None = Field(None, description="A TCP port that accepts connections, asked on each of the step's machines.")
-    log: Annotated[NonEmpty, AfterValidator(_pattern)] | None = Field(
-        None, description="A regular expression; each task has written a line in which it is found."
-    )
-    target: NonEmpty | None = Field(
-        None, description="A target that succeeds on each of the step's machines; it is run again until it does."
-    )
-    within: Limit = Field(20.0, description="Longer than this, and the trial has timed out.")
+    port: Count | None = None
+    """A TCP port that accepts connections, asked on each of the step's machines."""
+    log: Annotated[NonEmpty, AfterValidator(_pattern)] | None = None
+    """A regular expression; each task has written a line in which it is found."""
+    target: NonEmpty | None = None
+    """A target that succeeds on each of the step's machines; it is run again until it does."""
+    within: Limit = 20.0
+    """Longer than this, and the trial has timed out."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -104,70 +104,83 @@ class ReadyEntry(TableModel):
 class StepEntry(TableModel):
     """One step of a trial."""
 
-    target: NonEmpty = Field(description="What to run.")
-    on: NonEmpty = Field("all", description="A selector: where.")
-    background: bool = Field(
-        False, description="Start it and go on; it is stopped when the trial ends. Ends it before, the trial has failed."
-    )
-    ready: ReadyEntry | None = Field(None, description="When the next step may begin. Only with background = true.")
-    options: Mapping[str, AnyScalar] = Field(default_factory=dict, description="The target's options; values may be templates.")
-    measure: bool = Field(
-        False,
-        description="This is the step whose tasks start at one instant and whose output the metrics are read from. Exactly one step is.",
-    )
-    multiply: Count = Field("1", description="So many tasks on each machine.")
-    timeout: Limit | None = Field(None, description="A task that takes longer is stopped and has timed out.")
-    prelude: NonEmpty | None = Field(None, description='Use this prelude instead of the default one; "none" for none.')
+    target: NonEmpty
+    """What to run."""
+    on: NonEmpty = "all"
+    """A selector: where."""
+    background: bool = False
+    """Start it and go on; it is stopped when the trial ends. If it ends before, the trial has failed."""
+    ready: ReadyEntry | None = None
+    """When the next step may begin. Only with background = true."""
+    options: Mapping[str, AnyScalar] = Field(default_factory=dict)
+    """The target's options; values may be templates."""
+    measure: bool = False
+    """Its tasks start at one instant and metrics are read from their output. Exactly one step is measured."""
+    multiply: Count = "1"
+    """How many tasks run on each machine."""
+    timeout: Limit | None = None
+    """A task that takes longer is stopped and has timed out."""
+    prelude: NonEmpty | None = None
+    """Used instead of the default one; `none` for none."""
 
 
 class MetricEntry(TableModel):
     """Where a metric comes from. Its name is its key."""
 
-    log: Annotated[NonEmpty, AfterValidator(_log_pattern)] | None = Field(
-        None,
-        description="A regular expression with one group, around the number; the last match counts. Without it, tasks report the metric by name: wke: NAME=VALUE UNIT.",
-    )
-    join: Literal["sum", "mean", "min", "max", "median"] | None = Field(
-        None, description="How the values of several tasks become one. Needed when there are several."
-    )
-    unit: str = Field("", description="Its unit; a value that is reported in another one is converted.")
-    better: Literal["higher", "lower"] | None = Field(
-        None, description="Which way is better. Kept with the results; nothing depends on it yet."
-    )
-    on: NonEmpty | None = Field(None, description="A selector: read it from the tasks of these machines only.")
-    step: NonEmpty | None = Field(None, description="Read it from the tasks of this target instead of the measured step's.")
-    summary: Literal["mean", "geometric-mean", "median"] | None = Field(
-        None,
-        description="How the trials of a point become one number: geometric-mean for rates and ratios, mean otherwise, where it is left out.",
-    )
+    log: Annotated[NonEmpty, AfterValidator(_log_pattern)] | None = None
+    """A regular expression with one group, around the number; the last match counts. Without it, tasks report the metric by name."""
+    join: Literal["sum", "mean", "min", "max", "median"] | None = None
+    """How the values of several tasks become one. Needed when there are several."""
+    unit: str = ""
+    """Its unit; a value that is reported in another one is converted."""
+    better: Literal["higher", "lower"] | None = None
+    """Which way is better. Nothing depends on it yet."""
+    on: NonEmpty | None = None
+    """A selector: read it from the tasks of these machines only."""
+    step: NonEmpty | None = None
+    """Read it from the tasks of this target instead of the measured step's."""
+    summary: Literal["mean", "geometric-mean", "median"] | None = None
+    """How a point's trials become one number; by default geometric-mean for rates and ratios, else mean."""
 
 
 class FilterEntry(TableModel):
     """Which rows a plot shows: those where a parameter has a value."""
 
-    key: NonEmpty = Field(description="A parameter.")
-    value: AnyScalar = Field(description="The value that it has in what is drawn.")
+    key: NonEmpty
+    """A parameter."""
+    value: AnyScalar
+    """The value that it has in what is drawn."""
 
 
 class PlotEntry(TableModel):
     """One figure."""
 
-    type: Literal["line", "bar"] = Field("line", description="Lines with error bars, or groups of bars.")
-    label: FileName | None = Field(None, description="Part of the files' names, NAME_LABEL; needed for all plots but one.")
-    title: str | None = Field(None, description="Written above the figure.")
-    x_axis: NonEmpty = Field(description="A parameter that varies.")
-    y_axis: Annotated[Items[NonEmpty], Field(min_length=1), BeforeValidator(_columns, json_schema_input_type=str | list[str])] = Field(
-        description="A metric, or a list of them: one panel each."
-    )
-    sort_by: NonEmpty | None = Field(None, description="Another parameter that varies: one line or bar group for each of its values.")
+    type: Literal["line", "bar"] = "line"
+    """Lines with error bars, or groups of bars."""
+    label: FileName | None = None
+    """Part of the files' names, NAME_LABEL; needed for all plots but one."""
+    title: str | None = None
+    """Written above the figure."""
+    x_axis: NonEmpty
+    """A parameter that varies."""
+    y_axis: Annotated[Items[NonEmpty], Field(min_length=1), BeforeValidator(_columns, json_schema_input_type=str | list[str])]
+    """A metric, or a list of them: one panel each."""
+    sort_by: NonEmpty | None = None
+    """Another parameter that varies: one line or bar group for each of its values."""
     sort_labels: Annotated[Mapping[str | int, str], BeforeValidator(_labels, json_schema_input_type=list[str] | Mapping[str, str])] = Field(
-        default_factory=dict, description="How these values are called: a list in their order, or a table from value to label."
+        default_factory=dict
     )
-    filter_by: FilterEntry | None = Field(None, description="Draw only points where a parameter has this value.")
-    x_label: str | None = Field(None, description="Instead of the parameter's name.")
-    y_label: str | None = Field(None, description="Instead of the metric's name and unit.")
-    x_scale: Scale = Field("linear", description="How the x-axis is divided.")
-    y_scale: Scale = Field("linear", description="How the y-axis is divided.")
+    """How these values are called: a list in their order, or a table from value to label."""
+    filter_by: FilterEntry | None = None
+    """Draw only points where a parameter has this value."""
+    x_label: str | None = None
+    """Instead of the parameter's name."""
+    y_label: str | None = None
+    """Instead of the metric's name and unit."""
+    x_scale: Scale = "linear"
+    """How the x-axis is divided."""
+    y_scale: Scale = "linear"
+    """How the y-axis is divided."""
 
 
 class ExperimentFile(TableModel):
@@ -175,14 +188,15 @@ class ExperimentFile(TableModel):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow")
 
-    experiment: ExperimentSection = Field(ExperimentSection(), description="What holds for the experiment as a whole.")
-    parameters: Mapping[str, Any] = Field(
-        default_factory=dict,
-        description="NAME = a value, a list, { start, end, step-size } or { base, start, end, step-size }; later ones vary faster. sub-parameters names tables chosen one after the other.",
-    )
-    classes: Mapping[str, Count] = Field(
-        default_factory=dict, description="CLASS = a number or a template: the trial uses only so many of its first machines."
-    )
-    steps: Items[StepEntry] = Field((), description="What a trial does, in order.")
-    metrics: Mapping[str, MetricEntry] = Field(default_factory=dict, description="NAME = where the number comes from.")
-    plots: Items[PlotEntry] = Field((), description="The figures.")
+    experiment: ExperimentSection = ExperimentSection()
+    """What holds for the experiment as a whole."""
+    parameters: Mapping[str, Any] = Field(default_factory=dict)
+    """NAME = a value, a list or a range; later ones vary faster. `sub-parameters` names tables that are chosen one after the other."""
+    classes: Mapping[str, Count] = Field(default_factory=dict)
+    """CLASS = a number or a template: the trial uses only so many of its first machines."""
+    steps: Items[StepEntry] = ()
+    """What a trial does, in order."""
+    metrics: Mapping[str, MetricEntry] = Field(default_factory=dict)
+    """NAME = where the number comes from."""
+    plots: Items[PlotEntry] = ()
+    """The figures."""

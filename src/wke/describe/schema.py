@@ -1,11 +1,16 @@
 """JSON Schemas of the three files that users write, for editors: generated from the models that read them.
 
-`python -m wke.describe.schema` writes them into the folder `schemas/` of this package; a test fails when they are out of date.
+`python -m wke.describe.schema` writes them into the folder `schemas/` of this package; a test fails when they are out of date. A key is
+described by the string below its field; pydantic could read those strings too, but would do so whenever wke starts.
 """
 
+import ast
+import inspect
 import json
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from wke.describe.clusterfile import ClusterFile
 from wke.describe.configfile import ConfigurationFile
@@ -25,7 +30,33 @@ def schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a kind of file: "cluster", "configuration" or "experiment". Old spellings are not in it."""
     model, title = _FILES[kind]
     generated = _for_toml(model.model_json_schema())
+    for table in _tables(model):
+        properties = (generated if table is model else generated["$defs"][table.__name__])["properties"]
+        for key, about in _descriptions(table).items():
+            properties[key] = {"description": about, **properties[key]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **generated}
+
+
+def _tables(annotation: Any) -> Iterator[type[TableModel]]:
+    """Yield every model that is part of an annotation or of the fields of one that is."""
+    if isinstance(annotation, type) and issubclass(annotation, TableModel):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from _tables(field.annotation)
+    for inner in get_args(annotation):
+        yield from _tables(inner)
+
+
+def _descriptions(model: type[TableModel]) -> dict[str, str]:
+    """Return, for each key of a table, the string that stands below its field."""
+    (definition,) = ast.parse(inspect.getsource(model)).body
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        str(model.model_fields[field.target.id].alias): inspect.cleandoc(below.value.value)
+        for field, below in pairwise(definition.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
+    }
 
 
 def _for_toml(node: Any) -> Any:

@@ -1,0 +1,242 @@
+"""Small projects, written into a folder and used through the command line, as a person would.
+
+    project = Project(tmp_path, emulated_cluster(2))
+    project.targets(hello="echo hello", fail="exit 3")
+    assert project.wke("run", "kv", "all", "hello").status == 0
+
+The configuration is called `kv`, the experiment `experiments/series.toml`. `SERIES` is a whole one: a TCP server with two engines, clients
+that count its answers, and a ledger in the shared folder `ledger/` in which each script notes what it did when.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+
+WKE = (sys.executable, "-m", "wke.cli")
+UNSET = ("WKE_EMULATION", "WKE_CI", "NO_COLOR", "FORCE_COLOR")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it wrote to stdout, sorted: machines write at the same time."""
+        return sorted(self.out.splitlines())
+
+    @property
+    def json(self) -> object:
+        """What it wrote to stdout, which must be JSON."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project in `folder`; `environment` is added to that of its commands."""
+
+    folder: Path
+    cluster: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Write the cluster's file, if there is one, and make the folder that machines share."""
+        (self.folder / "ledger").mkdir(exist_ok=True)
+        if self.cluster:
+            self.write("cluster.toml", self.cluster)
+
+    def write(self, path: str, content: str | bytes) -> Path:
+        """Write a file; text may be indented as a whole."""
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else dedent(content).removeprefix("\n").encode())
+        return file
+
+    def targets(self, options: Mapping[str, str] | None = None, config: str = "", **scripts: str | bytes) -> None:
+        """Write the configuration: a script a target (`_` in its name becomes `-`), its `options` as TOML, other tables as `config`."""
+        named = {name.replace("_", "-"): script for name, script in scripts.items()}
+        lines = [dedent(config), "[targets]", *(f"{name} = {(options or {}).get(name, '[]')}" for name in named)]
+        self.write("kv/config.toml", "\n".join(lines) + "\n")
+        for name, script in named.items():
+            self.write(f"kv/targets/{name}", script)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace a piece of text that a file must hold."""
+        text = (self.folder / path).read_text()
+        assert old in text, f"{path} has no {old!r}"
+        (self.folder / path).write_text(text.replace(old, new))
+
+    def wke(self, *arguments: str, timeout: float = 60, **environment: str) -> Done:
+        """Run a command to its end."""
+        process = self.start(*arguments, **environment)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            print(*process.communicate())
+            raise
+        assert "Traceback" not in err, err
+        return Done(process.returncode, out, err)
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start a command."""
+        inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
+        return subprocess.Popen(
+            [*WKE, *arguments],
+            cwd=self.folder,
+            env=inherited | dict(self.environment) | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    # -- what was measured
+
+    def trials(self, name: str = "series") -> list[dict]:
+        """Return the stored trials of an experiment, as `wke results --json` tells them."""
+        return self.wke("results", name, "--json").json[name]["trials"]
+
+    def outcomes(self) -> list[str]:
+        """Return how the trials ended, in running order."""
+        return [trial["outcome"] for trial in self.trials()]
+
+    def due(self) -> list[dict]:
+        """Return the points of the trials that `wke measure` would run, in the order of the plan."""
+        plan = self.wke("plan", "experiments/series.toml", "--json").json
+        return [trial["point"] for trial in plan["trials"] if not trial["stored"]]
+
+    def measure(self, *arguments: str, **environment: str) -> Done:
+        """Measure the experiment, without figures."""
+        return self.wke("measure", "experiments/series.toml", "--no-figures", *arguments, **environment)
+
+    def ledger(self) -> list[dict]:
+        """Return what the scripts noted, in order of time."""
+        file = self.folder / "ledger" / "ledger"
+        entries = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return sorted(entries, key=lambda entry: entry["at"])
+
+
+def emulated_cluster(count: int = 3, *, lease: str = "2s") -> str:
+    """Return a cluster file for emulated machines m0, m1, ...; the first is the class `servers`, the others are `clients`."""
+    names = "\n".join(f'm{n} = {{ class = "{"clients" if n else "servers"}" }}' for n in range(count))
+    return f'[cluster]\nprovider = "local"\nlease = "{lease}"\nshare = ["ledger"]\n[machines]\n{names}\n'
+
+
+LEDGER = '''
+import json, os, time, uuid
+RUN = uuid.uuid4().hex
+def note(what, **facts):
+    entry = {"what": what, "run": RUN, "machine": os.environ["WKE_MACHINE"], "copy": os.environ["WKE_COPY"], "at": time.time(), **facts}
+    handle = os.open("FOLDER/ledger/ledger", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.write(handle, json.dumps(entry).encode() + b"\\n")
+    os.close(handle)
+'''
+"""Python lines that give a script `note(what, ...)`; FOLDER is the project's."""
+
+SERVER = '''#!/usr/bin/env python3
+# engine ENGINE
+LEDGER
+import socket, sys, threading
+note("server", engine="ENGINE")
+server = socket.create_server((sys.argv[1], int(sys.argv[2])))
+print("serving", flush=True)
+def answer(peer):
+    with peer:
+        while peer.recv(1):
+            peer.sendall(b"ENGINE"[:1])
+while True:
+    threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
+'''
+
+CLIENT = '''#!/usr/bin/env python3
+LEDGER
+import socket, sys
+note("begin", engine=sys.argv[4], size=int(sys.argv[3]))
+seconds, answers = float(sys.argv[5]), 0
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), 10) as peer:
+    over = time.monotonic() + seconds
+    while time.monotonic() < over:
+        peer.sendall(b"?")
+        assert peer.recv(1) == sys.argv[4][:1].encode()
+        answers += 1
+        if answers % 100 == 0:
+            note("alive")
+print("wke: throughput=%.1f 1/s" % (answers * int(sys.argv[3]) / seconds))
+print("answers:", answers)
+note("end", engine=sys.argv[4], size=int(sys.argv[3]))
+'''
+
+SERIES = '''
+[experiment]
+about = "Two engines"
+configuration = "kv"
+iterations = 2
+seed = 7
+
+[parameters]
+engine = ["old", "new"]
+size = [1, 4]
+
+[[steps]]
+target = "start-{engine}"
+on = "servers"
+background = true
+ready = { port = PORT, within = "20s" }
+
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+timeout = "20s"
+options = { server = "{servers[0].internal-addr}", size = "{size}", engine = "{engine}" }
+
+[metrics]
+throughput = { join = "sum", unit = "1/s", better = "higher" }
+answers = { log = "answers: ([0-9]+)", join = "sum" }
+
+[[plots]]
+type = "line"
+x-axis = "size"
+y-axis = "throughput"
+sort-by = "engine"
+'''
+
+SERIES_OPTIONS = {
+    "start-old": '[["address", "@INTERNAL"], ["port", PORT]]',
+    "start-new": '[["address", "@INTERNAL"], ["port", PORT], ["unused", "x"]]',
+    "load": '["server", ["port", PORT], ["size", 1], ["engine", "old"], ["seconds", 0.05]]',
+}
+SERIES_POINTS = [{"engine": engine, "size": size} for engine in ("old", "new") for size in (1, 4)]
+
+
+def write_series(project: Project) -> Project:
+    """Write the configuration and the experiment of `SERIES` (8 trials of 4 points) and return the project."""
+    with socket.socket() as probe:  # machines behind our own ssh servers share this computer's ports
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    options = {name: text.replace("PORT", port) for name, text in SERIES_OPTIONS.items()}
+    ledger = LEDGER.replace("FOLDER", str(project.folder))
+    servers = {f"start_{engine}": SERVER.replace("LEDGER", ledger).replace("ENGINE", engine) for engine in ("old", "new")}
+    project.targets(options, **servers, load=CLIENT.replace("LEDGER", ledger))
+    project.write("experiments/series.toml", SERIES.replace("PORT", port))
+    return project
+
+
+def by_point(points: Iterable[Mapping[str, object]]) -> dict[str, int]:
+    """Count points, as {"old 1": 2, ...}."""
+    counts: dict[str, int] = {}
+    for point in points:
+        name = " ".join(str(value) for value in point.values())
+        counts[name] = counts.get(name, 0) + 1
+    return counts
