@@ -43,7 +43,11 @@ class TableModel(BaseModel):
     """A TOML table of ours: kebab-case keys, exact types, no unknown keys, old spellings accepted."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", strict=True, alias_generator=lambda name: name.rstrip("_").replace("_", "-")
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=lambda name: name.rstrip("_").replace("_", "-"),
+        defer_build=True,  # a command pays only for the files it reads
     )
 
     @model_validator(mode="before")
