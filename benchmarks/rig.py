@@ -124,7 +124,8 @@ def _turn(contender: Contender) -> tuple[Sample, ...]:
 
 
 def _timed(phase: Phase, contender: Contender) -> Sample:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(PERSONAL)} | contender.environment
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PERSONAL)}
+    environment.update(contender.environment)
     with tempfile.TemporaryDirectory(prefix="wke-bench-") as folder:
         output = Path(folder, "output")
         command = [sys.executable, "-I", "-S", str(STOPWATCH), str(output), *map(str, phase.command)]

@@ -5,6 +5,7 @@ All samples are kept in benchmarks/results.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,7 @@ RESULTS = Path(__file__).with_name("results")
 def main() -> None:
     """Measure what the command line asks for."""
     words = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # tidy up as after Ctrl-C
     known = facts()
     peers = Peers(words.python312)
     tables = []

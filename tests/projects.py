@@ -10,6 +10,7 @@ that count its answers, and a ledger in the shared folder `ledger/` in which eac
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
+
+from wke.keep.store import Store
+from wke.keep.trials import StoredTrial
 
 WKE = (sys.executable, "-m", "wke.cli")
 UNSET = ("WKE_EMULATION", "WKE_CI", "NO_COLOR", "FORCE_COLOR")
@@ -38,16 +42,18 @@ class Done:
     @property
     def json(self) -> object:
         """What it wrote to stdout, which must be JSON."""
+        assert self.out, f"status {self.status}: {self.err}"
         return json.loads(self.out)
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project in `folder`; `environment` is added to that of its commands."""
+    """A project in `folder`; `environment` is added to that of its commands, which `end` kills if they still run."""
 
     folder: Path
     cluster: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    processes: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Write the cluster's file, if there is one, and make the folder that machines share."""
@@ -76,40 +82,49 @@ class Project:
         assert old in text, f"{path} has no {old!r}"
         (self.folder / path).write_text(text.replace(old, new))
 
-    def wke(self, *arguments: str, timeout: float = 60, **environment: str) -> Done:
-        """Run a command to its end."""
+    def wke(self, *arguments: str, typed: str = "", timeout: float = 60, **environment: str) -> Done:
+        """Run a command to its end, with what is `typed` on its stdin."""
         process = self.start(*arguments, **environment)
         try:
-            out, err = process.communicate(timeout=timeout)
-        except BaseException:
+            out, err = process.communicate(typed, timeout=timeout)
+        except subprocess.TimeoutExpired:
             process.kill()
-            print(*process.communicate())
-            raise
-        assert "Traceback" not in err, err
+            raise AssertionError(f"wke {' '.join(arguments)} does not end: {process.communicate()}") from None
+        assert not re.search("^Traceback", err, re.MULTILINE), err
         return Done(process.returncode, out, err)
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start a command."""
         inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*WKE, *arguments],
             cwd=self.folder,
             env=inherited | dict(self.environment) | environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.processes.append(process)
+        return process
+
+    def end(self) -> None:
+        """Kill the commands that a failed test left running."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     # -- what was measured
 
-    def trials(self, name: str = "series") -> list[dict]:
-        """Return the stored trials of an experiment, as `wke results --json` tells them."""
-        return self.wke("results", name, "--json").json[name]["trials"]
+    def trials(self) -> tuple[StoredTrial, ...]:
+        """Return the stored trials of the experiment, in running order."""
+        with Store.open(self.folder / "results", readonly=True) as store:
+            return store.trials("series")
 
     def outcomes(self) -> list[str]:
         """Return how the trials ended, in running order."""
-        return [trial["outcome"] for trial in self.trials()]
+        return [trial.outcome for trial in self.trials()]
 
     def due(self) -> list[dict]:
         """Return the points of the trials that `wke measure` would run, in the order of the plan."""
@@ -133,7 +148,7 @@ def emulated_cluster(count: int = 3, *, lease: str = "2s") -> str:
     return f'[cluster]\nprovider = "local"\nlease = "{lease}"\nshare = ["ledger"]\n[machines]\n{names}\n'
 
 
-LEDGER = '''
+LEDGER = """
 import json, os, time, uuid
 RUN = uuid.uuid4().hex
 def note(what, **facts):
@@ -141,10 +156,10 @@ def note(what, **facts):
     handle = os.open("FOLDER/ledger/ledger", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.write(handle, json.dumps(entry).encode() + b"\\n")
     os.close(handle)
-'''
+"""
 """Python lines that give a script `note(what, ...)`; FOLDER is the project's."""
 
-SERVER = '''#!/usr/bin/env python3
+SERVER = """#!/usr/bin/env python3
 # engine ENGINE
 LEDGER
 import socket, sys, threading
@@ -157,9 +172,9 @@ def answer(peer):
             peer.sendall(b"ENGINE"[:1])
 while True:
     threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
-'''
+"""
 
-CLIENT = '''#!/usr/bin/env python3
+CLIENT = """#!/usr/bin/env python3
 LEDGER
 import socket, sys
 note("begin", engine=sys.argv[4], size=int(sys.argv[3]))
@@ -175,9 +190,9 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), 10) as peer:
 print("wke: throughput=%.1f 1/s" % (answers * int(sys.argv[3]) / seconds))
 print("answers:", answers)
 note("end", engine=sys.argv[4], size=int(sys.argv[3]))
-'''
+"""
 
-SERIES = '''
+SERIES = """
 [experiment]
 about = "Two engines"
 configuration = "kv"
@@ -210,7 +225,7 @@ type = "line"
 x-axis = "size"
 y-axis = "throughput"
 sort-by = "engine"
-'''
+"""
 
 SERIES_OPTIONS = {
     "start-old": '[["address", "@INTERNAL"], ["port", PORT]]',

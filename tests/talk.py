@@ -82,5 +82,5 @@ def talk(transport: Sequence[str], body: Callable[[Talk], Awaitable[None]], **se
 async def until(predicate: Callable[[], object], within_s: float = 10.0) -> None:
     """Return as soon as `predicate()` is true; fail the test when it is not in time."""
     async with asyncio.timeout(within_s):
-        while not predicate():
+        while not predicate():  # noqa: ASYNC110 - what is waited for happens in other processes
             await asyncio.sleep(0.01)

@@ -112,6 +112,15 @@ class TaskEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """What a machine's probes said at one moment: {probe: its numbers}. It comes ten times a second and is no `Record`."""
+
+    machine: str
+    at_ns: int
+    numbers: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something a person should know that is not an error, such as processes that had to be stopped at the end."""
 

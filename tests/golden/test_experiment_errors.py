@@ -58,11 +58,17 @@ x = { log = "ops", join = "avg" }
 y = { log = "(", better = "more" }
 
 [[plots]]
-type = "script"
+type = "pie"
 x-axis = "memory"
-y-axis = { op = "div", left = "x", right = "y" }
-maximize-by = "memory"
+y-axis = ["x", { op = "div", left = "x", right = { op = "pow", left = "y", right = 2 } }]
+maximise-by = "memory"
+filter-by = [{ key = "memory", value = 64 }, { key = "memory" }]
+normalize-by = 3
 x-scale = "cubic"
+legend-location = "inside"
+font-size = 0
+style = "greygrid"
+args = ["@VALUE:x", "@EXPFOLDER:first"]
 """,
         """
 x.toml:2:1: experiment.name: becomes part of file names: it must not be empty, begin with a dot or hold a slash
@@ -84,11 +90,23 @@ x.toml:20:7: metrics.x.log: must have one group in parentheses, around the numbe
 x.toml:20:20: metrics.x.join: must be one of "sum", "mean", "min", "max", "median", not the text "avg"
 x.toml:21:7: metrics.y.log: is not a regular expression: missing ), unterminated subpattern at position 0
 x.toml:21:18: metrics.y.better: must be one of "higher", "lower", not the text "more"
-x.toml:24:1: plots[0].type: must be one of "line", "bar", not the text "script"
-x.toml:26:1: plots[0].y-axis: must be a metric or a list of metrics: equations of metrics are not drawn
-x.toml:27:1: plots[0].maximize-by: unknown key
-  hint: known: type, label, title, x-axis, y-axis, sort-by, sort-labels, filter-by, x-label, y-label, x-scale, y-scale
-x.toml:28:1: plots[0].x-scale: must be one of "linear", "log", "symlog", not the text "cubic"
+x.toml:24:1: plots[0].type: must be one of "line", "bar", "script", not the text "pie"
+x.toml:26:52: plots[0].y-axis[1].right.op: must be one of "mul", "div", "add", "sub", not the text "pow"
+x.toml:27:1: plots[0].maximise-by: unknown key
+  hint: did you mean "maximize-by"?
+x.toml:28:46: plots[0].filter-by[1]: value is missing
+  hint: a filter is { key = "engine", value = "new" }
+x.toml:29:1: plots[0].normalize-by: must be a column or a table, not the number 3
+  hint: write { key = "engine", value = "old" } to divide by its mean
+x.toml:30:1: plots[0].x-scale: must be one of "linear", "log", "symlog", not the text "cubic"
+x.toml:31:1: plots[0].legend-location: must be one of "best", "upper right", "upper left", "lower left", "lower right", "right", "center left", "center right", "lower center", "upper center", "center", not the text "inside"
+x.toml:32:1: plots[0].font-size: must be more than 2.0, not 0
+x.toml:33:1: plots[0].style: must be one of "whitegrid", "darkgrid", "white", "dark", "ticks", not the text "greygrid"
+  hint: did you mean "darkgrid"?
+x.toml:34:9: plots[0].args[0]: @VALUE:x must be @VALUE:ROW:COLUMN
+  hint: rows count from 0: @VALUE:0:throughput
+x.toml:34:21: plots[0].args[1]: @EXPFOLDER:first must be @EXPFOLDER:ROW
+  hint: rows count from 0: @EXPFOLDER:0
 """,
     ),
     "parameters": (
@@ -118,8 +136,8 @@ x.toml:5:1: parameters.empty: has no value
   hint: give at least one
 x.toml:6:1: parameters.range: end is missing
   hint: a range is range = { start = 1, end = 10 }
-x.toml:7:31: parameters.climb.hill-climb: unknown key
-  hint: known: base, start, end, step-size
+x.toml:7:31: parameters.climb.hill-climb: only the last parameter can be climbed
+  hint: the search goes along it at every setting of the others: put it last in [parameters]
 x.toml:8:1: parameters.backwards: cannot count from 1 up to 8 in negative steps
 x.toml:9:12: parameters.list[1]: must be text, a number, true or false, not a list
 x.toml:10:19: parameters.sub-parameters[0]: there is no table [smal] in this file
@@ -280,6 +298,21 @@ x-axis = "memory"
 y-axis = "throughput"
 sort-by = "mode"
 sort-labels = { slow = "Slow" }
+
+[[plots]]
+label = "b"
+x-axis = "memory"
+y-axis = ["throughput", { op = "div", left = "throughput", right = "memroy" }]
+y-label = ["a", "b", "c"]
+maximize-by = "memory"
+normalize-by = { key = "mode", value = "slow" }
+filter-by = [{ key = "throughput", value = 0 }, { key = "mode", value = ["fast", "slow"] }]
+
+[[plots]]
+label = "c"
+type = "script"
+path = "draw.py"
+args = ["@PLOT_NAME", "@VALUE:0:troughput"]
 """,
         """
 x.toml:15:16: metrics.throughput.step: no step runs target "sreve"
@@ -308,6 +341,64 @@ x.toml:38:1: plots[3].label: a second plot has the label "a"
   hint: plots are files called by their labels: give each its own
 x.toml:42:17: plots[3].sort-labels.slow: mode is never slow
   hint: known: fast, safe
+x.toml:47:25: plots[4].y-axis[1]: there is no column "memroy"
+  hint: did you mean "memory"?
+x.toml:48:1: plots[4].y-label: must be 2 labels, not 3
+  hint: one for each panel of y-axis, or one text for all
+x.toml:49:1: plots[4].maximize-by: is the x-axis already
+  hint: name a parameter that the figure does not show otherwise
+x.toml:50:32: plots[4].normalize-by.value: mode is never the text "slow"
+  hint: known: fast, safe
+x.toml:51:65: plots[4].filter-by[1].value: mode is never the text "slow"
+  hint: known: fast, safe
+x.toml:57:23: plots[5].args[1]: there is no column "troughput"
+  hint: did you mean "throughput"?
+""",
+    ),
+    "plots that are not whole": (
+        """
+[parameters]
+n = { start = 1, end = 4, hill-climb = true }
+
+[[plots]]
+type = "script"
+
+[[plots]]
+type = "bar"
+title = "Nothing"
+
+[[plots]]
+x-axis = "n"
+y-axis = []
+
+[[plots]]
+x-axis = "n"
+y-axis = "x"
+path = "draw.py"
+""",
+        """
+x.toml:4:3: plots[0]: path is missing
+  hint: a plot of type script is drawn by one: path = "plots/draw.py"
+x.toml:7:3: plots[1]: x-axis and y-axis are missing
+  hint: name the columns that the figure shows
+x.toml:11:3: plots[2]: y-axis is missing
+  hint: name the columns that the figure shows
+x.toml:18:1: plots[3].path: is only for a plot of type script
+  hint: write type = "script", or remove it
+""",
+    ),
+    "a climb without a goal": (
+        """
+[parameters]
+n = { start = 1, end = 4, hill-climb = true }
+
+[[plots]]
+type = "script"
+path = "draw.py"
+""",
+        """
+x.toml:2:27: parameters.n.hill-climb: hill-climb has no goal
+  hint: it leads to the best first y of the first plot: add [[plots]] with type, x-axis and y-axis
 """,
     ),
     "what only the plan can see": (

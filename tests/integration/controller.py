@@ -25,7 +25,8 @@ async def main() -> None:
     def sink(record: Record) -> None:
         if isinstance(record, Output):
             facts = [connection.hello.pid, connection.hello.workfolder, connection._wire._process.get_pid(), int(record.data)]
-            print(json.dumps(facts), flush=True)
+            sys.stdout.write(json.dumps(facts) + "\n")
+            sys.stdout.flush()
 
     await connection.start(TaskSpec(TaskName(0, "t", "m"), SCRIPT, (), {}, None, None, None), sink)
     await asyncio.Event().wait()

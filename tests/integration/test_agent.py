@@ -58,7 +58,9 @@ def test_the_agent_imports_only_what_is_cheap() -> None:
         "\nsource = module_source.decode().replace('module.main()', '')\n"
         "exec(source)\nprint(*sorted(n for n in set(sys.modules) - before if not n.startswith('wke')))\n"
     )
-    answer = subprocess.run([bootstrap.SYSTEM_PYTHON, "-I", "-S", "-E", "-c", script], input=bootstrap.package(), capture_output=True, check=True)
+    answer = subprocess.run(
+        [bootstrap.SYSTEM_PYTHON, "-I", "-S", "-E", "-c", script], input=bootstrap.package(), capture_output=True, check=True
+    )
     assert set(answer.stdout.decode().split()) <= {"zlib", "_json", "_heapq", "_struct", "struct", "select", "_socket", "_ctypes"}
 
 
@@ -259,7 +261,9 @@ def test_an_agent_that_hangs_is_given_up_after_the_lease(tmp_path: Path) -> None
 
 
 KEYS = ["at", "stream", "kind", "code", "started", "ended", "rung", "detail", "why", "leftovers", "answered"]
-ODD_VALUES = st.none() | st.integers(-(2**63), 2**63) | st.sampled_from(["ok", "failed", "", "lost", 1, 2]) | st.lists(st.integers(0, 9), max_size=2)
+ODD_VALUES = (
+    st.none() | st.integers(-(2**63), 2**63) | st.sampled_from(["ok", "failed", "", "lost", 1, 2]) | st.lists(st.integers(0, 9), max_size=2)
+)
 ODD_FRAMES = st.tuples(st.integers(1, len(protocol.KINDS)), st.integers(0, 2), st.dictionaries(st.sampled_from(KEYS), ODD_VALUES))
 
 
@@ -298,6 +302,7 @@ def test_the_controller_keeps_little_of_a_flood(tmp_path: Path) -> None:
             async with talking(hostile(tmp_path, body)) as one:
                 await one.connection.start(TaskSpec(TaskName(0, "t", "m"), b"", (), {}, None, None, None), sink)
                 await until(lambda: size > 30 << 20, 60)
+                await one.connection.close(grace_s=0)
             assert tracemalloc.get_traced_memory()[1] < 20_000_000
         finally:
             tracemalloc.stop()

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from controller import SCRIPT
 from support import alive, eventually, marked
 from talk import Talk, talk, until
-
-from controller import SCRIPT
 
 LEASE_S = 1.0
 ENOUGH_S = LEASE_S + 5

@@ -164,7 +164,7 @@ def test_a_python_that_does_not_serve_says_why(sshd: SshdMachine, tmp_path: Path
 
 def test_noise_of_login_scripts_does_not_matter(tmp_path: Path) -> None:
     """A shell start-up file that prints to standard output is no obstacle."""
-    with sshd_machine(tmp_path, settings=["ForceCommand echo Welcome to node1; echo; exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\""]) as machine:
+    with sshd_machine(tmp_path, settings=['ForceCommand echo Welcome to node1; echo; exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"']) as machine:
 
         async def body(one: Talk) -> None:
             assert (await one.run(b"echo well")).out == b"well\n"
@@ -216,7 +216,7 @@ SNTRUP = "sntrup761x25519-sha512@openssh.com,curve25519-sha256"
     ],
     ids=["dear default", "newer one known", "cheap default", "user chose", "left alone", "given"],
 )
-def test_the_key_exchange_is_chosen_where_the_user_has_not(
+def test_the_key_exchange_is_chosen_where_the_user_has_not(  # noqa: PLR0917 - the table's columns
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str, default: str, configured: str, asked: str | None, expected: str | None
 ) -> None:
     """A cheaper exchange is preferred only where OpenSSH's own dear default stands; the client is asked once for the whole cluster."""

@@ -2,8 +2,8 @@
 
 import pytest
 
-from wke.cli.console import TaskLines, harmless, seconds, worst_status
 from wke.records import Outcome, OutcomeKind, Output, TaskEnded, TaskName
+from wke.tell.console import TaskLines, harmless, seconds, worst_status
 
 TASK = TaskName(0, "hello", "m0")
 

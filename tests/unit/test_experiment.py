@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.experiment import Experiment, Plot, Ready, Step, read_experiment
+from wke.describe.equation import Equation
+from wke.describe.experiment import Experiment, Ready, Step, read_experiment
 from wke.describe.metrics import Metric
+from wke.describe.plot import Filter, Plot, Script
 from wke.describe.sweep import point_text
 
 FULL = """
@@ -52,15 +54,27 @@ rss = { step = "start-server", on = "servers[0]", unit = "B" }
 type = "bar"
 label = "by memory"
 title = "Throughput"
-x-axis = "num-clients"
-y-axis = ["throughput", "rss"]
+x-axis = "rss"
+y-axis = ["throughput", { op = "div", left = "rss", right = { op = "mul", left = 1000, right = "num-clients" } }]
 sort-by = "memory"
 sort-labels = { "1G" = "one gigabyte" }
 filter-by = { key = "num-servers", value = 3 }
+maximize-by = "num-clients"
+normalize-by = { key = "memory", value = "64M" }
 x-label = "clients"
-y-label = "1/s"
+y-label = ["1/s", "B"]
 x-scale = "log"
 y-scale = "linear"
+set-xticks = true
+legend-location = "upper left"
+font-size = 12
+plot-scale = 1.5
+style = "ticks"
+
+[[plots]]
+type = "script"
+path = "plots/draw.py"
+args = ["--out", "@PLOT_NAME", "@VALUE:-1:throughput", "@EXPFOLDER:0"]
 """
 
 
@@ -105,17 +119,25 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         plots=(
             Plot(
                 "bar",
-                "num-clients",
-                ("throughput", "rss"),
+                "rss",
+                ("throughput", Equation("div", "rss", Equation("mul", 1000, "num-clients"))),
                 label="by memory",
                 title="Throughput",
                 sort_by="memory",
                 sort_labels={"1G": "one gigabyte"},
-                filter_by={"num-servers": 3},
+                filter_by=(Filter("num-servers", (3,)),),
+                maximize_by="num-clients",
+                normalize_by=Filter("memory", ("64M",)),
                 x_label="clients",
-                y_label="1/s",
+                y_label=("1/s", "B"),
                 x_scale="log",
+                set_xticks=True,
+                legend_location="upper left",
+                font_size=12,
+                plot_scale=1.5,
+                style="ticks",
             ),
+            Plot("script", script=Script("plots/draw.py", ("--out", "@PLOT_NAME", "@VALUE:-1:throughput", "@EXPFOLDER:0"))),
         ),
     )
     points = experiment.parameters.points()
@@ -211,6 +233,38 @@ label = "two"
         sort_labels={"a": "first", "b": "second"},
         x_label="n",
     )
+
+
+FILTERS = {
+    '{ key = "engine", value = "a" }': (Filter("engine", ("a",)),),
+    '[{ key = "engine", value = "a" }, { key = "size", value = 1 }]': (Filter("engine", ("a",)), Filter("size", (1,))),
+    '{ key = "size", value = [1, 2] }': (Filter("size", (1, 2)),),
+    "[]": (),
+}
+
+
+@pytest.mark.parametrize(("form", "filters"), FILTERS.items(), ids=FILTERS)
+def test_every_form_of_a_filter(tmp_path: Path, form: str, filters: tuple[Filter, ...]) -> None:
+    """One table, several that must all hold, or several values of which one must."""
+    plot = f'[[plots]]\nx-axis = "size"\ny-axis = "t"\nfilter_by = {form}'
+    assert read(tmp_path, plot).plots[0].filter_by == filters
+
+
+GOALS = {
+    '[[plots]]\nx-axis = "p"\ny-axis = ["b", "a"]': ("b", "lower"),
+    '[[plots]]\ntype = "script"\npath = "x"\n[[plots]]\nlabel = "l"\nx-axis = "p"\ny-axis = "a"': ("a", "higher"),
+    '[[plots]]\nx-axis = "p"\ny-axis = { op = "div", left = "b", right = 2 }': (Equation("div", "b", 2), "higher"),
+    "": ("a", "higher"),
+}
+
+
+@pytest.mark.parametrize(("plots", "goal"), GOALS.items())
+def test_a_climb_has_a_goal(tmp_path: Path, plots: str, goal: tuple[object, str]) -> None:
+    """The first y that a plot draws, else the first metric; a metric says which way is better, an equation is better higher."""
+    text = f'[parameters]\np = {{ start = 1, end = 9, hill-climb = true }}\n[metrics]\na = {{}}\nb = {{ better = "lower" }}\n{plots}'
+    experiment = read(tmp_path, text)
+    assert experiment.parameters.climb == "p"
+    assert (experiment.goal, experiment.better) == goal
 
 
 @pytest.mark.parametrize(

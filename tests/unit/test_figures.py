@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.experiment import Experiment, Plot
+from wke.describe.equation import Equation
+from wke.describe.experiment import Experiment
 from wke.describe.metrics import Metric
+from wke.describe.plot import Filter, Plot
 from wke.describe.sweep import Parameter, Sweep
 from wke.errors import InputError
 from wke.keep.trials import StoredTrial
 from wke.tell.figures.axes import cuts_an_interval
 from wke.tell.figures.drawing import make_drawing
 from wke.tell.figures.figure import draw, stem
-from wke.tell.figures.style import Layout, tick_text
+from wke.tell.figures.style import tick_text
 
 EXPERIMENT = Experiment(
     "scale",
@@ -72,7 +74,7 @@ def test_a_line_for_each_value_in_the_order_of_the_file() -> None:
             "Points: geometric mean of 6 trials; bars: 95\u202f% confidence interval. Joined over different engine.",
         ),
         (
-            replace(LINES, sort_by=None, filter_by={"engine": "new"}),
+            replace(LINES, sort_by=None, filter_by=(Filter("engine", ("new",)),)),
             trials()[:6],
             "Points: geometric mean of 1 trial. One trial has no interval. 3 of 9 trials.",
         ),
@@ -104,16 +106,17 @@ def test_what_does_not_count_is_not_drawn() -> None:
 
 
 def test_labels_of_the_user_win() -> None:
-    """Labels of axes and groups replace the names; y-label only where there is one panel."""
-    plot = replace(LINES, x_label="Clients", y_label="Operations per second", sort_labels={"old": "as published"})
+    """Labels of axes and groups replace the names; a list of y-labels has one for each panel, a single one is for all."""
+    plot = replace(LINES, x_label="Clients", y_label=("Operations per second",), sort_labels={"old": "as published"})
     drawing = make_drawing(plot, trials(), EXPERIMENT)
     assert (drawing.x_label, drawing.panels[0].label, [group.label for group in drawing.panels[0].groups]) == (
         "Clients",
         "Operations per second",
         ["as published", "new"],
     )
-    both = make_drawing(replace(plot, y_axis=("throughput", "p99")), trials(), EXPERIMENT)
-    assert [panel.label for panel in both.panels] == ["throughput (1/s)", "p99 (ms)"]
+    for labels, shown in {(): ["throughput (1/s)", "p99 (ms)"], ("a",): ["a", "a"], ("a", "b"): ["a", "b"]}.items():
+        both = make_drawing(replace(plot, y_axis=("throughput", "p99"), y_label=labels), trials(), EXPERIMENT)
+        assert [panel.label for panel in both.panels] == shown
 
 
 @pytest.mark.parametrize(
@@ -122,6 +125,12 @@ def test_labels_of_the_user_win() -> None:
         (replace(LINES, y_axis=("througput",)), 'y-axis = "througput"', 'did you mean "throughput"?'),
         (replace(LINES, x_axis="clients"), 'x-axis = "clients"', 'did you mean "num-clients"?'),
         (replace(LINES, sort_by="engin"), 'sort-by = "engin"', 'did you mean "engine"?'),
+        (replace(LINES, maximize_by="engin"), 'maximize-by = "engin"', 'did you mean "engine"?'),
+        (replace(LINES, normalize_by=Filter("engin", ("old",))), 'normalize-by = "engin"', 'did you mean "engine"?'),
+        (replace(LINES, filter_by=(Filter("engin", ("old",)),)), 'filter-by = "engin"', 'did you mean "engine"?'),
+        (replace(LINES, y_axis=(Equation("mul", "p9", 2),)), 'y-axis = "p9"', 'did you mean "p99"?'),
+        (replace(LINES, normalize_by="engine"), 'column "engine", which holds no numbers', "sort by it, or filter by it"),
+        (replace(LINES, x_axis="p99", normalize_by=Filter("engine", ("old",))), 'x-axis = "p99", which is measured', None),
     ],
 )
 def test_a_column_that_no_trial_has_is_an_error(plot: Plot, words: str, hint: str) -> None:
@@ -146,6 +155,10 @@ PLOTS = {
     "log-bar": replace(LINES, type="bar", y_scale="log", y_axis=("p99",)),
     "words": replace(LINES, x_axis="engine", sort_by="num-clients"),
     "single": replace(LINES, sort_by=None),
+    "measured": replace(LINES, x_axis="p99"),
+    "symlog": replace(LINES, x_scale="symlog", y_scale="symlog", style="darkgrid"),
+    "looks": replace(LINES, style="ticks", set_xticks=True, legend_location="best", font_size=12.0, plot_scale=0.5),
+    "computed": replace(LINES, y_axis=(Equation("div", "throughput", "num-clients"), "p99"), normalize_by=Filter("engine", ("old",))),
 }
 
 
@@ -199,7 +212,8 @@ def test_the_same_trials_give_the_same_bytes(tmp_path: Path) -> None:
 def test_a_layout_scales_the_figure(tmp_path: Path) -> None:
     """Twice the scale, twice the width in dots: 3.5 inches at 160 dots an inch, then seven."""
     for scale in (1.0, 2.0):
-        png = draw(LINES, trials(), tmp_path / "a", EXPERIMENT, Layout(scale=scale, legend_location="upper left"))[2].read_bytes()
+        plot = replace(LINES, plot_scale=scale, legend_location="upper left")
+        png = draw(plot, trials(), tmp_path / "a", EXPERIMENT)[2].read_bytes()
         assert int.from_bytes(png[16:20], "big") == 560 * scale
 
 

@@ -1,5 +1,6 @@
 """The store: a crash at any step loses no completed trial and repeats none; one writes, anyone reads; every failure says what to do."""
 
+import contextlib
 import json
 import os
 import signal
@@ -110,7 +111,8 @@ def test_the_first_seed_stays(store: Store) -> None:
     store.series("scale", '{"k": 1}', 7, order="interleaved", command="wke measure a")
     store.series("scale", '{"k": 2}', 9, order="sequential", command="wke measure b")
     assert store.seed_of("scale") == 7
-    rows = sqlite3.connect(store.folder / "wke.sqlite").execute('SELECT command, "order", seed, plan FROM invocations').fetchall()
+    with contextlib.closing(sqlite3.connect(store.folder / "wke.sqlite")) as connection:
+        rows = connection.execute('SELECT command, "order", seed, plan FROM invocations').fetchall()
     assert rows == [("wke measure a", "interleaved", 7, '{"k": 1}'), ("wke measure b", "sequential", 9, '{"k": 2}')]
 
 

@@ -118,6 +118,24 @@ def test_what_varies_and_what_does_not() -> None:
     assert sweep.values("nothing") == ()
 
 
+@pytest.mark.parametrize("spelling", ["hill-climb", "hill_climb"])
+def test_the_last_range_may_be_climbed(spelling: str) -> None:
+    """The points are those of the whole range, in groups of one search each."""
+    sweep = sweep_of(f'[parameters]\nengine = ["a", "b"]\nn = {{ base = 2, start = 0, end = 2, {spelling} = true }}')
+    assert sweep.climb == "n"
+    assert [" | ".join(map(point_text, points)) for points in sweep.climbs()] == [
+        'engine="a", n=1 | engine="a", n=2 | engine="a", n=4',
+        'engine="b", n=1 | engine="b", n=2 | engine="b", n=4',
+    ]
+    assert sum(sweep.climbs(), ()) == sweep.points()
+
+
+@pytest.mark.parametrize("last", ["n = { start = 1, end = 3, hill-climb = false }", "n = [1, 2]", ""])
+def test_nothing_is_climbed_unless_asked(last: str) -> None:
+    """A range that says no, a list, and no parameter at all."""
+    assert sweep_of(f"[parameters]\n{last}").climb is None
+
+
 MISTAKES = {
     "x = []": "x.toml: parameters.x: has no value\n  hint: give at least one",
     "x = [[1]]": "x.toml: parameters.x[0]: must be text, a number, true or false, not a list",
@@ -125,8 +143,19 @@ MISTAKES = {
     "x = inf": "x.toml: parameters.x: must be a finite number",
     "x = { start = 1 }": "x.toml: parameters.x: end is missing\n  hint: a range is x = { start = 1, end = 10 }",
     "x = { start = 1, end = 4, stepsize = 2 }": 'x.toml: parameters.x.stepsize: unknown key\n  hint: did you mean "step-size"?',
-    "x = { start = 1, end = 4, hill-climb = true }": (
-        "x.toml: parameters.x.hill-climb: unknown key\n  hint: known: base, start, end, step-size"
+    "x = { start = 1, end = 4, hillclimb = true }": 'x.toml: parameters.x.hillclimb: unknown key\n  hint: did you mean "hill-climb"?',
+    "x = { start = 1, end = 4, hill-climb = 1 }": "x.toml: parameters.x.hill-climb: must be true or false, not the number 1",
+    "x = { start = 1, end = 4, hill-climb = true }\ny = 1": (
+        "x.toml: parameters.x.hill-climb: only the last parameter can be climbed\n"
+        "  hint: the search goes along it at every setting of the others: put it last in [parameters]"
+    ),
+    'sub-parameters = ["foo"]\nx = 1\n[foo]\nx = { start = 4, end = 4, hill-climb = true }': (
+        "x.toml: foo.x.hill-climb: only the last parameter can be climbed\n"
+        "  hint: the search goes along it at every setting of the others: put it last in [parameters]"
+    ),
+    'sub-parameters = ["foo"]\n[foo]\nx = { start = 1, end = 4, hill-climb = true }': (
+        "x.toml: foo.x.hill-climb: only the last parameter can be climbed\n"
+        "  hint: the search goes along it at every setting of the others: put it last in [parameters]"
     ),
     'x = { start = "1", end = 4 }': 'x.toml: parameters.x.start: must be a number, not the text "1"',
     "x = { start = true, end = 4 }": "x.toml: parameters.x.start: must be a number, not true",

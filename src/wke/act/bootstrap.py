@@ -12,9 +12,28 @@ from functools import cache
 from importlib.machinery import SourceFileLoader
 from typing import cast
 
-MODULES = ("protocol", "files", "processes", "scripts", "loop", "ladder", "ports", "order", "task", "guardian", "agent", "main")
+MODULES = (
+    "protocol",
+    "files",
+    "processes",
+    "scripts",
+    "loop",
+    "ladder",
+    "ports",
+    "tree",
+    "order",
+    "sender",
+    "landing",
+    "transfer",
+    "probes",
+    "watch",
+    "task",
+    "guardian",
+    "agent",
+    "main",
+)
 FIND_PYTHON = (
-    'for p in "$1" python3; do command -v "$p" >/dev/null 2>&1 && exec "$p" -I -S -E -c "$0"; done; '
+    'for p in "$1" python3; do if command -v "$p" >/dev/null 2>&1; then $2 "$p" -I -S -E -c "$0"; exit; fi; done; '
     'echo "wke: there is no python3 in $PATH" >&2; exit 127'
 )
 SYSTEM_PYTHON = "/usr/bin/python3"  # what "python3" means may be a slow wrapper of a version manager
@@ -46,9 +65,13 @@ module.main()
 """
 
 
-def command(python: str = SYSTEM_PYTHON) -> list[str]:
-    """Return the argument list that runs what comes on its standard input: in `python` where that is, in `python3` otherwise."""
-    return ["/bin/sh", "-c", FIND_PYTHON, READ_AND_RUN, python]
+def command(python: str = SYSTEM_PYTHON, *, replace: bool = False) -> list[str]:
+    """Return the argument list that runs what comes on its standard input: in `python` where that is, in `python3` otherwise.
+
+    The Python that is started becomes the agent's guardian, which nobody should kill. The shell in front of it takes what we do to the
+    process that we start; where that process is another, such as ssh, let Python `replace` the shell.
+    """
+    return ["/bin/sh", "-c", FIND_PYTHON, READ_AND_RUN, python, "exec" if replace else ""]
 
 
 @cache
@@ -63,5 +86,5 @@ def _both_forms(module: str) -> tuple[bytes, str]:
     """Return a module's code, compiled for the Python that we are, and its source."""
     spec = importlib.util.find_spec(module)
     assert spec is not None
-    loader = cast(SourceFileLoader, spec.loader)
-    return marshal.dumps(loader.get_code(module)), loader.get_source(module)
+    loader = cast("SourceFileLoader", spec.loader)
+    return marshal.dumps(loader.get_code(module)), loader.get_source(module) or ""

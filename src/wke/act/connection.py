@@ -10,13 +10,15 @@ import hashlib
 import random
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from pathlib import Path
 
-from wke.act import bootstrap
+from wke.act import bootstrap, transfer
 from wke.act.diagnosis import Failure
-from wke.act.transport import command_line
+from wke.act.transfer import Channel, Copied, Digests, OnProgress
+from wke.act.transport import SshTransport, command_line
 from wke.act.wire import Wire
 from wke.agent import protocol
 from wke.agent.protocol import Frame, ProtocolError, encode
@@ -26,6 +28,7 @@ from wke.records import Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, T
 GRACE_S = 5.0
 ANSWER_S = 3.0  # beyond the grace, for an answer to come back
 EXIT_S = 5.0
+SILENT_EXIT_S = 1.0  # for a machine that does not answer any more
 PROBES = 16
 PART_SIZE = 1 << 19
 FIRST_PAUSE_S = 0.2
@@ -97,7 +100,7 @@ class RunningTask:
         """Stop it with all its descendants, daemons too, and return how it ended; it may have ended by itself just before."""
         if not self.end.done() and not self.stop_sent:
             self.stop_sent = True
-            self._connection.send(protocol.STOP, self.channel, {})
+            self._connection.tell(protocol.STOP, self.channel, {})
         return await self.wait()
 
 
@@ -116,6 +119,8 @@ class Connection:
         self._greeted: asyncio.Future[None] = self._loop.create_future()
         self._tasks: dict[int, RunningTask] = {}
         self._answers: dict[int, asyncio.Future[Frame]] = {}
+        self._watchers: dict[int, Callable[[Frame], None]] = {}
+        self._copies: dict[int, Channel] = {}
         self._channels = 0
         self._scripts: set[tuple[str, str]] = set()
         self._offset_ns = 0
@@ -153,12 +158,15 @@ class Connection:
             "grace": spec.grace_s,
             "at": at_ns,
         }
-        self.send(protocol.START, task.channel, order)
+        self.tell(protocol.START, task.channel, order)
         await self._wire.drain()
         return task
 
     async def wait_port(self, port: int, address: str, within_s: float) -> bool:
-        """Tell whether something listens on `port` of `address` or of loopback, as seen from the machine, within that time."""
+        """Tell whether something listens on `port` of `address` or of loopback, as seen from the machine, within that time.
+
+        Raises MachineError without contact, as `clock` does.
+        """
         answer = await self._ask(protocol.WAIT_PORT, {"port": port, "address": address, "within": within_s})
         return answer.head.get("answered") is True
 
@@ -173,10 +181,54 @@ class Connection:
                 best = ClockOffset(_number(pong.head, "at") - (sent + came) // 2, (came - sent + 1) // 2)
         return best
 
-    async def clear(self, grace_s: float = GRACE_S) -> tuple[str, ...]:
-        """Stop every task and all that tasks left running; return the names of what they had left. The connection stays open."""
+    async def watch(self, interval_s: float, at_ns: int, receive: Callable[[Frame], None]) -> Frame:
+        """Have the machine sample its probes at `at_ns` on its clock and every `interval_s` after it, until `unwatch` of the channel.
+
+        `receive` gets each sample's frame as it comes, and raises ProtocolError when it is none. The answer, which is returned, says whose
+        numbers these are. Raises MachineError without contact.
+        """
+        channel = self._channel()
+        self._watchers[channel] = receive
         try:
-            answer = await self._ask(protocol.CLEAR, {"grace": grace_s})
+            return await self._ask(protocol.WATCH, {"interval": interval_s, "at": at_ns}, channel)
+        except BaseException:
+            self.unwatch(channel)
+            raise
+
+    def unwatch(self, channel: int) -> None:
+        """Let the machine take no more samples on that channel, and drop those on their way."""
+        if self._watchers.pop(channel, None) is not None:
+            self.tell(protocol.UNWATCH, channel, {})
+
+    async def send(
+        self, source: str | Path, destination: str, *, progress: OnProgress | None = None, digests: Digests | None = None
+    ) -> Copied:
+        """Copy a file or a folder to the machine; where it lands and what is kept, `act.transfer` says.
+
+        What is there already is not sent again. Raises InputError for what is wrong here and MachineError for what is wrong there.
+        """
+        return await transfer.send(self._copy(), source, destination, progress, digests or Digests())
+
+    async def receive(
+        self, source: str, destination: str | Path, *, progress: OnProgress | None = None, digests: Digests | None = None
+    ) -> Copied:
+        """Copy a file or a folder from the machine, in the same way as `send`."""
+        return await transfer.receive(self._copy(), source, destination, progress, digests or Digests())
+
+    def _copy(self) -> Channel:
+        if self._closed or self.lost.is_set():
+            raise MachineError(f"machine {self.machine}: {self.why or 'the connection is closed'}")
+        channel = self._channel()
+        self._copies[channel] = copy = Channel(self.machine, partial(self._tell_of_copy, channel), self._wire.drain)
+        return copy
+
+    async def clear(self, grace_s: float = GRACE_S, *, task: RunningTask | None = None) -> tuple[str, ...]:
+        """Stop every task (or only `task`) and all that it left running, also after it ended; return the names of what was left.
+
+        The connection stays open.
+        """
+        try:
+            answer = await self._ask(protocol.CLEAR, {"grace": grace_s} if task is None else {"grace": grace_s, "task": task.channel})
         except MachineError:
             return ()
         return _leftovers(answer)
@@ -184,21 +236,24 @@ class Connection:
     async def close(self, grace_s: float = GRACE_S) -> tuple[str, ...]:
         """Stop everything, end the agent and return the names of what tasks had left running. Needs no contact and may be called again."""
         first, self._closed = not self._closed, True
+        leftovers: tuple[str, ...] = ()
+        patience_s = SILENT_EXIT_S
         try:
             if first and not self.lost.is_set():
                 answer = await asyncio.wait_for(self._ask(protocol.BYE, {"grace": grace_s}, channel=0), grace_s + ANSWER_S)
-                return _leftovers(answer)
+                leftovers, patience_s = _leftovers(answer), EXIT_S
         except (MachineError, TimeoutError):
             pass
         finally:
-            await self._hang_up(EXIT_S)
-        return ()
+            await self._hang_up(patience_s)
+        return leftovers
 
     # -- beginning and end
 
     async def greet(self, transport: Sequence[str], environment: Mapping[str, str], python: str) -> None:
         """Start the agent and wait for its first word. Raises OSError, or MachineError when it breaks off."""
-        await self._wire.start(command_line(transport, bootstrap.command(python)))
+        program = bootstrap.command(python, replace=isinstance(transport, SshTransport))
+        await self._wire.start(command_line(transport, program))
         opening = {"token": secrets.token_hex(8), "lease": self._lease_s, "environment": dict(environment)}
         self._wire.send(bootstrap.package() + encode(protocol.OPEN, 0, opening))
         await self._greeted
@@ -241,6 +296,9 @@ class Connection:
                 answer.set_exception(MachineError(f"machine {self.machine}: {why}"))
         for task in list(self._tasks.values()):
             self._end(task, self._vanished(task, OutcomeKind.LOST))
+        copies, self._copies = self._copies, {}
+        for copy in copies.values():
+            copy.lose(why)
 
     def _beat(self) -> None:
         """Renew the lease, and look whether the machine still gives signs of life."""
@@ -251,21 +309,24 @@ class Connection:
         if now - self._wire.heard_at > self._lease_s and not we_slept:
             self._lose(f"no sign of life for {now - self._wire.heard_at:.0f} s")
             return
-        self.send(protocol.PING, 0, {})
+        self.tell(protocol.PING, 0, {})
         self._heart = self._loop.call_later(pause, self._beat)
 
     # -- to the agent
 
-    def send(self, kind: int, channel: int, head: dict[str, object], payload: bytes = b"") -> None:
+    def tell(self, kind: int, channel: int, head: dict[str, object], payload: bytes = b"") -> None:
         """Send a frame."""
         self._wire.send(encode(kind, channel, head, payload))
+
+    def _tell_of_copy(self, channel: int, kind: int, head: dict[str, object], payload: bytes = b"") -> None:
+        self.tell(kind, channel, head, payload)
 
     async def _put(self, content: bytes, name: str) -> str:
         """Make sure the machine has that script and return its key."""
         key = _key(content)
         if (key, name) not in self._scripts:
             for offset in range(0, len(content) or 1, PART_SIZE):
-                self.send(protocol.PUT, 0, {"script": key, "name": name, "offset": offset}, content[offset : offset + PART_SIZE])
+                self.tell(protocol.PUT, 0, {"script": key, "name": name, "offset": offset}, content[offset : offset + PART_SIZE])
                 if len(content) > PART_SIZE:
                     await self._wire.drain()
             self._scripts.add((key, name))
@@ -278,7 +339,7 @@ class Connection:
         channel = self._channel() if channel is None else channel
         answer: asyncio.Future[Frame] = self._loop.create_future()
         self._answers[channel] = answer
-        self.send(kind, channel, head)
+        self.tell(kind, channel, head)
         try:
             return await answer
         finally:
@@ -300,8 +361,13 @@ class Connection:
             self._lose(f"the agent gave up: {_text(frame.head, 'why')}")
         elif frame.kind in (protocol.STARTED, protocol.OUTPUT, protocol.ENDED):
             self._report(frame)
-        elif frame.kind in (protocol.PONG, protocol.PORT, protocol.CLEARED, protocol.FAREWELL):
+        elif frame.kind in (protocol.PONG, protocol.PORT, protocol.WATCHED, protocol.CLEARED, protocol.FAREWELL):
             self._answer(frame)
+        elif frame.kind == protocol.SAMPLE:
+            self._watchers.get(frame.channel, _drop)(frame)
+        elif frame.channel in self._copies:
+            if self._copies[frame.channel].take(frame):
+                del self._copies[frame.channel]
         else:
             raise ProtocolError(f"{frame} is not for a controller")
 
@@ -407,6 +473,10 @@ async def _attempt(
     finally:
         words = "" if greeted else await connection.abort()
     return None if greeted else Failure(what, words, transport)
+
+
+def _drop(_: Frame) -> None:
+    """Let pass what nobody waits for any more."""
 
 
 @lru_cache(maxsize=64)

@@ -19,7 +19,7 @@ from wke.errors import MachineError
 from wke.keep.logs import LogWriter, read_output
 from wke.keep.store import Store
 from wke.keep.trials import PlannedTrial, Result
-from wke.records import Outcome, OutcomeKind, Record, Sink, TaskEnded, TrialEnded, TrialStarted
+from wke.records import Outcome, OutcomeKind, Record, Sink, TaskEnded, TaskName, TrialEnded, TrialStarted
 
 UNREACHABLE_LIMIT = 3  # so many trials in a row without a machine end the series: to wait for it would only burn the night
 
@@ -82,13 +82,13 @@ async def run_series(series: Series, due: Sequence[Due]) -> tuple[Outcome, ...]:
 async def _run_and_store(series: Series, session: Session, item: Due) -> Outcome:
     attempt = series.store.begin_attempt(series.number, item.planned)
     started_ns = time.time_ns()
-    ends: list[TaskEnded] = []
+    ends: dict[TaskName, TaskEnded] = {}  # a target that tells when a server is ready runs again and again: its last end counts
     with LogWriter(attempt.folder) as logs:
 
         def keep(record: Record) -> None:
             logs(record)
             if isinstance(record, TaskEnded):
-                ends.append(record)
+                ends[record.task] = record
             series.sink(record)
 
         with session.reporting_to(keep):
@@ -98,9 +98,8 @@ async def _run_and_store(series: Series, session: Session, item: Due) -> Outcome
         seen = observe(series.experiment.metrics, read_output(attempt.folder), sources(series.experiment.metrics, item.trial))
         result = _judged(result, seen)
     ended_ns = time.time_ns()
-    series.store.finish_attempt(
-        attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, ends, session.fingerprints())
-    )
+    tasks, machines = tuple(ends.values()), session.fingerprints()
+    series.store.finish_attempt(attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines))
     series.sink(TrialEnded(attempt.trial, result.outcome, (ended_ns - started_ns) / 1e9, seen.values, result.why))
     return result.outcome
 

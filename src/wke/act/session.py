@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from wke.act.connection import Connection, RunningTask, open_connection
 from wke.act.provider import Place
 from wke.act.readiness import LogWatch
 from wke.act.tasks import task_specs
+from wke.act.transfer import Copied, Digests, OnProgress
 from wke.describe.cluster import Machine
 from wke.describe.experiment import Ready
 from wke.describe.plan import PlannedStep
@@ -71,6 +73,10 @@ class Session:
         """Return what each connected machine said of itself, by its name."""
         return {name: connection.hello.facts() for name, connection in self._connections.items()}
 
+    def connection(self, machine: str) -> Connection:
+        """Return the connection to a machine that `connect` opened."""
+        return self._connections[machine]
+
     def _emit(self, record: Record) -> None:
         for watch in self._watches:
             watch(record)
@@ -78,8 +84,11 @@ class Session:
 
     # -- connections
 
-    async def connect(self) -> None:
-        """Open a connection to every machine that has none or has lost it; raise MachineError naming all that cannot be reached."""
+    async def connect(self, machines: Iterable[Machine] | None = None) -> None:
+        """Open a connection to each of `machines` (by default all of the session's) that has none or has lost it.
+
+        Machines that were not of the session are from now on. Raises MachineError naming all that cannot be reached.
+        """
         limit = asyncio.Semaphore(self.place.cluster.connect_limit)
         problems: list[Problem] = []
 
@@ -93,8 +102,10 @@ class Session:
             else:
                 self._emit(Connected(machine.name, time.monotonic() - began))
 
+        wanted = {m.name: m for m in machines} if machines is not None else self.machines
+        self.machines |= wanted
         async with asyncio.TaskGroup() as group:
-            for machine in self.machines.values():
+            for machine in wanted.values():
                 connection = self._connections.get(machine.name)
                 if connection is None or connection.lost.is_set():
                     group.create_task(open_one(machine))
@@ -133,6 +144,30 @@ class Session:
             for connection in self._connections.values():
                 group.create_task(one(connection))
 
+    # -- copies
+
+    async def send(
+        self, machines: Iterable[str], source: str | Path, destination: str, *, progress: OnProgress | None = None
+    ) -> tuple[Copied, ...]:
+        """Copy a file or a folder to several machines at once, as `Connection.send` does to one; return what each got, in that order.
+
+        A machine that fails does not stop the others. Raises MachineError naming all that failed.
+        """
+        digests = Digests()
+        sends = [self._connections[name].send(source, destination, progress=progress, digests=digests) for name in machines]
+        return _all_or_error(await asyncio.gather(*sends, return_exceptions=True))
+
+    async def receive(self, machine: str, source: str, destination: str | Path, *, progress: OnProgress | None = None) -> Copied:
+        """Copy a file or a folder from a machine, as `Connection.receive` does."""
+        return await self._connections[machine].receive(source, destination, progress=progress)
+
+    async def collect(
+        self, machines: Iterable[str], source: str, folder: Path, *, progress: OnProgress | None = None
+    ) -> tuple[Copied, ...]:
+        """Copy a file or a folder from several machines at once, each into `folder`/MACHINE/; raise MachineError naming all that failed."""
+        receives = [self.receive(name, source, f"{folder / name}/", progress=progress) for name in machines]
+        return _all_or_error(await asyncio.gather(*receives, return_exceptions=True))
+
     # -- steps
 
     async def run(self, step: PlannedStep) -> tuple[TaskEnded, ...]:
@@ -150,7 +185,7 @@ class Session:
                 await asyncio.gather(*(task.stop() for task in running))
             return tuple(await finished)
         finally:
-            await _cancel([*waits, *alarms])
+            await _cancel([finished, *waits, *alarms])
 
     async def start(self, step: PlannedStep) -> bool:
         """Start a background step; return True when it is ready, False when it is not in time or one of its tasks ended instead."""
@@ -170,6 +205,10 @@ class Session:
         if is_ready and step.ready:
             self._emit(StepReady(step.index, step.target.name, time.monotonic() - began))
         return is_ready
+
+    async def launch(self, step: PlannedStep) -> tuple[RunningTask, ...]:
+        """Start a step's tasks and leave them to the caller, who waits for them or stops them: neither `run` nor `broken` looks at them."""
+        return tuple(await self._start(step))
 
     @contextmanager
     def _watching(self, watch: LogWatch) -> Iterator[None]:
@@ -224,6 +263,22 @@ class Session:
         backgrounds, self._backgrounds = self._backgrounds, []
         await _cancel([watcher for b in backgrounds for watcher in b.watchers])
         await asyncio.gather(*(task.stop() for b in backgrounds for task in b.tasks))
+
+
+def _all_or_error(results: Iterable[Copied | BaseException]) -> tuple[Copied, ...]:
+    """Return the results; raise MachineError with the problems of all machines that failed, or what else went wrong."""
+    copied: list[Copied] = []
+    problems: list[Problem] = []
+    for result in results:
+        if isinstance(result, Copied):
+            copied.append(result)
+        elif isinstance(result, MachineError):
+            problems += result.problems
+        else:
+            raise result
+    if problems:
+        raise MachineError(*problems)
+    return tuple(copied)
 
 
 async def _watch(background: Background, task: RunningTask) -> None:

@@ -49,6 +49,7 @@ def ssh_transport(cluster: Cluster, machine: Machine) -> SshTransport:
         "ForwardAgent": "yes" if cluster.forward_agent else "no",
         "ClearAllForwardings": "yes",
         "RemoteCommand": "none",
+        "ControlMaster": "no",  # a connection that exists is used, but nobody else's session shall hang on ours
         "LogLevel": "ERROR",
         "ConnectTimeout": str(max(1, int(cluster.connect_timeout_s * 0.9))),
         "ServerAliveInterval": str(max(1, int(cluster.lease_s / 3))),

@@ -51,7 +51,10 @@ class Wire(asyncio.SubprocessProtocol):
         await self._writable.wait()
 
     async def end(self, within_s: float) -> None:
-        """Close the input and wait for the process; kill it when that takes too long or somebody cancels."""
+        """Close the input and wait for the process; kill it when that takes too long or somebody cancels.
+
+        The machine does not need it: that the input is closed is what the agent there goes by.
+        """
         self._broken = None
         if self._process is None:
             return
@@ -83,6 +86,8 @@ class Wire(asyncio.SubprocessProtocol):
                 self._process.kill()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._exited.wait(), KILL_S)
+        if self._input is not None and self._input.get_write_buffer_size():
+            self._input.abort()  # closing waits for what nobody reads any more
         self._process.close()
 
     # -- what asyncio calls
@@ -119,11 +124,13 @@ class Wire(asyncio.SubprocessProtocol):
             self._loop.call_later(0 if self._exited.is_set() else LAST_WORDS_S, self._ended)
 
     def process_exited(self) -> None:
-        """Note that it is over; the output may hold more."""
+        """Note that it is over; the output may hold more, or be held open by others."""
         self._exited.set()
         output = self._process.get_pipe_transport(1) if self._process else None
         if output is None or output.is_closing():
             self._ended()
+        else:
+            self._loop.call_later(LAST_WORDS_S, self._ended_silently)
 
     def pause_writing(self) -> None:
         """Note that the process is behind."""
@@ -132,6 +139,12 @@ class Wire(asyncio.SubprocessProtocol):
     def resume_writing(self) -> None:
         """Note that it has caught up."""
         self._writable.set()
+
+    def _ended_silently(self) -> None:
+        if self._loop.time() - self.heard_at < LAST_WORDS_S:
+            self._loop.call_later(LAST_WORDS_S, self._ended_silently)
+        else:
+            self._ended()
 
     def _ended(self) -> None:
         status = self._process.get_returncode() if self._process else None

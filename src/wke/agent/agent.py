@@ -13,11 +13,15 @@ import _signal
 from wke.agent import protocol
 from wke.agent.ladder import Ladder
 from wke.agent.loop import Loop, Outgoing
-from wke.agent.order import Order, to_bytes, to_text
+from wke.agent.order import Order
 from wke.agent.ports import PortWait
+from wke.agent.probes import whereabouts
 from wke.agent.processes import MARKER, Ownership, adopt_orphans, beneath, related, snapshot
-from wke.agent.protocol import ProtocolError, encode
+from wke.agent.protocol import ProtocolError, dump
 from wke.agent.task import CANNOT_START, Task, end
+from wke.agent.transfer import Transfers
+from wke.agent.tree import to_bytes, to_text
+from wke.agent.watch import Watch
 
 READ_SIZE = 1 << 18
 SHORT_GRACE_S = 1.0  # when nobody waits for an answer any more
@@ -41,9 +45,11 @@ class Agent:
         self.adopts = adopt_orphans()
         self.tasks = {}
         self._by_pid = {}
+        self._watches = {}
         self._source = source
         self._decoder = decoder
         self._out = Outgoing(self.loop, sink, self._abandoned)
+        self._copies = Transfers(self.loop, self._tell, lambda: self._out.size, self.home)
         self._owners = Ownership()
         self._epoch_ns = int(time.time() * 1e9) - _monotonic_ns()
         self._lease_until = time.monotonic() + self.lease_s
@@ -62,7 +68,10 @@ class Agent:
             protocol.WAIT_PORT: self._on_wait_port,
             protocol.CLEAR: self._on_clear,
             protocol.BYE: self._on_bye,
+            protocol.WATCH: self._on_watch,
+            protocol.UNWATCH: self._on_unwatch,
         }
+        self._handlers.update(self._copies.handlers)
 
     # -- the one thread
 
@@ -77,6 +86,7 @@ class Agent:
         self._tell(protocol.HELLO, 0, self._introduction())
         self._handle(b"")
         while not self._gone:
+            self._copies.turn()
             self._out.flush()
             self.loop.turn()
             if self._full != self._out.full:
@@ -199,7 +209,24 @@ class Agent:
         )
 
     def _on_clear(self, frame):
-        self._stop_all(frame.head["grace"], lambda names: self._cleared(frame.channel, names))
+        if "task" in frame.head:
+            self._clear_task(frame)
+        else:
+            self._copies.close(keep=False)
+            self._stop_all(frame.head["grace"], lambda names: self._cleared(frame.channel, names))
+
+    def _clear_task(self, frame):
+        """Stop one task and what it left running; a task that is forgotten has left nothing."""
+        task = self.tasks.get(frame.head["task"])
+
+        def done(stopped, _survivors):
+            self._tell(protocol.CLEARED, frame.channel, {"leftovers": [repr(p) for p in stopped][:NAMED_AT_MOST]})
+
+        if task is None:
+            done([], [])
+        else:
+            task.stop("cancelled")
+            Ladder(self.loop, lambda: self.belonging_to(task), frame.head["grace"], done)
 
     def _cleared(self, channel, names):
         self._forget_ended()
@@ -213,12 +240,30 @@ class Agent:
             self._gone = True
 
         self._leaving = True
+        self._copies.close(keep=False)
         self._stop_all(frame.head["grace"], part)
+
+    def _on_watch(self, frame):
+        channel, first = frame.channel, (frame.head["at"] - self._epoch_ns) / 1e9
+
+        def report(numbers):
+            if not self._out.full:  # the controller is behind: it can miss samples, not what tasks say
+                self._tell(protocol.SAMPLE, channel, dict(numbers, at=self.clock()))
+
+        self._tell(protocol.WATCHED, channel, whereabouts())
+        self._watches[channel] = Watch(self.loop, first, frame.head["interval"], report)
+
+    def _on_unwatch(self, frame):
+        watch = self._watches.pop(frame.channel, None)
+        if watch is not None:
+            watch.stop()
 
     # -- to the controller
 
-    def _tell(self, kind, channel, head):
-        self._out.add(encode(kind, channel, head))
+    def _tell(self, kind, channel, head, payload=b""):
+        self._out.add(protocol.prefix(kind, channel, dump(head), len(payload)))
+        if payload:
+            self._out.add(payload)
 
     def started(self, task, at_ns):
         """Report that a task's process exists."""
@@ -307,6 +352,7 @@ class Agent:
 
         if not self._alone:
             self._leaving = self._alone = True
+            self._copies.close(keep=True)
             self._stop_all(SHORT_GRACE_S, leave)
 
     def _check_lease(self):

@@ -45,7 +45,8 @@ class Loop:
             function = self._watched.get(handle)
             if function is not None:
                 function()
-        while self._moments and self._moments[0][0] <= time.monotonic():
+        now = time.monotonic()  # what is asked for meanwhile waits for the next turn, after the files
+        while self._moments and self._moments[0][0] <= now:
             _heapq.heappop(self._moments)[2]()
 
     def _patience(self):

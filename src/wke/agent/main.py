@@ -11,9 +11,9 @@ from wke.agent import protocol
 from wke.agent.agent import READ_SIZE, SHORT_GRACE_S, Agent
 from wke.agent.files import WorkFolder
 from wke.agent.guardian import clean, guard
-from wke.agent.order import to_bytes
 from wke.agent.processes import MARKER
 from wke.agent.protocol import Decoder, ProtocolError, encode
+from wke.agent.tree import to_bytes
 
 
 def main():

@@ -4,6 +4,7 @@ import posix
 
 from wke.agent.processes import MARKER, TASK_MARKER
 from wke.agent.protocol import ProtocolError
+from wke.agent.tree import to_bytes
 
 
 class Order:
@@ -36,16 +37,6 @@ class Order:
     def prelude_passed(self):
         """Tell whether the prelude ran to its end."""
         return posix.access(self.passed, posix.F_OK)
-
-
-def to_bytes(text):
-    """Return the bytes that `text` stands for; what is not UTF-8 travels as surrogate escapes."""
-    return text.encode("utf-8", "surrogateescape")
-
-
-def to_text(data):
-    """Return bytes as text that `to_bytes` turns back."""
-    return data.decode("utf-8", "surrogateescape")
 
 
 def in_home(folder, home):

@@ -38,11 +38,13 @@ KINDS = (
     + ("wait-port", "port")  # does something listen?
     + ("clear", "cleared")  # stop every task and what tasks left running; its names
     + ("bye", "farewell")  # the same, and the agent ends
+    + ("watch", "watched", "sample", "unwatch")  # telemetry: of which kernel, then what its probes say again and again
+    + ("copy-in", "copy-out", "offer", "have", "data", "complete", "copied", "copy-failed", "copy-stop")  # see sender.py
     + ("broken",)  # the agent cannot go on, and why
 )
-OPEN, HELLO, PUT, START, STARTED, OUTPUT, ENDED, STOP, PING, PONG, WAIT_PORT, PORT, CLEAR, CLEARED, BYE, FAREWELL, BROKEN = range(
-    1, len(KINDS) + 1
-)
+OPEN, HELLO, PUT, START, STARTED, OUTPUT, ENDED, STOP, PING, PONG, WAIT_PORT, PORT = range(1, 13)
+CLEAR, CLEARED, BYE, FAREWELL, WATCH, WATCHED, SAMPLE, UNWATCH = range(13, 21)
+COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, BROKEN = range(21, len(KINDS) + 1)
 
 
 class ProtocolError(Exception):

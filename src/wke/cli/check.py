@@ -1,18 +1,18 @@
 """`wke check`: every mistake in a project's files, at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from functools import partial
 from pathlib import Path
 
 import click
 
-from wke.cli.console import Printer
 from wke.cli.options import project
 from wke.cli.prepare import plan_series, read_project
 from wke.describe.cluster import read_cluster
 from wke.describe.configuration import read_configuration
 from wke.describe.experiment import read_experiment
 from wke.describe.tables import gather
+from wke.tell.console import Printer
 
 
 @click.command()
@@ -33,7 +33,11 @@ def check(files: tuple[Path, ...], cluster_file: Path) -> None:
     out = Printer()
     for warning in _warnings(checked):
         out.talk(f"warning: {warning}")
-    out.talk(f"{cluster_file}, {len(configurations)} configurations, {len(experiments)} experiments: no mistake")
+    out.talk(f"{cluster_file}, {_count(configurations, 'configuration')}, {_count(experiments, 'experiment')}: no mistake")
+
+
+def _count(files: Sized, noun: str) -> str:
+    return f"{len(files)} {noun}" if len(files) == 1 else f"{len(files)} {noun}s"
 
 
 def _check_experiment(file: Path, cluster_file: Path) -> object:

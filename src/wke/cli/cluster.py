@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from wke.act import emulation
-from wke.cli.console import Printer
 from wke.cli.options import as_json, project
 from wke.describe.cluster import Cluster, read_cluster
 from wke.errors import InputError, Location
+from wke.tell.console import Printer
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from wke.cli.console import Printer
 from wke.errors import InputError
+from wke.tell.console import Printer
 
 TEMPLATE = Path(__file__).parent / "template"
 

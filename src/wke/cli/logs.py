@@ -4,11 +4,11 @@ import sys
 
 import click
 
-from wke.cli.console import Printer, harmless
 from wke.cli.options import RESULTS, folder
 from wke.errors import InputError, did_you_mean
 from wke.keep.logs import lines, tasks
 from wke.keep.store import Store
+from wke.tell.console import Printer, harmless
 
 
 @click.command()

@@ -4,7 +4,7 @@ A command's module is imported when the command is used, so that `wke --help` re
 """
 
 import importlib
-import signal
+import os
 import sys
 from typing import NoReturn
 
@@ -19,6 +19,7 @@ STATUSES = {
     3: "a machine could not be reached",
     124: "a task ran into its timeout",
     130: "interrupted (Ctrl-C)",
+    141: "whoever read its output went away (wke ... | head)",
     143: "asked to end (SIGTERM)",
 }
 
@@ -26,12 +27,15 @@ COMMANDS = {  # name -> (module in wke.cli, one line of help)
     "init": ("init", "Write a small working project into a folder."),
     "check": ("check", "Check cluster, configurations and experiments; print every mistake at once."),
     "run": ("run", "Run targets of a configuration on machines."),
+    "copy": ("copy", "Copy files and folders to machines and back."),
     "connect": ("connect", "Open an interactive shell on a machine."),
     "plan": ("plan", "Show what `measure` would run, what it would reuse, and how long it may take."),
     "measure": ("measure", "Run an experiment: every missing trial, then tables and figures."),
     "results": ("results", "Print what an experiment measured."),
     "plot": ("plot", "Draw an experiment's figures from the stored trials."),
+    "plot-loads": ("plot_loads", "Draw the machines' loads of a session, also while it runs."),
     "logs": ("logs", "Print what the tasks of a trial wrote, in order of time."),
+    "merge-csv": ("merge", "Join two results files."),
     "cluster": ("cluster", "Bring emulated machines up, take them down, show them."),
     "show-cluster": ("show", "Describe the cluster."),
     "show-machine": ("show", "Describe one machine."),
@@ -62,6 +66,19 @@ class Commands(click.Group):
             raise click.UsageError(f'there is no command "{args[0]}"; {did_you_mean(args[0], COMMANDS)}', ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; when whoever reads its output has gone, end with the status that SIGPIPE would give.
+
+        The signal itself must not end us: ssh may go away while we write to it, and that is for the connection to tell.
+        """
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes when it ends
+            ctx.exit(141)
+        return status
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """Write the list of commands from the table, importing none of them."""
         with formatter.section("Commands"):
@@ -84,7 +101,6 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with one of STATUSES."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(_status())
 
 
@@ -93,6 +109,8 @@ def _status() -> int:
         return int(cli.main(standalone_mode=False) or 0)
     except WkeError as error:
         return _complain(str(error), error.exit_status)
+    except click.exceptions.NoArgsIsHelpError as error:
+        return _complain(error.format_message(), 2)
     except click.UsageError as error:
         usage = error.ctx.get_usage() + "\n" if error.ctx else ""
         return _complain(usage + error.format_message(), 2)

@@ -5,7 +5,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,15 +14,17 @@ import click
 from wke.act import runner
 from wke.act.interrupt import run_to_end
 from wke.act.provider import provide
-from wke.cli.console import Printer, worst_status
+from wke.cli.climbing import run_batches, searches, wanted
 from wke.cli.options import RESULTS, assignments, project
 from wke.cli.plan import stored_attempts, tell
 from wke.cli.prepare import Series, missing, on_cluster, plan_series, read_project
-from wke.cli.progress import SeriesState, progress
 from wke.cli.summary import draw_figures, print_summary
 from wke.errors import WkeError
+from wke.judge.climbing import climb_text
 from wke.keep.store import Store
 from wke.records import Outcome
+from wke.tell.console import Printer, worst_status
+from wke.tell.progress import SeriesState, progress
 
 REDRAW_S = 20.0  # figures follow the results at most this often: to draw them costs the computer that may be under test
 
@@ -55,8 +57,8 @@ def measure(
     """
     choice = Choice(assignments(only, "--only"), limit, fail_fast=not keep_going, figures=figures)
     series = plan_series(read_project(file, cluster_file))
+    missing(series, (), choice.only, choice.limit)  # says what is wrong with --only before anything is made
     if dry_run:
-        missing(series, (), choice.only, choice.limit)
         tell(series, stored_attempts(series), verbose=True)
         return 0
     with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]])) as store:
@@ -70,30 +72,37 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
     if not _due(series, store, choice):
         _announce(series, store, 0)
         _record(series, store)
+        _say_climbs(series, store)
         return ()
     with provide(series.project.cluster) as place:
         for note in place.notes:
             Printer().talk(note)
         if place.cluster != series.project.cluster:
             series = on_cluster(series, place.cluster)
-        due = _due(series, store, choice)
-        _announce(series, store, len(due))
+        first = len(_due(series, store, choice))
+        _announce(series, store, first)
         number = _record(series, store)
         experiment = series.plan.experiment
         state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
         redraw = _redrawing(store, series) if choice.figures else _nothing
         try:
             with progress(state) as display:
-                return run_to_end(
-                    runner.run_series(runner.Series(place, store, number, experiment, display, redraw, fail_fast=choice.fail_fast), due)
-                )
+                running = runner.Series(place, store, number, experiment, display, redraw, fail_fast=choice.fail_fast)
+                outcomes = run_to_end(run_batches(running, lambda attempted: _due(series, store, choice, attempted)))
         except (KeyboardInterrupt, WkeError):
-            Printer().talk(f"stopped after {len(state.ended)} of {len(due)} trials; they are stored, and the same command goes on")
+            planned = "" if experiment.parameters.climb else f" of {first}"
+            Printer().talk(f"stopped after {len(state.ended)}{planned} trials; they are stored, and the same command goes on")
             raise
+        _say_climbs(series, store)
+        return outcomes
 
 
-def _due(series: Series, store: Store, choice: Choice) -> list[runner.Due]:
-    return missing(series, _stored(series, store), choice.only, choice.limit)
+def _due(series: Series, store: Store, choice: Choice, attempted: Collection[str] = ()) -> list[runner.Due]:
+    """Return what to run next, after those trials that this command attempted already."""
+    limit = None if choice.limit is None else choice.limit - len(attempted)
+    ids = {item.planned.id for item in wanted(series, store, attempted)}
+    due = missing(series, {*_stored(series, store), *attempted}, choice.only, None)
+    return [item for item in due if item.planned.id in ids][:limit]
 
 
 def _stored(series: Series, store: Store) -> frozenset[str]:
@@ -103,12 +112,22 @@ def _stored(series: Series, store: Store) -> frozenset[str]:
 def _announce(series: Series, store: Store, due: int) -> None:
     """Say how much there is to do, and what is reused."""
     name, total, stored = series.plan.experiment.name, len(series.trials), len(_stored(series, store))
-    if due:
+    climbed = series.plan.experiment.parameters.climb
+    if climbed is not None and due:
+        Printer().talk(f"{name}: climbs along {climbed}: {due} trials to run, then those that their results ask for; {stored} are stored")
+    elif climbed is not None:
+        Printer().talk(f"{name}: nothing to run: every climb along {climbed} is over, {stored} trials are stored")
+    elif due:
         Printer().talk(f"{name}: {due} trials to run; {stored} of {total} are stored already and reused; seed {series.plan.seed}")
     elif stored == total:
         Printer().talk(f"{name}: nothing to run: all {total} trials are stored and nothing they depend on has changed")
     else:
         Printer().talk(f"{name}: nothing to run: of all {total} trials {stored} are stored, those chosen here among them")
+
+
+def _say_climbs(series: Series, store: Store) -> None:
+    for climb in searches(series, store):
+        Printer().talk(climb_text(climb, series.plan.experiment))
 
 
 def _record(series: Series, store: Store) -> int:

@@ -7,12 +7,12 @@ from statistics import fmean
 
 import click
 
-from wke.cli.console import Printer, seconds
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import Series, plan_series, read_project
-from wke.cli.progress import point_words
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
+from wke.tell.console import Printer, seconds
+from wke.tell.progress import point_words
 
 
 @click.command()
@@ -49,10 +49,14 @@ def tell(series: Series, stored: dict[str, StoredTrial], *, verbose: bool) -> No
         f"{experiment.name}: {len(series.points)} points x ({experiment.iterations} iterations{warmups}) = {len(series.trials)} trials"
     )
     out.data(f"  order {experiment.order}, seed {series.plan.seed}")
+    if experiment.parameters.climb is not None:
+        out.data(f"  climbs along {experiment.parameters.climb}: of these trials only those that lead to the best value run")
     for step in experiment.steps:
         kind = " in the background" if step.background else ", measured" if step.measure else ""
         out.data(f"  {step.target} on {step.on}{kind}")
-    out.data(f"  stored already: {len(series.trials) - due}; to run: {due}{_duration(due, experiment.cooldown_s, tuple(stored.values()))}")
+    most = "at most " if experiment.parameters.climb is not None else ""
+    duration = _duration(due, experiment.cooldown_s, tuple(stored.values()))
+    out.data(f"  stored already: {len(series.trials) - due}; to run: {most}{due}{duration}")
     if verbose:
         for item in series.trials:
             state = "stored" if item.planned.id in stored else "to run"

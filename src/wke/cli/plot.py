@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from wke.cli.console import Printer
 from wke.cli.options import RESULTS, folder
 from wke.cli.summary import draw_figures
 from wke.describe.experiment import read_experiment
 from wke.errors import InputError
 from wke.keep.store import Store
+from wke.tell.console import Printer
 
 
 @click.command()
@@ -24,6 +24,8 @@ def plot(file: Path) -> None:
     if not experiment.plots:
         raise InputError("has no [[plots]]", where=experiment.where, hint="a plot needs type, x-axis and y-axis")
     with Store.open(RESULTS, readonly=True) as store:
-        paths = draw_figures(store.trials(experiment.name), experiment)
+        paths, problems = draw_figures(store.trials(experiment.name), experiment)
     for path in paths:
         Printer().data(str(path))
+    if problems:
+        raise InputError(*problems)

@@ -4,13 +4,13 @@ import json
 
 import click
 
-from wke.cli.console import Printer, seconds
 from wke.cli.options import RESULTS, as_json, folder
-from wke.cli.progress import observation_words, point_words
 from wke.cli.summary import print_table
 from wke.describe.metrics import Metric
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
+from wke.tell.console import Printer, seconds
+from wke.tell.progress import observation_words, point_words
 from wke.tell.results_csv import results_csv
 from wke.tell.tables import results_table, to_json
 

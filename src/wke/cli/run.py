@@ -8,7 +8,6 @@ import click
 from wke.act.interrupt import run_to_end
 from wke.act.provider import provide
 from wke.act.runner import run_steps
-from wke.cli.console import Printer, TaskLines, seconds, worst_status
 from wke.cli.options import assignments, project
 from wke.describe.cluster import Cluster, read_cluster
 from wke.describe.configuration import Configuration, read_configuration
@@ -16,6 +15,7 @@ from wke.describe.plan import DEFAULT_PRELUDE, PlannedStep, plan_step
 from wke.describe.quantity import seconds as read_seconds
 from wke.describe.tables import gather
 from wke.errors import InputError, did_you_mean
+from wke.tell.console import Printer, TaskLines, seconds, worst_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Request:
 def run(
     cluster_file: Path, *, dry_run: bool, quiet: bool, verbose: bool, options: tuple[str, ...], timeout: str | None, **words: object
 ) -> int:
-    r"""Run TARGETS of configuration CONFIG on the machines that SELECTOR names.
+    """Run TARGETS of configuration CONFIG on the machines that SELECTOR names.
 
     TARGETS is one name, several joined by commas (run in that order until one fails), or "all". SELECTOR is "all", a class, a machine,
     an index [3], a range [1:3] or servers[0:2], names node[1-3]; joined by "," (and), "!" (but not), "&" (in both).
@@ -57,7 +57,7 @@ def run(
     Examples:
       wke run redis servers install-packages,start
       wke run redis all bench -D clients=8 -D key="two words"
-    """
+    """  # noqa: D301 - click wants the sign itself
     request = Request(options=assignments(options, "-D"), timeout_s=_timeout(timeout), **words)  # type: ignore[arg-type]
     cluster, configuration = _read(cluster_file, request.config)
     steps = _plan(configuration, cluster, request)
@@ -117,10 +117,15 @@ def _target_names(configuration: Configuration, text: str) -> list[str]:
 
 
 def _timeout(text: str | None) -> float | None:
+    if text is None:
+        return None
     try:
-        return None if text is None else read_seconds(text)
+        timeout_s = read_seconds(text)
     except ValueError as error:
         raise InputError(f"--timeout {text}: {error}") from error
+    if timeout_s <= 0:
+        raise InputError(f"--timeout {text}: must be more than 0")
+    return timeout_s
 
 
 def _tell(steps: list[PlannedStep]) -> None:

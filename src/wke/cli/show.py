@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from wke.cli.console import Printer
 from wke.cli.options import as_json, project
 from wke.describe.cluster import Cluster, Machine, read_cluster
 from wke.describe.configuration import Configuration, Option, read_configuration
 from wke.describe.selector import select
 from wke.errors import InputError, did_you_mean
+from wke.tell.console import Printer
 
 
 def machine_facts(machine: Machine, cluster: Cluster) -> dict[str, object]:

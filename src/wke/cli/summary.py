@@ -3,21 +3,24 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from wke.cli.console import Printer
 from wke.cli.options import PLOTS, RESULTS
 from wke.describe.experiment import Experiment
+from wke.errors import Problem
+from wke.judge.climbing import point_key
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
+from wke.tell.console import Printer
 from wke.tell.results_csv import results_csv, write_results_csv
 from wke.tell.tables import Table, results_table
 
 
-def draw_figures(trials: Sequence[StoredTrial], experiment: Experiment) -> list[Path]:
-    """Draw every plot of the experiment; return the files, in the order of the plots."""
-    from wke.tell.figures.figure import draw, stem  # noqa: PLC0415 - matplotlib takes half a second to import
+def draw_figures(trials: Sequence[StoredTrial], experiment: Experiment) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
+    """Draw every plot of the experiment; return the files, in the order of the plots, and what kept others from being drawn."""
+    from wke.tell.figures.figure import draw_all  # noqa: PLC0415 - matplotlib takes half a second to import
 
     PLOTS.mkdir(exist_ok=True)
-    return [path for plot in experiment.plots for path in draw(plot, trials, stem(PLOTS, experiment.name, plot), experiment)]
+    drawn = draw_all(experiment, trials, PLOTS)
+    return drawn.files, drawn.problems
 
 
 def write_csv(store: Store, experiment: Experiment) -> Path:
@@ -30,8 +33,12 @@ def write_csv(store: Store, experiment: Experiment) -> Path:
 
 
 def experiment_table(store: Store, experiment: Experiment) -> Table:
-    """Return the table of an experiment's points."""
-    return results_table(store.trials(experiment.name), experiment.metrics, tuple(experiment.parameters.points()))
+    """Return the table of an experiment's points; where some are never to be visited, of those that were."""
+    trials, points = store.trials(experiment.name), tuple(experiment.parameters.points())
+    if experiment.parameters.climb is not None:
+        visited = {point_key(trial.point) for trial in trials}
+        points = tuple(point for point in points if point_key(point) in visited)
+    return results_table(trials, experiment.metrics, points)
 
 
 def print_table(table: Table) -> None:
@@ -54,7 +61,10 @@ def print_summary(store: Store, experiment: Experiment, *, figures: bool) -> Non
         out.talk(f"{trial.id} {trial.outcome}: {trial.why}")
     if len(failed) > 5:
         out.talk(f"and {len(failed) - 5} more that failed")
-    paths = [write_csv(store, experiment), *(draw_figures(trials, experiment) if figures else [])]
+    files, problems = draw_figures(trials, experiment) if figures else ((), ())
+    for problem in problems:
+        out.talk(f"warning: {problem}")
+    paths = [write_csv(store, experiment), *files]
     out.talk("")
     for path in paths:
         out.talk(f"  {path}")

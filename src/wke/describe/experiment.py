@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from wke.describe.equation import Expression
 from wke.describe.experimentfile import ExperimentFile, MetricEntry, PlotEntry, StepEntry
 from wke.describe.metrics import NAME, Metric
-from wke.describe.parameters import CHOICE, ROOT, read_sweep
+from wke.describe.parameters import CHOICE, CLIMB, ROOT, read_sweep
+from wke.describe.plot import Plot, Script
+from wke.describe.plotcheck import Columns, label_problems, plot_problems
 from wke.describe.sweep import Parameter, Sweep, Value, value_text
 from wke.describe.tables import Key, Table, key_text, present_spelling, read
 from wke.describe.template import check_template, parameters_of
-from wke.describe.wording import quoted, shown
+from wke.describe.wording import quoted
 from wke.errors import InputError, Location, Problem, did_you_mean
 
 
@@ -51,27 +54,6 @@ class Step:
                 yield ("options", name), value
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """One figure: a panel for each metric of `y_axis`, a line or bar group for each value of the parameter `sort_by`.
-
-    `sort_labels` maps a value's text to its label; `filter_by` keeps the points where parameters have these values.
-    """
-
-    type: str
-    x_axis: str
-    y_axis: tuple[str, ...]
-    label: str | None = None
-    title: str | None = None
-    sort_by: str | None = None
-    sort_labels: Mapping[str, str] = field(default_factory=dict)
-    filter_by: Mapping[str, Value] = field(default_factory=dict)
-    x_label: str | None = None
-    y_label: str | None = None
-    x_scale: str = "linear"
-    y_scale: str = "linear"
-
-
 def _nowhere(*key: str | int) -> Location:
     return Location("experiment", key=key_text(key) or None)
 
@@ -105,6 +87,18 @@ class Experiment:
         """Where [experiment] stands."""
         return self.at("experiment")
 
+    @property
+    def goal(self) -> Expression | None:
+        """What `hill-climb` climbs: the first y of the first plot that has one, else the first metric."""
+        shown_first = [y for plot in self.plots for y in plot.y_axis]
+        return next(iter([*shown_first, *(metric.name for metric in self.metrics)]), None)
+
+    @property
+    def better(self) -> str:
+        """Which way the goal is better: "lower" for a metric that says so, else "higher"."""
+        lower = {metric.name for metric in self.metrics if metric.better == "lower"}
+        return "lower" if isinstance(self.goal, str) and self.goal in lower else "higher"
+
     def templates(self) -> Iterator[tuple[Key, str]]:
         """Yield every template of the file, with the key that leads to it."""
         for name, size in self.classes.items():
@@ -133,7 +127,7 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         configuration=section.configuration,
         iterations=section.iterations,
         warmups=section.warmups,
-        order=section.order,
+        order=section.order or ("interleaved" if value.steps else "sequential"),
         seed=section.seed,
         cooldown_s=section.cooldown,
         parameters=sweep,
@@ -144,13 +138,15 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         warnings=table.old_spellings,
         at=table.at,
     )
-    problems += _label_problems(experiment)
+    problems += label_problems(experiment.plots, table.at)
+    problems += _climb_problems(experiment)
     if experiment.steps:
         problems += _step_problems(experiment)
         problems += _metric_problems(experiment)
         problems += _use_problems(experiment, table.value, others)
     if experiment.steps and sweep_is_right:
-        problems += _plot_problems(experiment, table.value.plots)
+        metrics = [metric.name for metric in experiment.metrics]
+        problems += plot_problems(experiment.plots, value.plots, Columns(sweep, metrics), table.at)
     return experiment
 
 
@@ -179,17 +175,25 @@ def _plot(entry: PlotEntry, sweep: Sweep) -> Plot:
     names = dict(enumerate(values)) | {key: key for key in entry.sort_labels if isinstance(key, str)}
     return Plot(
         type=entry.type,
-        x_axis=entry.x_axis,
+        x_axis=entry.x_axis or "",
         y_axis=entry.y_axis,
         label=entry.label,
         title=entry.title,
         sort_by=entry.sort_by,
         sort_labels={names[key]: label for key, label in entry.sort_labels.items() if key in names},
-        filter_by={entry.filter_by.key: entry.filter_by.value} if entry.filter_by else {},
+        filter_by=entry.filter_by,
+        maximize_by=entry.maximize_by,
+        normalize_by=entry.normalize_by,
         x_label=entry.x_label,
         y_label=entry.y_label,
         x_scale=entry.x_scale,
         y_scale=entry.y_scale,
+        set_xticks=entry.set_xticks,
+        legend_location=entry.legend_location,
+        font_size=entry.font_size,
+        plot_scale=entry.plot_scale,
+        style=entry.style,
+        script=Script(entry.path, entry.args) if entry.path is not None else None,
     )
 
 
@@ -228,6 +232,13 @@ def _step_problems(experiment: Experiment) -> Iterator[Problem]:
             yield Problem("only a background step is waited for", at("steps", index, "ready"), hint)
 
 
+def _climb_problems(experiment: Experiment) -> Iterator[Problem]:
+    climbed = experiment.parameters.climb
+    if climbed is not None and experiment.goal is None:
+        hint = "it leads to the best first y of the first plot: add [[plots]] with type, x-axis and y-axis"
+        yield Problem("hill-climb has no goal", experiment.at(ROOT, climbed, CLIMB), hint)
+
+
 def _metric_problems(experiment: Experiment) -> Iterator[Problem]:
     targets = {step.target for step in experiment.steps}
     for metric in experiment.metrics:
@@ -243,7 +254,7 @@ def _use_problems(experiment: Experiment, file: ExperimentFile, others: Mapping[
     """Check that templates name parameters, and that every parameter is named: one that changes nothing is a silent mistake."""
     tables = [file.parameters, *(table for table in others.values() if isinstance(table, Mapping))]
     known = tuple(dict.fromkeys(name for table in tables for name in table if present_spelling(name) != CHOICE))
-    used = {name for plot in experiment.plots for name in (plot.x_axis, plot.sort_by, *plot.filter_by)}
+    used = {name for plot in experiment.plots for name in plot.columns()}
     wrong = False
     for key, text in experiment.templates():
         try:
@@ -260,53 +271,3 @@ def _use_problems(experiment: Experiment, file: ExperimentFile, others: Mapping[
                 used.add(loop.name)
                 hint = f'remove it, or use it: options = {{ {loop.name} = "{{{loop.name}}}" }}'
                 yield Problem("is used by no step, class or plot", experiment.at(table, loop.name), hint)
-
-
-def _label_problems(experiment: Experiment) -> Iterator[Problem]:
-    seen: set[str | None] = set()
-    for index, plot in enumerate(experiment.plots):
-        if plot.label in seen:
-            what = "a second plot has no label" if plot.label is None else f"a second plot has the label {quoted(plot.label)}"
-            key = () if plot.label is None else ("label",)
-            yield Problem(what, experiment.at("plots", index, *key), "plots are files called by their labels: give each its own")
-        seen.add(plot.label)
-
-
-def _plot_problems(experiment: Experiment, entries: tuple[PlotEntry, ...]) -> Iterator[Problem]:
-    """Check that plots show what the experiment varies and observes."""
-    sweep, metrics = experiment.parameters, [metric.name for metric in experiment.metrics]
-    for index, (plot, entry) in enumerate(zip(experiment.plots, entries, strict=True)):
-
-        def at(*key: str | int, index: int = index) -> Location:
-            return experiment.at("plots", index, *key)
-
-        for axis, name in (("x-axis", plot.x_axis), ("sort-by", plot.sort_by)):
-            if name is not None and name not in sweep.varied:
-                what = f"parameter {quoted(name)} does not vary" if name in sweep.names else f"there is no parameter {quoted(name)}"
-                yield Problem(what, at(axis), did_you_mean(name, sweep.varied))
-        for position, name in enumerate(plot.y_axis):
-            if name not in metrics:
-                key = ("y-axis", position) if len(plot.y_axis) > 1 else ("y-axis",)
-                yield Problem(f"there is no metric {quoted(name)}", at(*key), did_you_mean(name, metrics))
-        if plot.sort_by == plot.x_axis:
-            yield Problem("is the x-axis already", at("sort-by"), "sort by another parameter, or by none")
-        values = sweep.values(plot.sort_by or "")
-        listed = [key for key in entry.sort_labels if isinstance(key, int)]
-        if listed and len(listed) != len(values):
-            hint = f"one label for each of {', '.join(map(value_text, values))}" if values else "they name the values of sort-by"
-            yield Problem(f"must be {len(values)} labels, not {len(listed)}", at("sort-labels"), hint)
-        yield from _selection_problems(plot, sweep, at)
-
-
-def _selection_problems(plot: Plot, sweep: Sweep, at: Callable[..., Location]) -> Iterator[Problem]:
-    """Check that what a plot filters by and labels are values that its parameters take."""
-    for name, value in plot.filter_by.items():
-        if name not in sweep.names:
-            yield Problem(f"there is no parameter {quoted(name)}", at("filter-by", "key"), did_you_mean(name, sweep.names))
-        elif value not in sweep.values(name):
-            known = map(value_text, sweep.values(name))
-            yield Problem(f"{name} is never {shown(value)}", at("filter-by", "value"), did_you_mean(value_text(value), known))
-    values = [value_text(value) for value in sweep.values(plot.sort_by or "")]
-    for value in plot.sort_labels:
-        if value not in values:
-            yield Problem(f"{plot.sort_by or 'no parameter'} is never {value}", at("sort-labels", value), did_you_mean(value, values))

@@ -8,7 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 
 from wke.describe.clusterfile import Duration
 from wke.describe.configfile import AnyScalar, NonEmpty
+from wke.describe.equation import read_expression
 from wke.describe.metrics import compile_log
+from wke.describe.plot import read_argument, read_filter, read_filters
 from wke.describe.tables import FlawError, Items, TableModel
 from wke.describe.wording import shown
 
@@ -39,10 +41,24 @@ def _pattern(value: str) -> str:
     return value
 
 
-def _columns(value: Any) -> Any:
-    """Turn one column into a list of one."""
-    if isinstance(value, dict):
-        raise FlawError("must be a metric or a list of metrics: equations of metrics are not drawn")
+def _expressions(value: Any) -> Any:
+    """Turn a column, an equation or a list of them into expressions."""
+    if isinstance(value, list):
+        return tuple(read_expression(one, (index,)) for index, one in enumerate(value))
+    return (read_expression(value),)
+
+
+def _normaliser(value: Any) -> Any:
+    """Accept a column's name or a filter."""
+    if isinstance(value, str) and value:
+        return value
+    if not isinstance(value, dict):
+        raise FlawError(f"must be a column or a table, not {shown(value)}", 'write { key = "engine", value = "old" } to divide by its mean')
+    return read_filter(value, ())
+
+
+def _listed(value: Any) -> Any:
+    """Turn one text into a list of one."""
     return [value] if isinstance(value, str) else value
 
 
@@ -59,6 +75,20 @@ FileName = Annotated[str, AfterValidator(_file_name)]
 Count = Annotated[str, BeforeValidator(_number_or_template, json_schema_input_type=int | str)]
 Limit = Annotated[Duration, Field(gt=0)]
 Scale = Literal["linear", "log", "symlog"]
+Style = Literal["whitegrid", "darkgrid", "white", "dark", "ticks"]
+Corner = Literal[
+    "best",
+    "upper right",
+    "upper left",
+    "lower left",
+    "lower right",
+    "right",
+    "center left",
+    "center right",
+    "lower center",
+    "upper center",
+    "center",
+]
 
 
 class ExperimentSection(TableModel):
@@ -74,8 +104,8 @@ class ExperimentSection(TableModel):
     """How many trials of each point count."""
     warmups: Annotated[int, Field(ge=0)] = 0
     """How many trials of each point run before them and do not count."""
-    order: Literal["interleaved", "sequential"] = "interleaved"
-    """Interleaved: each round runs every point once, in random order. Sequential: point by point."""
+    order: Literal["interleaved", "sequential"] | None = None
+    """Interleaved: each round runs every point once, in random order. Sequential (the default of benchmark scripts): point by point."""
     seed: int | None = None
     """What the random order follows from; by default chosen once and stored with the series."""
     cooldown: Duration = 0.0
@@ -134,7 +164,7 @@ class MetricEntry(TableModel):
     unit: str = ""
     """Its unit; a value that is reported in another one is converted."""
     better: Literal["higher", "lower"] | None = None
-    """Which way is better. Nothing depends on it yet."""
+    """Which way is better: `hill-climb` climbs there."""
     on: NonEmpty | None = None
     """A selector: read it from the tasks of these machines only."""
     step: NonEmpty | None = None
@@ -144,43 +174,88 @@ class MetricEntry(TableModel):
 
 
 class FilterEntry(TableModel):
-    """Which rows a plot shows: those where a parameter has a value."""
+    """Which trials a plot shows: those where a column has a value."""
 
     key: NonEmpty
-    """A parameter."""
-    value: AnyScalar
-    """The value that it has in what is drawn."""
+    """A parameter or a metric."""
+    value: AnyScalar | list[AnyScalar]
+    """The value that it has in what is drawn, or a list of values of which it has one."""
+
+
+class EquationEntry(TableModel):
+    """Two columns, numbers or equations joined by an operation, trial by trial."""
+
+    op: Literal["mul", "div", "add", "sub"]
+    """What is done with them."""
+    left: "str | float | EquationEntry"
+    """A column, a number or an equation."""
+    right: "str | float | EquationEntry"
+    """A column, a number or an equation."""
 
 
 class PlotEntry(TableModel):
     """One figure."""
 
-    type: Literal["line", "bar"] = "line"
-    """Lines with error bars, or groups of bars."""
+    type: Literal["line", "bar", "script"] = "line"
+    """Lines with error bars, groups of bars, or what a script of yours draws."""
     label: FileName | None = None
     """Part of the files' names, NAME_LABEL; needed for all plots but one."""
     title: str | None = None
     """Written above the figure."""
-    x_axis: NonEmpty
-    """A parameter that varies."""
-    y_axis: Annotated[Items[NonEmpty], Field(min_length=1), BeforeValidator(_columns, json_schema_input_type=str | list[str])]
-    """A metric, or a list of them: one panel each."""
+    x_axis: NonEmpty | None = None
+    """A parameter that varies, or a metric: then each point of the experiment is one mark, at the metric's mean."""
+    y_axis: Annotated[Any, BeforeValidator(_expressions, json_schema_input_type=str | EquationEntry | list[str | EquationEntry])] = ()
+    """A metric, an equation `{ op = "div", left = "throughput", right = "num-clients" }`, or a list of them: one panel each."""
     sort_by: NonEmpty | None = None
-    """Another parameter that varies: one line or bar group for each of its values."""
+    """Another parameter that varies, or a metric: one line or bar group for each of its values."""
     sort_labels: Annotated[Mapping[str | int, str], BeforeValidator(_labels, json_schema_input_type=list[str] | Mapping[str, str])] = Field(
         default_factory=dict
     )
     """How these values are called: a list in their order, or a table from value to label."""
-    filter_by: FilterEntry | None = None
-    """Draw only points where a parameter has this value."""
+    filter_by: Annotated[Any, BeforeValidator(read_filters, json_schema_input_type=FilterEntry | list[FilterEntry])] = ()
+    """Draw only trials where a column has a value, `{ key = "engine", value = "new" }`, or all columns of a list have theirs."""
+    maximize_by: NonEmpty | None = None
+    """Draw, for each x and group, only the trials with that value of this column whose mean of the first y is the highest."""
+    normalize_by: Annotated[Any, BeforeValidator(_normaliser, json_schema_input_type=str | FilterEntry)] = None
+    """Divide each trial's y by its value of this column; given `{ key, value }`, by the mean of the trials that it picks, x by x."""
     x_label: str | None = None
-    """Instead of the parameter's name."""
-    y_label: str | None = None
-    """Instead of the metric's name and unit."""
+    """Instead of the name of the x-axis."""
+    y_label: Annotated[Items[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = ()
+    """Instead of the metric's name and unit; a list has one for each panel."""
     x_scale: Scale = "linear"
     """How the x-axis is divided."""
     y_scale: Scale = "linear"
     """How the y-axis is divided."""
+    set_xticks: bool = False
+    """Put a tick at every x where something was measured, however many there are."""
+    legend_location: Corner | None = None
+    """Where in the axes the legend stands, as matplotlib calls it; by default above them."""
+    font_size: Annotated[float, Field(gt=2, le=100)] | None = None
+    """Size of the text in points; by default 8."""
+    plot_scale: Annotated[float, Field(gt=0, le=20)] = 1.0
+    """Size of the figure, as a multiple of a column of a paper (3.5 inches)."""
+    style: Style = "whitegrid"
+    """What is behind the data: a white or grey (dark) ground, with or without a grid."""
+    path: NonEmpty | None = None
+    """The script of a plot of type script; it runs on the controller, in the project's folder."""
+    args: Items[Annotated[str, AfterValidator(read_argument)]] = ()
+    """Its arguments: `@PLOT_NAME` the file it draws, `@EXPFOLDER:0` the log folder of the results' first row, `@VALUE:0:COLUMN` a value."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.type == "script":
+            if self.path is None:
+                raise FlawError("path is missing", 'a plot of type script is drawn by one: path = "plots/draw.py"')
+            return self
+        missing = [name for name, value in (("x-axis", self.x_axis), ("y-axis", self.y_axis)) if not value]
+        if missing:
+            raise FlawError(
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing", "name the columns that the figure shows"
+            )
+        for name, value in (("path", self.path), ("args", self.args)):
+            if value:
+                raise FlawError("is only for a plot of type script", 'write type = "script", or remove it', key=(name,))
+        return self
 
 
 class ExperimentFile(TableModel):
@@ -191,7 +266,8 @@ class ExperimentFile(TableModel):
     experiment: ExperimentSection = ExperimentSection()
     """What holds for the experiment as a whole."""
     parameters: Mapping[str, Any] = Field(default_factory=dict)
-    """NAME = a value, a list or a range; later ones vary faster. `sub-parameters` names tables that are chosen one after the other."""
+    """NAME = a value, a list or a range; later ones vary faster. `sub-parameters` names tables that are chosen one after the other.
+    `hill-climb = true` in the range of the last one tries only the values that lead to its best."""
     classes: Mapping[str, Count] = Field(default_factory=dict)
     """CLASS = a number or a template: the trial uses only so many of its first machines."""
     steps: Items[StepEntry] = ()

@@ -18,6 +18,7 @@ LARGEST_INTEGER = 2**63 - 1
 LARGEST_EXPONENT = 10_000
 ROOT = "parameters"
 CHOICE = "sub-parameters"
+CLIMB = "hill-climb"
 
 
 def read_sweep(tables: Mapping[str, Any], at: At, problems: list[Problem]) -> Sweep:
@@ -56,10 +57,23 @@ class _Reader:
                 what = f"is varied in [{varied[name]}] already"
                 self.wrong(what, "a parameter that varies is given once; remove one of the two", table, name)
             values = tuple(self.values(form, table, name))
-            loops.append(Parameter(name, values))
+            loops.append(Parameter(name, values, climb=self.climbs(form, table, name)))
             if len(values) > 1:
                 varied[name] = table
         return Sweep(tuple(loop for loop in loops if loop.size))
+
+    def climbs(self, form: Any, table: str, name: str) -> bool:
+        """Tell whether a parameter is to be climbed, which only the innermost loop of all can be."""
+        wishes = [key for key in form if present_spelling(key) == CLIMB] if isinstance(form, Mapping) else []
+        for key in wishes:
+            if not isinstance(form[key], bool):
+                self.wrong(f"must be true or false, not {shown(form[key])}", None, table, name, key)
+            elif form[key] and (table != ROOT or name != list(self.tables[ROOT])[-1]):
+                hint = f"the search goes along it at every setting of the others: put it last in [{ROOT}]"
+                self.wrong("only the last parameter can be climbed", hint, table, name, key)
+            elif form[key]:
+                return True
+        return False
 
     def choices(self, table: str, form: Any, varied: Mapping[str, str], path: tuple[str, ...]) -> Iterator[Choice]:
         key = (table, CHOICE)
@@ -110,17 +124,8 @@ class _Reader:
                 yield value
 
     def range(self, form: Mapping[str, Any], *key: str) -> Iterator[Value]:
-        known = ("base", "start", "end", "step-size")
-        numbers: dict[str, int | float] = {"step-size": 1}
         before = len(self.problems)
-        for written, number in form.items():
-            part = present_spelling(written)
-            if part not in known:
-                self.wrong("unknown key", did_you_mean(part, known), *key, written)
-            elif isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number):
-                self.wrong(f"must be a number, not {shown(number)}", None, *key, written)
-            else:
-                numbers[part] = number
+        numbers = self.numbers(form, *key)
         if len(self.problems) == before:
             for part in ("start", "end"):
                 if part not in numbers:
@@ -132,6 +137,22 @@ class _Reader:
                 self.wrong(str(error), None, *key)
             except OverflowError:
                 self.wrong("holds a number that is too large", None, *key)
+
+    def numbers(self, form: Mapping[str, Any], *key: str) -> dict[str, int | float]:
+        """Return the numbers of a range by their keys."""
+        known = ("base", "start", "end", "step-size")
+        numbers: dict[str, int | float] = {"step-size": 1}
+        for written, number in form.items():
+            part = present_spelling(written)
+            if part == CLIMB:
+                continue  # see climbs
+            if part not in known:
+                self.wrong("unknown key", did_you_mean(part, [*known, CLIMB]), *key, written)
+            elif isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number):
+                self.wrong(f"must be a number, not {shown(number)}", None, *key, written)
+            else:
+                numbers[part] = number
+        return numbers
 
 
 def _linear(numbers: Mapping[str, int | float]) -> list[Value]:

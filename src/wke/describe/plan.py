@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import TypeVar
 
 from wke.describe.cluster import Cluster, Machine, sized
 from wke.describe.configuration import Configuration, Prelude, Target, bind_options
@@ -24,6 +25,7 @@ MOST_MISTAKES = 5
 """So many different mistakes at one place are told; those of a hundred points are hardly different ones."""
 
 At = Callable[..., Location | None]
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,26 @@ def plan_step(
         workdir=workdir or cluster.workdir,
         environment=_environment(configuration, found_target),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """When it is a point's turn: in which round, and which iteration that is. Warm-ups are counted apart."""
+
+    round: int
+    iteration: int
+    warmup: bool
+
+
+def running_order(experiment: Experiment, points: Sequence[P], seed: int) -> Iterator[tuple[Turn, P]]:
+    """Yield every turn of every point: point by point, or round by round, every point once in each, in an order of the round's own."""
+    turns = [Turn(number, number, warmup=True) for number in range(experiment.warmups)]
+    turns += [Turn(experiment.warmups + number, number, warmup=False) for number in range(experiment.iterations)]
+    if experiment.order == "sequential":
+        yield from ((turn, point) for point in points for turn in turns)
+    else:
+        for turn in turns:
+            yield from ((turn, point) for point in random.Random(f"{seed}/{turn.round}").sample(points, len(points)))
 
 
 def sources(metrics: Sequence[Metric], trial: Trial) -> dict[str, tuple[TaskName, ...]]:
@@ -301,20 +323,9 @@ def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: Clus
 
 
 def _in_running_order(experiment: Experiment, points: Sequence[_PlannedPoint], seed: int) -> Iterator[Trial]:
-    """Yield trials point by point, or round by round with every point once in each round, in an order of the round's own."""
-    rounds = range(experiment.warmups + experiment.iterations)
-    if experiment.order == "sequential":
-        order = [(number, point) for point in points for number in rounds]
-    else:
-        order = [(number, point) for number in rounds for point in _shuffled(points, f"{seed}/{number}")]
-    for number, planned in order:
-        warmup = number < experiment.warmups
-        iteration = number if warmup else number - experiment.warmups
-        yield Trial(planned.point, iteration, warmup, number, planned.cluster, planned.steps)
-
-
-def _shuffled(points: Sequence[_PlannedPoint], seed: str) -> list[_PlannedPoint]:
-    return random.Random(seed).sample(points, len(points))
+    """Yield a trial for every turn of every point."""
+    for turn, planned in running_order(experiment, points, seed):
+        yield Trial(planned.point, turn.iteration, turn.warmup, turn.round, planned.cluster, planned.steps)
 
 
 def _whole(value: Value) -> int:

@@ -7,10 +7,9 @@ described by the string below its field; pydantic could read those strings too, 
 import ast
 import inspect
 import json
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from wke.describe.clusterfile import ClusterFile
 from wke.describe.configfile import ConfigurationFile
@@ -30,21 +29,12 @@ def schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a kind of file: "cluster", "configuration" or "experiment". Old spellings are not in it."""
     model, title = _FILES[kind]
     generated = _for_toml(model.model_json_schema())
-    for table in _tables(model):
-        properties = (generated if table is model else generated["$defs"][table.__name__])["properties"]
-        for key, about in _descriptions(table).items():
+    definitions = generated.get("$defs", {}) | {model.__name__: generated}
+    for table in TableModel.__subclasses__():
+        for key, about in _descriptions(table).items() if table.__name__ in definitions else ():
+            properties = definitions[table.__name__]["properties"]
             properties[key] = {"description": about, **properties[key]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **generated}
-
-
-def _tables(annotation: Any) -> Iterator[type[TableModel]]:
-    """Yield every model that is part of an annotation or of the fields of one that is."""
-    if isinstance(annotation, type) and issubclass(annotation, TableModel):
-        yield annotation
-        for field in annotation.model_fields.values():
-            yield from _tables(field.annotation)
-    for inner in get_args(annotation):
-        yield from _tables(inner)
 
 
 def _descriptions(model: type[TableModel]) -> dict[str, str]:

@@ -3,6 +3,8 @@
 A loop runs over the values of one parameter, or over tables one of which is chosen (`sub-parameters`), each a sweep of its own. The last
 loop is the innermost: it varies fastest. What a later loop sets replaces what an earlier one set, and a point that comes up twice is
 visited once.
+
+The innermost loop may be climbed: then only those of its points are visited that a search for the best value asks for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,10 +20,11 @@ Point = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A loop over the values of one parameter."""
+    """A loop over the values of one parameter; `climb`: only over those that lead to the best."""
 
     name: str
     values: tuple[Value, ...]
+    climb: bool = False
 
     @property
     def size(self) -> int:
@@ -75,6 +78,20 @@ class Sweep:
     def constants(self) -> Point:
         """The parameters that have the same value at every point."""
         return {name: value for name, seen in self._values().items() if len(seen) == 1 for value in seen.values() if value is not None}
+
+    @property
+    def climb(self) -> str | None:
+        """The parameter that is climbed; None when every point is visited."""
+        last = self.loops[-1] if self.loops else None
+        return last.name if isinstance(last, Parameter) and last.climb else None
+
+    def climbs(self) -> tuple[tuple[Point, ...], ...]:
+        """Return the points grouped by all but the climbed parameter, each group in the order of that parameter's range."""
+        groups: dict[object, list[Point]] = {}
+        for point in self.points():
+            others = frozenset((name, type(value), value) for name, value in point.items() if name != self.climb)
+            groups.setdefault(others, []).append(point)
+        return tuple(map(tuple, groups.values()))
 
     def points(self) -> tuple[Point, ...]:
         """Return all points in the order of nested loops, none twice."""

@@ -227,6 +227,11 @@ class Store:
         """Return every attempt at the trial with this id, the oldest first."""
         return self._stored("a.trial = ?", trial)
 
+    def history(self, name: str) -> tuple[StoredTrial, ...]:
+        """Return every attempt that commands of series `name` made, whatever plan it belonged to, the oldest first."""
+        attempts = self._stored("a.invocation IN (SELECT i.id FROM invocations i JOIN series o ON o.id = i.series WHERE o.name = ?)", name)
+        return tuple(sorted(attempts, key=lambda attempt: attempt.started_ns or 0))
+
     def find(self, prefix: str) -> StoredTrial:
         """Return the trial whose id begins with `prefix`, with its ok attempt or else its last. InputError when none or several do."""
         with self._database.snapshot() as sql:

@@ -7,6 +7,8 @@ from pathlib import Path
 from wke.records import Outcome, TaskEnded
 
 INTERRUPTED, RUNNING = "interrupted", "running"
+LOGS = "logs"
+"""In a trial's folder, a link to the session's log folder where a benchmark script ran the trial."""
 
 
 @dataclass(frozen=True, slots=True)

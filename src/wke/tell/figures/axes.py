@@ -7,7 +7,7 @@ from itertools import pairwise
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from wke.describe.experiment import Plot
+from wke.describe.plot import Plot
 from wke.tell.figures.drawing import Drawing, Panel
 from wke.tell.figures.style import tick_text
 
@@ -16,9 +16,13 @@ MOST_TICKS = 9
 
 def finish_y(axes: Axes, panel: Panel, plot: Plot) -> None:
     """Give the y-axis its scale, its ends and its numbers."""
-    axes.grid(visible=True, axis="y")
     bounds = _bounds(panel)
-    if plot.y_scale == "log" and all(mark.summary.centre > 0 for mark in panel.marks):
+    if plot.y_scale == "symlog" and bounds:
+        axes.set_yscale("symlog", linthresh=_threshold(bounds))
+        axes.yaxis.set_minor_locator(NullLocator())
+        low, high = min(bounds), max(bounds)
+        axes.set_ylim(1.25 * low if low < 0 else 0, 1.25 * high if high > 0 else 0)
+    elif plot.y_scale == "log" and all(mark.summary.centre > 0 for mark in panel.marks):
         axes.set_yscale("log", nonpositive="clip")
         positive = [bound for bound in bounds if bound > 0]
         if positive:
@@ -30,6 +34,17 @@ def finish_y(axes: Axes, panel: Panel, plot: Plot) -> None:
         if bounds:
             axes.set_ylim(*_linear_limits(bounds, from_zero=plot.type == "bar"))
     axes.yaxis.set_major_formatter(FuncFormatter(tick_text))
+
+
+def _threshold(values: Sequence[float]) -> float:
+    """Return up to where an axis that is logarithmic on both sides of zero is divided evenly: the decade of the smallest value."""
+    smallest = min((abs(value) for value in values if value), default=1.0)
+    return 10.0 ** math.floor(math.log10(smallest))
+
+
+def _base(values: Sequence[float]) -> int:
+    """Return 2 for values that are all powers of two (or zero), else 10."""
+    return 2 if all(math.log2(abs(value)).is_integer() for value in values if value) else 10
 
 
 def _bounds(panel: Panel) -> list[float]:
@@ -87,18 +102,25 @@ def finish_x(axes: Axes, plot: Plot, drawing: Drawing) -> None:
         return
     places = [float(str(x)) for x in drawing.xs]
     if plot.x_scale == "log" and places[0] > 0:
-        axes.set_xscale("log", base=2 if all(math.log2(x).is_integer() for x in places) else 10)
+        axes.set_xscale("log", base=_base(places))
+    elif plot.x_scale == "symlog":
+        axes.set_xscale("symlog", base=_base(places), linthresh=min((abs(x) for x in places if x), default=1.0))
+        axes.set_xlim(0 if places[0] >= 0 else None, None)
     elif places[0] >= 0 and len(places) > 1:
         axes.set_xlim(0 if places[0] <= 0.25 * places[-1] else None, None)
-    if len(places) <= MOST_TICKS and not _crowded(places, log=axes.get_xscale() == "log"):
+    few = (
+        not drawing.measured
+        and len(places) <= MOST_TICKS
+        and not _crowded(axes.transScale.transform([(x, 1.0) for x in places])[:, 0].tolist())
+    )
+    if plot.set_xticks or few:
         axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(tick_text))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _crowded(places: Sequence[float], *, log: bool) -> bool:
-    """Tell whether ticks at all places would write over one another."""
-    at = [math.log(x) for x in places] if log else list(places)
+def _crowded(at: Sequence[float]) -> bool:
+    """Tell whether ticks at all places, as the axis' scale puts them, would write over one another."""
     gaps = [right - left for left, right in pairwise(at)]
     return bool(gaps) and min(gaps) < 0.05 * (at[-1] - at[0])

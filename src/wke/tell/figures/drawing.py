@@ -4,20 +4,23 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from wke.describe.experiment import Experiment, Plot
+from wke.describe.equation import Expression, text_of, unit_of
+from wke.describe.experiment import Experiment
+from wke.describe.plot import Plot
 from wke.describe.sweep import value_text
-from wke.errors import InputError, did_you_mean
-from wke.judge.statistics import Summary, summarise
+from wke.judge.statistics import Summary, summarise, usual_kind
 from wke.keep.trials import StoredTrial, settled
-from wke.tell.tables import metric_units, summary_kind, titled, value_order, varied
+from wke.tell.figures.rows import Row, expressions, make_rows, normalised, shows, x_is_measured
+from wke.tell.tables import metric_units, titled, value_order, varied
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One point of a figure: where it stands on the x-axis, and what its trials say."""
+    """One point of a figure: where it stands on the x-axis, and what its trials say; `across` is what they say of x, if it is measured."""
 
     x: object
     summary: Summary
+    across: Summary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One pair of axes: a metric, its title on the axis, how it is summarised, its groups."""
+    """One pair of axes: what it shows in words, its title on the axis, how it is summarised, its groups."""
 
-    metric: str
+    name: str
     label: str
     kind: str
     groups: tuple[Group, ...]
@@ -45,7 +48,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A whole figure. `xs` are the places on the x-axis in order: numbers, or names of categories.
+    """A whole figure. `xs` are the places on the x-axis in order: numbers (`measured`: a metric's), or names of categories.
 
     `group_title` stands above labels that are bare values; labels that the user wrote speak for themselves.
     """
@@ -55,6 +58,7 @@ class Drawing:
     x_label: str
     group_title: str
     footnote: str
+    measured: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -68,54 +72,73 @@ def make_drawing(plot: Plot, trials: Sequence[StoredTrial], experiment: Experime
     InputError when trials are there but have no column of the name that the plot gives.
     """
     counted = [trial for trial in settled(trials) if not trial.warmup]
-    good = [trial for trial in counted if trial.ok and _shown(plot, trial.point)]
+    good = [trial for trial in counted if trial.ok]
+    rows = make_rows(plot, good)
     units = metric_units(good, experiment.metrics)
-    if good:
-        _check_columns(plot, good, units)
-    panels = tuple(_panel(plot, metric, good, experiment, units.get(metric, "")) for metric in plot.y_axis)
-    places = {mark.x for panel in panels for mark in panel.marks}
+    measured = x_is_measured(plot, good)
+    panels = tuple(_panel(plot, position, rows, experiment, units) for position in range(len(plot.y_axis)))
+    shown = [trial for trial in good if shows(plot, {**trial.point, **trial.observations})]
+    notes = [*_explanations(plot, panels), *_selections(plot, panels), *_mixed(plot, rows, measured=measured)]
     return Drawing(
         panels=panels,
-        xs=tuple(_in_order(plot.x_axis, places, experiment)),
-        x_label=plot.x_label or _words(plot.x_axis),
+        xs=tuple(_in_order(plot.x_axis, {mark.x for panel in panels for mark in panel.marks}, experiment)),
+        x_label=plot.x_label or titled(_words(plot.x_axis), units.get(plot.x_axis, "") if measured else ""),
         group_title="" if plot.sort_labels else _words(plot.sort_by or ""),
-        footnote=" ".join([*_explanations(plot, panels), *_mixed(plot, good), *_missing(plot, good, experiment)]),
+        footnote=" ".join([*notes, *_missing(plot, shown, experiment)]),
+        measured=measured,
     )
 
 
-def _shown(plot: Plot, point: Mapping[str, object]) -> bool:
-    return all(point.get(name) == value for name, value in plot.filter_by.items())
-
-
-def _check_columns(plot: Plot, good: Sequence[StoredTrial], units: Mapping[str, str]) -> None:
-    parameters = list(dict.fromkeys(name for trial in good for name in trial.point))
-    for axis, name, known in (
-        ("x-axis", plot.x_axis, parameters),
-        *((("sort-by", plot.sort_by, parameters),) if plot.sort_by else ()),
-        *(("y-axis", metric, list(units)) for metric in plot.y_axis),
-    ):
-        if name not in known:
-            raise InputError(f'a plot has {axis} = "{name}", but no trial has a column of that name', hint=did_you_mean(name, known))
-
-
-def _panel(plot: Plot, metric: str, good: Sequence[StoredTrial], experiment: Experiment, unit: str) -> Panel:
-    seen = [trial for trial in good if math.isfinite(trial.observations.get(metric, math.nan))]
-    kind = summary_kind(metric, seen, experiment.metrics, unit)
+def _panel(plot: Plot, position: int, rows: Sequence[Row], experiment: Experiment, units: Mapping[str, str]) -> Panel:
+    expression = expressions(plot)[position]
+    seen = [row for row in rows if math.isfinite(row.ys[position])]
+    values = [row.ys[position] for row in seen]
+    unit = unit_of(expression, units)
+    kind = _kind(expression, values, unit, experiment)
+    values = normalised(plot, seen, values, kind)
+    pairs = [(row, value) for row, value in zip(seen, values, strict=True) if math.isfinite(value)]
     groups = []
-    for value in _in_order(plot.sort_by, {_value(trial, plot.sort_by) for trial in seen}, experiment):
-        mine = [trial for trial in seen if _value(trial, plot.sort_by) == value]
-        marks = tuple(
-            Mark(x, summarise([trial.observations[metric] for trial in mine if _value(trial, plot.x_axis) == x], kind))
-            for x in _in_order(plot.x_axis, {_value(trial, plot.x_axis) for trial in mine}, experiment)
-        )
-        text = value_text(value) if isinstance(value, bool | int | float | str) else ""
-        groups.append(Group(plot.sort_labels.get(text, text), marks))
-    label = plot.y_label if plot.y_label and len(plot.y_axis) == 1 else titled(_words(metric), unit)
-    return Panel(metric, label, kind, tuple(groups))
+    for group in _in_order(plot.sort_by, {row.group for row, _ in pairs}, experiment):
+        mine = [(row, value) for row, value in pairs if row.group == group]
+        text = value_text(group) if isinstance(group, bool | int | float | str) else ""
+        groups.append(Group(plot.sort_labels.get(text, text), tuple(_marks(plot, mine, kind, experiment))))
+    return Panel(_words(text_of(expression)), _y_label(plot, position, unit), kind, tuple(groups))
 
 
-def _value(trial: StoredTrial, parameter: str | None) -> object:
-    return None if parameter is None else trial.point.get(parameter)
+def _y_label(plot: Plot, position: int, unit: str | None) -> str:
+    """Return the title of a panel's y-axis: the user's, of which one is enough for all panels, or what it shows and in which unit."""
+    if plot.y_label:
+        return plot.y_label[position if len(plot.y_label) == len(plot.y_axis) else 0]
+    name = _words(text_of(expressions(plot)[position]))
+    return f"{name}, relative" if plot.baseline else titled(name, unit or "")
+
+
+def _kind(expression: Expression, values: Sequence[float], unit: str | None, experiment: Experiment) -> str:
+    """Return how a panel is summarised: as its metric declares, else as is usual; what a product of units is made of, nobody declares."""
+    declared = next((metric.summary for metric in experiment.metrics if metric.name == expression), None)
+    if declared == "geometric-mean" and values and min(values) <= 0:
+        return "mean"
+    return declared or ("mean" if unit is None else usual_kind(unit, values))
+
+
+def _marks(plot: Plot, pairs: Sequence[tuple[Row, float]], kind: str, experiment: Experiment) -> Iterator[Mark]:
+    """Yield a mark for each x of a group: in the order of x, or of the points where x is measured, as a curve may turn back."""
+    places: dict[object, list[tuple[Row, float]]] = {}
+    for row, value in pairs:
+        places.setdefault(row.x, []).append((row, value))
+    xs = _in_order(plot.x_axis, places, experiment)
+    if any(row.own_x is not None for row, _ in pairs):
+        xs.sort(key=lambda x: _turn(places[x][0][0].point, experiment))
+    for x in xs:
+        own = [row.own_x for row, _ in places[x] if row.own_x is not None]
+        yield Mark(x, summarise([value for _, value in places[x]], kind), summarise(own, "mean") if own else None)
+
+
+def _turn(point: Mapping[str, object], experiment: Experiment) -> tuple[int, list[tuple[int, float, str]]]:
+    """Return a key that sorts points as the experiment visits them, and those that it no longer has by their values, last."""
+    points = [dict(one) for one in experiment.parameters.points()]
+    place = next((index for index, one in enumerate(points) if one == dict(point)), len(points))
+    return place, [value_order(value) for value in point.values()]
 
 
 def _in_order(parameter: str | None, values: Iterable[object], experiment: Experiment) -> list[object]:
@@ -137,7 +160,7 @@ def _explanations(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
         return
     things, whiskers = ("Bars", "whiskers") if plot.type == "bar" else ("Points", "bars")
     kinds = {panel.kind for panel in panels if panel.marks}
-    names = (_kind_name(panels[0].kind),) if len(kinds) == 1 else (f"{_words(p.metric)}: {_kind_name(p.kind)}" for p in panels if p.marks)
+    names = (_kind_name(panels[0].kind),) if len(kinds) == 1 else (f"{p.name}: {_kind_name(p.kind)}" for p in panels if p.marks)
     text = f"{things}: {', '.join(names)} of {_range([summary.n for summary in summaries])}"
     if any(summary.low is not None for summary in summaries):
         text += f"; {whiskers}: {summaries[0].confidence * 100:g}\u202f% confidence interval"
@@ -146,6 +169,15 @@ def _explanations(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
         yield "Hollow: one trial, no interval." if max(summary.n for summary in summaries) > 1 else "One trial has no interval."
     elif any(summary.low is None for summary in summaries):
         yield "A median of fewer than 6 trials has no interval."
+
+
+def _selections(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
+    """Yield which trials were picked for their result, and what results were divided by: a reader must not take them for all."""
+    if plot.maximize_by and panels[0].marks:
+        yield f"At the {_words(plot.maximize_by)} with the highest mean {panels[0].name}."
+    if plot.baseline:
+        values = " or ".join(value_text(value) for value in plot.baseline.values)
+        yield f"Divided by the mean at {_words(plot.baseline.key)} = {values}, whose own spread is not part of the other intervals."
 
 
 def _kind_name(kind: str) -> str:
@@ -157,15 +189,27 @@ def _range(counts: Sequence[int]) -> str:
     return f"{low} trial{'s' if low > 1 else ''}" if low == high else f"{low}\u2013{high} trials"
 
 
-def _mixed(plot: Plot, good: Sequence[StoredTrial]) -> Iterator[str]:
+def _mixed(plot: Plot, rows: Sequence[Row], *, measured: bool) -> Iterator[str]:
     """Yield a warning when one mark joins points that differ in what the figure does not show."""
-    others = [name for name in varied([trial.point for trial in good]) if name not in {plot.x_axis, plot.sort_by}]
+    told = {plot.x_axis, plot.sort_by, plot.maximize_by}
+    others = [] if measured else [name for name in varied([row.point for row in rows]) if name not in told]
     if others:
         yield f"Joined over different {' and '.join(map(_words, others))}."
 
 
 def _missing(plot: Plot, good: Sequence[StoredTrial], experiment: Experiment) -> Iterator[str]:
     """Yield how much of the series is there, as long as it is not all of it."""
-    planned = experiment.iterations * sum(_shown(plot, point) for point in experiment.parameters.points())
-    if len(good) < planned:
+    sweep = experiment.parameters
+    if sweep.climb:
+        tried = {trial.point.get(sweep.climb) for trial in good}
+        yield f"{len(tried)} of {len(sweep.values(sweep.climb))} values of {_words(sweep.climb)} tried."
+        return
+    kept = [point for point in sweep.points() if shows(plot, point)]
+    planned = experiment.iterations * len(kept)
+    if len(good) < planned and not _filters_results(plot, experiment):
         yield f"{len(good)} of {planned} trials."
+
+
+def _filters_results(plot: Plot, experiment: Experiment) -> bool:
+    """Tell whether the plot picks trials by what they gave: how many there will be is then not known."""
+    return any(kept.key not in experiment.parameters.names for kept in plot.filter_by)

@@ -7,6 +7,7 @@ bytes: no dates, no random ids.
 import io
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from wke.describe.experiment import Experiment, Plot
+from wke.describe.experiment import Experiment
+from wke.describe.plot import Plot
+from wke.errors import InputError, Problem, TargetError
 from wke.keep.disk import write_atomically
 from wke.keep.trials import StoredTrial
 from wke.tell.figures.axes import cuts_an_interval, finish_x, finish_y
 from wke.tell.figures.bars import draw_bars
 from wke.tell.figures.drawing import Drawing, make_drawing
 from wke.tell.figures.lines import draw_lines
-from wke.tell.figures.style import GREY, PANEL_HEIGHT_IN, WIDTH_IN, Layout, settings
+from wke.tell.figures.script import run_script
+from wke.tell.figures.style import FONT_PT, GREY, PANEL_HEIGHT_IN, WIDTH_IN, Layout, layout_of, settings
 
 METADATA: Mapping[str, Mapping[str, str | None]] = {
     "pdf": {"Creator": "wke", "CreationDate": None},
@@ -30,7 +34,6 @@ METADATA: Mapping[str, Mapping[str, str | None]] = {
     "png": {"Software": "wke"},
 }
 KINDS = {"line": draw_lines, "bar": draw_bars}
-DEFAULT = Layout()
 
 
 def stem(folder: Path, name: str, plot: Plot) -> Path:
@@ -38,13 +41,19 @@ def stem(folder: Path, name: str, plot: Plot) -> Path:
     return folder / (f"{name}_{plot.label}" if plot.label else name)
 
 
-def draw(plot: Plot, trials: Sequence[StoredTrial], path: Path, experiment: Experiment, layout: Layout = DEFAULT) -> list[Path]:
-    """Draw `plot` of `trials` and write it to `path` with the suffixes .pdf, .svg and .png, each whole or not at all; return the files."""
-    drawing = make_drawing(plot, trials, experiment)
+def draw(plot: Plot, trials: Sequence[StoredTrial], path: Path, experiment: Experiment) -> list[Path]:
+    """Draw `plot` of `trials` and write it to `path` with the suffixes .pdf, .svg and .png, each whole or not at all; return the files.
+
+    A plot of type "script" is drawn by the script, in a format of its own. InputError when the plot does not fit the trials, TargetError
+    when its script fails.
+    """
+    if plot.script is not None:
+        return run_script(plot.script, trials, path.with_name(f"{path.name}.pdf"))
+    drawing, layout = make_drawing(plot, trials, experiment), layout_of(plot)
     written = []
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(settings(layout.font_pt))
+        mpl.rcParams.update(settings(layout))
         figure = _figure(plot, drawing, layout)
         for suffix, metadata in METADATA.items():
             data = io.BytesIO()
@@ -54,11 +63,31 @@ def draw(plot: Plot, trials: Sequence[StoredTrial], path: Path, experiment: Expe
     return written
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The files of all plots of an experiment, in the order of the plots, and what kept others from being drawn."""
+
+    files: tuple[Path, ...]
+    problems: tuple[Problem, ...]
+
+
+def draw_all(experiment: Experiment, trials: Sequence[StoredTrial], folder: Path) -> Drawn:
+    """Draw every plot of an experiment into `folder`; one that cannot be drawn is a problem at its place in the file, never an error."""
+    files: list[Path] = []
+    problems: list[Problem] = []
+    for index, plot in enumerate(experiment.plots):
+        try:
+            files += draw(plot, trials, stem(folder, experiment.name, plot), experiment)
+        except (InputError, TargetError) as error:
+            problems += [replace(problem, where=problem.where or experiment.at("plots", index)) for problem in error.problems]
+    return Drawn(tuple(files), tuple(problems))
+
+
 def _figure(plot: Plot, drawing: Drawing, layout: Layout) -> Figure:
     width, height = WIDTH_IN * layout.scale, PANEL_HEIGHT_IN * layout.scale
     cut = " Intervals that leave the axes are cut." if any(map(cuts_an_interval, drawing.panels)) else ""
     note = textwrap.fill(drawing.footnote + cut, int(width * 72 / (layout.font_pt - 2) / 0.53))
-    text_height = (0.2 * bool(plot.title) + 0.3 * bool(plot.sort_by) + 0.12 * (note.count("\n") + 1)) * layout.font_pt / DEFAULT.font_pt
+    text_height = (0.2 * bool(plot.title) + 0.3 * bool(plot.sort_by) + 0.12 * (note.count("\n") + 1)) * layout.font_pt / FONT_PT
     figure = Figure(figsize=(width, height * len(drawing.panels) + text_height), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(drawing.panels), 1, sharex=True, squeeze=False)[:, 0]

@@ -28,6 +28,7 @@ def _draw_line(axes: Axes, group: Group, drawing: Drawing, index: int) -> None:
     if single:
         axes.plot(_places(single, drawing), [m.summary.centre for m in single], linestyle="", markerfacecolor="white", zorder=4, **drawn)
     _draw_intervals(axes, [mark for mark in group.marks if mark.summary.low is not None], drawing, colour)
+    _draw_across(axes, group.marks, colour)
 
 
 def _draw_intervals(axes: Axes, marks: Sequence[Mark], drawing: Drawing, colour: str) -> None:
@@ -39,6 +40,15 @@ def _draw_intervals(axes: Axes, marks: Sequence[Mark], drawing: Drawing, colour:
         centres = [mark.summary.centre for mark in marks]
         reach = [[c - low for c, low in zip(centres, lows, strict=True)], [high - c for c, high in zip(centres, highs, strict=True)]]
         axes.errorbar(xs, centres, yerr=reach, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2.2, capthick=0.9, zorder=2.5)
+
+
+def _draw_across(axes: Axes, marks: Sequence[Mark], colour: str) -> None:
+    """Draw how well the trials fix the place on an x-axis that is measured itself."""
+    for mark in marks:
+        across = mark.across
+        if across is not None and across.low is not None and across.high is not None:
+            reach = [[across.centre - across.low], [across.high - across.centre]]
+            axes.errorbar(across.centre, mark.summary.centre, xerr=reach, fmt="none", ecolor=colour, elinewidth=0.6, zorder=2.5)
 
 
 def _places(marks: Sequence[Mark], drawing: Drawing) -> list[float]:

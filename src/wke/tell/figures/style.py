@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from wke.describe.plot import Plot
+
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart; markers and hatches repeat what they say.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
@@ -10,21 +12,38 @@ HATCHES = ("", "/////", "......", "xxxxx", "\\\\\\\\\\", "-----", "+++++", "||||
 DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
 GREY, DARK = "#6a6a6a", "#303030"
 
-WIDTH_IN, PANEL_HEIGHT_IN = 3.5, 2.15
+WIDTH_IN, PANEL_HEIGHT_IN, FONT_PT = 3.5, 2.15, 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Sizes of a figure: its text, its paper as a multiple of a column's width, and where in the axes the legend is (above, if None)."""
+    """How a figure is laid out: its text, its paper as a multiple of a column's width, where in the axes the legend is, its ground.
 
-    font_pt: float = 8.0
+    Without a place for the legend it stands above the axes. The ground is "whitegrid", "darkgrid", "white", "dark" or "ticks".
+    """
+
+    font_pt: float = FONT_PT
     scale: float = 1.0
     legend_location: str | None = None
+    style: str = "whitegrid"
 
 
-def settings(font_pt: float) -> dict[Any, Any]:
+def layout_of(plot: Plot) -> Layout:
+    """Return the layout that a plot asks for."""
+    return Layout(plot.font_size or FONT_PT, plot.plot_scale, plot.legend_location, plot.style)
+
+
+def settings(layout: Layout) -> dict[Any, Any]:
     """Return matplotlib's settings for everything we draw; they replace the user's own, so that figures are alike everywhere."""
+    font_pt, style = layout.font_pt, layout.style
+    is_dark = style.startswith("dark")
     return {
+        "axes.grid": style.endswith("grid"),
+        "axes.grid.axis": "y",
+        "axes.facecolor": "#eaeaf2" if is_dark else "white",
+        "grid.color": "white" if is_dark else "#dddddd",
+        "xtick.major.size": 4.5 if style == "ticks" else 2.5,
+        "ytick.major.size": 4.5 if style == "ticks" else 2.5,
         "pdf.fonttype": 42,  # publishers refuse Type 3
         "svg.fonttype": "none",  # text stays text
         "svg.hashsalt": "wke",  # ids do not change from run to run
@@ -45,12 +64,9 @@ def settings(font_pt: float) -> dict[Any, Any]:
         "axes.linewidth": 0.6,
         "axes.edgecolor": DARK,
         "axes.axisbelow": True,
-        "grid.color": "#dddddd",
         "grid.linewidth": 0.5,
         "xtick.major.width": 0.6,
         "ytick.major.width": 0.6,
-        "xtick.major.size": 2.5,
-        "ytick.major.size": 2.5,
         "xtick.minor.size": 1.5,
         "ytick.minor.size": 1.5,
         "lines.linewidth": 1.2,

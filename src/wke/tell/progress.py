@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wke.cli.console import Printer, seconds
 from wke.records import Note, Record, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
+from wke.tell.console import Printer, seconds
 
 MOST_ROWS = 20  # machines shown on a terminal
 HZ = 4

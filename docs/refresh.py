@@ -1,0 +1,66 @@
+"""Runs what the README and the tutorial show, and puts what it printed and drew into them: `python docs/refresh.py`.
+
+The demo goes into the README, the first experiment of `wke init` into the tutorial. Read the sentences around them afterwards: they say
+what the figures show.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+IMAGES = ROOT / "docs" / "images"
+SESSION = re.compile(r"(?<=<!-- session: begin -->\n).*?(?=<!-- session: end -->)", re.DOTALL)
+NOT_RUN = "<!-- not run: it takes two minutes -->"
+TABLE = re.compile(r"(?<=^\$ wke results durability\n).*?(?=^```)", re.DOTALL | re.MULTILINE)
+FIRST_TRIALS, LAST_TRIALS = 1, 1
+
+
+def main() -> None:
+    """Refresh both pages and their figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        _refresh_readme(Path(folder) / "etcd")
+        _refresh_tutorial(Path(folder) / "first")
+
+
+def _refresh_readme(folder: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "etcd", folder, ignore=shutil.ignore_patterns("results", "plots"))
+    printed = _wke(folder, "measure", "experiments/scale.toml")
+    _replace(
+        ROOT / "README.md",
+        SESSION,
+        f"{NOT_RUN}\n```console\n$ cd examples/etcd\n$ wke measure experiments/scale.toml\n{_shortened(printed)}```\n",
+    )
+    shutil.copyfile(folder / "plots" / "scale_throughput.png", IMAGES / "etcd-throughput.png")
+
+
+def _refresh_tutorial(folder: Path) -> None:
+    _wke(ROOT, "init", str(folder))
+    _wke(folder, "measure", "experiments/durability.toml")
+    _replace(ROOT / "docs" / "tutorial.md", TABLE, _wke(folder, "results", "durability"))
+    shutil.copyfile(folder / "plots" / "durability.png", IMAGES / "durability.png")
+
+
+def _wke(folder: Path, *arguments: str) -> str:
+    """Run a command and return what it prints, both streams together."""
+    command = [sys.executable, "-m", "wke.cli", *arguments]
+    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
+
+
+def _shortened(text: str) -> str:
+    """Leave out most of the trials' lines, and say so by an ellipsis."""
+    lines = text.splitlines()
+    trials = [number for number, line in enumerate(lines) if line.startswith("[")]
+    kept = [*lines[: trials[0] + FIRST_TRIALS], "…", *lines[trials[-LAST_TRIALS] :]]
+    return "".join(f"{line}\n" for line in kept)
+
+
+def _replace(page: Path, place: re.Pattern[str], text: str) -> None:
+    page.write_text(place.sub(lambda _: text, page.read_text(encoding="utf-8"), count=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,396 @@
+"""The receiving end of a copy: says what it has already, writes the rest, and never leaves half a file under its final name.
+
+A file is written under a name of its own (PART...) in the folder where it belongs and renamed when it is complete. A large one is written
+under a name that follows from its own, so that a copy after a broken connection finds it and goes on where it stopped; what is in it is
+compared first (SHA-256), as is what is in a file that seems to be there already.
+
+The sender is not trusted. Nothing is written outside the root: names are checked (`Entry.read`), and every folder below the root is entered
+without following links, so that a link that came with the copy, or was there before, leads nowhere.
+"""
+
+import posix
+import zlib
+
+from wke.agent.protocol import ProtocolError
+from wke.agent.tree import CHUNK, FOLDER, FORMAT, IS_FILE, IS_FOLDER, LINK, PART, CopyError, digest, is_name, joined, natural
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from wke.agent.sender import Digest
+    from wke.agent.tree import Entry
+
+READ_FOLDER = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_DIRECTORY
+READ_FILE = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
+WRITE_FILE = posix.O_RDWR | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_CREAT | posix.O_NONBLOCK
+OPEN_FOLDERS = 16
+WORTH_KEEPING = 1 << 16
+ENOENT, EEXIST, ENOTDIR, ELOOP = 2, 17, 20, 40
+
+
+class Part:
+    """A file that is being written: its `name` in the meantime, how much is `written`; `lasting` when a later copy can find it."""
+
+    __slots__ = ("handle", "lasting", "name", "written")
+
+    def __init__(self, handle: int, name: bytes, written: int, lasting: bool) -> None:  # noqa: FBT001 - the fields of a value
+        self.handle = handle
+        self.name = name
+        self.written = written
+        self.lasting = lasting
+
+
+class Expected:
+    """A file that was offered: we `have` so many bytes of it, as a whole file or in `part`."""
+
+    __slots__ = ("entry", "have", "index", "part")
+
+    def __init__(self, index: int, entry: "Entry", have: int, part: "Part | None") -> None:
+        self.index = index
+        self.entry = entry
+        self.have = have
+        self.part = part
+
+
+class Landing:
+    """Where a copy arrives; `files`, `size` and `unchanged` count what is done so far.
+
+    With a `name` the copy goes into `destination` if that is a folder or ends with a slash, and becomes that otherwise. Without a name what
+    is in the copy's root goes into the folder `destination`.
+    """
+
+    def __init__(self, destination: bytes, name: bytes, digest: "Digest" = digest) -> None:
+        if name and not is_name(name):
+            raise ProtocolError(f"not a name: {name!r:.200}")
+        self.files = self.size = self.unchanged = 0
+        self._destination = destination or b"."
+        self._name = name
+        self._digest = digest
+        self._shown = self._destination  # where the root is, for messages
+        self._container = self._root = -1
+        self._folders = {}  # type: dict[bytes, int]
+        self._offered = 0
+        self._expected = []  # type: list[Expected]
+        self._current = None  # type: Expected | None
+        self._finished = []  # type: list[Entry]
+        self._token = posix.urandom(6).hex().encode()
+        self._own_names = 0
+
+    # -- what the sender says
+
+    def offer(self, first: int, entries: "Sequence[Entry]") -> "Generator[object, object, list[list[object]]]":
+        """Make the folders and links among the entries; return what we have of the files, in steps as `tree.digest`. Raises CopyError."""
+        if first != self._offered:
+            raise ProtocolError(f"an offer that begins with {first}, not {self._offered}")
+        have = []
+        for index, entry in enumerate(entries, first):
+            if not index:
+                self._arrive(entry)
+            elif not entry.path or self._root < 0:
+                raise ProtocolError("a copy with two roots")
+            self._offered += 1
+            try:
+                known = yield from self._take(index, entry)
+            except OSError as error:
+                raise self._problem(entry.path, error) from None
+            if known is not None:
+                have.append([index, *known])
+        return have
+
+    def data(self, parts: object, payload: bytes) -> None:
+        """Write the parts, whose bytes stand in `payload` one behind the other. Raises CopyError."""
+        at = 0
+        if not isinstance(parts, list):
+            raise ProtocolError("data without a list of parts")
+        for part in parts:
+            if not isinstance(part, list) or len(part) != 3 or not all(map(natural, part)) or at + part[2] > len(payload):
+                raise ProtocolError(f"not a part of the data: {part!r:.200}")
+            index, offset, length = part
+            item = self._begun(index, offset)
+            try:
+                self._write(item, offset, payload[at : at + length] if length < len(payload) else payload)
+            except OSError as error:
+                raise self._problem(item.entry.path, error) from None
+            at += length
+
+    def finish(self) -> None:
+        """Give the folders their modes and times: all has come. Raises CopyError."""
+        if self._expected or self._current is not None or not self._offered:
+            raise ProtocolError("a copy that ends before its end")
+        while self._finished:
+            entry = self._finished.pop()  # what is within comes before what it is in
+            try:
+                handle = self._folder(entry.path)
+                posix.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
+                posix.fchmod(handle, entry.mode)
+            except OSError as error:
+                raise self._problem(entry.path, error) from None
+        self.close(keep=False)
+
+    def close(self, keep: bool) -> None:  # noqa: FBT001 - named by every caller
+        """End, whether it is complete or not; a large file that is not remains as a part if `keep` is true, nothing else does."""
+        items = [item for item in [self._current, *self._expected] if item is not None and item.part is not None]
+        for item in items:
+            try:
+                folder = self._place(item.entry.path)[0]
+                if not (keep and item.part.lasting and item.part.written >= WORTH_KEEPING):
+                    posix.unlink(item.part.name, dir_fd=folder)
+            except (OSError, CopyError):  # the folder went away, and the part with it
+                pass
+            posix.close(item.part.handle)
+        self._current, self._expected = None, []
+        for handle in [*self._folders.values(), self._root, self._container]:
+            if handle >= 0:
+                posix.close(handle)
+        self._folders, self._root, self._container = {}, -1, -1
+
+    # -- places
+
+    def _arrive(self, entry: "Entry") -> None:
+        """Find out where the root goes, by what is there, and make the folders above it."""
+        if entry.path or entry.kind == LINK:
+            raise ProtocolError("a copy without a root")
+        destination, name = self._destination, self._name
+        above = destination
+        try:
+            if name and not (destination.endswith(b"/") or _is_folder(destination)):
+                above, _, name = destination.rpartition(b"/")
+                above = above or (b"/" if destination.startswith(b"/") else b".")
+            self._shown = joined(above, name)
+            if not name and entry.kind != FOLDER:
+                raise ProtocolError("a file without a name")
+            _make_folders(above)
+            self._container = posix.open(above, READ_FOLDER)
+        except OSError as error:
+            raise CopyError(above, error.strerror, error.errno) from None
+        self._name = name
+
+    def _place(self, path: bytes) -> "tuple[int, bytes]":
+        """Return the open folder in which `path` is, and its name there."""
+        if not path:
+            return self._container, self._name
+        folder, _, name = path.rpartition(b"/")
+        return self._folder(folder), name
+
+    def _folder(self, path: bytes) -> int:
+        """Return a folder of the copy, open; no link on the way is followed."""
+        if not path:
+            return self._root
+        handle = self._folders.get(path)
+        if handle is None:
+            handle = self._root
+            for name in path.split(b"/"):
+                above = handle
+                try:
+                    handle = posix.open(name, READ_FOLDER | posix.O_NOFOLLOW, dir_fd=above)
+                finally:
+                    if above != self._root:
+                        posix.close(above)
+            while len(self._folders) >= OPEN_FOLDERS:
+                posix.close(self._folders.pop(next(iter(self._folders))))
+            self._folders[path] = handle
+        return handle
+
+    def _problem(self, path: bytes, error: OSError) -> CopyError:
+        place = joined(self._shown, path)
+        if error.errno in (ENOTDIR, ELOOP):
+            return CopyError(place, "something on the way there is no folder (links are not followed)", error.errno)
+        return CopyError(place, error.strerror, error.errno)
+
+    # -- entries
+
+    def _take(self, index: int, entry: "Entry") -> "Generator[object, object, tuple[int, str] | None]":
+        """Make a folder or link; of a file, return how much we have of it and its digest, None when that is nothing."""
+        if entry.kind == FOLDER:
+            self._make_folder(entry)
+            return None
+        folder, name = self._place(entry.path)
+        try:
+            status = posix.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            status = None
+        if status is not None and status.st_mode & FORMAT == IS_FOLDER:
+            raise CopyError(joined(self._shown, entry.path), "is a folder there and none here; remove one of them")
+        if entry.kind == LINK:
+            self._make_link(entry, folder, name)
+            return None
+        item = Expected(index, entry, 0, None)
+        self._expected.append(item)
+        if not entry.size:
+            return None
+        if status is not None and status.st_mode & FORMAT == IS_FILE and status.st_size == entry.size:
+            known = yield from self._whole(item, folder, name)
+            if known:
+                return entry.size, known
+        if entry.size > CHUNK and not any(other.part for other in self._expected):  # a copy that broke off left one part
+            item.part = _lasting_part(folder, name, posix.O_RDWR)
+            if item.part is not None:
+                item.have = min(item.part.written, entry.size)
+                known = yield from self._digest(item.part.handle, item.have)
+                return item.have, known
+        return None
+
+    def _whole(self, item: Expected, folder: int, name: bytes) -> "Generator[object, object, str]":
+        """Return the digest of the file that is there, nothing when it cannot be read."""
+        try:
+            handle = posix.open(name, READ_FILE, dir_fd=folder)
+        except OSError:
+            return ""
+        try:
+            item.have = item.entry.size
+            return (yield from self._digest(handle, item.have))
+        finally:
+            posix.close(handle)
+
+    def _make_folder(self, entry: "Entry") -> None:
+        """Make a folder that we can write to unless it is there; what it shall be in the end, `finish` sees to."""
+        if entry.path or self._name:
+            folder, name = self._place(entry.path)
+            try:
+                posix.mkdir(name, entry.mode | 0o700, dir_fd=folder)
+            except FileExistsError:
+                status = posix.stat(name, dir_fd=folder, follow_symlinks=False)
+                if status.st_mode & FORMAT != IS_FOLDER:
+                    raise CopyError(joined(self._shown, entry.path), "is no folder there, and a folder here; remove one of them") from None
+                if status.st_mode & 0o700 != 0o700 and status.st_uid == posix.geteuid():
+                    posix.chmod(name, status.st_mode & 0o777 | 0o700, dir_fd=folder)
+            self._finished.append(entry)
+            if not entry.path:
+                self._root = posix.open(name, READ_FOLDER | posix.O_NOFOLLOW, dir_fd=folder)
+        else:
+            self._root = posix.dup(self._container)
+
+    def _make_link(self, entry: "Entry", folder: int, name: bytes) -> None:
+        meanwhile = self._own_name()
+        posix.symlink(entry.target, meanwhile, dir_fd=folder)
+        try:
+            posix.utime(meanwhile, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=folder, follow_symlinks=False)
+            posix.rename(meanwhile, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            posix.unlink(meanwhile, dir_fd=folder)
+            raise
+
+    # -- data
+
+    def _begun(self, index: int, offset: int) -> Expected:
+        """Return the file that the part belongs to; they come in the order of the offers."""
+        item = self._current
+        if item is None:
+            if not self._expected or self._expected[0].index != index or offset not in (0, self._expected[0].have):
+                raise ProtocolError(f"data of file {index} from {offset} on was not expected")
+            item = self._current = self._expected.pop(0)
+        elif item.index != index or item.part is None or item.part.written != offset:
+            raise ProtocolError(f"data of file {index} from {offset} on came out of order")
+        return item
+
+    def _write(self, item: Expected, offset: int, data: bytes) -> None:
+        entry = item.entry
+        folder, name = self._place(entry.path)
+        end = offset + len(data)
+        if end > entry.size or (not data and end < entry.size):
+            raise ProtocolError(f"data of {end} bytes for a file of {entry.size}")
+        if item.part is None and offset:  # the file that is there is the one that was offered
+            self._current = None
+            self._confirm(entry, folder, name)
+        else:
+            part = item.part = item.part or self._new_part(folder, name, entry.size > CHUNK)
+            if part.written != offset:
+                posix.ftruncate(part.handle, offset)
+            at = 0
+            while at < len(data):
+                written = posix.pwrite(part.handle, data[at:] if at else data, offset + at)
+                at += written
+                part.written = offset + at
+            part.written = end
+            if end == entry.size:
+                self._complete(item, folder, name)
+        self.size += len(data)
+        if end == entry.size:
+            self.files += 1
+
+    def _confirm(self, entry: "Entry", folder: int, name: bytes) -> None:
+        handle = posix.open(name, READ_FILE, dir_fd=folder)
+        try:
+            _attribute(handle, entry)
+        finally:
+            posix.close(handle)
+        self.unchanged += 1
+
+    def _complete(self, item: Expected, folder: int, name: bytes) -> None:
+        """Give a file its final name."""
+        part = item.part
+        if posix.fstat(part.handle).st_size != part.written:  # an older part was longer
+            posix.ftruncate(part.handle, part.written)
+        _attribute(part.handle, item.entry)
+        posix.rename(part.name, name, src_dir_fd=folder, dst_dir_fd=folder)
+        self._current = item.part = None
+        posix.close(part.handle)
+
+    def _new_part(self, folder: int, name: bytes, large: bool) -> Part:  # noqa: FBT001 - private
+        """Open an empty file to write to: of a large one the name can be found again, unless somebody else is writing there."""
+        part = _lasting_part(folder, name, WRITE_FILE) if large else None
+        if part is None:
+            own = self._own_name()
+            part = Part(posix.open(own, WRITE_FILE | posix.O_EXCL, 0o600, dir_fd=folder), own, 0, lasting=False)
+        elif part.written:
+            posix.ftruncate(part.handle, 0)
+        return part
+
+    def _own_name(self) -> bytes:
+        self._own_names += 1
+        return b"%s%s-%d" % (PART, self._token, self._own_names)
+
+
+def _is_folder(path: bytes) -> bool:
+    try:
+        return posix.stat(path).st_mode & FORMAT == IS_FOLDER
+    except OSError as error:
+        if error.errno in (ENOENT, ENOTDIR):
+            return False
+        raise
+
+
+def _make_folders(path: bytes) -> None:
+    """Make a folder and all above it, as far as they are not there."""
+    missing = []
+    while path and not _is_folder(path):
+        missing.append(path)
+        path = path.rstrip(b"/").rpartition(b"/")[0]
+    for folder in reversed(missing):
+        try:
+            posix.mkdir(folder)
+        except FileExistsError:  # somebody else is as quick, or it is no folder: opening it will tell
+            pass
+
+
+def _attribute(handle: int, entry: "Entry") -> None:
+    """Give a file its mode and time where it has others."""
+    status = posix.fstat(handle)
+    if status.st_mode & 0o7777 != entry.mode:
+        posix.fchmod(handle, entry.mode)
+    if status.st_mtime_ns != entry.mtime_ns:
+        posix.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
+
+
+def _lasting_part(folder: int, name: bytes, flags: int) -> "Part | None":
+    """Open the part that a file of that name is written to; None when there is none, or it is not ours alone."""
+    import fcntl  # needed for large files only
+
+    meanwhile = PART + b"%08x" % zlib.crc32(name)
+    try:
+        handle = posix.open(meanwhile, flags | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK, 0o600, dir_fd=folder)
+    except OSError as error:
+        if flags & posix.O_CREAT and error.errno not in (EEXIST, ELOOP):
+            raise
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        status, there = posix.fstat(handle), posix.stat(meanwhile, dir_fd=folder, follow_symlinks=False)
+        ours = status.st_mode & FORMAT == IS_FILE and status.st_nlink == 1 and status.st_uid == posix.geteuid()
+        if ours and (status.st_dev, status.st_ino) == (there.st_dev, there.st_ino):  # it may have been renamed before the lock was ours
+            return Part(handle, meanwhile, status.st_size, lasting=True)
+    except OSError:  # somebody else has the lock, or the file system has none
+        pass
+    posix.close(handle)
+    return None

@@ -1,0 +1,133 @@
+"""The sending end of a copy: offers entries, hears what the other end has already, and sends the rest.
+
+Nothing waits for an answer that it does not need: up to WINDOW offers are under way, their files are sent one behind the other in the order
+of the offers, and many small ones share a frame.
+
+    offer     {"first": number of the first entry, "entries": [...]}
+    have      {"first": as offered, "have": [[number, length, SHA-256 of so many bytes], ...]}      the answer
+    data      {"parts": [[number, offset, length], ...]} and the bytes; a part at the end of its file completes it
+    complete  {}
+"""
+
+import posix
+
+from wke.agent import protocol
+from wke.agent.protocol import ProtocolError
+from wke.agent.tree import ANSWER, BATCH, BATCH_SIZE, CHUNK, FILE, ROOM, WINDOW, CopyError, digest, joined, natural, walk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from wke.agent.tree import Entry
+
+    Tell = Callable[[int, dict[str, object], bytes], None]
+    Digest = Callable[[int, int], Generator[object, object, str]]
+
+READ_FILE = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK  # it may have become a link or a pipe
+
+
+class Sender:
+    """Sends what is at `root` through `tell(kind, head, payload)`; `files`, `size` and `unchanged` count what is done so far."""
+
+    def __init__(self, root: bytes, tell: "Tell", digest: "Digest" = digest) -> None:
+        self.files = self.size = self.unchanged = 0
+        self.left_out = []  # type: list[bytes]
+        self._root = root
+        self._tell = tell
+        self._digest = digest
+        self._parts = []  # type: list[list[int]]
+        self._payload = []  # type: list[bytes]
+        self._room = CHUNK
+
+    def run(self) -> "Generator[object, object, None]":
+        """Do it in steps: each yields what it waits for, ROOM or ANSWER, and is then sent the answer's head. Raises CopyError."""
+        batches = self._batches()
+        unanswered = []  # type: list[tuple[int, list[Entry]]]
+        while True:
+            while len(unanswered) < WINDOW:
+                batch = next(batches, None)
+                if batch is None:
+                    break
+                self._tell(protocol.OFFER, {"first": batch[0], "entries": [entry.form() for entry in batch[1]]}, b"")
+                unanswered.append(batch)
+                yield ROOM
+            if not unanswered:
+                break
+            answer = yield ANSWER
+            yield from self._deliver(unanswered.pop(0), answer)
+        self._tell(protocol.COMPLETE, {"left-out": [path.decode("utf-8", "replace") for path in self.left_out]}, b"")
+
+    def _batches(self) -> "Iterator[tuple[int, list[Entry]]]":
+        first, size = 0, 0
+        entries = []  # type: list[Entry]
+        for entry in walk(self._root, self.left_out):
+            entries.append(entry)
+            size += len(entry.path) + len(entry.target)
+            if len(entries) == BATCH or size > BATCH_SIZE or not first:  # the root goes alone: it decides whether there is a copy at all
+                yield first, entries
+                first, entries, size = first + len(entries), [], 0
+        if entries:
+            yield first, entries
+
+    def _deliver(self, batch: "tuple[int, list[Entry]]", answer: object) -> "Generator[object, object, None]":
+        """Send the files of a batch, but for what the other end has."""
+        first, entries = batch
+        have = _have(answer, first, len(entries))
+        for index, entry in enumerate(entries, first):
+            if entry.kind == FILE:
+                yield from self._file(index, entry, have.get(index))
+        self._flush()
+
+    def _file(self, index: int, entry: "Entry", have: "tuple[int, str] | None") -> "Generator[object, object, None]":
+        path = joined(self._root, entry.path)
+        try:
+            handle = posix.open(path, READ_FILE if entry.path else READ_FILE & ~posix.O_NOFOLLOW)
+        except OSError as error:
+            raise CopyError(path, error.strerror, error.errno) from None
+        try:
+            offset = 0
+            if have is not None and 0 < have[0] <= entry.size and (yield from self._digest(handle, have[0])) == have[1]:
+                offset = have[0]
+            self.unchanged += bool(entry.size) and offset == entry.size
+            while True:
+                data = posix.pread(handle, min(self._room, entry.size - offset), offset)
+                if not data and offset < entry.size:
+                    raise CopyError(path, "became shorter while it was copied")
+                self._add([index, offset, len(data)], data)
+                offset += len(data)
+                if not self._room or len(self._parts) == BATCH:
+                    self._flush()
+                    yield ROOM
+                if offset == entry.size:
+                    break
+        except OSError as error:
+            raise CopyError(path, error.strerror, error.errno) from None
+        finally:
+            posix.close(handle)
+        self.files += 1
+
+    def _add(self, part: "list[int]", data: bytes) -> None:
+        self._parts.append(part)
+        self._payload.append(data)
+        self._room -= len(data)
+        self.size += len(data)
+
+    def _flush(self) -> None:
+        if self._parts:
+            payload = self._payload[0] if len(self._payload) == 1 else b"".join(self._payload)
+            self._tell(protocol.DATA, {"parts": self._parts}, payload)
+            self._parts, self._payload, self._room = [], [], CHUNK
+
+
+def _have(answer: object, first: int, count: int) -> "dict[int, tuple[int, str]]":
+    """Return what the other end has of which entry, by the answer to the offer of `count` entries from `first` on."""
+    if not isinstance(answer, dict) or answer.get("first") != first or not isinstance(answer.get("have"), list):
+        raise ProtocolError(f"not the answer to an offer: {answer!r:.200}")
+    have = {}
+    for item in answer["have"]:
+        if not isinstance(item, list) or len(item) != 3 or not natural(item[0]) or not natural(item[1]) or not isinstance(item[2], str):
+            raise ProtocolError(f"not the answer to an offer: {item!r:.200}")
+        if first <= item[0] < first + count:
+            have[item[0]] = (item[1], item[2])
+    return have

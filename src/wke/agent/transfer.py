@@ -1,0 +1,169 @@
+"""The agent's copies: each has a channel and takes small steps in turn, so that tasks and heartbeats never wait for them."""
+
+from wke.agent import protocol
+from wke.agent.landing import Landing
+from wke.agent.order import in_home
+from wke.agent.protocol import ProtocolError
+from wke.agent.sender import Sender
+from wke.agent.tree import ANSWER, WINDOW, CopyError, Entry, to_bytes, to_text
+
+ROOM = 1 << 19  # so much may wait for the controller before copies add no more
+
+
+class Transfers:
+    """All copies of a connection. `tell(kind, channel, head, payload)` sends, `waiting()` is how much has not left yet."""
+
+    def __init__(self, loop, tell, waiting, home):
+        self._loop = loop
+        self._tell = tell
+        self._waiting = waiting
+        self._home = home
+        self._copies = {}
+        self.handlers = {
+            protocol.COPY_IN: self._begin,
+            protocol.COPY_OUT: self._begin,
+            protocol.OFFER: self._hear,
+            protocol.HAVE: self._hear,
+            protocol.DATA: self._hear,
+            protocol.COMPLETE: self._hear,
+            protocol.COPY_STOP: self._hear,
+        }
+
+    def turn(self):
+        """Give every copy that can go on a step; when some still can, the loop shall not rest."""
+        if not self._copies:
+            return
+        for channel, copy in list(self._copies.items()):
+            if copy.ready and self._waiting() < ROOM:
+                self._guarded(channel, copy.step)
+        if self._waiting() < ROOM and any(copy.ready for copy in self._copies.values()):
+            self._loop.after(0, _nothing)
+
+    def close(self, keep):
+        """End all copies; with `keep` a later one can go on where they stopped, without it nothing of them is left."""
+        for channel, copy in list(self._copies.items()):
+            copy.close(keep)
+            self._failed(channel, b"", "everything is being stopped there", 0)
+
+    def _begin(self, frame):
+        def tell(kind, head, payload=b""):
+            self._tell(kind, frame.channel, head, payload)
+
+        place = in_home(to_bytes(frame.head["path"]), self._home)
+        if frame.kind == protocol.COPY_OUT:
+            self._copies[frame.channel] = Outbound(Sender(place, tell))
+        else:
+            self._copies[frame.channel] = Inbound(Landing(place, to_bytes(frame.head["name"])), tell)
+
+    def _hear(self, frame):
+        copy = self._copies.get(frame.channel)
+        if copy is not None:  # else it has failed, and the controller will hear so
+            self._guarded(frame.channel, lambda: copy.hear(frame))
+
+    def _guarded(self, channel, work):
+        """Do a part of a copy's work, and say so when that was the last."""
+        copy = self._copies[channel]
+        try:
+            if work():
+                del self._copies[channel]
+                copy.close(False)
+        except CopyError as error:
+            copy.close(False)
+            self._failed(channel, error.path, error.why, error.code)
+        except ProtocolError as error:
+            copy.close(False)
+            self._failed(channel, b"", str(error), 0)
+        except OSError as error:
+            copy.close(False)
+            self._failed(channel, b"", error.strerror, error.errno)
+
+    def _failed(self, channel, path, why, code):
+        del self._copies[channel]
+        self._tell(protocol.COPY_FAILED, channel, {"path": to_text(path), "why": why, "code": code}, b"")
+
+
+class Outbound:
+    """A copy from here."""
+
+    def __init__(self, sender):
+        self._steps = sender.run()
+        self._answers = []
+        self._waits = False
+
+    @property
+    def ready(self):
+        """True while it could go on."""
+        return not self._waits or bool(self._answers)
+
+    def step(self):
+        """Go on; tell whether it is over."""
+        try:
+            self._waits = self._steps.send(self._answers.pop(0) if self._waits else None) == ANSWER
+        except StopIteration:
+            return True
+        return False
+
+    def hear(self, frame):
+        """Take an answer."""
+        if frame.kind == protocol.COPY_STOP:
+            raise CopyError(b"", "stopped as you asked")
+        if frame.kind != protocol.HAVE or len(self._answers) >= WINDOW:
+            raise ProtocolError(f"{frame!r} is not for who sends a copy")
+        self._answers.append(frame.head)
+
+    def close(self, keep):  # noqa: ARG002 - there is nothing to keep
+        """End it."""
+        self._steps.close()
+
+
+class Inbound:
+    """A copy to here."""
+
+    def __init__(self, landing, tell):
+        self._landing = landing
+        self._tell = tell
+        self._offers = []
+        self._steps = None
+
+    @property
+    def ready(self):
+        """True while it could go on."""
+        return bool(self._offers)
+
+    def step(self):
+        """Go on."""
+        first, entries = self._offers[0]
+        if self._steps is None:
+            self._steps = self._landing.offer(first, entries)
+        try:
+            next(self._steps)
+        except StopIteration as end:
+            self._steps = None
+            del self._offers[0]
+            self._tell(protocol.HAVE, {"first": first, "have": end.value})
+
+    def hear(self, frame):
+        """Take what the sender says; tell whether it is over."""
+        if frame.kind == protocol.DATA:
+            self._landing.data(frame.head["parts"], frame.payload)
+        elif frame.kind == protocol.OFFER and len(self._offers) < WINDOW:
+            self._offers.append((frame.head["first"], [Entry.read(form) for form in frame.head["entries"]]))
+        elif frame.kind == protocol.COMPLETE and not self._offers:
+            self._landing.finish()
+            self._tell(protocol.COPIED, {"files": self._landing.files})
+            return True
+        elif frame.kind == protocol.COPY_STOP:
+            raise CopyError(b"", "stopped as you asked")
+        else:
+            raise ProtocolError(f"{frame!r} is not for who receives a copy")
+        return False
+
+    def close(self, keep):
+        """End it."""
+        if self._steps is not None:
+            self._steps.close()
+        self._landing.close(keep)
+
+
+def _nothing():
+    pass

@@ -1,0 +1,53 @@
+"""What the result of a benchmark script's trial depends on, beside its parameters: the script's code, the configurations, the cluster."""
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+from wke.describe.cluster import Cluster, read_cluster
+from wke.keep.identity import Json
+
+NOT_SCRIPTS = ("__pycache__", "site-packages")
+
+
+def surroundings(function: Callable[..., object], project: Path) -> dict[str, Json]:
+    """Return the digests of all code and configuration of a project that a call of `function` may use, and the shape of its cluster.
+
+    Code is the script with every module that it has imported from the project's folder; a configuration is a folder with a config.toml.
+    """
+    return {
+        "code": {str(path.relative_to(project)): _digest(path) for path in sorted(_code(function, project))},
+        "configurations": {
+            str(path.relative_to(project)): _digest(path)
+            for config in sorted(project.glob("*/config.toml"))
+            for path in sorted(config.parent.rglob("*"))
+            if path.is_file() and not set(path.parts) & set(NOT_SCRIPTS)
+        },
+        "cluster": _cluster(project / "cluster.toml"),
+    }
+
+
+def _code(function: Callable[..., object], project: Path) -> Iterator[Path]:
+    modules: set[ModuleType | None] = {sys.modules.get(function.__module__), *sys.modules.values()}
+    for module in modules:
+        file = getattr(module, "__file__", None)
+        if file and (path := Path(file).resolve()).is_relative_to(project) and not set(path.parts) & set(NOT_SCRIPTS) and path.is_file():
+            yield path
+
+
+def _cluster(path: Path) -> Json:
+    """Return who the machines are, where there is a cluster.toml: a script may also bring a cluster of its own."""
+    if not path.exists():
+        return None
+    cluster: Cluster = read_cluster(path)
+    return {
+        "provider": cluster.provider,
+        "machines": {m.name: [m.external_addr, m.internal_addr, *m.classes] for m in cluster.machines},
+        "links": {ends: [link.delay_s, link.jitter_s, link.loss, link.rate_bits] for ends, link in cluster.links.items()},
+    }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,87 @@
+"""The parameters that a benchmark script knows, and what a sweep comes to for it: every point with a value for each of them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from wke.describe.optionvalue import converted, type_of
+from wke.describe.parameters import ROOT
+from wke.describe.sweep import Choice, Parameter, Sweep, Value
+from wke.describe.wording import shown
+from wke.errors import InputError, Location, Problem, did_you_mean
+from wke.scripterrors import BenchmarkError
+
+NO_DESCRIPTION = "No description."
+At = Callable[..., Location | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One parameter: what it is when nobody sets it, and what for. Values have the type of the default."""
+
+    name: str
+    default: Value
+    about: str = NO_DESCRIPTION
+
+
+def read_known(parameters: Mapping[str, object]) -> tuple[Known, ...]:
+    """Return what a script says of its parameters: a name maps to `{"default": value, "about": text}` or to a bare value."""
+    return tuple(_read(name, given) for name, given in parameters.items())
+
+
+def completed(sweep: Sweep, known: tuple[Known, ...], at: At, *, text: bool = False) -> Sweep:
+    """Return the sweep with values of the right types, and with the defaults of all that it does not set.
+
+    Raises InputError for every parameter that the script does not know and every value of another type, each where `at` says. With
+    `text`, values are what somebody typed: "3" is a number where a number belongs.
+    """
+    problems: list[Problem] = []
+    loops = _Completion({one.name: one for one in known}, at, problems, text=text).sweep(sweep, ROOT).loops
+    if problems:
+        raise InputError(*problems)
+    return Sweep((*(Parameter(one.name, (one.default,)) for one in known), *loops))
+
+
+def _read(name: str, given: object) -> Known:
+    if not isinstance(given, Mapping):
+        given = {"default": given}
+    if "default" not in given:
+        raise BenchmarkError(f'parameter "{name}" has no default', hint='write {"default": value, "about": "what it is for"}')
+    default = given["default"]
+    if not isinstance(default, Value):
+        raise BenchmarkError(f'the default of parameter "{name}" must be text, a number, True or False, not {default!r}')
+    return Known(name, default, str(given.get("about") or NO_DESCRIPTION))
+
+
+class _Completion:
+    """One sweep against what the script knows."""
+
+    def __init__(self, known: Mapping[str, Known], at: At, problems: list[Problem], *, text: bool) -> None:
+        self._known = known
+        self._at = at
+        self._problems = problems
+        self._text = text
+
+    def sweep(self, sweep: Sweep, table: str) -> Sweep:
+        return Sweep(tuple(self._loop(loop, table) for loop in sweep.loops))
+
+    def _loop(self, loop: Parameter | Choice, table: str) -> Parameter | Choice:
+        if isinstance(loop, Choice):
+            return Choice({name: self.sweep(inner, name) for name, inner in loop.tables.items()})
+        if loop.name not in self._known:
+            what = f'the benchmark has no parameter "{loop.name}"'
+            self._problems.append(Problem(what, self._at(table, loop.name), did_you_mean(loop.name, self._known)))
+            return loop
+        return replace(loop, values=tuple(self._values(loop, table)))
+
+    def _values(self, loop: Parameter, table: str) -> Iterator[Value]:
+        kind = type_of(self._known[loop.name].default)
+        for value in loop.values:
+            try:
+                yield self._converted(value, kind)
+            except ValueError as error:
+                self._problems.append(Problem(f"{loop.name} {error}", self._at(table, loop.name)))
+
+    def _converted(self, value: Value, kind: str) -> Value:
+        if isinstance(value, str) and kind != "str" and not self._text:
+            raise ValueError(f"must be of the type of its default, {kind}, not {shown(value)}")
+        return converted(value, kind)

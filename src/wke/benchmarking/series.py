@@ -1,0 +1,152 @@
+"""A benchmark script's series: the trials that are still missing, one call of the script's function each, every one stored as it ends."""
+
+import json
+import secrets
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from os.path import relpath
+
+from wke.benchmarking.results import ResultPrinter
+from wke.describe.experiment import Experiment
+from wke.describe.plan import running_order
+from wke.describe.sweep import Point
+from wke.errors import WkeError
+from wke.judge.climbing import Climb, climbs, goal_of, point_key
+from wke.keep.disk import disk_errors
+from wke.keep.identity import Json, digest
+from wke.keep.store import Store
+from wke.keep.trials import LOGS, Attempt, PlannedTrial, Result
+from wke.records import Outcome, OutcomeKind, Sink, TrialEnded, TrialStarted
+
+GENERATION = "generation"
+Call = Callable[[Mapping[str, object], ResultPrinter], bool]
+"""One trial: parameters in, metrics through the printer, True when it went well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """Which stored results count: those whose inputs are unchanged, else none at all (`rerun`), or all of the same point (`always`)."""
+
+    rerun: bool = False
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The trials of an experiment in running order, and where they are stored."""
+
+    experiment: Experiment
+    store: Store
+    number: int
+    planned: tuple[PlannedTrial, ...]
+
+    @property
+    def missing(self) -> int:
+        """How many trials have no result; of a series that climbs, most of them are never wanted."""
+        return len(self.planned) - len(self.store.completed(trial.id for trial in self.planned))
+
+    def due(self, attempted: Collection[str]) -> list[PlannedTrial]:
+        """Return what to run next, after those trials that this command attempted already."""
+        done = {*self.store.completed(trial.id for trial in self.planned), *attempted}
+        wanted = {point_key(climb.next) for climb in self.climbs(attempted) if climb.next is not None}
+        climbing = self.experiment.parameters.climb is not None
+        return [trial for trial in self.planned if trial.id not in done and (not climbing or point_key(trial.point) in wanted)]
+
+    def climbs(self, attempted: Collection[str] = ()) -> tuple[Climb, ...]:
+        """Return where the searches stand, none where nothing is climbed."""
+        return climbs(self.experiment, self._finished(attempted))
+
+    def _finished(self, attempted: Collection[str]) -> Iterator[tuple[Point, Sequence[float]]]:
+        stored = {trial.id: trial for trial in self.store.trials(self.experiment.name) if trial.ok}
+        points: dict[object, list[PlannedTrial]] = {}
+        for trial in self.planned:
+            points.setdefault(point_key(trial.point), []).append(trial)
+        for trials in points.values():
+            if all(trial.id in stored or trial.id in attempted for trial in trials):
+                seen = [stored[trial.id] for trial in trials if trial.id in stored and not trial.warmup]
+                yield _point(trials[0]), [goal_of(self.experiment, {**trial.point, **trial.observations}) for trial in seen]
+
+
+def make_series(experiment: Experiment, surroundings: Json, store: Store, reuse: Reuse, command: str) -> Series:
+    """Plan an experiment whose points are complete, and store the plan."""
+    name = experiment.name
+    known = store.seed_of(name)
+    before = store.plan(name) if known is not None else {}
+    generation = int(before.get(GENERATION, 0)) + reuse.rerun
+    seed = next(s for s in (experiment.seed, known, secrets.randbits(32)) if s is not None)
+    planned = tuple(_planned(experiment, surroundings, generation, seed))
+    if reuse.always:
+        planned = tuple(_adopted(planned, store, name))
+    text = json.dumps({"file": str(experiment.path), "metrics": [], GENERATION: generation})
+    number = store.series(name, text, seed, order=experiment.order, command=command, planned=planned)
+    return Series(experiment, store, number, planned)
+
+
+def run_missing(series: Series, call: Call, sink: Sink, between: Callable[[], None]) -> tuple[Outcome, ...]:
+    """Run what is missing, and what results ask for after that; `between` is called after every trial. Return the outcomes.
+
+    A trial that fails is stored and the series goes on. Interrupted, the trial under way stays a partial attempt and runs again next time.
+    """
+    outcomes: list[Outcome] = []
+    attempted: set[str] = set()
+    while due := series.due(attempted):
+        for trial in due:
+            sink(TrialStarted(trial.id, len(outcomes) + 1, len(attempted) + len(due), trial.point, trial.iteration, trial.warmup))
+            outcomes.append(_run(series, trial, call, sink))
+            between()
+        attempted.update(trial.id for trial in due)
+    return tuple(outcomes)
+
+
+def _planned(experiment: Experiment, surroundings: Json, generation: int, seed: int) -> Iterator[PlannedTrial]:
+    """Yield the trials with their identities. A generation that was asked for by --force-rerun is part of them: old results stay old."""
+    points = experiment.parameters.points()
+    for position, (turn, point) in enumerate(running_order(experiment, points, seed)):
+        depends: dict[str, Json] = {"point": dict(point), "surroundings": surroundings, GENERATION: generation}
+        trial = f"{digest(depends)[:12]}-{'w' if turn.warmup else ''}{turn.iteration}"
+        text = json.dumps({"depends": depends, "digests": {part: digest(value) for part, value in depends.items()}}, sort_keys=True)
+        yield PlannedTrial(trial, point, turn.iteration, turn.warmup, position, text)
+
+
+def _adopted(planned: Iterable[PlannedTrial], store: Store, name: str) -> Iterator[PlannedTrial]:
+    """Yield the trials, those with a stored result of the same point and iteration as that result, whatever it depended on."""
+    results = {(point_key(t.point), t.warmup, t.iteration): t.id for t in store.history(name) if t.ok}  # of several the latest
+    for trial in planned:
+        yield replace(trial, id=results.get((point_key(trial.point), trial.warmup, trial.iteration), trial.id))
+
+
+def _run(series: Series, trial: PlannedTrial, call: Call, sink: Sink) -> Outcome:
+    attempt = series.store.begin_attempt(series.number, trial)
+    printer = ResultPrinter()
+    started_ns = time.time_ns()
+    why = _called(call, trial, printer, attempt)
+    outcome = Outcome(OutcomeKind.FAILED if why else OutcomeKind.OK)
+    ended_ns = time.time_ns()
+    units = dict.fromkeys(printer.observations, "")
+    folder = series.store.finish_attempt(attempt, Result(outcome, started_ns, ended_ns, why, printer.observations, units))
+    if printer.log_folder is not None:
+        with disk_errors(folder):
+            (folder / LOGS).symlink_to(relpath(printer.log_folder, folder))
+    sink(TrialEnded(trial.id, outcome, (ended_ns - started_ns) / 1e9, printer.observations, why))
+    return outcome
+
+
+def _called(call: Call, trial: PlannedTrial, printer: ResultPrinter, attempt: Attempt) -> str:
+    """Call the function; return why the trial failed, "" if it did not. An exception's traceback is kept in the trial's folder."""
+    try:
+        went_well = call(dict(trial.point), printer)
+    except WkeError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - it is the user's code, and the series goes on
+        with disk_errors(attempt.folder):
+            (attempt.folder / "traceback.txt").write_text(traceback.format_exc())
+        return f"{type(error).__name__}: {error} (traceback.txt in the trial's folder says where)"
+    if not went_well:
+        return "the benchmark function did not return True"
+    return "" if printer.observations else "the benchmark function printed no result"
+
+
+def _point(trial: PlannedTrial) -> Point:
+    return {name: value for name, value in trial.point.items() if isinstance(value, bool | int | float | str)}

@@ -1,0 +1,136 @@
+"""`wke copy`: files and folders to machines and back."""
+
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from wke.act import emulation, transfer
+from wke.act.interrupt import run_to_end
+from wke.act.provider import Place, provide
+from wke.act.session import Session
+from wke.act.transfer import Copied, OnProgress, size_of
+from wke.cli.options import project
+from wke.describe.cluster import Cluster, Machine, read_cluster
+from wke.describe.selector import select
+from wke.errors import InputError
+from wke.records import Note, Record
+from wke.tell.console import Printer, seconds
+
+_ON_MACHINES = re.compile(r"(?P<selector>(?:[^\[\]:/]|\[[^\]]*\])+):(?P<path>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to copy where: from `source` to `destination`, one of which is on the machines of `selector`."""
+
+    selector: str
+    source: str
+    destination: str
+    outwards: bool  # from here to the machines
+
+
+@click.command()
+@click.argument("source")
+@click.argument("destination")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
+@project
+def copy(source: str, destination: str, cluster_file: Path, *, quiet: bool) -> None:
+    r"""Copy a file or a folder to machines, or from machines to here: one of SOURCE and DESTINATION is SELECTOR:PATH.
+
+    A PATH on machines is seen from the login's home folder unless it begins with "/"; when it is left out, it is the home folder. As with
+    `cp -r`, a copy goes into DESTINATION if that is a folder or ends with "/", and becomes DESTINATION otherwise; folders that are missing
+    are made; of a SOURCE that ends with "/." what is in it is copied. From several machines, each one's copy goes into a folder of the
+    machine's name in DESTINATION.
+
+    What is there already (same size, same SHA-256) is not copied again, and a copy that broke off goes on where it stopped. A name on this
+    computer that has a colon is written with a folder before it: ./a:b.
+
+    \b
+    Examples:
+      wke copy data.tar all:
+      wke copy build/ servers:/opt/system/
+      wke copy "clients[0:2]:out/trace.log" traces
+    """
+    order = read_order(source, destination)
+    described = read_cluster(cluster_file)
+    machines = select(described, order.selector)
+    total = len(machines) * size_of(order.source) if order.outwards else None
+    _there_to_stay(described)
+    began = time.monotonic()
+    with provide(described) as place, _display(total, quiet=quiet) as on_progress:
+        copied = run_to_end(_copy(place, machines, order, on_progress))
+    if not quiet:
+        _tell(copied, order, time.monotonic() - began)
+
+
+def read_order(source: str, destination: str) -> Order:
+    """Find out which of the two is on machines: SELECTOR:PATH, or a lone SELECTOR as a destination; raise InputError when both are."""
+    from_machines, to_machines = _ON_MACHINES.fullmatch(source), _ON_MACHINES.fullmatch(destination)
+    if from_machines and to_machines:
+        raise InputError(
+            f"{source} and {destination} are both on machines; one of them has to be here",
+            hint="copy here first; a name here that has a colon is written as ./NAME",
+        )
+    if from_machines:
+        return Order(from_machines["selector"], from_machines["path"], destination, outwards=False)
+    selector, path = (to_machines["selector"], to_machines["path"]) if to_machines else (destination, "")
+    return Order(selector, source, path, outwards=True)
+
+
+async def _copy(place: Place, machines: Sequence[Machine], order: Order, on_progress: OnProgress) -> tuple[Copied, ...]:
+    names = [m.name for m in machines]
+    async with Session(place, machines, _say) as session:
+        if order.outwards:
+            return await session.send(names, order.source, order.destination, progress=on_progress)
+        if len(names) > 1:
+            return await session.collect(names, order.source, Path(order.destination), progress=on_progress)
+        return (await session.receive(names[0], order.source, order.destination, progress=on_progress),)
+
+
+def _there_to_stay(cluster: Cluster) -> None:
+    """Refuse machines that would be made for this command alone, and be gone after it with all that was copied."""
+    if cluster.provider == "local" and emulation.find(cluster) is None:
+        raise InputError("no machine is up that could have or keep the files", hint="`wke cluster up` makes machines that stay")
+
+
+@contextmanager
+def _display(total: int | None, *, quiet: bool) -> Iterator[OnProgress]:
+    """Yield what takes the copies' progress; on a terminal it is shown."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    sizes: dict[str, int] = {}
+    with Progress(*columns, console=console, transient=True, disable=quiet or not sys.stderr.isatty() or console.is_dumb_terminal) as bar:
+        shown = bar.add_task("copying", total=total)
+
+        def take(progress: transfer.Progress) -> None:
+            sizes[progress.machine] = progress.size_bytes
+            bar.update(shown, completed=sum(sizes.values()))
+
+        yield take
+
+
+def _tell(copied: Sequence[Copied], order: Order, elapsed_s: float) -> None:
+    """Say what was done."""
+    out = Printer()
+    for one in copied:
+        for path in one.left_out:
+            out.talk(f"{one.machine}: left out {path}, which is neither file, folder nor link")
+    files, size, unchanged = (sum(getattr(one, name) for one in copied) for name in ("files", "size_bytes", "unchanged"))
+    way = "to" if order.outwards else "from"
+    machines = copied[0].machine if len(copied) == 1 else f"{len(copied)} machines"
+    there = f"; {unchanged:,} were there already" if unchanged else ""
+    out.talk(f"{files:,} file{'s' * (files != 1)} {way} {machines} in {seconds(elapsed_s)}, {decimal(size)} carried{there}")
+
+
+def _say(record: Record) -> None:
+    if isinstance(record, Note):
+        Printer().talk(f"{record.machine}: {record.text}" if record.machine else record.text)

@@ -1,0 +1,40 @@
+"""`wke plot-loads`: the machines' loads of a session, as a figure, also while they are being recorded."""
+
+import time
+from pathlib import Path
+
+import click
+
+from wke.cli.options import folder as project_folder
+from wke.keep.telemetry import is_growing, read_loads
+from wke.tell.console import Printer
+from wke.tell.figures.loads import draw_loads, make_load_drawing
+
+
+@click.command()
+@click.argument("folder", metavar="LOGFOLDER", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("loads.pdf"), show_default=True, help="Figure (.pdf, .svg or .png).")
+@click.option("--follow", is_flag=True, help="Draw again as the recording grows, until the session or Ctrl-C ends it.")
+@click.option(
+    "--update-interval", type=click.FloatRange(min=0.05), default=1.0, show_default=True, metavar="S", help="Seconds between two drawings."
+)
+@click.option("--machine-index", type=click.IntRange(min=0), metavar="I", help="Only the machine of this index, from 0.")
+@project_folder
+def plot_loads(folder: Path, out: Path, *, follow: bool, update_interval: float, machine_index: int | None) -> None:
+    """Draw processors, memory, disk and network of every machine over time, from LOGFOLDER/loads.csv; print the figure's path.
+
+    LOGFOLDER is the log folder of a session that collected statistics, such as current-measurement. What was measured is shaded.
+    """
+    folder = folder.resolve()  # current-measurement is gone when the session ends
+    drawn = growing = False
+    try:
+        while not drawn or growing:
+            growing = follow and is_growing(folder)  # asked first: what is written until the answer is drawn
+            draw_loads(make_load_drawing(read_loads(folder), machine_index), out)
+            drawn = True
+            if growing:
+                time.sleep(update_interval)
+    except KeyboardInterrupt:
+        if not drawn:
+            raise
+    Printer().data(str(out))

@@ -1,0 +1,82 @@
+"""The event loop behind synchronous scripts: one thread of the process, in which everything runs that `async def` describes.
+
+Theory. Sessions, connections and transfers live in that thread only. A script's own threads hand coroutines over and wait for their ends;
+they never touch what lives there. Whoever waits and is interrupted cancels what it waits for and goes on only when that has ended, so that
+Ctrl-C returns with everything stopped. A forked child has no such thread: it makes one of its own and leaves its parent's things alone.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future, wait
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Work(Generic[T]):
+    """A coroutine that was handed over; `end` becomes its result, its error, or cancelled."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> None:
+        self.end: Future[T] = Future()
+        self._loop = loop
+        self._task: asyncio.Task[T] | None = None
+        loop.call_soon_threadsafe(self._begin, coroutine)
+
+    def cancel(self) -> None:
+        """Ask it to stop; `end` tells when it has."""
+        self._loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
+
+    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._task = self._loop.create_task(coroutine)
+        self._task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.end.cancel()
+            self.end.set_running_or_notify_cancel()
+        elif (error := task.exception()) is not None:
+            self.end.set_exception(error)
+        else:
+            self.end.set_result(task.result())
+
+
+class Engine:
+    """A loop in a thread that ends with the process."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="wke", daemon=True)
+        self._thread.start()
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Work[T]:
+        """Begin it and return at once."""
+        return Work(self._loop, coroutine)
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return its result or raise its error; when the wait is interrupted it is cancelled and has ended before this raises."""
+        work = self.submit(coroutine)
+        try:
+            return work.end.result()
+        except BaseException:
+            if not work.end.done():
+                work.cancel()
+                wait([work.end])
+            raise
+
+    @property
+    def is_here(self) -> bool:
+        """True in the loop's own thread, where nobody may wait for it: garbage is collected anywhere."""
+        return threading.current_thread() is self._thread
+
+
+def engine() -> Engine:
+    """Return this process's engine; the first call starts it."""
+    return _engine_of(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _engine_of(_pid: int) -> Engine:
+    return Engine()

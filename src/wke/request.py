@@ -1,0 +1,52 @@
+"""A request: one target, where it shall run and with which values, as scripts say it. What it comes to is decided by the plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from wke.describe.cluster import Cluster
+from wke.describe.configuration import Configuration
+from wke.describe.plan import DEFAULT_PRELUDE, PlannedStep, plan_step
+from wke.describe.quantity import seconds
+from wke.errors import InputError
+
+NO_PRELUDE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A target to run. `timeout` is in seconds, or text such as "5min"; a `prelude` of None or "none" is none at all."""
+
+    selector: str
+    target: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    multiply: int = 1
+    prelude: str | None = DEFAULT_PRELUDE
+    timeout: float | str | None = None
+    workdir: str | None = None
+
+    def planned(self, configuration: Configuration, cluster: Cluster, index: int = 0) -> PlannedStep:
+        """Look everything up and check it; raise InputError (a ValueError) with all that is wrong. `index` numbers the step."""
+        return plan_step(
+            configuration,
+            cluster,
+            target=self.target,
+            selector=self.selector,
+            options=self.options,
+            multiply=self.multiply,
+            prelude=None if self.prelude == NO_PRELUDE else self.prelude,
+            index=index,
+            timeout_s=_timeout(self.timeout),
+            workdir=self.workdir,
+        )
+
+
+def _timeout(value: float | str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        duration = seconds(value)
+    except ValueError as error:
+        raise InputError(f"timeout: {error}") from None
+    if duration <= 0:
+        raise InputError(f"timeout: must be more than 0, not {value}")
+    return duration

@@ -1,0 +1,152 @@
+"""What a plot takes from the trials, before anything is summarised: one row a trial, with its x, its group and its y values.
+
+Everything that computes a y happens here, trial by trial, so that the interval of a mark is the interval of what it shows.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from wke.describe.equation import Equation, Expression, columns_of, evaluate
+from wke.describe.plot import Filter, Plot
+from wke.errors import InputError, did_you_mean
+from wke.judge.statistics import summarise
+from wke.keep.trials import StoredTrial
+from wke.tell.tables import Point
+
+Columns = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One trial of a plot. On an x-axis of a metric, `x` is the mean of the point's trials and `own_x` this trial's own value."""
+
+    point: Point
+    columns: Columns
+    x: object
+    own_x: float | None
+    group: object
+    ys: tuple[float, ...]
+
+
+def make_rows(plot: Plot, trials: Sequence[StoredTrial]) -> list[Row]:
+    """Return the rows of the trials that the plot shows: filtered, computed, and of what it maximises by only the best.
+
+    InputError when trials are there but none has a column that the plot names, or not a number where one is needed.
+    """
+    table = [{**trial.point, **trial.observations} for trial in trials]
+    if table:
+        _check_columns(plot, table)
+    measured = x_is_measured(plot, trials)
+    if measured and plot.baseline:
+        raise InputError(
+            f'a plot normalises by a value, but no two trials share their place on x-axis = "{plot.x_axis}", which is measured'
+        )
+    rows = [_row(plot, trial, row, measured=measured) for trial, row in zip(trials, table, strict=True) if shows(plot, row)]
+    if measured:
+        rows = _at_their_mean([row for row in rows if row.own_x is not None])
+    return _maximised(rows, plot.maximize_by) if plot.maximize_by else rows
+
+
+def shows(plot: Plot, columns: Columns) -> bool:
+    """Tell whether the plot's filters keep a trial with these columns."""
+    return all(_keeps(one, columns) for one in plot.filter_by)
+
+
+def expressions(plot: Plot) -> tuple[Expression, ...]:
+    """Return what each panel shows: y, divided by the column that the plot normalises by, if it is one."""
+    if isinstance(plot.normalize_by, str):
+        return tuple(Equation("div", y, plot.normalize_by) for y in plot.y_axis)
+    return plot.y_axis
+
+
+def x_is_measured(plot: Plot, trials: Sequence[StoredTrial]) -> bool:
+    """Tell whether the x-axis is one of a metric and not of a parameter."""
+    return bool(trials) and not any(plot.x_axis in trial.point for trial in trials)
+
+
+def normalised(plot: Plot, rows: Sequence[Row], ys: Sequence[float], kind: str) -> list[float]:
+    """Return `ys`, one for each row, divided by the plot's baseline: the mean of this kind over the rows that it keeps.
+
+    A y is compared with the baseline of the same x and group, save for what the baseline itself fixes; where it has none, it is NaN.
+    """
+    baseline = plot.baseline
+    if baseline is None:
+        return list(ys)
+
+    def place(row: Row) -> tuple[object, object]:
+        return (None if baseline.key == plot.x_axis else row.x), (None if baseline.key == plot.sort_by else row.group)
+
+    found: dict[object, list[float]] = {}
+    for row, y in zip(rows, ys, strict=True):
+        if _keeps(baseline, row.columns) and math.isfinite(y):
+            found.setdefault(place(row), []).append(y)
+    means = {where: summarise(values, kind).centre for where, values in found.items()}
+    return [y / means[place(row)] if means.get(place(row)) else math.nan for row, y in zip(rows, ys, strict=True)]
+
+
+def _row(plot: Plot, trial: StoredTrial, columns: Columns, *, measured: bool) -> Row:
+    x = columns.get(plot.x_axis)
+    own = evaluate(plot.x_axis, columns) if measured else math.nan
+    ys = tuple(evaluate(y, columns) for y in expressions(plot))
+    return Row(trial.point, columns, x, own if math.isfinite(own) else None, columns.get(plot.sort_by or ""), ys)
+
+
+def _keeps(kept: Filter, columns: Columns) -> bool:
+    """Tell whether a filter keeps a trial; true and 1 are different values, 1 and 1.0 are one."""
+    value = columns.get(kept.key)
+    return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in kept.values)
+
+
+def _at_their_mean(rows: Sequence[Row]) -> list[Row]:
+    """Put the trials of a point at their mean x: they are repetitions of one mark, not marks of their own."""
+
+    def point(row: Row) -> object:
+        return frozenset((name, repr(value)) for name, value in row.point.items()), row.group
+
+    means = {where: fmean(row.own_x for row in mine if row.own_x is not None) for where, mine in _grouped(rows, point).items()}
+    return [replace(row, x=means[point(row)]) for row in rows]
+
+
+def _maximised(rows: Sequence[Row], column: str) -> list[Row]:
+    """Keep, for each x and group, the rows of that value of the column whose mean of the first y is the highest; the first of equals."""
+    best: dict[object, object] = {}
+    for place, mine in _grouped(rows, lambda row: (row.x, row.group)).items():
+        values = _grouped(mine, lambda row: row.columns.get(column))
+        best[place] = max(values, key=lambda value: _mean([row.ys[0] for row in values[value]]))
+    return [row for row in rows if row.columns.get(column) == best[row.x, row.group]]
+
+
+def _grouped(rows: Sequence[Row], key: Callable[[Row], object]) -> dict[object, list[Row]]:
+    groups: dict[object, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
+
+
+def _mean(values: Sequence[float]) -> float:
+    seen = [value for value in values if math.isfinite(value)]
+    return fmean(seen) if seen else -math.inf
+
+
+def _check_columns(plot: Plot, table: Sequence[Columns]) -> None:
+    known = list(dict.fromkeys(name for row in table for name in row))
+    for axis, name in _named(plot):
+        if name not in known:
+            raise InputError(f'a plot has {axis} = "{name}", but no trial has a column of that name', hint=did_you_mean(name, known))
+    for y in expressions(plot):
+        for name in columns_of(y):
+            if all(isinstance(row.get(name), str | bool) for row in table if name in row):
+                raise InputError(f'a plot computes with column "{name}", which holds no numbers', hint="sort by it, or filter by it")
+
+
+def _named(plot: Plot) -> Iterator[tuple[str, str]]:
+    """Yield every column that the plot names, with the key under which it does."""
+    yield "x-axis", plot.x_axis
+    yield from (("sort-by", name) for name in (plot.sort_by,) if name)
+    yield from (("y-axis", name) for y in plot.y_axis for name in columns_of(y))
+    yield from (("maximize-by", name) for name in (plot.maximize_by,) if name)
+    yield from (("filter-by", kept.key) for kept in plot.filter_by)
+    if plot.normalize_by is not None:
+        yield "normalize-by", plot.normalize_by if isinstance(plot.normalize_by, str) else plot.normalize_by.key

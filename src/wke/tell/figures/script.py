@@ -1,0 +1,81 @@
+"""Plots that a script of the user's draws: what stands for what in its arguments, and running it on the controller."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from wke.describe.plot import FOLDER, NAME, VALUE, Script
+from wke.errors import InputError, TargetError, did_you_mean
+from wke.keep.trials import LOGS, StoredTrial
+from wke.tell.results_csv import result_rows
+
+LIMIT_S = 300.0  # a script that waits for something would keep the whole series waiting
+
+
+def run_script(script: Script, trials: Sequence[StoredTrial], path: Path, *, limit_s: float = LIMIT_S) -> list[Path]:
+    """Run a plot's script in the current folder and return the file that it drew: `path`, if its arguments name it.
+
+    The rows that its arguments count are those of the results file. Before there is one, nothing runs. InputError when the script is not
+    there or its arguments ask for what the results do not have, TargetError when it fails, takes too long or draws no file.
+    """
+    rows = result_rows(trials)
+    if not rows:
+        return []
+    command = [_program(script.path), *(filled(arg, rows, path) for arg in script.args)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile() as output:
+        try:
+            # Output goes to a file: a pipe would stay open in whatever the script leaves behind, and we would wait for that.
+            ended = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            raise TargetError(f"plot script {script.path} was stopped: it took longer than {limit_s:g} s") from None
+        except OSError as error:
+            hint = "begin it with a line that names its interpreter, such as #!/usr/bin/env python3"
+            raise InputError(f"plot script {script.path} cannot be run: {error.strerror}", hint=hint) from None
+        output.seek(0)
+        said = output.read().decode(errors="replace").strip()
+    if ended.returncode != 0:
+        how = f"ended with status {ended.returncode}" if ended.returncode > 0 else f"was ended by signal {-ended.returncode}"
+        raise TargetError(f"plot script {script.path} {how}" + (f": {said.splitlines()[-1]}" if said else ""))
+    if not any(NAME in arg for arg in script.args):
+        return []
+    if not path.exists():
+        raise TargetError(f"plot script {script.path} ended well but wrote no {path}", hint="it is to write the file that @PLOT_NAME names")
+    return [path]
+
+
+def filled(arg: str, rows: Sequence[StoredTrial], path: Path) -> str:
+    """Return an argument with what it stands for put in its place; InputError when there is no such row or column."""
+    if arg.startswith(FOLDER):
+        folder = _row(arg.removeprefix(FOLDER), rows, arg).folder
+        return str(folder / LOGS if (folder / LOGS).exists() else folder)
+    if not arg.startswith(VALUE):
+        return arg.replace(NAME, str(path))
+    _, place, column = arg.split(":", 2)
+    row = _row(place, rows, arg)
+    values = {"uid": row.id, **row.point, **row.observations}
+    if column not in values:
+        raise InputError(f'{arg}: the results have no column "{column}"', hint=did_you_mean(column, values))
+    return str(values[column])
+
+
+def _row(place: str, rows: Sequence[StoredTrial], arg: str) -> StoredTrial:
+    try:
+        return rows[int(place)]
+    except IndexError:
+        raise InputError(f"{arg}: there is no row {place}", hint=f"the results have {len(rows)} so far, counted from 0") from None
+
+
+def _program(name: str) -> str:
+    """Return what to start: the file of that name in the project, else the program of that name."""
+    file = Path(name)
+    if file.is_file():
+        found = shutil.which(file.resolve())
+        if found is None:
+            raise InputError(f"plot script {name} may not be run", hint=f"chmod +x {name}")
+        return found
+    if file.name == name and (program := shutil.which(name)):
+        return program
+    raise InputError(f"there is no plot script {name}", hint="its path starts in the folder where wke is run")

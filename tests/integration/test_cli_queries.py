@@ -1,0 +1,317 @@
+"""What the commands that only ask print, for people and for programs: whole outputs of a small measured project."""
+
+import json
+import re
+from pathlib import Path
+
+import click
+import pytest
+from projects import Project
+
+from wke.cli.main import COMMANDS, cli
+
+pytestmark = pytest.mark.netns
+
+CLUSTER = """
+[cluster]
+provider = "local"
+workdir = "/tmp"
+[machines]
+m0 = { class = "servers" }
+"m[1-2]" = { class = "clients" }
+"""
+CONFIG = """
+[config]
+default-prelude = "quiet"
+[ubuntu]
+required-packages = ["git", "jq"]
+[preludes]
+quiet = "Says nothing"
+loud = ""
+"""
+OPTIONS = {
+    "work": '{ about = "Work a little", options = ["x", ["pace", 1.5], { name = "how", default = "well", choices = ["well", "badly"], about = "In which way" }, ["kind", "any"]] }',
+}
+EXPERIMENT = """
+[experiment]
+about = "How x matters"
+configuration = "kv"
+iterations = 2
+warmups = 1
+order = "sequential"
+seed = 3
+[parameters]
+x = [1, 2]
+kind = "only"
+[[steps]]
+target = "work"
+on = "clients"
+measure = true
+options = { x = "{x}", kind = "{kind}" }
+[metrics]
+speed = { join = "sum", unit = "m/s", better = "higher" }
+[[plots]]
+type = "bar"
+label = "one"
+title = "Speed"
+x-axis = "x"
+y-axis = "speed"
+"""
+WORK = """
+echo "x is $1"
+[ "$1$WKE_MACHINE" = 2m2 ] && [ "$(cat LEDGER/count)" != 0 ] && { echo "no more" >&2; exit 4; }
+[ $WKE_MACHINE = m2 ] && [ "$1" = 2 ] && echo 1 > LEDGER/count
+echo "wke: speed=$1.5"
+"""
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory, keepers: Path) -> Project:
+    """Return a project whose series `series` was measured: for x=2 the warm-up was ok, and both trials failed."""
+    project = Project(
+        tmp_path_factory.mktemp("asked"),
+        CLUSTER.replace("[machines]", 'share = ["ledger"]\n[machines]'),
+        {"WKE_EMULATION_FOLDER": str(keepers)},
+    )
+    project.targets(OPTIONS, CONFIG, work=WORK.replace("LEDGER", str(project.folder / "ledger")), bare="true")
+    project.write("kv/preludes/quiet", "true")
+    project.write("kv/preludes/loud", "true")
+    project.write("experiments/series.toml", EXPERIMENT)
+    project.write("ledger/count", "0\n")
+    assert project.measure().status == 1
+    return project
+
+
+def plain(text: str) -> str:
+    """Return a text with ids and durations made the same for every run."""
+    return re.sub(r"\b\d+\.\d+( m?s\b)", r"0.1\1", re.sub(r"\b[0-9a-f]{12}-(w?\d)", r"ID-\1", text))
+
+
+def cells(text: str) -> list[list[str]]:
+    """Return the cells of a table."""
+    return [re.split(r" {2,}", line.strip()) for line in text.splitlines()]
+
+
+# -- for programs
+
+QUERIES = {
+    "plan": ["experiments/series.toml"],
+    "results": [],
+    "show-cluster": [],
+    "show-machine": ["m1"],
+    "show-config": ["kv"],
+    "cluster show": [],
+}
+
+
+def commands_with_json() -> list[str]:
+    """Return every command and sub-command that has --json."""
+    context = click.Context(cli)
+    found: list[tuple[str, click.Command]] = [(name, cli.get_command(context, name)) for name in COMMANDS]
+    found += [
+        (f"{name} {sub}", command) for name, group in found if isinstance(group, click.Group) for sub, command in group.commands.items()
+    ]
+    return [name for name, command in found if any("--json" in parameter.opts for parameter in command.params)]
+
+
+def test_every_query_with_json_prints_one_json_document(asked: Project) -> None:
+    """Nothing but JSON on stdout, from every command that has --json."""
+    assert set(QUERIES) <= set(commands_with_json())
+    for name in commands_with_json():
+        if name in QUERIES:
+            done = asked.wke(*name.split(), *QUERIES[name], "--json")
+            assert isinstance(done.json, dict), name
+            assert done.status == (1 if name == "cluster show" else 0), name
+
+
+def test_machines_and_configurations_as_json(asked: Project) -> None:
+    """The shapes that scripts rely on."""
+    machine = {
+        "external-addr": None,
+        "internal-addr": "10.181.0.3",
+        "index": 1,
+        "classes": ["clients"],
+        "ssh-port": None,
+        "username": None,
+        "workdir": "/tmp",
+    }
+    assert asked.wke("show-machine", "m1", "--json").json == machine
+    assert asked.wke("show-machine", "[1]", "--json").json == machine
+    cluster = asked.wke("show-cluster", "--json").json
+    assert list(cluster["machines"]) == ["m0", "m1", "m2"]
+    assert cluster["machines"]["m1"] == machine
+    assert cluster["classes"] == {"servers": ["m0"], "clients": ["m1", "m2"]}
+    told = {
+        "preludes": {"quiet": "Says nothing", "loud": "No description"},
+        "targets": {"work": "Work a little", "bare": "No description", "install-packages": "Install the required debian packages"},
+        "default-prelude": "quiet",
+        "ubuntu": {"required-packages": ["git", "jq"]},
+    }
+    assert asked.wke("show-config", "kv", "--json").json == told
+    verbose = asked.wke("show-config", "kv", "--json", "--verbose").json
+    assert verbose["targets"]["bare"] == {"about": "No description", "options": []}
+    assert verbose["targets"]["work"] == {
+        "about": "Work a little",
+        "options": [
+            {"name": "x", "required": True},
+            {"name": "pace", "required": False, "default-value": 1.5},
+            {"name": "how", "required": False, "default-value": "well"},
+            {"name": "kind", "required": False, "default-value": "any"},
+        ],
+    }
+    assert {**verbose, "targets": None} == {**told, "targets": None}
+
+
+def test_results_as_json(asked: Project) -> None:
+    """Every trial with its outcome, warm-ups and failures too, in the order they ran; summaries of what counts, point by point."""
+    document = asked.wke("results", "series", "--json").json["series"]
+    keys = ("point", "iteration", "warmup", "attempt", "outcome", "why", "observations", "units")
+    told = [tuple(trial[key] for key in keys) for trial in document["trials"]]
+    one, two, failed = {"x": 1, "kind": "only"}, {"x": 2, "kind": "only"}, ("failed(4)", "work on m2: failed(4)", {}, {})
+    assert told == [
+        (one, 0, True, 1, "ok", "", {"speed": 3.0}, {"speed": "m/s"}),
+        (one, 0, False, 1, "ok", "", {"speed": 3.0}, {"speed": "m/s"}),
+        (one, 1, False, 1, "ok", "", {"speed": 3.0}, {"speed": "m/s"}),
+        (two, 0, True, 1, "ok", "", {"speed": 5.0}, {"speed": "m/s"}),
+        (two, 0, False, 1, *failed),
+        (two, 1, False, 1, *failed),
+    ]
+    assert all((asked.folder / trial["folder"]).is_dir() for trial in document["trials"])
+    assert all(0 < trial["elapsed-s"] < 10 < trial["started-ns"] for trial in document["trials"])
+    assert (document["parameters"], document["metrics"]) == (["x"], [{"name": "speed", "unit": "m/s"}])
+    assert [(row["point"], row["n"], row["failed"]) for row in document["rows"]] == [(one, 2, 0), (two, 0, 2)]
+    assert [row["summaries"].get("speed", {}).get("centre") for row in document["rows"]] == [pytest.approx(3), None]
+
+
+def test_the_plan_as_json(asked: Project) -> None:
+    """Every trial in running order, with what is stored; ids are those of the results."""
+    plan = asked.wke("plan", "experiments/series.toml", "--json").json
+    assert {key: plan[key] for key in ("experiment", "seed", "order")} == {"experiment": "series", "seed": 3, "order": "sequential"}
+    assert [trial["stored"] for trial in plan["trials"]] == [True] * 4 + [False] * 2
+    keys = ("id", "point", "iteration", "warmup")
+    assert [{key: trial[key] for key in keys} for trial in plan["trials"]] == [
+        {key: getattr(t, key) for key in keys} for t in asked.trials()
+    ]
+
+
+def test_results_as_csv(asked: Project) -> None:
+    """Comment lines, a header with what varies, a row for each trial that counts; the same as the file that `measure` writes."""
+    done = asked.wke("results", "series", "--csv")
+    assert plain(done.out) == "# command:\n# constants: x=1 kind=only\nuid,speed\nID-0,3.0\nID-1,3.0\n"
+    text = (asked.folder / "results/series.csv").read_text()
+    assert plain(text) == "# command: wke measure experiments/series.toml\n# constants: kind=only\nuid,x,speed\nID-0,1,3.0\nID-1,1,3.0\n"
+
+
+# -- for people
+
+
+def test_results_and_trials_for_people(asked: Project) -> None:
+    """A line a point, or a line a trial."""
+    table = asked.wke("results", "series")
+    assert cells(table.out) == [["x", "n", "speed (m/s)", "failed"], ["1", "2", "3.000 [3.000, 3.000]", "0"], ["2", "0", "–", "2"]]
+    assert table.err == "a [b, c]: geometric mean; of n trials, with its 95 % confidence interval\n"
+    assert plain(asked.wke("results", "series", "--trials").out).splitlines() == [
+        "ID-w0  x=1 kind=only, warm-up 1: ok, 0.1 s; speed 3 m/s",
+        "ID-0  x=1 kind=only, iteration 1: ok, 0.1 s; speed 3 m/s",
+        "ID-1  x=1 kind=only, iteration 2: ok, 0.1 s; speed 3 m/s",
+        "ID-w0  x=2 kind=only, warm-up 1: ok, 0.1 s; speed 5 m/s",
+        "ID-0  x=2 kind=only, iteration 1: failed(4), 0.1 s: work on m2: failed(4)",
+        "ID-1  x=2 kind=only, iteration 2: failed(4), 0.1 s: work on m2: failed(4)",
+    ]
+
+
+def test_the_logs_of_a_trial(asked: Project) -> None:
+    """By the beginning of its id; of one machine or one target, if asked; errors are marked."""
+    trial = asked.trials()[4].id
+    done = asked.wke("logs", trial)
+    assert done.err == f"results/trials/{trial}/1  (failed(4): work on m2: failed(4))\n"
+    words = [line.split(maxsplit=1)[1] for line in done.out.splitlines()]
+    assert sorted(words) == ["work m1 │ wke: speed=2.5", "work m1 │ x is 2", "work m2 ! no more", "work m2 │ x is 2"]
+    assert all(re.match(r" *\d+\.\d{3} work", line) for line in done.out.splitlines())
+    one = asked.wke("logs", trial, "m2", "--target", "work")
+    assert [line.split(maxsplit=1)[1] for line in one.out.splitlines()] == ["work m2 │ x is 2", "work m2 ! no more"]
+
+
+def test_the_plan_for_people(asked: Project) -> None:
+    """What there is, what would run and how long it takes, by what stored trials took."""
+    done = asked.wke("plan", "experiments/series.toml")
+    assert plain(done.out).splitlines() == [
+        "series: 2 points x (2 iterations + 1 warm-ups) = 6 trials",
+        "  order sequential, seed 3",
+        "  work on clients, measured",
+        "  stored already: 4; to run: 2, about 0.1 s by what stored trials took",
+    ]
+
+
+def test_figures_are_drawn_again_without_machines(asked: Project) -> None:
+    """`wke plot` prints the files that it wrote."""
+    done = asked.wke("plot", "experiments/series.toml", WKE_EMULATION="processes", WKE_EMULATION_FOLDER="/proc/nowhere")
+    assert (done.out, done.status) == ("".join(f"plots/series_one.{suffix}\n" for suffix in ("pdf", "svg", "png")), 0)
+    assert all((asked.folder / line).stat().st_size > 1000 for line in done.out.splitlines())
+
+
+def test_what_the_files_say_for_people(asked: Project) -> None:
+    """Cluster, machine, attribute, configuration; and that nothing is wrong."""
+    assert cells(asked.wke("show-cluster").out)[:2] == [
+        ["machine", "index", "external", "internal", "classes"],
+        ["m0", "0", "–", "10.181.0.2", "servers"],
+    ]
+    assert asked.wke("get-machine-attribute", "m2", "internal-addr").out == "10.181.0.4\n"
+    assert asked.wke("get-machine-attribute", "m2", "classes").out == "clients\n"
+    shown = asked.wke("show-machine", "m2").out.split()
+    assert shown[shown.index("internal-addr") + 1] == "10.181.0.4"
+    assert asked.wke("show-config", "kv", "--verbose").out.splitlines()[:5] == [
+        "targets:",
+        "  work: Work a little",
+        "    x (any, required)",
+        "    pace (float, default 1.5)",
+        "    how (str, default 'well', one of well, badly): In which way",
+    ]
+    checked = asked.wke("check")
+    assert (checked.out, checked.status) == ("", 0)
+    assert checked.err.splitlines()[-1] == "cluster.toml, 1 configuration, 1 experiment: no mistake"
+
+
+def test_the_output_may_be_read_in_part(asked: Project) -> None:
+    """Whoever stops reading, as `head` does, gets no traceback."""
+    process = asked.start("results", "--json")
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=20)
+    assert "Traceback" not in err
+    assert json.dumps(err) == '""'
+
+
+def test_a_new_project_is_right_and_runs(tmp_path: Path, keepers: Path) -> None:
+    """`wke init` into an empty folder: no mistake in it, a target runs, its experiment can be planned; a second init touches nothing."""
+    project = Project(tmp_path, environment={"WKE_EMULATION_FOLDER": str(keepers)})
+    assert project.wke("init").status == 0
+    assert project.wke("check").status == 0
+    assert project.wke("run", "kv", "all", "hello").status == 0
+    (experiment,) = (tmp_path / "experiments").glob("*.toml")
+    assert project.wke("plan", str(experiment.relative_to(tmp_path)), "--json").json["trials"]
+    again = project.wke("init")
+    assert again.status == 2
+    assert "nothing was written" in again.err
+
+
+def test_machines_that_stay_up_are_used_by_the_commands(tmp_path: Path, keepers: Path) -> None:
+    """Between `cluster up` and `cluster down` a file on a machine's disk is there for the next command; afterwards it is gone."""
+    project = Project(tmp_path, CLUSTER, {"WKE_EMULATION_FOLDER": str(keepers)})
+    project.targets(leave="echo left > ~/file", find="cat ~/file || true", hostname="hostname")
+    up = project.wke("cluster", "up")
+    try:
+        assert up.lines == ["m0  10.181.0.2", "m1  10.181.0.3", "m2  10.181.0.4"]
+        shown = project.wke("cluster", "show", "--json").json
+        assert {name: facts["address"] for name, facts in shown["machines"].items()} == {
+            "m0": "10.181.0.2",
+            "m1": "10.181.0.3",
+            "m2": "10.181.0.4",
+        }
+        assert project.wke("run", "kv", "m1", "leave").status == 0
+        assert project.wke("run", "kv", "m1", "find").out == "m1 │ left\n"
+        assert project.wke("run", "kv", "m2", "find").out == ""
+    finally:
+        down = project.wke("cluster", "down")
+    assert down.err == "the machines are gone\n"
+    assert project.wke("run", "kv", "m1", "find").out == ""

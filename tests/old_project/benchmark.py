@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Throughput of the counting server."""
+
+import os
+
+from wke import Cluster, Configuration, MeasurementSession
+from wke.benchmark import benchmark_main
+from wke.logging import MetaLogger
+
+PARAMETERS = {
+    "num-clients": {"default": 1, "about": "Machines that run clients"},
+    "copies": {"default": 1, "about": "Clients on each machine"},
+    "value-size": {"default": 64, "about": "Bytes"},
+    "mode": {"default": "plain", "about": "What the server calls itself"},
+    "factor": {"default": 1.0, "about": "The load, a factor of 20 operations"},
+    "port": 7611,
+}
+
+
+def run_benchmark(params, collect_statistics, result_printer, verbose=False):
+    cluster = Cluster()
+    config = Configuration("kvs")
+    session = MeasurementSession(cluster, config, collect_statistics, verbose)
+    meta = MetaLogger(session.log_dir)
+
+    machines = cluster.create_slice()
+    servers = machines.create_subslice(1)
+    clients = machines.create_subslice(params["num-clients"])
+    address = servers.get_internal_addrs()[0]
+    meta.print(f"server {servers.machine_names} clients {clients.machine_names}")
+
+    if not session.run(machines, "prepare", options={"value-size": params["value-size"]}):
+        return False
+    session.run_background(servers, "start-server", options={"port": params["port"], "mode": params["mode"]})
+    operations = int(20 * params["factor"])
+    result = session.measure(
+        clients,
+        "run-client",
+        operations * params["copies"] * clients.num_machines,
+        options={"address": address, "port": params["port"], "num-operations": operations},
+        multiply=params["copies"],
+    )
+    session.stop_background_tasks()
+    result.print_summary()
+
+    with open(os.path.join(session.log_dir, f"{servers.machine_names[0]}.log")) as log:
+        if f"serving {params['mode']}" not in log.read():
+            return False
+    result_printer.print(session.uid, params, {"throughput": result.throughput, "elapsed": result.elapsed_time})
+    return True
+
+
+if __name__ == "__main__":
+    benchmark_main(PARAMETERS, run_benchmark, cooldown_time=0)

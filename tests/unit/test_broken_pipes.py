@@ -1,0 +1,49 @@
+"""Pipes that break: the reader of our output goes away, or the program that carries a connection does."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CLUSTER = '[machines]\na = "a.example.org"\n'
+
+
+def wke(cwd: Path, *arguments: str, **how: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "wke.cli", *arguments], cwd=cwd, text=True, check=False, timeout=60, **how)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "cluster.toml").write_text(CLUSTER)
+    (tmp_path / "kv" / "targets").mkdir(parents=True)
+    (tmp_path / "kv" / "config.toml").write_text("[targets]\nhello = []\n")
+    (tmp_path / "kv" / "targets" / "hello").write_text("#!/bin/sh\necho hello\n")
+    return tmp_path
+
+
+def test_output_that_nobody_reads_ends_quietly(folder: Path) -> None:
+    """`wke show-cluster | head -0` prints no traceback and ends as a program that SIGPIPE killed."""
+    receive, send = os.pipe()
+    os.close(receive)
+    try:
+        done = wke(folder, "show-cluster", stdout=send, stderr=subprocess.PIPE)
+    finally:
+        os.close(send)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_an_ssh_that_ends_at_once_is_told(folder: Path) -> None:
+    """An ssh that is gone before we have written all is an unreachable machine; SIGPIPE, which would end wke without a word, is ignored."""
+    ssh = folder / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text("#!/bin/sh\ngrep SigIgn /proc/$PPID/status > parent\necho 'Host key verification failed.' >&2\nexit 255\n")
+    ssh.chmod(0o755)
+    path = {**os.environ, "PATH": f"{ssh.parent}:{os.environ['PATH']}"}
+    done = wke(folder, "run", "kv", "all", "hello", capture_output=True, env=path)
+    assert "machine a: checking its host key failed" in done.stderr
+    assert done.returncode == 3
+    ignored = int((folder / "parent").read_text().split()[1], 16)
+    assert ignored & 1 << (signal.SIGPIPE - 1)

@@ -1,0 +1,214 @@
+"""The pages say all that there is, and nothing that is not: commands, options, keys, statuses, variables, tables, nouns."""
+
+import importlib.util
+import json
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+from pages import Block, blocks
+
+import wke
+from wke.cli.main import COMMANDS, STATUSES, cli
+from wke.describe.macros import MACROS
+from wke.describe.schema import schema
+from wke.keep import schema as tables
+from wke.keep.store import Store
+from wke.keep.trials import PlannedTrial, Result
+from wke.records import Outcome, OutcomeKind
+
+ROOT = Path(__file__).parent.parent.parent
+DOCS = ROOT / "docs"
+SOURCES = Path(wke.__file__).parent
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(p for p in DOCS.rglob("*.md") if "_build" not in p.parts),
+]
+SHOWN = [block for page in PAGES for block in blocks(page)]
+NOUNS = """
+    controller machine cluster class selector configuration target option prelude task experiment parameter range sub-parameters sweep grid point iteration
+    warm-up trial plan session measurement metric observation summary telemetry probe sample fault outcome record result store agent transport connection frame
+"""
+
+
+def text(page: str) -> str:
+    return (DOCS / page).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    """Return docs/reference.py as a module."""
+    spec = importlib.util.spec_from_file_location("reference", DOCS / "reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_pages_are_up_to_date(generator: ModuleType) -> None:
+    """Every command, option, argument, exit status and key is in them; `python docs/reference.py` brings them up to date."""
+    assert {name: text(f"reference/{name}") for name in generator.pages()} == generator.pages()
+
+
+def test_every_command_and_status_is_in_the_reference(generator: ModuleType) -> None:
+    """The generator itself leaves nothing out."""
+    page = text("reference/cli.md")
+    assert [words for words, _ in generator.commands() if f"## {words}\n" not in page] == []
+    assert [name for name in COMMANDS if f"`wke {name}`" not in page] == []
+    assert [status for status in STATUSES if f"| `{status}` |" not in page] == []
+    options = {name for _, command in generator.commands() for p in command.params if isinstance(p, click.Option) for name in p.opts}
+    assert [name for name in options if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("kind", ["cluster", "configuration", "experiment"])
+def test_every_key_is_described(kind: str) -> None:
+    """A field without a string below it would be a key without a meaning, here and in editors."""
+    described = schema(kind)
+    models = {kind: described, **described["$defs"]}
+    silent = [
+        f"{name}.{key}" for name, model in models.items() for key, value in model["properties"].items() if not value.get("description")
+    ]
+    assert silent == []
+    page = text("reference/files.md")
+    assert [key for model in models.values() for key in model["properties"] if f"| `{key}` |" not in page] == []
+
+
+def test_every_variable_of_ours_is_explained() -> None:
+    """A WKE_ variable that the code knows is in the table of what a script or the command sees."""
+    sources = [path.read_text(encoding="utf-8") for path in SOURCES.rglob("*") if path.suffix == ".py" or path.name == "install-packages"]
+    known = {name.rstrip("_") for source in sources for name in re.findall(r"_?WKE_[A-Z_]+", source)}
+    explained = text("reference/scripts.md")
+    assert [name for name in sorted(known) if name not in explained] == []
+
+
+def test_every_table_and_column_of_the_store_is_explained() -> None:
+    """Who reads the database without wke finds each column in the page."""
+    page = text("reference/results.md")
+    store = sqlite3.connect(":memory:")
+    for migration in tables.MIGRATIONS:
+        store.executescript(migration)
+    rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if line.startswith("| `")}
+    names = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    missing = [
+        f"{t}.{column[1]}" for t in names for column in store.execute(f"PRAGMA table_info({t})") if f"`{column[1]}`" not in rows.get(t, "")
+    ]
+    store.close()
+    assert missing == []
+
+
+def test_macros_and_outcomes_are_explained() -> None:
+    """Each macro and each way to end has its line."""
+    assert [macro for macro in MACROS if f"`{macro}`" not in text("reference/scripts.md")] == []
+    assert [kind for kind in OutcomeKind if not re.search(rf"`{kind}[(`]", text("concepts.md"))] == []
+
+
+def test_every_noun_is_defined() -> None:
+    """The vocabulary that binds code, files and pages is in concepts.md."""
+    defined = {
+        word.casefold().rstrip("s")
+        for term in re.findall(r"\*\*([^*]+)\*\*|\*([a-zA-Z-]+)\*", text("concepts.md"))
+        for word in re.split(r"; ", "".join(term))
+    }
+    assert [noun for noun in NOUNS.split() if noun.rstrip("s") not in defined] == []
+
+
+NAMED_BY_USERS = {"machines", "classes", "targets", "preludes", "point", "summaries", "observations", "units", "results"}
+
+
+def keys(value: object, name: str = "") -> set[str]:
+    """Return the keys of all objects in a value; names that users choose are no keys."""
+    if isinstance(value, list):
+        return {key for item in value for key in keys(item)}
+    if not isinstance(value, dict):
+        return set()
+    return {key for inner, item in value.items() for key in keys(item, inner)} | (set() if name in NAMED_BY_USERS else set(value))
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project with one stored trial of the series `series`."""
+    folder = tmp_path_factory.mktemp("project")
+    subprocess.run([sys.executable, "-m", "wke.cli", "init", str(folder)], check=True, capture_output=True)
+    trial = PlannedTrial("3fa9c1d2e0b4-0", {"clients": 1}, 0, warmup=False, position=0)
+    with Store.open(folder / "results") as store:
+        number = store.series("series", json.dumps({"metrics": []}), 7, order="interleaved", command="wke measure", planned=[trial])
+        attempt = store.begin_attempt(number, trial)
+        store.finish_attempt(attempt, Result(Outcome(OutcomeKind.OK), 1, 2, observations={"throughput": 5.0}, units={"throughput": "1/s"}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["show-cluster", "show-machine server", "show-config kv --verbose", "plan experiments/durability.toml", "cluster show", "results"],
+)
+def test_every_key_of_json_output_is_explained(command: str, measured: Path) -> None:
+    """What `--json` prints has no key that the page does not name."""
+    arguments = [sys.executable, "-m", "wke.cli", *shlex.split(command), "--json"]
+    done = subprocess.run(arguments, cwd=measured, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    found = keys(json.loads(done.stdout), command)
+    assert found
+    page = text("reference/json.md")
+    assert [key for key in sorted(found) if f"`{key}`" not in page] == []
+
+
+# -- blocks
+
+
+@pytest.mark.parametrize("block", [b for b in SHOWN if b.language == "toml" and not b.has("excerpt")], ids=str)
+def test_shown_toml_is_toml(block: Block) -> None:
+    """What is shown can be copied."""
+    assert tomllib.loads(block.text)
+
+
+@pytest.mark.parametrize("block", [b for b in SHOWN if b.language == "console" and b.has("not run")], ids=str)
+def test_commands_that_are_only_shown_exist(block: Block) -> None:
+    """A command that no test runs is at least one that wke knows, with the options it is given."""
+    for line, _ in block.exchanges():
+        words = shlex.split(line)
+        if words[0] == "wke":
+            command: click.Command = cli
+            context = click.Context(cli)
+            rest = words[1:]
+            while isinstance(command, click.Group):
+                found = command.get_command(context, rest.pop(0))
+                assert found is not None, line
+                command = found
+            command.make_parser(click.Context(command, resilient_parsing=True)).parse_args(rest)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link to a file of ours, with a heading or without, finds it."""
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text(encoding="utf-8")):
+        path, _, heading = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), target
+        headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE) if heading else []
+        assert not heading or heading in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings], target
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("*.md")), ids=lambda page: page.stem)
+def test_a_decision_has_its_three_parts(page: Path) -> None:
+    """Context, decision, consequence, in that order; its number is the file's."""
+    parts = re.findall(r"^# (\d+)\.|^\*\*(\w+)\.\*\*", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [a or b for a, b in parts] == [str(int(page.name[:4])), "Context", "Decision", "Consequence"]
+
+
+def test_pre_commit_runs_what_lint_runs() -> None:
+    """Nobody learns of a finding only after pushing."""
+    makefile, hooks = (ROOT / "Makefile").read_text(), (ROOT / ".pre-commit-config.yaml").read_text()
+    lint = re.search(r"^lint:.*\n\t@(.*)", makefile, re.MULTILINE)
+    assert lint is not None
+    commands = [part.strip().removesuffix(" .").replace("$(BIN)", ".venv/bin") for part in lint[1].split("&&")]
+    assert re.findall(r"entry: (.*)", hooks) == commands

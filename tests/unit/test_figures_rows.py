@@ -1,0 +1,178 @@
+"""What a plot takes from the trials: equations, what it maximises and normalises by, an x-axis that is measured."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wke.describe.equation import Equation
+from wke.describe.experiment import Experiment
+from wke.describe.metrics import Metric
+from wke.describe.plot import Filter, Plot
+from wke.describe.sweep import Parameter, Sweep
+from wke.judge.statistics import summarise
+from wke.keep.trials import StoredTrial
+from wke.tell.figures.drawing import Drawing, make_drawing
+
+UNITS = {"ops": "1/s", "lat": "ms"}
+METRICS = (Metric("ops", unit="1/s"), Metric("lat", unit="ms"))
+SWEEP = Sweep((Parameter("engine", ("old", "new")), Parameter("threads", (1, 2)), Parameter("n", (4, 8))))
+EXPERIMENT = Experiment("x", Path("x.toml"), iterations=2, parameters=SWEEP, metrics=METRICS)
+PLOT = Plot("line", "n", ("ops",), sort_by="engine")
+
+OPS = {  # engine, threads, n: the two iterations
+    ("old", 1, 4): (10.0, 12.0),
+    ("old", 1, 8): (20.0, 22.0),
+    ("old", 2, 4): (11.5, 11.5),
+    ("old", 2, 8): (15.0, 15.0),
+    ("new", 1, 4): (30.0, 30.0),
+    ("new", 1, 8): (10.0, 50.0),
+    ("new", 2, 4): (20.0, 20.0),
+    ("new", 2, 8): (31.0, 31.0),
+}
+
+
+def trials() -> list[StoredTrial]:
+    return [
+        StoredTrial(
+            f"{engine}{threads}{n}-{k}",
+            "x",
+            1,
+            {"engine": engine, "threads": threads, "n": n},
+            k,
+            False,
+            "ok",
+            "",
+            0,
+            1.0,
+            {"ops": ops, "lat": 1000 / ops},
+            UNITS,
+            Path(),
+        )
+        for (engine, threads, n), both in OPS.items()
+        for k, ops in enumerate(both)
+    ]
+
+
+def shown(drawing: Drawing, panel: int = 0) -> dict[str, list[tuple[object, int, float]]]:
+    return {
+        group.label: [(mark.x, mark.summary.n, round(mark.summary.centre, 6)) for mark in group.marks]
+        for group in drawing.panels[panel].groups
+    }
+
+
+def test_equations_are_computed_before_they_are_summarised() -> None:
+    """The summary of a product of two columns is that of the trials' products, interval included, and not the product of summaries."""
+    plot = replace(PLOT, y_axis=(Equation("mul", "ops", Equation("mul", "ops", "n")),), filter_by=(Filter("threads", (1,)),))
+    drawing = make_drawing(plot, trials(), EXPERIMENT)
+    (panel,) = drawing.panels
+    assert panel.groups[0].marks[0].summary == summarise([10.0 * 10 * 4, 12.0 * 12 * 4], "mean")
+    assert (panel.name, panel.label, panel.kind) == ("ops × (ops × n)", "ops × (ops × n)", "mean")
+    assert drawing.footnote == "Points: mean of 2 trials; bars: 95\u202f% confidence interval."
+
+
+def test_an_equation_keeps_a_unit_it_can_tell() -> None:
+    """Throughput by clients is still a rate, and so summarised."""
+    (panel,) = make_drawing(replace(PLOT, y_axis=(Equation("div", "ops", "n"),)), trials(), EXPERIMENT).panels
+    assert (panel.label, panel.kind) == ("ops / n (1/s)", "geometric-mean")
+
+
+def test_a_trial_whose_equation_has_no_value_is_left_out() -> None:
+    """A division by zero is no point of the figure."""
+    first, *others = trials()
+    broken = [replace(first, observations={"ops": 0.0, "lat": 1.0}), *others]
+    drawing = make_drawing(replace(PLOT, y_axis=(Equation("div", "lat", "ops"),), filter_by=(Filter("threads", (1,)),)), broken, EXPERIMENT)
+    assert [n for _, n, _ in shown(drawing)["old"]] == [1, 2]
+
+
+def test_maximize_by_keeps_the_best_value_at_each_x_of_each_group() -> None:
+    """Per x and group only the trials of the threads with the highest mean of the first y are there: in other panels too."""
+    drawing = make_drawing(replace(PLOT, y_axis=("ops", "lat"), maximize_by="threads", type="bar"), trials(), EXPERIMENT)
+    wanted = {("old", 4): 2, ("old", 8): 1, ("new", 4): 1, ("new", 8): 2}
+    for position, column in enumerate((lambda ops: ops, lambda ops: 1000 / ops)):
+        for group in drawing.panels[position].groups:
+            for mark in group.marks:
+                values = OPS[group.label, wanted[group.label, mark.x], mark.x]
+                assert mark.summary == summarise([column(ops) for ops in values], drawing.panels[position].kind)
+    assert "At the threads with the highest mean ops." in drawing.footnote
+    assert "Joined" not in drawing.footnote
+
+
+def test_maximize_by_without_groups() -> None:
+    """All trials of an x compete."""
+    drawing = make_drawing(replace(PLOT, sort_by=None, maximize_by="engine", filter_by=(Filter("threads", (2,)),)), trials(), EXPERIMENT)
+    assert shown(drawing) == {"": [(4, 2, 20.0), (8, 2, 31.0)]}
+
+
+@pytest.mark.parametrize(
+    ("baseline", "expected"),
+    [
+        (Filter("engine", ("old",)), {"old": [(4, 2, 1.0), (8, 2, 1.0)], "new": [(4, 2, round(20 / 11.5, 6)), (8, 2, round(31 / 15, 6))]}),
+        (Filter("n", (4,)), {"old": [(4, 2, 1.0), (8, 2, round(15 / 11.5, 6))], "new": [(4, 2, 1.0), (8, 2, 1.55)]}),
+    ],
+    ids=["another group", "another x"],
+)
+def test_normalize_by_a_value_divides_by_its_mean(baseline: Filter, expected: object) -> None:
+    """Each y is divided by the mean of the baseline: of the same x when it is a group, of the same group when it is an x."""
+    drawing = make_drawing(replace(PLOT, filter_by=(Filter("threads", (2,)),), normalize_by=baseline), trials(), EXPERIMENT)
+    assert shown(drawing) == expected
+    assert drawing.panels[0].label == "ops, relative"
+    assert f"Divided by the mean at {baseline.key} = {baseline.values[0]}" in drawing.footnote
+
+
+def test_the_baseline_itself_is_exactly_one() -> None:
+    """Its mean is of the same kind as that which the figure shows."""
+    plot = replace(PLOT, filter_by=(Filter("threads", (1,)),), normalize_by=Filter("engine", ("new",)))
+    for kind in ("mean", "geometric-mean"):
+        experiment = replace(EXPERIMENT, metrics=(Metric("ops", unit="1/s", summary=kind),))
+        assert [mark.summary.centre for mark in make_drawing(plot, trials(), experiment).panels[0].groups[1].marks] == pytest.approx([1, 1])
+
+
+def test_without_a_baseline_nothing_is_relative_to_it() -> None:
+    """Where the baseline has not run yet, there is no mark."""
+    kept = [trial for trial in trials() if trial.point["engine"] == "new" or trial.point["n"] == 4]
+    drawing = make_drawing(replace(PLOT, filter_by=(Filter("threads", (2,)),), normalize_by=Filter("engine", ("old",))), kept, EXPERIMENT)
+    assert [x for x, _, _ in shown(drawing)["new"]] == [4]
+
+
+def test_normalize_by_a_column_divides_trial_by_trial() -> None:
+    """It is the equation y / column."""
+    plain = make_drawing(replace(PLOT, normalize_by="n"), trials(), EXPERIMENT)
+    assert plain == make_drawing(replace(PLOT, y_axis=(Equation("div", "ops", "n"),)), trials(), EXPERIMENT)
+
+
+def test_filters_must_all_hold() -> None:
+    """Several filters, several values, and filters of metrics; true is not 1, 1.0 is 1."""
+    for filters, count in (
+        ((Filter("threads", (2,)), Filter("n", (4,))), 2),
+        ((Filter("threads", (2,)), Filter("n", (4, 8))), 4),
+        ((Filter("threads", (2.0,)), Filter("ops", (11.5, 15.0))), 4),
+        ((Filter("threads", (True,)),), 0),
+    ):
+        panel = make_drawing(replace(PLOT, filter_by=filters), trials(), EXPERIMENT).panels[0]
+        assert sum(mark.summary.n for mark in panel.groups[0].marks) == count if count else panel.groups == ()
+
+
+def test_a_measured_x_has_a_mark_for_each_point() -> None:
+    """Trials of one point stand at the mean of their x, with its interval, in the order of the experiment's points: a curve may turn back."""
+    drawing = make_drawing(replace(PLOT, x_axis="ops", y_axis=("lat",), filter_by=(Filter("threads", (2,)),)), trials(), EXPERIMENT)
+    old, _new = drawing.panels[0].groups
+    assert [mark.x for mark in old.marks] == [11.5, 15.0]
+    assert (drawing.x_label, drawing.numeric, drawing.measured, "Joined" in drawing.footnote) == ("ops (1/s)", True, True, False)
+    turned = [replace(trial, observations={**trial.observations, "ops": 100 - trial.observations["ops"]}) for trial in trials()]
+    back = make_drawing(replace(PLOT, x_axis="ops", y_axis=("lat",), filter_by=(Filter("threads", (1,)),)), turned[::-1], EXPERIMENT)
+    assert [mark.x for mark in back.panels[0].groups[0].marks] == [89.0, 79.0]
+    assert [mark.across for mark in back.panels[0].groups[0].marks] == [summarise([88.0, 90.0], "mean"), summarise([78.0, 80.0], "mean")]
+
+
+def test_groups_may_be_measured() -> None:
+    """A metric with few values sorts as a parameter does."""
+    marked = [replace(trial, observations={**trial.observations, "leaders": float(k % 2)}) for k, trial in enumerate(trials())]
+    drawing = make_drawing(replace(PLOT, sort_by="leaders"), marked, EXPERIMENT)
+    assert [group.label for group in drawing.panels[0].groups] == ["0.0", "1.0"]
+
+
+def test_a_climb_says_how_many_values_it_tried() -> None:
+    """Nobody knows beforehand how many trials a search takes."""
+    climbed = replace(EXPERIMENT, parameters=Sweep((*SWEEP.loops[:2], Parameter("n", (4, 8, 16, 32), climb=True))))
+    assert make_drawing(PLOT, trials(), climbed).footnote.endswith("2 of 4 values of n tried.")

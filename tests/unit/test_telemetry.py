@@ -1,0 +1,323 @@
+"""Telemetry: from samples to rows, to the file and back, to a figure."""
+
+import math
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wke.act.loadrows import LoadRows
+from wke.act.telemetry import read_sample
+from wke.agent.protocol import SAMPLE, Frame, ProtocolError
+from wke.errors import InputError, StoreError
+from wke.judge.loads import load_between
+from wke.keep.telemetry import COLUMNS, LOADS, Loads, LoadsFile, Recording, is_growing, read_loads, record_window, write_recording
+from wke.records import Sample
+from wke.tell.figures.loads import MOST_PLACES, TITLES, draw_loads, make_load_drawing, spread, thinned
+
+TENTH_NS = 100_000_000
+BEFORE = {"cpu": (100, 0, 50, 800, 40, 0, 5, 5), "memory": (8000, 6000), "disk": (512, 1024), "network": (1000, 2000)}
+AFTER = {"cpu": (108, 1, 53, 804, 42, 0, 6, 6), "memory": (8000, 5500), "disk": (1024, 1024), "network": (1500, 2001)}
+
+# -- loads
+
+
+def test_a_load_is_the_difference_of_two_samples() -> None:
+    """Busy is all but idle and waiting, of all ticks; what was sent is netout; rates are for the time that really passed."""
+    load = load_between(Sample("m", 0, BEFORE), Sample("m", 2 * TENTH_NS, AFTER))
+    assert dict(zip(COLUMNS, load, strict=True)) == {
+        "cpu": pytest.approx(100 * 14 / 20),
+        "mem": 2500,
+        "disk-read": pytest.approx(2560),
+        "disk-write": 0,
+        "netout": pytest.approx(5),
+        "netin": pytest.approx(2500),
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "missing"),
+    [
+        ({}, {}, set(COLUMNS)),
+        (BEFORE, {**AFTER, "disk": ()}, {"disk-read", "disk-write"}),
+        ({**BEFORE, "cpu": (1, 2, 3)}, AFTER, {"cpu"}),
+        (BEFORE, {**AFTER, "cpu": BEFORE["cpu"]}, {"cpu"}),  # no tick passed
+        ({**BEFORE, "network": ()}, {**AFTER, "memory": (1,)}, {"mem", "netin", "netout"}),
+    ],
+)
+def test_what_a_sample_does_not_tell_is_not_known(before: dict, after: dict, missing: set[str]) -> None:
+    """A missing probe, or one that says something else, takes nothing but its own columns."""
+    load = load_between(Sample("m", 0, before), Sample("m", TENTH_NS, after))
+    assert {column for column, value in zip(COLUMNS, load, strict=True) if value is None} == missing
+
+
+def test_counters_that_fall_give_no_load_below_zero() -> None:
+    """The kernel's idle time may fall by a tick; sums of another agent may be anything."""
+    fallen = {"cpu": (110, 0, 50, 799, 40, 0, 5, 5), "disk": (0, 0), "network": (0, 0)}
+    assert load_between(Sample("m", 0, BEFORE), Sample("m", TENTH_NS, fallen)) == (100, None, 0, 0, 0, 0)
+
+
+# -- rows
+
+
+def load(value: float) -> tuple[float, ...]:
+    return (value,) * len(COLUMNS)
+
+
+def test_a_row_waits_for_all_machines() -> None:
+    """Samples belong to the nearest row; a row is told when every machine has come as far, with those that told."""
+    rows = LoadRows(["a", "b"], 1_000, 100)
+    assert rows.add("a", 1_000, None) == []
+    assert rows.add("a", 1_104, load(1)) == []
+    assert rows.add("b", 1_001, None) == []
+    assert rows.add("b", 1_097, load(2)) == [(1, {"a": load(1), "b": load(2)})]
+    assert rows.add("b", 1_199, load(3)) == []
+    assert rows.add("a", 1_301, load(4)) == [(2, {"b": load(3)})]
+    assert rows.finish() == [(3, {"a": load(4)})]
+    assert rows.finish() == []
+
+
+def test_a_row_does_not_wait_for_ever() -> None:
+    """A machine that says nothing holds rows up for a second; what it says too late is dropped; rows of which nobody told are none."""
+    rows = LoadRows(["a", "b"], 0, 100)
+    told = [number for k in [*range(1, 14), 20] for number, _ in rows.add("a", 100 * k, load(k))]
+    assert told == [1, 2, 3, *range(4, 11)]
+    assert rows.add("b", 500, load(0)) == []
+    assert rows.add("b", 1_300, load(0)) == [(11, {"a": load(11)}), (12, {"a": load(12)}), (13, {"a": load(13), "b": load(0)})]
+    assert rows.finish() == [(20, {"a": load(20)})]
+
+
+# -- frames
+
+
+@pytest.mark.parametrize(
+    "head",
+    [{}, {"at": "1"}, {"at": 1.5}, {"at": True}, {"at": 1, "cpu": 5}, {"at": 1, "cpu": [1, "2"]}, {"at": 1, "cpu": [None]}],
+)
+def test_a_sample_is_read_with_mistrust(head: dict) -> None:
+    """Whatever a machine sends, it is numbers or not a sample."""
+    with pytest.raises(ProtocolError, match="is not a sample"):
+        read_sample("m", Frame(SAMPLE, 3, head))
+
+
+def test_a_sample_is_what_the_probes_said() -> None:
+    """Probes that we do not know are kept: newer agents have more of them."""
+    assert read_sample("m", Frame(SAMPLE, 3, {"at": 7, "cpu": [1, 2], "new": []})) == Sample("m", 7, {"cpu": (1, 2), "new": ()})
+
+
+# -- the file
+
+
+def recorded(folder: Path, rows: dict[float, dict[str, tuple]], names: tuple[str, ...] = ("m0", "b.example.org")) -> Path:
+    file = LoadsFile(folder, names)
+    write_recording(folder, Recording(5_000_000_000, 0.1))
+    for at, loads in rows.items():
+        file.append(at, loads)
+    file.close()
+    return folder
+
+
+ROWS = {0.1: {"m0": (12.34, 2e9, 0.0, 1.0, 2.0, 1234567.89), "b.example.org": load(7)}, 0.2: {"m0": (None, *load(1)[1:])}}
+
+
+def test_the_file_is_as_documented(tmp_path: Path) -> None:
+    """A header, a row a moment, nothing where nothing is known; only its owner may read it."""
+    folder = recorded(tmp_path / "new" / "logs", ROWS)
+    titles = ",".join(f"{name}.{column}" for name in ("m0", "b.example.org") for column in COLUMNS)
+    assert (folder / LOADS).read_text() == (f"time,{titles}\n0.100,12.3,2000000000,0,1,2,1234567.9,7,7,7,7,7,7\n0.200,,1,1,1,1,1,,,,,,\n")
+    assert list(COLUMNS) == ["cpu", "mem", "disk-read", "disk-write", "netout", "netin"]
+    assert (folder / LOADS).stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    """Names with dots, empty fields, and windows on the recording's own time axis."""
+    folder = recorded(tmp_path, ROWS)
+    record_window(folder, 5_050_000_000, 5_150_000_000)
+    record_window(folder, 6_000_000_000, 7_000_000_000)
+    loads = read_loads(folder)
+    assert loads.times == (0.1, 0.2)
+    assert {name: list(columns) for name, columns in loads.machines.items()} == {"m0": list(COLUMNS), "b.example.org": list(COLUMNS)}
+    assert loads.machines["m0"]["netin"] == (1234567.9, 1)
+    assert loads.machines["b.example.org"]["mem"][0] == 7
+    assert math.isnan(loads.machines["m0"]["cpu"][1])
+    assert math.isnan(loads.machines["b.example.org"]["mem"][1])
+    assert loads.windows == ((0.05, 0.15), (1, 2))
+
+
+def test_a_file_that_was_cut_off_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:
+    """At whatever byte a killed controller left it, what is read is the beginning of what was written."""
+    folder = recorded(tmp_path, ROWS)
+    whole = (folder / LOADS).read_bytes()
+    for size in range(len(whole)):
+        (folder / LOADS).write_bytes(whole[:size])
+        assert read_loads(folder).times == (0.1, 0.2)[: max(0, whole[:size].count(b"\n") - 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot read LOADS: No such file or directory"),
+        ("uid,throughput\n1,2\n", "LOADS is not a recording of machines' loads"),
+        ("time,m0.cpu,m0.heat\n", "LOADS is not a recording of machines' loads"),
+        ("time,m0.cpu\n0.1,much\n", "LOADS holds what is not a number: could not convert string to float: 'much'"),
+        ("time,m0.cpu\n0.1,1,2\n", "LOADS has rows of 3 fields under a header of 2"),
+        ("time,m0.cpu\n0.1,1\n0.2\n", "LOADS holds what is not a number: zip() argument 2 is shorter than argument 1"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_an_input_error(tmp_path: Path, text: str | None, message: str) -> None:
+    """Each with the file's path."""
+    if text is not None:
+        (tmp_path / LOADS).write_text(text)
+    with pytest.raises(InputError, match=re.escape(message.replace("LOADS", str(tmp_path / LOADS)))):
+        read_loads(tmp_path)
+
+
+def test_titles_without_a_name_are_machines_in_order(tmp_path: Path) -> None:
+    """A file with six bare columns for each machine, and nothing beside it, is read too."""
+    (tmp_path / LOADS).write_text(f"time,{','.join([*COLUMNS, *COLUMNS])}\n0.1,{','.join('12')},{','.join('3456789012')}\n")
+    loads = read_loads(tmp_path)
+    assert {name: columns["cpu"] for name, columns in loads.machines.items()} == {"0": (1,), "1": (7,)}
+    assert loads.windows == ()
+
+
+def test_a_recording_grows_until_its_writer_is_gone(tmp_path: Path) -> None:
+    """Closed, or killed: nobody takes the file for a growing one. There is one writer, and a recording is not written over."""
+    assert not is_growing(tmp_path)
+    file = LoadsFile(tmp_path, ["m0"])
+    assert is_growing(tmp_path)
+    with pytest.raises(StoreError, match="File exists"):
+        LoadsFile(tmp_path, ["m0"])
+    file.append(0.1, {"m0": load(1)})
+    assert read_loads(tmp_path).times == (0.1,)
+    file.close()
+    assert not is_growing(tmp_path)
+    killed = "import os, pathlib, sys; from wke.keep.telemetry import *; file = LoadsFile(pathlib.Path(sys.argv[1]), ['m']); file.append(1, {}); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", killed, str(tmp_path / "killed")], check=False, timeout=60)
+    assert not is_growing(tmp_path / "killed")
+    assert read_loads(tmp_path / "killed").times == (1,)
+
+
+# -- the figure
+
+
+def many(count: int, moments: int = 30) -> Loads:
+    """Return a recording in which machine k has k+1 times the load of the first, one of them lost in the middle."""
+    times = tuple(0.1 * (k + 1) for k in range(moments))
+    sizes = {"cpu": 2.0, "mem": 3e9, "disk-read": 0.0, "disk-write": 4e6, "netout": 5e3, "netin": 7.0}
+    machines = {
+        f"m{n}": {column: tuple((n + 1) * size * (1 + k / moments) for k in range(moments)) for column, size in sizes.items()}
+        for n in range(count)
+    }
+    if count > 1:
+        last = machines[f"m{count - 1}"]
+        machines[f"m{count - 1}"] = {c: values[: moments // 2] + (math.nan,) * (moments - moments // 2) for c, values in last.items()}
+    return Loads(times, machines, ((0.5, 2.0),), {name: f"kernel {name}" for name in machines}, {name: f"net {name}" for name in machines})
+
+
+def test_six_panels_in_units_a_person_reads() -> None:
+    """Each column a panel, values in the unit that its highest value asks for, a line for each machine."""
+    drawing = make_load_drawing(many(3))
+    assert [(panel.column, panel.unit) for panel in drawing.panels] == [
+        ("cpu", "%"),
+        ("mem", "GB"),
+        ("disk-read", "B/s"),
+        ("disk-write", "MB/s"),
+        ("netout", "kB/s"),
+        ("netin", "B/s"),
+    ]
+    assert [panel.title for panel in drawing.panels] == list(TITLES.values())
+    assert [line[0] for line in drawing.panels[1].lines.values()] == [3, 6, 9]
+    assert list(drawing.panels[0].lines) == ["m0", "m1", "m2"]
+    assert (drawing.windows, drawing.banded) == (((0.5, 2.0),), False)
+    assert drawing.footnote == "Shaded: measured window."
+
+
+def test_one_machine_can_be_chosen() -> None:
+    """By its index; one that is not there is an input error that says which are."""
+    assert [list(panel.lines) for panel in make_load_drawing(many(3), 1).panels] == [["m1"]] * 6
+    with pytest.raises(InputError, match=re.escape("no machine of index 3\n  hint: there are 0 to 2: m0, m1, m2")):
+        make_load_drawing(many(3), 3)
+
+
+SHARED = dict.fromkeys(("m0", "m1"), "same")
+
+
+@pytest.mark.parametrize(
+    ("loads", "footnote"),
+    [
+        (
+            replace(many(2), kernels=SHARED),
+            (
+                "Shaded: measured window. Machines share a host, and processors, memory and disk shown are the host's; "
+                "the network is each machine's own."
+            ),
+        ),
+        (
+            replace(many(2), kernels=SHARED, networks=SHARED, windows=()),
+            "Machines share a host, and processors, memory and disk shown are the host's; the network too.",
+        ),
+        (replace(many(2), kernels=dict.fromkeys(("m0", "m1"), ""), windows=((0, 1), (1, 2))), "Shaded: measured windows."),
+        (many(13), "13 machines: median, the middle half (dark) and all (light). Shaded: measured window."),
+        (Loads((), {"m0": dict.fromkeys(COLUMNS, ())}), "No sample has come yet."),
+    ],
+)
+def test_the_footnote_says_what_is_drawn(loads: Loads, footnote: str, tmp_path: Path) -> None:
+    """Whose numbers they are where machines share a host, what bands are, what the shade is, that nothing is there; and each is drawn."""
+    drawing = make_load_drawing(loads)
+    assert drawing.footnote == footnote
+    draw_loads(drawing, tmp_path / "loads.svg")
+    svg = (tmp_path / "loads.svg").read_text()
+    assert [title for title in TITLES.values() if f">{title}<" not in svg] == []
+    assert (">measured<" in svg) is bool(loads.windows)
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [("pdf", b"%PDF"), ("SVG", b"<?xml"), ("png", b"\x89PNG")])
+def test_the_suffix_says_the_format(tmp_path: Path, suffix: str, begins: bytes) -> None:
+    """The same loads give the same bytes, in a folder that is made."""
+    path = tmp_path / "new" / f"loads.{suffix}"
+    draw_loads(make_load_drawing(many(3)), path)
+    first = path.read_bytes()
+    assert first.startswith(begins)
+    draw_loads(make_load_drawing(many(3)), path)
+    assert path.read_bytes() == first
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["loads", "loads.jpeg"])
+def test_another_format_is_an_input_error(tmp_path: Path, name: str) -> None:
+    """The known ones are named."""
+    with pytest.raises(InputError, match=r"known: \.pdf, \.svg, \.png"):
+        draw_loads(make_load_drawing(many(1)), tmp_path / name)
+
+
+def test_a_long_line_keeps_its_peaks() -> None:
+    """An hour at ten a second is drawn with a thousand points; every stretch keeps its lowest and its highest, in their order."""
+    values = np.sin(np.arange(36_000) / 3000) * 10
+    values[12_345], values[20_000], values[30_000:31_000] = 99, -99, math.nan
+    times, kept = thinned(np.arange(36_000) / 10, values)
+    assert len(times) <= 2 * MOST_PLACES
+    assert (np.diff(times) > 0).all()
+    assert (times[np.nanargmax(kept)], np.nanmax(kept)) == (1234.5, 99)
+    assert (times[np.nanargmin(kept)], np.nanmin(kept)) == (2000.0, -99)
+    assert np.isnan(kept).sum() >= 15
+    short = np.arange(5.0)
+    assert thinned(short, short)[1] is short
+
+
+def test_bands_hold_all_values() -> None:
+    """Low and high are the extremes of every moment that a place stands for; moments at which nothing is known have no place."""
+    values = np.arange(20.0)[:, None] + np.zeros(2 * MOST_PLACES + 1)
+    values[3, 777], values[:, 9:15], values[5, 100] = 99, math.nan, math.nan
+    times, (low, first, middle, third, high) = spread(np.arange(2.0 * MOST_PLACES + 1), values)
+    assert len(times) <= MOST_PLACES
+    assert high.max() == 99
+    assert times[high.argmax()] in {775, 776, 777}
+    assert (low[0], first[0], middle[0], third[0], high[0]) == pytest.approx((0, 4.75, 9.5, 14.25, 19), abs=0.5)
+    assert not {9, 12} & set(times)
+    few, bands = spread(np.arange(3.0), np.array([[1.0, 2, math.nan], [3, 4, math.nan]]))
+    assert (list(few), bands[2].tolist()) == ([0, 1], [2, 3])
