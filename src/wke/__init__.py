@@ -5,13 +5,14 @@ Every name is imported when it is first used: `import wke` itself costs nothing.
 """
 
 import importlib
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # type checkers take it for true; `typing` itself would cost the keeper's start ten milliseconds
 if TYPE_CHECKING:
     from wke.background import BackgroundRun
     from wke.cluster import Cluster
     from wke.configuration import Configuration
     from wke.legacy.slices import MachineSet, Slice
+    from wke.loads import plot_loads
     from wke.measurement import MeasurementResult, MeasurementSession
     from wke.running import background_run, check_run, run
     from wke.running import background_run as run_background
@@ -35,6 +36,7 @@ _HOMES = {  # module -> the names that are taken from it
         "MachineSet",
         "Slice",
     ),
+    "wke.loads": ("plot_loads",),
     "wke.measurement": (
         "MeasurementResult",
         "MeasurementSession",
@@ -82,6 +84,7 @@ __all__ = [
     "background_run",
     "check_run",
     "open",
+    "plot_loads",
     "run",
     "run_background",
 ]

@@ -26,6 +26,7 @@ from wke.tell.results_csv import results_csv, write_results_csv
 from wke.tell.tables import results_table
 
 RESULTS, PLOTS = Path("results"), Path("plots")
+DRAWING = 0.2  # at most this share of the time goes into figures while trials are short: machines may be emulated on this computer
 
 Function = Callable[..., bool]
 """`function(params, collect_statistics, result_printer, verbose=False)` measures one point and returns True if all went well."""
@@ -126,14 +127,16 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsFile, reuse
         series = make_series(experiment, surroundings(benchmark.function, Path.cwd()), store, reuse, benchmark.command)
         out.talk(f"{experiment.name}: {len(series.planned)} trials, {series.missing} without a result")
 
+        redraw = _redrawing(experiment, store)
+
         def update() -> None:
             _export(series, benchmark.command, table)
-            _draw(experiment, store.trials(experiment.name))
+            redraw()
 
         with PlainProgress(SeriesState(_cooldown_s(benchmark, experiment), {})) as display:
             outcomes = run_missing(series, _caller(benchmark, experiment), display, update)
-        if not outcomes:
-            update()
+        _export(series, benchmark.command, table)
+        _draw(experiment, store.trials(experiment.name))
         _say_results(series)
         out.talk(f"  {table.path}")
     return 0 if all(outcome.ok for outcome in outcomes) else 1
@@ -174,6 +177,21 @@ def _draw(experiment: Experiment, trials: Sequence[StoredTrial]) -> int:
     for problem in drawn.problems:
         Printer().talk(f"warning: {problem}")
     return 1 if drawn.problems else 0
+
+
+def _redrawing(experiment: Experiment, store: Store) -> Callable[[], None]:
+    """Return what draws the figures, unless they were drawn so recently that drawing would take more than DRAWING of the time."""
+    not_before = 0.0
+
+    def redraw() -> None:
+        nonlocal not_before
+        began = time.monotonic()
+        if began >= not_before:
+            _draw(experiment, store.trials(experiment.name))
+            ended = time.monotonic()
+            not_before = ended + (ended - began) / DRAWING
+
+    return redraw
 
 
 def _say_results(series: Series) -> None:

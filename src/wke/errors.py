@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+MOST_NAMES = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Location:
@@ -69,12 +71,15 @@ class StoreError(WkeError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint naming the nearest of `known`, or all of them when none is near."""
+    """Return a hint naming the nearest of `known`, or the first of them when none is near."""
     names = list(known)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
         return f'did you mean "{near[0]}"?'
-    return "known: " + ", ".join(names) if names else "none is defined"
+    if not names:
+        return "none is defined"
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return "known: " + ", ".join(names[:MOST_NAMES]) + more
 
 
 class AskedToEndError(WkeError):

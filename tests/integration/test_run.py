@@ -184,7 +184,7 @@ def test_connect_opens_a_shell(project: Project) -> None:
     done = project.wke("connect", "[1]", typed='test "$SSH_CONNECTION" || hostname\necho $((6 * 7))\nexit 5\n')
     assert done.out.split()[-1] == "42"
     assert done.status == 5
-    if "provider = \"local\"" in project.cluster:
+    if 'provider = "local"' in project.cluster:
         assert done.out == "m1\n42\n"
 
 

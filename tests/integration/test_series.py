@@ -205,7 +205,7 @@ def test_a_failed_trial_does_not_end_the_series_and_runs_again(project: Project)
     (project.folder / "ledger/broken").unlink()
     again = project.measure()
     assert (again.status, ran(project), project.outcomes()) == (0, ["1", "2", "3", "2"], ["ok"] * 3)
-    assert "series: 1 trials to run; 2 of 3 are stored already and reused" in again.err
+    assert "series: 1 trial to run; 2 of 3 are stored already and reused" in again.err
     assert project.trials()[1].attempt == 2
 
 

@@ -53,11 +53,14 @@ def test_imports_point_one_way(path: Path) -> None:
     assert not wrong
 
 
-def test_the_agent_imports_nothing_of_ours_and_only_act_imports_it() -> None:
-    """Only the protocol, the part both ends speak, crosses the border."""
+def test_only_act_imports_of_the_agent_what_both_ends_run() -> None:
+    """The border is crossed by the frames, and by what sends and lands files: that is the same work at either end."""
     outside = [p for p in SOURCES if "agent" not in p.parts]
-    crossing = {name for p in outside for name in imports(p) if layer(name) == "agent"}
-    assert {".".join(name.split(".")[:3]) for name in crossing} <= {"wke.agent.protocol"}
+    crossing = {
+        (p.relative_to(ROOT).parts[0], ".".join(name.split(".")[:3])) for p in outside for name in imports(p) if layer(name) == "agent"
+    }
+    assert {part for part, _ in crossing} == {"act"}
+    assert {name for _, name in crossing} <= {f"wke.agent.{name}" for name in ("protocol", "tree", "sender", "landing")}
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if p.name == "__init__.py" and p.parent != ROOT], ids=lambda p: p.parent.name)

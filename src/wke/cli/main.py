@@ -109,10 +109,9 @@ def _status() -> int:
         return int(cli.main(standalone_mode=False) or 0)
     except WkeError as error:
         return _complain(str(error), error.exit_status)
-    except click.exceptions.NoArgsIsHelpError as error:
-        return _complain(error.format_message(), 2)
     except click.UsageError as error:
-        usage = error.ctx.get_usage() + "\n" if error.ctx else ""
+        is_help = isinstance(error, click.exceptions.NoArgsIsHelpError)  # begins with the usage itself
+        usage = error.ctx.get_usage() + "\n" if error.ctx and not is_help else ""
         return _complain(usage + error.format_message(), 2)
     except click.ClickException as error:
         return _complain(error.format_message(), 2)

@@ -23,7 +23,7 @@ from wke.errors import WkeError
 from wke.judge.climbing import climb_text
 from wke.keep.store import Store
 from wke.records import Outcome
-from wke.tell.console import Printer, worst_status
+from wke.tell.console import Printer, counted, worst_status
 from wke.tell.progress import SeriesState, progress
 
 REDRAW_S = 20.0  # figures follow the results at most this often: to draw them costs the computer that may be under test
@@ -114,11 +114,15 @@ def _announce(series: Series, store: Store, due: int) -> None:
     name, total, stored = series.plan.experiment.name, len(series.trials), len(_stored(series, store))
     climbed = series.plan.experiment.parameters.climb
     if climbed is not None and due:
-        Printer().talk(f"{name}: climbs along {climbed}: {due} trials to run, then those that their results ask for; {stored} are stored")
+        Printer().talk(
+            f"{name}: climbs along {climbed}: {counted(due, 'trial')} to run, then those that their results ask for; {stored} are stored"
+        )
     elif climbed is not None:
         Printer().talk(f"{name}: nothing to run: every climb along {climbed} is over, {stored} trials are stored")
     elif due:
-        Printer().talk(f"{name}: {due} trials to run; {stored} of {total} are stored already and reused; seed {series.plan.seed}")
+        Printer().talk(
+            f"{name}: {counted(due, 'trial')} to run; {stored} of {total} are stored already and reused; seed {series.plan.seed}"
+        )
     elif stored == total:
         Printer().talk(f"{name}: nothing to run: all {total} trials are stored and nothing they depend on has changed")
     else:
@@ -133,7 +137,13 @@ def _say_climbs(series: Series, store: Store) -> None:
 def _record(series: Series, store: Store) -> int:
     """Store what the series consists of now, and that this command goes on with it."""
     plan = series.plan
-    text = json.dumps({"file": str(plan.experiment.path), "metrics": [asdict(metric) for metric in plan.experiment.metrics]})
+    text = json.dumps(
+        {
+            "file": str(plan.experiment.path),
+            "metrics": [asdict(metric) for metric in plan.experiment.metrics],
+            "points": [dict(point) for point in series.points],
+        }
+    )
     command = shlex.join(["wke", *sys.argv[1:]])
     planned = [item.planned for item in series.trials]
     return store.series(plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=planned)

@@ -48,7 +48,8 @@ def tell(series: Series, stored: dict[str, StoredTrial], *, verbose: bool) -> No
     out.data(
         f"{experiment.name}: {len(series.points)} points x ({experiment.iterations} iterations{warmups}) = {len(series.trials)} trials"
     )
-    out.data(f"  order {experiment.order}, seed {series.plan.seed}")
+    seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn when it is measured first"
+    out.data(f"  order {experiment.order}; {seed}")
     if experiment.parameters.climb is not None:
         out.data(f"  climbs along {experiment.parameters.climb}: of these trials only those that lead to the best value run")
     for step in experiment.steps:
@@ -71,7 +72,7 @@ def _duration(due: int, cooldown_s: float, stored: Sequence[StoredTrial]) -> str
 def _json(series: Series, stored: dict[str, StoredTrial]) -> dict[str, object]:
     return {
         "experiment": series.plan.experiment.name,
-        "seed": series.plan.seed,
+        "seed": series.plan.seed if series.seed_is_settled else None,
         "order": series.plan.experiment.order,
         "trials": [
             {

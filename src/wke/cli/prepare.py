@@ -36,11 +36,15 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """An experiment planned on a cluster: every trial with its identity, in running order."""
+    """An experiment planned on a cluster: every trial with its identity, in running order.
+
+    The seed is not settled when it was drawn for this plan only: what is measured keeps the one that it began with.
+    """
 
     project: Project
     plan: Plan
     trials: tuple[Due, ...]
+    seed_is_settled: bool = True
 
     @property
     def points(self) -> tuple[Mapping[str, object], ...]:
@@ -77,7 +81,7 @@ def plan_series(project: Project, seed: int | None = None) -> Series:
     known = (seed, project.experiment.seed, _stored_seed(project.experiment.name))
     chosen = next((s for s in known if s is not None), None)
     plan = make_plan(project.experiment, project.configuration, project.cluster, seed=secrets.randbits(32) if chosen is None else chosen)
-    return Series(project, plan, tuple(_identified(plan)))
+    return Series(project, plan, tuple(_identified(plan)), chosen is not None)
 
 
 def on_cluster(series: Series, cluster: Cluster) -> Series:

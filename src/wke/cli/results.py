@@ -12,7 +12,7 @@ from wke.keep.trials import StoredTrial
 from wke.tell.console import Printer, seconds
 from wke.tell.progress import observation_words, point_words
 from wke.tell.results_csv import results_csv
-from wke.tell.tables import results_table, to_json
+from wke.tell.tables import Point, results_table, to_json
 
 
 @click.command()
@@ -27,12 +27,12 @@ def results(name: str | None, *, each: bool, as_csv: bool, as_json: bool) -> Non
     with Store.open(RESULTS, readonly=True) as store:
         names = [name] if name else list(store.names())
         if as_json:
-            out.data(json.dumps({n: _json(store.trials(n), _metrics(store, n)) for n in names}, indent=2))
+            out.data(json.dumps({n: _json(store, n) for n in names}, indent=2))
             return
         for each_name in names:
-            trials, metrics = store.trials(each_name), _metrics(store, each_name)
+            trials, metrics, points = store.trials(each_name), _metrics(store, each_name), _points(store, each_name)
             if as_csv:
-                out.data(results_csv(trials, metrics).rstrip("\n"))
+                out.data(results_csv(trials, metrics, points=points).rstrip("\n"))
                 continue
             if len(names) > 1:
                 out.talk(f"{each_name}:")
@@ -40,16 +40,23 @@ def results(name: str | None, *, each: bool, as_csv: bool, as_json: bool) -> Non
                 for trial in trials:
                     out.data(_line(trial))
             else:
-                print_table(results_table(trials, metrics))
+                print_table(results_table(trials, metrics, points))
 
 
 def _metrics(store: Store, name: str) -> tuple[Metric, ...]:
     """Return the metrics as they were declared when the series was last measured."""
-    return tuple(Metric(**metric) for metric in store.plan(name)["metrics"])
+    return tuple(Metric(**metric) for metric in store.plan(name).get("metrics", ()))
 
 
-def _json(trials: tuple[StoredTrial, ...], metrics: tuple[Metric, ...]) -> dict[str, object]:
-    return {**to_json(results_table(trials, metrics)), "trials": [_trial_json(trial) for trial in trials]}
+def _points(store: Store, name: str) -> tuple[Point, ...]:
+    """Return the points in the order of the experiment's file."""
+    return tuple(store.plan(name).get("points", ()))
+
+
+def _json(store: Store, name: str) -> dict[str, object]:
+    trials = store.trials(name)
+    table = results_table(trials, _metrics(store, name), _points(store, name))
+    return {**to_json(table), "trials": [_trial_json(trial) for trial in trials]}
 
 
 def _trial_json(trial: StoredTrial) -> dict[str, object]:

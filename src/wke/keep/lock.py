@@ -24,7 +24,7 @@ class WriterLock:
                 os.close(self._descriptor)
                 raise StoreError(
                     f"{path.parent} is being written by {holder or 'another process'}",
-                    hint="wait until it ends, or stop it; reading (wke results, wke status, wke logs) works meanwhile",
+                    hint="wait until it ends, or stop it; reading (wke results, wke logs) works meanwhile",
                 ) from None
             except OSError:
                 os.close(self._descriptor)

@@ -42,6 +42,11 @@ def seconds(value: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def counted(number: int, noun: str) -> str:
+    """Write `1 trial`, `2 trials`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 class Printer:
     """Writes whole lines to stdout and stderr, coloured where that is wanted."""
 
@@ -96,7 +101,7 @@ class TaskLines:
             case Note(text, machine):
                 self._out.talk(f"{machine}: {text}" if machine else text)
             case StepStarted() if self._verbose:
-                self._out.talk(f"{record.target}: {record.tasks} tasks on {', '.join(record.machines)}")
+                self._out.talk(f"{record.target}: {counted(record.tasks, 'task')} on {', '.join(record.machines)}")
             case StepReady() if self._verbose:
                 self._out.talk(f"{record.target}: ready after {seconds(record.after_s)}")
             case Connected() if self._verbose:

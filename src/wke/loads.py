@@ -1,0 +1,14 @@
+"""The figure of what machines were busy with, for scripts."""
+
+from pathlib import Path
+
+from wke.keep.telemetry import read_loads
+from wke.tell.figures.loads import draw_loads, make_load_drawing
+
+
+def plot_loads(logfolder: str | Path, outfile: str | Path = "loads.pdf", machine_index: int | None = None) -> None:
+    """Draw the loads.csv of a session's log folder to `outfile`: all machines, or the one of that index, from 0.
+
+    Raises InputError when there is no such recording or machine.
+    """
+    draw_loads(make_load_drawing(read_loads(Path(logfolder)), machine_index), Path(outfile))

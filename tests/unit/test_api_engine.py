@@ -1,0 +1,77 @@
+"""The event loop behind synchronous scripts: results, errors, interruptions."""
+
+import _thread
+import asyncio
+import os
+import threading
+from concurrent.futures import CancelledError
+
+import pytest
+
+from wke.engine import engine
+
+
+async def answer() -> int:
+    """Take a turn of the loop."""
+    await asyncio.sleep(0)
+    return 42
+
+
+async def fail() -> None:
+    """Fail after a turn of the loop."""
+    await asyncio.sleep(0)
+    raise LookupError("no")
+
+
+def test_a_call_returns_what_the_coroutine_does() -> None:
+    """Its result or its error; there is one engine a process."""
+    assert engine().call(answer()) == 42
+    with pytest.raises(LookupError, match="no"):
+        engine().call(fail())
+    assert engine() is engine()
+    assert not engine().is_here
+
+
+def test_an_interrupted_call_returns_when_the_work_has_stopped() -> None:
+    """Ctrl-C cancels it and waits for what it does on its way out."""
+    said = []
+
+    async def work() -> None:
+        try:
+            said.append("begun")
+            _thread.interrupt_main()
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)
+            said.append("stopped")
+
+    with pytest.raises(KeyboardInterrupt):
+        engine().call(work())
+    assert said == ["begun", "stopped"]
+
+
+def test_work_goes_on_by_itself() -> None:
+    """Submitted, it ends when it ends; cancelled, it ends cancelled."""
+    gate = threading.Event()
+
+    async def work() -> str:
+        return await asyncio.to_thread(gate.wait) and "done"
+
+    first = engine().submit(work())
+    assert not first.end.done()
+    gate.set()
+    assert first.end.result(5) == "done"
+    second = engine().submit(asyncio.Event().wait())
+    second.cancel()
+    with pytest.raises(CancelledError):
+        second.end.result(5)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_has_an_engine_of_its_own() -> None:
+    """The parent's thread is not there, so its loop would wait for ever."""
+    engine().call(answer())
+    child = os.fork()
+    if not child:
+        os._exit(engine().call(answer()))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 42

@@ -1,0 +1,92 @@
+"""`import wke`: which names scripts find there, and that looking for them costs nothing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import wke
+from wke.errors import InputError, MachineError, TargetError, WkeError
+
+ROOT = Path(wke.__file__).parent
+OLD_NAMES = (
+    "Cluster Configuration Slice MachineSet run check_run background_run run_background MeasurementSession MeasurementResult plot_loads "
+    "ConfigurationError ClusterError BenchmarkError MeasurementFailedError RemoteExecutionError RunTargetError"
+)
+
+
+def test_importing_wke_imports_nothing_else() -> None:
+    """Neither ours nor asyncio nor anything that takes time."""
+    code = "import sys, wke; print(sorted(m for m in sys.modules if m.startswith(('wke.', 'asyncio', 'pydantic', 'numpy', 'rich'))))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", OLD_NAMES.split())
+def test_every_name_that_scripts_import_is_there(name: str) -> None:
+    """What COMPAT lists can be imported, and is listed by dir()."""
+    assert getattr(wke, name) is not None
+    assert name in dir(wke)
+    assert name in wke.__all__
+
+
+@pytest.mark.parametrize("statement", ["from wke.benchmark import benchmark_main", "from wke.measurement import MeasurementSession"])
+def test_modules_that_scripts_import_are_there(statement: str) -> None:
+    """Some names are imported from modules."""
+    exec(statement, {})
+
+
+def test_the_type_checker_is_told_the_same_names() -> None:
+    """The imports for the type checker, the table and `__all__` agree."""
+    tree = ast.parse(Path(wke.__file__).read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    told = {alias.asname or alias.name: (node.module, alias.name) for node in block.body for alias in node.names}
+    assert sorted(told) == sorted(wke.__all__)
+    for name, (module, there) in told.items():
+        __import__(module)
+        assert getattr(wke, name) is getattr(sys.modules[module], there)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """As with any module."""
+    with pytest.raises(AttributeError, match="module 'wke' has no attribute 'Clutser'"):
+        _ = wke.Clutser
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("ConfigurationError", InputError),
+        ("ClusterError", InputError),
+        ("BenchmarkError", WkeError),
+        ("MeasurementFailedError", TargetError),
+        ("RunTargetError", TargetError),
+        ("RemoteExecutionError", MachineError),
+    ],
+)
+def test_errors_are_of_the_family(name: str, family: type[WkeError]) -> None:
+    """Whoever catches the family catches these; those about input are ValueErrors too."""
+    assert issubclass(getattr(wke, name), family)
+    assert issubclass(getattr(wke, name), ValueError) is (family is InputError)
+
+
+def test_what_only_old_scripts_need_can_be_deleted() -> None:
+    """Nothing but base classes, the machine logs and the table of names refers to the legacy folder, one import each."""
+    importing = {}
+    for path in ROOT.rglob("*.py"):
+        found = [
+            (node.module, alias.name)
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("wke.legacy")
+            for alias in node.names
+        ]
+        if found and "legacy" not in path.parts:
+            importing[path.name] = found
+    assert importing == {
+        "__init__.py": [("wke.legacy.slices", "MachineSet"), ("wke.legacy.slices", "Slice")],
+        "cluster.py": [("wke.legacy.slices", "OldClusterNames")],
+        "configuration.py": [("wke.legacy.names", "OldTargetNames")],
+        "measurement.py": [("wke.legacy.names", "OldSessionNames")],
+        "running.py": [("wke.legacy.machinelogs", "MachineLogs")],
+    }
