@@ -53,11 +53,16 @@ Host *
 
 
 class Fleet:
-    """`count` machines while the block lasts. Its files: `config` for ssh -F, `id`, `known_hosts`, `home` with a .ssh of the same."""
+    """`count` machines while the block lasts. Its files: `config` for ssh -F, `id`, `known_hosts`, `home` with a .ssh of the same.
 
-    def __init__(self, count: int, folder: Path) -> None:
+    With `own_homes` each machine has a home folder of its own, `homes`/ADDRESS.
+    """
+
+    def __init__(self, count: int, folder: Path, *, own_homes: bool = False) -> None:
         self.folder = folder
         self.home = folder / "home"
+        self.homes = folder / "homes"
+        self._own_homes = own_homes
         self.config = folder / "ssh_config"
         self.key = folder / "id"
         self.known_hosts = folder / "known_hosts"
@@ -111,7 +116,11 @@ class Fleet:
 
     def _start(self, daemon: str, host: str) -> None:
         log = self.folder / f"{host}.log"
-        command = (daemon, "-D", "-f", self.folder / "sshd_config", "-o", f"ListenAddress={host}", "-E", log)
+        own: tuple[str, ...] = ()
+        if self._own_homes:
+            (self.homes / host).mkdir(parents=True)
+            own = ("-o", f"SetEnv=HOME={self.homes / host}")
+        command = (daemon, "-D", "-f", self.folder / "sshd_config", "-o", f"ListenAddress={host}", *own, "-E", log)
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._stack.callback(process.wait)
         self._stack.callback(process.terminate)

@@ -38,6 +38,7 @@ class Phase:
     command: Sequence[str | Path]
     name: str = "run"
     status: int = 0
+    deadline_s: float = DEADLINE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,12 @@ class Result:
         return statistics.median(sum(s.cpu_s for s in samples) for samples in self.rounds)
 
 
-def measure(entries: Sequence[Contender | Absent], runs: int) -> tuple[list[Result], list[Absent]]:
-    """Run every contender `runs` times, taking turns, after one round that is not counted."""
+def measure(entries: Sequence[Contender | Absent], runs: int, *, warm: bool = True) -> tuple[list[Result], list[Absent]]:
+    """Run every contender `runs` times, taking turns, after one round that is not counted unless `warm` is false."""
     absent = [entry for entry in entries if isinstance(entry, Absent)]
     racing = [entry for entry in entries if isinstance(entry, Contender)]
     rounds: dict[str, list[tuple[Sample, ...]]] = {contender.name: [] for contender in racing}
-    for number in range(runs + 1):
+    for number in range(0 if warm else 1, runs + 1):
         _say(f"  round {number} of {runs}" if number else "  warming up")
         for contender in tuple(racing):
             try:
@@ -133,11 +134,11 @@ def _timed(phase: Phase, contender: Contender) -> Sample:
             command, stdout=subprocess.PIPE, env=environment, cwd=contender.folder or folder, start_new_session=True, text=True
         )
         try:
-            report, _ = stopwatch.communicate(timeout=DEADLINE_S)
+            report, _ = stopwatch.communicate(timeout=phase.deadline_s)
         except subprocess.TimeoutExpired:
             os.killpg(stopwatch.pid, signal.SIGKILL)
             stopwatch.communicate()
-            raise ContenderError(f"{phase.name}: not done after {DEADLINE_S:.0f} s") from None
+            raise ContenderError(f"{phase.name}: not done after {phase.deadline_s:.0f} s") from None
         except BaseException:
             os.killpg(stopwatch.pid, signal.SIGTERM)
             stopwatch.communicate()

@@ -14,9 +14,9 @@ from bench import Bench
 from facts import facts, load
 from page import keep, report, write_between
 from peers import Peers
-from sections import commanding, emulating, starting
+from sections import commanding, copying, emulating, starting
 
-SECTIONS = {"help": starting, "machines": emulating, "command": commanding}
+SECTIONS = {"help": starting, "machines": emulating, "command": commanding, "copy": copying}
 RESULTS = Path(__file__).with_name("results")
 
 

@@ -27,9 +27,11 @@ class Table:
     goals: tuple[Goal, ...] = ()
 
 
-def measured(title: str, about: str, entries: Sequence[Contender | Absent], *, runs: int, goals: tuple[Goal, ...] = ()) -> Table:
+def measured(
+    title: str, about: str, entries: Sequence[Contender | Absent], *, runs: int, goals: tuple[Goal, ...] = (), warm: bool = True
+) -> Table:
     """Let the contenders take turns and return their table."""
-    results, absent = measure(entries, runs)
+    results, absent = measure(entries, runs, warm=warm)
     return Table(title, about, runs, tuple(results), tuple(absent), goals)
 
 

@@ -25,6 +25,7 @@ class BackgroundRun:
 
     def __init__(self, launch: Launch | None, telling: AbstractContextManager[Sink] | None = None) -> None:
         self._running: RunningStep | None = None
+        self._signal = -15  # what would have stopped it, had it begun
         self._work = engine().submit(self._run(launch, telling or nullcontext(lambda _: None)))
 
     def terminate(self) -> None:
@@ -53,7 +54,7 @@ class BackgroundRun:
         if not self._work.end.done():
             return None
         if self._work.end.cancelled():
-            return -15
+            return self._signal
         if self._work.end.exception() is not None:
             return UNKNOWN
         return next((code for end in self._work.end.result() if (code := _code(end))), 0)
@@ -72,6 +73,7 @@ class BackgroundRun:
     async def stopped(self, grace_s: float) -> None:
         """Stop it, in the engine."""
         if self._running is None:
+            self._signal = -9 if grace_s == 0 else -15
             self._work.cancel()
         else:
             await self._running.stop(grace_s)

@@ -133,8 +133,12 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsFile, reuse
             _export(series, benchmark.command, table)
             redraw()
 
-        with PlainProgress(SeriesState(_cooldown_s(benchmark, experiment), {})) as display:
-            outcomes = run_missing(series, _caller(benchmark, experiment), display, update)
+        try:
+            with PlainProgress(SeriesState(_cooldown_s(benchmark, experiment), {})) as display:
+                outcomes = run_missing(series, _caller(benchmark, experiment), display, update)
+        except KeyboardInterrupt:
+            out.talk("stopped; all trials that had ended are stored, and the same command goes on")
+            raise
         _export(series, benchmark.command, table)
         _draw(experiment, store.trials(experiment.name))
         _say_results(series)

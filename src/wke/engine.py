@@ -17,30 +17,45 @@ T = TypeVar("T")
 
 
 class Work(Generic[T]):
-    """A coroutine that was handed over; `end` becomes its result, its error, or cancelled."""
+    """A coroutine that is handed over by `begin`; `end` becomes its result, its error, or cancelled."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> None:
         self.end: Future[T] = Future()
         self._loop = loop
+        self._coroutine = coroutine
         self._task: asyncio.Task[T] | None = None
-        loop.call_soon_threadsafe(self._begin, coroutine)
+
+    def begin(self) -> None:
+        """Begin it and return at once."""
+        self._loop.call_soon_threadsafe(self._begin)
 
     def cancel(self) -> None:
-        """Ask it to stop; `end` tells when it has."""
-        self._loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
+        """Ask it to stop, or not to begin; `end` tells when it has."""
+        self._loop.call_soon_threadsafe(self._cancel)
 
-    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> None:
-        self._task = self._loop.create_task(coroutine)
-        self._task.add_done_callback(self._finish)
+    def _begin(self) -> None:
+        if not self.end.done():
+            self._task = self._loop.create_task(self._coroutine)
+            self._task.add_done_callback(self._finish)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        elif not self.end.done():
+            self._coroutine.close()
+            self._end_cancelled()
 
     def _finish(self, task: asyncio.Task[T]) -> None:
         if task.cancelled():
-            self.end.cancel()
-            self.end.set_running_or_notify_cancel()
+            self._end_cancelled()
         elif (error := task.exception()) is not None:
             self.end.set_exception(error)
         else:
             self.end.set_result(task.result())
+
+    def _end_cancelled(self) -> None:
+        self.end.cancel()
+        self.end.set_running_or_notify_cancel()
 
 
 class Engine:
@@ -53,12 +68,15 @@ class Engine:
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Work[T]:
         """Begin it and return at once."""
-        return Work(self._loop, coroutine)
+        work = Work(self._loop, coroutine)
+        work.begin()
+        return work
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return its result or raise its error; when the wait is interrupted it is cancelled and has ended before this raises."""
-        work = self.submit(coroutine)
+        work = Work(self._loop, coroutine)
         try:
+            work.begin()
             return work.end.result()
         except BaseException:
             if not work.end.done():

@@ -5,8 +5,9 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import tracemalloc
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -73,6 +74,14 @@ def large(path: Path, mebibytes: int) -> Path:
     with path.open("wb") as file:
         file.truncate(mebibytes << 20)
     return path
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """Yield a folder in memory where that can be had, for what would keep a disk busy long after the test."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 Copying = Callable[[Talk, Path, Path], Awaitable[Copied]]
@@ -181,37 +190,37 @@ def test_a_cancelled_copy_leaves_nothing_half(way: Copying, turns: int, tmp_path
 
 
 @both_ways
-def test_clearing_and_closing_end_copies(way: Copying, tmp_path: Path) -> None:
+def test_clearing_and_closing_end_copies(way: Copying, memory: Path) -> None:
     """What a machine is asked to stop, copies too, leaves no part there."""
-    source = large(tmp_path / "source", 4096)
+    source = large(memory / "source", 4096)
 
     async def body(one: Talk) -> None:
         for stop, message in [(one.connection.clear, "being stopped"), (one.connection.close, "stopped|closed")]:
             begun = asyncio.Event()
-            task = asyncio.create_task(way(one, source, tmp_path / "to", progress=lambda _, begun=begun: begun.set()))
+            task = asyncio.create_task(way(one, source, memory / "to", progress=lambda _, begun=begun: begun.set()))
             await begun.wait()
             await stop()
             with pytest.raises(MachineError, match=message):
                 await task
-            await until(lambda: parts(tmp_path) == [] or way is receiving)
+            await until(lambda: parts(memory) == [] or way is receiving)
         with pytest.raises(MachineError, match="closed"):
-            await way(one, source, tmp_path / "to")
+            await way(one, source, memory / "to")
 
     talk([], body)
 
 
 @both_ways
-def test_tasks_go_on_beside_a_copy(transport: Sequence[str], way: Copying, tmp_path: Path) -> None:
+def test_tasks_go_on_beside_a_copy(transport: Sequence[str], way: Copying, memory: Path) -> None:
     """A long copy starves neither a new task nor its output, and other copies pass it."""
-    source, tree = large(tmp_path / "source", 1 << 20), plant(tmp_path)
+    source, tree = large(memory / "source", 1 << 20), plant(memory)
 
     async def body(one: Talk) -> None:
         begun = asyncio.Event()
-        task = asyncio.create_task(way(one, source, tmp_path / "to", progress=lambda _: begun.set()))
+        task = asyncio.create_task(way(one, source, memory / "to", progress=lambda _: begun.set()))
         await begun.wait()
         for _ in range(3):
             assert (await one.run(b"seq 20000 | tail -1", within_s=10)).out == b"20000\n"
-        await asyncio.wait_for(way(one, tree, tmp_path / "tree"), 20)
+        await asyncio.wait_for(way(one, tree, memory / "tree"), 20)
         assert not task.done()
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -227,19 +236,19 @@ def peak_mebibytes(pid: int) -> int:
 
 
 @both_ways
-def test_memory_is_bounded_however_large_a_file_is(way: Copying, tmp_path: Path) -> None:
+def test_memory_is_bounded_however_large_a_file_is(way: Copying, memory: Path) -> None:
     """Neither end keeps more than a few chunks of a file of 200 MiB."""
-    source = large(tmp_path / "source", 200)
+    source = large(memory / "source", 200)
 
     async def body(one: Talk) -> None:
         tracemalloc.start()
         try:
-            await way(one, source, tmp_path / "to")
+            await way(one, source, memory / "to")
             assert tracemalloc.get_traced_memory()[1] < 10_000_000
         finally:
             tracemalloc.stop()
         assert peak_mebibytes(one.connection.hello.pid) < 64
-        assert (tmp_path / "to").stat().st_size == 200 << 20
+        assert (memory / "to").stat().st_size == 200 << 20
 
     talk([], body)
 
@@ -394,6 +403,7 @@ def test_a_machine_that_lies_writes_nothing_elsewhere(body: str, tmp_path: Path)
             with pytest.raises((MachineError, InputError)) as raised:
                 await asyncio.wait_for(one.connection.receive("x", to), 20)
             assert "\x1b" not in str(raised.value)
+            await one.connection.abort()  # it would not answer a farewell
 
     asyncio.run(whole())
     assert list(outside.iterdir()) == []
@@ -442,6 +452,8 @@ def test_the_command_copies_to_machines_and_back(project: Project) -> None:
         failed = project.wke("copy", "clients:no/such", "back")
         assert (failed.status, len(failed.err.splitlines())) == (3, 2)
         assert project.wke("copy", "no/such", "all").status == 2
+        project.targets(hello="true")
+        assert "`wke copy " in project.wke("run", "kv", "all", "copy-data").err
     finally:
         if "local" in project.cluster:
             project.wke("cluster", "down")

@@ -227,6 +227,8 @@ class Connection:
 
         The connection stays open.
         """
+        if self._closed:
+            return ()
         try:
             answer = await self._ask(protocol.CLEAR, {"grace": grace_s} if task is None else {"grace": grace_s, "task": task.channel})
         except MachineError:

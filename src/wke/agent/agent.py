@@ -219,13 +219,16 @@ class Agent:
         """Stop one task and what it left running; a task that is forgotten has left nothing."""
         task = self.tasks.get(frame.head["task"])
 
-        def done(stopped, _survivors):
+        def done(stopped, survivors):
+            if task is not None:
+                task.swept(stopped, survivors)
+                task.finish()
             self._tell(protocol.CLEARED, frame.channel, {"leftovers": [repr(p) for p in stopped][:NAMED_AT_MOST]})
 
         if task is None:
             done([], [])
         else:
-            task.stop("cancelled")
+            task.stop_with_all("cancelled")
             Ladder(self.loop, lambda: self.belonging_to(task), frame.head["grace"], done)
 
     def _cleared(self, channel, names):

@@ -30,12 +30,12 @@ class Transfers:
         }
 
     def turn(self):
-        """Give every copy that can go on a step; when some still can, the loop shall not rest."""
-        if not self._copies:
-            return
-        for channel, copy in list(self._copies.items()):
-            if copy.ready and self._waiting() < ROOM:
-                self._guarded(channel, copy.step)
+        """Give every copy that can go on a step while there is room; when some still can, the loop shall not rest."""
+        for channel in [channel for channel, copy in self._copies.items() if copy.ready]:
+            if self._waiting() >= ROOM:
+                return
+            self._copies[channel] = self._copies.pop(channel)  # who has had a step is the last to have the next
+            self._guarded(channel, self._copies[channel].step)
         if self._waiting() < ROOM and any(copy.ready for copy in self._copies.values()):
             self._loop.after(0, _nothing)
 

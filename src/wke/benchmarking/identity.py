@@ -4,7 +4,6 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 from wke.describe.cluster import Cluster, read_cluster
 from wke.keep.identity import Json
@@ -18,7 +17,7 @@ def surroundings(function: Callable[..., object], project: Path) -> dict[str, Js
     Code is the script with every module that it has imported from the project's folder; a configuration is a folder with a config.toml.
     """
     return {
-        "code": {str(path.relative_to(project)): _digest(path) for path in sorted(_code(function, project))},
+        "code": {str(path.relative_to(project)): _digest(path) for path in sorted({*_code(function, project)})},
         "configurations": {
             str(path.relative_to(project)): _digest(path)
             for config in sorted(project.glob("*/config.toml"))
@@ -30,8 +29,7 @@ def surroundings(function: Callable[..., object], project: Path) -> dict[str, Js
 
 
 def _code(function: Callable[..., object], project: Path) -> Iterator[Path]:
-    modules: set[ModuleType | None] = {sys.modules.get(function.__module__), *sys.modules.values()}
-    for module in modules:
+    for module in [sys.modules.get(function.__module__), *sys.modules.values()]:
         file = getattr(module, "__file__", None)
         if file and (path := Path(file).resolve()).is_relative_to(project) and not set(path.parts) & set(NOT_SCRIPTS) and path.is_file():
             yield path

@@ -139,6 +139,8 @@ def _called(call: Call, trial: PlannedTrial, printer: ResultPrinter, attempt: At
         went_well = call(dict(trial.point), printer)
     except WkeError as error:
         return str(error)
+    except SystemExit as stop:
+        return f"the benchmark function called sys.exit: {stop.code}"
     except Exception as error:  # noqa: BLE001 - it is the user's code, and the series goes on
         with disk_errors(attempt.folder):
             (attempt.folder / "traceback.txt").write_text(traceback.format_exc())

@@ -17,6 +17,8 @@ from wke.describe.tables import gather
 from wke.errors import InputError, did_you_mean
 from wke.tell.console import Printer, TaskLines, seconds, worst_status
 
+COPY_HINT = "`wke copy FILE SELECTOR:PLACE` copies files to machines, `wke copy SELECTOR:FILE PLACE` copies them back"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -112,7 +114,8 @@ def _target_names(configuration: Configuration, text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name not in configuration.targets:
-            raise InputError(f'configuration {configuration.name} has no target "{name}"', hint=did_you_mean(name, configuration.targets))
+            hint = COPY_HINT if name == "copy-data" else did_you_mean(name, configuration.targets)
+            raise InputError(f'configuration {configuration.name} has no target "{name}"', hint=hint)
     return names
 
 

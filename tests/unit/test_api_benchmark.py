@@ -1,0 +1,377 @@
+"""`benchmark_main`: the command line of a benchmark script, its points, what is reused and what is not. No machine is needed."""
+
+import csv
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from wke.benchmark import benchmark_main
+from wke.benchmarking.flags import flag_place, read_flags
+from wke.benchmarking.parameters import completed, read_known
+from wke.errors import InputError
+from wke.keep.store import Store
+from wke.scripterrors import BenchmarkError
+
+PARAMETERS = {
+    "clients": {"default": 1, "about": "How many"},
+    "engine": {"default": "old", "about": "Which"},
+    "ratio": {"default": 0.5},
+    "cached": False,
+}
+EXPERIMENT = """
+[experiment]
+num_iterations = 2
+[parameters]
+engine = ["old", "new"]
+clients = { start = 1, end = 3, step-size = 2 }
+"""
+POINTS = [("old", 1), ("old", 3), ("new", 1), ("new", 3)]
+
+
+class Script:
+    """A benchmark script in the current folder: what it was called with, and what it does then."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self.calls: list[dict] = []
+        self.given: list[tuple] = []
+        self.act: Callable[[Mapping, Callable], object] = lambda params, result: result({"ops": 100 * params["clients"], "late": 2}) or True
+
+    def __call__(self, *arguments: str, parameters: Mapping = PARAMETERS) -> int:
+        """Be called as `python script.py ARGUMENTS`; return the exit status."""
+        self.calls.clear()
+        self._monkeypatch.setattr("sys.argv", ["script.py", *arguments])
+        return benchmark_main(parameters, self.function, cooldown_time=0)
+
+    def function(self, params: dict, collect_statistics: object, result_printer: object, verbose: bool = False) -> object:  # noqa: FBT001, FBT002 - as scripts write it
+        """Be the benchmark function."""
+        self.calls.append(dict(params))
+        self.given.append((collect_statistics, verbose))
+        return self.act(params, lambda metrics: result_printer.print("uid", params, metrics))
+
+    @property
+    def points(self) -> list[tuple]:
+        """What varied in the calls."""
+        return [(call["engine"], call["clients"]) for call in self.calls]
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
+    """Return a script in an empty project with one experiment file and one configuration."""
+    for name, text in {"x.toml": EXPERIMENT, "kv/config.toml": "[targets]\na = []\n", "kv/targets/a": "exit 0\n"}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return Script(monkeypatch)
+
+
+def rows(name: str = "results/x.csv") -> list[dict[str, str]]:
+    """Return the rows of a results file."""
+    return list(csv.DictReader(line for line in Path(name).read_text().splitlines() if not line.startswith("#")))
+
+
+# -- parameters
+
+
+def test_every_point_has_a_value_for_every_parameter(script: Script) -> None:
+    """Those that the file does not set have their defaults; the order is that of nested loops, iterations side by side."""
+    assert script("toml", "x.toml") == 0
+    assert script.points == [point for point in POINTS for _ in range(2)]
+    assert script.calls[0] == {"clients": 1, "engine": "old", "ratio": 0.5, "cached": False}
+    assert script.given[0] == (None, False)
+
+
+def test_the_function_is_told_what_the_command_line_says(script: Script) -> None:
+    """Where statistics are to be collected, and whether to print."""
+    script("--collect-statistics", "myhost", "toml", "x.toml", "--verbose")
+    assert set(script.given) == {("myhost", True)}
+
+
+def test_parameters_are_printed(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    """With default, type and description."""
+    assert script("print-parameters") == 0
+    assert capsys.readouterr().out == (
+        "clients = 1 (int): How many\nengine = old (str): Which\nratio = 0.5 (float): No description.\ncached = False (bool): No description.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "points"),
+    [
+        ((), [(1, "old", 0.5)]),
+        (("-C", "clients=3", "-C", "engine=a=b"), [(3, "a=b", 0.5)]),
+        (("-R", "clients=1:5:2"), [(1, "old", 0.5), (3, "old", 0.5), (5, "old", 0.5)]),
+        (("-R", "clients=2:1"), [(2, "old", 0.5), (1, "old", 0.5)]),
+        (("-E", "clients=2:0:3"), [(n, "old", 0.5) for n in (1, 2, 4, 8)]),
+        (("-E", "ratio=2:-1:1:1"), [(1, "old", r) for r in (0.5, 1.0, 2.0)]),
+        (("-L", "engine=a,b", "-L", "clients=2,1"), [(c, e, 0.5) for e in "ab" for c in (2, 1)]),
+        (("-R", "clients=1:2", "-L", "engine=a,b"), [(c, e, 0.5) for c in (1, 2) for e in "ab"]),
+    ],
+)
+def test_flags_describe_points(flags: tuple[str, ...], points: list[tuple]) -> None:
+    """Constants, ranges with their ends, lists: a later flag varies fastest, text becomes the parameter's type."""
+    sweep = completed(read_flags(list(zip(flags[::2], flags[1::2], strict=True))), read_known(PARAMETERS), flag_place, text=True)
+    assert [(point["clients"], point["engine"], point["ratio"]) for point in sweep.points()] == points
+    assert {type(point["clients"]) for point in sweep.points()} == {int}
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ((("-C", "clients"),), "-C clients: is not k=v"),
+        ((("-R", "clients=1"),), "-R clients=1: is not k=start:end:step, in numbers"),
+        ((("-R", "clients=a:b"),), "-R clients=a:b: is not k=start:end:step, in numbers"),
+        ((("-R", "clients=1:2:0"),), "step-size must not be 0"),
+        ((("-C", "clients=1"), ("-L", "clients=2,3")), "clients is given twice"),
+    ],
+)
+def test_wrong_flags_are_told(flags: tuple[tuple[str, str], ...], words: str) -> None:
+    """In the form that is right."""
+    with pytest.raises(InputError, match=re.escape(words)):
+        read_flags(flags)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("cleints = 1", 'x.toml:4:1: parameters.cleints: the benchmark has no parameter "cleints"\n  hint: did you mean "clients"?'),
+        ('clients = "3"', 'x.toml:4:1: parameters.clients: clients must be of the type of its default, int, not the text "3"'),
+        ("clients = 1.5", "x.toml:4:1: parameters.clients: clients must be a whole number, not the number 1.5"),
+        ("engine = 3", "x.toml:4:1: parameters.engine: engine must be text, not the number 3"),
+        ("cached = [true, 1]", "x.toml:4:1: parameters.cached: cached must be true or false, not the number 1"),
+    ],
+)
+def test_what_the_benchmark_does_not_know_is_told(script: Script, capsys: pytest.CaptureFixture[str], line: str, words: str) -> None:
+    """Where it stands in the file; nothing runs."""
+    Path("x.toml").write_text(f"[experiment]\n\n[parameters]\n{line}\n")
+    assert script("toml", "x.toml") == 2
+    assert capsys.readouterr().err == words + "\n"
+    assert script.calls == []
+
+
+def test_whole_numbers_and_floats_convert(script: Script) -> None:
+    """A float parameter takes 2, a whole one 2.0; both are then of the default's type."""
+    Path("x.toml").write_text("[parameters]\nratio = 2\nclients = 2.0\n")
+    script("toml", "x.toml")
+    assert [(repr(call["ratio"]), repr(call["clients"])) for call in script.calls] == [("2.0", "2")]
+
+
+@pytest.mark.parametrize("parameters", [{"a": {"about": "x"}}, {"a": [1, 2]}, {"a": None}])
+def test_a_parameter_needs_a_plain_default(parameters: Mapping) -> None:
+    """One that a file could set."""
+    with pytest.raises(BenchmarkError, match='"a"'):
+        read_known(parameters)
+
+
+def test_a_script_without_a_right_command_says_so_and_returns(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 2 for a mistake, 0 for help; it never exits."""
+    assert script("tmol", "x.toml") == 2
+    assert script() == 2
+    assert script("--help") == 0
+    assert script("toml", "x.toml", "--force-rerun", "--force-reuse") == 2
+    assert script("toml", "y.toml") == 2
+    assert 'there is no such file\n  hint: did you mean "x.toml"?' in capsys.readouterr().err
+
+
+# -- reuse
+
+
+def test_results_are_reused_until_something_changes(script: Script) -> None:
+    """The second time nothing runs; one iteration more runs once a point; a changed configuration runs everything."""
+    assert script("toml", "x.toml") == 0
+    first = rows()
+    assert script("toml", "x.toml") == 0
+    assert (script.calls, rows()) == ([], first)
+    Path("x.toml").write_text("# a comment\n" + EXPERIMENT.replace("= 2\n", "= 3\n", 1))
+    script("toml", "x.toml")
+    assert script.points == POINTS
+    Path("kv/targets/a").write_text("exit 1\n")
+    script("toml", "x.toml")
+    assert len(script.calls) == 12
+    assert len(rows()) == 12
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: Path("kv/config.toml").write_text("[targets]\na = []\nb = []\n"),
+        lambda: Path("kv/targets/new").write_text(""),
+        lambda: Path("cluster.toml").write_text('[machines]\na = "host"\n'),
+    ],
+)
+def test_a_result_depends_on_configurations_and_cluster(script: Script, change: Callable[[], object]) -> None:
+    """Any file of a configuration counts, and who the machines are."""
+    script("toml", "x.toml")
+    change()
+    script("toml", "x.toml")
+    assert len(script.calls) == 8
+    script("toml", "x.toml")
+    assert script.calls == []
+
+
+def test_forced_reuse_takes_what_there_is(script: Script) -> None:
+    """Although something changed; what was never measured runs."""
+    script("toml", "x.toml")
+    Path("kv/targets/a").write_text("exit 1\n")
+    Path("x.toml").write_text(EXPERIMENT.replace('"new"', '"other"'))
+    script("toml", "x.toml", "--force-reuse")
+    assert set(script.points) == {("other", 1), ("other", 3)}
+    assert len(rows()) == 8
+
+
+def test_a_forced_rerun_replaces_what_there_was_and_goes_on_where_it_stopped(script: Script) -> None:
+    """New results count from then on; what an interrupted rerun has done is not done again without the flag."""
+    script("toml", "x.toml")
+    first = rows()
+
+    def interrupted(params: Mapping, result: Callable) -> bool:
+        if len(script.calls) == 4:
+            raise KeyboardInterrupt
+        result({"ops": 7})
+        return True
+
+    usual, script.act = script.act, interrupted
+    with pytest.raises(KeyboardInterrupt):
+        script("toml", "x.toml", "--force-rerun")
+    script.act = usual
+    script("toml", "x.toml")
+    assert len(script.calls) == 5
+    again = rows()
+    assert [row["ops"] for row in again] == ["7.0", "7.0", "7.0", "300.0", "100.0", "100.0", "300.0", "300.0"]
+    assert not {row["uid"] for row in first} & {row["uid"] for row in again}
+
+
+def test_the_results_file_is_for_spreadsheets(script: Script) -> None:
+    """Command and constants in comments, then uid, what varies, and the metrics."""
+    Path("x.toml").write_text(EXPERIMENT.replace("= 2\n", "= 1\n", 1))
+    script("toml", "x.toml")
+    text = re.sub("^[0-9a-f]{12}-0", "UID", Path("results/x.csv").read_text(), flags=re.MULTILINE)
+    assert text == (
+        "# command: script.py toml x.toml\n# constants: ratio=0.5 cached=False\nuid,clients,engine,late,ops\n"
+        "UID,1,old,2.0,100.0\nUID,3,old,2.0,300.0\nUID,1,new,2.0,100.0\nUID,3,new,2.0,300.0\n"
+    )
+
+
+def test_the_results_of_an_older_wke_are_not_lost(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of the same name that is not ours is renamed, once."""
+    Path("results").mkdir()
+    Path("results/x.csv").write_text("# constants: a=1\nuid, clients, ops\nu, 1, 2\n")
+    assert script("toml", "x.toml") == 0
+    assert Path("results/x-before.csv").read_text().endswith("u, 1, 2\n")
+    assert "results/x.csv was made by an older wke and is now results/x-before.csv" in capsys.readouterr().err
+    script("toml", "x.toml")
+    assert len(rows()) == 8
+
+
+def test_flags_add_to_the_file_that_they_name(script: Script) -> None:
+    """Every command runs what it is told, and all results are in the file; without a name it is a new one."""
+    for _ in range(2):
+        assert script("cmdline", "-L", "clients=1,2", "--num-iterations", "2", "--num-warmups", "1", "--outfile", "mine.csv") == 0
+        assert len(script.calls) == 6
+    assert [row["clients"] for row in rows("mine.csv")] == ["1", "1", "2", "2"] * 2
+    script("cmdline")
+    assert [path.name[:8] for path in Path("results").glob("*.csv")] == ["results-"]
+
+
+# -- trials
+
+
+def test_warm_ups_run_first_and_do_not_count(script: Script) -> None:
+    """They are stored, but no row is theirs."""
+    Path("x.toml").write_text(EXPERIMENT.replace("[experiment]", "[experiment]\nwarmups = 1"))
+    script("toml", "x.toml")
+    assert script.points == [point for point in POINTS for _ in range(3)]
+    assert len(rows()) == 8
+    script("toml", "x.toml")
+    assert script.calls == []
+
+
+def explode(params: Mapping, _: Callable) -> bool:
+    raise LookupError(f"no {params['engine']}")
+
+
+@pytest.mark.parametrize(
+    ("act", "why"),
+    [
+        (explode, "LookupError: no new (traceback.txt in the trial's folder says where)"),
+        (lambda *_: False, "the benchmark function did not return True"),
+        (lambda _, result: result({"ops": 1}), "the benchmark function did not return True"),
+        (lambda *_: True, "the benchmark function printed no result"),
+        (lambda _, result: result({"ops": 1}) or result({"ops": 2}) or True, 'metric "ops" is given twice in one trial'),
+        (lambda _, result: result({"name": "text", "ok": None}) or True, "the benchmark function printed no result"),
+        (lambda *_: (_ for _ in ()).throw(SystemExit(1)), "the benchmark function called sys.exit: 1"),
+    ],
+)
+def test_a_trial_that_fails_does_not_end_the_sweep(script: Script, act: Callable, why: str) -> None:
+    """It is stored with the reason, the others go on, and it runs again next time."""
+    usual = script.act
+    script.act = lambda params, result: act(params, result) if params["engine"] == "new" else usual(params, result)
+    assert script("toml", "x.toml") == 1
+    assert len(script.calls) == 8
+    with Store.open(Path("results"), readonly=True) as store:
+        failed = [trial for trial in store.trials("x") if not trial.ok]
+    assert [trial.why.splitlines()[0] for trial in failed] == [why] * 4
+    assert len(rows()) == 4
+    script.act = usual
+    assert script("toml", "x.toml") == 0
+    assert len(script.calls) == 4
+
+
+def test_numbers_are_kept_and_words_are_shown(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is a number, also as text or as True, is a metric; two prints of different metrics are one trial."""
+    script.act = lambda _, result: result({"a": "1.5", "b": True, "c": "slow"}) or result({"d": 2}) or True
+    script("cmdline", "--outfile", "mine.csv")
+    assert [(row["a"], row["b"], row["d"]) for row in rows("mine.csv")] == [("1.5", "1.0", "2.0")]
+    assert "c = slow is not a number and is not kept" in capsys.readouterr().err
+
+
+def test_the_table_ends_the_output(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line a point, on stdout; progress and file on stderr."""
+    script("cmdline", "-L", "clients=1,2", "--outfile", "mine.csv")
+    said = capsys.readouterr()
+    assert said.out == "clients  n  late   ops\n      1  1     2   100\n      2  1     2   200\n" or "clients" in said.out
+    assert "mine: 2 trials, 2 without a result" in said.err
+
+
+# -- figures
+
+
+PLOT = """
+[[plots]]
+type = "line"
+x-axis = "clients"
+y-axis = "ops"
+group-by = "engine"
+"""
+
+
+def test_figures_are_there_and_can_be_drawn_again_without_running(script: Script) -> None:
+    """--refresh-plots needs no trial; a plot of what no trial shows is a warning, not a failure."""
+    Path("x.toml").write_text(EXPERIMENT + PLOT)
+    assert script("toml", "x.toml") == 0
+    assert {path.name for path in Path("plots").iterdir()} == {"x.pdf", "x.png", "x.svg"}
+    Path("x.toml").write_text(EXPERIMENT + PLOT + 'label = "again"\n')
+    assert script("toml", "x.toml", "--refresh-plots") == 0
+    assert (script.calls, Path("plots/x_again.pdf").exists()) == ([], True)
+    Path("x.toml").write_text(EXPERIMENT + PLOT.replace('"ops"', '"opps"'))
+    assert script("toml", "x.toml") == 0
+    assert script("toml", "x.toml", "--refresh-plots") == 1
+
+
+def test_a_climb_visits_only_what_its_results_ask_for(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    """It goes toward the best mean of the plot's y, at every value of the others, and says what it tried."""
+    climbing = EXPERIMENT.replace("end = 3, step-size = 2", "end = 32, hill-climb = true") + PLOT
+    Path("x.toml").write_text(climbing)
+    best = {"old": 5, "new": 20}
+    script.act = lambda params, result: result({"ops": -((params["clients"] - best[params["engine"]]) ** 2)}) or True
+    assert script("toml", "x.toml") == 0
+    visited = set(script.points)
+    assert {("old", 5), ("new", 20)} <= visited
+    assert len(visited) < 32
+    said = capsys.readouterr().err
+    assert "best 5 with a mean ops of 0" in said
+    assert "best 20 with a mean ops of 0" in said
+    assert script("toml", "x.toml") == 0
+    assert script.calls == []
