@@ -11,13 +11,14 @@ that count its answers, and a ledger in the shared folder `ledger/` in which eac
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
+
+from support import free_port
 
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
@@ -237,9 +238,7 @@ SERIES_POINTS = [{"engine": engine, "size": size} for engine in ("old", "new") f
 
 def write_series(project: Project) -> Project:
     """Write the configuration and the experiment of `SERIES` (8 trials of 4 points) and return the project."""
-    with socket.socket() as probe:  # machines behind our own ssh servers share this computer's ports
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())  # machines behind our own ssh servers share this computer's ports
     options = {name: text.replace("PORT", port) for name, text in SERIES_OPTIONS.items()}
     ledger = LEDGER.replace("FOLDER", str(project.folder))
     servers = {f"start_{engine}": SERVER.replace("LEDGER", ledger).replace("ENGINE", engine) for engine in ("old", "new")}

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import eventually
+from support import eventually, free_port
 
 from wke.act.transport import SshTransport, ssh_transport
 from wke.describe.cluster import Cluster, Machine
@@ -110,7 +110,7 @@ def cluster_toml(machines: Sequence[SshdMachine], lease: str = "5s") -> str:
 def _start(folder: Path, settings: Sequence[str]) -> tuple[subprocess.Popen[bytes], int]:
     """Start the server on a free port; another process may take the port between the choice and the start, then try another."""
     for _ in range(5):
-        port = _free_port()
+        port = free_port()
         lines = [
             *settings,
             f"Port {port}",
@@ -144,12 +144,6 @@ def _client_config(folder: Path) -> str:
         f"Host *\n  UserKnownHostsFile {folder / 'known_hosts'}\n  GlobalKnownHostsFile /dev/null\n"
         "  IdentitiesOnly yes\n  IdentityAgent none\n  UpdateHostKeys no\n"
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _listens(port: int) -> bool:

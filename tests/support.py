@@ -1,5 +1,7 @@
 """What tests share: waiting for a condition, asking whether a process lives."""
 
+import random
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,20 @@ def eventually(predicate: Callable[[], object], within_s: float = 10.0) -> None:
             msg = f"not true within {within_s} s: {predicate}"
             raise AssertionError(msg)
         time.sleep(0.01)
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing uses, below those that the kernel hands out to outgoing connections: nobody takes it meanwhile."""
+    for _ in range(1000):
+        port = random.randint(10_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    msg = "no free port"
+    raise AssertionError(msg)
 
 
 def alive(pid: int) -> bool:

@@ -3,7 +3,6 @@
 import csv
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from projects import UNSET, Project
-from support import marked
+from support import free_port, marked
 
 OLD_PROJECT = Path(__file__).parent.parent / "old_project"
 
@@ -58,12 +57,6 @@ def old_project(project: Project) -> Iterator[OldProject]:
     """Yield the project on three machines; when the test is over, nothing of it runs."""
     yield OldProject(project)
     assert marked(str(project.folder)) == []
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def columns(rows: list[dict[str, str]], *names: str) -> list[tuple[str, ...]]:

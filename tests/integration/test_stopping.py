@@ -179,7 +179,7 @@ def test_clear_stops_everything_and_keeps_the_connection(transport: Sequence[str
     """Running tasks end cancelled, left-over processes are named, folders of tasks go, and the next task runs."""
 
     async def body(one: Talk) -> None:
-        await one.run(b"(setsid sleep 1001 >/dev/null 2>&1 &)")
+        await one.run(b'setsid sleep 1001 >/dev/null 2>&1 & while [ "$(cat /proc/$!/comm)" != sleep ]; do :; done')
         running = await one.start(b"trap '' TERM; echo ready; sleep 1000; sleep 1000")
         await running.says(b"ready")
         names = await one.connection.clear(grace_s=0.3)

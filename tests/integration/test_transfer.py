@@ -190,6 +190,26 @@ def test_a_cancelled_copy_leaves_nothing_half(way: Copying, turns: int, tmp_path
 
 
 @both_ways
+def test_who_is_told_of_progress_may_fail(way: Copying, tmp_path: Path) -> None:
+    """The copy ends with what was raised, nothing half is left, and the connection serves on."""
+
+    class EnoughError(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        if progress.size_bytes > CHUNK:
+            raise EnoughError
+
+    async def body(one: Talk) -> None:
+        with pytest.raises(EnoughError):
+            await way(one, plant(tmp_path), tmp_path / "to", progress=stop)
+        assert (await one.run(b"echo well")).out == b"well\n"
+        await until(lambda: parts(tmp_path) == [])
+
+    talk([], body)
+
+
+@both_ways
 def test_clearing_and_closing_end_copies(way: Copying, memory: Path) -> None:
     """What a machine is asked to stop, copies too, leaves no part there."""
     source = large(memory / "source", 4096)

@@ -458,6 +458,16 @@ def test_data_that_do_not_fit_are_refused(folder: Path, data: list[tuple[object,
     assert not (folder / "to").exists() or (folder / "to").read_bytes() == b"xxxx"
 
 
+def test_a_file_never_grows_beyond_what_was_offered(folder: Path) -> None:
+    """Too many bytes are refused before they are written."""
+    where = Landing(os.fsencode(folder / "to"), b"file")
+    take(where, 0, [Entry(b"", "f", 0o644, 0, size=4)])
+    with pytest.raises(ProtocolError, match="data of 5 bytes for a file of 4"):
+        where.data([[0, 0, 5]], b"12345")
+    where.close(keep=False)
+    assert list(folder.iterdir()) == []
+
+
 # -- the command line
 
 

@@ -118,7 +118,7 @@ class Channel:
         self.report: Callable[[], None] = lambda: None
         self._drain = drain
         self._inbox: asyncio.Queue[Frame] = asyncio.Queue()
-        self._failure: WkeError | None = None
+        self._failure: Exception | None = None
         self._over = False  # the machine says nothing more
         self._given_up = False  # we do not listen any more
         self._lost = False
@@ -153,14 +153,17 @@ class Channel:
             landing.data(frame.head.get("parts"), frame.payload)
         except CopyError as error:
             self._fail(here(error))
-        self.report()
+        try:
+            self.report()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to who asked for reports
+            self._fail(error)
 
     def _refusal(self, head: dict[str, object]) -> WkeError:
         code = head.get("code")
         words = [f"machine {self.machine}", *(_shown(str(head[name])) for name in ("path", "why") if head.get(name))]
         return MachineError(": ".join(words), hint=HINTS.get(code) if isinstance(code, int) else None)
 
-    def _fail(self, error: WkeError) -> None:
+    def _fail(self, error: Exception) -> None:
         self._failure = self._failure or error
         self._inbox.put_nowait(Frame(protocol.COPY_FAILED, 0, {}))  # wakes who waits
 

@@ -320,8 +320,6 @@ class Landing:
     def _complete(self, item: Expected, folder: int, name: bytes) -> None:
         """Give a file its final name."""
         part = item.part
-        if posix.fstat(part.handle).st_size != part.written:  # an older part was longer
-            posix.ftruncate(part.handle, part.written)
         _attribute(part.handle, item.entry)
         posix.rename(part.name, name, src_dir_fd=folder, dst_dir_fd=folder)
         self._current = item.part = None
