@@ -197,7 +197,7 @@ def test_the_plan_as_json(asked: Project) -> None:
 def test_results_as_csv(asked: Project) -> None:
     """Comment lines, a header with what varies, a row for each trial that counts; the same as the file that `measure` writes."""
     done = asked.wke("results", "series", "--csv")
-    assert plain(done.out) == "# command:\n# constants: x=1 kind=only\nuid,speed\nID-0,3.0\nID-1,3.0\n"
+    assert plain(done.out) == "# command:\n# constants: kind=only\nuid,x,speed\nID-0,1,3.0\nID-1,1,3.0\n"
     text = (asked.folder / "results/series.csv").read_text()
     assert plain(text) == "# command: wke measure experiments/series.toml\n# constants: kind=only\nuid,x,speed\nID-0,1,3.0\nID-1,1,3.0\n"
 
@@ -237,7 +237,7 @@ def test_the_plan_for_people(asked: Project) -> None:
     done = asked.wke("plan", "experiments/series.toml")
     assert plain(done.out).splitlines() == [
         "series: 2 points x (2 iterations + 1 warm-ups) = 6 trials",
-        "  order sequential, seed 3",
+        "  order sequential; seed 3",
         "  work on clients, measured",
         "  stored already: 4; to run: 2, about 0.1 s by what stored trials took",
     ]
