@@ -21,6 +21,7 @@ def facts() -> dict[str, str]:
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", "unknown"),
         "Python": platform.python_version(),
         "OpenSSH": _said(["ssh", "-V"]).partition(",")[0].removeprefix("OpenSSH_"),
+        "rsync": " ".join(_said(["rsync", "--version"]).split()[2:3]) or "not here",
         "iproute2": _said(["ip", "-V"]).rpartition("-")[2].partition(",")[0],
         "user": "root" if os.geteuid() == 0 else "not root",
         "load": load(),

@@ -218,6 +218,7 @@ class Connection:
     def _copy(self) -> Channel:
         if self._closed or self.lost.is_set():
             raise MachineError(f"machine {self.machine}: {self.why or 'the connection is closed'}")
+        self._wire.widen()
         channel = self._channel()
         self._copies[channel] = copy = Channel(self.machine, partial(self._tell_of_copy, channel), self._wire.drain)
         return copy

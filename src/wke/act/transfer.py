@@ -25,7 +25,7 @@ from wke.agent import protocol
 from wke.agent.landing import Landing
 from wke.agent.protocol import Frame, ProtocolError
 from wke.agent.sender import Sender
-from wke.agent.tree import ANSWER, ROOM, WINDOW, CopyError, Entry, base_name, to_text, walk
+from wke.agent.tree import ANSWER, CHUNK, ROOM, WINDOW, CopyError, Entry, base_name, digest, to_text, walk
 from wke.errors import InputError, MachineError, WkeError
 
 HASHED_AT_ONCE = 8 << 20
@@ -73,19 +73,20 @@ class Digests:
         self._computing: dict[tuple[int, ...], asyncio.Lock] = {}
 
     def steps(self, handle: int, length: int) -> Generator[object, object, str]:
-        """Return the digest, as `tree.digest` does but by yielding something to await."""
-        value = yield self.of(handle, length)
-        assert isinstance(value, str)
-        return value
-
-    async def of(self, handle: int, length: int) -> str:
-        """Return the digest of the first `length` bytes of an open file, nothing when it is shorter."""
+        """Return the digest of the first bytes of an open file, as `tree.digest` does; for a large one yield something to await."""
         status = os.fstat(handle)
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, length)
+        if key not in self._known:
+            if length > CHUNK:
+                yield self._compute(key, handle)
+            else:
+                self._known[key] = yield from digest(handle, length)
+        return self._known[key]
+
+    async def _compute(self, key: tuple[int, ...], handle: int) -> None:
         async with self._computing.setdefault(key, asyncio.Lock()):
             if key not in self._known:
-                self._known[key] = await _digest(handle, length)
-            return self._known[key]
+                self._known[key] = await _digest(handle, key[-1])
 
 
 async def _digest(handle: int, length: int) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import signal
 from collections.abc import Callable, Sequence
 
@@ -10,6 +11,7 @@ from wke.agent.protocol import Decoder, Frame, ProtocolError
 MAX_HEAD = 1 << 20
 NOISE = 1 << 16  # what a machine's shell start-up files may print before the agent speaks
 KEPT_WORDS = 1 << 13
+PIPE_SIZE = 1 << 18
 LAST_WORDS_S = 1.0  # from the end of the output to the end of the process, which may have a complaint
 KILL_S = 2.0
 
@@ -49,6 +51,13 @@ class Wire(asyncio.SubprocessProtocol):
     async def drain(self) -> None:
         """Return when the process has taken nearly all that was sent."""
         await self._writable.wait()
+
+    def widen(self) -> None:
+        """Get ready for much: a larger pipe from the machine wakes us less often."""
+        output = self._process.get_pipe_transport(1) if self._process else None
+        if output is not None:
+            with contextlib.suppress(OSError):  # the user has too many large ones
+                fcntl.fcntl(output.get_extra_info("pipe").fileno(), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
 
     async def end(self, within_s: float) -> None:
         """Close the input and wait for the process; kill it when that takes too long or somebody cancels.

@@ -49,7 +49,7 @@ class Agent:
         self._source = source
         self._decoder = decoder
         self._out = Outgoing(self.loop, sink, self._abandoned)
-        self._copies = Transfers(self.loop, self._tell, lambda: self._out.size, self.home)
+        self._copies = Transfers(self.loop, [source, sink], self._tell, lambda: self._out.size, self.home)
         self._owners = Ownership()
         self._epoch_ns = int(time.time() * 1e9) - _monotonic_ns()
         self._lease_until = time.monotonic() + self.lease_s

@@ -8,12 +8,17 @@ from wke.agent.sender import Sender
 from wke.agent.tree import ANSWER, WINDOW, CopyError, Entry, to_bytes, to_text
 
 ROOM = 1 << 19  # so much may wait for the controller before copies add no more
+PIPE_SIZE, F_SETPIPE_SZ = 1 << 18, 1031  # four times the usual: who reads and who writes wake each other less often
 
 
 class Transfers:
-    """All copies of a connection. `tell(kind, channel, head, payload)` sends, `waiting()` is how much has not left yet."""
+    """All copies of a connection, which comes and goes through `pipes`.
 
-    def __init__(self, loop, tell, waiting, home):
+    `tell(kind, channel, head, payload)` sends, `waiting()` is how much has not left yet.
+    """
+
+    def __init__(self, loop, pipes, tell, waiting, home):
+        self._pipes = pipes
         self._loop = loop
         self._tell = tell
         self._waiting = waiting
@@ -49,11 +54,22 @@ class Transfers:
         def tell(kind, head, payload=b""):
             self._tell(kind, frame.channel, head, payload)
 
+        self._widen()
         place = in_home(to_bytes(frame.head["path"]), self._home)
         if frame.kind == protocol.COPY_OUT:
             self._copies[frame.channel] = Outbound(Sender(place, tell))
         else:
             self._copies[frame.channel] = Inbound(Landing(place, to_bytes(frame.head["name"])), tell)
+
+    def _widen(self):
+        """Make the pipes larger before the first copy."""
+        import fcntl
+
+        while self._pipes:
+            try:
+                fcntl.fcntl(self._pipes.pop(), F_SETPIPE_SZ, PIPE_SIZE)
+            except OSError:  # it is no pipe, or the user has too many large ones
+                pass
 
     def _hear(self, frame):
         copy = self._copies.get(frame.channel)
