@@ -1,8 +1,14 @@
 """Rules for every test: what may be skipped, and that nothing is left behind."""
 
 import os
+import signal
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Hear SIGINT even when started in the background, where shells have it ignored: tests send it, and what they start inherits that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

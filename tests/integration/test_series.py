@@ -322,6 +322,31 @@ def test_a_machine_that_is_lost_costs_one_trial(project: Project) -> None:
     assert project.outcomes() == ["ok"] * 3
 
 
+WAITS = """
+[experiment]
+configuration = "kv"
+iterations = 3
+[[steps]]
+target = "server"
+on = "m0"
+background = true
+ready = { port = 9, within = "20s" }
+[[steps]]
+target = "work"
+on = "all"
+measure = true
+"""
+
+
+def test_a_machine_that_is_lost_while_it_is_waited_for_costs_one_trial(emulated: Project) -> None:
+    """Contact that breaks off while the runner asks the machine for a port, not while a task is watched, does not end the series either."""
+    emulated.targets(server="kill -9 $PPID; sleep 1000\n", work="true\n")
+    emulated.write("experiments/series.toml", WAITS)
+    done = emulated.measure()
+    assert (done.status, emulated.outcomes()) == (3, ["lost", "lost", "lost"])
+    assert all("m0" in trial.why for trial in emulated.trials())
+
+
 @pytest.mark.sshd
 def test_a_series_ends_when_machines_stay_out_of_reach(new_project: Callable[[str], Project], tmp_path: Path) -> None:
     """After three trials in a row without a connection the series says so and stops; all that is stored stays."""

@@ -14,7 +14,8 @@ def run_to_end(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` to its end and return its result.
 
     Ctrl-C, SIGTERM and SIGHUP (a closed terminal) cancel it, so that it stops what it started before this returns: Ctrl-C then raises
-    KeyboardInterrupt, the others AskedToEndError. A second Ctrl-C does not wait for that.
+    KeyboardInterrupt, the others AskedToEndError. A second Ctrl-C does not wait for that. A signal that is ignored already, as SIGHUP is
+    under `nohup`, stays ignored.
     """
     asked: list[signal.Signals] = []
 
@@ -28,7 +29,8 @@ def run_to_end(main: Coroutine[Any, Any, T]) -> T:
                 task.cancel()
 
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, end, number)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, end, number)
         return await main
 
     try:

@@ -106,7 +106,7 @@ async def _run_and_store(series: Series, session: Session, item: Due) -> Outcome
 
 def _judged(result: TrialResult, seen: Observations) -> TrialResult:
     """Fail a trial that ran well but does not show its metrics: nobody should find that out at the end of the night."""
-    return TrialResult(FAILED, "; ".join(seen.problems), result.measured) if seen.problems else result
+    return TrialResult(FAILED, "; ".join(seen.problems)) if seen.problems else result
 
 
 async def _connect_and_run(session: Session, trial: Trial) -> TrialResult:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from wke.act.session import Session
 from wke.describe.plan import PlannedStep, Trial
+from wke.errors import MachineError
 from wke.records import Outcome, OutcomeKind, TaskEnded
 
 OK = Outcome(OutcomeKind.OK)
@@ -12,11 +13,10 @@ FAILED = Outcome(OutcomeKind.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """How a trial went. `why` says in words what made it anything but ok; `measured` holds the tasks of the measured step."""
+    """How a trial went. `why` says in words what made it anything but ok."""
 
     outcome: Outcome
     why: str = ""
-    measured: tuple[TaskEnded, ...] = ()
 
 
 async def run_trial(session: Session, trial: Trial) -> TrialResult:
@@ -25,23 +25,28 @@ async def run_trial(session: Session, trial: Trial) -> TrialResult:
     1. Foreground steps run to their end on all their machines.
     2. Background steps are started, awaited until ready, and go on.
     3. When a background task ends before the trial does, the trial has failed, whatever the steps say.
-    4. Whatever still runs is stopped.
+    4. When contact breaks off while a machine is asked something (a port, its clock), the trial is lost.
+    5. Whatever still runs is stopped.
     """
-    measured: tuple[TaskEnded, ...] = ()
     try:
         for step in trial.steps:
-            if step.background:
-                ready = await session.start(step)
-                problem = _broken(session) or (None if ready else _not_ready(step))
-            else:
-                ends = await session.run(step)
-                measured = ends if step.measure else measured
-                problem = _broken(session) or _worst(ends)
+            problem = await _take(session, step)
             if problem:
                 return problem
-        return TrialResult(OK, measured=measured)
+        return TrialResult(OK)
+    except MachineError as error:
+        return TrialResult(Outcome(OutcomeKind.LOST), str(error))
     finally:
         await session.clear()
+
+
+async def _take(session: Session, step: PlannedStep) -> TrialResult | None:
+    """Take one step; return what is wrong when it ends the trial."""
+    if step.background:
+        ready = await session.start(step)
+        return _broken(session) or (None if ready else _not_ready(step))
+    ends = await session.run(step)
+    return _broken(session) or _worst(ends)
 
 
 def _broken(session: Session) -> TrialResult | None:
