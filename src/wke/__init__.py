@@ -8,15 +8,13 @@ import importlib
 
 TYPE_CHECKING = False  # type checkers take it for true; `typing` itself would cost the keeper's start ten milliseconds
 if TYPE_CHECKING:
-    from wke.background import BackgroundRun
-    from wke.cluster import Cluster
-    from wke.configuration import Configuration
-    from wke.legacy.slices import MachineSet, Slice
-    from wke.loads import plot_loads
-    from wke.measurement import MeasurementResult, MeasurementSession
-    from wke.running import background_run, check_run, run
-    from wke.running import background_run as run_background
-    from wke.scripterrors import (
+    from wke.api.background import BackgroundRun
+    from wke.api.cluster import Cluster
+    from wke.api.configuration import Configuration
+    from wke.api.loads import plot_loads
+    from wke.api.running import background_run, check_run, run
+    from wke.api.running import background_run as run_background
+    from wke.api.scripterrors import (
         BenchmarkError,
         ClusterError,
         ConfigurationError,
@@ -24,29 +22,31 @@ if TYPE_CHECKING:
         RemoteExecutionError,
         RunTargetError,
     )
-    from wke.scripting import Machines, RunningStep, RunResult
-    from wke.scripting import open_cluster as open  # noqa: A004 - to be written `wke.open`
-    from wke.selection import Machine
+    from wke.api.scripting import Machines, RunningStep, RunResult
+    from wke.api.scripting import open_cluster as open  # noqa: A004 - to be written `wke.open`
+    from wke.api.selection import Machine
+    from wke.legacy.slices import MachineSet, Slice
+    from wke.measurement import MeasurementResult, MeasurementSession
 
 _HOMES = {  # module -> the names that are taken from it
-    "wke.background": ("BackgroundRun",),
-    "wke.cluster": ("Cluster",),
-    "wke.configuration": ("Configuration",),
+    "wke.api.background": ("BackgroundRun",),
+    "wke.api.cluster": ("Cluster",),
+    "wke.api.configuration": ("Configuration",),
     "wke.legacy.slices": (
         "MachineSet",
         "Slice",
     ),
-    "wke.loads": ("plot_loads",),
+    "wke.api.loads": ("plot_loads",),
     "wke.measurement": (
         "MeasurementResult",
         "MeasurementSession",
     ),
-    "wke.running": (
+    "wke.api.running": (
         "background_run",
         "check_run",
         "run",
     ),
-    "wke.scripterrors": (
+    "wke.api.scripterrors": (
         "BenchmarkError",
         "ClusterError",
         "ConfigurationError",
@@ -54,14 +54,14 @@ _HOMES = {  # module -> the names that are taken from it
         "RemoteExecutionError",
         "RunTargetError",
     ),
-    "wke.scripting": (
+    "wke.api.scripting": (
         "Machines",
         "RunningStep",
         "RunResult",
     ),
-    "wke.selection": ("Machine",),
+    "wke.api.selection": ("Machine",),
 }
-_RENAMED = {"open": ("wke.scripting", "open_cluster"), "run_background": ("wke.running", "background_run")}
+_RENAMED = {"open": ("wke.api.scripting", "open_cluster"), "run_background": ("wke.api.running", "background_run")}
 
 __all__ = [
     "BackgroundRun",

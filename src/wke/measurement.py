@@ -10,16 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
-from wke.background import BackgroundRun, Sampling, stop
-from wke.cluster import Cluster
-from wke.configuration import Configuration
+from wke.api.background import BackgroundRun, Sampling, stop
+from wke.api.cluster import Cluster
+from wke.api.configuration import Configuration
+from wke.api.running import Call, run_call, start_call
+from wke.api.scripterrors import MeasurementFailedError, RunTargetError
+from wke.api.scripting import Details
+from wke.api.selection import Selectable, Selection
 from wke.keep.disk import disk_errors, private_folder
 from wke.keep.telemetry import record_window
 from wke.legacy.names import OldSessionNames
-from wke.running import Call, run_call, start_call
-from wke.scripterrors import MeasurementFailedError, RunTargetError
-from wke.scripting import Details
-from wke.selection import Selectable, Selection
 from wke.tell.console import Printer
 
 CURRENT, LAST = Path("current-measurement"), Path("last-measurement")

@@ -17,7 +17,8 @@ from support import alive, eventually, marked
 from talk import Talk, talk, talking, until
 
 from wke.act import bootstrap
-from wke.act.connection import Connection, RunningTask, TaskSpec, open_connection
+from wke.act.connection import Connection, open_connection
+from wke.act.task import RunningTask, TaskSpec
 from wke.agent import protocol
 from wke.agent.protocol import Decoder, Frame, encode
 from wke.errors import MachineError

@@ -30,7 +30,7 @@ def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]
     for name, value in project.environment.items():
         monkeypatch.setenv(name, value)
     yield project
-    wke.running.default_cluster().close()
+    wke.api.running.default_cluster().close()
     gc.collect()
 
 

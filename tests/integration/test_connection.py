@@ -16,7 +16,7 @@ from support import alive, eventually, marked
 from talk import Run, Talk, talk, talking, until
 
 from wke.act import bootstrap
-from wke.act.connection import TaskSpec
+from wke.act.task import TaskSpec
 from wke.errors import MachineError
 from wke.records import Output, TaskEnded, TaskName, TaskStarted
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from wke.api.scripterrors import BenchmarkError
 from wke.benchmark import benchmark_main
 from wke.benchmarking.flags import flag_place, read_flags
 from wke.benchmarking.parameters import completed, read_known
 from wke.errors import InputError
 from wke.keep.store import Store
-from wke.scripterrors import BenchmarkError
 
 PARAMETERS = {
     "clients": {"default": 1, "about": "How many"},

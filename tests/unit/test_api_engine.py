@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from wke.engine import engine
+from wke.api.engine import engine
 
 
 async def answer() -> int:
@@ -35,7 +35,7 @@ def test_a_call_returns_what_the_coroutine_does() -> None:
 
 INTERRUPTED = """
 import asyncio, os, signal
-from wke.engine import engine
+from wke.api.engine import engine
 
 async def work():
     try:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from wke import Cluster, Configuration, MeasurementSession, background_run, check_run, opened, run
-from wke.running import Call, default_cluster
+from wke import Cluster, Configuration, MeasurementSession, background_run, check_run, run
+from wke.api import opened
+from wke.api.running import Call, default_cluster
 
 CONFIG = """
 [targets]

@@ -17,15 +17,15 @@ from pathlib import Path
 
 from wke.act import bootstrap, transfer
 from wke.act.diagnosis import Failure
+from wke.act.task import GRACE_S, RunningTask, TaskSpec
 from wke.act.transfer import Channel, Copied, Digests, OnProgress
 from wke.act.transport import SshTransport, command_line
 from wke.act.wire import Wire
 from wke.agent import protocol
 from wke.agent.protocol import Frame, ProtocolError, encode
 from wke.errors import MachineError
-from wke.records import Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskName, TaskStarted
+from wke.records import Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
 
-GRACE_S = 5.0
 ANSWER_S = 3.0  # beyond the grace, for an answer to come back
 EXIT_S = 5.0
 SILENT_EXIT_S = 1.0  # for a machine that does not answer any more
@@ -62,48 +62,6 @@ class ClockOffset:
     bound_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSpec:
-    """What to run: a script's bytes with its arguments, in `workdir` (the login's home folder when None), after the lines of `prelude`.
-
-    `environment` is added to that of the login and of the connection. After `timeout_s` the task is stopped; who is stopped is asked with
-    SIGTERM and has `grace_s` before SIGKILL.
-    """
-
-    name: TaskName
-    content: bytes
-    arguments: tuple[str, ...]
-    environment: Mapping[str, str]
-    workdir: str | None
-    prelude: bytes | None
-    timeout_s: float | None
-    grace_s: float = GRACE_S
-
-
-class RunningTask:
-    """A task that was handed to a machine. Its records go to the sink it was started with; `wait` tells the end."""
-
-    def __init__(self, connection: "Connection", channel: int, name: TaskName, sink: Sink) -> None:
-        self.name = name
-        self.channel = channel
-        self.started_ns: int | None = None
-        self.stop_sent = False
-        self.sink = sink
-        self.end: asyncio.Future[TaskEnded] = asyncio.get_running_loop().create_future()
-        self._connection = connection
-
-    async def wait(self) -> TaskEnded:
-        """Return how it ended. Raises what the sink raised, if it did."""
-        return await asyncio.shield(self.end)
-
-    async def stop(self) -> TaskEnded:
-        """Stop it with all its descendants, daemons too, and return how it ended; it may have ended by itself just before."""
-        if not self.end.done() and not self.stop_sent:
-            self.stop_sent = True
-            self._connection.tell(protocol.STOP, self.channel, {})
-        return await self.wait()
-
-
 class Connection:
     """A talk with one machine. Made by `open_connection`; `lost` is set when contact is lost, and `why` then says how."""
 
@@ -136,7 +94,7 @@ class Connection:
         Returns as soon as the machine's input has room: whether the task could be started, its records tell. Without contact it ends
         `unreachable`.
         """
-        task = RunningTask(self, self._channel(), spec.name, sink)
+        task = RunningTask(self.tell, self._channel(), spec.name, sink)
         if self._closed or self.lost.is_set():
             self._end(task, self._vanished(task, OutcomeKind.UNREACHABLE))
             return task

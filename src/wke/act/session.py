@@ -12,9 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from wke.act.connection import Connection, RunningTask, open_connection
+from wke.act.connection import Connection, open_connection
 from wke.act.provider import Place
 from wke.act.readiness import LogWatch
+from wke.act.task import RunningTask
 from wke.act.tasks import task_specs
 from wke.act.transfer import Copied, Digests, OnProgress
 from wke.describe.cluster import Machine
@@ -190,8 +191,7 @@ class Session:
     async def start(self, step: PlannedStep) -> bool:
         """Start a background step; return True when it is ready, False when it is not in time or one of its tasks ended instead."""
         began = time.monotonic()
-        watch = LogWatch(step.ready.log if step.ready and step.ready.log else "", step.tasks())
-        with self._watching(watch):
+        with self._watching(step) as watch:
             background = Background(await self._start(step))
             background.watchers = [asyncio.create_task(_watch(background, task)) for task in background.tasks]
             self._backgrounds.append(background)
@@ -211,10 +211,15 @@ class Session:
         return tuple(await self._start(step))
 
     @contextmanager
-    def _watching(self, watch: LogWatch) -> Iterator[None]:
+    def _watching(self, step: PlannedStep) -> Iterator[LogWatch | None]:
+        """Show the step's output to a watch, if a line in it is waited for."""
+        if step.ready is None or step.ready.log is None:
+            yield None
+            return
+        watch = LogWatch(step.ready.log, step.tasks())
         self._watches.append(watch)
         try:
-            yield
+            yield watch
         finally:
             self._watches.remove(watch)
 
@@ -244,11 +249,11 @@ class Session:
         instant = time.time_ns() + int(1e9 * (RELEASE_MARGIN_S + RELEASE_MARGIN_PER_TASK_S * len(step.tasks())))
         return {name: instant + clock.offset_ns for name, clock in zip(names, clocks, strict=True)}
 
-    async def _wait_ready(self, step: PlannedStep, ready: Ready | None, watch: LogWatch) -> bool:
+    async def _wait_ready(self, step: PlannedStep, ready: Ready | None, watch: LogWatch | None) -> bool:
         """Return whether the step answers on all its machines; the caller sets the deadline."""
         if ready is None:
             return True
-        if ready.log is not None:
+        if watch is not None:
             return await watch.seen.wait()
         if ready.port is not None:
             port = int(ready.port)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from wke.act.connection import TaskSpec
+from wke.act.task import TaskSpec
 from wke.describe.cluster import Machine
 from wke.describe.macros import expand_macros
 from wke.describe.plan import PlannedStep

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from wke.api.scripterrors import BenchmarkError
 from wke.describe.optionvalue import converted, type_of
 from wke.describe.parameters import ROOT
 from wke.describe.sweep import Choice, Parameter, Sweep, Value
 from wke.describe.wording import shown
 from wke.errors import InputError, Location, Problem, did_you_mean
-from wke.scripterrors import BenchmarkError
 
 NO_DESCRIPTION = "No description."
 At = Callable[..., Location | None]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import SupportsFloat
 
-from wke.scripterrors import BenchmarkError
+from wke.api.scripterrors import BenchmarkError
 from wke.tell.console import Printer
 
 

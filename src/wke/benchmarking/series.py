@@ -4,20 +4,19 @@ import json
 import secrets
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from os.path import relpath
 
 from wke.benchmarking.results import ResultPrinter
 from wke.describe.experiment import Experiment
 from wke.describe.plan import running_order
-from wke.describe.sweep import Point
 from wke.errors import WkeError
-from wke.judge.climbing import Climb, climbs, goal_of, point_key
+from wke.judge.climbing import Climb, due, point_key, searches
 from wke.keep.disk import disk_errors
 from wke.keep.identity import Json, digest
 from wke.keep.store import Store
-from wke.keep.trials import LOGS, Attempt, PlannedTrial, Result
+from wke.keep.trials import LOGS, Attempt, PlannedTrial, Result, StoredTrial
 from wke.records import Outcome, OutcomeKind, Sink, TrialEnded, TrialStarted
 
 GENERATION = "generation"
@@ -49,24 +48,14 @@ class Series:
 
     def due(self, attempted: Collection[str]) -> list[PlannedTrial]:
         """Return what to run next, after those trials that this command attempted already."""
-        done = {*self.store.completed(trial.id for trial in self.planned), *attempted}
-        wanted = {point_key(climb.next) for climb in self.climbs(attempted) if climb.next is not None}
-        climbing = self.experiment.parameters.climb is not None
-        return [trial for trial in self.planned if trial.id not in done and (not climbing or point_key(trial.point) in wanted)]
+        return due(self.experiment, self.planned, self._stored(), attempted)
 
-    def climbs(self, attempted: Collection[str] = ()) -> tuple[Climb, ...]:
+    def climbs(self) -> tuple[Climb, ...]:
         """Return where the searches stand, none where nothing is climbed."""
-        return climbs(self.experiment, self._finished(attempted))
+        return searches(self.experiment, self.planned, self._stored())
 
-    def _finished(self, attempted: Collection[str]) -> Iterator[tuple[Point, Sequence[float]]]:
-        stored = {trial.id: trial for trial in self.store.trials(self.experiment.name) if trial.ok}
-        points: dict[object, list[PlannedTrial]] = {}
-        for trial in self.planned:
-            points.setdefault(point_key(trial.point), []).append(trial)
-        for trials in points.values():
-            if all(trial.id in stored or trial.id in attempted for trial in trials):
-                seen = [stored[trial.id] for trial in trials if trial.id in stored and not trial.warmup]
-                yield _point(trials[0]), [goal_of(self.experiment, {**trial.point, **trial.observations}) for trial in seen]
+    def _stored(self) -> dict[str, StoredTrial]:
+        return self.store.results(trial.id for trial in self.planned)
 
 
 def make_series(experiment: Experiment, surroundings: Json, store: Store, reuse: Reuse, command: str) -> Series:
@@ -91,12 +80,12 @@ def run_missing(series: Series, call: Call, sink: Sink, between: Callable[[], No
     """
     outcomes: list[Outcome] = []
     attempted: set[str] = set()
-    while due := series.due(attempted):
-        for trial in due:
-            sink(TrialStarted(trial.id, len(outcomes) + 1, len(attempted) + len(due), trial.point, trial.iteration, trial.warmup))
+    while batch := series.due(attempted):
+        for trial in batch:
+            sink(TrialStarted(trial.id, len(outcomes) + 1, len(attempted) + len(batch), trial.point, trial.iteration, trial.warmup))
             outcomes.append(_run(series, trial, call, sink))
             between()
-        attempted.update(trial.id for trial in due)
+        attempted.update(trial.id for trial in batch)
     return tuple(outcomes)
 
 
@@ -148,7 +137,3 @@ def _called(call: Call, trial: PlannedTrial, printer: ResultPrinter, attempt: At
     if not went_well:
         return "the benchmark function did not return True"
     return "" if printer.observations else "the benchmark function printed no result"
-
-
-def _point(trial: PlannedTrial) -> Point:
-    return {name: value for name, value in trial.point.items() if isinstance(value, bool | int | float | str)}

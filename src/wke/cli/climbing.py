@@ -1,27 +1,12 @@
-"""What a series has due when its last parameter is climbed: only the trials that the search asks for, batch after batch."""
+"""Running a series in batches: what a climb wants next is known only when the batch before has ended."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from wke.act import runner
 from wke.act.runner import Due
-from wke.cli.prepare import Series
-from wke.describe.sweep import Point
-from wke.judge.climbing import Climb, climbs, goal_of, point_key
-from wke.keep.store import Store
 from wke.records import Outcome, Record, Sink, TrialStarted
-
-
-def wanted(series: Series, store: Store, attempted: Collection[str]) -> list[Due]:
-    """Return the trials that the series' searches want next, stored ones included; all of its trials if nothing is climbed.
-
-    A point is tried when none of its trials is missing; those `attempted` now and failed are not missing, but give nothing.
-    """
-    if series.plan.experiment.parameters.climb is None:
-        return list(series.trials)
-    keys = {point_key(climb.next) for climb in searches(series, store, attempted) if climb.next is not None}
-    return [item for item in series.trials if point_key(item.trial.point) in keys]
 
 
 async def run_batches(running: runner.Series, next_due: Callable[[Collection[str]], Sequence[Due]]) -> tuple[Outcome, ...]:
@@ -47,24 +32,3 @@ def _counting_on(sink: Sink, before: int) -> Sink:
         sink(record)
 
     return told
-
-
-def searches(series: Series, store: Store, attempted: Collection[str] = ()) -> tuple[Climb, ...]:
-    """Return where the series' searches stand."""
-    return climbs(series.plan.experiment, _finished(series, store, attempted))
-
-
-def _finished(series: Series, store: Store, attempted: Collection[str]) -> Iterator[tuple[Point, Sequence[float]]]:
-    points: dict[object, list[Due]] = {}
-    for item in series.trials:
-        points.setdefault(point_key(item.trial.point), []).append(item)
-    stored = store.completed(item.planned.id for item in series.trials)
-    for items in points.values():
-        if all(item.planned.id in stored or item.planned.id in attempted for item in items):
-            ok = [item for item in items if item.planned.id in stored and not item.trial.warmup]
-            yield items[0].trial.point, [_given(series, store, item) for item in ok]
-
-
-def _given(series: Series, store: Store, item: Due) -> float:
-    attempt = next(attempt for attempt in store.attempts(item.planned.id) if attempt.ok)
-    return goal_of(series.plan.experiment, {**item.trial.point, **attempt.observations})

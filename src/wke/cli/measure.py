@@ -5,7 +5,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,14 +14,15 @@ import click
 from wke.act import runner
 from wke.act.interrupt import run_to_end
 from wke.act.provider import provide
-from wke.cli.climbing import run_batches, searches, wanted
+from wke.cli.climbing import run_batches
 from wke.cli.options import RESULTS, assignments, project
 from wke.cli.plan import stored_attempts, tell
-from wke.cli.prepare import Series, missing, on_cluster, plan_series, read_project
+from wke.cli.prepare import Series, chosen, on_cluster, plan_series, read_project
 from wke.cli.summary import draw_figures, print_summary
 from wke.errors import WkeError
-from wke.judge.climbing import climb_text
+from wke.judge.climbing import climb_text, due, searches
 from wke.keep.store import Store
+from wke.keep.trials import StoredTrial
 from wke.records import Outcome
 from wke.tell.console import Printer, counted, worst_status
 from wke.tell.progress import SeriesState, progress
@@ -57,9 +58,10 @@ def measure(
     """
     choice = Choice(assignments(only, "--only"), limit, fail_fast=not keep_going, figures=figures)
     series = plan_series(read_project(file, cluster_file))
-    missing(series, (), choice.only, choice.limit)  # says what is wrong with --only before anything is made
+    chosen(series, choice.only)  # says what is wrong with --only before anything is made
     if dry_run:
-        tell(series, stored_attempts(series), verbose=True)
+        stored = stored_attempts(series)
+        tell(series, stored, listed=_due(series, stored, choice))
         return 0
     with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]])) as store:
         outcomes = _run_missing(series, store, choice)
@@ -69,7 +71,7 @@ def measure(
 
 def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outcome]:
     """Run what is missing; without anything missing, say so and make no machine."""
-    if not _due(series, store, choice):
+    if not _due(series, _stored(series, store), choice):
         _announce(series, store, 0)
         _record(series, store)
         _say_climbs(series, store)
@@ -79,7 +81,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
             Printer().talk(note)
         if place.cluster != series.project.cluster:
             series = on_cluster(series, place.cluster)
-        first = len(_due(series, store, choice))
+        first = len(_due(series, _stored(series, store), choice))
         _announce(series, store, first)
         number = _record(series, store)
         experiment = series.plan.experiment
@@ -88,7 +90,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         try:
             with progress(state) as display:
                 running = runner.Series(place, store, number, experiment, display, redraw, fail_fast=choice.fail_fast)
-                outcomes = run_to_end(run_batches(running, lambda attempted: _due(series, store, choice, attempted)))
+                outcomes = run_to_end(run_batches(running, lambda attempted: _due(series, _stored(series, store), choice, attempted)))
         except (KeyboardInterrupt, WkeError):
             planned = "" if experiment.parameters.climb else f" of {first}"
             Printer().talk(f"stopped after {len(state.ended)}{planned} trials; they are stored, and the same command goes on")
@@ -97,31 +99,30 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         return outcomes
 
 
-def _due(series: Series, store: Store, choice: Choice, attempted: Collection[str] = ()) -> list[runner.Due]:
+def _due(series: Series, stored: Mapping[str, StoredTrial], choice: Choice, attempted: Collection[str] = ()) -> list[runner.Due]:
     """Return what to run next, after those trials that this command attempted already."""
     limit = None if choice.limit is None else choice.limit - len(attempted)
-    ids = {item.planned.id for item in wanted(series, store, attempted)}
-    due = missing(series, {*_stored(series, store), *attempted}, choice.only, None)
-    return [item for item in due if item.planned.id in ids][:limit]
+    wanted = {trial.id for trial in due(series.plan.experiment, series.planned, stored, attempted)}
+    return [item for item in chosen(series, choice.only) if item.planned.id in wanted][:limit]
 
 
-def _stored(series: Series, store: Store) -> frozenset[str]:
-    return store.completed(item.planned.id for item in series.trials)
+def _stored(series: Series, store: Store) -> dict[str, StoredTrial]:
+    return store.results(item.planned.id for item in series.trials)
 
 
-def _announce(series: Series, store: Store, due: int) -> None:
+def _announce(series: Series, store: Store, to_run: int) -> None:
     """Say how much there is to do, and what is reused."""
     name, total, stored = series.plan.experiment.name, len(series.trials), len(_stored(series, store))
     climbed = series.plan.experiment.parameters.climb
-    if climbed is not None and due:
+    if climbed is not None and to_run:
         Printer().talk(
-            f"{name}: climbs along {climbed}: {counted(due, 'trial')} to run, then those that their results ask for; {stored} are stored"
+            f"{name}: climbs along {climbed}: {counted(to_run, 'trial')} to run, then those that their results ask for; {stored} are stored"
         )
     elif climbed is not None:
         Printer().talk(f"{name}: nothing to run: every climb along {climbed} is over, {stored} trials are stored")
-    elif due:
+    elif to_run:
         Printer().talk(
-            f"{name}: {counted(due, 'trial')} to run; {stored} of {total} are stored already and reused; seed {series.plan.seed}"
+            f"{name}: {counted(to_run, 'trial')} to run; {stored} of {total} are stored already and reused; seed {series.plan.seed}"
         )
     elif stored == total:
         Printer().talk(f"{name}: nothing to run: all {total} trials are stored and nothing they depend on has changed")
@@ -130,7 +131,7 @@ def _announce(series: Series, store: Store, due: int) -> None:
 
 
 def _say_climbs(series: Series, store: Store) -> None:
-    for climb in searches(series, store):
+    for climb in searches(series.plan.experiment, series.planned, _stored(series, store)):
         Printer().talk(climb_text(climb, series.plan.experiment))
 
 
@@ -145,8 +146,7 @@ def _record(series: Series, store: Store) -> int:
         }
     )
     command = shlex.join(["wke", *sys.argv[1:]])
-    planned = [item.planned for item in series.trials]
-    return store.series(plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=planned)
+    return store.series(plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=series.planned)
 
 
 async def _nothing() -> None:

@@ -7,6 +7,7 @@ from statistics import fmean
 
 import click
 
+from wke.act.runner import Due
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import Series, plan_series, read_project
 from wke.keep.store import Store
@@ -27,7 +28,7 @@ def plan(file: Path, cluster_file: Path, *, verbose: bool, as_json: bool) -> Non
     if as_json:
         Printer().data(json.dumps(_json(series, stored), indent=2))
     else:
-        tell(series, stored, verbose=verbose)
+        tell(series, stored, listed=series.trials if verbose else ())
 
 
 def stored_attempts(series: Series) -> dict[str, StoredTrial]:
@@ -35,12 +36,11 @@ def stored_attempts(series: Series) -> dict[str, StoredTrial]:
     if not Store.exists(RESULTS):
         return {}
     with Store.open(RESULTS, readonly=True) as store:
-        completed = store.completed(item.planned.id for item in series.trials)
-        return {id_: next(a for a in store.attempts(id_) if a.ok) for id_ in completed}
+        return store.results(item.planned.id for item in series.trials)
 
 
-def tell(series: Series, stored: dict[str, StoredTrial], *, verbose: bool) -> None:
-    """Print the plan in words."""
+def tell(series: Series, stored: dict[str, StoredTrial], *, listed: Sequence[Due]) -> None:
+    """Print the plan in words, and the trials that are to be listed one by one."""
     out = Printer()
     experiment = series.plan.experiment
     due = sum(item.planned.id not in stored for item in series.trials)
@@ -58,10 +58,9 @@ def tell(series: Series, stored: dict[str, StoredTrial], *, verbose: bool) -> No
     most = "at most " if experiment.parameters.climb is not None else ""
     duration = _duration(due, experiment.cooldown_s, tuple(stored.values()))
     out.data(f"  stored already: {len(series.trials) - due}; to run: {most}{due}{duration}")
-    if verbose:
-        for item in series.trials:
-            state = "stored" if item.planned.id in stored else "to run"
-            out.data(f"{item.planned.id}  {state}  {point_words(item.planned.point, item.planned.iteration, warmup=item.planned.warmup)}")
+    for item in listed:
+        state = "stored" if item.planned.id in stored else "to run"
+        out.data(f"{item.planned.id}  {state}  {point_words(item.planned.point, item.planned.iteration, warmup=item.planned.warmup)}")
 
 
 def _duration(due: int, cooldown_s: float, stored: Sequence[StoredTrial]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,9 +52,9 @@ class Series:
         return tuple(self.plan.experiment.parameters.points())
 
     @property
-    def counted(self) -> int:
-        """How many trials count, warm-ups left out."""
-        return sum(not item.planned.warmup for item in self.trials)
+    def planned(self) -> list[PlannedTrial]:
+        """What the store knows the trials by."""
+        return [item.planned for item in self.trials]
 
 
 def read_project(file: Path, cluster_file: Path) -> Project:
@@ -103,18 +103,13 @@ def _stored_seed(name: str) -> int | None:
         return store.seed_of(name)
 
 
-def missing(series: Series, completed: Collection[str], only: Mapping[str, str], limit: int | None) -> list[Due]:
-    """Return the trials that are not among the `completed` ones, in running order: those with the values of `only`, at most `limit`."""
-    names = series.plan.experiment.parameters.names
+def chosen(series: Series, only: Mapping[str, str]) -> list[Due]:
+    """Return the trials, in running order, whose parameters have the values of `only`."""
+    parameters = series.plan.experiment.parameters
     for name, text in only.items():
-        values = [value_text(value) for value in series.plan.experiment.parameters.values(name)]
-        if name not in names:
-            raise InputError(f'--only {name}={text}: there is no parameter "{name}"', hint=did_you_mean(name, names))
+        values = [value_text(value) for value in parameters.values(name)]
+        if name not in parameters.names:
+            raise InputError(f'--only {name}={text}: there is no parameter "{name}"', hint=did_you_mean(name, parameters.names))
         if text not in values:
             raise InputError(f"--only {name}={text}: {name} is never {text}", hint=did_you_mean(text, values))
-    kept = [
-        item
-        for item in series.trials
-        if item.planned.id not in completed and all(value_text(item.trial.point.get(n, "")) == text for n, text in only.items())
-    ]
-    return kept if limit is None else kept[:limit]
+    return [item for item in series.trials if all(value_text(item.trial.point.get(n, "")) == text for n, text in only.items())]

@@ -1,6 +1,6 @@
 """`wke run`: targets on machines, one after the other, until one fails."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -8,30 +8,17 @@ import click
 from wke.act.interrupt import run_to_end
 from wke.act.provider import provide
 from wke.act.runner import run_steps
+from wke.api.request import Request
 from wke.cli.options import assignments, project
 from wke.describe.cluster import Cluster, read_cluster
 from wke.describe.configuration import Configuration, read_configuration
-from wke.describe.plan import DEFAULT_PRELUDE, PlannedStep, plan_step
+from wke.describe.plan import DEFAULT_PRELUDE, PlannedStep
 from wke.describe.quantity import seconds as read_seconds
 from wke.describe.tables import gather
 from wke.errors import InputError, did_you_mean
 from wke.tell.console import Printer, TaskLines, seconds, worst_status
 
 COPY_HINT = "`wke copy FILE SELECTOR:PLACE` copies files to machines, `wke copy SELECTOR:FILE PLACE` copies them back"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the command line asks for, beside the files."""
-
-    config: str
-    selector: str
-    targets: str
-    options: dict[str, str]
-    multiply: int
-    prelude: str | None
-    workdir: str | None
-    timeout_s: float | None
 
 
 @click.command()
@@ -48,7 +35,19 @@ class Request:
 @click.option("-v", "--verbose", "--debug", is_flag=True, help="Also say what happens when.")
 @project
 def run(
-    cluster_file: Path, *, dry_run: bool, quiet: bool, verbose: bool, options: tuple[str, ...], timeout: str | None, **words: object
+    config: str,
+    selector: str,
+    targets: str,
+    cluster_file: Path,
+    *,
+    options: tuple[str, ...],
+    multiply: int,
+    prelude: str | None,
+    workdir: str | None,
+    timeout: str | None,
+    dry_run: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> int:
     """Run TARGETS of configuration CONFIG on the machines that SELECTOR names.
 
@@ -60,8 +59,16 @@ def run(
       wke run redis servers install-packages,start
       wke run redis all bench -D clients=8 -D key="two words"
     """  # noqa: D301 - click wants the sign itself
-    request = Request(options=assignments(options, "-D"), timeout_s=_timeout(timeout), **words)  # type: ignore[arg-type]
-    cluster, configuration = _read(cluster_file, request.config)
+    request = Request(
+        selector,
+        targets,
+        assignments(options, "-D"),
+        multiply,
+        DEFAULT_PRELUDE if prelude is None else prelude,
+        _timeout(timeout),
+        workdir,
+    )
+    cluster, configuration = _read(cluster_file, config)
     steps = _plan(configuration, cluster, request)
     if dry_run:
         _tell(steps)
@@ -83,26 +90,11 @@ def _read(cluster_file: Path, config: str) -> tuple[Cluster, Configuration]:
 
 
 def _plan(configuration: Configuration, cluster: Cluster, request: Request) -> list[PlannedStep]:
-    """Check everything and return one step a target, in the order they run."""
-    names = _target_names(configuration, request.targets)
+    """Check everything and return one step for each target that the request names, in the order they run."""
+    names = _target_names(configuration, request.target)
     if request.options and len(names) > 1:
         raise InputError("-D needs a single target", hint="run the targets one by one, each with its options")
-    prelude = DEFAULT_PRELUDE if request.prelude is None else None if request.prelude == "none" else request.prelude
-    return [
-        plan_step(
-            configuration,
-            cluster,
-            index=index,
-            target=name,
-            selector=request.selector,
-            options=request.options,
-            multiply=request.multiply,
-            prelude=prelude,
-            timeout_s=request.timeout_s,
-            workdir=request.workdir or cluster.workdir,
-        )
-        for index, name in enumerate(names)
-    ]
+    return [replace(request, target=name).planned(configuration, cluster, index) for index, name in enumerate(names)]
 
 
 def _target_names(configuration: Configuration, text: str) -> list[str]:

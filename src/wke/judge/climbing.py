@@ -3,13 +3,14 @@
 Pure: what its trials gave goes in, which points the searches want next and what they found comes out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.describe.equation import evaluate, text_of
 from wke.describe.experiment import Experiment
 from wke.describe.sweep import Point, Value, point_text, value_text
 from wke.judge.search import Advice, next_value
+from wke.keep.trials import PlannedTrial, StoredTrial
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,41 @@ class Climb:
         return next((point for point in self.points if wanted is not None and point[self.parameter] == wanted), None)
 
 
-def climbs(experiment: Experiment, finished: Iterable[tuple[Point, Sequence[float]]]) -> tuple[Climb, ...]:
+def due(
+    experiment: Experiment, planned: Sequence[PlannedTrial], stored: Mapping[str, StoredTrial], attempted: Collection[str] = ()
+) -> list[PlannedTrial]:
+    """Return the trials to run next: those neither `stored` (by id) nor `attempted`, and where one climbs only those the searches want."""
+    missing = [trial for trial in planned if trial.id not in stored and trial.id not in attempted]
+    if experiment.parameters.climb is None:
+        return missing
+    wanted = {point_key(climb.next) for climb in searches(experiment, planned, stored, attempted) if climb.next is not None}
+    return [trial for trial in missing if point_key(trial.point) in wanted]
+
+
+def searches(
+    experiment: Experiment, planned: Sequence[PlannedTrial], stored: Mapping[str, StoredTrial], attempted: Collection[str] = ()
+) -> tuple[Climb, ...]:
+    """Return where an experiment's searches stand; none if it has none.
+
+    A point is tried when none of its trials is missing; those `attempted` now and failed are not missing, but give nothing.
+    """
+    if experiment.parameters.climb is None:
+        return ()
+    points: dict[object, list[PlannedTrial]] = {}
+    for trial in planned:
+        points.setdefault(point_key(trial.point), []).append(trial)
+    finished = [
+        (
+            trials[0].point,
+            [goal_of(experiment, {**t.point, **stored[t.id].observations}) for t in trials if t.id in stored and not t.warmup],
+        )
+        for trials in points.values()
+        if all(t.id in stored or t.id in attempted for t in trials)
+    ]
+    return climbs(experiment, finished)
+
+
+def climbs(experiment: Experiment, finished: Iterable[tuple[Mapping[str, object], Sequence[float]]]) -> tuple[Climb, ...]:
     """Return every search of an experiment, in the order of its points; none if it has none.
 
     `finished` are the points of which no trial is missing, with what their trials gave of the experiment's goal.

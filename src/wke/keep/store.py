@@ -194,6 +194,11 @@ class Store:
         with self._database.snapshot() as sql:
             return frozenset(trials) & {trial for (trial,) in sql.execute("SELECT trial FROM attempts WHERE outcome = 'ok'")}
 
+    def results(self, trials: Iterable[str]) -> dict[str, StoredTrial]:
+        """Return the attempts that are ok at the trials with these ids, by id."""
+        found = self._stored("a.outcome = 'ok' AND a.trial IN (SELECT value FROM json_each(?))", json.dumps(list(trials)))
+        return {attempt.id: attempt for attempt in reversed(found)}  # of several the first
+
     def planned(self, name: str) -> tuple[PlannedTrial, ...]:
         """Return the latest plan of series `name`, in running order."""
         query = (

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Protocol
 
+from wke.api.scripterrors import ClusterError, RemoteExecutionError
+from wke.api.selection import Machine, Selection
 from wke.errors import did_you_mean
-from wke.scripterrors import ClusterError, RemoteExecutionError
-from wke.selection import Machine, Selection
 
 AT_ONCE = 16  # copies from as many machines
 

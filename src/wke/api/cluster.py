@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from wke.api.engine import engine
+from wke.api.opened import opened
+from wke.api.scripterrors import ClusterError, RemoteExecutionError, RunTargetError
+from wke.api.selection import Machine, Selection
 from wke.describe.cluster import read_cluster
-from wke.engine import engine
 from wke.errors import InputError, MachineError, did_you_mean
 from wke.legacy.slices import OldClusterNames
-from wke.opened import opened
-from wke.scripterrors import ClusterError, RemoteExecutionError, RunTargetError
-from wke.selection import Machine, Selection
 
 
 class Cluster(OldClusterNames):

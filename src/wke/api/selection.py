@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from wke.opened import Opened
+from wke.api.opened import Opened
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from wke.act.connection import GRACE_S
-from wke.engine import engine
+from wke.act.task import GRACE_S
+from wke.api.engine import engine
+from wke.api.opened import Opened
+from wke.api.scripting import Machines, RunningStep
 from wke.errors import WkeError
-from wke.opened import Opened
 from wke.records import Note, OutcomeKind, Sink, TaskEnded
-from wke.scripting import Machines, RunningStep
 from wke.tell.console import Printer
 
 Launch = Callable[[Sink], Coroutine[Any, Any, RunningStep]]

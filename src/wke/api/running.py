@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from wke.background import BackgroundRun
-from wke.cluster import Cluster
-from wke.configuration import Configuration
+from wke.api.background import BackgroundRun
+from wke.api.cluster import Cluster
+from wke.api.configuration import Configuration
+from wke.api.engine import engine
+from wke.api.request import Request
+from wke.api.scripting import RunningStep, RunResult
+from wke.api.selection import Selectable, Selection
 from wke.describe.plan import DEFAULT_PRELUDE, PlannedStep
-from wke.engine import engine
 from wke.keep.logs import LogWriter
 from wke.legacy.machinelogs import MachineLogs
 from wke.records import OutcomeKind, Record, Sink, TaskEnded
-from wke.request import Request
-from wke.scripting import RunningStep, RunResult
-from wke.selection import Selectable, Selection
 from wke.tell.console import TaskLines
 
 P = ParamSpec("P")

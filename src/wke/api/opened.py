@@ -8,9 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from wke.act.provider import provide
+from wke.api.engine import engine
+from wke.api.scripting import Machines
 from wke.describe.cluster import Cluster
-from wke.engine import engine
-from wke.scripting import Machines
 
 
 class Opened:

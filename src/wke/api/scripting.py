@@ -17,12 +17,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
-from wke.act.connection import GRACE_S, Connection, RunningTask
+from wke.act.connection import Connection
 from wke.act.provider import Place, provide
 from wke.act.session import Session
+from wke.act.task import GRACE_S, RunningTask
 from wke.act.telemetry import sampling
 from wke.act.transfer import Digests
-from wke.configuration import Configuration
+from wke.api.configuration import Configuration
+from wke.api.request import Request
+from wke.api.scripterrors import RunTargetError
 from wke.describe.cluster import Cluster, Machine, read_cluster
 from wke.describe.configuration import Target
 from wke.describe.plan import PlannedStep
@@ -30,8 +33,6 @@ from wke.describe.selector import select
 from wke.errors import InputError, MachineError
 from wke.keep.logs import LogWriter
 from wke.records import Output, Record, Sink, StepReady, StepStarted, TaskEnded, TaskName, TaskStarted
-from wke.request import Request
-from wke.scripterrors import RunTargetError
 
 T = TypeVar("T")
 

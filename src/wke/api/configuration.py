@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from wke.api.scripterrors import ConfigurationError
 from wke.describe import configuration as describe
 from wke.describe.optionvalue import Scalar
 from wke.errors import InputError
 from wke.legacy.names import OldTargetNames
-from wke.scripterrors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,52 @@
+"""One task as the controller sees it: what a machine is told to run, and the end that it waits for."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from wke.agent import protocol
+from wke.records import Sink, TaskEnded, TaskName
+
+GRACE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What to run: a script's bytes with its arguments, in `workdir` (the login's home folder when None), after the lines of `prelude`.
+
+    `environment` is added to that of the login and of the connection. After `timeout_s` the task is stopped; who is stopped is asked with
+    SIGTERM and has `grace_s` before SIGKILL.
+    """
+
+    name: TaskName
+    content: bytes
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    workdir: str | None
+    prelude: bytes | None
+    timeout_s: float | None
+    grace_s: float = GRACE_S
+
+
+class RunningTask:
+    """A task that was handed to a machine. Its records go to the sink it was started with; `wait` tells the end."""
+
+    def __init__(self, tell: Callable[[int, int, dict[str, object]], None], channel: int, name: TaskName, sink: Sink) -> None:
+        self.name = name
+        self.channel = channel
+        self.started_ns: int | None = None
+        self.stop_sent = False
+        self.sink = sink
+        self.end: asyncio.Future[TaskEnded] = asyncio.get_running_loop().create_future()
+        self._tell = tell
+
+    async def wait(self) -> TaskEnded:
+        """Return how it ended. Raises what the sink raised, if it did."""
+        return await asyncio.shield(self.end)
+
+    async def stop(self) -> TaskEnded:
+        """Stop it with all its descendants, daemons too, and return how it ended; it may have ended by itself just before."""
+        if not self.end.done() and not self.stop_sent:
+            self.stop_sent = True
+            self._tell(protocol.STOP, self.channel, {})
+        return await self.wait()
