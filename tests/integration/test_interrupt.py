@@ -136,6 +136,7 @@ def test_an_interrupted_series_keeps_what_it_has(series: Project, how: str, stat
     results = series.folder / "results"
     assert (ok.folder, partial.folder) == (results / f"trials/{ok.id}/1", results / f"partial/{partial.id}.1")
     assert (partial.folder / "00-serve/m0.out").read_text() == "up\n"
+    assert (results / "series.csv").read_text().count(ok.id) == 1
     again = series.measure()
     assert (again.status, [trial.attempt for trial in series.trials()]) == (0, [1, 2, 1, 1])
     check_ledger(series, interruptions=1)

@@ -214,6 +214,8 @@ def test_which_trials_run_can_be_chosen(emulated: Project) -> None:
     """--fail-fast stops after a failure, --only and --limit take some of the missing trials, --dry-run takes none."""
     flaky(emulated)
     assert (emulated.measure("--dry-run").status, ran(emulated)) == (0, [])
+    dry = emulated.measure("--dry-run", "--limit", "1").out.splitlines()
+    assert [line.split()[1:3] for line in dry if not line.startswith(("series:", "  "))] == [["to", "run"]]
     assert (emulated.measure("--fail-fast").status, ran(emulated)) == (1, ["1", "2"])
     (emulated.folder / "ledger/broken").unlink()
     assert (emulated.measure("--only", "x=3").status, ran(emulated)) == (0, ["1", "2", "3"])

@@ -1,6 +1,7 @@
 """`wke measure`: an experiment's missing trials, then what all of them say."""
 
 import asyncio
+import contextlib
 import json
 import shlex
 import sys
@@ -18,7 +19,7 @@ from wke.cli.climbing import run_batches
 from wke.cli.options import RESULTS, assignments, project
 from wke.cli.plan import stored_attempts, tell
 from wke.cli.prepare import Series, chosen, on_cluster, plan_series, read_project
-from wke.cli.summary import draw_figures, print_summary
+from wke.cli.summary import draw_figures, print_summary, write_csv
 from wke.errors import WkeError
 from wke.judge.climbing import climb_text, due, searches
 from wke.keep.store import Store
@@ -94,6 +95,8 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         except (KeyboardInterrupt, WkeError):
             planned = "" if experiment.parameters.climb else f" of {first}"
             Printer().talk(f"stopped after {len(state.ended)}{planned} trials; they are stored, and the same command goes on")
+            with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
+                write_csv(store, experiment)
             raise
         _say_climbs(series, store)
         return outcomes

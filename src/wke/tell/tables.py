@@ -140,7 +140,8 @@ def titled(name: str, unit: str) -> str:
 def interval(summary: Summary) -> str:
     """Return "centre ± half-width", or "centre [low, high]" where the interval leans to one side, or the centre alone.
 
-    The interval decides how many digits mean something: two of its half-width; without one, four of the centre.
+    The interval decides how many digits mean something: two of its half-width; without one, four of the centre. A centre that is small
+    beside its leaning interval keeps two digits of its own.
     """
     half = summary.half_width
     if half is None or summary.low is None or summary.high is None:
@@ -148,6 +149,7 @@ def interval(summary: Summary) -> str:
     decimals = _decimals(half, 2) if half else _decimals(summary.centre, 4)
     if summary.kind == "mean":
         return f"{number(summary.centre, decimals)} ± {number(half, decimals)}"
+    decimals = max(decimals, _decimals(summary.centre, 2))
     return f"{number(summary.centre, decimals)} [{number(summary.low, decimals)}, {number(summary.high, decimals)}]"
 
 
