@@ -39,6 +39,18 @@ class Problem:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
+    def facts(self) -> dict[str, str | int | None]:
+        """Return it for programs; None for what is not known."""
+        where = self.where or Location("")
+        return {
+            "what": self.what,
+            "hint": self.hint,
+            "file": where.file or None,
+            "line": where.line,
+            "column": where.column,
+            "key": where.key,
+        }
+
 
 class WkeError(Exception):
     """The family. `problems` holds at least one problem; `str()` prints them all, one after the other."""

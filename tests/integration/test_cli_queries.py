@@ -101,6 +101,9 @@ QUERIES = {
     "show-machine": ["m1"],
     "show-config": ["kv"],
     "cluster show": [],
+    "check": [],
+    "plot": ["experiments/series.toml"],
+    "logs": ["TRIAL"],
 }
 
 
@@ -116,12 +119,11 @@ def commands_with_json() -> list[str]:
 
 def test_every_query_with_json_prints_one_json_document(asked: Project) -> None:
     """Nothing but JSON on stdout, from every command that has --json."""
-    assert set(QUERIES) <= set(commands_with_json())
-    for name in commands_with_json():
-        if name in QUERIES:
-            done = asked.wke(*name.split(), *QUERIES[name], "--json")
-            assert isinstance(done.json, dict), name
-            assert done.status == (1 if name == "cluster show" else 0), name
+    assert set(QUERIES) == set(commands_with_json())
+    for name, arguments in QUERIES.items():
+        done = asked.wke(*name.split(), *(argument.replace("TRIAL", asked.trials()[0].id) for argument in arguments), "--json")
+        assert isinstance(done.json, dict), name
+        assert done.status == (1 if name == "cluster show" else 0), name
 
 
 def test_machines_and_configurations_as_json(asked: Project) -> None:
@@ -192,6 +194,46 @@ def test_the_plan_as_json(asked: Project) -> None:
     assert [{key: trial[key] for key in keys} for trial in plan["trials"]] == [
         {key: getattr(t, key) for key in keys} for t in asked.trials()
     ]
+
+
+def test_logs_and_figures_as_json(asked: Project) -> None:
+    """Each line with whose it is and when it came; the files that were drawn."""
+    trial = asked.trials()[4].id
+    told = asked.wke("logs", trial, "m2", "--json").json
+    lines = told.pop("lines")
+    assert told == {"trial": trial, "folder": f"results/trials/{trial}/1", "outcome": "failed(4)", "why": "work on m2: failed(4)"}
+    whose = {"step": 0, "target": "work", "machine": "m2", "copy": 0}
+    assert [{key: value for key, value in line.items() if key != "at-ns"} for line in lines] == [
+        {**whose, "stream": 1, "text": "x is 2"},
+        {**whose, "stream": 2, "text": "no more"},
+    ]
+    assert 1e18 < lines[0]["at-ns"] <= lines[1]["at-ns"]
+    told = asked.wke("plot", "experiments/series.toml", "--json").json
+    assert told == {"files": [f"plots/series_one.{suffix}" for suffix in ("pdf", "svg", "png")]}
+
+
+def test_mistakes_as_json(tmp_path: Path) -> None:
+    """Old spellings are warnings, mistakes end with status 2 as always, each with its place; nothing else is on stdout."""
+    project = Project(tmp_path, '[machines]\na = { external_addr = "a.example.org" }\n')
+    project.targets({"work": "{ arguments = [] }"}, work="true")
+    project.write(
+        "experiments/x.toml", '[experiment]\nnum_iterations = 2\n[[plots]]\ntype = "bar"\nx-axis = "x"\ny-axis = "y"\ngroup-by = "z"\n'
+    )
+    right = project.wke("check", "--json")
+    told = right.json
+    assert (right.status, told["mistakes"]) == (0, [])
+    assert [(one["file"], one["line"], one["key"], one["hint"]) for one in told["warnings"]] == [
+        ("cluster.toml", 2, "machines.a.external_addr", "write external-addr"),
+        ("kv/config.toml", 2, "targets.work.arguments", "write options"),
+        ("experiments/x.toml", 2, "experiment.num_iterations", "write iterations"),
+        ("experiments/x.toml", 7, "plots[0].group-by", "write sort-by"),
+    ]
+    project.edit("cluster.toml", '"a.example.org"', "7")
+    wrong = project.wke("check", "--json")
+    assert wrong.status == 2
+    (mistake,) = wrong.json["mistakes"]
+    assert (mistake["file"], mistake["line"], mistake["key"]) == ("cluster.toml", 2, "machines.a.external_addr")
+    assert mistake["what"] in wrong.err
 
 
 def test_results_as_csv(asked: Project) -> None:

@@ -149,7 +149,16 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    ["show-cluster", "show-machine server", "show-config kv --verbose", "plan experiments/durability.toml", "cluster show", "results"],
+    [
+        "show-cluster",
+        "show-machine server",
+        "show-config kv --verbose",
+        "plan experiments/durability.toml",
+        "cluster show",
+        "results",
+        "check",
+        "logs 3fa9",
+    ],
 )
 def test_every_key_of_json_output_is_explained(command: str, measured: Path) -> None:
     """What `--json` prints has no key that the page does not name."""

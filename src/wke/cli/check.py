@@ -1,24 +1,27 @@
 """`wke check`: every mistake in a project's files, at once."""
 
+import json
 from collections.abc import Callable, Iterator, Sized
 from functools import partial
 from pathlib import Path
 
 import click
 
-from wke.cli.options import project
+from wke.cli.options import as_json, project
 from wke.cli.prepare import plan_series, read_project
 from wke.describe.cluster import read_cluster
 from wke.describe.configuration import read_configuration
 from wke.describe.experiment import read_experiment
 from wke.describe.tables import gather
+from wke.errors import InputError, Problem
 from wke.tell.console import Printer
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @project
-def check(files: tuple[Path, ...], cluster_file: Path) -> None:
+@as_json
+def check(files: tuple[Path, ...], cluster_file: Path, *, as_json: bool) -> None:
     """Check FILES (experiments), or the whole project: cluster.toml, every configuration, every experiment in experiments/.
 
     Prints each mistake as file:line:column: key: what is wrong, with a hint, and ends with status 2 if there is any. Experiments are
@@ -29,11 +32,23 @@ def check(files: tuple[Path, ...], cluster_file: Path) -> None:
     readers: list[Callable[[], object]] = [lambda: read_cluster(cluster_file)]
     readers += [partial(read_configuration, folder.name, folder.parent) for folder in configurations]
     readers += [partial(_check_experiment, file, cluster_file) for file in experiments]
-    checked = gather(*readers)
+    if as_json:
+        _print_json(readers)
+        return
     out = Printer()
-    for warning in _warnings(checked):
+    for warning in _warnings(gather(*readers)):
         out.talk(f"warning: {warning}")
     out.talk(f"{cluster_file}, {_count(configurations, 'configuration')}, {_count(experiments, 'experiment')}: no mistake")
+
+
+def _print_json(readers: list[Callable[[], object]]) -> None:
+    """Print what was found for programs; mistakes go on to where all are told, and make the exit status."""
+    try:
+        warnings = [warning.facts() for warning in _warnings(gather(*readers))]
+    except InputError as error:
+        Printer().data(json.dumps({"mistakes": [mistake.facts() for mistake in error.problems], "warnings": []}, indent=2))
+        raise
+    Printer().data(json.dumps({"mistakes": [], "warnings": warnings}, indent=2))
 
 
 def _count(files: Sized, noun: str) -> str:
@@ -46,8 +61,8 @@ def _check_experiment(file: Path, cluster_file: Path) -> object:
     return plan_series(read_project(file, cluster_file)).project.experiment if experiment.steps else experiment
 
 
-def _warnings(checked: tuple[object, ...]) -> Iterator[object]:
-    seen = set()
+def _warnings(checked: tuple[object, ...]) -> Iterator[Problem]:
+    seen: set[Problem] = set()
     for value in checked:
         for warning in getattr(value, "warnings", ()):
             if warning not in seen:

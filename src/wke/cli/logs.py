@@ -1,13 +1,16 @@
 """`wke logs`: what a trial's tasks wrote."""
 
+import json
 import sys
+from collections.abc import Iterable, Iterator
 
 import click
 
-from wke.cli.options import RESULTS, folder
+from wke.cli.options import RESULTS, as_json, folder
 from wke.errors import InputError, did_you_mean
-from wke.keep.logs import lines, tasks
+from wke.keep.logs import Line, lines, tasks
 from wke.keep.store import Store
+from wke.keep.trials import StoredTrial
 from wke.tell.console import Printer, harmless
 
 
@@ -16,7 +19,8 @@ from wke.tell.console import Printer, harmless
 @click.argument("machine", required=False)
 @click.option("--target", help="Only of this target.")
 @folder
-def logs(trial: str, machine: str | None, target: str | None) -> None:
+@as_json
+def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) -> None:
     """Print what the tasks of TRIAL (the beginning of its id is enough) wrote, of MACHINE only if given, in order of time.
 
     Each line stands behind the seconds since the first one, its target and its machine. The bytes themselves are in the trial's folder,
@@ -27,16 +31,32 @@ def logs(trial: str, machine: str | None, target: str | None) -> None:
     written = tasks(stored.folder)
     _check("machine", machine, {task.machine for task in written})
     _check("target", target, {task.target for task in written})
-    out = Printer()
-    out.talk(f"{stored.folder}  ({stored.outcome}{': ' + stored.why if stored.why else ''})")
+    wanted = (line for line in lines(stored.folder) if machine in {None, line.task.machine} and target in {None, line.task.target})
+    sys.stdout.writelines(_document(stored, wanted) if as_json else _text(stored, wanted))
+
+
+def _text(stored: StoredTrial, wanted: Iterable[Line]) -> Iterator[str]:
+    """Yield the lines for a person, after saying whose they are."""
+    Printer().talk(f"{stored.folder}  ({stored.outcome}{': ' + stored.why if stored.why else ''})")
     first_ns = None
-    for line in lines(stored.folder):
-        if machine not in {None, line.task.machine} or target not in {None, line.task.target}:
-            continue
+    for line in wanted:
         first_ns = first_ns or line.at_ns
         name = f"{line.task.machine}.{line.task.copy}" if line.task.copy else line.task.machine
         mark = "│" if line.stream == 1 else "!"
-        sys.stdout.write(f"{(line.at_ns - first_ns) / 1e9:9.3f} {line.task.target} {name} {mark} {harmless(line.data)}\n")
+        yield f"{(line.at_ns - first_ns) / 1e9:9.3f} {line.task.target} {name} {mark} {harmless(line.data)}\n"
+
+
+def _document(stored: StoredTrial, wanted: Iterable[Line]) -> Iterator[str]:
+    """Yield one JSON document piece by piece: logs may be larger than memory."""
+    head = {"trial": stored.id, "folder": str(stored.folder), "outcome": stored.outcome, "why": stored.why}
+    yield json.dumps(head).removesuffix("}") + ', "lines": ['
+    comma = ""
+    for line in wanted:
+        task = {"step": line.task.step, "target": line.task.target, "machine": line.task.machine, "copy": line.task.copy}
+        said = {"at-ns": line.at_ns, **task, "stream": line.stream, "text": line.data.decode(errors="backslashreplace")}
+        yield f"{comma}\n{json.dumps(said)}"
+        comma = ","
+    yield "\n]}\n"
 
 
 def _check(noun: str, name: str | None, known: set[str]) -> None:

@@ -1,10 +1,11 @@
 """`wke plot`: an experiment's figures, drawn again."""
 
+import json
 from pathlib import Path
 
 import click
 
-from wke.cli.options import RESULTS, folder
+from wke.cli.options import RESULTS, as_json, folder
 from wke.cli.summary import draw_figures
 from wke.describe.experiment import read_experiment
 from wke.errors import InputError
@@ -15,7 +16,8 @@ from wke.tell.console import Printer
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @folder
-def plot(file: Path) -> None:
+@as_json
+def plot(file: Path, *, as_json: bool) -> None:
     """Draw the [[plots]] of the experiment FILE from the stored trials; print the files' paths.
 
     Needs no machine, so that a plot can be changed and drawn again long after the cluster is gone.
@@ -25,7 +27,9 @@ def plot(file: Path) -> None:
         raise InputError("has no [[plots]]", where=experiment.where, hint="a plot needs type, x-axis and y-axis")
     with Store.open(RESULTS, readonly=True) as store:
         paths, problems = draw_figures(store.trials(experiment.name), experiment)
-    for path in paths:
+    if as_json:
+        Printer().data(json.dumps({"files": [str(path) for path in paths]}, indent=2))
+    for path in paths if not as_json else ():
         Printer().data(str(path))
     if problems:
         raise InputError(*problems)
