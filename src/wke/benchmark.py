@@ -16,7 +16,7 @@ from wke.benchmarking.results import ResultPrinter
 from wke.benchmarking.series import Reuse, Series, make_series, run_missing
 from wke.describe.experiment import Experiment, read_experiment
 from wke.describe.optionvalue import type_of
-from wke.errors import InputError, WkeError
+from wke.errors import InputError, Problem, WkeError
 from wke.judge.climbing import climb_text, point_key
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
@@ -26,7 +26,6 @@ from wke.tell.results_csv import results_csv, write_results_csv
 from wke.tell.tables import results_table
 
 RESULTS, PLOTS = Path("results"), Path("plots")
-DRAWING = 0.2  # at most this share of the time goes into figures while trials are short: machines may be emulated on this computer
 
 Function = Callable[..., bool]
 """`function(params, collect_statistics, result_printer, verbose=False)` measures one point and returns True if all went well."""
@@ -106,7 +105,9 @@ def _toml(benchmark: Benchmark, options: argparse.Namespace) -> int:
     experiment = replace(read, parameters=completed(read.parameters, benchmark.parameters, read.at))
     if options.refresh_plots:
         with Store.open(RESULTS, readonly=True) as store:
-            return _draw(experiment, store.trials(experiment.name))
+            problems = _draw(experiment, store.trials(experiment.name))
+        _say_problems(problems)
+        return 1 if problems else 0
     reuse = Reuse(rerun=options.force_rerun, always=options.force_reuse)
     table = ResultsFile(RESULTS / f"{experiment.name}.csv", appended=False)
     return _run(replace(benchmark, verbose=options.verbose), experiment, table, reuse)
@@ -127,11 +128,9 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsFile, reuse
         series = make_series(experiment, surroundings(benchmark.function, Path.cwd()), store, reuse, benchmark.command)
         out.talk(f"{experiment.name}: {len(series.planned)} trials, {series.missing} without a result")
 
-        redraw = _redrawing(experiment, store)
-
         def update() -> None:
             _export(series, benchmark.command, table)
-            redraw()
+            _draw(experiment, store.trials(experiment.name))  # what keeps a figure from being drawn now is told at the end
 
         try:
             with PlainProgress(SeriesState(_cooldown_s(benchmark, experiment), {})) as display:
@@ -140,22 +139,23 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsFile, reuse
             out.talk("stopped; all trials that had ended are stored, and the same command goes on")
             raise
         _export(series, benchmark.command, table)
-        _draw(experiment, store.trials(experiment.name))
+        _say_problems(_draw(experiment, store.trials(experiment.name)))
         _say_results(series)
         out.talk(f"  {table.path}")
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
 
 def _caller(benchmark: Benchmark, experiment: Experiment) -> Callable[[Mapping[str, object], ResultPrinter], bool]:
-    """Return what calls the script's function for one trial, after the machines had time to cool down from the one before."""
-    first = True
+    """Return what calls the script's function for one trial, when the machines have had time to cool down from the one before."""
+    ready = time.monotonic()
 
     def call(point: Mapping[str, object], printer: ResultPrinter) -> bool:
-        nonlocal first
-        if not first:
-            time.sleep(_cooldown_s(benchmark, experiment))
-        first = False
-        return benchmark.function(dict(point), benchmark.collect_statistics, printer, verbose=benchmark.verbose)
+        nonlocal ready
+        time.sleep(max(0.0, ready - time.monotonic()))  # figures are drawn meanwhile
+        try:
+            return benchmark.function(dict(point), benchmark.collect_statistics, printer, verbose=benchmark.verbose)
+        finally:
+            ready = time.monotonic() + _cooldown_s(benchmark, experiment)
 
     return call
 
@@ -170,32 +170,19 @@ def _export(series: Series, command: str, table: ResultsFile) -> None:
     write_results_csv(table.path, results_csv(trials, command=command))
 
 
-def _draw(experiment: Experiment, trials: Sequence[StoredTrial]) -> int:
-    """Draw the figures; say what keeps one from being drawn, which is no reason to stop measuring."""
+def _draw(experiment: Experiment, trials: Sequence[StoredTrial]) -> tuple[Problem, ...]:
+    """Draw the figures; return what keeps one from being drawn, which is no reason to stop measuring."""
     if not experiment.plots:
-        return 0
+        return ()
     from wke.tell.figures.figure import draw_all  # noqa: PLC0415 - matplotlib takes half a second to import
 
     PLOTS.mkdir(exist_ok=True)
-    drawn = draw_all(experiment, trials, PLOTS)
-    for problem in drawn.problems:
+    return draw_all(experiment, trials, PLOTS).problems
+
+
+def _say_problems(problems: Sequence[Problem]) -> None:
+    for problem in problems:
         Printer().talk(f"warning: {problem}")
-    return 1 if drawn.problems else 0
-
-
-def _redrawing(experiment: Experiment, store: Store) -> Callable[[], None]:
-    """Return what draws the figures, unless they were drawn so recently that drawing would take more than DRAWING of the time."""
-    not_before = 0.0
-
-    def redraw() -> None:
-        nonlocal not_before
-        began = time.monotonic()
-        if began >= not_before:
-            _draw(experiment, store.trials(experiment.name))
-            ended = time.monotonic()
-            not_before = ended + (ended - began) / DRAWING
-
-    return redraw
 
 
 def _say_results(series: Series) -> None:

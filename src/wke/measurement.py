@@ -5,7 +5,7 @@ import shlex
 import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
@@ -23,6 +23,16 @@ from wke.legacy.names import OldSessionNames
 from wke.tell.console import Printer
 
 CURRENT, LAST = Path("current-measurement"), Path("last-measurement")
+
+
+class SessionDetails(Details, total=False):
+    """What else `wke.run` can be told, where a session shall not do as usual: print as it was made to, keep logs in its own folder."""
+
+    verbose: bool
+    debug: bool
+    quiet_fail: bool
+    dry_run: bool
+    log_dir: str | Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +85,9 @@ class MeasurementSession(OldSessionNames):
         self.log_dir = str(folder)
         self._backgrounds: list[BackgroundRun] = []
         self._sampling = Sampling(self.cluster.selection().opened, folder) if collect_statistics else None
-        _link(CURRENT, folder)
-        self._end = weakref.finalize(self, _close, folder, self._backgrounds, self._sampling, os.getpid())
+        place = Path.cwd()  # the links are where the session began, wherever the script goes
+        _link(place / CURRENT, folder)
+        self._end = weakref.finalize(self, _close, place, folder, self._backgrounds, self._sampling, os.getpid())
 
     def __enter__(self) -> Self:
         return self
@@ -88,20 +99,24 @@ class MeasurementSession(OldSessionNames):
         """End what runs in the background; again is harmless."""
         self._end()
 
-    def run(self, selector: str | Selectable, target: str, options: Mapping[str, object] | None = None, **details: Unpack[Details]) -> bool:
+    def run(
+        self, selector: str | Selectable, target: str, options: Mapping[str, object] | None = None, **details: Unpack[SessionDetails]
+    ) -> bool:
         """Run a target as `wke.run` does: True when it ended well on every machine."""
         result = run_call(self._call(selector, target, options, details))
-        return result is not None and result.ok
+        return result is None or result.ok
 
     def check_run(
-        self, selector: str | Selectable, target: str, options: Mapping[str, object] | None = None, **details: Unpack[Details]
+        self, selector: str | Selectable, target: str, options: Mapping[str, object] | None = None, **details: Unpack[SessionDetails]
     ) -> bool:
         """Run a target and return True; raise RunTargetError when it does not end well on every machine."""
         result = run_call(self._call(selector, target, options, details))
-        return result is not None and result.checked().ok
+        if result is not None:
+            result.checked()
+        return True
 
     def background_run(
-        self, selector: str | Selectable, target: str, options: Mapping[str, object] | None = None, **details: Unpack[Details]
+        self, selector: str | Selectable, target: str, options: Mapping[str, object] | None = None, **details: Unpack[SessionDetails]
     ) -> BackgroundRun:
         """Start a target as `wke.background_run` does; it ends with the session at the latest."""
         handle = start_call(self._call(selector, target, options, details))
@@ -114,7 +129,7 @@ class MeasurementSession(OldSessionNames):
         target: str,
         num_operations: float,
         options: Mapping[str, object] | None = None,
-        **details: Unpack[Details],
+        **details: Unpack[SessionDetails],
     ) -> MeasurementResult:
         """Run a target whose tasks all start at one instant, and return how long `num_operations` operations took.
 
@@ -135,9 +150,9 @@ class MeasurementSession(OldSessionNames):
         """End everything that this session started in the background; when this returns nothing of it runs anywhere."""
         _stop(self._backgrounds)
 
-    def _call(self, selector: str | Selectable, target: str, options: Mapping[str, object] | None, details: Details) -> Call:
+    def _call(self, selector: str | Selectable, target: str, options: Mapping[str, object] | None, details: SessionDetails) -> Call:
         place = Selection(self.cluster.selection().opened, selector) if isinstance(selector, str) else selector
-        return Call(place, self.config, target, options, self.verbose, log_dir=self.log_dir, **details)
+        return replace(Call(place, self.config, target, options, self.verbose, log_dir=self.log_dir), **details)
 
 
 def _new_folder(parent: Path) -> tuple[str, Path]:
@@ -157,7 +172,7 @@ def _new_folder(parent: Path) -> tuple[str, Path]:
 
 def _link(link: Path, target: Path | None) -> None:
     """Make `link` lead to `target` (None: nowhere), unless something that is no link has its name."""
-    with disk_errors(Path()):
+    with disk_errors(link.parent):
         if link.exists() and not link.is_symlink():
             return
         if target is None:
@@ -174,12 +189,13 @@ def _stop(backgrounds: list[BackgroundRun]) -> None:
     stop(running)
 
 
-def _close(folder: Path, backgrounds: list[BackgroundRun], sampling: Sampling | None, pid: int) -> None:
+def _close(place: Path, folder: Path, backgrounds: list[BackgroundRun], sampling: Sampling | None, pid: int) -> None:
     if pid != os.getpid():
         return  # a forked child leaves its parent's session alone
     _stop(backgrounds)
     if sampling is not None:
         sampling.stop()
-    if CURRENT.is_symlink() and CURRENT.readlink() == folder:
-        _link(CURRENT, None)
-    _link(LAST, folder)
+    current = place / CURRENT
+    if current.is_symlink() and current.readlink() == folder:
+        _link(current, None)
+    _link(place / LAST, folder)

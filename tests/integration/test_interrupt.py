@@ -32,6 +32,10 @@ measure = true
 options = { x = "{x}" }
 [metrics]
 value = { join = "sum" }
+[[plots]]
+type = "line"
+x-axis = "x"
+y-axis = "value"
 """
 
 WORK = """#!/bin/bash
@@ -84,9 +88,9 @@ def check_ledger(project: Project, interruptions: int) -> None:
     assert [(first, second) for first, second in pairwise(spans) if first[1] > second[0]] == []
 
 
-def begin(series: Project, *, trials: int, within: float = 0) -> "subprocess.Popen[str]":
+def begin(series: Project, *flags: str, trials: int, within: float = 0) -> "subprocess.Popen[str]":
     """Start measuring and return once so many trials have ended on m1, another one has begun, and a bit of it is over."""
-    process = series.start("measure", "experiments/series.toml", "--no-figures")
+    process = series.start("measure", "experiments/series.toml", *flags)
     eventually(
         lambda: sum(1 for notes in runs(series).values() if notes[0]["what"] == "begin") > trials or process.poll() is not None, within_s=40
     )
@@ -104,7 +108,7 @@ def test_a_killed_series_goes_on_where_it_stood(series: Project, seed: int) -> N
     instants = random.Random(seed)
     done_before: set[str] = set()
     for kill in range(2):
-        process = begin(series, trials=kill + len(done_before), within=instants.uniform(0, 0.35))
+        process = begin(series, "--no-figures", trials=kill + len(done_before), within=instants.uniform(0, 0.35))
         process.kill()
         process.communicate()
         if kill == 0:
@@ -125,20 +129,23 @@ def test_a_killed_series_goes_on_where_it_stood(series: Project, seed: int) -> N
 @pytest.mark.parametrize(("how", "status", "said"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "asked to end by SIGTERM")])
 def test_an_interrupted_series_keeps_what_it_has(series: Project, how: str, status: int, said: str) -> None:
     """Everything is stopped before the command ends; the trial that ran stays as interrupted, with what it had written, and runs next time."""
-    process = begin(series, trials=1)
+    process = begin(series, trials=2)
     process.send_signal(getattr(signal, how))
     _, err = process.communicate(timeout=20)
     assert marked(mark_of(series)) == []
     assert (process.returncode, err.splitlines()[-1]) == (status, said)
     assert "Traceback" not in err
-    ok, partial = series.trials()
-    assert (ok.outcome, partial.outcome) == ("ok", "interrupted")
+    ok, second, partial = series.trials()
+    assert (ok.outcome, second.outcome, partial.outcome) == ("ok", "ok", "interrupted")
     results = series.folder / "results"
     assert (ok.folder, partial.folder) == (results / f"trials/{ok.id}/1", results / f"partial/{partial.id}.1")
     assert (partial.folder / "00-serve/m0.out").read_text() == "up\n"
     assert (results / "series.csv").read_text().count(ok.id) == 1
+    figure = (series.folder / "plots/series.svg").read_bytes()
+    assert series.wke("plot", "experiments/series.toml").status == 0
+    assert (series.folder / "plots/series.svg").read_bytes() == figure  # of all that is stored
     again = series.measure()
-    assert (again.status, [trial.attempt for trial in series.trials()]) == (0, [1, 2, 1, 1])
+    assert (again.status, [trial.attempt for trial in series.trials()]) == (0, [1, 1, 2, 1])
     check_ledger(series, interruptions=1)
 
 

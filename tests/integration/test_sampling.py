@@ -21,7 +21,7 @@ from wke.agent import protocol
 from wke.describe.cluster import LOCAL_NETWORK, Cluster, Machine
 from wke.errors import StoreError
 from wke.keep.telemetry import COLUMNS, LOADS, Loads, is_growing, read_loads, record_window
-from wke.tell.figures.loads import make_load_drawing
+from wke.tell.figures.loads import TITLES, _figure, make_load_drawing
 
 BUSY = b"#!/usr/bin/env python3\nimport time\nover = time.monotonic() + 1\nwhile time.monotonic() < over: pass\n"
 TAKE = b"""#!/usr/bin/env python3
@@ -120,6 +120,12 @@ def test_a_session_on_five_machines_is_recorded_and_drawn(five: Loads, tmp_path:
         "Shaded: measured window. Machines share a host, and processors, memory and disk shown are the host's; "
         "the network is each machine's own."
     )
+    panels = _figure(drawing).axes
+    assert [panel.get_title(loc="left") for panel in panels] == list(TITLES.values())
+    for panel in panels:
+        assert [line.get_label() for line in panel.get_lines()] == [f"m{n}" for n in range(5)]
+        (shade,) = panel.patches
+        assert (shade.get_x(), shade.get_x() + shade.get_width()) == pytest.approx((start, end))
     plot = wke("plot-loads", str(tmp_path / "logs"), "--out", str(tmp_path / "loads.png"))
     out, err = plot.communicate(timeout=60)
     assert (plot.returncode, out, err) == (0, f"{tmp_path / 'loads.png'}\n", "")

@@ -360,6 +360,34 @@ def test_figures_are_there_and_can_be_drawn_again_without_running(script: Script
     assert script("toml", "x.toml", "--refresh-plots") == 1
 
 
+def test_figures_are_up_to_date_after_every_result(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    """When the next trial begins they show all before it; what cannot be drawn yet is told once, at the end."""
+    Path("x.toml").write_text(EXPERIMENT + PLOT + PLOT.replace('"ops"', '"opps"') + 'label = "never"\n')
+    seen = []
+
+    def act(params: Mapping, result: Callable) -> bool:
+        figure = Path("plots/x.svg")
+        seen.append(figure.read_bytes() if figure.exists() else b"")
+        result({"ops": 100 * params["clients"] + len(seen)})
+        return True
+
+    script.act = act
+    assert script("toml", "x.toml") == 0
+    assert len({*seen, Path("plots/x.svg").read_bytes()}) == 8 + 1
+    assert capsys.readouterr().err.count("opps") == 1
+
+
+def test_machines_cool_down_between_two_trials(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So long as the script says, from the end of a trial on; what the computer does meanwhile is part of it."""
+    slept: list[float] = []
+    monkeypatch.setattr("wke.benchmark.time.sleep", slept.append)
+    monkeypatch.setattr("sys.argv", ["script.py", "toml", "x.toml"])
+    assert benchmark_main(PARAMETERS, script.function, cooldown_time=1000) == 0
+    assert slept[0] == 0
+    assert len(slept) == 8
+    assert all(900 < pause < 1000 for pause in slept[1:])
+
+
 def test_a_climb_visits_only_what_its_results_ask_for(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
     """It goes toward the best mean of the plot's y, at every value of the others, and says what it tried."""
     climbing = EXPERIMENT.replace("end = 3, step-size = 2", "end = 32, hill-climb = true") + PLOT

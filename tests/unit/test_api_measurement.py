@@ -68,6 +68,18 @@ def test_a_forgotten_session_is_closed(project: Path) -> None:
     assert (project / "last-measurement").readlink() == folder
 
 
+def test_links_stay_where_the_session_began(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script that goes to another folder meanwhile leaves nothing there."""
+    session = MeasurementSession(Cluster(), "kv")
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    session.close()
+    assert (project / "last-measurement").readlink() == Path(session.log_dir)
+    assert not (project / "current-measurement").is_symlink()
+    assert list(Path().iterdir()) == []
+
+
 def test_what_is_no_link_is_left_alone(project: Path) -> None:
     """Somebody's own file of that name stays."""
     (project / "last-measurement").write_text("mine")

@@ -32,7 +32,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def session_run(selector: object, _config: object, target: str, options: dict | None = None, **details: object) -> bool:
     """Call a session's `run` as if it were the function."""
-    details.pop("dry_run", None)
     return MeasurementSession(Cluster(), "kv").run(selector, target, options, **details)
 
 
@@ -72,6 +71,9 @@ def test_a_dry_run_starts_nothing_and_is_true() -> None:
     handle.join()
     assert (handle.is_alive(), handle.exitcode) == (False, 0)
     handle.terminate()
+    session = MeasurementSession(Cluster(), "kv")
+    assert [getattr(session, name)("all", "load", options, dry_run=True) for name in ("run", "check_run")] == [True, True]
+    assert session.run_background("all", "load", options, dry_run=True).exitcode in {None, 0}
     assert options == {"address": "x", "clients": 8}
 
 

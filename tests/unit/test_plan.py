@@ -343,7 +343,7 @@ def test_a_workdir_given_wins_over_the_cluster_s() -> None:
 
 
 def test_install_packages_learns_what_to_install() -> None:
-    """A built-in target gets what the configuration requires; a user's own gets nothing of it."""
+    """A built-in target gets what the configuration requires, and no default prelude, which may need that; a user's own is as usual."""
     required = replace(
         CONFIGURATION,
         targets={"install-packages": Target("install-packages", "", content=b"x", builtin=True), "load": LOAD},
@@ -354,5 +354,7 @@ def test_install_packages_learns_what_to_install() -> None:
     def environment(target: str) -> Mapping[str, str]:
         return plan_step(required, CLUSTER, target=target, selector="all", options={}).environment
 
+    assert plan_step(required, CLUSTER, target="load", selector="all", options={}).prelude == required.preludes[required.default_prelude]
+    assert plan_step(required, CLUSTER, target="install-packages", selector="all", options={}).prelude is None
     assert environment("install-packages") == {"WKE_PACKAGES": "gcc\nmake", "WKE_REPOSITORIES": "ppa:a/b"}
     assert environment("load") == {}

@@ -28,7 +28,7 @@ from wke.records import Outcome
 from wke.tell.console import Printer, counted, worst_status
 from wke.tell.progress import SeriesState, progress
 
-REDRAW_S = 20.0  # figures follow the results at most this often: to draw them costs the computer that may be under test
+DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,8 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
             Printer().talk(f"stopped after {len(state.ended)}{planned} trials; they are stored, and the same command goes on")
             with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
                 write_csv(store, experiment)
+                if choice.figures:
+                    draw_figures(store.trials(experiment.name), experiment)
             raise
         _say_climbs(series, store)
         return outcomes
@@ -157,14 +159,16 @@ async def _nothing() -> None:
 
 
 def _redrawing(store: Store, series: Series) -> Callable[[], Awaitable[None]]:
-    """Return what redraws the figures between two trials, if it has not been done for a while."""
-    last = time.monotonic()
+    """Return what draws the figures between two trials, unless that would take more than DRAWING of the time."""
+    not_before = 0.0
 
     async def redraw() -> None:
-        nonlocal last
-        if time.monotonic() - last >= REDRAW_S:
+        nonlocal not_before
+        began = time.monotonic()
+        if began >= not_before:
             trials = store.trials(series.plan.experiment.name)
             await asyncio.to_thread(draw_figures, trials, series.plan.experiment)
-            last = time.monotonic()
+            ended = time.monotonic()
+            not_before = ended + (ended - began) * (1 / DRAWING - 1)
 
     return redraw

@@ -128,7 +128,7 @@ def plan_step(
     with _collecting(problems, at("target")):
         found_target = _find_target(configuration, target)
     with _collecting(problems, at("prelude")):
-        found_prelude = _find_prelude(configuration, prelude)
+        found_prelude = _find_prelude(configuration, _prelude_of(found_target, prelude))
     if found_target is not None:
         bound = _bound(found_target, options, problems, at)
     if multiply < 1:
@@ -268,6 +268,11 @@ def _find_target(configuration: Configuration, name: str) -> Target:
     if target.content is None:
         raise InputError(f"target {quoted(name)} has no script", hint=f"write it to {configuration.path.parent / 'targets' / name}")
     return target
+
+
+def _prelude_of(target: Target | None, prelude: str | None) -> str | None:
+    """Return the prelude asked for; a built-in target has no default one, which may need what `install-packages` is yet to install."""
+    return None if target is not None and target.builtin and prelude == DEFAULT_PRELUDE else prelude
 
 
 def _find_prelude(configuration: Configuration, name: str | None) -> Prelude | None:
