@@ -41,6 +41,26 @@ def test_help_lists_every_command_and_exit_status() -> None:
     assert [meaning for meaning in STATUSES.values() if meaning not in text] == []
 
 
+OLD_COMMANDS = {
+    "run": "--verbose --debug --dry-run --workdir --multiply --prelude -D",
+    "connect": "",
+    "show-cluster": "--json",
+    "show-machine": "--json",
+    "show-config": "--verbose --json",
+    "get-machine-attribute": "",
+    "merge-csv": "",
+    "plot-loads": "--out --follow --update-interval --machine-index",
+}
+
+
+@pytest.mark.parametrize("name", OLD_COMMANDS)
+def test_commands_and_flags_of_old_projects_are_there(name: str) -> None:
+    """What people have in their fingers and their shell scripts; every one of them takes a cluster file and a folder."""
+    command = cli.get_command(click.Context(cli), name)
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {*OLD_COMMANDS[name].split(), "-f", "--cluster-file", "--cwd"} <= known
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from wke.cli.options import project
 from wke.describe.tables import read_text
 from wke.tell.results_csv import merge_csv as merged
 from wke.tell.results_csv import write_results_csv
@@ -13,6 +14,7 @@ from wke.tell.results_csv import write_results_csv
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-def merge_csv(a: Path, b: Path, out: Path) -> None:
+@project
+def merge_csv(a: Path, b: Path, out: Path, cluster_file: Path) -> None:  # noqa: ARG001 - accepted everywhere
     """Write the rows of the results files A and B to OUT. Refuses when their constants differ: such rows are not alike."""
     write_results_csv(out, merged(read_text(a), read_text(b), (str(a), str(b))))

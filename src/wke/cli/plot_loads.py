@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from wke.cli.options import folder as project_folder
+from wke.cli.options import project
 from wke.keep.telemetry import is_growing, read_loads
 from wke.tell.console import Printer
 from wke.tell.figures.loads import draw_loads, make_load_drawing
@@ -19,8 +19,8 @@ from wke.tell.figures.loads import draw_loads, make_load_drawing
     "--update-interval", type=click.FloatRange(min=0.05), default=1.0, show_default=True, metavar="S", help="Seconds between two drawings."
 )
 @click.option("--machine-index", type=click.IntRange(min=0), metavar="I", help="Only the machine of this index, from 0.")
-@project_folder
-def plot_loads(folder: Path, out: Path, *, follow: bool, update_interval: float, machine_index: int | None) -> None:
+@project
+def plot_loads(folder: Path, out: Path, *, follow: bool, update_interval: float, machine_index: int | None, cluster_file: Path) -> None:  # noqa: ARG001 - accepted everywhere
     """Draw processors, memory, disk and network of every machine over time, from LOGFOLDER/loads.csv; print the figure's path.
 
     LOGFOLDER is the log folder of a session that collected statistics, such as current-measurement. What was measured is shaded.
