@@ -18,10 +18,12 @@ from wke.act.interrupt import run_to_end
 from wke.act.provider import Place, provide
 from wke.act.session import Session
 from wke.act.transfer import Copied, OnProgress, size_of
+from wke.api.request import Request
 from wke.cli.options import project
 from wke.describe.cluster import Cluster, Machine, read_cluster
+from wke.describe.configuration import COPY_DATA
 from wke.describe.selector import select
-from wke.errors import InputError
+from wke.errors import InputError, did_you_mean
 from wke.records import Note, Record
 from wke.tell.console import Printer, seconds
 
@@ -60,10 +62,29 @@ def copy(source: str, destination: str, cluster_file: Path, *, quiet: bool) -> N
       wke copy build/ servers:/opt/system/
       wke copy "clients[0:2]:out/trace.log" traces
     """
-    order = read_order(source, destination)
+    carry_out(read_order(source, destination), cluster_file, quiet=quiet)
+
+
+def copy_data(request: Request, cluster_file: Path, *, quiet: bool, dry_run: bool) -> None:
+    """Run the target `copy-data`: its options are `source`, here, and `destination` on the machines, by default the home folder."""
+    options = {"source", "destination"}
+    for name in request.options:
+        if name not in options:
+            raise InputError(f'target "{COPY_DATA}" has no option "{name}"', hint=did_you_mean(name, sorted(options)))
+    if "source" not in request.options:
+        raise InputError(f'target "{COPY_DATA}" needs option "source"', hint="write -D source=FILE")
+    order = Order(request.selector, str(request.options["source"]), str(request.options.get("destination", "")), outwards=True)
+    carry_out(order, cluster_file, quiet=quiet, dry_run=dry_run)
+
+
+def carry_out(order: Order, cluster_file: Path, *, quiet: bool = False, dry_run: bool = False) -> None:
+    """Copy what an order says, or only check it and say so; raise InputError or MachineError when it cannot be done."""
     described = read_cluster(cluster_file)
     machines = select(described, order.selector)
     total = len(machines) * size_of(order.source) if order.outwards else None
+    if dry_run:
+        Printer().data(f"copy {order.source}: to {order.destination or 'the home folder'} on {', '.join(m.name for m in machines)}")
+        return
     _there_to_stay(described)
     began = time.monotonic()
     with provide(described) as place, _display(total, quiet=quiet) as on_progress:

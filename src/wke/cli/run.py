@@ -11,14 +11,14 @@ from wke.act.runner import run_steps
 from wke.api.request import Request
 from wke.cli.options import assignments, project
 from wke.describe.cluster import Cluster, read_cluster
-from wke.describe.configuration import Configuration, read_configuration
+from wke.describe.configuration import COPY_DATA, Configuration, read_configuration
 from wke.describe.plan import DEFAULT_PRELUDE, PlannedStep
 from wke.describe.quantity import seconds as read_seconds
 from wke.describe.tables import gather
 from wke.errors import InputError, did_you_mean
 from wke.tell.console import Printer, TaskLines, seconds, worst_status
 
-COPY_HINT = "`wke copy FILE SELECTOR:PLACE` copies files to machines, `wke copy SELECTOR:FILE PLACE` copies them back"
+COPY_HINT = f"{COPY_DATA} is run by itself; `wke copy` has all that can be copied, to machines and back"
 
 
 @click.command()
@@ -58,6 +58,7 @@ def run(
     Examples:
       wke run redis servers install-packages,start
       wke run redis all bench -D clients=8 -D key="two words"
+      wke run redis all copy-data -D source=traces -D destination=input/
     """  # noqa: D301 - click wants the sign itself
     request = Request(
         selector,
@@ -69,6 +70,11 @@ def run(
         workdir,
     )
     cluster, configuration = _read(cluster_file, config)
+    if targets == COPY_DATA:
+        from wke.cli.copy import copy_data  # noqa: PLC0415 - its progress bar takes long to import
+
+        copy_data(request, cluster_file, quiet=quiet, dry_run=dry_run)
+        return 0
     steps = _plan(configuration, cluster, request)
     if dry_run:
         _tell(steps)
@@ -106,7 +112,7 @@ def _target_names(configuration: Configuration, text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name not in configuration.targets:
-            hint = COPY_HINT if name == "copy-data" else did_you_mean(name, configuration.targets)
+            hint = COPY_HINT if name == COPY_DATA else did_you_mean(name, configuration.targets)
             raise InputError(f'configuration {configuration.name} has no target "{name}"', hint=hint)
     return names
 

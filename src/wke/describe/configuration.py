@@ -11,7 +11,8 @@ from wke.describe.tables import Key, Table, key_text, read
 from wke.describe.wording import quoted, shown
 from wke.errors import InputError, Location, Problem, did_you_mean
 
-RESERVED_NAMES = ("all", "help", "copy-data")
+COPY_DATA = "copy-data"  # what `wke run` does itself
+RESERVED_NAMES = ("all", "help", COPY_DATA)
 BUILT_IN_TARGETS = Path(__file__).parent.parent / "targets"
 NO_DESCRIPTION = "No description"
 
