@@ -30,7 +30,7 @@ docs: $(VENV)/installed  ## the pages of docs/ as HTML in docs/_build
 	@$(BIN)/python -m pip install --quiet -e '.[docs]'
 	@$(BIN)/python -m sphinx -q -W -b html docs docs/_build && echo "docs/_build/index.html"
 
-bench: $(VENV)/installed  ## the figures of docs/benchmarks.md, peers beside us (about ten minutes)
+bench: $(VENV)/installed  ## the figures of docs/benchmarks.md, peers beside us (about 45 minutes)
 	@scripts/setup system test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py
 

@@ -27,3 +27,8 @@ class Bench:
         """Return the path of a peer's program, or why it is not here."""
         found = self.peers.get(peer)
         return found.program(name) if isinstance(found, Peer) else found
+
+    def folder_of(self, peer: str) -> Path | None:
+        """Return the folder of a peer's environment, if it is here."""
+        found = self.peers.get(peer)
+        return found.programs.parent if isinstance(found, Peer) else None

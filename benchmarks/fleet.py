@@ -1,14 +1,16 @@
 """A fleet of machines to ssh into: own sshd processes on addresses of 127.0.0.0/8, with own keys and one port for all.
 
-All take one key exchange (curve25519), so that no contender is faster for the algorithm it happens to prefer. Sessions get an empty home
-folder: a person's shell start-up files are no part of what is measured.
+Their limits (MaxStartups, MaxSessions) are the defaults. All take one key exchange (curve25519), so that no contender is faster for the
+algorithm it happens to prefer. Sessions get an empty home folder: a person's shell start-up files are no part of what is measured.
 """
 
 import getpass
+import json
 import random
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +18,8 @@ from types import TracebackType
 from typing import Self
 
 KEY_EXCHANGE = "curve25519-sha256"
-START_S = 10.0
+START_S = 30.0
+KEEPER = Path(__file__).with_name("machines.py")
 POLL_S = 0.01
 
 SSHD_CONFIG = """\
@@ -30,7 +33,6 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
-MaxStartups 512:30:1024
 UseDNS no
 PrintMotd no
 SetEnv HOME={home}
@@ -55,7 +57,8 @@ Host *
 class Fleet:
     """`count` machines while the block lasts. Its files: `config` for ssh -F, `id`, `known_hosts`, `home` with a .ssh of the same.
 
-    With `own_homes` each machine has a home folder of its own, `homes`/ADDRESS.
+    With `own_homes` each machine has a home folder of its own, `homes`/ADDRESS. `keeper` is the process from which all of them and all that
+    logins start descend; it is there while the block lasts.
     """
 
     def __init__(self, count: int, folder: Path, *, own_homes: bool = False) -> None:
@@ -70,6 +73,7 @@ class Fleet:
         network = f"127.{random.randint(1, 254)}.{random.randint(0, 255)}"
         self.hosts = tuple(f"{network}.{number}" for number in range(1, count + 1))
         self.port = _free_port(self.hosts)
+        self.keeper = 0
         self._stack = ExitStack()
         self._seen = 0
 
@@ -82,8 +86,7 @@ class Fleet:
             Path("/run/sshd").mkdir(exist_ok=True)  # sshd of Debian will not start without
         self._write_files()
         try:
-            for host in self.hosts:
-                self._start(daemon, host)
+            self._start([self._command(daemon, host) for host in self.hosts])
             for host in self.hosts:
                 self._wait_for(host)
         except BaseException:
@@ -114,16 +117,25 @@ class Fleet:
         shutil.copy(self.key, theirs / "id_ed25519")
         shutil.copy(self.known_hosts, theirs)
 
-    def _start(self, daemon: str, host: str) -> None:
-        log = self.folder / f"{host}.log"
+    def _command(self, daemon: str, host: str) -> list[str]:
+        """Return the command line of a machine's sshd; its home folder, if it has one of its own, exists."""
         own: tuple[str, ...] = ()
         if self._own_homes:
             (self.homes / host).mkdir(parents=True)
             own = ("-o", f"SetEnv=HOME={self.homes / host}")
-        command = (daemon, "-D", "-f", self.folder / "sshd_config", "-o", f"ListenAddress={host}", *own, "-E", log)
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        self._stack.callback(process.wait)
-        self._stack.callback(process.terminate)
+        return [daemon, "-D", "-f", f"{self.folder}/sshd_config", "-o", f"ListenAddress={host}", *own, "-E", f"{self.folder}/{host}.log"]
+
+    def _start(self, commands: list[list[str]]) -> None:
+        """Start the keeper with these children."""
+        words = self.folder / "machines.json"
+        words.write_text(json.dumps(commands))
+        keeper = subprocess.Popen([sys.executable, "-I", "-S", KEEPER, words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert keeper.stdout is not None
+        self._stack.enter_context(keeper)  # waits for its end
+        self._stack.callback(keeper.terminate)
+        self.keeper = keeper.pid
+        if not keeper.stdout.readline():
+            raise ChildProcessError("the sshd processes could not be started")
 
     def _wait_for(self, host: str) -> None:
         deadline = time.monotonic() + START_S

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from table import Table, render
+from table import Listing, Table, render
 
 BEGIN = "<!-- figures: written by benchmarks/run.py -->"
 END = "<!-- end of figures -->"
 
 
-def report(tables: Sequence[Table], facts: Mapping[str, str], versions: Mapping[str, str], command: str) -> str:
+def report(tables: Sequence[Table | Listing], facts: Mapping[str, str], versions: Mapping[str, str], command: str) -> str:
     """Return facts, versions and tables as Markdown."""
     lines = [
         "Taken by",
@@ -35,7 +35,7 @@ def write_between(path: Path, text: str) -> None:
     path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
 
 
-def keep(folder: Path, tables: Sequence[Table], facts: Mapping[str, str], versions: Mapping[str, str]) -> Path:
+def keep(folder: Path, tables: Sequence[Table | Listing], facts: Mapping[str, str], versions: Mapping[str, str]) -> Path:
     """Write every sample as JSON, a file a run of the rig, and return its path."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{facts['date'].replace(' UTC', '').replace(' ', '-').replace(':', '')}.json"

@@ -18,7 +18,11 @@ REQUIREMENTS = {
     "Ansible": "ansible-core>=2.17,<3",
     "asyncssh": "asyncssh>=2.18,<3",
     "ClusterShell": "ClusterShell>=1.9,<2",
+    "execnet": "execnet>=2.1,<3",
+    "execo": "execo>=2.8,<3",
     "Fabric": "fabric>=3.2,<4",
+    "Mitogen": "mitogen>=0.3.54,<0.4 ansible-core>=2.19,<2.20",  # the newest Ansible that it supports
+    "paramiko": "paramiko>=4,<6",
     "parallel-ssh": "parallel-ssh>=2.12,<3",
     "pyinfra": "pyinfra>=3.2,<4",
     "ReFrame": "ReFrame-HPC>=4.7,<5",
@@ -70,7 +74,7 @@ class Peers:
             print(f"installing {requirement} into {environment}", file=sys.stderr)
             for command in (
                 (interpreter, "-m", "venv", "--clear", environment),
-                (environment / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement),
+                (environment / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirement.split()),
             ):
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 if done.returncode:

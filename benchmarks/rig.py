@@ -20,6 +20,8 @@ STOPWATCH = Path(__file__).with_name("stopwatch.py")
 DEADLINE_S = 120.0
 REST_S = 0.2  # for the kernel, which removes namespaces and sockets in the background
 LAST_WORDS = 200
+MARKS = "BENCH_MARKS"  # names the file to which a script adds a line when another of its commands is done; the line begins with the time
+CORES = len(os.sched_getaffinity(0))
 PERSONAL = ("PYTHON", "SSH_")  # settings that would make one contender slower (no byte code kept) or another one's login different
 
 
@@ -33,17 +35,25 @@ def nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One timed process of a contender; `name` is the column it is shown in, `status` the exit status of a success."""
+    """One timed process of a contender; `name` is the column it is shown in, `status` the exit status of a success.
+
+    `marks` is how many commands it says to have done, where it says so (peer_scripts/marks.py).
+    """
 
     command: Sequence[str | Path]
     name: str = "run"
     status: int = 0
     deadline_s: float = DEADLINE_S
+    marks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Something to time. `check` runs after every run and raises ContenderError when the work was not really done."""
+    """Something to time. `check` runs after every run and raises ContenderError when the work was not really done.
+
+    `machines` is the process from which all machines descend, where there is one (fleet.py). A slow contender can be let off after `most`
+    rounds, of which then none is for warming up.
+    """
 
     name: str
     phases: tuple[Phase, ...]
@@ -53,6 +63,8 @@ class Contender:
     check: Callable[[], None] = nothing
     after: Callable[[], None] = nothing
     ours: bool = False
+    machines: int = 0
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +77,17 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Wall time of one process, and CPU time of it and its descendants."""
+    """Wall time of one process, and CPU time of it and its descendants.
+
+    `machines_s` is the CPU time of the machines until then; `warm_s` the time from its first command's end to its last one's, for
+    `warm_commands` commands.
+    """
 
     wall_s: float
     cpu_s: float
+    machines_s: float = 0.0
+    warm_s: float = 0.0
+    warm_commands: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +109,26 @@ class Result:
 
     def cpu_s(self) -> float:
         """Return the median of the rounds' CPU times, all phases together."""
-        return statistics.median(sum(s.cpu_s for s in samples) for samples in self.rounds)
+        return self._median(lambda sample: sample.cpu_s)
+
+    def machines_s(self) -> float:
+        """Return the median of the CPU times of the machines; 0 where nobody asked."""
+        return self._median(lambda sample: sample.machines_s)
+
+    def net_s(self) -> float:
+        """Return the median of the wall times less the machines' work, as if that had been spread over all cores and waited for."""
+        return self._median(lambda sample: sample.wall_s - sample.machines_s / CORES)
+
+    def warm_s(self) -> float:
+        """Return the median of the times of all commands but the first; 0 where nobody said."""
+        return self._median(lambda sample: sample.warm_s)
+
+    def warm_commands(self) -> int:
+        """Return how many commands `warm_s` is about."""
+        return max((sample.warm_commands for samples in self.rounds for sample in samples), default=0)
+
+    def _median(self, figure: Callable[[Sample], float]) -> float:
+        return statistics.median(sum(map(figure, samples)) for samples in self.rounds)
 
 
 def measure(entries: Sequence[Contender | Absent], runs: int, *, warm: bool = True) -> tuple[list[Result], list[Absent]]:
@@ -101,6 +139,8 @@ def measure(entries: Sequence[Contender | Absent], runs: int, *, warm: bool = Tr
     for number in range(0 if warm else 1, runs + 1):
         _say(f"  round {number} of {runs}" if number else "  warming up")
         for contender in tuple(racing):
+            if contender.most is not None and not 1 <= number <= contender.most:
+                continue
             try:
                 samples = _turn(contender)
             except ContenderError as error:
@@ -128,8 +168,9 @@ def _timed(phase: Phase, contender: Contender) -> Sample:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PERSONAL)}
     environment.update(contender.environment)
     with tempfile.TemporaryDirectory(prefix="wke-bench-") as folder:
-        output = Path(folder, "output")
-        command = [sys.executable, "-I", "-S", str(STOPWATCH), str(output), *map(str, phase.command)]
+        output, marks = Path(folder, "output"), Path(folder, "marks")
+        environment[MARKS] = str(marks)
+        command = [sys.executable, "-I", "-S", str(STOPWATCH), str(output), str(contender.machines), *map(str, phase.command)]
         stopwatch = subprocess.Popen(
             command, stdout=subprocess.PIPE, env=environment, cwd=contender.folder or folder, start_new_session=True, text=True
         )
@@ -148,7 +189,18 @@ def _timed(phase: Phase, contender: Contender) -> Sample:
         timed = json.loads(report)
         if timed["status"] != phase.status:
             raise ContenderError(f"{phase.name}: exit status {timed['status']}: {_last_words(output)}")
-    return Sample(timed["wall_s"], timed["cpu_s"])
+        warm_s = _warm_s(marks, phase)
+    return Sample(timed["wall_s"], timed["cpu_s"], timed["machines_s"], warm_s, max(phase.marks - 1, 0))
+
+
+def _warm_s(marks: Path, phase: Phase) -> float:
+    """Return the seconds between the first mark and the last; 0 for a phase that leaves none."""
+    if not phase.marks:
+        return 0.0
+    times = [float(line.split()[0]) for line in marks.read_text().splitlines()] if marks.exists() else []
+    if len(times) != phase.marks:
+        raise ContenderError(f"{phase.name}: {len(times)} commands done instead of {phase.marks}")
+    return times[-1] - times[0]
 
 
 def _last_words(output: Path) -> str:

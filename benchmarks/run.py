@@ -14,15 +14,29 @@ from bench import Bench
 from facts import facts, load
 from page import keep, report, write_between
 from peers import Peers
-from sections import commanding, copying, emulating, starting
+from sections import commanding, copying, emulating, fanning, session, starting
 
-SECTIONS = {"help": starting, "machines": emulating, "command": commanding, "copy": copying}
+import wke
+
+SECTIONS = {
+    "help": starting,
+    "machines": emulating,
+    "command": commanding,
+    "fanout": fanning,
+    "session": session,
+    "copy": copying,
+}
 RESULTS = Path(__file__).with_name("results")
+SOURCE = Path(__file__).parents[1] / "src"
 
 
 def main() -> None:
     """Measure what the command line asks for."""
     words = _parser().parse_args()
+    if not Path(wke.__file__).is_relative_to(SOURCE):
+        sys.exit(
+            f"run.py: this Python has the wke of {Path(wke.__file__).parent}, not the one beside this file: use the .venv of `make install`"
+        )
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # tidy up as after Ctrl-C
     known = facts()
     peers = Peers(words.python312)

@@ -1,9 +1,11 @@
 """Runs one command and prints its wall time, the CPU time of all its processes and its exit status as JSON.
 
-    stopwatch.py FILE COMMAND [ARGUMENT...]
+    stopwatch.py FILE PID COMMAND [ARGUMENT...]
 
-The command's output goes to FILE. A process of its own, so that it can be the reaper of what the command leaves behind: daemons (a kept
-OpenSSH connection, the keeper of emulated machines) would otherwise escape the sum. Wall time ends when the command itself does.
+The command's output goes to FILE. PID is a process that is no part of the command (0: none): what it and its descendants use until the
+command ends is told apart, for machines that work on the same cores. The stopwatch is a process of its own, so that it can be the reaper of
+what the command leaves behind: daemons (a kept OpenSSH connection, the keeper of emulated machines) would otherwise escape the sum. Wall
+time ends when the command itself does.
 """
 
 import ctypes
@@ -20,7 +22,7 @@ POLL_S = 0.005
 
 def main() -> None:
     """Time the command of the command line."""
-    output, command = sys.argv[1], sys.argv[2:]
+    output, machines, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         sys.exit(f"stopwatch: cannot become a reaper: {os.strerror(ctypes.get_errno())}")
     actions = [
@@ -28,12 +30,15 @@ def main() -> None:
         (os.POSIX_SPAWN_OPEN, 1, output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
+    before_s = _used_s(machines) if machines else 0.0
     started = time.perf_counter()
     pid = os.posix_spawnp(command[0], command, os.environ, file_actions=actions)
     _, status, usage = os.wait4(pid, 0)
     wall_s = time.perf_counter() - started
+    machines_s = _used_s(machines) - before_s if machines else 0.0
     cpu_s = usage.ru_utime + usage.ru_stime + _left_behind_s()
-    print(json.dumps({"wall_s": wall_s, "cpu_s": cpu_s, "status": os.waitstatus_to_exitcode(status)}))
+    report = {"wall_s": wall_s, "cpu_s": cpu_s, "machines_s": machines_s, "status": os.waitstatus_to_exitcode(status)}
+    print(json.dumps(report))
 
 
 def _left_behind_s() -> float:

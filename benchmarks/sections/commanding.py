@@ -9,16 +9,15 @@ from pathlib import Path
 from bench import WKE, Bench
 from fleet import KEY_EXCHANGE, Fleet
 from masters import Masters
-from project import CONFIG, TARGET, configured_ssh_cluster, emulated_cluster, ssh_cluster, write_project
+from project import configured_ssh_cluster, emulated_cluster, ssh_cluster, write_project
 from rig import Absent, Contender, Phase
 from sections.emulating import mininet
-from sections.fanout import Fanout
+from sections.fanout import RUN, Fanout
 from sections.shellscript import WAYS, Prefix, step
 from table import Goal, Table, measured
 
 COUNT = 8
 RUNS = 10
-RUN = (WKE, "run", CONFIG, "all", TARGET)
 MADE = """\
 Machines made for this one command and removed after it. The machines' own work is part of all figures: they are processes here. wke starts
 an agent on every machine, which runs the script in a session of its own, brings back output and outcome and leaves nothing running; the
@@ -95,8 +94,17 @@ def _over_ssh(bench: Bench) -> Table:
     with Fleet(COUNT, home) as fleet, Masters(fleet) as masters:
         folder = write_project(bench.folder / "ssh", cluster=configured_ssh_cluster(fleet), old=ssh_cluster(fleet))
         fanout = Fanout(bench, fleet, folder)
-        ours = fanout.cold("wke", RUN, folder=folder, ours=True)
-        entries = [ours, *fanout.openssh(masters), *fanout.old_wke(), *fanout.libraries(), *fanout.tools(), *fanout.ansible()]
+        entries = [
+            fanout.ours(),
+            fanout.plain_ssh(),
+            fanout.open_ssh(masters),
+            *fanout.ssh_starters(),
+            fanout.old_wke(),
+            *fanout.libraries(),
+            fanout.pyinfra(),
+            *fanout.ansible("raw", "command"),
+            *fanout.open_ansible("raw", "command"),
+        ]
         try:
             return measured(f"`true` on {COUNT} machines over ssh", SSH, entries, runs=bench.times(RUNS))
         finally:

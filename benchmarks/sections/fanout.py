@@ -1,74 +1,134 @@
-"""Everybody's way to run `true` on all machines of a fleet over ssh, each as its own manual says."""
+"""Everybody's way to run `true` on all machines of a fleet over ssh, once or several times, each as its own manual says."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import PEER_SCRIPTS, Bench
+from bench import PEER_SCRIPTS, WKE, Bench
 from fleet import Fleet
 from masters import Masters, end_left_masters
 from project import CONFIG, TARGET
-from rig import Absent, Contender, ContenderError, Phase, nothing
+from rig import DEADLINE_S, Absent, Contender, ContenderError, Phase, nothing
 
 MACHINES_PYTHON = "/usr/bin/python3"
+MITOGEN = "lib/python*/site-packages/ansible_mitogen/plugins/strategy"
+WIDTH = 64
+RUN = (WKE, "run", CONFIG, "all", TARGET)
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What a contender needs besides its command. `logins`: how many each machine must have seen afterwards; `marks`: see rig.Phase."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    after: Callable[[], None] = nothing
+    logins: int = 1
+    marks: int = 0
+    most: int | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Fanout:
-    """Contenders for one fleet; `project` is a folder that old wke can work in, its cluster file old.toml."""
+    """Contenders for one fleet, each at most WIDTH machines at a time where it can be told.
+
+    `project` is a folder that old wke can work in, its cluster file old.toml and ours cluster.toml. `count` is how many times those run
+    `true` that can do so in one process; they then say when each was done. `slow` is how many rounds the slow ones are asked for.
+    """
 
     bench: Bench
     fleet: Fleet
     project: Path
+    count: int = 1
+    slow: int | None = None
 
-    def cold(
-        self,
-        name: str,
-        command: Sequence[str | Path],
-        *,
-        environment: Mapping[str, str] | None = None,
-        folder: Path | None = None,
-        after: Callable[[], None] = nothing,
-        ours: bool = False,
-    ) -> Contender:
-        """Return a contender that has to log in to every machine, and is caught when it does not."""
+    def contender(self, name: str, program: Path | Absent, *arguments: str | Path, how: How | None = None) -> Contender | Absent:
+        """Return a contender that has to log in to every machine, and is caught when it does not; absent without its program."""
+        if isinstance(program, Absent):
+            return Absent(name, program.why)
+        how = how or How()
         return Contender(
             name,
-            (Phase(command),),
-            environment=environment or {},
-            folder=folder,
+            (Phase((program, *arguments), marks=how.marks, deadline_s=3 * DEADLINE_S),),
+            environment=how.environment,
+            folder=how.folder,
             before=self._forget_logins,
-            check=self._check_logins,
-            after=after,
-            ours=ours,
+            check=lambda: self._check_logins(how.logins),
+            after=how.after,
+            ours=how.ours,
+            machines=self.fleet.keeper,
+            most=how.most,
         )
 
-    def openssh(self, masters: Masters) -> Iterator[Contender | Absent]:
-        """Yield plain ssh, ssh through connections that are open, and the two tools that start an ssh a machine."""
-        hosts = ",".join(self.fleet.hosts)
-        parallel = ("xargs", "-a", self._host_list(), "-P", str(len(self.fleet.hosts)), "-I", "{}", "ssh", "-F", self.fleet.config)
-        yield self.cold("xargs ssh", (*parallel, "{}", "true"))
-        yield Contender("xargs ssh, multiplexed (open)", (Phase((*parallel, *masters.options, "{}", "true")),))
-        clush = self.bench.program("ClusterShell", "clush")
-        yield self._cold_or_absent("ClusterShell", clush, "-f", self._width, "-o", f"-F {self.fleet.config}", "-w", hosts, "true")
-        pdsh = self.bench.program("pdsh", "pdsh")
-        environment = {"PDSH_SSH_ARGS_APPEND": f"-F {self.fleet.config}"}
-        yield self._cold_or_absent("pdsh", pdsh, "-R", "ssh", "-f", self._width, "-w", hosts, "true", environment=environment)
+    def ours(self) -> Contender | Absent:
+        """Return `wke run`."""
+        return self.contender("wke", *RUN, how=How(folder=self.project, ours=True))
 
-    def old_wke(self) -> Iterator[Contender | Absent]:
-        """Yield the published wke 0.1, which finds key and known_hosts in its HOME."""
-        words = ("run", "--cluster-file", "old.toml", CONFIG, "all", TARGET)
-        wke = self.bench.program("old wke", "wke")
-        yield self._cold_or_absent("old wke", wke, *words, environment={"HOME": str(self.fleet.home)}, folder=self.project)
+    def our_script(self) -> Contender | Absent:
+        """Return a script that opens the cluster through our API and runs the target `count` times."""
+        words = (PEER_SCRIPTS / "wke_true.py", str(self.count), "cluster.toml", CONFIG, TARGET)
+        how = How(folder=self.project, marks=self.count, ours=True)
+        return self.contender("wke", WKE.with_name("python"), *words, how=how)
+
+    def plain_ssh(self) -> Contender | Absent:
+        """Return ssh, a process and a login for every machine and command."""
+        how = How(logins=self.count, marks=self.count)
+        return self.contender("xargs ssh", PEER_SCRIPTS / "ssh_true.sh", *self._ssh_words(), how=how)
+
+    def multiplexed_ssh(self) -> Contender | Absent:
+        """Return ssh that leaves its connection to the next command: the first one opens it, and the last one leaves it open."""
+        folder = self.fleet.folder / "multiplexed"
+        folder.mkdir(exist_ok=True)
+        options = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={folder}/%h")
+        how = How(marks=self.count, after=lambda: end_left_masters(folder))
+        return self.contender("xargs ssh, multiplexed", PEER_SCRIPTS / "ssh_true.sh", *self._ssh_words(), *options, how=how)
+
+    def open_ssh(self, masters: Masters) -> Contender:
+        """Return ssh through connections that are open already."""
+        command = (PEER_SCRIPTS / "ssh_true.sh", *self._ssh_words(), *masters.options)
+        return Contender("xargs ssh, multiplexed (open)", (Phase(command),), machines=self.fleet.keeper)
+
+    def ssh_starters(self) -> Iterator[Contender | Absent]:
+        """Yield the tools that start an ssh for every machine and command, and run one command only."""
+        hosts = ",".join(self.fleet.hosts)
+        clush = self.bench.program("ClusterShell", "clush")
+        yield self.contender("ClusterShell", clush, "-f", self._width, "-o", f"-F {self.fleet.config}", "-w", hosts, "true")
+        how = How({"PDSH_SSH_ARGS_APPEND": f"-F {self.fleet.config}"})
+        yield self.contender("pdsh", self.bench.program("pdsh", "pdsh"), "-R", "ssh", "-f", self._width, "-w", hosts, "true", how=how)
+
+    def old_wke(self) -> Contender | Absent:
+        """Return the published wke 0.1, which finds key and known_hosts in its HOME."""
+        how = How({"HOME": str(self.fleet.home)}, self.project)
+        return self.contender(
+            "old wke", self.bench.program("old wke", "wke"), "run", "--cluster-file", "old.toml", CONFIG, "all", TARGET, how=how
+        )
+
+    def old_wke_script(self) -> Contender | Absent:
+        """Return a session of wke 0.1, which logs in for every command."""
+        folder = self.project / "old"
+        folder.mkdir(exist_ok=True)
+        for name, target in {"cluster.toml": "../old.toml", CONFIG: f"../{CONFIG}", "logs": "../logs"}.items():
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(target)
+        how = How({"HOME": str(self.fleet.home)}, folder, logins=self.count, marks=self.count)
+        return self._script("old wke", "old_wke_true.py", CONFIG, TARGET, how=how)
 
     def libraries(self) -> Iterator[Contender | Absent]:
-        """Yield the libraries, each with the shortest script its manual leads to."""
+        """Yield the libraries that speak ssh themselves, each with the shortest script its manual leads to."""
         words: tuple[str | Path, ...] = (self.fleet.user, str(self.fleet.port), self.fleet.key, self.fleet.known_hosts, *self.fleet.hosts)
         for name, script in (("asyncssh", "asyncssh_true.py"), ("Fabric", "fabric_true.py"), ("parallel-ssh", "parallel_ssh_true.py")):
-            yield self._cold_or_absent(name, self.bench.program(name, "python"), PEER_SCRIPTS / script, *words)
+            yield self._script(name, script, *words, how=How(marks=self.count))
 
-    def tools(self) -> Iterator[Contender | Absent]:
-        """Yield pyinfra."""
+    def ssh_libraries(self) -> Iterator[Contender | Absent]:
+        """Yield the libraries that start ssh: execo for every command, execnet and Mitogen for a Python that stays there."""
+        hosts, config = self.fleet.hosts, self.fleet.config
+        yield self._script("execo", "execo_true.py", config, *hosts, how=How(logins=self.count, marks=self.count))
+        for name, script in (("execnet", "execnet_true.py"), ("Mitogen", "mitogen_true.py")):
+            yield self._script(name, script, config, MACHINES_PYTHON, *hosts, how=How(marks=self.count, most=self.slow))
+
+    def pyinfra(self) -> Contender | Absent:
+        """Return pyinfra; `count` commands are `count` operations of one deploy, which it checks and runs."""
         data = {
             "ssh_port": self.fleet.port,
             "ssh_user": self.fleet.user,
@@ -77,29 +137,59 @@ class Fanout:
             "ssh_strict_host_key_checking": "yes",
             "ssh_allow_agent": False,
         }
-        inventory = self.fleet.folder / "inventory.py"
+        inventory, deploy = self.fleet.folder / "inventory.py", self.fleet.folder / "deploy.py"
         inventory.write_text(f"machines = ({list(self.fleet.hosts)!r}, {data!r})\n")
+        shell = "from pyinfra.operations import server\n"
+        deploy.write_text(shell + "".join(f'server.shell(name="{number}", commands=["true"])\n' for number in range(self.count)))
+        words = ("exec", "--", "true") if self.count == 1 else (deploy,)
         program = self.bench.program("pyinfra", "pyinfra")
-        yield self._cold_or_absent("pyinfra", program, "-y", inventory, "exec", "--", "true", folder=self.fleet.folder)
+        return self.contender("pyinfra", program, "-y", inventory, *words, how=How(folder=self.fleet.folder))
 
-    def ansible(self) -> Iterator[Contender | Absent]:
-        """Yield Ansible's modules raw and command, each with connections it has to open and with those an earlier command left open."""
-        program = self.bench.program("Ansible", "ansible")
-        machine = f"ansible_port={self.fleet.port} ansible_user={self.fleet.user} ansible_python_interpreter={MACHINES_PYTHON}"
-        inventory = self.fleet.folder / "inventory.ini"
-        inventory.write_text("".join(f"{host} {machine}\n" for host in self.fleet.hosts))
-        for module in ("raw", "command"):
-            words = ("all", "-i", inventory, "-f", self._width, "-m", module, "-a", "true")
+    def ansible(self, *modules: str) -> Iterator[Contender | Absent]:
+        """Yield Ansible with each of these modules, and with Mitogen in place of its connections; `count` commands are a play's tasks."""
+        for module in modules:
             environment, end = self._ansible_connections(module, persist_s=60)
-            yield self._cold_or_absent(f"Ansible {module}", program, *words, environment=environment, after=end)
+            words = self._ansible_words("Ansible", module)
+            yield self.contender(f"Ansible {module}", *words, how=How(environment, after=end, most=self.slow))
+        plugins = next((self.bench.folder_of("Mitogen") or Path("/nowhere")).glob(MITOGEN), Path("/nowhere"))
+        environment = {
+            "ANSIBLE_HOME": str(self.fleet.folder / "ansible"),
+            "ANSIBLE_SSH_ARGS": f"-F {self.fleet.config}",
+            "ANSIBLE_STRATEGY_PLUGINS": str(plugins),
+            "ANSIBLE_STRATEGY": "mitogen_linear",
+        }
+        yield self.contender("Ansible shell with Mitogen", *self._ansible_words("Mitogen", "shell"), how=How(environment, most=self.slow))
+
+    def open_ansible(self, *modules: str) -> Iterator[Contender | Absent]:
+        """Yield Ansible with connections that an earlier command left open."""
+        for module in modules:
+            program, *words = self._ansible_words("Ansible", module)
             if not isinstance(program, Absent):
                 environment, _ = self._ansible_connections(f"{module}-open", persist_s=3600)
-                yield Contender(f"Ansible {module} (open)", (Phase((program, *words)),), environment=environment)
+                yield Contender(
+                    f"Ansible {module} (open)", (Phase((program, *words)),), environment=environment, machines=self.fleet.keeper
+                )
 
     def end_left_connections(self) -> None:
         """End the connections that contenders have left open on purpose."""
         for folder in self.fleet.folder.glob("ansible-*"):
             end_left_masters(folder)
+
+    def _script(self, peer: str, script: str, *words: str | Path, how: How) -> Contender | Absent:
+        """Return one of peer_scripts, run by the peer's own Python."""
+        return self.contender(peer, self.bench.program(peer, "python"), PEER_SCRIPTS / script, str(self.count), *words, how=how)
+
+    def _ansible_words(self, peer: str, module: str) -> tuple[Path | Absent, *tuple[str | Path, ...]]:
+        """Return the command line: ad hoc for one command, a playbook for several."""
+        machine = f"ansible_port={self.fleet.port} ansible_user={self.fleet.user} ansible_python_interpreter={MACHINES_PYTHON}"
+        inventory = self.fleet.folder / "inventory.ini"
+        inventory.write_text("".join(f"{host} {machine}\n" for host in self.fleet.hosts))
+        if self.count == 1:
+            return self.bench.program(peer, "ansible"), "all", "-i", inventory, "-f", self._width, "-m", module, "-a", "true"
+        playbook = self.fleet.folder / f"{module}.yaml"
+        tasks = f'    - ansible.builtin.{module}: "true"\n' * self.count
+        playbook.write_text(f"- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}")
+        return self.bench.program(peer, "ansible-playbook"), "-i", inventory, "-f", self._width, playbook
 
     def _ansible_connections(self, name: str, *, persist_s: int) -> tuple[Mapping[str, str], Callable[[], None]]:
         """Return the environment that makes Ansible keep its connections in a folder of their own, and what ends them."""
@@ -111,32 +201,19 @@ class Fanout:
         }
         return environment, lambda: end_left_masters(folder)
 
-    def _cold_or_absent(
-        self,
-        name: str,
-        program: Path | Absent,
-        *arguments: str | Path,
-        environment: Mapping[str, str] | None = None,
-        folder: Path | None = None,
-        after: Callable[[], None] = nothing,
-    ) -> Contender | Absent:
-        if isinstance(program, Absent):
-            return Absent(name, program.why)
-        return self.cold(name, (program, *arguments), environment=environment, folder=folder, after=after)
-
     @property
     def _width(self) -> str:
-        return str(len(self.fleet.hosts))
+        return str(min(len(self.fleet.hosts), WIDTH))
 
-    def _host_list(self) -> Path:
-        path = self.fleet.folder / "hosts"
-        path.write_text("".join(f"{host}\n" for host in self.fleet.hosts))
-        return path
+    def _ssh_words(self) -> Sequence[str | Path]:
+        hosts = self.fleet.folder / "hosts"
+        hosts.write_text("".join(f"{host}\n" for host in self.fleet.hosts))
+        return str(self.count), hosts, self._width, "-F", self.fleet.config
 
     def _forget_logins(self) -> None:
         self.fleet.new_logins()
 
-    def _check_logins(self) -> None:
-        logins, wanted = self.fleet.new_logins(), len(self.fleet.hosts)
+    def _check_logins(self, each: int) -> None:
+        logins, wanted = self.fleet.new_logins(), each * len(self.fleet.hosts)
         if logins != wanted:
             raise ContenderError(f"{logins} logins instead of {wanted}")

@@ -1,5 +1,6 @@
 """The rig behind docs/benchmarks.md: who is timed when, what counts as CPU, who is out, and where the figures are written."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,8 +62,68 @@ def test_a_contender_that_did_not_do_the_work_is_out(modules: dict[str, ModuleTy
     assert rig.measure(entries, 1) == ([], [rig.Absent("idle", "7 logins instead of 8")])
 
 
+def test_work_of_the_machines_is_told_apart(modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What descends from the machines' process while a contender runs is theirs, not the client's, and is taken out of the net time."""
+    rig = modules["rig"]
+    monkeypatch.setattr(rig, "CORES", 2)
+    burn = "import time\nwhile time.process_time() < 0.2: pass"
+    shell = f"read _; {sys.executable} -I -S -c '{burn}'; echo done; read _"
+    with subprocess.Popen(("sh", "-c", shell), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as machines:
+        order, answer = (f"/proc/{machines.pid}/fd/{descriptor}" for descriptor in (0, 1))
+        client = f"exec 3>{order}; echo >&3; head -n 1 {answer}"
+        (result,), absent = rig.measure([rig.Contender("client", (rig.Phase(("sh", "-c", client)),), machines=machines.pid)], 1, warm=False)
+        assert machines.stdin is not None
+        machines.stdin.close()
+    assert absent == []
+    assert 0.19 <= result.machines_s() < result.wall_s() + 0.02
+    assert result.cpu_s() < 0.1
+    assert result.net_s() == pytest.approx(result.wall_s() - result.machines_s() / 2)
+
+
+@pytest.mark.parametrize(("said", "want"), [(3, None), (2, "run: 2 commands done instead of 3"), (0, "run: 0 commands done instead of 3")])
+def test_time_between_the_first_command_and_the_last(modules: dict[str, ModuleType], said: int, want: str | None) -> None:
+    """The warm time is the script's own; a script that did not do all its commands is out."""
+    rig = modules["rig"]
+    lines = "; ".join(f"echo {1000 + number / 4} 0.1 0 >> $BENCH_MARKS" for number in range(said))
+    results, absent = rig.measure([rig.Contender("script", (rig.Phase(("sh", "-c", lines or "true"), marks=3),))], 1, warm=False)
+    assert [(result.warm_s(), result.warm_commands()) for result in results] == ([] if want else [(0.5, 2)])
+    assert absent == ([rig.Absent("script", want)] if want else [])
+
+
+def test_a_slow_contender_is_let_off(modules: dict[str, ModuleType], tmp_path: Path) -> None:
+    """It has as many rounds as were asked for and none to warm up, while the others have theirs."""
+    rig = modules["rig"]
+    diary = tmp_path / "diary"
+    entries = [rig.Contender(n, (rig.Phase(("sh", "-c", f"echo {n} >> {diary}")),), most=most) for n, most in (("A", None), ("B", 1))]
+    results, _ = rig.measure(entries, 2)
+    assert diary.read_text().split() == ["A", "A", "B", "A"]
+    assert [len(result.rounds) for result in results] == [2, 1]
+
+
+def test_leads_and_the_columns_they_need(modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines' work and warm commands have columns where they were measured; a lead is the ratio in the column of its name."""
+    rig, table = modules["rig"], modules["table"]
+    monkeypatch.setattr(rig, "CORES", 2)
+    ours = rig.Result("wke", True, ("run",), ((rig.Sample(1.0, 0.5, 0.4, 0.1, 9),),))
+    peer = rig.Result("peer", False, ("run",), ((rig.Sample(2.0, 0.2, 0.8, 0.9, 9),),))
+    once = rig.Result("once", False, ("run",), ((rig.Sample(3.0, 0.2, 0.8),),))
+    leads = (table.Lead("peer", "warm", 8), table.Lead("peer", "CPU", 0.8), table.Lead("nobody", "time", 1))
+    text = table.render(table.Table("Title", "", 1, (ours, peer, once), (), leads))
+    assert text.splitlines()[2:] == [
+        "|  | median, ms | min–max | last 9, ms | client CPU, ms | machines' CPU, ms | net, ms | time / wke | CPU / wke | net / wke | warm / wke |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| **wke** | 1,000 | 1,000–1,000 | 100 | 500 | 400 | 800 | 1.00 | 1.00 | 1.00 | 1.00 |",
+        "| peer | 2,000 | 2,000–2,000 | 900 | 200 | 800 | 1,600 | 2.00 | 0.40 | 2.00 | 9.00 |",
+        "| once | 3,000 | 3,000–3,000 | – | 200 | 800 | 2,600 | 3.00 | 0.40 | 3.25 | – |",
+        "",
+        "- wanted: warm / wke of peer at least 8; measured 9: met",
+        "- wanted: CPU / wke of peer at least 0.8; measured 0.4: **missed**",
+        "- wanted: time / wke of nobody at least 1; not measured",
+    ]
+
+
 def test_a_table_as_markdown(modules: dict[str, ModuleType]) -> None:
-    """The whole text: fastest first, ratios to ours, a cell for a phase that a contender lacks, the goal, the absent."""
+    """The whole text: fastest first, ratios to ours, a cell for a phase that a contender lacks, fewer runs, the goal, the absent."""
     rig, table = modules["rig"], modules["table"]
     ours = rig.Result("wke", True, ("up", "down"), tuple((rig.Sample(wall, 0.05), rig.Sample(0.1, 0.05)) for wall in (0.1, 0.2, 0.4)))
     peer = rig.Result("peer", False, ("both",), ((rig.Sample(0.15, 0.2),),))
@@ -71,7 +132,7 @@ def test_a_table_as_markdown(modules: dict[str, ModuleType]) -> None:
         "### Title\n\nAbout.\n\n"
         "|  | up, ms | down, ms | median, ms | min–max | client CPU, ms | time / wke | CPU / wke |\n"
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-        "| peer | – | – | 150 | 150–150 | 200 | 0.50 | 2.00 |\n"
+        "| peer (1 run) | – | – | 150 | 150–150 | 200 | 0.50 | 2.00 |\n"
         "| **wke** | 200 | 100 | 300 | 200–500 | 100 | 1.00 | 1.00 |\n\n"
         "- wanted: wke, up under 200 ms; measured 200 ms: **missed**\n"
         "- not here: gone: not installed\n"

@@ -1,0 +1,46 @@
+"""What ten commands cost when they are one session, each tool in its own best way."""
+
+from collections.abc import Iterator
+
+from bench import Bench
+from fleet import Fleet
+from project import configured_ssh_cluster, ssh_cluster, write_project
+from sections.fanout import Fanout
+from table import Lead, Table, measured
+
+COUNT, COMMANDS, RUNS = 64, 10, 3
+GOALS = (
+    Lead("old wke", "time", 8),
+    Lead("Ansible raw", "time", 20),
+    Lead("Ansible shell", "time", 55),
+    Lead("xargs ssh, multiplexed", "warm", 8),
+    Lead("asyncssh", "warm", 3),
+)
+ABOUT = f"""\
+Machines as in the tables before. A session connects, runs `true` on all machines {COMMANDS} times, each time on all before the next,
+and closes. wke, asyncssh, Fabric, parallel-ssh, execnet and Mitogen are a script that keeps its connections; execnet and Mitogen tell a
+Python there to start `true`. Old wke is a script with its MeasurementSession, which logs in for every command, as plain ssh and execo do.
+Ansible (alone and with Mitogen) has a playbook of {COMMANDS} tasks, pyinfra a deploy of {COMMANDS} operations. *last {COMMANDS - 1}* is the
+time from the end of the first command to that of the last, by the script's own clock; it is all that is taken from within. The slow ones
+have one run. pdsh and ClusterShell's command know no session."""
+
+
+def tables(bench: Bench) -> Iterator[Table]:
+    """Yield the table of the session."""
+    home = bench.folder / "session"
+    home.mkdir()
+    with Fleet(COUNT, home) as fleet:
+        folder = write_project(home / "project", cluster=configured_ssh_cluster(fleet), old=ssh_cluster(fleet))
+        fanout = Fanout(bench, fleet, folder, count=COMMANDS, slow=1)
+        entries = [
+            fanout.our_script(),
+            fanout.plain_ssh(),
+            fanout.multiplexed_ssh(),
+            fanout.old_wke_script(),
+            *fanout.libraries(),
+            *fanout.ssh_libraries(),
+            fanout.pyinfra(),
+            *fanout.ansible("raw", "shell"),
+        ]
+        title = f"{COMMANDS} commands on {COUNT} machines over ssh, one session"
+        yield measured(title, ABOUT, entries, runs=bench.times(RUNS), goals=GOALS)
