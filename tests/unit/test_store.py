@@ -321,7 +321,7 @@ def make_torn(path: Path) -> None:
     [
         (make_text, "is damaged or not a wke store", "move it away"),
         (make_foreign, "is an SQLite database, but not a wke store", "move it away"),
-        (make_newer, "was written by a newer wke: its version is 99, this wke reads up to 1", "upgrade wke"),
+        (make_newer, "was written by a newer wke: its version is 99, this wke reads up to 2", "upgrade wke"),
         (make_torn, "is damaged or not a wke store", "move it away"),
     ],
 )

@@ -32,6 +32,7 @@ MODULES = (
     "agent",
     "main",
 )
+OUTLIVING = ("journal", "relay", "anchor")  # go along only where tasks shall outlive us
 FIND_PYTHON = (
     'for p in "$1" python3; do if command -v "$p" >/dev/null 2>&1; then $2 "$p" -I -S -E -c "$0"; exit; fi; done; '
     'echo "wke: there is no python3 in $PATH" >&2; exit 127'
@@ -75,9 +76,9 @@ def command(python: str = SYSTEM_PYTHON, *, replace: bool = False) -> list[str]:
 
 
 @cache
-def package() -> bytes:
-    """Return the bytes that a process started by `command` expects before the first frame."""
-    parts = [(name, *_both_forms(f"wke.agent.{name}")) for name in MODULES]
+def package(*, outliving: bool = False) -> bytes:
+    """Return the bytes that a process started by `command` expects before the first frame; with `outliving`, what an anchor needs, too."""
+    parts = [(name, *_both_forms(f"wke.agent.{name}")) for name in (*MODULES[:-1], *(OUTLIVING if outliving else ()), MODULES[-1])]
     program = UNPACK.format(magic=importlib.util.MAGIC_NUMBER)
     return b"".join(b"%8d%b" % (len(block), block) for block in map(zlib.compress, (program.encode(), marshal.dumps(parts, 2))))
 

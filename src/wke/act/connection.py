@@ -100,11 +100,15 @@ class Connection:
             return task
         self._tasks[task.channel] = task
         try:
-            script = await self._put(spec.content, spec.name.target)
-            prelude = None if spec.prelude is None else await self._put(spec.prelude, "prelude")
+            await self._hand_over(task, spec, at_ns)
         except asyncio.CancelledError:
             self._tasks.pop(task.channel, None)
             raise
+        return task
+
+    async def _hand_over(self, task: RunningTask, spec: TaskSpec, at_ns: int | None, **more: object) -> None:
+        script = await self._put(spec.content, spec.name.target)
+        prelude = None if spec.prelude is None else await self._put(spec.prelude, "prelude")
         order: dict[str, object] = {
             "script": script,
             "name": spec.name.target,
@@ -115,10 +119,10 @@ class Connection:
             "timeout": spec.timeout_s,
             "grace": spec.grace_s,
             "at": at_ns,
+            **more,
         }
         self.tell(protocol.START, task.channel, order)
         await self._wire.drain()
-        return task
 
     async def wait_port(self, port: int, address: str, within_s: float) -> bool:
         """Tell whether something listens on `port` of `address` or of loopback, as seen from the machine, within that time.
@@ -215,10 +219,14 @@ class Connection:
         """Start the agent and wait for its first word. Raises OSError, or MachineError when it breaks off."""
         program = bootstrap.command(python, replace=isinstance(transport, SshTransport))
         await self._wire.start(command_line(transport, program))
-        opening = {"token": secrets.token_hex(8), "lease": self._lease_s, "environment": dict(environment)}
-        self._wire.send(bootstrap.package() + encode(protocol.OPEN, 0, opening))
+        package, opening = self._opening()
+        self._wire.send(package + encode(protocol.OPEN, 0, opening | {"environment": dict(environment)}))
         await self._greeted
         self._beat()
+
+    def _opening(self) -> tuple[bytes, dict[str, object]]:
+        """Return the program and what its first frame says."""
+        return bootstrap.package(), {"token": secrets.token_hex(8), "lease": self._lease_s}
 
     async def abort(self) -> str:
         """Give up on a connection that never came about; return the words of the process that carried it."""
@@ -394,8 +402,9 @@ async def open_connection(
     lease_s: float,
     environment: Mapping[str, str] | None = None,
     python: str = bootstrap.SYSTEM_PYTHON,
+    made: Callable[[str, float], Connection] = Connection,
 ) -> Connection:
-    """Start an agent on a machine and return the connection to it.
+    """Start an agent on a machine and return the connection to it, which is `made(machine, lease_s)`.
 
     Tries again, at random moments, while the machine's ssh server is too busy to listen. Raises MachineError, with the stage that failed,
     OpenSSH's words and what to try, at the latest after `deadline_s`. Without a heartbeat for `lease_s` the machine stops all we started.
@@ -403,7 +412,7 @@ async def open_connection(
     deadline = time.monotonic() + deadline_s
     pause = FIRST_PAUSE_S
     while True:
-        connection = Connection(machine, lease_s)
+        connection = made(machine, lease_s)
         failure = await _attempt(connection, transport, environment or {}, python, deadline)
         if failure is None:
             return connection

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from wke.act import emulation
 from wke.act.transport import ssh_shell, ssh_transport
 from wke.describe.cluster import Cluster
+from wke.errors import InputError
 
 LOCAL_SHELL = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash --norc -i; exec sh -i")
 
@@ -30,17 +31,21 @@ class Place:
 
 
 @contextmanager
-def provide(cluster: Cluster) -> Iterator[Place]:
+def provide(cluster: Cluster, *, lasting: bool = False) -> Iterator[Place]:
     """Yield the place where `cluster` is.
 
     Machines that have to be made are there until the block is left; a cluster that `wke cluster up` keeps is used as it is and stays.
-    Raises MachineError when the machines cannot be made.
+    Raises MachineError when the machines cannot be made, InputError when they have to be and `lasting` ones are wanted.
     """
     if cluster.provider == "ssh":
         machines = cluster.machines
         yield Place(cluster, {m.name: ssh_transport(cluster, m) for m in machines}, {m.name: ssh_shell(cluster, m) for m in machines})
         return
     kept = emulation.find(cluster)
+    if kept is None and lasting:
+        raise InputError(
+            "nothing can outlive this command on machines that are emulated for it alone", hint="make machines that stay: wke cluster up"
+        )
     emulated = kept or emulation.up(cluster, keep=False)
     try:
         transports = {name: emulated.transport(name) for name in emulated.machines}

@@ -6,9 +6,11 @@ series goes on; one that is interrupted stays a partial attempt and runs again n
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
+from wke.act.detached import DetachedSession, Detachment
 from wke.act.provider import Place
 from wke.act.session import Session
 from wke.act.trial import FAILED, TrialResult, run_trial
@@ -18,8 +20,8 @@ from wke.describe.plan import PlannedStep, Trial, sources
 from wke.errors import MachineError
 from wke.keep.logs import LogWriter, read_output
 from wke.keep.store import Store
-from wke.keep.trials import PlannedTrial, Result
-from wke.records import Outcome, OutcomeKind, Record, Sink, TaskEnded, TaskName, TrialEnded, TrialStarted
+from wke.keep.trials import Attempt, Detached, PlannedTrial, Result
+from wke.records import Note, Outcome, OutcomeKind, Record, Sink, TaskEnded, TaskName, TrialEnded, TrialStarted
 
 UNREACHABLE_LIMIT = 3  # so many trials in a row without a machine end the series: to wait for it would only burn the night
 
@@ -34,7 +36,10 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Where and how the trials of an experiment run. `after_trial` is awaited between trials, while the machines are quiet."""
+    """Where and how the trials of an experiment run. `after_trial` is awaited between trials, while the machines are quiet.
+
+    With a `detachment` the trial that runs may outlive this command.
+    """
 
     place: Place
     store: Store
@@ -43,6 +48,7 @@ class Series:
     sink: Sink
     after_trial: Callable[[], Awaitable[None]]
     fail_fast: bool = False
+    detachment: Detachment | None = None
 
 
 async def run_steps(place: Place, steps: Sequence[PlannedStep], sink: Sink) -> tuple[TaskEnded, ...]:
@@ -60,14 +66,14 @@ async def run_steps(place: Place, steps: Sequence[PlannedStep], sink: Sink) -> t
 async def run_series(series: Series, due: Sequence[Due]) -> tuple[Outcome, ...]:
     """Run all that is due in the given order and return the outcomes; raise MachineError when machines stay out of reach."""
     outcomes: list[Outcome] = []
-    machines = {m.name: m for item in due for step in item.trial.steps for m in step.machines}
-    async with Session(series.place, machines.values(), series.sink) as session:
+    async with _session(series, due) as session:
         for position, item in enumerate(due, start=1):
             if position > 1:
                 await asyncio.sleep(series.experiment.cooldown_s)
             planned = item.planned
             series.sink(TrialStarted(planned.id, position, len(due), planned.point, planned.iteration, planned.warmup))
-            outcomes.append(await _run_and_store(series, session, item))
+            attempt = series.store.begin_attempt(series.number, planned)
+            outcomes.append(await _run_and_store(series, session, item, attempt, time.time_ns()))
             await series.after_trial()
             if series.fail_fast and not outcomes[-1].ok:
                 break
@@ -79,9 +85,47 @@ async def run_series(series: Series, due: Sequence[Due]) -> tuple[Outcome, ...]:
     return tuple(outcomes)
 
 
-async def _run_and_store(series: Series, session: Session, item: Due) -> Outcome:
-    attempt = series.store.begin_attempt(series.number, item.planned)
-    started_ns = time.time_ns()
+async def take_up(series: Series, left: Detached, item: Due, total: int) -> Outcome | None:
+    """Go on with an attempt that another command left running, the first of `total`; None when that cannot be, and why is stored then.
+
+    Its steps are gone through from the first: what a machine has done already is not done again, its records come from there. Needs a
+    detachment. Raises MachineError while a machine is out of reach; then all stays as it is.
+    """
+    assert series.detachment is not None
+    detachment = replace(series.detachment, attempt=left.attempt.name, folders=left.folders)
+    async with _session(replace(series, detachment=detachment), [item]) as session:
+        assert isinstance(session, DetachedSession)
+        why = session.obstacle(item.trial)
+        if why:
+            series.store.interrupt(left.attempt, why)
+            await session.hold("")
+            series.sink(Note(f"trial {left.attempt.trial} runs again: {why}"))
+            return None
+        planned = item.planned
+        series.sink(TrialStarted(planned.id, 1, total, planned.point, planned.iteration, planned.warmup))
+        series.store.begin_again(left.attempt)
+        return await _run_and_store(series, session, item, left.attempt, left.started_ns)
+
+
+@asynccontextmanager
+async def _session(series: Series, due: Sequence[Due]) -> AsyncIterator[Session]:
+    """Open a session with all machines; when it ends without leaving a trial running, the store shall expect none."""
+    machines = {m.name: m for item in due for step in item.trial.steps for m in step.machines}.values()
+    if series.detachment is None:
+        async with Session(series.place, machines, series.sink) as session:
+            yield session
+        return
+    detached = DetachedSession(series.place, machines, series.sink, series.detachment)
+    try:
+        async with detached:
+            yield detached
+    finally:
+        if not detached.left:
+            for left in series.store.detached():
+                series.store.interrupt(left.attempt, "the command that ran it stopped it")
+
+
+async def _run_and_store(series: Series, session: Session, item: Due, attempt: Attempt, started_ns: int) -> Outcome:
     ends: dict[TaskName, TaskEnded] = {}  # a target that tells when a server is ready runs again and again: its last end counts
     with LogWriter(attempt.folder) as logs:
 
@@ -92,7 +136,7 @@ async def _run_and_store(series: Series, session: Session, item: Due) -> Outcome
             series.sink(record)
 
         with session.reporting_to(keep):
-            result = await _connect_and_run(session, item.trial)
+            result = await _connect_and_run(series, session, item.trial, attempt)
     seen = Observations({}, {})
     if result.outcome.ok:
         seen = observe(series.experiment.metrics, read_output(attempt.folder), sources(series.experiment.metrics, item.trial))
@@ -100,6 +144,8 @@ async def _run_and_store(series: Series, session: Session, item: Due) -> Outcome
     ended_ns = time.time_ns()
     tasks, machines = tuple(ends.values()), session.fingerprints()
     series.store.finish_attempt(attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines))
+    if isinstance(session, DetachedSession):
+        await session.hold("")
     series.sink(TrialEnded(attempt.trial, result.outcome, (ended_ns - started_ns) / 1e9, seen.values, result.why))
     return result.outcome
 
@@ -109,10 +155,13 @@ def _judged(result: TrialResult, seen: Observations) -> TrialResult:
     return TrialResult(FAILED, "; ".join(seen.problems)) if seen.problems else result
 
 
-async def _connect_and_run(session: Session, trial: Trial) -> TrialResult:
-    """Run a trial after opening again the connections that an earlier one lost."""
+async def _connect_and_run(series: Series, session: Session, trial: Trial, attempt: Attempt) -> TrialResult:
+    """Run a trial after opening again the connections that an earlier one lost; one that may outlive us is first stored as such."""
     try:
         await session.connect()
     except MachineError as error:
         return TrialResult(Outcome(OutcomeKind.UNREACHABLE), str(error))
+    if isinstance(session, DetachedSession):
+        series.store.detach(attempt, session.folders())
+        await session.hold(attempt.name)
     return await run_trial(session, trial)

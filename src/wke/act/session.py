@@ -123,7 +123,12 @@ class Session:
             self.place.transports[machine.name],
             deadline_s=cluster.connect_timeout_s,
             lease_s=cluster.lease_s,
+            made=self._make,
         )
+
+    def _make(self, machine: str, lease_s: float) -> Connection:
+        """Return a connection that is to be opened."""
+        return Connection(machine, lease_s)
 
     async def clear(self) -> None:
         """Stop every background step and all that any task left running, everywhere; the connections stay open."""

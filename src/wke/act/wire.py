@@ -78,6 +78,7 @@ class Wire(asyncio.SubprocessProtocol):
     def abandon(self) -> None:
         """Hear and say no more; the process is asked to end."""
         self._broken = None
+        self._writable.set()
         if self._process is not None:
             if self._input is not None:
                 self._input.close()

@@ -1,6 +1,7 @@
 """How the agent starts. It arrives as source on the standard input of a Python, so nothing of it is on the machine's disk.
 
-The process that was started becomes the guardian (see guardian.py), its child the agent (see agent.py).
+The process that was started becomes the guardian (see guardian.py), its child the agent (see agent.py). When tasks shall outlive the
+controller, these two are dropped behind an anchor first (see anchor.py).
 """
 
 import posix
@@ -26,6 +27,10 @@ def main():
     posix.close(nothing)
     decoder = Decoder()
     opening = _opening(source, decoder)
+    if "outlive" in opening:
+        from wke.agent.anchor import drop  # which does not come along otherwise
+
+        source, sink, decoder = drop(source, sink, decoder, opening["outlive"])
     marker = MARKER + to_bytes(opening["token"])
     try:
         files = WorkFolder(to_bytes(opening["token"]), posix.environ)

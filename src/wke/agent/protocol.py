@@ -41,10 +41,11 @@ KINDS = (
     + ("watch", "watched", "sample", "unwatch")  # telemetry: of which kernel, then what its probes say again and again
     + ("copy-in", "copy-out", "offer", "have", "data", "complete", "copied", "copy-failed", "copy-stop")  # see sender.py
     + ("broken",)  # the agent cannot go on, and why
+    + ("hold", "follow", "journal")  # to and from an anchor: which attempt it holds; a task's journal from an offset on
 )
 OPEN, HELLO, PUT, START, STARTED, OUTPUT, ENDED, STOP, PING, PONG, WAIT_PORT, PORT = range(1, 13)
 CLEAR, CLEARED, BYE, FAREWELL, WATCH, WATCHED, SAMPLE, UNWATCH = range(13, 21)
-COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, BROKEN = range(21, len(KINDS) + 1)
+COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, BROKEN, HOLD, FOLLOW, JOURNAL = range(21, len(KINDS) + 1)
 
 
 class ProtocolError(Exception):

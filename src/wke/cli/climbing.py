@@ -16,15 +16,15 @@ async def run_batches(running: runner.Series, next_due: Callable[[Collection[str
     while due := next_due(attempted):
         if outcomes:
             await asyncio.sleep(running.experiment.cooldown_s)
-        outcomes += await runner.run_series(replace(running, sink=_counting_on(running.sink, len(outcomes))), due)
+        outcomes += await runner.run_series(replace(running, sink=counting_on(running.sink, len(outcomes))), due)
         if running.fail_fast and not outcomes[-1].ok:
             break
         attempted.update(item.planned.id for item in due)
     return tuple(outcomes)
 
 
-def _counting_on(sink: Sink, before: int) -> Sink:
-    """Return a sink that counts the trials of a batch on from those of the batches before it."""
+def counting_on(sink: Sink, before: int) -> Sink:
+    """Return a sink that counts trials on from so many that came before."""
 
     def told(record: Record) -> None:
         if isinstance(record, TrialStarted):

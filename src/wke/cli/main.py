@@ -31,6 +31,7 @@ COMMANDS = {  # name -> (module in wke.cli, one line of help)
     "connect": ("connect", "Open an interactive shell on a machine."),
     "plan": ("plan", "Show what `measure` would run, what it would reuse, and how long it may take."),
     "measure": ("measure", "Run an experiment: every missing trial, then tables and figures."),
+    "abandon": ("abandon", "Stop the trial that `measure --detach` left running."),
     "results": ("results", "Print what an experiment measured."),
     "plot": ("plot", "Draw an experiment's figures from the stored trials."),
     "plot-loads": ("plot_loads", "Draw the machines' loads of a session, also while it runs."),

@@ -15,7 +15,7 @@ import click
 from wke.act import runner
 from wke.act.interrupt import run_to_end
 from wke.act.provider import provide
-from wke.cli.climbing import run_batches
+from wke.cli.detaching import detachment, left_running, run_due, say_detached, say_left
 from wke.cli.options import RESULTS, assignments, project
 from wke.cli.plan import stored_attempts, tell
 from wke.cli.prepare import Series, chosen, on_cluster, plan_series, read_project
@@ -33,12 +33,13 @@ DRAWING = 0.1  # at most this share of the time goes into figures between trials
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which of the missing trials to run, and whether to go on after one that failed."""
+    """Which of the missing trials to run, whether to go on after one that failed, and whether one may outlive the command."""
 
     only: dict[str, str]
     limit: int | None
     fail_fast: bool
     figures: bool
+    detach: bool | None
 
 
 @click.command()
@@ -47,17 +48,30 @@ class Choice:
 @click.option("--only", multiple=True, metavar="PARAMETER=VALUE", help="Run only the trials with this value; can be repeated.")
 @click.option("--limit", type=click.IntRange(min=1), help="Run at most so many trials.")
 @click.option("--keep-going/--fail-fast", default=True, help="After a trial that failed: go on (the default), or stop.")
+@click.option(
+    "--detach/--no-detach",
+    default=None,
+    help="Let the trial that runs go on when this command ends (Ctrl-C, hang-up, kill -9), for 2 h or the cluster's lease.",
+)
 @click.option("--figures/--no-figures", default=True, help="Draw the figures as results arrive (the default), or not.")
 @project
 def measure(
-    file: Path, cluster_file: Path, *, dry_run: bool, only: tuple[str, ...], limit: int | None, keep_going: bool, figures: bool
+    file: Path,
+    cluster_file: Path,
+    *,
+    dry_run: bool,
+    only: tuple[str, ...],
+    limit: int | None,
+    keep_going: bool,
+    detach: bool | None,
+    figures: bool,
 ) -> int:
     """Run every trial of the experiment FILE that is not stored yet, then print the table and draw the figures.
 
     Each trial is stored in results/ as it ends. Interrupted at any moment, the same command goes on where it stood. A trial is reused as
     long as all that it depends on (scripts, options, steps, metrics, machines) is unchanged; failed trials run again.
     """
-    choice = Choice(assignments(only, "--only"), limit, fail_fast=not keep_going, figures=figures)
+    choice = Choice(assignments(only, "--only"), limit, fail_fast=not keep_going, figures=figures, detach=detach)
     series = plan_series(read_project(file, cluster_file))
     chosen(series, choice.only)  # says what is wrong with --only before anything is made
     if dry_run:
@@ -72,29 +86,34 @@ def measure(
 
 def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outcome]:
     """Run what is missing; without anything missing, say so and make no machine."""
-    if not _due(series, _stored(series, store), choice):
+    if not _due(series, _stored(series, store), choice) and not store.detached():
         _announce(series, store, 0)
         _record(series, store)
         _say_climbs(series, store)
         return ()
-    with provide(series.project.cluster) as place:
+    detached = detachment(series.project.cluster, wanted=choice.detach)
+    with provide(series.project.cluster, lasting=detached is not None) as place:
         for note in place.notes:
             Printer().talk(note)
         if place.cluster != series.project.cluster:
             series = on_cluster(series, place.cluster)
+        left = left_running(series, store)
         first = len(_due(series, _stored(series, store), choice))
         _announce(series, store, first)
+        if detached is not None:
+            say_detached(detached)
         number = _record(series, store)
         experiment = series.plan.experiment
         state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
         redraw = _redrawing(store, series) if choice.figures else _nothing
         try:
             with progress(state) as display:
-                running = runner.Series(place, store, number, experiment, display, redraw, fail_fast=choice.fail_fast)
-                outcomes = run_to_end(run_batches(running, lambda attempted: _due(series, _stored(series, store), choice, attempted)))
+                running = runner.Series(place, store, number, experiment, display, redraw, choice.fail_fast, detached)
+                outcomes = run_to_end(run_due(running, left, lambda attempted: _due(series, _stored(series, store), choice, attempted)))
         except (KeyboardInterrupt, WkeError):
             planned = "" if experiment.parameters.climb else f" of {first}"
             Printer().talk(f"stopped after {len(state.ended)}{planned} trials; they are stored, and the same command goes on")
+            say_left(store, experiment.path, series.project.cluster.detached_lease_s)
             with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
                 write_csv(store, experiment)
                 if choice.figures:

@@ -18,6 +18,9 @@ LOCAL_NETWORK = ip_network("10.181.0.0/16")
 
 RESERVED_NAMES = frozenset({"all"})
 
+DETACHED_LEASE_S = 7200.0
+"""The lease of a trial that is left running, where the file gives none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -47,6 +50,7 @@ class Cluster:
     """All machines, in the file's order.
 
     `classes` names each class's machines in that order; `links` is keyed as in the file; `warnings` tells which old spellings it has.
+    `detached_lease_s` is the lease of what is left running on purpose.
     """
 
     path: Path | None
@@ -59,6 +63,7 @@ class Cluster:
     connect_limit: int = 64
     connect_timeout_s: float = 30.0
     lease_s: float = 30.0
+    detached_lease_s: float = DETACHED_LEASE_S
     ssh_options: tuple[str, ...] = ()
     forward_agent: bool = False
     key_exchange: str | None = None
@@ -131,6 +136,7 @@ def _build(table: Table[ClusterFile], problems: list[Problem]) -> Cluster:
         connect_limit=section.connect_limit,
         connect_timeout_s=section.connect_timeout,
         lease_s=section.lease,
+        detached_lease_s=section.lease if "lease" in section.model_fields_set else DETACHED_LEASE_S,
         ssh_options=section.ssh_options,
         forward_agent=section.forward_agent,
         key_exchange=section.key_exchange,

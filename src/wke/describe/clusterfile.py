@@ -136,7 +136,7 @@ class ClusterSection(TableModel):
     connect_timeout: Duration = 30.0
     """A machine that does not answer for so long cannot be reached."""
     lease: Duration = 30.0
-    """Contact lost for so long makes a machine stop all that was started on it."""
+    """Contact lost for so long makes a machine stop all that was started on it. From 5 min on `wke measure` detaches, as with --detach."""
     ssh_options: Items[str] = ()
     """Further arguments for ssh, each a text of its own; they come first and win over ours."""
     forward_agent: bool = False

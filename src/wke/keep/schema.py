@@ -84,7 +84,16 @@ CREATE TABLE fingerprints (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+_VERSION_2 = """
+CREATE TABLE detached (              -- work folders, for an attempt that may outlive its command: who knows them can take it up
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    machine TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    PRIMARY KEY (attempt, machine)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:

@@ -18,11 +18,15 @@ commit: what the database calls complete is on the disk, whole. Commit before re
 becomes complete, and the rename can be repeated at leisure, whereas a folder in place with no row that vouches for it would need its
 numbers read back from files. Readers therefore look for a folder in trials/ first and in partial/ second. Only the holder of the writer's
 lock repairs, so an attempt without an outcome has no living writer.
+
+An attempt that is `detach`ed may run on without its writer: it is not marked, but stays until a command takes it up and finishes it, or
+says why not (`interrupt`).
 """
 
 import contextlib
 import json
 import math
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,7 +39,7 @@ from wke.errors import InputError, StoreError, did_you_mean
 from wke.keep.database import Database
 from wke.keep.disk import disk_errors, private_folder, sync_folder, sync_tree
 from wke.keep.lock import WriterLock
-from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, PlannedTrial, Result, StoredTrial, settled
+from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, Detached, PlannedTrial, Result, StoredTrial, settled
 from wke.records import TaskEnded
 
 
@@ -162,10 +166,45 @@ class Store:
             )
             facts = [(attempt.id, machine, json.dumps(dict(known))) for machine, known in result.fingerprints.items()]
             sql.executemany("INSERT INTO fingerprints VALUES (?, ?, ?)", facts)
+            sql.execute("DELETE FROM detached WHERE attempt = ?", (attempt.id,))
         self._checkpoint("finish: committed")
         folder = self._put_in_place(attempt.trial, attempt.number)
         self._checkpoint("finish: renamed")
         return folder
+
+    # -- attempts that outlive their command ----------------------------------------------------------------------------------------
+
+    def detach(self, attempt: Attempt, folders: Mapping[str, str]) -> None:
+        """Record, before anything of it runs, that `attempt` may outlive this command, and in which folder each machine has it."""
+        with self._database.transaction() as sql:
+            rows = [(attempt.id, machine, folder) for machine, folder in folders.items()]
+            sql.executemany("INSERT OR REPLACE INTO detached VALUES (?, ?, ?)", rows)
+
+    def detached(self) -> tuple[Detached, ...]:
+        """Return the attempts that were left running, the oldest first."""
+        query = (
+            "SELECT a.id, a.trial, a.number, s.name, a.started_ns, json_group_object(d.machine, d.folder) FROM detached d "
+            "JOIN attempts a ON a.id = d.attempt JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series GROUP BY a.id"
+        )
+        with self._database.snapshot() as sql:
+            rows = sql.execute(query).fetchall()
+        return tuple(
+            Detached(Attempt(id_, trial, number, self._partial(trial, number)), series, started_ns, json.loads(folders))
+            for id_, trial, number, series, started_ns, folders in rows
+        )
+
+    def begin_again(self, attempt: Attempt) -> None:
+        """Empty the folder of an attempt that is taken up: all that its tasks said comes once more."""
+        with disk_errors(self.folder):
+            if attempt.folder.exists():
+                shutil.rmtree(attempt.folder)
+            private_folder(attempt.folder)
+
+    def interrupt(self, attempt: Attempt, why: str) -> None:
+        """Record that `attempt` ended without a result, for the reason given."""
+        with self._database.transaction() as sql:
+            sql.execute("UPDATE attempts SET outcome = ?, why = ? WHERE id = ? AND outcome IS NULL", (INTERRUPTED, why, attempt.id))
+            sql.execute("DELETE FROM detached WHERE attempt = ?", (attempt.id,))
 
     # -- reading --------------------------------------------------------------------------------------------------------------------
 
@@ -276,7 +315,8 @@ class Store:
     def _mark_interrupted(self) -> None:
         with self._database.transaction() as sql:
             why = "the command that ran it ended before it did"
-            sql.execute("UPDATE attempts SET outcome = ?, why = ? WHERE outcome IS NULL", (INTERRUPTED, why))
+            unheld = "outcome IS NULL AND id NOT IN (SELECT attempt FROM detached)"
+            sql.execute(f"UPDATE attempts SET outcome = ?, why = ? WHERE {unheld}", (INTERRUPTED, why))  # noqa: S608 - ours, no input
 
     def _put_in_place(self, trial: str, number: int) -> Path:
         source, target = self._partial(trial, number), self._final(trial, number)

@@ -32,6 +32,21 @@ class Attempt:
     number: int
     folder: Path
 
+    @property
+    def name(self) -> str:
+        """What machines know it by."""
+        return f"{self.trial}.{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """An attempt of series `series` that may run on although its command has ended; `folders` maps its machines to their work folders."""
+
+    attempt: Attempt
+    series: str
+    started_ns: int
+    folders: Mapping[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

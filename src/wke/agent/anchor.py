@@ -1,0 +1,314 @@
+"""The anchor: holds an agent's pipes on the machine, so that controllers may come and go while tasks run on.
+
+    controller == transport == relay == socket == anchor == pipes == guardian, agent
+
+What tasks say goes into the journal first and to the controller from there, as fast as that takes it, so that every byte has an offset and
+nothing piles up here. A task is known by the key its controller gave it: one that is known already is not started again. Everything
+else passes through. The socket lies in the work folder, which only its owner may enter; who connects takes the place of who was there.
+
+Without a controller the anchor waits as long as it holds an attempt; the agent's lease is the limit. Its own death, whichever way, closes
+the agent's input, and that ends the agent as it does without an anchor.
+"""
+
+import posix
+import time
+from posix import _exit
+
+import _signal
+import _socket
+
+from wke.agent import protocol
+from wke.agent.guardian import DEAF_TO
+from wke.agent.journal import Journal
+from wke.agent.loop import Loop, Outgoing
+from wke.agent.protocol import Decoder, ProtocolError, dump, encode, prefix
+from wke.agent.relay import relay
+from wke.agent.tree import to_bytes
+
+SOCKET = b"attach"
+READ_SIZE = CHUNK = 1 << 18
+SYNC_S = 1.0
+LAST_WORDS_S = 2.0
+
+
+def drop(source, sink, decoder, folder):
+    """Part the process that the transport started from what shall outlive it.
+
+    That process becomes a relay: to the anchor in the work folder `folder` when there is one, to a new anchor otherwise. Returns only in a
+    third process, for guardian and agent: their source, their sink, and the decoder of what comes.
+    """
+    found = _connect(folder)
+    if found is not None:
+        relay(source, sink, found)
+    near, far = _socket.socketpair()
+    if posix.fork():
+        far.close()
+        relay(source, sink, near.detach())
+    posix.setsid()
+    near.close()
+    nothing = posix.open("/dev/null", posix.O_RDWR)
+    posix.dup2(nothing, 2)  # the transport would wait for who holds its pipes
+    for handle in (nothing, source, sink):
+        posix.close(handle)
+    from_anchor, to_agent = posix.pipe2(posix.O_CLOEXEC)
+    from_agent, to_anchor = posix.pipe2(posix.O_CLOEXEC)
+    guardian = posix.fork()
+    if not guardian:
+        far.close()
+        posix.close(to_agent)
+        posix.close(from_agent)
+        return from_anchor, to_anchor, Decoder()
+    posix.close(from_anchor)
+    posix.close(to_anchor)
+    for number in DEAF_TO:
+        _signal.signal(number, _signal.SIG_IGN)
+    posix.chdir("/")
+    Anchor(from_agent, to_agent, far.detach(), decoder).run()
+    posix.waitpid(guardian, 0)  # so that the relay's end is the proof that the machine is clean, as ever
+    _exit(0)
+
+
+def _connect(folder):
+    """Return a socket to the anchor in that work folder, None when there is none."""
+    if not folder:
+        return None
+    channel = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        posix.chdir(to_bytes(folder))  # the path of a socket must be short
+        channel.connect(SOCKET)
+    except OSError:
+        channel.close()
+        return None
+    return channel.detach()
+
+
+class Anchor:
+    """Between an agent, which talks through `source` and `sink`, and one controller at a time, the first through `handle`."""
+
+    def __init__(self, source, sink, handle, decoder):
+        self._loop = Loop()
+        self._source = source
+        self._sink = sink
+        self._frames = Decoder()
+        self._agent = Outgoing(self._loop, sink, self._dismiss)
+        self._listener = None
+        self._journal = None
+        self._hello = None
+        self._hello_at = 0.0
+        self._attempt = ""
+        self._cleared = False  # every task was stopped since the attempt began
+        self._known = {}  # key -> channel
+        self._scripts = []  # those that the agent has for sure: [key, name]
+        self._ended = set()
+        self._sync_is_due = False
+        self._over = False
+        self._attach(handle, decoder)
+
+    def run(self):
+        """Work until the agent has gone and its controller has heard all of it."""
+        posix.set_blocking(self._source, False)
+        self._loop.watch(self._source, self._hear_agent)
+        while not self._over:
+            self._pump()
+            if self._controller is not None:
+                self._out.flush()
+            if self._sink is not None:
+                self._agent.flush()
+            self._loop.turn()
+        deadline = time.monotonic() + LAST_WORDS_S
+        while not self._pump() and time.monotonic() < deadline:
+            self._out.finish(deadline - time.monotonic())
+        if self._controller is not None:
+            self._out.finish(LAST_WORDS_S)
+
+    # -- the controller
+
+    def _attach(self, handle, decoder):
+        self._controller, self._decoder = handle, decoder
+        posix.set_blocking(handle, False)
+        self._out_handle = posix.dup(handle)  # a loop watches a file for one thing only
+        self._out = Outgoing(self._loop, self._out_handle, self._lose)
+        self._follows = {}  # channel -> the offset that the controller has the journal to
+        self._answers = []  # which must not overtake what tasks said before
+        self._loop.watch(handle, self._hear)
+        if self._hello is not None:
+            self._greet()
+
+    def _detach(self):
+        if self._controller is not None:
+            for handle in (self._controller, self._out_handle):
+                self._loop.forget(handle)
+                posix.close(handle)
+            self._controller = None
+
+    def _lose(self):
+        """Do without a controller; without an attempt there is nothing to wait for."""
+        self._detach()
+        if not self._attempt:
+            self._dismiss()
+
+    def _accept(self):
+        try:
+            handle, _ = self._listener._accept()  # noqa: SLF001 - `socket`, which has the public one, costs too much
+        except OSError:
+            return
+        self._detach()
+        self._attach(handle, Decoder())
+
+    def _greet(self):
+        state = {"attempt": self._attempt, "cleared": self._cleared, "tasks": self._known, "scripts": self._scripts}
+        at = self._hello["at"] + int(1e9 * (time.monotonic() - self._hello_at))
+        self._tell(protocol.HELLO, 0, dict(self._hello, at=at, **state))
+
+    def _tell(self, kind, channel, head, payload=b""):
+        if self._controller is not None:
+            self._out.add(prefix(kind, channel, dump(head), len(payload)), payload)
+
+    def _hear(self):
+        data = _read(self._controller)
+        if data is None:
+            return
+        if not data:
+            self._lose()
+            return
+        try:
+            for frame in self._decoder.frames(data):
+                self._take(frame)
+        except (ProtocolError, KeyError, TypeError, AttributeError) as error:
+            self._tell(protocol.BROKEN, 0, {"why": "{}: {}".format(type(error).__name__, error)})
+            self._out.finish(LAST_WORDS_S)
+            self._lose()
+
+    def _take(self, frame):
+        """Do what a frame of the controller asks of us; the agent gets all others."""
+        head, channel = frame.head, frame.channel
+        if frame.kind == protocol.HOLD:
+            self._hold(head["attempt"])
+        elif frame.kind == protocol.FOLLOW:
+            self._follows[channel] = head["from"]
+        elif frame.kind != protocol.START:
+            self._cleared = self._cleared or (frame.kind == protocol.CLEAR and "task" not in head)
+            self._order(frame)
+        elif head["key"] not in self._known:
+            self._known[head["key"]] = channel
+            self._follows[channel] = 0
+            used = [[head["script"], head["name"]], [head["prelude"], "prelude"]]
+            self._scripts += [script for script in used if script[0] is not None and script not in self._scripts]
+            self._order(frame)
+
+    def _order(self, frame):
+        if self._sink is not None:
+            self._agent.add(encode(frame.kind, frame.channel, frame.head, frame.payload))
+
+    def _hold(self, attempt):
+        """Begin to hold an attempt and forget the one before."""
+        if attempt != self._attempt:
+            self._attempt = attempt
+            self._cleared = False
+            self._known.clear()
+            self._follows.clear()
+            self._ended.clear()
+            self._journal.clear()
+
+    def _pump(self):
+        """Send on of the journal what there is room for; tell whether the controller has all of it."""
+        if self._controller is None:
+            return True
+        behind = True
+        while behind:
+            if self._out.full:
+                return False
+            behind = False
+            for channel, offset in list(self._follows.items()):
+                if offset < self._journal.size(channel):
+                    data = self._journal.read(channel, offset, CHUNK)
+                    self._tell(protocol.JOURNAL, channel, {"at": offset}, data)
+                    self._follows[channel] = offset + len(data)
+                    behind = True
+                elif channel in self._ended:
+                    del self._follows[channel]
+                    self._journal.close(channel)
+        for frame in self._answers:
+            self._tell(frame.kind, frame.channel, frame.head, frame.payload)
+        del self._answers[:]
+        return True
+
+    # -- the agent
+
+    def _hear_agent(self):
+        data = _read(self._source)
+        if data is None:
+            return
+        if not data:
+            self._loop.forget(self._source)
+            self._over = True
+            return
+        try:
+            for frame in self._frames.frames(data):
+                self._take_from_agent(frame)
+        except OSError as error:
+            self._fail(error)
+
+    def _take_from_agent(self, frame):
+        if frame.kind in (protocol.STARTED, protocol.OUTPUT, protocol.ENDED):
+            self._keep(frame)
+        elif frame.kind == protocol.HELLO:
+            self._open(frame.head)
+        elif frame.kind in (protocol.CLEARED, protocol.FAREWELL):
+            self._answers.append(frame)
+        else:
+            self._tell(frame.kind, frame.channel, frame.head, frame.payload)
+
+    def _open(self, hello):
+        """Settle down in the work folder."""
+        self._hello, self._hello_at = hello, time.monotonic()
+        folder = to_bytes(hello["workfolder"])
+        self._journal = Journal(folder + b"/journal")
+        self._listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        posix.chdir(folder)
+        self._listener.bind(SOCKET)
+        posix.chdir("/")
+        self._listener.listen(4)
+        self._listener.setblocking(False)
+        self._loop.watch(self._listener.fileno(), self._accept)
+        if self._controller is not None:
+            self._greet()
+
+    def _keep(self, frame):
+        self._journal.append(frame.channel, encode(frame.kind, frame.channel, frame.head, frame.payload))
+        if frame.kind != protocol.OUTPUT:
+            if frame.kind == protocol.ENDED:
+                self._ended.add(frame.channel)
+            self._journal.sync()
+        elif not self._sync_is_due:
+            self._sync_is_due = True
+            self._loop.after(SYNC_S, self._sync)
+
+    def _sync(self):
+        self._sync_is_due = False
+        try:
+            self._journal.sync()
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error):
+        """End, for what cannot be kept must not go on; who is there hears why."""
+        self._tell(protocol.BROKEN, 0, {"why": "cannot keep the journal of its tasks: {}".format(error.strerror)})
+        self._dismiss()
+
+    def _dismiss(self):
+        """Close the agent's input: it stops everything and goes, and so shall we."""
+        if self._sink is not None:
+            self._loop.forget(self._sink)
+            posix.close(self._sink)
+            self._sink = None
+
+
+def _read(handle):
+    """Return what can be read now: None when there is nothing, b"" at the end."""
+    try:
+        return posix.read(handle, READ_SIZE)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""

@@ -1,0 +1,34 @@
+"""`wke abandon`: stop what `wke measure --detach` left running."""
+
+from pathlib import Path
+
+import click
+
+from wke.act.detached import abandon as stop
+from wke.act.interrupt import run_to_end
+from wke.act.provider import provide
+from wke.cli.options import RESULTS, project
+from wke.describe.cluster import read_cluster
+from wke.keep.store import Store
+from wke.tell.console import Printer, counted
+
+
+@click.command()
+@project
+def abandon(cluster_file: Path) -> None:
+    """Stop the trial that `wke measure --detach` left running, and free its machines.
+
+    The attempt stays in results/ as interrupted; the trial runs again with the next `wke measure`. While a machine cannot be reached
+    nothing is forgotten: give the command again, or let the lease run out.
+    """
+    described = read_cluster(cluster_file)
+    with Store.open(RESULTS, command="wke abandon") as store:
+        attempts = store.detached()
+        if not attempts:
+            Printer().talk("nothing was left running")
+            return
+        with provide(described) as place:
+            for left in attempts:
+                run_to_end(stop(place, left.folders))
+                store.interrupt(left.attempt, "abandoned")
+                Printer().talk(f"trial {left.attempt.trial} of series {left.series} is stopped on {counted(len(left.folders), 'machine')}")

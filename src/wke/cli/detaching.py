@@ -1,0 +1,78 @@
+"""Trials that outlive their command: whether to detach, what is left running, and the words for it."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from wke.act import runner
+from wke.act.detached import Detachment
+from wke.act.runner import Due
+from wke.cli.climbing import counting_on, run_batches
+from wke.cli.prepare import Series
+from wke.describe.cluster import Cluster
+from wke.errors import InputError
+from wke.keep.store import Store
+from wke.keep.trials import Detached
+from wke.records import Outcome
+from wke.tell.console import Printer, counted, seconds
+
+LONG_LEASE_S = 300.0
+
+
+def detachment(cluster: Cluster, *, wanted: bool | None) -> Detachment | None:
+    """Return how trials outlive the command, None when they do not: by default only a long lease makes them."""
+    detach = cluster.lease_s >= LONG_LEASE_S if wanted is None else wanted
+    return Detachment(cluster.detached_lease_s, leaves=True) if detach else None
+
+
+def left_running(series: Series, store: Store) -> tuple[Detached, Due] | None:
+    """Return the attempt that an earlier command left running and what is planned of it, None when there is none.
+
+    Raises InputError when it is not of this series: its machines are not free.
+    """
+    for left in store.detached():
+        for item in series.trials:
+            if item.planned.id == left.attempt.trial:
+                return left, item
+        raise InputError(
+            f"trial {left.attempt.trial} of series {left.series} was left running on {_machines(left)}, and is not of this plan",
+            hint="measure that series as it was, or stop the trial: wke abandon",
+        )
+    return None
+
+
+async def run_due(
+    running: runner.Series, left: tuple[Detached, Due] | None, next_due: Callable[[Collection[str]], Sequence[Due]]
+) -> Sequence[Outcome]:
+    """Take up what was left running, then run what is due as `run_batches` does; `next_due` is told of all that was attempted."""
+    if left is None:
+        return await run_batches(running, next_due)
+    cluster = running.place.cluster
+    lasting = replace(running, detachment=running.detachment or Detachment(cluster.detached_lease_s, leaves=False))
+    total = len(next_due(()))
+    outcome = await runner.take_up(lasting, *left, total)
+    if outcome is None:
+        return await run_batches(running, next_due)
+    if running.fail_fast and not outcome.ok:
+        return (outcome,)
+    taken = {left[1].planned.id}
+    rest = replace(running, sink=counting_on(running.sink, 1))
+    return outcome, *await run_batches(rest, lambda attempted: next_due({*attempted, *taken}))
+
+
+def say_detached(chosen: Detachment) -> None:
+    """Tell at the start what will happen at the end."""
+    Printer().talk(f"detached: without this command a trial goes on for at most {seconds(chosen.lease_s)}")
+
+
+def say_left(store: Store, file: Path, lease_s: float) -> None:
+    """Tell at the end what runs on."""
+    for left in store.detached():
+        Printer().talk(
+            f"trial {left.attempt.trial} goes on on {_machines(left)} for at most {seconds(lease_s)};"
+            f" `wke measure {file}` takes it up again, `wke abandon` stops it"
+        )
+
+
+def _machines(left: Detached) -> str:
+    return counted(len(left.folders), "machine")
