@@ -473,10 +473,10 @@ def test_the_command_copies_to_machines_and_back(project: Project) -> None:
         assert (failed.status, len(failed.err.splitlines())) == (3, 2)
         assert project.wke("copy", "no/such", "all").status == 2
         project.targets(hello="true")
-        data = ("-D", "source=a tree", "-D", f"destination={where}data")
-        assert project.wke("run", "kv", "clients", "copy-data", *data, "--dry-run").out == f"copy a tree: to {where}data on m1, m2\n"
+        data = ("-D", "source=a tree", "-D", f"destination={where}data/")
+        assert project.wke("run", "kv", "clients", "copy-data", *data, "--dry-run").out == f"copy a tree: to {where}data/ on m1, m2\n"
         assert project.wke("run", "kv", "clients", "copy-data", *data).err.startswith("14 files to 2 machines in ")
-        assert project.wke("copy", f"m2:{where}data", "data").status == 0
+        assert project.wke("copy", f"m2:{where}data/a tree", "data").status == 0
         assert snapshot(project.folder / "data") == snapshot(tree)
         assert project.wke("run", "kv", "all", "copy-data", *data[2:]).err.startswith('target "copy-data" needs option "source"')
         assert '"suorce"' in project.wke("run", "kv", "all", "copy-data", "-D", "suorce=x").err
