@@ -5,6 +5,7 @@ algorithm it happens to prefer. Sessions get an empty home folder: a person's sh
 """
 
 import getpass
+import ipaddress
 import json
 import random
 import shutil
@@ -70,8 +71,8 @@ class Fleet:
         self.key = folder / "id"
         self.known_hosts = folder / "known_hosts"
         self.user = getpass.getuser()
-        network = f"127.{random.randint(1, 254)}.{random.randint(0, 255)}"
-        self.hosts = tuple(f"{network}.{number}" for number in range(1, count + 1))
+        first = ipaddress.IPv4Address("127.1.0.1") + 2**16 * random.randrange(200) + 2**8 * random.randrange(200)
+        self.hosts = tuple(str(first + number) for number in range(count))
         self.port = _free_port(self.hosts)
         self.keeper = 0
         self._stack = ExitStack()

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
-GRACE_S = 3.0
+GRACE_S = 1.0
 POLL_S = 0.02
 
 

@@ -8,12 +8,12 @@ CONFIG = "nothing"
 TARGET = "true"
 
 
-def write_project(folder: Path, **clusters: str) -> Path:
-    """Write the configuration and one cluster file a keyword, NAME.toml; return the folder."""
+def write_project(folder: Path, script: str = "#!/usr/bin/env bash\ntrue\n", **clusters: str) -> Path:
+    """Write the configuration, whose one target has this script, and one cluster file a keyword, NAME.toml; return the folder."""
     targets = folder / CONFIG / "targets"
     targets.mkdir(parents=True)
     (folder / CONFIG / "config.toml").write_text(f"[targets]\n{TARGET} = []\n")
-    (targets / TARGET).write_text("#!/usr/bin/env bash\ntrue\n")
+    (targets / TARGET).write_text(script)
     (folder / "logs").mkdir()  # old wke wants it
     for name, text in clusters.items():
         (folder / f"{name}.toml").write_text(text)

@@ -33,6 +33,10 @@ def nothing() -> None:
     """Prepare, tidy up or check nothing."""
 
 
+def nobody(_: int) -> None:
+    """Watch no process."""
+
+
 @dataclass(frozen=True, slots=True)
 class Phase:
     """One timed process of a contender; `name` is the column it is shown in, `status` the exit status of a success.
@@ -51,6 +55,8 @@ class Phase:
 class Contender:
     """Something to time. `check` runs after every run and raises ContenderError when the work was not really done.
 
+    `started` is told the stopwatch's process, whose child the contender is.
+
     `machines` is the process from which all machines descend, where there is one (fleet.py). A slow contender can be let off after `most`
     rounds, of which then none is for warming up.
     """
@@ -62,6 +68,7 @@ class Contender:
     before: Callable[[], None] = nothing
     check: Callable[[], None] = nothing
     after: Callable[[], None] = nothing
+    started: Callable[[int], None] = nobody
     ours: bool = False
     machines: int = 0
     most: int | None = None
@@ -76,18 +83,26 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
+class Warm:
+    """What a script says of its commands but the first: how many, their time, CPU time of its process and of its living children."""
+
+    commands: int = 0
+    wall_s: float = 0.0
+    own_s: float = 0.0
+    children_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """Wall time of one process, and CPU time of it and its descendants.
 
-    `machines_s` is the CPU time of the machines until then; `warm_s` the time from its first command's end to its last one's, for
-    `warm_commands` commands.
+    `machines_s` is the CPU time of the machines until then.
     """
 
     wall_s: float
     cpu_s: float
     machines_s: float = 0.0
-    warm_s: float = 0.0
-    warm_commands: int = 0
+    warm: Warm = Warm()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +134,11 @@ class Result:
         """Return the median of the wall times less the machines' work, as if that had been spread over all cores and waited for."""
         return self._median(lambda sample: sample.wall_s - sample.machines_s / CORES)
 
-    def warm_s(self) -> float:
-        """Return the median of the times of all commands but the first; 0 where nobody said."""
-        return self._median(lambda sample: sample.warm_s)
-
-    def warm_commands(self) -> int:
-        """Return how many commands `warm_s` is about."""
-        return max((sample.warm_commands for samples in self.rounds for sample in samples), default=0)
+    def warm(self) -> Warm:
+        """Return the medians of what was said of all commands but the first; all is 0 where nobody said."""
+        commands = max((sample.warm.commands for samples in self.rounds for sample in samples), default=0)
+        wall_s, own_s = self._median(lambda sample: sample.warm.wall_s), self._median(lambda sample: sample.warm.own_s)
+        return Warm(commands, wall_s, own_s, self._median(lambda sample: sample.warm.children_s))
 
     def _median(self, figure: Callable[[Sample], float]) -> float:
         return statistics.median(sum(map(figure, samples)) for samples in self.rounds)
@@ -175,6 +188,7 @@ def _timed(phase: Phase, contender: Contender) -> Sample:
             command, stdout=subprocess.PIPE, env=environment, cwd=contender.folder or folder, start_new_session=True, text=True
         )
         try:
+            contender.started(stopwatch.pid)
             report, _ = stopwatch.communicate(timeout=phase.deadline_s)
         except subprocess.TimeoutExpired:
             os.killpg(stopwatch.pid, signal.SIGKILL)
@@ -189,18 +203,18 @@ def _timed(phase: Phase, contender: Contender) -> Sample:
         timed = json.loads(report)
         if timed["status"] != phase.status:
             raise ContenderError(f"{phase.name}: exit status {timed['status']}: {_last_words(output)}")
-        warm_s = _warm_s(marks, phase)
-    return Sample(timed["wall_s"], timed["cpu_s"], timed["machines_s"], warm_s, max(phase.marks - 1, 0))
+        warm = _warm(marks, phase)
+    return Sample(timed["wall_s"], timed["cpu_s"], timed["machines_s"], warm)
 
 
-def _warm_s(marks: Path, phase: Phase) -> float:
-    """Return the seconds between the first mark and the last; 0 for a phase that leaves none."""
+def _warm(marks: Path, phase: Phase) -> Warm:
+    """Return what a script's marks say; nothing for a phase that leaves none."""
     if not phase.marks:
-        return 0.0
-    times = [float(line.split()[0]) for line in marks.read_text().splitlines()] if marks.exists() else []
-    if len(times) != phase.marks:
-        raise ContenderError(f"{phase.name}: {len(times)} commands done instead of {phase.marks}")
-    return times[-1] - times[0]
+        return Warm()
+    lines = [[float(word) for word in line.split()] for line in marks.read_text().splitlines()] if marks.exists() else []
+    if len(lines) != phase.marks:
+        raise ContenderError(f"{phase.name}: {len(lines)} commands done instead of {phase.marks}")
+    return Warm(phase.marks - 1, *(last - first for first, last in zip(lines[0], lines[-1], strict=True)))
 
 
 def _last_words(output: Path) -> str:

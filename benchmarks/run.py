@@ -14,7 +14,7 @@ from bench import Bench
 from facts import facts, load
 from page import keep, report, write_between
 from peers import Peers
-from sections import commanding, copying, emulating, fanning, session, starting
+from sections import commanding, copying, dispatching, emulating, fanning, session, starting, thousand
 
 import wke
 
@@ -24,6 +24,8 @@ SECTIONS = {
     "command": commanding,
     "fanout": fanning,
     "session": session,
+    "warm": dispatching,
+    "thousand": thousand,
     "copy": copying,
 }
 RESULTS = Path(__file__).with_name("results")

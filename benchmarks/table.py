@@ -9,7 +9,7 @@ FIGURES: dict[str, Callable[[Result], float]] = {  # as peers are compared with 
     "time": Result.wall_s,
     "CPU": Result.cpu_s,
     "net": Result.net_s,
-    "warm": Result.warm_s,
+    "warm": lambda result: result.warm().wall_s,
 }
 
 
@@ -52,6 +52,7 @@ class Listing:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     verdicts: tuple[str, ...] = ()
+    results: tuple[Result, ...] = ()  # what the rows were made from, to be kept
 
 
 def measured(
@@ -96,13 +97,13 @@ def _rows(results: Sequence[Result], runs: int) -> list[str]:
     phases = max((result.phases for result in results), key=len)
     several = phases if len(phases) > 1 else ()
     ours = next((result for result in results if result.ours), None)
-    warm = max(result.warm_commands() for result in results)
+    warm = max(result.warm().commands for result in results)
     columns: dict[str, Callable[[Result], str]] = {
         "": lambda result: _name(result, runs),
         **{f"{phase}, ms": lambda result, phase=phase: _ms(result.wall_s(phase)) if phase in result.phases else "–" for phase in several},
         "median, ms": lambda result: _ms(result.wall_s()),
         "min–max": lambda result: f"{_ms(min(result.walls_s()))}–{_ms(max(result.walls_s()))}",
-        **({f"last {warm}, ms": lambda result: _ms(result.warm_s()) if result.warm_commands() else "–"} if warm else {}),
+        **({f"last {warm}, ms": lambda result: _ms(result.warm().wall_s) if result.warm().commands else "–"} if warm else {}),
         "client CPU, ms": lambda result: _ms(result.cpu_s()),
     }
     ratios = ["time", "CPU"]

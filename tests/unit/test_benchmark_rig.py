@@ -1,5 +1,6 @@
 """The rig behind docs/benchmarks.md: who is timed when, what counts as CPU, who is out, and where the figures are written."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,9 +8,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support import eventually
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-OURS = ("rig", "table", "page")
+OURS = ("rig", "table", "page", "gathering")
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_time_between_the_first_command_and_the_last(modules: dict[str, ModuleTy
     rig = modules["rig"]
     lines = "; ".join(f"echo {1000 + number / 4} 0.1 0 >> $BENCH_MARKS" for number in range(said))
     results, absent = rig.measure([rig.Contender("script", (rig.Phase(("sh", "-c", lines or "true"), marks=3),))], 1, warm=False)
-    assert [(result.warm_s(), result.warm_commands()) for result in results] == ([] if want else [(0.5, 2)])
+    assert [result.warm() for result in results] == ([] if want else [rig.Warm(2, 0.5, 0.0, 0.0)])
     assert absent == ([rig.Absent("script", want)] if want else [])
 
 
@@ -104,8 +106,8 @@ def test_leads_and_the_columns_they_need(modules: dict[str, ModuleType], monkeyp
     """Machines' work and warm commands have columns where they were measured; a lead is the ratio in the column of its name."""
     rig, table = modules["rig"], modules["table"]
     monkeypatch.setattr(rig, "CORES", 2)
-    ours = rig.Result("wke", True, ("run",), ((rig.Sample(1.0, 0.5, 0.4, 0.1, 9),),))
-    peer = rig.Result("peer", False, ("run",), ((rig.Sample(2.0, 0.2, 0.8, 0.9, 9),),))
+    ours = rig.Result("wke", True, ("run",), ((rig.Sample(1.0, 0.5, 0.4, rig.Warm(9, 0.1)),),))
+    peer = rig.Result("peer", False, ("run",), ((rig.Sample(2.0, 0.2, 0.8, rig.Warm(9, 0.9)),),))
     once = rig.Result("once", False, ("run",), ((rig.Sample(3.0, 0.2, 0.8),),))
     leads = (table.Lead("peer", "warm", 8), table.Lead("peer", "CPU", 0.8), table.Lead("nobody", "time", 1))
     text = table.render(table.Table("Title", "", 1, (ours, peer, once), (), leads))
@@ -137,6 +139,57 @@ def test_a_table_as_markdown(modules: dict[str, ModuleType]) -> None:
         "- wanted: wke, up under 200 ms; measured 200 ms: **missed**\n"
         "- not here: gone: not installed\n"
     )
+
+
+def test_a_listing_as_markdown(modules: dict[str, ModuleType]) -> None:
+    """Its rows stand as they are, its verdicts below them."""
+    table = modules["table"]
+    value = table.Listing("Title", "About.", ("", "ms"), (("wke", "1.5"),), (table.verdict("under 2", "1.5", met=True),))
+    assert table.render(value) == (
+        "### Title\n\nAbout.\n\n|  | ms |\n| --- | ---: |\n| wke | 1.5 |\n\n- wanted: under 2; measured 1.5: met\n"
+    )
+
+
+@pytest.mark.parametrize(("copies", "why"), [(3, None), (2, "2 machines of 3 were there at once")])
+def test_machines_are_held_until_all_are_there(modules: dict[str, ModuleType], tmp_path: Path, copies: int, why: str | None) -> None:
+    """The client and its children are weighed while all wait; a client that brings too few machines is out, and nobody waits for ever."""
+    rig, gathering = modules["rig"], modules["gathering"]
+    seen = gathering.Gathering(tmp_path / "all", 3, patience_s=60 if why is None else 0.5)
+    seen.prepare()
+    client = f"for i in $(seq {copies}); do sh {seen.script} & done; wait"
+    phases = (rig.Phase(("sh", "-c", client)),)
+    results, absent = rig.measure([rig.Contender("c", phases, started=seen.watch, check=seen.check, after=seen.end)], 1, warm=False)
+    assert [entry.why for entry in absent] == ([why] if why else [])
+    assert seen.own is not None
+    assert seen.tree is not None
+    assert 0 < seen.own.share < seen.own.resident < seen.tree.resident
+    for result in results:
+        assert result.wall_s() >= seen.all_in_s + seen.held_s - 0.2
+
+
+def test_nothing_of_the_machines_is_left(tmp_path: Path) -> None:
+    """The machines' keeper ends what it started and what that left behind, also what ignores SIGTERM, when its input ends."""
+    pids = tmp_path / "pids"
+    stubborn = f"trap '' TERM; echo $$ >> {pids}; while :; do sleep 1000; done"
+    leaving = f"(trap '' TERM; echo started >> {pids}; setsid -f sleep 1000 & echo $! >> {pids}) & echo $$ >> {pids}; exec sleep 1000"
+    commands = tmp_path / "commands.json"
+    commands.write_text(json.dumps([["/bin/sh", "-c", stubborn], ["/bin/sh", "-c", leaving]]))
+    with subprocess.Popen((sys.executable, BENCHMARKS / "machines.py", commands), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as keeper:
+        assert keeper.stdout is not None
+        assert keeper.stdout.readline() == b"started\n"
+        eventually(lambda: pids.exists() and len(pids.read_text().split()) == 4)
+        below = processes_below(keeper.pid)
+        assert len(below) >= 4
+        assert keeper.stdin is not None
+        keeper.stdin.close()
+        assert keeper.wait() == 0
+    assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
+
+
+def processes_below(pid: int) -> list[int]:
+    """Return all descendants of a process."""
+    children = [int(word) for file in Path(f"/proc/{pid}/task").glob("*/children") for word in file.read_text().split()]
+    return children + [below for child in children for below in processes_below(child)]
 
 
 def test_figures_go_between_the_markers_and_nowhere_else(modules: dict[str, ModuleType], tmp_path: Path) -> None:
