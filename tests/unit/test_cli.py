@@ -9,7 +9,7 @@ import pytest
 
 from wke.cli.main import COMMANDS, STATUSES, cli
 
-HEAVY = {"numpy", "scipy", "matplotlib", "pydantic", "rich", "asyncio", "sqlite3"}
+HEAVY = {"numpy", "scipy", "matplotlib", "rich", "asyncio", "sqlite3"}
 
 
 def wke(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

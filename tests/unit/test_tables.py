@@ -4,15 +4,15 @@ import errno
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
 
 from wke.describe.locator import locate
-from wke.describe.tables import FlawError, Items, Table, TableModel, gather, key_text, load, read
+from wke.describe.shape import Bounds, FlawError, Items, TableModel
+from wke.describe.tables import Table, gather, key_text, load, read
 from wke.errors import InputError, Location, Problem
 
 
@@ -20,7 +20,7 @@ class Part(TableModel):
     """A table in a table."""
 
     external_addr: str
-    port: int = Field(default=22, ge=1)
+    port: Annotated[int, Bounds(at_least=1)] = 22
     names: Items[str] = ()
     kind: Literal["small", "large"] = "small"
     share: float = 1.0
@@ -32,7 +32,7 @@ class Whole(TableModel):
 
     iterations: int = 1
     on: bool = False
-    parts: Mapping[str, Part] = Field(default_factory=dict)
+    parts: Mapping[str, Part] = {}
     steps: Items[Part] = ()
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from wke.describe.clusterfile import MOST_MACHINES, ClusterFile, LinkEntry, MachineEntry
 from wke.describe.folding import unfold
 from wke.describe.selector import select
-from wke.describe.tables import Key, Table, read
+from wke.describe.shape import Key
+from wke.describe.tables import Table, read
 from wke.errors import InputError, Problem, did_you_mean
 
 LOCAL_NETWORK = ip_network("10.181.0.0/16")
@@ -136,7 +137,7 @@ def _build(table: Table[ClusterFile], problems: list[Problem]) -> Cluster:
         connect_limit=section.connect_limit,
         connect_timeout_s=section.connect_timeout,
         lease_s=section.lease,
-        detached_lease_s=section.lease if "lease" in section.model_fields_set else DETACHED_LEASE_S,
+        detached_lease_s=section.lease if "lease" in section.given else DETACHED_LEASE_S,
         ssh_options=section.ssh_options,
         forward_agent=section.forward_agent,
         key_exchange=section.key_exchange,

@@ -4,10 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
-
 from wke.describe.quantity import fraction, rate_bits, seconds
-from wke.describe.tables import FlawError, Items, TableModel
+from wke.describe.shape import After, Before, Bounds, FlawError, Items, NonEmpty, TableModel
 from wke.describe.wording import quoted, shown
 
 MOST_MACHINES = 60_000
@@ -23,11 +21,11 @@ def _plain_word(value: str) -> str:
     return value
 
 
-Word = Annotated[str, AfterValidator(_plain_word)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=str | float)]
-Share = Annotated[float, BeforeValidator(fraction, json_schema_input_type=str | float)]
-Rate = Annotated[int, BeforeValidator(rate_bits, json_schema_input_type=str | int)]
+Word = Annotated[str, After(_plain_word)]
+Port = Annotated[int, Bounds(at_least=1, at_most=65535)]
+Duration = Annotated[float, Before(seconds, str | float)]
+Share = Annotated[float, Before(fraction, str | float)]
+Rate = Annotated[int, Before(rate_bits, str | int)]
 
 
 def _listed(value: Any) -> Any:
@@ -41,7 +39,7 @@ class MachineEntry(TableModel):
     """Where we connect: a host name, an address, a name of ~/.ssh/config. Emulated machines have none, all others need one."""
     internal_addr: Word | None = None
     """What the machines use among themselves, @INTERNAL; by default the external address."""
-    class_: Annotated[Items[Word], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = ()
+    class_: Annotated[Items[Word], Before(_listed, str | list[str])] = ()
     """The class it is in, or a list of them."""
     ssh_port: Port | None = None
     """Its port, where it is not the cluster's."""
@@ -67,7 +65,7 @@ def _as_machine_table(value: Any) -> Any:
     return value
 
 
-MachineForm = Annotated[MachineEntry, BeforeValidator(_as_machine_table, json_schema_input_type=str | list[str] | MachineEntry)]
+MachineForm = Annotated[MachineEntry, Before(_as_machine_table, str | list[str] | MachineEntry)]
 
 
 def _numbered(value: Any) -> Any:
@@ -80,10 +78,7 @@ def _numbered(value: Any) -> Any:
     return value
 
 
-Machines = Annotated[
-    Mapping[str | int, MachineForm],
-    BeforeValidator(_numbered, json_schema_input_type=Mapping[str, MachineForm] | list[MachineForm]),
-]
+NumberedMachines = Before(_numbered, Mapping[str, MachineForm] | list[MachineForm])
 
 
 def _class_members(value: Any) -> Any:
@@ -102,7 +97,7 @@ def _class_members(value: Any) -> Any:
     return tuple(value)
 
 
-ClassMembers = Annotated[tuple[str, ...] | int, BeforeValidator(_class_members, json_schema_input_type=int | list[str])]
+ClassMembers = Annotated[Any, Before(_class_members, int | list[str])]
 
 
 class LinkEntry(TableModel):
@@ -123,15 +118,15 @@ class ClusterSection(TableModel):
 
     provider: Literal["ssh", "local"] | None = None
     """Where the machines are: there already (ssh) or emulated on this computer (local). By default ssh if a machine has an address."""
-    machines: Annotated[int, Field(ge=1, le=MOST_MACHINES)] | None = None
+    machines: Annotated[int, Bounds(at_least=1, at_most=MOST_MACHINES)] | None = None
     """So many machines called m0, m1 and so on, instead of [machines]."""
     username: Word | None = None
     """Login name on the machines; by default ssh decides."""
-    workdir: Annotated[str, Field(min_length=1)] | None = None
+    workdir: NonEmpty | None = None
     """Folder on the machines in which scripts run; by default the login's home."""
     ssh_port: Port | None = None
     """Port of the ssh servers; by default ssh decides."""
-    connect_limit: Annotated[int, Field(ge=1)] = 64
+    connect_limit: Annotated[int, Bounds(at_least=1)] = 64
     """How many connections are opened at a time."""
     connect_timeout: Duration = 30.0
     """A machine that does not answer for so long cannot be reached."""
@@ -143,7 +138,7 @@ class ClusterSection(TableModel):
     """Let programs on the machines use your ssh agent."""
     key_exchange: Word | None = None
     """KexAlgorithms of ssh, `default` to leave them alone; by default a cheaper exchange where that of your OpenSSH is dear."""
-    share: Items[Annotated[str, Field(min_length=1)]] = ()
+    share: Items[NonEmpty] = ()
     """Folders of this computer that emulated machines write through to, all of them; relative ones are the project's."""
 
 
@@ -152,9 +147,9 @@ class ClusterFile(TableModel):
 
     cluster: ClusterSection = ClusterSection()
     """What holds for the cluster as a whole."""
-    machines: Machines = Field(default_factory=dict)
+    machines: Annotated[Mapping[str | int, MachineForm], NumberedMachines] = {}
     """The machines in order: NAME = ADDRESS, or a list of addresses. A folded name `node[1-3]` stands for three."""
-    classes: Mapping[str, ClassMembers] = Field(default_factory=dict)
+    classes: Mapping[str, ClassMembers] = {}
     """NAME = a list of machines, or so many machines that are in no class yet."""
-    links: Mapping[str, LinkEntry] = Field(default_factory=dict)
+    links: Mapping[str, LinkEntry] = {}
     """`default`, or "FROM -> TO" with selectors on both sides. Provider local applies `default`, nothing applies the others yet."""

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
-
 from wke.describe.optionvalue import TYPE_NAMES, Scalar, TypeName, ValueType
-from wke.describe.tables import FlawError, Items, TableModel
+from wke.describe.shape import After, Before, FlawError, Items, NonEmpty, TableModel
 from wke.describe.wording import quoted, shown
 from wke.errors import did_you_mean
 
@@ -25,8 +23,7 @@ def _value_type(value: Any) -> Any:
     return TYPE_NAMES[value]
 
 
-AnyScalar = Annotated[Any, BeforeValidator(_scalar, json_schema_input_type=Scalar)]
-NonEmpty = Annotated[str, Field(min_length=1)]
+AnyScalar = Annotated[Any, Before(_scalar, Scalar)]
 
 
 class OptionEntry(TableModel):
@@ -34,9 +31,9 @@ class OptionEntry(TableModel):
 
     name: NonEmpty
     """Its name; the script gets its value as an argument, in the order of this list, and as WKE_OPTION_<NAME>."""
-    default: AnyScalar = None  # `model_fields_set` tells whether there is one
+    default: AnyScalar = None  # `given` tells whether there is one
     """Its value where none is given; without a default an option is required. May be a macro such as @NAME."""
-    type: Annotated[ValueType, BeforeValidator(_value_type, json_schema_input_type=TypeName)] | None = None
+    type: Annotated[ValueType, Before(_value_type, TypeName)] | None = None
     """What its values must be; by default the type of the default, else of the choices."""
     choices: Items[AnyScalar] | None = None
     """The only values it may have."""
@@ -65,7 +62,7 @@ def _as_option_table(value: Any) -> Any:
     return value
 
 
-OptionForm = Annotated[OptionEntry, BeforeValidator(_as_option_table, json_schema_input_type=str | list[Scalar] | OptionEntry)]
+OptionForm = Annotated[OptionEntry, Before(_as_option_table, str | list[Scalar] | OptionEntry)]
 
 
 class TargetEntry(TableModel):
@@ -86,7 +83,7 @@ def _as_target_table(value: Any) -> Any:
     return value
 
 
-TargetForm = Annotated[TargetEntry, BeforeValidator(_as_target_table, json_schema_input_type=list[OptionForm] | TargetEntry)]
+TargetForm = Annotated[TargetEntry, Before(_as_target_table, list[OptionForm] | TargetEntry)]
 
 
 class PreludeEntry(TableModel):
@@ -105,7 +102,7 @@ def _as_prelude_table(value: Any) -> Any:
     return value
 
 
-PreludeForm = Annotated[PreludeEntry, BeforeValidator(_as_prelude_table, json_schema_input_type=str | PreludeEntry)]
+PreludeForm = Annotated[PreludeEntry, Before(_as_prelude_table, str | PreludeEntry)]
 
 
 def _one_line(value: str) -> str:
@@ -115,7 +112,7 @@ def _one_line(value: str) -> str:
     return value
 
 
-OneLine = Annotated[str, AfterValidator(_one_line)]
+OneLine = Annotated[str, After(_one_line)]
 
 
 class UbuntuSection(TableModel):
@@ -143,7 +140,7 @@ class ConfigurationFile(TableModel):
     """What holds for the configuration as a whole."""
     ubuntu: UbuntuSection = UbuntuSection()
     """What the built-in target install-packages installs."""
-    preludes: Mapping[str, PreludeForm] = Field(default_factory=dict)
+    preludes: Mapping[str, PreludeForm] = {}
     """NAME = a description or a table; the lines are in preludes/NAME."""
-    targets: Mapping[str, TargetForm] = Field(default_factory=dict)
+    targets: Mapping[str, TargetForm] = {}
     """NAME = a list of options or a table; the script is targets/NAME, or targets/name_of_it.py."""

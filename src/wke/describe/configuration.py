@@ -7,7 +7,8 @@ from pathlib import Path
 from wke.describe.configfile import ConfigurationFile, OptionEntry
 from wke.describe.macros import check_macros, is_macro
 from wke.describe.optionvalue import Scalar, as_text, converted, type_of
-from wke.describe.tables import Key, Table, key_text, read
+from wke.describe.shape import Key
+from wke.describe.tables import Table, key_text, read
 from wke.describe.wording import quoted, shown
 from wke.errors import InputError, Location, Problem, did_you_mean
 
@@ -271,7 +272,7 @@ def _options(table: Table[ConfigurationFile], target: str, entries: tuple[Option
 
 
 def _option(table: Table[ConfigurationFile], key: Key, entry: OptionEntry, problems: list[Problem]) -> Option:
-    has_default = "default" in entry.model_fields_set
+    has_default = "default" in entry.given
     option = Option(
         name=entry.name,
         required=not has_default if entry.required is None else entry.required,
@@ -298,7 +299,7 @@ def _option(table: Table[ConfigurationFile], key: Key, entry: OptionEntry, probl
 
 def _implied_type(entry: OptionEntry) -> str:
     """Return the type of the default; where there is none, that of the choices if they agree."""
-    if "default" in entry.model_fields_set:
+    if "default" in entry.given:
         return type_of(entry.default)
     types = {type_of(choice) for choice in entry.choices or ()}
     return types.pop() if len(types) == 1 else "any"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
-from wke.describe.tables import FlawError, Key
+from wke.describe.shape import FlawError, Key
 from wke.describe.wording import quoted, shown
 from wke.errors import did_you_mean
 

@@ -10,8 +10,9 @@ from wke.describe.metrics import NAME, Metric
 from wke.describe.parameters import CHOICE, CLIMB, ROOT, read_sweep
 from wke.describe.plot import Plot, Script
 from wke.describe.plotcheck import Columns, label_problems, plot_problems
+from wke.describe.shape import Key, present_spelling
 from wke.describe.sweep import Parameter, Sweep, Value, value_text
-from wke.describe.tables import Key, Table, key_text, present_spelling, read
+from wke.describe.tables import Table, key_text, read
 from wke.describe.template import check_template, parameters_of
 from wke.describe.wording import quoted
 from wke.errors import InputError, Location, Problem, did_you_mean
@@ -115,7 +116,7 @@ def read_experiment(path: Path) -> Experiment:
 
 def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
     value, section = table.value, table.value.experiment
-    others = value.model_extra or {}
+    others = value.others
     before = len(problems)
     sweep = read_sweep({ROOT: value.parameters, **others}, table.at, problems)
     sweep_is_right = len(problems) == before
@@ -200,7 +201,7 @@ def _plot(entry: PlotEntry, sweep: Sweep) -> Plot:
 def _unknown_tables(table: Table[ExperimentFile], others: Mapping[str, object], sweep: Sweep, *, sweep_is_right: bool) -> Iterator[Problem]:
     """Find tables that are neither ours nor sub-parameters. In a sweep with mistakes, what seems unused may be what is misspelled."""
     chosen = {name for name, _ in sweep.tables()}
-    known = [str(field.alias) for field in ExperimentFile.model_fields.values()]
+    known = list(ExperimentFile.keys)
     for name in others:
         if name not in chosen:
             hint = did_you_mean(name, known)

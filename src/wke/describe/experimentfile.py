@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
-
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from typing import Annotated, Any, Literal
 
 from wke.describe.clusterfile import Duration
-from wke.describe.configfile import AnyScalar, NonEmpty
+from wke.describe.configfile import AnyScalar
 from wke.describe.equation import read_expression
 from wke.describe.metrics import compile_log
 from wke.describe.plot import read_argument, read_filter, read_filters
-from wke.describe.tables import FlawError, Items, TableModel
+from wke.describe.shape import After, Before, Bounds, FlawError, Items, NonEmpty, TableModel
 from wke.describe.wording import shown
 
 
@@ -71,9 +69,9 @@ def _labels(value: Any) -> Any:
     return value
 
 
-FileName = Annotated[str, AfterValidator(_file_name)]
-Count = Annotated[str, BeforeValidator(_number_or_template, json_schema_input_type=int | str)]
-Limit = Annotated[Duration, Field(gt=0)]
+FileName = Annotated[str, After(_file_name)]
+Count = Annotated[str, Before(_number_or_template, int | str)]
+Limit = Annotated[Duration, Bounds(over=0)]
 Scale = Literal["linear", "log", "symlog"]
 Style = Literal["whitegrid", "darkgrid", "white", "dark", "ticks"]
 Corner = Literal[
@@ -100,9 +98,9 @@ class ExperimentSection(TableModel):
     """One line for people."""
     configuration: NonEmpty | None = None
     """The folder of the project whose targets the steps run. Needed with [[steps]]."""
-    iterations: Annotated[int, Field(ge=1)] = 1
+    iterations: Annotated[int, Bounds(at_least=1)] = 1
     """How many trials of each point count."""
-    warmups: Annotated[int, Field(ge=0)] = 0
+    warmups: Annotated[int, Bounds(at_least=0)] = 0
     """How many trials of each point run before them and do not count."""
     order: Literal["interleaved", "sequential"] | None = None
     """Interleaved: each round runs every point once, in random order. Sequential (the default of benchmark scripts): point by point."""
@@ -117,18 +115,17 @@ class ReadyEntry(TableModel):
 
     port: Count | None = None
     """A TCP port that accepts connections, asked on each of the step's machines."""
-    log: Annotated[NonEmpty, AfterValidator(_pattern)] | None = None
+    log: Annotated[NonEmpty, After(_pattern)] | None = None
     """A regular expression; each task has written a line in which it is found."""
     target: NonEmpty | None = None
     """A target that succeeds on each of the step's machines; it is run again until it does."""
     within: Limit = 20.0
     """Longer than this, and the trial has timed out."""
 
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def check(self) -> None:
+        """Refuse all but exactly one way."""
         if sum(way is not None for way in (self.port, self.log, self.target)) != 1:
             raise FlawError("must have exactly one of port, log and target", 'write { port = 6379, within = "20s" }')
-        return self
 
 
 class StepEntry(TableModel):
@@ -142,7 +139,7 @@ class StepEntry(TableModel):
     """Start it and go on; it is stopped when the trial ends. If it ends before, the trial has failed."""
     ready: ReadyEntry | None = None
     """When the next step may begin. Only with background = true."""
-    options: Mapping[str, AnyScalar] = Field(default_factory=dict)
+    options: Mapping[str, AnyScalar] = {}
     """The target's options; values may be templates."""
     measure: bool = False
     """Its tasks start at one instant and metrics are read from their output. Exactly one step is measured."""
@@ -157,7 +154,7 @@ class StepEntry(TableModel):
 class MetricEntry(TableModel):
     """Where a metric comes from. Its name is its key."""
 
-    log: Annotated[NonEmpty, AfterValidator(_log_pattern)] | None = None
+    log: Annotated[NonEmpty, After(_log_pattern)] | None = None
     """A regular expression with one group, around the number; the last match counts. Without it, tasks report the metric by name."""
     join: Literal["sum", "mean", "min", "max", "median"] | None = None
     """How the values of several tasks become one. Needed when there are several."""
@@ -204,23 +201,21 @@ class PlotEntry(TableModel):
     """Written above the figure."""
     x_axis: NonEmpty | None = None
     """A parameter that varies, or a metric: then each point of the experiment is one mark, at the metric's mean."""
-    y_axis: Annotated[Any, BeforeValidator(_expressions, json_schema_input_type=str | EquationEntry | list[str | EquationEntry])] = ()
+    y_axis: Annotated[Any, Before(_expressions, str | EquationEntry | list[str | EquationEntry])] = ()
     """A metric, an equation `{ op = "div", left = "throughput", right = "num-clients" }`, or a list of them: one panel each."""
     sort_by: NonEmpty | None = None
     """Another parameter that varies, or a metric: one line or bar group for each of its values."""
-    sort_labels: Annotated[Mapping[str | int, str], BeforeValidator(_labels, json_schema_input_type=list[str] | Mapping[str, str])] = Field(
-        default_factory=dict
-    )
+    sort_labels: Annotated[Mapping[str | int, str], Before(_labels, list[str] | Mapping[str, str])] = {}
     """How these values are called: a list in their order, or a table from value to label."""
-    filter_by: Annotated[Any, BeforeValidator(read_filters, json_schema_input_type=FilterEntry | list[FilterEntry])] = ()
+    filter_by: Annotated[Any, Before(read_filters, FilterEntry | list[FilterEntry])] = ()
     """Draw only trials where a column has a value, `{ key = "engine", value = "new" }`, or all columns of a list have theirs."""
     maximize_by: NonEmpty | None = None
     """Draw, for each x and group, only the trials with that value of this column whose mean of the first y is the highest."""
-    normalize_by: Annotated[Any, BeforeValidator(_normaliser, json_schema_input_type=str | FilterEntry)] = None
+    normalize_by: Annotated[Any, Before(_normaliser, str | FilterEntry)] = None
     """Divide each trial's y by its value of this column; given `{ key, value }`, by the mean of the trials that it picks, x by x."""
     x_label: str | None = None
     """Instead of the name of the x-axis."""
-    y_label: Annotated[Items[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = ()
+    y_label: Annotated[Items[str], Before(_listed, str | list[str])] = ()
     """Instead of the metric's name and unit; a list has one for each panel."""
     x_scale: Scale = "linear"
     """How the x-axis is divided."""
@@ -230,23 +225,23 @@ class PlotEntry(TableModel):
     """Put a tick at every x where something was measured, however many there are."""
     legend_location: Corner | None = None
     """Where in the axes the legend stands, as matplotlib calls it; by default above them."""
-    font_size: Annotated[float, Field(gt=2, le=100)] | None = None
+    font_size: Annotated[float, Bounds(over=2.0, at_most=100.0)] | None = None
     """Size of the text in points; by default 8."""
-    plot_scale: Annotated[float, Field(gt=0, le=20)] = 1.0
+    plot_scale: Annotated[float, Bounds(over=0.0, at_most=20.0)] = 1.0
     """Size of the figure, as a multiple of a column of a paper (3.5 inches)."""
     style: Style = "whitegrid"
     """What is behind the data: a white or grey (dark) ground, with or without a grid."""
     path: NonEmpty | None = None
     """The script of a plot of type script; it runs on the controller, in the project's folder."""
-    args: Items[Annotated[str, AfterValidator(read_argument)]] = ()
+    args: Items[Annotated[str, After(read_argument)]] = ()
     """Its arguments: `@PLOT_NAME` the file it draws, `@EXPFOLDER:0` the log folder of the results' first row, `@VALUE:0:COLUMN` a value."""
 
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def check(self) -> None:
+        """Refuse a plot of a script without one, and any other without axes."""
         if self.type == "script":
             if self.path is None:
                 raise FlawError("path is missing", 'a plot of type script is drawn by one: path = "plots/draw.py"')
-            return self
+            return
         missing = [name for name, value in (("x-axis", self.x_axis), ("y-axis", self.y_axis)) if not value]
         if missing:
             raise FlawError(
@@ -255,24 +250,21 @@ class PlotEntry(TableModel):
         for name, value in (("path", self.path), ("args", self.args)):
             if value:
                 raise FlawError("is only for a plot of type script", 'write type = "script", or remove it', key=(name,))
-        return self
 
 
-class ExperimentFile(TableModel):
+class ExperimentFile(TableModel, others=True):
     """All of an experiment file. Tables of other names are sub-parameters, if some table names them so."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow")
 
     experiment: ExperimentSection = ExperimentSection()
     """What holds for the experiment as a whole."""
-    parameters: Mapping[str, Any] = Field(default_factory=dict)
+    parameters: Mapping[str, Any] = {}
     """NAME = a value, a list or a range; later ones vary faster. `sub-parameters` names tables that are chosen one after the other.
     `hill-climb = true` in the range of the last one tries only the values that lead to its best."""
-    classes: Mapping[str, Count] = Field(default_factory=dict)
+    classes: Mapping[str, Count] = {}
     """CLASS = a number or a template: the trial uses only so many of its first machines."""
     steps: Items[StepEntry] = ()
     """What a trial does, in order."""
-    metrics: Mapping[str, MetricEntry] = Field(default_factory=dict)
+    metrics: Mapping[str, MetricEntry] = {}
     """NAME = where the number comes from."""
     plots: Items[PlotEntry] = ()
     """The figures."""

@@ -6,8 +6,9 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any
 
+from wke.describe.shape import Key, present_spelling
 from wke.describe.sweep import Choice, Parameter, Sweep, Value
-from wke.describe.tables import Key, key_text, present_spelling
+from wke.describe.tables import key_text
 from wke.describe.wording import shown
 from wke.errors import Location, Problem, did_you_mean
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wke.describe.equation import Expression, columns_of
+from wke.describe.shape import FlawError, Key, present_spelling
 from wke.describe.sweep import Value
-from wke.describe.tables import FlawError, Key, present_spelling
 from wke.describe.wording import shown
 from wke.errors import did_you_mean
 

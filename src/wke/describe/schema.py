@@ -1,23 +1,26 @@
 """JSON Schemas of the three files that users write, for editors: generated from the models that read them.
 
 `python -m wke.describe.schema` writes them into the folder `schemas/` of this package; a test fails when they are out of date. A key is
-described by the string below its field; pydantic could read those strings too, but would do so whenever wke starts.
+described by the string below its annotation.
 """
 
 import ast
 import inspect
 import json
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from wke.describe.clusterfile import ClusterFile
 from wke.describe.configfile import ConfigurationFile
 from wke.describe.experimentfile import ExperimentFile
-from wke.describe.tables import TableModel
+from wke.describe.shape import Before, Bounds, Filled, TableModel
 
 FOLDER = Path(__file__).parent.parent / "schemas"
 
+_JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _FILES: dict[str, tuple[type[TableModel], str]] = {
     "cluster": (ClusterFile, "cluster.toml of wke: the machines"),
     "configuration": (ConfigurationFile, "config.toml of wke: the targets and preludes of a configuration"),
@@ -28,44 +31,78 @@ _FILES: dict[str, tuple[type[TableModel], str]] = {
 def schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a kind of file: "cluster", "configuration" or "experiment". Old spellings are not in it."""
     model, title = _FILES[kind]
-    generated = _for_toml(model.model_json_schema())
-    definitions = generated.get("$defs", {}) | {model.__name__: generated}
-    for table in TableModel.__subclasses__():
-        for key, about in _descriptions(table).items() if table.__name__ in definitions else ():
-            properties = definitions[table.__name__]["properties"]
-            properties[key] = {"description": about, **properties[key]}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **generated}
+    tables: dict[str, Any] = {}
+    whole = _table(model, tables)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, "$defs": dict(sorted(tables.items())), **whole}
+
+
+def _table(model: type[TableModel], tables: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a table; those of the tables in it are added to `tables`, by name."""
+    texts = _descriptions(model)
+    annotations = get_type_hints(model, include_extras=True)
+    properties: dict[str, Any] = {}
+    for key, name in model.keys.items():
+        described: dict[str, Any] = {"description": texts[key]} if key in texts else {}
+        default = getattr(model, name, None)
+        if isinstance(default, str | int | float | tuple):
+            described["default"] = list(default) if isinstance(default, tuple) else default
+        properties[key] = described | dict(sorted(_value(annotations[name], tables).items()))
+    required = [key for key, name in model.keys.items() if not hasattr(model, name)]
+    whole = {"additionalProperties": model.open, "description": inspect.getdoc(model), "properties": properties, "type": "object"}
+    return {**whole, "required": required} if required else whole
+
+
+def _value(annotation: Any, tables: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of what may stand in a file for an annotation."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is None:
+        return _simple(annotation, tables)
+    if origin is Annotated:
+        form = next((rule.form for rule in arguments if isinstance(rule, Before)), arguments[0])
+        return _value(form, tables) | _limits(arguments)
+    if origin is Literal:
+        return {"enum": list(arguments), "type": "string"}
+    if origin in {tuple, list}:
+        return {"type": "array", "items": _value(arguments[0], tables)}
+    if origin in {UnionType, Union}:
+        forms = [_value(form, tables) for form in arguments if form is not NoneType]
+        return {"anyOf": [one for form in forms for one in form.get("anyOf", [form])]} if len(forms) > 1 else forms[0]
+    return {"type": "object", "additionalProperties": _value(arguments[1], tables) or True}
+
+
+def _simple(annotation: Any, tables: dict[str, Any]) -> dict[str, Any]:
+    if annotation is Any:
+        return {}
+    if annotation in _JSON_TYPES:
+        return {"type": _JSON_TYPES[annotation]}
+    if annotation.__name__ not in tables:
+        tables[annotation.__name__] = {}  # a table may be in itself
+        tables[annotation.__name__] = _table(annotation, tables)
+    return {"$ref": f"#/$defs/{annotation.__name__}"}
+
+
+def _limits(rules: Iterable[object]) -> dict[str, Any]:
+    limits: dict[str, Any] = {}
+    for rule in rules:
+        if isinstance(rule, Filled):
+            limits["minLength"] = 1
+        elif isinstance(rule, Bounds):
+            bounds = {"minimum": rule.at_least, "exclusiveMinimum": rule.over, "maximum": rule.at_most}
+            limits |= {name: bound for name, bound in bounds.items() if bound is not None}
+    return limits
 
 
 def _descriptions(model: type[TableModel]) -> dict[str, str]:
-    """Return, for each key of a table, the string that stands below its field."""
+    """Return, for each key of a table, the string that stands below its annotation."""
     (definition,) = ast.parse(inspect.getsource(model)).body
     assert isinstance(definition, ast.ClassDef)
+    keys = {name: key for key, name in model.keys.items()}
     return {
-        str(model.model_fields[field.target.id].alias): inspect.cleandoc(below.value.value)
+        keys[field.target.id]: inspect.cleandoc(below.value.value)
         for field, below in pairwise(definition.body)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
     }
-
-
-def _for_toml(node: Any) -> Any:
-    """Leave out what says nothing to a writer of TOML: null, which it does not have, titles that repeat a name, defaults of tables."""
-    if isinstance(node, list):
-        return [_for_toml(item) for item in node if item != {"type": "null"}]
-    if not isinstance(node, dict):
-        return node
-    kept: dict[str, Any] = {}
-    for key, value in node.items():
-        if key in {"properties", "$defs"}:
-            kept[key] = {name: _for_toml(inner) for name, inner in value.items()}
-        elif key != "title" and not (key == "default" and (value is None or isinstance(value, dict))):
-            kept[key] = _for_toml(value)
-    alternatives = kept.get("anyOf", ())
-    if len(alternatives) == 1:
-        del kept["anyOf"]
-        kept |= alternatives[0]
-    return kept
 
 
 def texts() -> dict[str, str]:

@@ -1,8 +1,7 @@
-"""Plain words for what is wrong with a TOML file: one table for the parser's errors, one for the validator's."""
+"""Plain words for what is wrong with a TOML file: what the parser refuses, and values of the wrong kind."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from wke.errors import did_you_mean
 
@@ -50,51 +49,25 @@ def syntax_hint(what: str) -> str:
     return next((hint for start, hint in _SYNTAX_HINTS.items() if what.startswith(start)), "https://toml.io describes the format")
 
 
-_WORDS = {
-    "missing": "is missing",
-    "string_type": "must be text, not {input}",
-    "int_type": "must be a whole number, not {input}",
-    "int_from_float": "must be a whole number, not {input}",
-    "float_type": "must be a number, not {input}",
-    "finite_number": "must be a finite number, not {input}",
-    "bool_type": "must be true or false, not {input}",
-    "tuple_type": "must be a list, not {input}",
-    "list_type": "must be a list, not {input}",
-    "dict_type": "must be a table, not {input}",
-    "mapping_type": "must be a table, not {input}",
-    "model_type": "must be a table, not {input}",
-    "model_attributes_type": "must be a table, not {input}",
-    "greater_than_equal": "must be at least {ge}, not {number}",
-    "greater_than": "must be more than {gt}, not {number}",
-    "less_than_equal": "must be at most {le}, not {number}",
-    "less_than": "must be less than {lt}, not {number}",
-    "too_short": "must not be empty",
-    "string_too_short": "must not be empty",
-}
+_NOUNS: Mapping[type, str] = {str: "text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a table"}
 
 
-def in_words(kind: str, message: str, value: object, context: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Say what is wrong with a value, and what would mend it, given one of pydantic's errors."""
-    if kind == "literal_error":
-        return _not_among(str(context["expected"]), value)
-    wording = _WORDS.get(kind)
-    if wording is None:
-        return message[:1].lower() + message[1:], None
-    return wording.format_map({**context, "input": shown(value), "number": value}), _type_hint(kind, value)
+def of_other_type(wanted: type, value: object) -> tuple[str, str | None]:
+    """Say that a value is not of the type that it must be, and what would mend it where we can guess what was meant."""
+    return f"must be {_NOUNS[wanted]}, not {shown(value)}", _type_hint(wanted, value)
 
 
-def _type_hint(kind: str, value: object) -> str | None:
-    """Say what would mend a value of the wrong type, where we can guess what was meant."""
-    if kind == "string_type" and isinstance(value, int | float):
+def _type_hint(wanted: type, value: object) -> str | None:
+    if wanted is str and isinstance(value, int | float):
         return f"write it in quotes: {quoted(str(value).lower() if isinstance(value, bool) else str(value))}"
-    if kind in {"int_type", "float_type", "bool_type"} and isinstance(value, str) and re.fullmatch(r"-?[0-9.]+|true|false", value):
+    if wanted in {int, float, bool} and isinstance(value, str) and re.fullmatch(r"-?[0-9.]+|true|false", value):
         return f"write it without quotes: {value}"
-    if kind in {"tuple_type", "list_type"} and isinstance(value, str):
+    if wanted is list and isinstance(value, str):
         return f"write it in brackets: [{quoted(value)}]"
     return None
 
 
-def _not_among(expected: str, value: object) -> tuple[str, str | None]:
-    choices = [choice.strip("'") for choice in re.split(r", | or ", expected)]
+def not_among(choices: Sequence[str], value: object) -> tuple[str, str | None]:
+    """Say that a value is none of those that it may be, and which one is near."""
     hint = did_you_mean(value, choices) if isinstance(value, str) else ""
     return f"must be one of {', '.join(map(quoted, choices))}, not {shown(value)}", hint if hint.startswith("did") else None
