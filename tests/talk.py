@@ -45,12 +45,12 @@ class Talk:
     connection: Connection
     _tasks: int = field(default=0)
 
-    async def start(self, script: bytes, *arguments: str, at_ns: int | None = None, target: str = "target", **spec: object) -> Task:
+    async def start(self, script: bytes, *arguments: str, held: bool = False, target: str = "target", **spec: object) -> Task:
         settings = {"environment": {}, "workdir": None, "prelude": None, "timeout_s": None} | spec
         name = TaskName(self._tasks, target, self.connection.machine)
         self._tasks += 1
         records: list[Record] = []
-        running = await self.connection.start(TaskSpec(name, script, arguments, **settings), records.append, at_ns=at_ns)
+        running = await self.connection.start(TaskSpec(name, script, arguments, **settings), records.append, held=held)
         return Task(running, records)
 
     async def run(self, script: bytes, *arguments: str, within_s: float = 30.0, **spec: object) -> Run:

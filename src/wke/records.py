@@ -112,6 +112,41 @@ class TaskEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockReading:
+    """At `at_ns` on our clock a machine's clock was `offset_ns` ahead of it, give or take `bound_ns`."""
+
+    offset_ns: int
+    bound_ns: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class MachineClock:
+    """A machine's clock read before its tasks began and after they ended; `after` is None when it could not be asked any more."""
+
+    before: ClockReading
+    after: ClockReading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartedTogether:
+    """A measured step is over whose tasks were released at `released_ns` on our clock: how far apart they really began.
+
+    `skew_ns` lies between the first and the last start, on machines `first` and `last`, and is right to `bound_ns`. `clocks` puts every
+    time that the machines recorded meanwhile on our clock (`wke.judge.clocks`).
+    """
+
+    step: int
+    target: str
+    released_ns: int
+    skew_ns: int
+    bound_ns: int
+    first: str
+    last: str
+    clocks: Mapping[str, MachineClock]
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What a machine's probes said at one moment: {probe: its numbers}. It comes ten times a second and is no `Record`."""
 
@@ -151,5 +186,5 @@ class TrialEnded:
     why: str = ""
 
 
-Record = Connected | StepStarted | StepReady | TaskStarted | Output | TaskEnded | Note | TrialStarted | TrialEnded
+Record = Connected | StepStarted | StepReady | TaskStarted | Output | TaskEnded | StartedTogether | Note | TrialStarted | TrialEnded
 Sink = Callable[[Record], None]

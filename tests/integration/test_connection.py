@@ -303,12 +303,16 @@ def test_a_start_is_staged_until_its_moment(transport: Sequence[str]) -> None:
     async def body(one: Talk) -> None:
         offset = await one.connection.clock()
         at_ns = time.time_ns() + offset.offset_ns + 400_000_000
-        tasks = [await one.start(b"#!/bin/sh\nexec true", at_ns=at_ns) for _ in range(3)]
+        tasks = [await one.start(b"#!/bin/sh\nexec true", held=True) for _ in range(3)]
+        for task in tasks:
+            await task.running.staged.wait()
+            one.connection.release(task.running, at_ns)
         ends = [await t.running.wait() for t in tasks]
         for end in ends:
             assert end.outcome.ok
             assert 0 <= end.started_ns - at_ns < 200_000_000
-        stopped = await one.start(b"echo never", at_ns=at_ns + 3600 * 10**9)
+        stopped = await one.start(b"echo never", held=True)
+        one.connection.release(stopped.running, at_ns + 3600 * 10**9)
         end = await stopped.running.stop()
         assert (str(end.outcome), end.detail, stopped.said()) == ("cancelled", "stopped before it began", b"")
 

@@ -18,8 +18,8 @@ from wke.errors import InputError, StoreError
 from wke.keep import schema
 from wke.keep.disk import disk_errors, is_network_file_system, write_atomically
 from wke.keep.store import Store
-from wke.keep.trials import Attempt, PlannedTrial, Result, StoredTrial
-from wke.records import Outcome, OutcomeKind, TaskEnded, TaskName
+from wke.keep.trials import Attempt, PlannedTrial, Result, StoredStart, StoredTrial
+from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, StartedTogether, TaskEnded, TaskName
 
 OK, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.FAILED, 3)
 STEPS = ["begin: committed", "begin: folder made", "finish: synced", "finish: committed", "finish: renamed"]
@@ -80,6 +80,22 @@ def test_a_trial_is_kept_whole(store: Store) -> None:
     assert store.inputs("aa-0") == {"trial": "aa-0"}
     assert store.seed_of("scale") == 7
     assert store.seed_of("other") is None
+
+
+def test_how_a_measured_step_began_is_kept(store: Store) -> None:
+    """The skew comes back with its attempt and no other; both readings of each clock are there, one where a machine was lost."""
+    clocks = {
+        "a": MachineClock(ClockReading(5, 2, 100), ClockReading(6, 3, 900)),
+        "b": MachineClock(ClockReading(-7, 4, 101)),
+    }
+    start = StartedTogether(2, "load", 500, 30, 6, "a", "b", clocks)
+    run(store, planned("aa-0"))
+    store.finish_attempt(begin(store, planned("bb-0", 1)), Result(OK, 0, 1, start=start))
+    assert [trial.start for trial in store.trials("scale")] == [None, StoredStart(30, 6, "a", "b")]
+    with contextlib.closing(sqlite3.connect(store.folder / "wke.sqlite")) as sql:
+        readings = sql.execute("SELECT machine, at_ns, offset_ns, bound_ns FROM clocks ORDER BY machine, at_ns").fetchall()
+        assert sql.execute("SELECT step, released_ns FROM starts").fetchall() == [(2, 500)]
+    assert readings == [("a", 100, 5, 2), ("a", 900, 6, 3), ("b", 101, -7, 4)]
 
 
 def test_a_failed_trial_is_kept_and_may_run_again(store: Store) -> None:
@@ -321,7 +337,7 @@ def make_torn(path: Path) -> None:
     [
         (make_text, "is damaged or not a wke store", "move it away"),
         (make_foreign, "is an SQLite database, but not a wke store", "move it away"),
-        (make_newer, "was written by a newer wke: its version is 99, this wke reads up to 2", "upgrade wke"),
+        (make_newer, f"was written by a newer wke: its version is 99, this wke reads up to {len(schema.MIGRATIONS)}", "upgrade wke"),
         (make_torn, "is damaged or not a wke store", "move it away"),
     ],
 )

@@ -24,12 +24,13 @@ from wke.act.wire import Wire
 from wke.agent import protocol
 from wke.agent.protocol import Frame, ProtocolError, encode
 from wke.errors import MachineError
-from wke.records import Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
+from wke.judge.clocks import Probe, reading
+from wke.records import ClockReading, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
 
 ANSWER_S = 3.0  # beyond the grace, for an answer to come back
 EXIT_S = 5.0
 SILENT_EXIT_S = 1.0  # for a machine that does not answer any more
-PROBES = 16
+PROBES = 64
 PART_SIZE = 1 << 19
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 3.0
@@ -52,14 +53,6 @@ class Hello:
     def facts(self) -> dict[str, object]:
         """Return what it says about the machine rather than about this connection."""
         return {"python": self.python, "hostname": self.hostname, "user": self.user, "cpus": self.cpus, "uname": self.uname}
-
-
-@dataclass(frozen=True, slots=True)
-class ClockOffset:
-    """The machine's clock minus ours, and how far from the truth that can be at most."""
-
-    offset_ns: int
-    bound_ns: int
 
 
 class Connection:
@@ -88,8 +81,8 @@ class Connection:
 
     # -- what a session asks for
 
-    async def start(self, spec: TaskSpec, sink: Sink, *, at_ns: int | None = None) -> RunningTask:
-        """Hand a task to the machine; it starts there at once, or at `at_ns` on the machine's clock.
+    async def start(self, spec: TaskSpec, sink: Sink, *, held: bool = False) -> RunningTask:
+        """Hand a task to the machine; it starts there at once, or is staged and `held` until `release`.
 
         Returns as soon as the machine's input has room: whether the task could be started, its records tell. Without contact it ends
         `unreachable`.
@@ -100,13 +93,13 @@ class Connection:
             return task
         self._tasks[task.channel] = task
         try:
-            await self._hand_over(task, spec, at_ns)
+            await self._hand_over(task, spec, held=held)
         except asyncio.CancelledError:
             self._tasks.pop(task.channel, None)
             raise
         return task
 
-    async def _hand_over(self, task: RunningTask, spec: TaskSpec, at_ns: int | None, **more: object) -> None:
+    async def _hand_over(self, task: RunningTask, spec: TaskSpec, *, held: bool, **more: object) -> None:
         script = await self._put(spec.content, spec.name.target)
         prelude = None if spec.prelude is None else await self._put(spec.prelude, "prelude")
         order: dict[str, object] = {
@@ -118,11 +111,15 @@ class Connection:
             "prelude": prelude,
             "timeout": spec.timeout_s,
             "grace": spec.grace_s,
-            "at": at_ns,
+            "held": held,
             **more,
         }
         self.tell(protocol.START, task.channel, order)
         await self._wire.drain()
+
+    def release(self, task: RunningTask, at_ns: int) -> None:
+        """Let a task that is held start at `at_ns` on the machine's clock."""
+        self.tell(protocol.RELEASE, task.channel, {"at": at_ns})
 
     async def wait_port(self, port: int, address: str, within_s: float) -> bool:
         """Tell whether something listens on `port` of `address` or of loopback, as seen from the machine, within that time.
@@ -132,16 +129,30 @@ class Connection:
         answer = await self._ask(protocol.WAIT_PORT, {"port": port, "address": address, "within": within_s})
         return answer.head.get("answered") is True
 
-    async def clock(self, probes: int = PROBES) -> ClockOffset:
-        """Compare the clocks: of several probes the one with the shortest way is believed, to half its length."""
-        best = ClockOffset(0, 1 << 62)
-        for _ in range(probes):
-            sent = time.time_ns()
-            pong = await self._ask(protocol.PING, {})
-            came = _number(pong.head, "came")
-            if came - sent < 2 * best.bound_ns:
-                best = ClockOffset(_number(pong.head, "at") - (sent + came) // 2, (came - sent + 1) // 2)
-        return best
+    async def clock(self) -> ClockReading:
+        """Compare the clocks by many probes, one after the other: it takes so many times the way there and back."""
+        probes: list[Probe] = []
+        sent_ns = 0
+        channel = self._channel()
+
+        def send() -> None:
+            nonlocal sent_ns
+            sent_ns = time.time_ns()
+            self.tell(protocol.PING, channel, {})
+
+        def hear(pong: Frame) -> None:
+            probes.append(Probe(sent_ns, _number(pong.head, "at"), time.time_ns()))
+            if len(probes) < PROBES:
+                send()
+            else:
+                self._answer(pong)
+
+        self._watchers[channel] = hear
+        try:
+            await self._asked(channel, send)
+        finally:
+            del self._watchers[channel]
+        return reading(probes)
 
     async def watch(self, interval_s: float, at_ns: int, receive: Callable[[Frame], None]) -> Frame:
         """Have the machine sample its probes at `at_ns` on its clock and every `interval_s` after it, until `unwatch` of the channel.
@@ -303,12 +314,15 @@ class Connection:
 
     async def _ask(self, kind: int, head: dict[str, object], channel: int | None = None) -> Frame:
         """Send a question and return the answer; raise MachineError when contact is lost meanwhile."""
+        channel = self._channel() if channel is None else channel
+        return await self._asked(channel, lambda: self.tell(kind, channel, head))
+
+    async def _asked(self, channel: int, send: Callable[[], None]) -> Frame:
         if self.lost.is_set():
             raise MachineError(f"machine {self.machine}: {self.why}")
-        channel = self._channel() if channel is None else channel
         answer: asyncio.Future[Frame] = self._loop.create_future()
         self._answers[channel] = answer
-        self.tell(kind, channel, head)
+        send()
         try:
             return await answer
         finally:
@@ -328,11 +342,11 @@ class Connection:
             self._greeted.set_result(None)
         elif frame.kind == protocol.BROKEN:
             self._lose(f"the agent gave up: {_text(frame.head, 'why')}")
-        elif frame.kind in (protocol.STARTED, protocol.OUTPUT, protocol.ENDED):
+        elif frame.kind in (protocol.STARTED, protocol.OUTPUT, protocol.ENDED, protocol.STAGED):
             self._report(frame)
-        elif frame.kind in (protocol.PONG, protocol.PORT, protocol.WATCHED, protocol.CLEARED, protocol.FAREWELL):
+        elif frame.kind in (protocol.PORT, protocol.WATCHED, protocol.CLEARED, protocol.FAREWELL):
             self._answer(frame)
-        elif frame.kind == protocol.SAMPLE:
+        elif frame.kind in (protocol.SAMPLE, protocol.PONG):
             self._watchers.get(frame.channel, _drop)(frame)
         elif frame.channel in self._copies:
             if self._copies[frame.channel].take(frame):
@@ -341,10 +355,6 @@ class Connection:
             raise ProtocolError(f"{frame} is not for a controller")
 
     def _answer(self, frame: Frame) -> None:
-        if frame.kind == protocol.PONG:
-            frame.head["came"] = time.time_ns()
-            if not frame.channel:  # of a heartbeat
-                return
         answer = self._answers.get(frame.channel)
         if answer is not None and not answer.done():
             answer.set_result(frame)
@@ -361,8 +371,10 @@ class Connection:
             outcome = Outcome(OutcomeKind(kind), code)
             times = _number(head, "started"), _number(head, "ended")
             self._end(task, TaskEnded(task.name, outcome, *times, _text(head, "rung"), _text(head, "detail")))
-        elif (frame.kind == protocol.STARTED) is (task.started_ns is not None):
+        elif (frame.kind == protocol.OUTPUT) is (task.started_ns is None):
             raise ProtocolError(f"{frame} does not come in order")
+        elif frame.kind == protocol.STAGED:
+            task.staged.set()
         elif frame.kind == protocol.STARTED:
             task.started_ns = _number(head, "at")
             self._emit(task, TaskStarted(task.name, task.started_ns))
@@ -384,6 +396,7 @@ class Connection:
 
     def _end(self, task: RunningTask, record: TaskEnded) -> None:
         self._tasks.pop(task.channel, None)
+        task.staged.set()
         self._emit(task, record)
         if not task.end.done():
             task.end.set_result(record)

@@ -25,7 +25,7 @@ ATTACH_S = 30.0
 LAST_ATTACH_S = 10.0  # only to say that it is over
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0
-SAID = (protocol.STARTED, protocol.OUTPUT, protocol.ENDED)
+SAID = (protocol.STAGED, protocol.STARTED, protocol.OUTPUT, protocol.ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,12 @@ class Held:
 
 @dataclass(slots=True)
 class Follow:
-    """How far we have read what a task said, and what it takes to start it, should that not have arrived."""
+    """How far we have read what a task said, and what it takes to start and to release it, should that not have arrived."""
 
     key: str
     spec: TaskSpec
-    at_ns: int | None
+    held: bool
+    released_at_ns: int | None = None
     offset: int = 0
     decoder: Decoder = field(default_factory=Decoder)
 
@@ -69,7 +70,7 @@ class LastingConnection(Connection):
         self._attempt = ""
         self._counts: Counter[TaskName] = Counter()
         self._follows: dict[int, Follow] = {}
-        self._questions: dict[int, tuple[int, dict[str, object]]] = {}
+        self._questions: dict[int, Callable[[], None]] = {}
         self._handing_over = asyncio.Lock()  # not while another wire takes the place of the old
         self._attaching: asyncio.Task[None] | None = None
 
@@ -114,7 +115,7 @@ class LastingConnection(Connection):
 
     # -- tasks
 
-    async def _hand_over(self, task: RunningTask, spec: TaskSpec, at_ns: int | None, **more: object) -> None:
+    async def _hand_over(self, task: RunningTask, spec: TaskSpec, *, held: bool, **more: object) -> None:
         name = spec.name
         key = f"{name.step}/{name.target}/{name.copy}/{self._counts[name]}"
         self._counts[name] += 1
@@ -124,11 +125,16 @@ class LastingConnection(Connection):
                 del self._tasks[task.channel]
                 task.channel = known
                 self._tasks[known] = task
-            self._follows[task.channel] = Follow(key, spec, at_ns)
+            self._follows[task.channel] = Follow(key, spec, held)
             if known is not None:
                 self.tell(protocol.FOLLOW, known, {"from": 0})
             else:
-                await super()._hand_over(task, spec, at_ns, key=key, **more)
+                await super()._hand_over(task, spec, held=held, key=key, **more)
+
+    def release(self, task: RunningTask, at_ns: int) -> None:
+        """Let a task that is held start at `at_ns` on the machine's clock; one that was released before goes by that."""
+        self._follows[task.channel].released_at_ns = at_ns
+        super().release(task, at_ns)
 
     def _read_on(self, frame: Frame) -> None:
         """Take a piece of a task's journal."""
@@ -155,11 +161,10 @@ class LastingConnection(Connection):
         if self._attached:
             super().tell(kind, channel, head, payload)
 
-    async def _ask(self, kind: int, head: dict[str, object], channel: int | None = None) -> Frame:
-        channel = self._channel() if channel is None else channel
-        self._questions[channel] = kind, head
+    async def _asked(self, channel: int, send: Callable[[], None]) -> Frame:
+        self._questions[channel] = send
         try:
-            return await super()._ask(kind, head, channel)
+            return await super()._asked(channel, send)
         finally:
             self._questions.pop(channel, None)
 
@@ -240,11 +245,13 @@ class LastingConnection(Connection):
             if follow.key in self.held.tasks:
                 self.tell(protocol.FOLLOW, task.channel, {"from": follow.offset})
             else:
-                await super()._hand_over(task, follow.spec, follow.at_ns, key=follow.key)
+                await super()._hand_over(task, follow.spec, held=follow.held, key=follow.key)
+            if follow.released_at_ns is not None:
+                super().release(task, follow.released_at_ns)
             if task.stop_sent:
                 self.tell(protocol.STOP, task.channel, {})
-        for channel, (kind, head) in self._questions.items():
-            self.tell(kind, channel, head)
+        for send in self._questions.values():
+            send()
 
     async def _stop_attaching(self) -> None:
         if self._attaching is not None:

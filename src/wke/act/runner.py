@@ -21,7 +21,7 @@ from wke.errors import MachineError
 from wke.keep.logs import LogWriter, read_output
 from wke.keep.store import Store
 from wke.keep.trials import Attempt, Detached, PlannedTrial, Result
-from wke.records import Note, Outcome, OutcomeKind, Record, Sink, TaskEnded, TaskName, TrialEnded, TrialStarted
+from wke.records import Note, Outcome, OutcomeKind, Record, Sink, StartedTogether, TaskEnded, TaskName, TrialEnded, TrialStarted
 
 UNREACHABLE_LIMIT = 3  # so many trials in a row without a machine end the series: to wait for it would only burn the night
 
@@ -127,12 +127,15 @@ async def _session(series: Series, due: Sequence[Due]) -> AsyncIterator[Session]
 
 async def _run_and_store(series: Series, session: Session, item: Due, attempt: Attempt, started_ns: int) -> Outcome:
     ends: dict[TaskName, TaskEnded] = {}  # a target that tells when a server is ready runs again and again: its last end counts
+    starts: list[StartedTogether] = []  # of the measured step, of which a trial has one
     with LogWriter(attempt.folder) as logs:
 
         def keep(record: Record) -> None:
             logs(record)
             if isinstance(record, TaskEnded):
                 ends[record.task] = record
+            elif isinstance(record, StartedTogether):
+                starts.append(record)
             series.sink(record)
 
         with session.reporting_to(keep):
@@ -143,7 +146,10 @@ async def _run_and_store(series: Series, session: Session, item: Due, attempt: A
         result = _judged(result, seen)
     ended_ns = time.time_ns()
     tasks, machines = tuple(ends.values()), session.fingerprints()
-    series.store.finish_attempt(attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines))
+    start = starts[-1] if starts else None
+    series.store.finish_attempt(
+        attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start)
+    )
     if isinstance(session, DetachedSession):
         await session.hold("")
     series.sink(TrialEnded(attempt.trial, result.outcome, (ended_ns - started_ns) / 1e9, seen.values, result.why))

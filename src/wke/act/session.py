@@ -5,7 +5,7 @@ The connections stay open for the whole command; `clear` ends what a trial left 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +22,26 @@ from wke.describe.cluster import Machine
 from wke.describe.experiment import Ready
 from wke.describe.plan import PlannedStep
 from wke.errors import MachineError, Problem
-from wke.records import Connected, Note, Record, Sink, StepReady, StepStarted, TaskEnded
+from wke.judge.clocks import start_skew
+from wke.records import (
+    ClockReading,
+    Connected,
+    MachineClock,
+    Note,
+    Record,
+    Sink,
+    StartedTogether,
+    StepReady,
+    StepStarted,
+    TaskEnded,
+)
 
 PING_PAUSE_S = 0.05  # between two runs of a `ready.target` that says no
-RELEASE_MARGIN_S = 0.02  # from agreeing on a common start to the start itself, plus a little for each task
-RELEASE_MARGIN_PER_TASK_S = 0.0005
+RELEASE_MARGIN_NS = 20_000_000  # from agreeing on a common start to the start itself, for who is slowest to hear of it
+RELEASE_MARGIN_PER_TASK_NS = 200_000
+SKEW_LIMIT_NS = 5_000_000  # further apart than that, and than the clocks can tell, is worth a word
+CLOCKS_AT_ONCE = 4  # more of them would wait for each other here, and their ways would seem longer than they are
+CLOCK_PATIENCE_S = 0.01  # then the next one begins all the same: these machines are far away
 
 
 @dataclass(slots=True)
@@ -39,6 +54,14 @@ class Background:
     first_end: TaskEnded | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The moment at which a measured step's tasks were to begin, and the machines' clocks before it."""
+
+    at_ns: int
+    clocks: Mapping[str, ClockReading]
+
+
 class Session:
     """Run planned steps on the machines of a place. Use as `async with Session(place, machines, sink) as session`."""
 
@@ -49,6 +72,7 @@ class Session:
         self._connections: dict[str, Connection] = {}
         self._backgrounds: list[Background] = []
         self._watches: list[LogWatch] = []
+        self._released: dict[int, Release] = {}
 
     async def __aenter__(self) -> Self:
         try:
@@ -189,9 +213,11 @@ class Session:
             await _first_of(finished, *alarms)
             if not finished.done():
                 await asyncio.gather(*(task.stop() for task in running))
-            return tuple(await finished)
+            ends = tuple(await finished)
         finally:
             await _cancel([finished, *waits, *alarms])
+        await self.measured(step, ends)
+        return ends
 
     async def start(self, step: PlannedStep) -> bool:
         """Start a background step; return True when it is ready, False when it is not in time or one of its tasks ended instead."""
@@ -236,23 +262,61 @@ class Session:
     async def _start(self, step: PlannedStep) -> list[RunningTask]:
         names = tuple(m.name for m in step.machines)
         self._emit(StepStarted(step.index, step.target.name, names, len(step.tasks()), step.background, step.measure))
-        releases = await self._release_times(step) if step.measure else {}
         users = {name: self._user(self.machines[name]) for name in names}
-        starts = [
-            self._connections[spec.name.machine].start(spec, self._emit, at_ns=releases.get(spec.name.machine))
-            for spec in task_specs(step, users)
-        ]
-        return list(await asyncio.gather(*starts))
+        starts = [self._connections[spec.name.machine].start(spec, self._emit, held=step.measure) for spec in task_specs(step, users)]
+        tasks = list(await asyncio.gather(*starts))
+        if step.measure:
+            await self._release(step, tasks)
+        return tasks
 
     def _user(self, machine: Machine) -> str:
         return machine.username or self.place.cluster.username or self._connections[machine.name].hello.user
 
-    async def _release_times(self, step: PlannedStep) -> dict[str, int]:
-        """Agree on one instant, a little ahead, at which all machines start their tasks; return it on each machine's own clock."""
-        names = [m.name for m in step.machines]
-        clocks = await asyncio.gather(*(self._connections[name].clock() for name in names))
-        instant = time.time_ns() + int(1e9 * (RELEASE_MARGIN_S + RELEASE_MARGIN_PER_TASK_S * len(step.tasks())))
-        return {name: instant + clock.offset_ns for name, clock in zip(names, clocks, strict=True)}
+    async def _release(self, step: PlannedStep, tasks: Sequence[RunningTask]) -> None:
+        """Agree on one instant, a little ahead, and release all tasks at it; each machine is told by its own clock."""
+        for task in tasks:
+            await task.staged.wait()
+        clocks = await self._read_clocks([m.name for m in step.machines])
+        furthest_ns = max(2 * clock.bound_ns for clock in clocks.values())
+        at_ns = time.time_ns() + RELEASE_MARGIN_NS + RELEASE_MARGIN_PER_TASK_NS * len(tasks) + furthest_ns
+        for task in tasks:
+            machine = task.name.machine
+            self._connections[machine].release(task, at_ns + clocks[machine].offset_ns)
+        self._released[step.index] = Release(at_ns, clocks)
+
+    async def measured(self, step: PlannedStep, ends: Iterable[TaskEnded]) -> Mapping[str, MachineClock]:
+        """Read the clocks again after a measured step and tell how far apart its tasks began; return the clocks, of other steps none."""
+        release = self._released.pop(step.index, None)
+        if release is None:
+            return {}
+        names = [name for name in release.clocks if not self._connections[name].lost.is_set()]
+        try:
+            after = await self._read_clocks(names)
+        except MachineError:  # lost just now: what is known from before has to do
+            after = {}
+        clocks = {name: MachineClock(before, after.get(name)) for name, before in release.clocks.items()}
+        skew = start_skew(ends, clocks)
+        if skew is not None:
+            target = step.target.name
+            self._emit(StartedTogether(step.index, target, release.at_ns, skew.skew_ns, skew.bound_ns, skew.first, skew.last, clocks))
+            if skew.skew_ns > SKEW_LIMIT_NS + skew.bound_ns:
+                apart, bound = skew.skew_ns / 1e6, skew.bound_ns / 1e6
+                self._emit(Note(f"{target}: began {apart:.1f} ms (±{bound:.1f}) later on {skew.last} than on {skew.first}"))
+        return clocks
+
+    async def _read_clocks(self, names: Iterable[str]) -> dict[str, ClockReading]:
+        """Read machines' clocks, a few at a time; raise MachineError when contact with one is lost."""
+        readings: dict[str, asyncio.Task[ClockReading]] = {}
+        busy: set[asyncio.Task[ClockReading]] = set()
+        try:
+            for name in names:
+                readings[name] = asyncio.create_task(self._connections[name].clock())
+                busy.add(readings[name])
+                if len(busy) >= CLOCKS_AT_ONCE:
+                    _, busy = await asyncio.wait(busy, timeout=CLOCK_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+            return {name: await read for name, read in readings.items()}
+        finally:
+            await _cancel(readings.values())
 
     async def _wait_ready(self, step: PlannedStep, ready: Ready | None, watch: LogWatch | None) -> bool:
         """Return whether the step answers on all its machines; the caller sets the deadline."""

@@ -29,13 +29,17 @@ class TaskSpec:
 
 
 class RunningTask:
-    """A task that was handed to a machine. Its records go to the sink it was started with; `wait` tells the end."""
+    """A task that was handed to a machine. Its records go to the sink it was started with; `wait` tells the end.
+
+    `staged` is set when only its process is missing, or it has ended already.
+    """
 
     def __init__(self, tell: Callable[[int, int, dict[str, object]], None], channel: int, name: TaskName, sink: Sink) -> None:
         self.name = name
         self.channel = channel
         self.started_ns: int | None = None
         self.stop_sent = False
+        self.staged = asyncio.Event()
         self.sink = sink
         self.end: asyncio.Future[TaskEnded] = asyncio.get_running_loop().create_future()
         self._tell = tell

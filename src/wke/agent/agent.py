@@ -12,7 +12,7 @@ import _signal
 
 from wke.agent import protocol
 from wke.agent.ladder import Ladder
-from wke.agent.loop import Loop, Outgoing
+from wke.agent.loop import Loop, Outgoing, Punctual
 from wke.agent.order import Order
 from wke.agent.ports import PortWait
 from wke.agent.probes import whereabouts
@@ -26,6 +26,7 @@ from wke.agent.watch import Watch
 READ_SIZE = 1 << 18
 SHORT_GRACE_S = 1.0  # when nobody waits for an answer any more
 LAST_WORDS_S = 2.0
+COMPANY_S = 0.02  # so long a task's start waits for what the task says: most tell both, or the end, within it
 NAMED_AT_MOST = 100
 DEAF_TO = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGPIPE)
 
@@ -35,6 +36,7 @@ class Agent:
 
     def __init__(self, source, sink, decoder, opening, files):
         self.loop = Loop()
+        self._punctual = Punctual(self.loop)
         self.files = files
         self.token = to_bytes(opening["token"])
         self.lease_s = float(opening["lease"])
@@ -63,6 +65,7 @@ class Agent:
         self._handlers = {
             protocol.PUT: self._on_put,
             protocol.START: self._on_start,
+            protocol.RELEASE: self._on_release,
             protocol.STOP: self._on_stop,
             protocol.PING: self._on_ping,
             protocol.WAIT_PORT: self._on_wait_port,
@@ -88,7 +91,7 @@ class Agent:
         while not self._gone:
             self._copies.turn()
             self._out.flush()
-            self.loop.turn()
+            self.loop.turn(self._out.patience_s())
             if self._full != self._out.full:
                 self._balance()
         self._out.finish(LAST_WORDS_S)
@@ -179,11 +182,17 @@ class Agent:
             self._tell(protocol.ENDED, frame.channel, end("failed", CANNOT_START, self.clock(), why=problem))
             return
         self.tasks[frame.channel] = task
-        at_ns = frame.head["at"]
-        if at_ns is None:
+        task.stage()
+        if not task.held:
             task.spawn()
-        else:
-            self.loop.at((at_ns - self._epoch_ns) / 1e9, task.spawn)
+        elif not task.over:
+            self._tell(protocol.STAGED, frame.channel, {})
+
+    def _on_release(self, frame):
+        task = self.tasks.get(frame.channel)
+        if task is not None and task.held:
+            task.held = False
+            self._punctual.at((frame.head["at"] - self._epoch_ns) / 1e9, task.spawn)
 
     def _on_stop(self, frame):
         task = self.tasks.get(frame.channel)
@@ -191,7 +200,9 @@ class Agent:
             task.stop("cancelled")
 
     def _on_ping(self, frame):
-        self._tell(protocol.PONG, frame.channel, {"at": self.clock()})
+        self._out.add(protocol.prefix(protocol.PONG, frame.channel, b'{"at":%d}' % self.clock(), 0))
+        if frame.channel:  # it compares clocks, and comes many times
+            return
         self._lease_until = time.monotonic() + self.lease_s
         try:
             posix.write(self._heartbeats, b".")
@@ -271,7 +282,7 @@ class Agent:
     def started(self, task, at_ns):
         """Report that a task's process exists."""
         self._by_pid[task.pid] = task
-        self._tell(protocol.STARTED, task.channel, {"at": at_ns})
+        self._out.add(protocol.prefix(protocol.STARTED, task.channel, b'{"at":%d}' % at_ns, 0), patience_s=COMPANY_S)
 
     def output(self, task, stream, data):
         """Report what a task wrote."""

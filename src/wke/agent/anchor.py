@@ -250,7 +250,7 @@ class Anchor:
             self._fail(error)
 
     def _take_from_agent(self, frame):
-        if frame.kind in (protocol.STARTED, protocol.OUTPUT, protocol.ENDED):
+        if frame.kind in (protocol.STAGED, protocol.STARTED, protocol.OUTPUT, protocol.ENDED):
             self._keep(frame)
         elif frame.kind == protocol.HELLO:
             self._open(frame.head)

@@ -9,6 +9,7 @@ import _heapq
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 LAST_STRETCH_S = 0.002  # epoll counts in milliseconds; the rest of a wait is slept
+AHEAD_OF_ALL = getattr(posix, "SCHED_FIFO", 1) | getattr(posix, "SCHED_RESET_ON_FORK", 0x40000000)
 
 
 class Loop:
@@ -39,9 +40,12 @@ class Loop:
         """Call `function()` once after so many seconds."""
         self.at(time.monotonic() + seconds, function)
 
-    def turn(self):
-        """Wait for something to happen and handle it."""
-        for handle, _ in self._epoll.poll(self._patience(), 64):
+    def turn(self, longest_s=None):
+        """Wait for something to happen, no longer than `longest_s`, and handle it."""
+        patience_s = self._patience()
+        if longest_s is not None and not 0 <= patience_s < longest_s:
+            patience_s = longest_s
+        for handle, _ in self._epoll.poll(patience_s, 64):
             function = self._watched.get(handle)
             if function is not None:
                 function()
@@ -60,8 +64,43 @@ class Loop:
         return 0
 
 
+class Punctual:
+    """Calls functions at moments that are near, even on a busy machine: until then this process goes ahead of all others, if it may.
+
+    What a function starts does not inherit that. Several that are due at one moment are called one after the other.
+    """
+
+    def __init__(self, loop):
+        self._loop = loop
+        self._waiting = 0
+
+    def at(self, moment, function):
+        """Call `function()` once at that moment, on the monotonic clock."""
+        self._waiting += 1
+        _schedule(AHEAD_OF_ALL, 1)
+        self._loop.at(moment, lambda: self._call(function))
+
+    def _call(self, function):
+        self._waiting -= 1
+        try:
+            function()
+        finally:
+            if not self._waiting:
+                _schedule(0, 0)
+
+
+def _schedule(policy, priority):
+    try:
+        posix.sched_setscheduler(0, policy, posix.sched_param(priority))
+    except (OSError, AttributeError):  # only root may, and not in every container
+        pass
+
+
 class Outgoing:
-    """Bytes on their way to the controller, sent as fast as it takes them; `full` says that it is behind."""
+    """Bytes on their way to the controller, sent as fast as it takes them; `full` says that it is behind.
+
+    What comes with `patience_s` may wait so long for company: fewer, larger messages wake everybody on the way less often.
+    """
 
     LIMIT = 4 << 20
     PARTS = 64
@@ -73,6 +112,7 @@ class Outgoing:
         self._on_closed = on_closed
         self._parts = []
         self._waiting = False
+        self._until = None  # the moment up to which all that is here may wait
         self.size = 0
 
     @property
@@ -80,13 +120,25 @@ class Outgoing:
         """True while more waits than should be kept."""
         return self.size > self.LIMIT
 
-    def add(self, *parts):
-        """Add bytes; they leave with the next `flush`."""
+    def add(self, *parts, patience_s=0):
+        """Add bytes; they leave with the next `flush`, but no earlier than they have to."""
+        if not patience_s:
+            self._until = None
+        elif not self._parts:
+            self._until = time.monotonic() + patience_s
         self._parts.extend(parts)
         self.size += sum(map(len, parts))
 
+    def patience_s(self):
+        """Seconds until something has to be sent; None when nothing waits."""
+        return None if self._until is None else max(0, self._until - time.monotonic())
+
     def flush(self):
-        """Send what can be sent now."""
+        """Send what can be sent now, unless all of it may still wait."""
+        if self._until is not None:
+            if time.monotonic() < self._until:
+                return
+            self._until = None
         start = 0
         try:
             while start < len(self._parts):
@@ -115,6 +167,7 @@ class Outgoing:
     def finish(self, within_s):
         """Send the rest, but wait no longer than so many seconds in all."""
         deadline = time.monotonic() + within_s
+        self._until = None
         posix.set_blocking(self._handle, False)
         poll = select.poll()
         poll.register(self._handle, select.POLLOUT)

@@ -22,7 +22,7 @@ class Order:
             self.arguments = [to_bytes(a) for a in head["arguments"]]
             self.timeout_s = None if head["timeout"] is None else float(head["timeout"])
             self.grace_s = float(head["grace"])
-            self.at_ns = None if head["at"] is None else int(head["at"])
+            self.held = bool(head["held"])
             self.environment = dict(connection.environment)
             self.environment.update((to_bytes(k), to_bytes(v)) for k, v in head["environment"].items())
             self.folder = in_home(to_bytes(head["workdir"] or ""), connection.home)

@@ -33,7 +33,7 @@ MAX_DIGITS = 20
 
 KINDS = (
     ("open", "hello")  # controller: token, lease and environment; agent: who and where it is
-    + ("put", "start", "started", "output", "ended", "stop")  # a script's bytes; a task's life
+    + ("put", "start", "staged", "release", "started", "output", "ended", "stop")  # a script's bytes; a task's life
     + ("ping", "pong")  # renews the lease and compares clocks
     + ("wait-port", "port")  # does something listen?
     + ("clear", "cleared")  # stop every task and what tasks left running; its names
@@ -43,9 +43,9 @@ KINDS = (
     + ("broken",)  # the agent cannot go on, and why
     + ("hold", "follow", "journal")  # to and from an anchor: which attempt it holds; a task's journal from an offset on
 )
-OPEN, HELLO, PUT, START, STARTED, OUTPUT, ENDED, STOP, PING, PONG, WAIT_PORT, PORT = range(1, 13)
-CLEAR, CLEARED, BYE, FAREWELL, WATCH, WATCHED, SAMPLE, UNWATCH = range(13, 21)
-COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, BROKEN, HOLD, FOLLOW, JOURNAL = range(21, len(KINDS) + 1)
+OPEN, HELLO, PUT, START, STAGED, RELEASE, STARTED, OUTPUT, ENDED, STOP, PING, PONG, WAIT_PORT, PORT = range(1, 15)
+CLEAR, CLEARED, BYE, FAREWELL, WATCH, WATCHED, SAMPLE, UNWATCH = range(15, 23)
+COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, BROKEN, HOLD, FOLLOW, JOURNAL = range(23, len(KINDS) + 1)
 
 
 class ProtocolError(Exception):

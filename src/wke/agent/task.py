@@ -1,8 +1,8 @@
 """A task: one script's process, its output, its end, and what it takes to stop it.
 
-In this order: it is staged (waits for its moment), spawned; its process ends or is stopped; what must not outlive it is stopped; its
-output is read to the end; the end is reported. A child may hold the output open for longer: the end is reported all the same, and what the
-child says later is read and dropped, for a server would die of a closed pipe.
+In this order: it is staged (all but its process is there); held until it is released, if that was ordered; spawned; its process ends or is
+stopped; what must not outlive it is stopped; its output is read to the end; the end is reported. A child may hold the output open for
+longer: the end is reported all the same, and what the child says later is read and dropped, for a server would die of a closed pipe.
 """
 
 import posix
@@ -31,9 +31,12 @@ class Task:
         self.pid = 0
         self.born = self.died = None
         self.over = False
+        self.held = order.held
         self._agent = agent
         self._order = order
+        self._argv = []
         self._pipes = {}  # read end -> stream
+        self._write_ends = []
         self._listens = False
         self._status = None
         self._started_ns = self._ended_ns = 0
@@ -45,38 +48,37 @@ class Task:
 
     # -- the beginning
 
-    def spawn(self):
-        """Start it, unless it was stopped while it waited; when that is impossible it has failed, with the codes that a shell gives."""
-        if self.over:
-            return
+    def stage(self):
+        """Do all that can be done ahead; when it cannot be started it has failed, with the codes that a shell gives."""
         order = self._order
         try:
-            script = beginning(order.script)
-            self._spawn(command(order.script, script, order.arguments, order.prelude, order.passed))
+            self._argv = command(order.script, beginning(order.script), order.arguments, order.prelude, order.passed)
+            for stream in (1, 2):
+                read_end, write_end = posix.pipe2(posix.O_CLOEXEC)
+                self._pipes[read_end] = stream
+                self._write_ends.append(write_end)
+                posix.set_blocking(read_end, False)
         except CannotRunError as error:
             self._refuse("failed", error.code, error.why)
+        except OSError as error:
+            self._refuse("failed", CANNOT_START, self._why(error))
+
+    def spawn(self):
+        """Start it, unless it failed or was stopped before."""
+        if self.over:
+            return
+        try:
+            self._spawn()
         except OSError as error:
             self._refuse("failed", NOT_FOUND if error.errno == ENOENT else CANNOT_START, self._why(error))
         except ValueError as error:
             self._refuse("failed", CANNOT_START, "its arguments or its environment cannot be handed to a program: {}".format(error))
 
-    def _spawn(self, argv):
+    def _spawn(self):
         agent = self._agent
-        out, out_end = posix.pipe2(posix.O_CLOEXEC)
-        err, err_end = posix.pipe2(posix.O_CLOEXEC)
         self.born, self._started_ns = boot_time(), agent.clock()
-        try:
-            self.pid = spawn(argv, self._order.environment, self._order.folder, (agent.nothing, out_end, err_end))
-        except BaseException:
-            posix.close(out)
-            posix.close(err)
-            raise
-        finally:
-            posix.close(out_end)
-            posix.close(err_end)
-        posix.set_blocking(out, False)
-        posix.set_blocking(err, False)
-        self._pipes = {out: 1, err: 2}
+        self.pid = spawn(self._argv, self._order.environment, self._order.folder, [agent.nothing] + self._write_ends)
+        self._close(self._write_ends)
         agent.started(self, self._started_ns)
         self.listen()
         if self._order.timeout_s is not None:
@@ -90,7 +92,16 @@ class Task:
         name = error.filename or self._order.script
         return "{}: {}".format(name.decode("utf-8", "replace") if isinstance(name, bytes) else name, error.strerror)
 
+    def _close(self, handles):
+        for handle in handles:
+            posix.close(handle)
+        del self._write_ends[:]
+
     def _refuse(self, kind, code, why):
+        for handle in self._pipes:
+            self._agent.loop.forget(handle)
+        self._close(list(self._pipes) + self._write_ends)
+        self._pipes = {}
         self._started_ns = self._ended_ns = self._agent.clock()
         self._report(kind, code, why)
 

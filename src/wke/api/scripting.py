@@ -31,6 +31,7 @@ from wke.describe.configuration import Target
 from wke.describe.plan import PlannedStep
 from wke.describe.selector import select
 from wke.errors import InputError, MachineError
+from wke.judge.clocks import ours
 from wke.keep.logs import LogWriter
 from wke.records import Output, Record, Sink, StepReady, StepStarted, TaskEnded, TaskName, TaskStarted
 
@@ -253,11 +254,13 @@ class Machines:
     async def run_step(self, step: PlannedStep, sink: Sink) -> RunResult:
         """Run a planned step to its end and return its result, without output. Clocks are compared if it is measured."""
         ends = await (await self.launch(step, sink)).finish()
-        names = [machine.name for machine in step.machines] if step.measure else []
-        clocks = dict(zip(names, await asyncio.gather(*(self._session.connection(name).clock() for name in names)), strict=True))
-        offsets = {name: clock.offset_ns for name, clock in clocks.items()}
-        start_ns = min(end.started_ns - offsets.get(end.task.machine, 0) for end in ends)
-        end_ns = max(end.ended_ns - offsets.get(end.task.machine, 0) for end in ends)
+        clocks = await self._session.measured(step, ends)
+
+        def common_ns(machine: str, at_ns: int) -> int:
+            return ours(clocks[machine], at_ns) if machine in clocks else at_ns
+
+        start_ns = min(common_ns(end.task.machine, end.started_ns) for end in ends)
+        end_ns = max(common_ns(end.task.machine, end.ended_ns) for end in ends)
         return RunResult(step.target.name, ends, start_ns / 1e9, end_ns / 1e9)
 
     async def _run(self, step: PlannedStep, keeping: Keeping) -> RunResult:

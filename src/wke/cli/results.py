@@ -8,7 +8,7 @@ from wke.cli.options import RESULTS, as_json, folder
 from wke.cli.summary import print_table
 from wke.describe.metrics import Metric
 from wke.keep.store import Store
-from wke.keep.trials import StoredTrial
+from wke.keep.trials import StoredStart, StoredTrial
 from wke.tell.console import Printer, seconds
 from wke.tell.progress import observation_words, point_words
 from wke.tell.results_csv import results_csv
@@ -72,12 +72,25 @@ def _trial_json(trial: StoredTrial) -> dict[str, object]:
         "elapsed-s": trial.elapsed_s,
         "observations": dict(trial.observations),
         "units": dict(trial.units),
+        "start": _start_json(trial.start),
         "folder": str(trial.folder),
     }
+
+
+def _start_json(start: StoredStart | None) -> dict[str, object] | None:
+    """How far apart the measured tasks began; None where that is not known."""
+    if start is None:
+        return None
+    return {"skew-ms": start.skew_ns / 1e6, "bound-ms": start.bound_ns / 1e6, "first": start.first, "last": start.last}
 
 
 def _line(trial: StoredTrial) -> str:
     took = "" if trial.elapsed_s is None else f", {seconds(trial.elapsed_s)}"
     seen = f"; {observation_words(trial.observations, trial.units)}" if trial.observations else ""
     why = f": {trial.why}" if trial.why else ""
-    return f"{trial.id}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}: {trial.outcome}{took}{seen}{why}"
+    start = (
+        f"; began within {trial.start.skew_ns / 1e6:.2f} ms (±{trial.start.bound_ns / 1e6:.2f})"
+        if trial.start and trial.start.bound_ns
+        else ""
+    )
+    return f"{trial.id}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}: {trial.outcome}{took}{seen}{start}{why}"

@@ -93,7 +93,27 @@ CREATE TABLE detached (              -- work folders, for an attempt that may ou
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+CREATE TABLE starts (                -- how far apart the tasks of the measured step began, by the controller's clock
+    attempt INTEGER PRIMARY KEY REFERENCES attempts,
+    step INTEGER NOT NULL,
+    released_ns INTEGER NOT NULL,
+    skew_ns INTEGER NOT NULL,
+    bound_ns INTEGER NOT NULL,
+    first TEXT NOT NULL,             -- machines
+    last TEXT NOT NULL
+);
+CREATE TABLE clocks (                -- a machine's clock minus the controller's; times of tasks and logs are raw, as the machine told them
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    machine TEXT NOT NULL,
+    at_ns INTEGER NOT NULL,          -- on the controller's clock
+    offset_ns INTEGER NOT NULL,
+    bound_ns INTEGER NOT NULL,
+    PRIMARY KEY (attempt, machine, at_ns)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:

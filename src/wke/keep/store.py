@@ -39,8 +39,8 @@ from wke.errors import InputError, StoreError, did_you_mean
 from wke.keep.database import Database
 from wke.keep.disk import disk_errors, private_folder, sync_folder, sync_tree
 from wke.keep.lock import WriterLock
-from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, Detached, PlannedTrial, Result, StoredTrial, settled
-from wke.records import TaskEnded
+from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, Detached, PlannedTrial, Result, StoredStart, StoredTrial, settled
+from wke.records import StartedTogether, TaskEnded
 
 
 def _continue(step: str) -> None:
@@ -167,6 +167,8 @@ class Store:
             facts = [(attempt.id, machine, json.dumps(dict(known))) for machine, known in result.fingerprints.items()]
             sql.executemany("INSERT INTO fingerprints VALUES (?, ?, ?)", facts)
             sql.execute("DELETE FROM detached WHERE attempt = ?", (attempt.id,))
+            if result.start is not None:
+                _insert_start(sql, attempt.id, result.start)
         self._checkpoint("finish: committed")
         folder = self._put_in_place(attempt.trial, attempt.number)
         self._checkpoint("finish: renamed")
@@ -341,12 +343,15 @@ class Store:
         observed = "SELECT o.attempt, o.metric, o.value, o.unit FROM observations o JOIN attempts a ON a.id = o.attempt"
         values: dict[int, dict[str, float]] = {}
         units: dict[int, dict[str, str]] = {}
+        begun = "SELECT t.attempt, t.skew_ns, t.bound_ns, t.first, t.last FROM starts t JOIN attempts a ON a.id = t.attempt"
         with self._database.snapshot() as sql:
+            starts = {row[0]: StoredStart(*row[1:]) for row in sql.execute(f"{begun} WHERE {condition}", (value,))}
             for attempt, metric, number, unit in sql.execute(f"{observed} WHERE {condition}", (value,)):
                 values.setdefault(attempt, {})[metric] = math.nan if number is None else number
                 units.setdefault(attempt, {})[metric] = unit
             rows = sql.execute(attempts, (value,)).fetchall()
-        return tuple(self._stored_trial(row, values.get(row[0], {}), units.get(row[0], {})) for row in rows)
+        trials = (self._stored_trial(row, values.get(row[0], {}), units.get(row[0], {})) for row in rows)
+        return tuple(replace(trial, start=starts.get(row[0])) for trial, row in zip(trials, rows, strict=True))
 
     def _stored_trial(self, row: tuple[Any, ...], observations: Mapping[str, float], units: Mapping[str, str]) -> StoredTrial:
         _, trial, series, number, point, iteration, warmup, outcome, why, started_ns, ended_ns = row
@@ -371,6 +376,15 @@ class Store:
 def _insert_planned(sql: sqlite3.Connection, series: int, trials: Iterable[PlannedTrial]) -> None:
     rows = [(series, t.position, t.id, json.dumps(dict(t.point)), t.iteration, t.warmup) for t in trials]
     sql.executemany("INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _insert_start(sql: sqlite3.Connection, attempt: int, start: StartedTogether) -> None:
+    row = (attempt, start.step, start.released_ns, start.skew_ns, start.bound_ns, start.first, start.last)
+    sql.execute("INSERT INTO starts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    for machine, clock in start.clocks.items():
+        readings = [reading for reading in (clock.before, clock.after) if reading is not None]
+        rows = [(attempt, machine, reading.at_ns, reading.offset_ns, reading.bound_ns) for reading in readings]
+        sql.executemany("INSERT INTO clocks VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def _task_row(attempt: int, ended: TaskEnded) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wke.records import Outcome, TaskEnded
+from wke.records import Outcome, StartedTogether, TaskEnded
 
 INTERRUPTED, RUNNING = "interrupted", "running"
 LOGS = "logs"
@@ -50,7 +50,7 @@ class Detached:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How an attempt ended and what it gave; `fingerprints` maps a machine to facts about it."""
+    """How an attempt ended and what it gave; `fingerprints` maps a machine to facts about it, `start` is how its measured step began."""
 
     outcome: Outcome
     started_ns: int
@@ -60,6 +60,17 @@ class Result:
     units: Mapping[str, str] = field(default_factory=dict)
     tasks: Sequence[TaskEnded] = ()
     fingerprints: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    start: StartedTogether | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStart:
+    """How far apart the tasks of a measured step began, on machines `first` and `last`; right to `bound_ns`."""
+
+    skew_ns: int
+    bound_ns: int
+    first: str
+    last: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,7 @@ class StoredTrial:
     observations: Mapping[str, float]
     units: Mapping[str, str]
     folder: Path
+    start: StoredStart | None = None
 
     @property
     def ok(self) -> bool:

@@ -1,0 +1,123 @@
+"""Start together: real agents, some with a wrong clock, begin at one instant; how far apart they began is recorded and shown."""
+
+import asyncio
+import re
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from projects import Project, emulated_cluster, write_series
+
+from wke.act.provider import Place
+from wke.act.session import Session
+from wke.describe.cluster import read_cluster
+from wke.describe.configuration import Target
+from wke.describe.plan import PlannedStep
+from wke.judge.clocks import ours
+from wke.records import Note, Record, StartedTogether, TaskEnded
+
+HOUR_NS = 3600 * 10**9
+SHIFTED = """\
+import posix, sys, time
+shift, pace, delay = map(float, sys.argv[1:4])
+program = sys.argv[sys.argv.index("-c") + 2]
+wall, steady, steady_ns, began = time.time, time.monotonic, time.monotonic_ns, time.monotonic()
+time.time = lambda: wall() + shift
+time.monotonic = lambda: began + (steady() - began) * pace
+time.monotonic_ns = lambda: int(began * 1e9) + int((steady_ns() - began * 1e9) * pace)
+sleep, spawn = time.sleep, posix.posix_spawn
+posix.posix_spawn = lambda *a, **k: (spawn(*a, **k), sleep(delay))[0]
+exec(program)
+"""
+"""Runs the agent's program with a clock that is `shift` seconds ahead and runs `pace` times as fast; to spawn takes `delay` seconds."""
+
+
+def run_together(
+    folder: Path, script: bytes, clocks: dict[str, tuple[float, ...]], multiply: int = 1
+) -> tuple[list[Record], tuple[TaskEnded, ...]]:
+    """Measure `script` on machines with those clocks (the shim's arguments); return all records and how the tasks ended."""
+    machines = "".join(f'{name} = "127.0.0.1"\n' for name in clocks)
+    (folder / "cluster.toml").write_text(f'[cluster]\nprovider = "ssh"\nlease = "20s"\n[machines]\n{machines}')
+    cluster = read_cluster(folder / "cluster.toml")
+    shim = folder / "shim.py"
+    shim.write_text(SHIFTED)
+    transports = {name: [sys.executable, str(shim), *map(str, (*clock, 0)[:3])] for name, clock in clocks.items()}
+    records: list[Record] = []
+
+    step = PlannedStep(0, Target("load", "", content=script), cluster.machines, multiply=multiply, measure=True)
+
+    async def body() -> tuple[TaskEnded, ...]:
+        async with asyncio.timeout(60), Session(Place(cluster, transports, {}), cluster.machines, records.append) as session:
+            return await session.run(step)
+
+    return records, asyncio.run(body())
+
+
+def test_machines_with_wrong_clocks_start_together(tmp_path: Path) -> None:
+    """An hour ahead, an hour behind and right: each is told by its own clock, and the times that it tells are put on ours."""
+    wrong = {"ahead": (3600.0, 1.0), "behind": (-3600.0, 1.0), "right": (0.0, 1.0)}
+    records, ends = run_together(tmp_path, b"#!/bin/sh\nsleep 0.1\n", wrong)
+    (together,) = [record for record in records if isinstance(record, StartedTogether)]
+    assert [str(end.outcome) for end in ends] == ["ok"] * 3
+    raw = {end.task.machine: end.started_ns for end in ends}
+    assert raw["ahead"] - raw["behind"] > 1.9 * HOUR_NS
+    assert together.skew_ns < 1e9  # without the offsets two hours
+    assert 0 < together.bound_ns < 1e9
+    for name, (shift_s, _) in wrong.items():
+        clock = together.clocks[name]
+        assert clock.after is not None
+        for reading in (clock.before, clock.after):
+            assert abs(reading.offset_ns - shift_s * 1e9) < reading.bound_ns + 5_000_000  # the wall clock may be set meanwhile
+        assert clock.before.at_ns < together.released_ns < clock.after.at_ns
+        assert 0 <= ours(clock, raw[name]) - together.released_ns + clock.before.bound_ns < 1e9
+
+
+def test_a_clock_that_runs_too_fast_is_seen_by_reading_it_twice(tmp_path: Path) -> None:
+    """One part in fifty over half a second is ten milliseconds, which the second reading shows and the line between them takes out."""
+    records, ends = run_together(tmp_path, b"#!/bin/sh\nsleep 0.5\n", {"fast": (0.0, 1.02), "right": (0.0, 1.0)})
+    (together,) = [record for record in records if isinstance(record, StartedTogether)]
+    clock = together.clocks["fast"]
+    assert clock.after is not None
+    gained_ns, span_ns = clock.after.offset_ns - clock.before.offset_ns, clock.after.at_ns - clock.before.at_ns
+    assert abs(gained_ns - 0.02 * span_ns) < clock.before.bound_ns + clock.after.bound_ns + 5_000_000
+    end = next(end for end in ends if end.task.machine == "fast")
+    raw_ns, real_ns = end.ended_ns - end.started_ns, ours(clock, end.ended_ns) - ours(clock, end.started_ns)
+    assert raw_ns / real_ns > 1.01
+
+
+def test_a_late_start_is_told(tmp_path: Path) -> None:
+    """A machine that takes half a second to make a process starts its second copy late: the skew says so, and a person is told."""
+    clocks = {"slow": (0.0, 1.0, 0.5), "right": (0.0, 1.0)}
+    records, _ = run_together(tmp_path, b"#!/bin/sh\nsleep 0.1\n", clocks, multiply=2)
+    (together,) = [record for record in records if isinstance(record, StartedTogether)]
+    assert (together.last, 400_000_000 < together.skew_ns < 5_000_000_000) == ("slow", True)
+    (note,) = [record.text for record in records if isinstance(record, Note)]
+    assert re.fullmatch(r"load: began \d+\.\d ms \(±\d+\.\d\) later on slow than on (slow|right)", note)
+
+
+def test_who_is_stopped_while_held_never_began(tmp_path: Path) -> None:
+    """A script that cannot be started fails when it is staged: the others are released without it, and no skew is claimed for it."""
+    records, ends = run_together(tmp_path, b"#!/no/such/interpreter\n", {"one": (0.0, 1.0), "two": (0.0, 1.0)})
+    assert [str(end.outcome) for end in ends] == ["failed(127)"] * 2
+    assert [record for record in records if isinstance(record, StartedTogether)] == []
+
+
+@pytest.mark.netns
+def test_the_recorded_skew_is_shown_with_the_trial(emulated: Project) -> None:
+    """`wke results` says how far apart the measured tasks of a trial began, and the store has both readings of each machine's clock."""
+    write_series(emulated).write("cluster.toml", emulated_cluster(3))
+    assert emulated.measure("--only", "size=1", "--only", "engine=new", "--limit", "1").status == 0
+    (trial,) = emulated.wke("results", "series", "--json").json["series"]["trials"]
+    start = trial["start"]
+    assert {start["first"], start["last"]} == {"m1", "m2"}
+    assert 0 < start["skew-ms"] < 1000
+    assert 0 < start["bound-ms"] < 1000
+    (line,) = emulated.wke("results", "series", "--trials").lines
+    assert f"; began within {start['skew-ms']:.2f} ms (±{start['bound-ms']:.2f})" in line
+    with closing(sqlite3.connect(emulated.folder / "results/wke.sqlite")) as store:
+        readings = store.execute("SELECT machine, count(*), max(abs(offset_ns)) < 1e9 FROM clocks GROUP BY machine").fetchall()
+        order = "SELECT min(c.at_ns) < s.released_ns, max(c.at_ns) > s.released_ns FROM clocks c JOIN starts s USING (attempt)"
+        assert readings == [("m1", 2, 1), ("m2", 2, 1)]
+        assert store.execute(order).fetchall() == [(1, 1)]
