@@ -13,7 +13,7 @@ from rig import CORES, Result, Warm, measure
 from sections.fanout import Fanout
 from table import Listing, Table, verdict
 
-COUNT, COMMANDS, RUNS = 256, 11, 3
+COUNT, COMMANDS, RUNS = 256, 11, 2
 TOGETHER, RELEASES = 64, 31
 WARM_MS, CONTROLLER_MS, SKEW_MS = 0.6, 0.15, 2.0
 WARM = f"""\

@@ -73,7 +73,7 @@ class Fanout:
 
     def plain_ssh(self) -> Contender | Absent:
         """Return ssh, a process and a login for every machine and command."""
-        how = How(logins=self.count, marks=self.count)
+        how = How(logins=self.count, marks=self.count, most=self._repeated)
         return self.contender("xargs ssh", PEER_SCRIPTS / "ssh_true.sh", *self._ssh_words(), how=how)
 
     def multiplexed_ssh(self) -> Contender | Absent:
@@ -111,7 +111,7 @@ class Fanout:
         for name, target in {"cluster.toml": "../old.toml", CONFIG: f"../{CONFIG}", "logs": "../logs"}.items():
             (folder / name).unlink(missing_ok=True)
             (folder / name).symlink_to(target)
-        how = How({"HOME": str(self.fleet.home)}, folder, logins=self.count, marks=self.count)
+        how = How({"HOME": str(self.fleet.home)}, folder, logins=self.count, marks=self.count, most=self._repeated)
         return self._script("old wke", "old_wke_true.py", CONFIG, TARGET, how=how)
 
     def libraries(self) -> Iterator[Contender | Absent]:
@@ -123,7 +123,7 @@ class Fanout:
     def ssh_libraries(self) -> Iterator[Contender | Absent]:
         """Yield the libraries that start ssh: execo for every command, execnet and Mitogen for a Python that stays there."""
         hosts, config = self.fleet.hosts, self.fleet.config
-        yield self._script("execo", "execo_true.py", config, *hosts, how=How(logins=self.count, marks=self.count))
+        yield self._script("execo", "execo_true.py", config, *hosts, how=How(logins=self.count, marks=self.count, most=self._repeated))
         for name, script in (("execnet", "execnet_true.py"), ("Mitogen", "mitogen_true.py")):
             yield self._script(name, script, config, MACHINES_PYTHON, *hosts, how=How(marks=self.count, most=self.slow))
 
@@ -200,6 +200,11 @@ class Fanout:
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder),
         }
         return environment, lambda: end_left_masters(folder)
+
+    @property
+    def _repeated(self) -> int | None:
+        """How many rounds those are asked for who log in for every command: with several commands they are slow."""
+        return self.slow if self.count > 1 else None
 
     @property
     def _width(self) -> str:

@@ -21,8 +21,8 @@ Machines as in the tables before. A session connects, runs `true` on all machine
 and closes. wke, asyncssh, Fabric, parallel-ssh, execnet and Mitogen are a script that keeps its connections; execnet and Mitogen tell a
 Python there to start `true`. Old wke is a script with its MeasurementSession, which logs in for every command, as plain ssh and execo do.
 Ansible (alone and with Mitogen) has a playbook of {COMMANDS} tasks, pyinfra a deploy of {COMMANDS} operations. *last {COMMANDS - 1}* is the
-time from the end of the first command to that of the last, by the script's own clock; it is all that is taken from within. The slow ones
-have one run. pdsh and ClusterShell's command know no session."""
+time from the end of the first command to that of the last, by the script's own clock; it is all that is taken from within. Those who log in
+for every command, and the slow ones, have one run. pdsh and ClusterShell's command know no session."""
 
 
 def tables(bench: Bench) -> Iterator[Table]:
