@@ -4,7 +4,6 @@ Subclasses differ by remedy (fix the file, the machine, the target, the store), 
 an error into text on a terminal and an exit status.
 """
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -84,6 +83,8 @@ class StoreError(WkeError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint naming the nearest of `known`, or the first of them when none is near."""
+    import difflib  # noqa: PLC0415 - for mistakes only
+
     names = list(known)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if near:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from wke.describe.equation import Equation
-from wke.describe.experiment import Experiment, Ready, Step, read_experiment
+from wke.describe.experiment import Experiment, Step, read_experiment
 from wke.describe.metrics import Metric
 from wke.describe.plot import Filter, Plot, Script
+from wke.describe.step import Ready
 from wke.describe.sweep import point_text
 
 FULL = """

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from wke.describe.cluster import Cluster, Link, Machine, read_cluster
 from wke.describe.configuration import Prelude, Target, read_configuration
-from wke.describe.experiment import Ready, read_experiment
+from wke.describe.experiment import read_experiment
 from wke.describe.metrics import Metric
-from wke.describe.plan import PlannedStep, Trial, make_plan
+from wke.describe.plan import Trial, make_plan
+from wke.describe.step import PlannedStep, Ready
 from wke.keep.identity import digest, inputs, trial_id
 
 MACHINES = (

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from wke.describe.cluster import Cluster, Machine
 from wke.describe.configuration import Configuration, Option, Prelude, Target
-from wke.describe.experiment import Experiment, Ready, Step
+from wke.describe.experiment import Experiment, Step
 from wke.describe.metrics import Metric
-from wke.describe.plan import DEFAULT_PRELUDE, Plan, Trial, make_plan, plan_step, sources
+from wke.describe.plan import Plan, Trial, make_plan, sources
+from wke.describe.step import DEFAULT_PRELUDE, Ready, plan_step
 from wke.describe.sweep import Choice, Parameter, Sweep, Value, point_text
 from wke.errors import InputError
 from wke.records import TaskName

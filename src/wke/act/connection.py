@@ -7,8 +7,8 @@ end `lost`, and that they are gone from the machine is the affair of the guardia
 
 import asyncio
 import hashlib
+import os
 import random
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -237,7 +237,7 @@ class Connection:
 
     def _opening(self) -> tuple[bytes, dict[str, object]]:
         """Return the program and what its first frame says."""
-        return bootstrap.package(), {"token": secrets.token_hex(8), "lease": self._lease_s}
+        return bootstrap.package(), {"token": os.urandom(8).hex(), "lease": self._lease_s}
 
     async def abort(self) -> str:
         """Give up on a connection that never came about; return the words of the process that carried it."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from wke.act import emulation
 from wke.act.transport import ssh_shell, ssh_transport
 from wke.describe.cluster import Cluster
 from wke.errors import InputError
@@ -41,6 +40,8 @@ def provide(cluster: Cluster, *, lasting: bool = False) -> Iterator[Place]:
         machines = cluster.machines
         yield Place(cluster, {m.name: ssh_transport(cluster, m) for m in machines}, {m.name: ssh_shell(cluster, m) for m in machines})
         return
+    from wke.act import emulation  # noqa: PLC0415 - ssh, the common case, does without
+
     kept = emulation.find(cluster)
     if kept is None and lasting:
         raise InputError(

@@ -16,7 +16,7 @@ from wke.act.session import Session
 from wke.act.trial import FAILED, TrialResult, run_trial
 from wke.describe.experiment import Experiment
 from wke.describe.metrics import Observations, observe
-from wke.describe.plan import PlannedStep, Trial, sources
+from wke.describe.plan import Trial, sources
 from wke.errors import MachineError
 from wke.keep.logs import LogWriter, read_output
 from wke.keep.store import Store
@@ -49,18 +49,6 @@ class Series:
     after_trial: Callable[[], Awaitable[None]]
     fail_fast: bool = False
     detachment: Detachment | None = None
-
-
-async def run_steps(place: Place, steps: Sequence[PlannedStep], sink: Sink) -> tuple[TaskEnded, ...]:
-    """Run steps one after the other and return how every task ended; stop after the first step that did not end well everywhere."""
-    machines = {m.name: m for step in steps for m in step.machines}
-    ends: list[TaskEnded] = []
-    async with Session(place, machines.values(), sink) as session:
-        for step in steps:
-            ends += await session.run(step)
-            if not all(end.outcome.ok for end in ends):
-                break
-    return tuple(ends)
 
 
 async def run_series(series: Series, due: Sequence[Due]) -> tuple[Outcome, ...]:

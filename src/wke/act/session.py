@@ -19,8 +19,7 @@ from wke.act.task import RunningTask
 from wke.act.tasks import task_specs
 from wke.act.transfer import Copied, Digests, OnProgress
 from wke.describe.cluster import Machine
-from wke.describe.experiment import Ready
-from wke.describe.plan import PlannedStep
+from wke.describe.step import PlannedStep, Ready
 from wke.errors import MachineError, Problem
 from wke.judge.clocks import start_skew
 from wke.records import (

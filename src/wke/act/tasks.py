@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from wke.act.task import TaskSpec
 from wke.describe.cluster import Machine
 from wke.describe.macros import expand_macros
-from wke.describe.plan import PlannedStep
+from wke.describe.step import PlannedStep
 from wke.records import TaskName
 
 

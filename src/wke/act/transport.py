@@ -89,10 +89,12 @@ def _key_exchange(cluster: Cluster) -> str | None:
 @cache
 def _cheaper_exchange(options: tuple[str, ...], host: str) -> str | None:
     """Return a cheaper key exchange where OpenSSH's default is dear and the user left it alone."""
-    default, configured = (_setting(["ssh", *words, "-G", "--", host], "kexalgorithms") for words in (("-F", "none"), options))
+    configured = _setting(["ssh", *options, "-G", "--", host], "kexalgorithms")
+    if configured is None or not configured.startswith(DEAR_EXCHANGE):
+        return None
+    default = _setting(["ssh", "-F", "none", "-G", "--", host], "kexalgorithms")
     cheap = [name for name in CHEAP_EXCHANGES if name in _known_exchanges()]
-    dear = default is not None and default == configured and default.startswith(DEAR_EXCHANGE)
-    return "^" + ",".join(cheap) if dear and cheap else None
+    return "^" + ",".join(cheap) if default == configured and cheap else None
 
 
 @cache

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from wke.act.session import Session
-from wke.describe.plan import PlannedStep, Trial
+from wke.describe.plan import Trial
+from wke.describe.step import PlannedStep
 from wke.errors import MachineError
 from wke.records import Outcome, OutcomeKind, TaskEnded
 

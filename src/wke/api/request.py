@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from wke.describe.cluster import Cluster
 from wke.describe.configuration import Configuration
-from wke.describe.plan import DEFAULT_PRELUDE, PlannedStep, plan_step
 from wke.describe.quantity import seconds
+from wke.describe.step import DEFAULT_PRELUDE, PlannedStep, plan_step
 from wke.errors import InputError
 
 NO_PRELUDE = "none"

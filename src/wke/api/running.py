@@ -15,7 +15,7 @@ from wke.api.engine import engine
 from wke.api.request import Request
 from wke.api.scripting import RunningStep, RunResult
 from wke.api.selection import Selectable, Selection
-from wke.describe.plan import DEFAULT_PRELUDE, PlannedStep
+from wke.describe.step import DEFAULT_PRELUDE, PlannedStep
 from wke.keep.logs import LogWriter
 from wke.legacy.machinelogs import MachineLogs
 from wke.records import OutcomeKind, Record, Sink, TaskEnded

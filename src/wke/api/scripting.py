@@ -28,8 +28,8 @@ from wke.api.request import Request
 from wke.api.scripterrors import RunTargetError
 from wke.describe.cluster import Cluster, Machine, read_cluster
 from wke.describe.configuration import Target
-from wke.describe.plan import PlannedStep
 from wke.describe.selector import select
+from wke.describe.step import PlannedStep
 from wke.errors import InputError, MachineError
 from wke.judge.clocks import ours
 from wke.keep.logs import LogWriter

@@ -7,13 +7,13 @@ import click
 
 from wke.act.interrupt import run_to_end
 from wke.act.provider import provide
-from wke.act.runner import run_steps
+from wke.act.steps import run_steps
 from wke.api.request import Request
 from wke.cli.options import assignments, project
 from wke.describe.cluster import Cluster, read_cluster
 from wke.describe.configuration import COPY_DATA, Configuration, read_configuration
-from wke.describe.plan import DEFAULT_PRELUDE, PlannedStep
 from wke.describe.quantity import seconds as read_seconds
+from wke.describe.step import DEFAULT_PRELUDE, PlannedStep
 from wke.describe.tables import gather
 from wke.errors import InputError, did_you_mean
 from wke.tell.console import Printer, TaskLines, seconds, worst_status

@@ -11,21 +11,12 @@ from wke.describe.parameters import CHOICE, CLIMB, ROOT, read_sweep
 from wke.describe.plot import Plot, Script
 from wke.describe.plotcheck import Columns, label_problems, plot_problems
 from wke.describe.shape import Key, present_spelling
+from wke.describe.step import Ready
 from wke.describe.sweep import Parameter, Sweep, Value, value_text
 from wke.describe.tables import Table, key_text, read
 from wke.describe.template import check_template, parameters_of
 from wke.describe.wording import quoted
 from wke.errors import InputError, Location, Problem, did_you_mean
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """How to tell that a background step answers: a port accepts, each task writes a line like `log`, or a target succeeds."""
-
-    port: str | None = None
-    log: str | None = None
-    target: str | None = None
-    within_s: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,58 +1,27 @@
 """A plan: every trial of an experiment on a cluster, in running order, fixed before anything runs. All checks happen here."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
-from wke.describe.cluster import Cluster, Machine, sized
-from wke.describe.configuration import Configuration, Prelude, Target, bind_options
-from wke.describe.experiment import Experiment, Ready, Step
+from wke.describe.cluster import Cluster, sized
+from wke.describe.configuration import Configuration
+from wke.describe.experiment import Experiment, Step
 from wke.describe.metrics import Metric
 from wke.describe.selector import select
+from wke.describe.step import DEFAULT_PRELUDE, PlannedStep, collecting, plan_step
 from wke.describe.sweep import Point, Value
 from wke.describe.template import fill
-from wke.describe.wording import quoted, shown
-from wke.errors import InputError, Location, Problem, did_you_mean
+from wke.describe.wording import shown
+from wke.errors import InputError, Location, Problem
 from wke.records import TaskName
-
-DEFAULT_PRELUDE = "<default>"
-"""Stands for the prelude that the configuration uses unless told otherwise; no prelude can be called so."""
 
 MOST_MISTAKES = 5
 """So many different mistakes at one place are told; those of a hundred points are hardly different ones."""
 
-At = Callable[..., Location | None]
 P = TypeVar("P")
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
-    """A step with everything looked up. Macros in `options` are not yet replaced: they differ from task to task.
-
-    `ready_step` is the target that tells whether a background step answers, planned for the same machines.
-    """
-
-    index: int
-    target: Target
-    machines: tuple[Machine, ...]
-    options: tuple[tuple[str, str], ...] = ()
-    multiply: int = 1
-    prelude: Prelude | None = None
-    background: bool = False
-    measure: bool = False
-    ready: Ready | None = None
-    ready_step: "PlannedStep | None" = None
-    timeout_s: float | None = None
-    workdir: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    def tasks(self) -> tuple[TaskName, ...]:
-        """Return the step's tasks in the cluster's order, copies of one machine side by side."""
-        copies = range(self.multiply)
-        return tuple(TaskName(self.index, self.target.name, machine.name, copy) for machine in self.machines for copy in copies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,54 +69,6 @@ def make_plan(experiment: Experiment, configuration: Configuration, cluster: Clu
     return Plan(experiment, seed, tuple(_in_running_order(experiment, points, seed)))
 
 
-def plan_step(
-    configuration: Configuration,
-    cluster: Cluster,
-    *,
-    target: str,
-    selector: str,
-    options: Mapping[str, object],
-    multiply: int = 1,
-    prelude: str | None = DEFAULT_PRELUDE,
-    index: int = 0,
-    timeout_s: float | None = None,
-    workdir: str | None = None,
-    at: At = lambda *_: None,
-) -> PlannedStep:
-    """Look everything up that a foreground step names; raise InputError with all that is wrong. A prelude of None means none.
-
-    `at` tells where a key of the step stands, for the problems.
-    """
-    problems: list[Problem] = []
-    machines: tuple[Machine, ...] = ()
-    bound: tuple[tuple[str, str], ...] = ()
-    found_target: Target | None = None
-    found_prelude: Prelude | None = None
-    with _collecting(problems, at("on")):
-        machines = select(cluster, selector)
-    with _collecting(problems, at("target")):
-        found_target = _find_target(configuration, target)
-    with _collecting(problems, at("prelude")):
-        found_prelude = _find_prelude(configuration, _prelude_of(found_target, prelude))
-    if found_target is not None:
-        bound = _bound(found_target, options, problems, at)
-    if multiply < 1:
-        problems.append(Problem(f"must be at least 1, not {multiply}", at("multiply"), "so many tasks run on each machine"))
-    if problems or found_target is None:
-        raise InputError(*problems)
-    return PlannedStep(
-        index=index,
-        target=found_target,
-        machines=machines,
-        options=bound,
-        multiply=multiply,
-        prelude=found_prelude,
-        timeout_s=timeout_s,
-        workdir=workdir or cluster.workdir,
-        environment=_environment(configuration, found_target),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Turn:
     """When it is a point's turn: in which round, and which iteration that is. Warm-ups are counted apart."""
@@ -177,11 +98,11 @@ def _plan_point(experiment: Experiment, configuration: Configuration, cluster: C
     problems: list[Problem] = []
     part = cluster
     for name, template in experiment.classes.items():
-        with _collecting(problems, experiment.at("classes", name)):
+        with collecting(problems, experiment.at("classes", name)):
             part = sized(part, {name: _whole(fill(template, point, cluster))})
     steps: list[PlannedStep] = []
     for index, step in enumerate(experiment.steps):
-        with _collecting(problems, step.where):
+        with collecting(problems, step.where):
             steps.append(_plan_file_step(_StepPlanner(configuration, part, point, step, index, experiment.at)))
     if problems:
         raise InputError(*problems)
@@ -213,10 +134,10 @@ def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
     problems: list[Problem] = []
     filled: dict[object, Value] = {}
     for key, template in step.templates():
-        with _collecting(problems, at(*key)):
+        with collecting(problems, at(*key)):
             filled[key] = fill(template, planner.point, planner.cluster)
     multiply = 1
-    with _collecting(problems, at("multiply")):
+    with collecting(problems, at("multiply")):
         multiply = _whole(filled.get(("multiply",), 1))
     if problems:
         raise InputError(*problems)
@@ -234,10 +155,10 @@ def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
     )
     ready, ready_step = step.ready, None
     if ready is not None and ready.port is not None:
-        with _collecting(problems, at("ready", "port")):
+        with collecting(problems, at("ready", "port")):
             ready = replace(ready, port=str(_port(filled["ready", "port"])))
     if ready is not None and ready.target is not None:
-        with _collecting(problems, at("ready", "target")):
+        with collecting(problems, at("ready", "target")):
             ready_step = _plan_ready(planner, ready.target, str(filled["on",]))
     if problems:
         raise InputError(*problems)
@@ -261,54 +182,6 @@ def _prelude_name(step: Step) -> str | None:
     return DEFAULT_PRELUDE if step.prelude is None else None if step.prelude == "none" else step.prelude
 
 
-def _find_target(configuration: Configuration, name: str) -> Target:
-    target = configuration.targets.get(name)
-    if target is None:
-        raise InputError(f"configuration {configuration.name} has no target {quoted(name)}", hint=did_you_mean(name, configuration.targets))
-    if target.content is None:
-        raise InputError(f"target {quoted(name)} has no script", hint=f"write it to {configuration.path.parent / 'targets' / name}")
-    return target
-
-
-def _prelude_of(target: Target | None, prelude: str | None) -> str | None:
-    """Return the prelude asked for; a built-in target has no default one, which may need what `install-packages` is yet to install."""
-    return None if target is not None and target.builtin and prelude == DEFAULT_PRELUDE else prelude
-
-
-def _find_prelude(configuration: Configuration, name: str | None) -> Prelude | None:
-    wanted = configuration.default_prelude if name == DEFAULT_PRELUDE else name
-    if wanted is None:
-        return None
-    if wanted not in configuration.preludes:
-        what = f"configuration {configuration.name} has no prelude {quoted(wanted)}"
-        raise InputError(what, hint=did_you_mean(wanted, [*configuration.preludes, "none"]))
-    return configuration.preludes[wanted]
-
-
-def _bound(target: Target, values: Mapping[str, object], problems: list[Problem], at: At) -> tuple[tuple[str, str], ...]:
-    """Bind options; what is wrong is found again one by one, so that each problem stands at its own option."""
-    try:
-        return bind_options(target, values)
-    except InputError:
-        forgiving = replace(target, options=tuple(replace(option, required=False) for option in target.options))
-        for name, value in values.items():
-            with _collecting(problems, at("options", name)):
-                bind_options(forgiving, {name: value})
-        with _collecting(problems, at("options")):
-            bind_options(replace(target, options=tuple(option for option in target.options if option.name not in values)), {})
-        return ()
-
-
-def _environment(configuration: Configuration, target: Target) -> dict[str, str]:
-    """Return what a built-in target must know of the configuration that it is run for."""
-    if not target.builtin:
-        return {}
-    return {
-        "WKE_PACKAGES": "\n".join(configuration.required_packages),
-        "WKE_REPOSITORIES": "\n".join(configuration.required_repositories),
-    }
-
-
 def _tasks_of(metric: Metric, steps: Sequence[PlannedStep], cluster: Cluster) -> tuple[TaskName, ...]:
     read = [step for step in steps if (step.measure if metric.step is None else step.target.name == metric.step)]
     machines = {machine.name for machine in (cluster.machines if metric.on is None else select(cluster, metric.on))}
@@ -317,7 +190,7 @@ def _tasks_of(metric: Metric, steps: Sequence[PlannedStep], cluster: Cluster) ->
 
 def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: Cluster, at: Callable[..., Location]) -> list[Problem]:
     problems: list[Problem] = []
-    with _collecting(problems, at("metrics", metric.name, "on")):
+    with collecting(problems, at("metrics", metric.name, "on")):
         tasks = _tasks_of(metric, steps, cluster)
         if not tasks:
             raise InputError("no task of the step that this metric is read from runs there", hint="name machines on which it does")
@@ -349,15 +222,6 @@ def _port(value: Value) -> int:
     if not 1 <= port <= 65535:
         raise InputError(f"must be a port between 1 and 65535, not {port}")
     return port
-
-
-@contextmanager
-def _collecting(problems: list[Problem], where: Location | None) -> Iterator[None]:
-    """Append the problems of an InputError raised inside; one that does not say where it is stands at `where`."""
-    try:
-        yield
-    except InputError as error:
-        problems += [problem if problem.where else replace(problem, where=where) for problem in error.problems]
 
 
 def _each_once(problems: Iterable[Problem]) -> Iterator[Problem]:

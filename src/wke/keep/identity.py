@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from wke.describe.cluster import Cluster, Link, Machine
-from wke.describe.experiment import Ready
 from wke.describe.metrics import Metric
-from wke.describe.plan import PlannedStep, Trial
+from wke.describe.plan import Trial
+from wke.describe.step import PlannedStep, Ready
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
