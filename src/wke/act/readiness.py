@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from wke.records import Output, Record, TaskName
 
-LONGEST_LINE = 1 << 16
+LONGEST_LINE = 1 << 13  # of a line that grows; all of it is searched again whenever it has grown
 
 
 class LogWatch:

@@ -5,13 +5,16 @@ import contextlib
 import fcntl
 import signal
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from wke.agent.protocol import Decoder, Frame, ProtocolError
 
 MAX_HEAD = 1 << 20
 NOISE = 1 << 16  # what a machine's shell start-up files may print before the agent speaks
 KEPT_WORDS = 1 << 13
-PIPE_SIZE = 1 << 18
+PIPE_SIZE = 1 << 16  # what the kernel gives
+WIDE_SIZE = 1 << 18  # for a machine that fills that
+KEPT_MEMORY = 4 << 20
 LAST_WORDS_S = 1.0  # from the end of the output to the end of the process, which may have a complaint
 KILL_S = 2.0
 
@@ -28,6 +31,7 @@ class Wire(asyncio.SubprocessProtocol):
         self._process: asyncio.SubprocessTransport | None = None
         self._input: asyncio.WriteTransport | None = None
         self._exited = asyncio.Event()
+        self._wide = False
         self._writable = asyncio.Event()
         self._writable.set()
         self.heard_at = self._loop.time()
@@ -55,9 +59,11 @@ class Wire(asyncio.SubprocessProtocol):
     def widen(self) -> None:
         """Get ready for much: a larger pipe from the machine wakes us less often."""
         output = self._process.get_pipe_transport(1) if self._process else None
-        if output is not None:
+        if output is not None and not self._wide:
+            self._wide = True
+            _keep_memory()
             with contextlib.suppress(OSError):  # the user has too many large ones
-                fcntl.fcntl(output.get_extra_info("pipe").fileno(), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+                fcntl.fcntl(output.get_extra_info("pipe").fileno(), fcntl.F_SETPIPE_SZ, WIDE_SIZE)
 
     async def end(self, within_s: float) -> None:
         """Close the input and wait for the process; kill it when that takes too long or somebody cancels.
@@ -117,6 +123,8 @@ class Wire(asyncio.SubprocessProtocol):
         if fd == 2 or self._broken is None:
             return
         self.heard_at = self._loop.time()
+        if len(data) == PIPE_SIZE:
+            self.widen()
         try:
             for frame in self._decoder.frames(data):
                 if self._broken is None:
@@ -165,3 +173,9 @@ class Wire(asyncio.SubprocessProtocol):
         self._writable.set()
         if broken is not None:
             broken(why)
+
+
+@cache
+def _keep_memory() -> None:
+    """Have the GNU C library keep what reads need: it does after more was freed once. Page faults cost more than the reads."""
+    bytes(KEPT_MEMORY)

@@ -24,6 +24,7 @@ from wke.agent.tree import to_bytes, to_text
 from wke.agent.watch import Watch
 
 READ_SIZE = 1 << 18
+KEPT_MEMORY = 4 << 20
 SHORT_GRACE_S = 1.0  # when nobody waits for an answer any more
 LAST_WORDS_S = 2.0
 COMPANY_S = 0.02  # so long a task's start waits for what the task says: most tell both, or the end, within it
@@ -62,6 +63,7 @@ class Agent:
         self._alone = False
         self._gone = False
         self._full = False
+        self._expects_much = False
         self._handlers = {
             protocol.PUT: self._on_put,
             protocol.START: self._on_start,
@@ -290,6 +292,13 @@ class Agent:
         self._out.add(protocol.prefix(protocol.OUTPUT, task.channel, head, len(data)), data)
         if self._out.full:
             self._balance()
+
+    def expect_much(self):
+        """Get ready to hand on what a task says that fills its pipe."""
+        if not self._expects_much:
+            self._expects_much = True
+            self._out.widen()
+            bytes(KEPT_MEMORY)  # having freed so much once, the GNU C library keeps what reads need: page faults cost more than the reads
 
     def ended(self, task, head):
         """Report how a task ended."""

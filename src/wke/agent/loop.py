@@ -8,6 +8,8 @@ import _heapq
 
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
+WIDE_SIZE = 1 << 18
+F_SETPIPE_SZ = 1031  # Python < 3.10 has no name for it
 LAST_STRETCH_S = 0.002  # epoll counts in milliseconds; the rest of a wait is slept
 AHEAD_OF_ALL = getattr(posix, "SCHED_FIFO", 1) | getattr(posix, "SCHED_RESET_ON_FORK", 0x40000000)
 
@@ -102,8 +104,8 @@ class Outgoing:
     What comes with `patience_s` may wait so long for company: fewer, larger messages wake everybody on the way less often.
     """
 
-    LIMIT = 4 << 20
-    PARTS = 64
+    LIMIT = 1 << 20
+    PARTS = 256
 
     def __init__(self, loop, handle, on_closed):
         posix.set_blocking(handle, False)
@@ -119,6 +121,10 @@ class Outgoing:
     def full(self):
         """True while more waits than should be kept."""
         return self.size > self.LIMIT
+
+    def widen(self):
+        """Let more fit into the pipe to the controller, if it is one."""
+        widen(self._handle)
 
     def add(self, *parts, patience_s=0):
         """Add bytes; they leave with the next `flush`, but no earlier than they have to."""
@@ -175,3 +181,13 @@ class Outgoing:
         while self._parts and time.monotonic() < deadline:
             poll.poll(100)
             self.flush()
+
+
+def widen(handle):
+    """Make a pipe larger, so that its ends take turns less often; anything else stays as it is, as do pipes of a user who has many."""
+    import fcntl  # needed for much output only
+
+    try:
+        fcntl.fcntl(handle, F_SETPIPE_SZ, WIDE_SIZE)
+    except OSError:
+        pass

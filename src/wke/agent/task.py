@@ -9,11 +9,12 @@ import posix
 
 from wke.agent.files import beginning
 from wke.agent.ladder import Ladder, rung
+from wke.agent.loop import WIDE_SIZE, widen
 from wke.agent.processes import TASK_MARKER, boot_time, spawn
 from wke.agent.scripts import CannotRunError, command
 
-READ_SIZE = 65536
-READS_AT_END = 16  # as much as a pipe can hold
+PIPE_SIZE = 1 << 16  # what the kernel gives
+READS_AT_END = 16  # more than a pipe can hold
 LINGER_S = 0.5
 ENOENT, E2BIG = 2, 7
 NOT_FOUND, CANNOT_START = 127, 126
@@ -36,6 +37,7 @@ class Task:
         self._order = order
         self._argv = []
         self._pipes = {}  # read end -> stream
+        self._wide = set()  # read ends that were full once
         self._write_ends = []
         self._listens = False
         self._status = None
@@ -123,22 +125,31 @@ class Task:
 
     def _hear(self, handle):
         try:
-            data = posix.read(handle, READ_SIZE)
+            data = posix.read(handle, WIDE_SIZE if handle in self._wide else PIPE_SIZE)
         except BlockingIOError:
             return
+        if len(data) == PIPE_SIZE and handle not in self._wide:
+            self._widen(handle)
         if not data:
             self._agent.loop.forget(handle)
             posix.close(handle)
             del self._pipes[handle]
+            self._wide.discard(handle)
             self._settle()
         elif not self.over:
             self._agent.output(self, self._pipes[handle], data)
+
+    def _widen(self, handle):
+        """Make room for a task that says much: it and we take turns less often."""
+        self._wide.add(handle)
+        widen(handle)
+        self._agent.expect_much()
 
     def _hear_the_rest(self):
         for handle, stream in self._pipes.items():
             for _ in range(READS_AT_END):
                 try:
-                    data = posix.read(handle, READ_SIZE)
+                    data = posix.read(handle, PIPE_SIZE)
                 except BlockingIOError:
                     break
                 if not data:

@@ -11,6 +11,7 @@ Everything here drives one session (`act/session.py`); the synchronous functions
 
 import asyncio
 import itertools
+from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -315,13 +316,18 @@ class _Kept:
     def __init__(self, log_dir: str | Path | None, *, capture: bool) -> None:
         self._logs = LogWriter(Path(log_dir)) if log_dir is not None else None
         self._capture = capture
-        self.output: dict[TaskName, bytes] = {}
+        self._captured: defaultdict[TaskName, bytearray] = defaultdict(bytearray)
 
     def __call__(self, record: Record) -> None:
         if self._logs is not None:
             self._logs(record)
         if self._capture and isinstance(record, Output) and record.stream == 1:
-            self.output[record.task] = self.output.get(record.task, b"") + record.data
+            self._captured[record.task] += record.data
+
+    @property
+    def output(self) -> dict[TaskName, bytes]:
+        """What was captured."""
+        return {task: bytes(data) for task, data in self._captured.items()}
 
     def __enter__(self) -> Self:
         return self

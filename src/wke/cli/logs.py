@@ -11,7 +11,8 @@ from wke.errors import InputError, did_you_mean
 from wke.keep.logs import Line, lines, tasks
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
-from wke.tell.console import Printer, harmless
+from wke.tell.console import Printer
+from wke.tell.harmless import harmless, visible
 
 
 @click.command()
@@ -37,7 +38,7 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
 
 def _text(stored: StoredTrial, wanted: Iterable[Line]) -> Iterator[str]:
     """Yield the lines for a person, after saying whose they are."""
-    Printer().talk(f"{stored.folder}  ({stored.outcome}{': ' + stored.why if stored.why else ''})")
+    Printer().talk(visible(f"{stored.folder}  ({stored.outcome}{': ' + stored.why if stored.why else ''})"))
     first_ns = None
     for line in wanted:
         first_ns = first_ns or line.at_ns
@@ -54,6 +55,7 @@ def _document(stored: StoredTrial, wanted: Iterable[Line]) -> Iterator[str]:
     for line in wanted:
         task = {"step": line.task.step, "target": line.task.target, "machine": line.task.machine, "copy": line.task.copy}
         said = {"at-ns": line.at_ns, **task, "stream": line.stream, "text": line.data.decode(errors="backslashreplace")}
+        said |= {"continues": True} if line.continues else {}
         yield f"{comma}\n{json.dumps(said)}"
         comma = ","
     yield "\n]}\n"

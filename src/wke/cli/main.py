@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from wke.errors import WkeError, did_you_mean
+from wke.tell.harmless import visible
 
 RARELY = 50_000  # new objects between two searches for garbage: the usual 700 cost a tenth of a command's start, which makes hardly any
 
@@ -127,5 +128,5 @@ def _status() -> int:
 
 
 def _complain(text: str, status: int) -> int:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{visible(text)}\n")
     return status

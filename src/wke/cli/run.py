@@ -1,5 +1,7 @@
 """`wke run`: targets on machines, one after the other, until one fails."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from wke.describe.quantity import seconds as read_seconds
 from wke.describe.step import DEFAULT_PRELUDE, PlannedStep
 from wke.describe.tables import gather
 from wke.errors import InputError, did_you_mean
+from wke.keep.logs import LogWriter
+from wke.records import Record, Sink
 from wke.tell.console import Printer, TaskLines, seconds, worst_status
 
 COPY_HINT = f"{COPY_DATA} is run by itself; `wke copy` has all that can be copied, to machines and back"
@@ -30,6 +34,9 @@ COPY_HINT = f"{COPY_DATA} is run by itself; `wke copy` has all that can be copie
 @click.option("--prelude", help='Use this prelude instead of the default one; "none" for none.')
 @click.option("--workdir", help="Folder on the machines to run in.")
 @click.option("--timeout", help='Stop a task after this long, as in "90s" or "5min"; that is a failure.')
+@click.option(
+    "--log-dir", type=click.Path(file_okay=False, path_type=Path), help="Also keep, byte for byte, what tasks write: a file a task."
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, say what would run, connect to nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Print what a task wrote only when it failed.")
 @click.option("-v", "--verbose", "--debug", is_flag=True, help="Also say what happens when.")
@@ -45,6 +52,7 @@ def run(
     prelude: str | None,
     workdir: str | None,
     timeout: str | None,
+    log_dir: Path | None,
     dry_run: bool,
     quiet: bool,
     verbose: bool,
@@ -80,12 +88,27 @@ def run(
         _tell(steps)
         return 0
     lines = TaskLines(tuple(m.name for m in steps[0].machines), quiet=quiet, verbose=verbose)
-    with provide(cluster) as place:
+    with provide(cluster) as place, _keeping(log_dir, lines) as sink:
         if verbose:
             lines.say(place.notes)
-        ends = run_to_end(run_steps(place, _plan(configuration, place.cluster, request), lines))
+        ends = run_to_end(run_steps(place, _plan(configuration, place.cluster, request), sink))
     lines.summary()
     return worst_status([end.outcome for end in ends])
+
+
+@contextmanager
+def _keeping(folder: Path | None, show: Sink) -> Iterator[Sink]:
+    """Yield a sink that keeps what tasks write in `folder`, if there is one, and then shows it."""
+    if folder is None:
+        yield show
+        return
+    with LogWriter(folder) as logs:
+
+        def keep_and_show(record: Record) -> None:
+            logs(record)
+            show(record)
+
+        yield keep_and_show
 
 
 def _read(cluster_file: Path, config: str) -> tuple[Cluster, Configuration]:

@@ -11,7 +11,7 @@ import heapq
 import os
 import re
 import struct
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,20 +19,26 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 from wke.keep.disk import disk_errors, private_folder
+from wke.keep.linebuffer import LineBuffer
 from wke.records import Output, Record, TaskEnded, TaskName
 
 PIECE = struct.Struct("<qQIB3x")  # at_ns, offset, length, stream
+PIECES_AT_ONCE = 256
 STREAMS = {1: "out", 2: "err"}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line (or the last, unfinished one) that `task` wrote to `stream`; `at_ns` is when its end arrived."""
+    """One line (or the last, unfinished one) that `task` wrote to `stream`; `at_ns` is when its end arrived.
+
+    A line of more than LONGEST bytes (see LineBuffer) comes in several: all but the last say that it `continues`.
+    """
 
     at_ns: int
     task: TaskName
     stream: int
     data: bytes
+    continues: bool = False
 
 
 class LogWriter:
@@ -109,18 +115,25 @@ def lines(folder: Path) -> Iterator[Line]:
     Times are those of the machines, as they were recorded: clocks of different machines may disagree. A trial that still runs can be read.
     """
     names = tasks(folder)
-    rest: dict[tuple[TaskName, int], tuple[int, bytes]] = {}
+    buffers: defaultdict[tuple[TaskName, int], LineBuffer] = defaultdict(LineBuffer)
+    last_ns: dict[tuple[TaskName, int], int] = {}
     with _OpenFiles(os.O_RDONLY, 256) as files:
         for at_ns, number, stream, offset, length in heapq.merge(*(_numbered(folder, names, number) for number in range(len(names)))):
-            task = names[number]
+            key = task, _ = names[number], stream
+            last_ns[key] = at_ns
             data = os.pread(files.descriptor(_path(folder, task, STREAMS[stream])), length, offset)
-            *ended, unfinished = (rest.pop((task, stream), (0, b""))[1] + data).split(b"\n")
-            for line in ended:
-                yield Line(at_ns, task, stream, line)
-            if unfinished:
-                rest[task, stream] = (at_ns, unfinished)
-    for (task, stream), (at_ns, unfinished) in rest.items():
-        yield Line(at_ns, task, stream, unfinished)
+            yield from _cut(at_ns, key, buffers[key].add(data), continues=True)
+    for key, buffer in buffers.items():
+        yield from _cut(last_ns[key], key, buffer.rest(), continues=False)
+
+
+def _cut(at_ns: int, key: tuple[TaskName, int], block: bytes, *, continues: bool) -> Iterator[Line]:
+    """Yield the lines of a block; `continues` says what becomes of one that has no end in it."""
+    *ended, unfinished = block.split(b"\n")
+    for line in ended:
+        yield Line(at_ns, *key, line)
+    if unfinished:
+        yield Line(at_ns, *key, unfinished, continues)
 
 
 class _OpenFiles:
@@ -187,9 +200,22 @@ def _content(path: Path) -> bytes:
 
 def _index(folder: Path, task: TaskName) -> Iterator[tuple[int, int, int, int]]:
     """Yield (at_ns, stream, offset, length) of each whole record: the last one may still be on its way."""
-    records = _content(_path(folder, task, "idx"))
-    for at_ns, offset, length, stream in PIECE.iter_unpack(records[: len(records) // PIECE.size * PIECE.size]):
-        yield at_ns, stream, offset, length
+    path, position = _path(folder, task, "idx"), 0
+    while records := _whole_records(path, position):
+        for at_ns, offset, length, stream in PIECE.iter_unpack(records):
+            yield at_ns, stream, offset, length
+        position += len(records)
+
+
+def _whole_records(path: Path, position: int) -> bytes:
+    """Return some records of an index from `position` on. It is open only meanwhile: a thousand tasks may be read side by side."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            file.seek(position)
+            records = file.read(PIECES_AT_ONCE * PIECE.size)
+    except FileNotFoundError:  # nothing was written
+        return b""
+    return records[: len(records) // PIECE.size * PIECE.size]
 
 
 def _numbered(folder: Path, names: Sequence[TaskName], number: int) -> Iterator[tuple[int, int, int, int, int]]:

@@ -1,9 +1,11 @@
 """Logs as wke 0.1 wrote them, for scripts that read numbers from them: MACHINE.log with a line for each line of every task there."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Self
 
 from wke.keep.disk import disk_errors
+from wke.keep.linebuffer import LineBuffer
 from wke.records import Output, Record, TaskEnded, TaskName, TaskStarted
 
 
@@ -12,21 +14,17 @@ class MachineLogs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._unfinished: dict[tuple[TaskName, int], bytes] = {}
+        self._unfinished: defaultdict[tuple[TaskName, int], LineBuffer] = defaultdict(LineBuffer)
 
     def __call__(self, record: Record) -> None:
         """Take a record: write whole lines, and at a task's end the rest."""
         if isinstance(record, TaskStarted):
             self._append(record.task, [f"Output for machine: {record.task.machine}".encode()])
         elif isinstance(record, Output):
-            key = (record.task, record.stream)
-            *lines, rest = (self._unfinished.pop(key, b"") + record.data).split(b"\n")
-            self._append(record.task, [b"INFO: " + line for line in lines])
-            if rest:
-                self._unfinished[key] = rest
+            self._say(record.task, self._unfinished[record.task, record.stream].add(record.data))
         elif isinstance(record, TaskEnded):
-            rests = [self._unfinished.pop((record.task, stream), b"") for stream in (1, 2)]
-            self._append(record.task, [b"INFO: " + rest for rest in rests if rest])
+            for stream in (1, 2):
+                self._say(record.task, self._unfinished.pop((record.task, stream), LineBuffer()).rest())
 
     def __enter__(self) -> Self:
         return self
@@ -34,9 +32,12 @@ class MachineLogs:
     def __exit__(self, *_: object) -> None:
         """Leave nothing open: files are closed after every line."""
 
-    def _append(self, task: TaskName, lines: list[bytes]) -> None:
+    def _say(self, task: TaskName, lines: bytes) -> None:
         if lines:
-            with disk_errors(self._folder):
-                self._folder.mkdir(parents=True, exist_ok=True)
-                with (self._folder / f"{task.machine}.log").open("ab") as file:
-                    file.write(b"".join(line + b"\n" for line in lines))
+            self._append(task, [b"INFO: " + line for line in lines.removesuffix(b"\n").split(b"\n")])
+
+    def _append(self, task: TaskName, lines: list[bytes]) -> None:
+        with disk_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with (self._folder / f"{task.machine}.log").open("ab") as file:
+                file.write(b"".join(line + b"\n" for line in lines))

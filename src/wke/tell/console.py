@@ -5,16 +5,19 @@
 
 import os
 import sys
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+from wke.keep.linebuffer import LineBuffer
 from wke.records import Connected, Note, Outcome, OutcomeKind, Output, Record, StepReady, StepStarted, TaskEnded, TaskName
+from wke.tell.harmless import harmless, visible
 
 COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
-LONGEST_LINE = 1 << 16
 KEPT_LINES = 10
-CONTROL = {n: f"\\x{n:02x}" for n in [*range(9), *range(10, 32), *range(127, 160)]}
+KEPT_BYTES = 1 << 14
+KEPT_PIECES = 256
+JOINED_BYTES = 1 << 10  # smaller pieces of one stream become one
 
 
 def colourful(stream: TextIO) -> bool:
@@ -24,11 +27,6 @@ def colourful(stream: TextIO) -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def harmless(line: bytes) -> str:
-    """Decode a line that a script wrote and make control characters visible, so that it cannot steer the terminal."""
-    return line.decode(errors="backslashreplace").removesuffix("\r").translate(CONTROL)
 
 
 def seconds(value: float) -> str:
@@ -79,7 +77,10 @@ class Printer:
 
 
 class TaskLines:
-    """A sink that prints the lines of tasks behind their machines' names, and says which tasks did not end well."""
+    """A sink that prints the lines of tasks behind their machines' names, and says which tasks did not end well.
+
+    A line goes out whole, as soon as it has ended or its task has; one that is longer than LONGEST (see LineBuffer) in several.
+    """
 
     def __init__(self, machines: tuple[str, ...], *, quiet: bool = False, verbose: bool = False) -> None:
         self._out = Printer()
@@ -87,19 +88,21 @@ class TaskLines:
         self._verbose = verbose
         self._width = max(map(len, machines), default=0)
         self._colour = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(machines)}
-        self._partial: dict[tuple[TaskName, int], bytes] = {}
-        self._last: dict[TaskName, deque[str]] = {}
+        self._unfinished: defaultdict[tuple[TaskName, int], LineBuffer] = defaultdict(LineBuffer)
+        self._last: defaultdict[TaskName, LastWords] = defaultdict(LastWords)
         self.failures: list[TaskEnded] = []
 
     def __call__(self, record: Record) -> None:
         """Take a record: print what is new."""
         match record:
+            case Output() if self._quiet:
+                self._last[record.task].add(record.stream, record.data)
             case Output():
-                self._output(record)
+                self._show(record.task, record.stream, self._unfinished[record.task, record.stream].add(record.data))
             case TaskEnded():
                 self._ended(record)
             case Note(text, machine):
-                self._out.talk(f"{machine}: {text}" if machine else text)
+                self._out.talk(visible(f"{machine}: {text}" if machine else text))
             case StepStarted() if self._verbose:
                 self._out.talk(f"{record.target}: {counted(record.tasks, 'task')} on {', '.join(record.machines)}")
             case StepReady() if self._verbose:
@@ -107,39 +110,29 @@ class TaskLines:
             case Connected() if self._verbose:
                 self._out.talk(f"{record.machine}: connected in {seconds(record.after_s)}")
 
-    def _output(self, record: Output) -> None:
-        key = (record.task, record.stream)
-        *lines, rest = (self._partial.pop(key, b"") + record.data).split(b"\n")
-        if len(rest) > LONGEST_LINE:
-            lines, rest = [*lines, rest], b""
-        if rest:
-            self._partial[key] = rest
-        for line in lines:
-            self._line(record.task, record.stream, line)
-
-    def _line(self, task: TaskName, stream: int, line: bytes) -> None:
-        text = harmless(line)
-        if self._quiet:
-            self._last.setdefault(task, deque(maxlen=KEPT_LINES)).append(text)
-            return
-        target = sys.stdout if stream == 1 else sys.stderr
-        name = f"{task.machine}.{task.copy}" if task.copy else task.machine
-        target.write(self._out.painted(f"{name:<{self._width}} │ ", self._colour.get(task.machine, "36"), target) + text + "\n")
+    def _show(self, task: TaskName, stream: int, lines: bytes) -> None:
+        """Print lines in one go: what takes time is done for all of them at once."""
+        if lines:
+            target = sys.stdout if stream == 1 else sys.stderr
+            name = f"{task.machine}.{task.copy}" if task.copy else task.machine
+            before = self._out.painted(f"{name:<{self._width}} │ ", self._colour.get(task.machine, "36"), target)
+            text = harmless(lines).removesuffix("\n").replace("\n", "\n" + before)
+            target.write(f"{before}{text}\n")
+            target.flush()
 
     def _ended(self, end: TaskEnded) -> None:
         for stream in (1, 2):
-            rest = self._partial.pop((end.task, stream), b"")
-            if rest:
-                self._line(end.task, stream, rest)
-        last = self._last.pop(end.task, ())
+            buffer = self._unfinished.pop((end.task, stream), None)
+            if buffer is not None:
+                self._show(end.task, stream, buffer.rest())
+        last = self._last.pop(end.task, None)
         if end.outcome.ok:
             if self._verbose:
                 self._out.talk(f"{end.task.machine}: {end.task.target}: ok after {seconds(end.elapsed_s)}")
             return
         self.failures.append(end)
-        for line in last:
+        for line in last.lines() if last else ():
             self._out.talk(f"{end.task.machine} │ {line}")
-        sys.stdout.flush()
 
     def say(self, notes: Iterable[str]) -> None:
         """Print sentences for the person."""
@@ -152,12 +145,44 @@ class TaskLines:
             self._out.talk(self._out.painted(f"{end.task.machine}: {describe_end(end)}", "31", sys.stderr))
 
 
+class LastWords:
+    """The end of what a task wrote to its two streams, in the order in which it came: KEPT_BYTES and a little more."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[tuple[int, bytes]] = deque()
+        self._size = 0
+
+    def add(self, stream: int, data: bytes) -> None:
+        """Take the next piece."""
+        data = data[-KEPT_BYTES:]
+        if self._pieces and self._pieces[-1][0] == stream and len(self._pieces[-1][1]) < JOINED_BYTES:
+            data = self._pop(-1) + data
+        if len(self._pieces) == KEPT_PIECES:
+            self._pop(0)
+        self._pieces.append((stream, data))
+        self._size += len(data)
+        while self._size - len(self._pieces[0][1]) >= KEPT_BYTES:
+            self._pop(0)
+
+    def _pop(self, index: int) -> bytes:
+        _, data = self._pieces[index]
+        del self._pieces[index]
+        self._size -= len(data)
+        return data
+
+    def lines(self) -> list[str]:
+        """Return the last KEPT_LINES lines, fit to be shown."""
+        buffers = {1: LineBuffer(), 2: LineBuffer()}
+        blocks = [buffers[stream].add(data) for stream, data in self._pieces] + [buffer.rest() for buffer in buffers.values()]
+        return [line for block in blocks if block for line in harmless(block).removesuffix("\n").split("\n")][-KEPT_LINES:]
+
+
 def describe_end(end: TaskEnded) -> str:
     """Say in words how a task ended: `load failed(3) after 0.42 s (needed SIGKILL): no such interpreter`."""
     text = f"{end.task.target} {end.outcome} after {seconds(end.elapsed_s)}"
     if end.rung:
         text += f" (needed {end.rung})"
-    return f"{text}: {end.detail}" if end.detail else text
+    return f"{text}: {visible(end.detail)}" if end.detail else text
 
 
 def worst_status(outcomes: Sequence[Outcome]) -> int:

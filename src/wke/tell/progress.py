@@ -16,6 +16,7 @@ from rich.text import Text
 
 from wke.records import Note, Record, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
 from wke.tell.console import Printer, seconds
+from wke.tell.harmless import visible
 
 MOST_ROWS = 20  # machines shown on a terminal
 HZ = 4
@@ -98,7 +99,7 @@ class PlainProgress:
         """Take a record: print a trial's line when it has ended."""
         self._state.take(record)
         if isinstance(record, Note):
-            self._out.talk(f"{record.machine}: {record.text}" if record.machine else record.text)
+            self._out.talk(_note(record))
         elif isinstance(record, TrialEnded):
             left = self._state.left()
             self._out.talk(trial_line(self._state, record) + (f" ({left})" if left else ""))
@@ -113,8 +114,12 @@ def trial_line(state: SeriesState, end: TrialEnded) -> str:
     if end.observations:
         text += f"; {observation_words(end.observations, state.units)}"
     if end.why:
-        text += f"\n    {end.why}"
+        text += f"\n    {visible(end.why)}"
     return text
+
+
+def _note(note: Note) -> str:
+    return visible(f"{note.machine}: {note.text}" if note.machine else note.text)
 
 
 class LiveProgress:
@@ -135,7 +140,7 @@ class LiveProgress:
         """Take a record: the display shows it when it is next redrawn."""
         self._state.take(record)
         if isinstance(record, Note):
-            self._live.console.print(Text(f"{record.machine}: {record.text}" if record.machine else record.text))
+            self._live.console.print(Text(_note(record)))
         elif isinstance(record, TrialEnded):
             self._live.console.print(Text(trial_line(self._state, record), style="" if record.outcome.ok else "red"))
 
