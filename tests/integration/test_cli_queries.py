@@ -84,7 +84,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory, keepers: Path) -> Project:
 
 def plain(text: str) -> str:
     """Return a text with ids and durations made the same for every run."""
-    return re.sub(r"\b\d+\.\d+( m?s\b)", r"0.1\1", re.sub(r"\b[0-9a-f]{12}-(w?\d)", r"ID-\1", text))
+    return re.sub(r"\b\d+\.\d+( m?s\b|\))", r"0.1\1", re.sub(r"\b[0-9a-f]{12}-(w?\d)", r"ID-\1", text))
 
 
 def cells(text: str) -> list[list[str]]:
@@ -253,12 +253,12 @@ def test_results_and_trials_for_people(asked: Project) -> None:
     assert cells(table.out) == [["x", "n", "speed (m/s)", "failed"], ["1", "2", "3.000 [3.000, 3.000]", "0"], ["2", "0", "–", "2"]]
     assert table.err == "a [b, c]: geometric mean; of n trials, with its 95 % confidence interval\n"
     assert plain(asked.wke("results", "series", "--trials").out).splitlines() == [
-        "ID-w0  x=1 kind=only, warm-up 1: ok, 0.1 s; speed 3 m/s",
-        "ID-0  x=1 kind=only, iteration 1: ok, 0.1 s; speed 3 m/s",
-        "ID-1  x=1 kind=only, iteration 2: ok, 0.1 s; speed 3 m/s",
-        "ID-w0  x=2 kind=only, warm-up 1: ok, 0.1 s; speed 5 m/s",
-        "ID-0  x=2 kind=only, iteration 1: failed(4), 0.1 s: work on m2: failed(4)",
-        "ID-1  x=2 kind=only, iteration 2: failed(4), 0.1 s: work on m2: failed(4)",
+        "ID-w0  x=1 kind=only, warm-up 1: ok, 0.1 s; speed 3 m/s; began within 0.1 ms (±0.1)",
+        "ID-0  x=1 kind=only, iteration 1: ok, 0.1 s; speed 3 m/s; began within 0.1 ms (±0.1)",
+        "ID-1  x=1 kind=only, iteration 2: ok, 0.1 s; speed 3 m/s; began within 0.1 ms (±0.1)",
+        "ID-w0  x=2 kind=only, warm-up 1: ok, 0.1 s; speed 5 m/s; began within 0.1 ms (±0.1)",
+        "ID-0  x=2 kind=only, iteration 1: failed(4), 0.1 s; began within 0.1 ms (±0.1): work on m2: failed(4)",
+        "ID-1  x=2 kind=only, iteration 2: failed(4), 0.1 s; began within 0.1 ms (±0.1): work on m2: failed(4)",
     ]
 
 
