@@ -18,6 +18,8 @@ from controller import SCRIPT
 from support import alive, eventually, marked
 from talk import Talk, talk, until
 
+from wke.act import bootstrap
+
 LEASE_S = 1.0
 ENOUGH_S = LEASE_S + 5
 
@@ -105,6 +107,70 @@ def test_a_lease_that_is_renewed_lasts(transport: Sequence[str]) -> None:
         assert (run.outcome, run.out) == ("ok", b"done\n")
 
     talk(transport, body, lease_s=0.5)
+
+
+def test_silence_shorter_than_the_lease_is_survived(transport: Sequence[str]) -> None:
+    """The machine hangs for a while, as when its network is cut: the task goes on, and all that it said arrives."""
+
+    async def body(one: Talk) -> None:
+        task = await one.start(b"echo $$; until [ -e $WKE_DIR/go ]; do sleep 0.05; done; echo on")
+        await task.says(b"\n")
+        agent = one.connection.hello.pid
+        folder = Path(one.connection.hello.workfolder, "tasks", str(task.running.channel))
+        os.kill(agent, signal.SIGSTOP)
+        try:
+            beaten = one.connection._beat_at
+            (folder / "go").touch()
+            await until(lambda: one.connection._beat_at > beaten)
+        finally:
+            os.kill(agent, signal.SIGCONT)
+        end = await task.running.wait()
+        assert (str(end.outcome), task.said().split()[1:]) == ("ok", [b"on"])
+
+    talk(transport, body, lease_s=2.0)
+
+
+@pytest.mark.parametrize(
+    ("who", "words"),
+    [
+        ("agent", "the agent was killed by signal 9 (perhaps by the kernel, for want of memory); all that ran there"),
+        ("guardian", "the agent gave up: its guardian was killed"),
+    ],
+)
+def test_who_was_killed_is_told(transport: Sequence[str], who: str, words: str) -> None:
+    """In words, with the task that is lost by it."""
+
+    async def body(one: Talk) -> None:
+        task = await one.start(b"echo; sleep 1000")
+        await task.says(b"\n")
+        agent = one.connection.hello.pid
+        os.kill(agent if who == "agent" else parent(agent), signal.SIGKILL)
+        end = await task.running.wait()
+        assert str(end.outcome) == "lost"
+        assert words in end.detail
+
+    talk(transport, body)
+
+
+def test_an_agent_without_memory_says_so(transport: Sequence[str]) -> None:
+    """Its own limit is really hit, while a script writes; the machine is clean afterwards."""
+    script = b"#!/bin/bash\nread -r size _ </proc/$PPID/statm\nprlimit --pid $PPID --as=$(((size + 256) * 4096))\nhead -c 1G /dev/zero; sleep 1000"
+
+    async def body(one: Talk) -> None:
+        end = (await one.run(script)).end
+        assert str(end.outcome) == "lost"
+        assert "out of memory" in end.detail
+        await until(lambda: marked(one.connection.hello.workfolder) == [] and not Path(one.connection.hello.workfolder).exists())
+
+    talk(transport, body)
+
+
+def test_a_controller_that_never_begins_is_not_waited_for() -> None:
+    """Cut off before its first frame there is no lease yet: what was started on the machine ends by itself."""
+    reader = bootstrap.READER.replace("alarm(60)", "alarm(1)")
+    assert reader != bootstrap.READER
+    with subprocess.Popen([bootstrap.SYSTEM_PYTHON, "-c", reader], stdin=subprocess.PIPE) as python:
+        assert python.wait(10) == -signal.SIGALRM
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])

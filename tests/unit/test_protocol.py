@@ -82,6 +82,53 @@ def test_a_stream_that_ends_inside_a_frame_is_noticed(frame: Frame, data: st.Dat
         decoder.end()
 
 
+@settings(max_examples=20)
+@given(st.lists(FRAMES, min_size=1, max_size=2))
+def test_every_place_to_cut_gives_the_same_frames(frames: list[Frame]) -> None:
+    """A stream cut in two, at each of its bytes, and byte by byte."""
+    data = b"".join(map(encoded, frames))
+    for at in range(0, len(data), max(1, len(data) // 30)):
+        decoder = Decoder()
+        assert [*decoder.frames(data[:at]), *decoder.frames(data[at:])] == frames
+    decoder = Decoder()
+    assert [frame for at in range(len(data)) for frame in decoder.frames(data[at : at + 1])] == frames
+
+
+@given(
+    st.lists(FRAMES, max_size=3), st.binary(min_size=4, max_size=50).filter(lambda b: not b.startswith(MAGIC)), st.lists(FRAMES, max_size=2)
+)
+def test_what_came_before_rubbish_counts_and_nothing_after_it(before: list[Frame], rubbish: bytes, after: list[Frame]) -> None:
+    """Whole frames come out before the error; what looks like frames behind it does not."""
+    decoder = Decoder()
+    stream = decoder.frames(b"".join(map(encoded, before)) + rubbish + b"".join(map(encoded, after)))
+    assert [next(stream) for _ in before] == before
+    with pytest.raises(ProtocolError, match="not a frame"):
+        next(stream)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_any_announced_length_is_kept_within_bounds(head: int, payload: int) -> None:
+    """A header alone decides: lengths beyond the limit are refused at once, others waited for."""
+    decoder = Decoder()
+    if head > protocol.MAX_HEAD or payload > protocol.MAX_PAYLOAD:
+        with pytest.raises(ProtocolError, match="too large"):
+            list(decoder.frames(header(head=head, payload=payload)))
+    elif head or payload:
+        assert list(decoder.frames(header(head=head, payload=payload))) == []
+
+
+def test_a_flood_of_frames_is_not_kept() -> None:
+    """Ten thousand frames pass through; what the decoder holds is what it was given last."""
+    flood = encode(protocol.PING, 0, {}) * 1000
+    decoder = Decoder()
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in range(10) for _ in decoder.frames(flood)) == 10_000
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
 def header(kind: int = protocol.PING, head: int = 2, payload: int = 0, version: int = protocol.VERSION, magic: bytes = MAGIC) -> bytes:
     return HEADER.pack(magic, version, kind, 0, 0, head, payload, 0)
 

@@ -38,8 +38,10 @@ FIND_PYTHON = (
     'echo "wke: there is no python3 in $PATH" >&2; exit 127'
 )
 SYSTEM_PYTHON = "/usr/bin/python3"  # what "python3" means may be a slow wrapper of a version manager
+# Who is cut off before the first frame has no lease yet: the alarm ends it.
 READER = """\
-import sys,posix
+import sys,posix,_signal
+_signal.alarm(60)
 if sys.version_info<(3,6): sys.exit("wke: python 3.6 or newer is needed, this is "+sys.version.split()[0])
 import zlib
 def read(size):

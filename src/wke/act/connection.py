@@ -6,18 +6,18 @@ end `lost`, and that they are gone from the machine is the affair of the guardia
 """
 
 import asyncio
-import hashlib
 import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 from wke.act import bootstrap, transfer
 from wke.act.diagnosis import Failure
-from wke.act.task import GRACE_S, RunningTask, TaskSpec
+from wke.act.foreign import number_of, text_of, texts_of
+from wke.act.hello import Hello, read_hello
+from wke.act.task import GRACE_S, RunningTask, TaskSpec, script_key
 from wke.act.transfer import Channel, Copied, Digests, OnProgress
 from wke.act.transport import SshTransport, command_line
 from wke.act.wire import Wire
@@ -28,31 +28,23 @@ from wke.judge.clocks import Probe, reading
 from wke.records import ClockReading, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
 
 ANSWER_S = 3.0  # beyond the grace, for an answer to come back
+STUBBORN_S = 10.0  # so long an agent tries to kill what does not die
 EXIT_S = 5.0
 SILENT_EXIT_S = 1.0  # for a machine that does not answer any more
+LONGEST_BEAT_S = 3.0  # one that arrives after the way back was cut renews the lease once more
 PROBES = 64
 PART_SIZE = 1 << 19
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 3.0
 OUTCOMES = frozenset(kind.value for kind in OutcomeKind)
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """Who and where the agent is."""
-
-    python: str
-    hostname: str
-    user: str
-    home: str
-    cpus: int
-    uname: str
-    pid: int
-    workfolder: str
-
-    def facts(self) -> dict[str, object]:
-        """Return what it says about the machine rather than about this connection."""
-        return {"python": self.python, "hostname": self.hostname, "user": self.user, "cpus": self.cpus, "uname": self.uname}
+HIGHEST_CODE = 255
+ANSWERS = {
+    protocol.PING: protocol.PONG,
+    protocol.WAIT_PORT: protocol.PORT,
+    protocol.WATCH: protocol.WATCHED,
+    protocol.CLEAR: protocol.CLEARED,
+    protocol.BYE: protocol.FAREWELL,
+}
 
 
 class Connection:
@@ -69,7 +61,7 @@ class Connection:
         self._wire = Wire(self._receive, self._lose)
         self._greeted: asyncio.Future[None] = self._loop.create_future()
         self._tasks: dict[int, RunningTask] = {}
-        self._answers: dict[int, asyncio.Future[Frame]] = {}
+        self._answers: dict[int, tuple[int, asyncio.Future[Frame]]] = {}  # channel -> the kind that answers, and who waits
         self._watchers: dict[int, Callable[[Frame], None]] = {}
         self._copies: dict[int, Channel] = {}
         self._channels = 0
@@ -87,13 +79,17 @@ class Connection:
         Returns as soon as the machine's input has room: whether the task could be started, its records tell. Without contact it ends
         `unreachable`.
         """
-        task = RunningTask(self.tell, self._channel(), spec.name, sink)
+        task = RunningTask(partial(self._stop, spec.grace_s), self._channel(), spec.name, sink)
         if self._closed or self.lost.is_set():
             self._end(task, self._vanished(task, OutcomeKind.UNREACHABLE))
             return task
         self._tasks[task.channel] = task
         try:
             await self._hand_over(task, spec, held=held)
+            if held:
+                self._expect(task, "staging", task.staged.is_set, 0)
+            if spec.timeout_s is not None:
+                self._expect(task, "end", task.end.done, spec.timeout_s + spec.grace_s)
         except asyncio.CancelledError:
             self._tasks.pop(task.channel, None)
             raise
@@ -126,7 +122,7 @@ class Connection:
 
         Raises MachineError without contact, as `clock` does.
         """
-        answer = await self._ask(protocol.WAIT_PORT, {"port": port, "address": address, "within": within_s})
+        answer = await self._ask(protocol.WAIT_PORT, {"port": port, "address": address, "within": within_s}, within_s=within_s)
         return answer.head.get("answered") is True
 
     async def clock(self) -> ClockReading:
@@ -141,7 +137,7 @@ class Connection:
             self.tell(protocol.PING, channel, {})
 
         def hear(pong: Frame) -> None:
-            probes.append(Probe(sent_ns, _number(pong.head, "at"), time.time_ns()))
+            probes.append(Probe(sent_ns, number_of(pong.head, "at"), time.time_ns()))
             if len(probes) < PROBES:
                 send()
             else:
@@ -149,7 +145,7 @@ class Connection:
 
         self._watchers[channel] = hear
         try:
-            await self._asked(channel, send)
+            await self._asked(protocol.PING, channel, send)
         finally:
             del self._watchers[channel]
         return reading(probes)
@@ -163,7 +159,7 @@ class Connection:
         channel = self._channel()
         self._watchers[channel] = receive
         try:
-            return await self._ask(protocol.WATCH, {"interval": interval_s, "at": at_ns}, channel)
+            return await self._ask(protocol.WATCH, {"interval": interval_s, "at": at_ns}, channel=channel)
         except BaseException:
             self.unwatch(channel)
             raise
@@ -204,10 +200,11 @@ class Connection:
         if self._closed:
             return ()
         try:
-            answer = await self._ask(protocol.CLEAR, {"grace": grace_s} if task is None else {"grace": grace_s, "task": task.channel})
+            head: dict[str, object] = {"grace": grace_s} if task is None else {"grace": grace_s, "task": task.channel}
+            answer = await self._ask(protocol.CLEAR, head, within_s=grace_s)
         except MachineError:
             return ()
-        return _leftovers(answer)
+        return texts_of(answer.head, "leftovers")
 
     async def close(self, grace_s: float = GRACE_S) -> tuple[str, ...]:
         """Stop everything, end the agent and return the names of what tasks had left running. Needs no contact and may be called again."""
@@ -217,7 +214,7 @@ class Connection:
         try:
             if first and not self.lost.is_set():
                 answer = await asyncio.wait_for(self._ask(protocol.BYE, {"grace": grace_s}, channel=0), grace_s + ANSWER_S)
-                leftovers, patience_s = _leftovers(answer), EXIT_S
+                leftovers, patience_s = texts_of(answer.head, "leftovers"), EXIT_S
         except (MachineError, TimeoutError):
             pass
         finally:
@@ -271,7 +268,7 @@ class Connection:
             self._greeted.set_exception(MachineError(why))
             self._greeted.exception()
         answers, self._answers = self._answers, {}
-        for answer in answers.values():
+        for _, answer in answers.values():
             if not answer.done():
                 answer.set_exception(MachineError(f"machine {self.machine}: {why}"))
         for task in list(self._tasks.values()):
@@ -283,14 +280,15 @@ class Connection:
     def _beat(self) -> None:
         """Renew the lease, and look whether the machine still gives signs of life."""
         now = self._loop.time()
-        pause = self._lease_s / 3
+        pause = min(self._lease_s / 3, LONGEST_BEAT_S)
         we_slept = now - self._beat_at > 2 * pause
         self._beat_at = now
-        if now - self._wire.heard_at > self._lease_s and not we_slept:
-            self._lose(f"no sign of life for {now - self._wire.heard_at:.0f} s")
+        left = self._wire.heard_at + self._lease_s - now
+        if left <= 0 and not we_slept:
+            self._lose(f"no sign of life for {self._lease_s:g} s: it hangs, or the way to it is cut")
             return
         self.tell(protocol.PING, 0, {})
-        self._heart = self._loop.call_later(pause, self._beat)
+        self._heart = self._loop.call_later(min(pause, left) if left > 0 else pause, self._beat)
 
     # -- to the agent
 
@@ -303,7 +301,7 @@ class Connection:
 
     async def _put(self, content: bytes, name: str) -> str:
         """Make sure the machine has that script and return its key."""
-        key = _key(content)
+        key = script_key(content)
         if (key, name) not in self._scripts:
             for offset in range(0, len(content) or 1, PART_SIZE):
                 self.tell(protocol.PUT, 0, {"script": key, "name": name, "offset": offset}, content[offset : offset + PART_SIZE])
@@ -312,19 +310,48 @@ class Connection:
             self._scripts.add((key, name))
         return key
 
-    async def _ask(self, kind: int, head: dict[str, object], channel: int | None = None) -> Frame:
-        """Send a question and return the answer; raise MachineError when contact is lost meanwhile."""
-        channel = self._channel() if channel is None else channel
-        return await self._asked(channel, lambda: self.tell(kind, channel, head))
+    def _stop(self, grace_s: float, task: RunningTask) -> None:
+        self.tell(protocol.STOP, task.channel, {})
+        self._expect(task, "end", task.end.done, grace_s)
 
-    async def _asked(self, channel: int, send: Callable[[], None]) -> Frame:
+    def _expect(self, task: RunningTask, what: str, came: Callable[[], bool], within_s: float) -> None:
+        """Give up the machine when it does not report what an honest agent does within so many seconds."""
+
+        def overdue() -> None:
+            if not came() and not self.lost.is_set():
+                self._give_up(f"it did not report the {what} of {task.name.target} in time")
+
+        patience = self._loop.call_later(self._patience_s(within_s), overdue)
+        task.end.add_done_callback(lambda _: patience.cancel())
+
+    def _give_up(self, why: str) -> None:
+        """Have no more to do with a machine that lives and does not do what every machine must."""
+        self._lose(why)
+
+    def _patience_s(self, within_s: float) -> float:
+        """Return how long to wait for what an honest agent does within so many seconds, the network being cut for a lease at most."""
+        return within_s + STUBBORN_S + self._lease_s
+
+    async def _ask(self, kind: int, head: dict[str, object], *, channel: int | None = None, within_s: float = 0) -> Frame:
+        """Send a question and return the answer, which an honest agent gives within `within_s`.
+
+        Raises MachineError when contact is lost meanwhile, or no answer comes: that is lost contact too.
+        """
+        channel = self._channel() if channel is None else channel
+        return await self._asked(kind, channel, lambda: self.tell(kind, channel, head), within_s)
+
+    async def _asked(self, kind: int, channel: int, send: Callable[[], None], within_s: float = 0) -> Frame:
         if self.lost.is_set():
             raise MachineError(f"machine {self.machine}: {self.why}")
         answer: asyncio.Future[Frame] = self._loop.create_future()
-        self._answers[channel] = answer
+        self._answers[channel] = ANSWERS[kind], answer
         send()
         try:
-            return await answer
+            async with asyncio.timeout(self._patience_s(within_s)):
+                return await answer
+        except TimeoutError:
+            self._give_up(f"it did not answer ({protocol.KINDS[kind - 1]}) in time")
+            raise MachineError(f"machine {self.machine}: {self.why}") from None
         finally:
             self._answers.pop(channel, None)
 
@@ -336,12 +363,14 @@ class Connection:
 
     def _receive(self, frame: Frame) -> None:
         """Take one frame; raise ProtocolError when an honest agent would not send it now."""
+        if frame.channel > self._channels:
+            raise ProtocolError(f"{frame} is about something that was never asked for")
         if frame.kind == protocol.HELLO and not self._greeted.done():
-            self.hello = _hello(frame.head)
-            self._offset_ns = _number(frame.head, "at") - time.time_ns()
+            self.hello = read_hello(frame.head)
+            self._offset_ns = number_of(frame.head, "at") - time.time_ns()
             self._greeted.set_result(None)
         elif frame.kind == protocol.BROKEN:
-            self._lose(f"the agent gave up: {_text(frame.head, 'why')}")
+            self._lose(f"the agent gave up: {text_of(frame.head, 'why')}")
         elif frame.kind in (protocol.STARTED, protocol.OUTPUT, protocol.ENDED, protocol.STAGED):
             self._report(frame)
         elif frame.kind in (protocol.PORT, protocol.WATCHED, protocol.CLEARED, protocol.FAREWELL):
@@ -355,7 +384,12 @@ class Connection:
             raise ProtocolError(f"{frame} is not for a controller")
 
     def _answer(self, frame: Frame) -> None:
-        answer = self._answers.get(frame.channel)
+        """Hand an answer to who waits for it; one that nobody waits for any more is dropped."""
+        if frame.kind in (protocol.CLEARED, protocol.FAREWELL):
+            texts_of(frame.head, "leftovers")
+        kind, answer = self._answers.get(frame.channel, (frame.kind, None))
+        if frame.kind != kind:
+            raise ProtocolError(f"{frame} does not answer what was asked")
         if answer is not None and not answer.done():
             answer.set_result(frame)
 
@@ -365,21 +399,21 @@ class Connection:
         if task is None:
             raise ProtocolError(f"{frame} is about a task that does not run")
         if frame.kind == protocol.ENDED:
-            kind, code = head.get("kind"), head.get("code")
-            if kind not in OUTCOMES or not (code is None or isinstance(code, int)):
+            kind, code = text_of(head, "kind"), head.get("code")
+            if kind not in OUTCOMES or not (code is None or (type(code) is int and 0 <= code <= HIGHEST_CODE)):
                 raise ProtocolError(f"{frame} has no outcome")
             outcome = Outcome(OutcomeKind(kind), code)
-            times = _number(head, "started"), _number(head, "ended")
-            self._end(task, TaskEnded(task.name, outcome, *times, _text(head, "rung"), _text(head, "detail")))
+            times = number_of(head, "started"), number_of(head, "ended")
+            self._end(task, TaskEnded(task.name, outcome, *times, text_of(head, "rung"), text_of(head, "detail")))
         elif (frame.kind == protocol.OUTPUT) is (task.started_ns is None):
             raise ProtocolError(f"{frame} does not come in order")
         elif frame.kind == protocol.STAGED:
             task.staged.set()
         elif frame.kind == protocol.STARTED:
-            task.started_ns = _number(head, "at")
+            task.started_ns = number_of(head, "at")
             self._emit(task, TaskStarted(task.name, task.started_ns))
         elif (stream := head.get("stream")) in (1, 2):
-            self._emit(task, Output(task.name, _number(head, "stream"), frame.payload, _number(head, "at")))
+            self._emit(task, Output(task.name, number_of(head, "stream"), frame.payload, number_of(head, "at")))
         else:
             raise ProtocolError(f"{frame} names no stream: {stream!r}")
 
@@ -460,33 +494,3 @@ async def _attempt(
 
 def _drop(_: Frame) -> None:
     """Let pass what nobody waits for any more."""
-
-
-@lru_cache(maxsize=64)
-def _key(content: bytes) -> str:
-    """Return what names a script's content."""
-    return hashlib.sha256(content).hexdigest()[:32]
-
-
-def _number(head: Mapping[str, object], name: str) -> int:
-    value = head.get(name)
-    if not isinstance(value, int):
-        raise ProtocolError(f"{name} is not a number: {value!r}")
-    return value
-
-
-def _text(head: Mapping[str, object], name: str) -> str:
-    value = head.get(name)
-    if not isinstance(value, str):
-        raise ProtocolError(f"{name} is not a text: {value!r}")
-    return value
-
-
-def _leftovers(answer: Frame) -> tuple[str, ...]:
-    names = answer.head.get("leftovers")
-    return tuple(map(str, names)) if isinstance(names, list) else ()
-
-
-def _hello(head: Mapping[str, object]) -> Hello:
-    texts = {name: _text(head, name) for name in ("python", "hostname", "user", "home", "uname", "workfolder")}
-    return Hello(**texts, cpus=_number(head, "cpus"), pid=_number(head, "pid"))

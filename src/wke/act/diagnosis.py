@@ -42,6 +42,11 @@ CAUSES = (
         "this should log in without a question: {login}",
     ),
     Cause(
+        r"timed out during banner exchange",
+        "connecting",
+        "something listens there and says nothing: is ssh-port right, the ssh server there well? {login}",
+    ),
+    Cause(
         r"kex_exchange_identification|ssh_exchange_identification|Connection (closed|reset) by|banner exchange",
         "connecting",
         "the ssh server there turns connections away: lower connect-limit or raise its MaxStartups",
@@ -92,7 +97,7 @@ class Failure:
         """Return the error that tells a person."""
         cause = self.cause
         words = [line.strip() for line in self.words.splitlines() if line.strip("@ \r\t")]
-        said = "".join(f"\n  {line}" for line in words[-QUOTED_LINES:])
+        said = "".join(f"\n  {line}" for line in words[-QUOTED_LINES:] if not self.what.endswith(line))
         hint = cause.hint.format(login=_login(self.transport), entry=_entry(self.transport))
         return MachineError(Problem(f"machine {machine}: {cause.stage} failed: {self.what}{said}", hint=hint))
 

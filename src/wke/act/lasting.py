@@ -161,10 +161,13 @@ class LastingConnection(Connection):
         if self._attached:
             super().tell(kind, channel, head, payload)
 
-    async def _asked(self, channel: int, send: Callable[[], None]) -> Frame:
+    def _patience_s(self, within_s: float) -> float:
+        return super()._patience_s(within_s) + self._outlive_s
+
+    async def _asked(self, kind: int, channel: int, send: Callable[[], None], within_s: float = 0) -> Frame:
         self._questions[channel] = send
         try:
-            return await super()._asked(channel, send)
+            return await super()._asked(kind, channel, send, within_s)
         finally:
             self._questions.pop(channel, None)
 

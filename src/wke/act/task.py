@@ -1,10 +1,11 @@
 """One task as the controller sees it: what a machine is told to run, and the end that it waits for."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from wke.agent import protocol
 from wke.records import Sink, TaskEnded, TaskName
 
 GRACE_S = 5.0
@@ -28,13 +29,19 @@ class TaskSpec:
     grace_s: float = GRACE_S
 
 
+@lru_cache(maxsize=64)
+def script_key(content: bytes) -> str:
+    """Return what names a script's content."""
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
 class RunningTask:
     """A task that was handed to a machine. Its records go to the sink it was started with; `wait` tells the end.
 
     `staged` is set when only its process is missing, or it has ended already.
     """
 
-    def __init__(self, tell: Callable[[int, int, dict[str, object]], None], channel: int, name: TaskName, sink: Sink) -> None:
+    def __init__(self, ask_to_stop: Callable[["RunningTask"], None], channel: int, name: TaskName, sink: Sink) -> None:
         self.name = name
         self.channel = channel
         self.started_ns: int | None = None
@@ -42,7 +49,7 @@ class RunningTask:
         self.staged = asyncio.Event()
         self.sink = sink
         self.end: asyncio.Future[TaskEnded] = asyncio.get_running_loop().create_future()
-        self._tell = tell
+        self._ask_to_stop = ask_to_stop
 
     async def wait(self) -> TaskEnded:
         """Return how it ended. Raises what the sink raised, if it did."""
@@ -52,5 +59,5 @@ class RunningTask:
         """Stop it with all its descendants, daemons too, and return how it ended; it may have ended by itself just before."""
         if not self.end.done() and not self.stop_sent:
             self.stop_sent = True
-            self._tell(protocol.STOP, self.channel, {})
+            self._ask_to_stop(self)
         return await self.wait()

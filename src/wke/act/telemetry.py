@@ -17,6 +17,7 @@ from wke.keep.telemetry import Load, LoadsFile, Recording, write_recording
 from wke.records import Sample
 
 INTERVAL_S = 0.1
+FUTURE_NS = 5_000_000_000  # no clocks that were compared disagree by so much
 
 
 @asynccontextmanager
@@ -99,9 +100,12 @@ class _Stream:
             self._connection.unwatch(self._channel)
 
     def _take(self, frame: Frame) -> None:
-        last, self._last = self._last, read_sample(self._connection.machine, frame)
-        load = load_between(last, self._last) if last is not None else None
-        self._recorder.take(self._connection.machine, self._last.at_ns - self._offset_ns, load)
+        sample = read_sample(self._connection.machine, frame)
+        if sample.at_ns - self._offset_ns > time.time_ns() + FUTURE_NS:
+            return  # its clock has jumped: to follow it would close the rows of all machines until then
+        last, self._last = self._last, sample
+        load = load_between(last, sample) if last is not None else None
+        self._recorder.take(self._connection.machine, sample.at_ns - self._offset_ns, load)
 
 
 def read_sample(machine: str, frame: Frame) -> Sample:

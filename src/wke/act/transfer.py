@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wke.act.foreign import shown
 from wke.agent import protocol
 from wke.agent.landing import Landing
 from wke.agent.protocol import Frame, ProtocolError
@@ -161,7 +162,7 @@ class Channel:
 
     def _refusal(self, head: dict[str, object]) -> WkeError:
         code = head.get("code")
-        words = [f"machine {self.machine}", *(_shown(str(head[name])) for name in ("path", "why") if head.get(name))]
+        words = [f"machine {self.machine}", *(shown(str(head[name])) for name in ("path", "why") if head.get(name))]
         return MachineError(": ".join(words), hint=HINTS.get(code) if isinstance(code, int) else None)
 
     def _fail(self, error: Exception) -> None:
@@ -226,12 +227,7 @@ class Channel:
 
 def here(error: CopyError) -> WkeError:
     """Return what a person on the controller should read about a copy that cannot go on for a reason here."""
-    return InputError(f"{_shown(os.fsdecode(error.path))}: {error.why}", hint=HINTS.get(error.code))
-
-
-def _shown(text: str) -> str:
-    """Return a text from anywhere with what is not printable made visible, so that it cannot steer the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return InputError(f"{shown(os.fsdecode(error.path))}: {error.why}", hint=HINTS.get(error.code))
 
 
 def _offered(frame: Frame) -> tuple[int, list[Entry]]:
@@ -259,7 +255,7 @@ async def send(channel: Channel, source: str | Path, destination: str, on_progre
         channel.tell(protocol.COPY_IN, {"path": to_text(os.fsencode(destination)), "name": to_text(base_name(root))})
         await channel.drive(sender.run())
         await channel.heard(protocol.COPIED)
-    left_out = tuple(_shown(os.fsdecode(path)) for path in sender.left_out)
+    left_out = tuple(shown(os.fsdecode(path)) for path in sender.left_out)
     return Copied(channel.machine, sender.files, sender.unchanged, sender.size, left_out)
 
 
@@ -275,7 +271,7 @@ async def receive(channel: Channel, source: str, destination: str | Path, on_pro
             channel.tell(protocol.HAVE, {"first": frame.head["first"], "have": have})
         landing.finish()
     left_out = frame.head.get("left-out")
-    names = tuple(_shown(str(path)) for path in left_out) if isinstance(left_out, list) else ()
+    names = tuple(shown(str(path)) for path in left_out) if isinstance(left_out, list) else ()
     return Copied(channel.machine, landing.files, landing.unchanged, landing.size, names)
 
 

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 from functools import cache
+from math import ceil
 
 from wke.describe.cluster import Cluster, Machine
 
@@ -52,7 +53,7 @@ def ssh_transport(cluster: Cluster, machine: Machine) -> SshTransport:
         "ControlMaster": "no",  # a connection that exists is used, but nobody else's session shall hang on ours
         "LogLevel": "ERROR",
         "ConnectTimeout": str(max(1, int(cluster.connect_timeout_s * 0.9))),
-        "ServerAliveInterval": str(max(1, int(cluster.lease_s / 3))),
+        "ServerAliveInterval": str(ceil(cluster.lease_s / 3)),  # ssh gives up later than we do
         "ServerAliveCountMax": "3",
     }
     exchange = _key_exchange(cluster)

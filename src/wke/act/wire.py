@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Sequence
 from functools import cache
 
+from wke.act.foreign import shown
 from wke.agent.protocol import Decoder, Frame, ProtocolError
 
 MAX_HEAD = 1 << 20
@@ -43,7 +44,7 @@ class Wire(asyncio.SubprocessProtocol):
     @property
     def words(self) -> str:
         """The end of what the process wrote to its standard error, and what came instead of frames."""
-        return (self._decoder.heard + self._words).decode("utf-8", "replace")
+        return "\n".join(map(shown, (self._decoder.heard + self._words).decode("utf-8", "replace").splitlines()))
 
     # -- to the machine
 
@@ -84,7 +85,7 @@ class Wire(asyncio.SubprocessProtocol):
     def abandon(self) -> None:
         """Hear and say no more; the process is asked to end."""
         self._broken = None
-        self._writable.set()
+        self._writable.set()  # who waits for room learns what happened elsewhere
         if self._process is not None:
             if self._input is not None:
                 self._input.close()

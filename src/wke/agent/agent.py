@@ -56,7 +56,7 @@ class Agent:
         self._owners = Ownership()
         self._epoch_ns = int(time.time() * 1e9) - _monotonic_ns()
         self._lease_until = time.monotonic() + self.lease_s
-        self._guarded = True
+        self.guarded = True
         self._heartbeats = None
         self._disk_problem = None  # a script is missing then, and the controller will not send it again
         self._leaving = False
@@ -81,7 +81,19 @@ class Agent:
     # -- the one thread
 
     def run(self, heartbeats, guardian):
-        """Work until it is over, and tell whether the guardian still lives: `heartbeats` leads to it, `guardian` is closed when it ends."""
+        """Work until it is over: `heartbeats` leads to the guardian, `guardian` is closed when it ends (`guarded` is false then).
+
+        What goes wrong here and is not a task's fault ends the agent, and is raised once the controller was told.
+        """
+        try:
+            self._run(heartbeats, guardian)
+        except Exception as error:
+            self._tell(protocol.BROKEN, 0, {"why": _words(error)})
+            self._out.finish(LAST_WORDS_S)
+            raise
+        self._out.finish(LAST_WORDS_S)
+
+    def _run(self, heartbeats, guardian):
         self._heartbeats = heartbeats
         self._hear_signals()
         self.loop.watch(guardian, lambda: self._guardian_died(guardian))
@@ -96,8 +108,6 @@ class Agent:
             self.loop.turn(self._out.patience_s())
             if self._full != self._out.full:
                 self._balance()
-        self._out.finish(LAST_WORDS_S)
-        return self._guarded
 
     def clock(self):
         """Nanoseconds since the epoch, steady."""
@@ -113,7 +123,7 @@ class Agent:
 
         def woken():
             if _signal.SIGTERM in posix.read(receive, 4096):
-                self._abandoned()
+                self._give_up("it was asked to end (SIGTERM), as when the machine shuts down")
             self.reap()
 
         self.loop.watch(receive, woken)
@@ -160,12 +170,8 @@ class Agent:
             self._abandoned()
 
     def _handle(self, data):
-        try:
-            for frame in self._decoder.frames(data):
-                self._handlers.get(frame.kind, _refuse)(frame)
-        except (ProtocolError, KeyError, TypeError, AttributeError) as error:
-            self._tell(protocol.BROKEN, 0, {"why": "{}: {}".format(type(error).__name__, error)})
-            self._abandoned()
+        for frame in self._decoder.frames(data):
+            self._handlers.get(frame.kind, _refuse)(frame)
 
     def _on_put(self, frame):
         head = frame.head
@@ -382,16 +388,28 @@ class Agent:
         if time.monotonic() < self._lease_until:
             self.loop.at(self._lease_until, self._check_lease)
         else:
-            self._abandoned()
+            self._give_up("it heard nothing from here for {:g} s (the lease)".format(self.lease_s))
 
     def _guardian_died(self, handle):
         self.loop.forget(handle)
-        self._guarded = False
+        self.guarded = False
+        self._give_up("its guardian was killed")
+
+    def _give_up(self, why):
+        """Say why, in case somebody listens, before the tasks end: the controller shall not take their end for an answer to it."""
+        if not self._leaving:
+            self._tell(protocol.BROKEN, 0, {"why": why})
         self._abandoned()
 
 
 def _refuse(frame):
     raise ProtocolError(f"{frame!r} is not for an agent")
+
+
+def _words(error):
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return str(error) if isinstance(error, ProtocolError) else repr(error)
 
 
 def _monotonic_ns():

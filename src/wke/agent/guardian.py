@@ -27,9 +27,35 @@ def guard(agent, heartbeats, lease_s, marker, folder):
     for number in DEAF_TO:
         _signal.signal(number, _signal.SIG_IGN)
     adopts = adopt_orphans()
-    in_order = watch(heartbeats, lease_s + MARGIN_S) and posix.waitpid(agent, 0)[1] == 0
-    clean(marker, folder, in_order and adopts, GRACE_S)
+    status = posix.waitpid(agent, 0)[1] if watch(heartbeats, lease_s + MARGIN_S) else None
+    clean(marker, folder, status == 0 and adopts, GRACE_S)
+    if status != 0:
+        say(obituary(status))
     _exit(0)
+
+
+def obituary(status):
+    """Return how the agent ended, by its wait status; None is an agent that outlasted its lease. One that failed has said why itself."""
+    how = ""
+    if status is None:
+        how = "the agent hung; "
+    elif posix.WIFSIGNALED(status):
+        number = posix.WTERMSIG(status)
+        how = "the agent was killed by signal {}{}; ".format(
+            number, " (perhaps by the kernel, for want of memory)" if number == _signal.SIGKILL else ""
+        )
+    return how + "all that ran there for this connection was stopped"
+
+
+def say(words):
+    """Write a line for the controller to standard error, if that takes it at once."""
+    poll = select.poll()
+    poll.register(2, select.POLLOUT)
+    try:
+        if poll.poll(0):
+            posix.write(2, words.encode() + b"\n")
+    except OSError:
+        pass
 
 
 def watch(heartbeats, patience_s):

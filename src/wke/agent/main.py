@@ -8,6 +8,8 @@ import posix
 import sys
 from posix import _exit
 
+import _signal
+
 from wke.agent import protocol
 from wke.agent.agent import READ_SIZE, SHORT_GRACE_S, Agent
 from wke.agent.files import WorkFolder
@@ -26,17 +28,21 @@ def main():
     posix.dup2(nothing, 1)
     posix.close(nothing)
     decoder = Decoder()
-    opening = _opening(source, decoder)
+    try:
+        opening = _opening(source, decoder)
+        token, lease_s = to_bytes(opening["token"]), float(opening["lease"])
+    except (ProtocolError, KeyError, TypeError, ValueError, AttributeError) as error:
+        _refuse(sink, "its first frame is not complete: {!r}".format(error))
+    _signal.alarm(0)  # from here on the lease ends us
     if "outlive" in opening:
         from wke.agent.anchor import drop  # which does not come along otherwise
 
         source, sink, decoder = drop(source, sink, decoder, opening["outlive"])
-    marker = MARKER + to_bytes(opening["token"])
+    marker = MARKER + token
     try:
-        files = WorkFolder(to_bytes(opening["token"]), posix.environ)
+        files = WorkFolder(token, posix.environ)
     except OSError as error:
-        posix.write(sink, encode(protocol.BROKEN, 0, {"why": "cannot make a work folder: {}".format(error)}))
-        _exit(1)
+        _refuse(sink, "cannot make a work folder: {}".format(error))
     posix.chdir("/")
     heartbeats, beat = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
     guardian, guarding = posix.pipe2(posix.O_CLOEXEC)
@@ -44,14 +50,26 @@ def main():
     if child:
         for handle in (source, sink, beat, guardian):
             posix.close(handle)
-        guard(child, heartbeats, float(opening["lease"]), marker, files)
+        guard(child, heartbeats, lease_s, marker, files)
     posix.close(heartbeats)
     posix.close(guarding)
     posix.setsid()
-    agent = Agent(source, sink, decoder, opening, files)
-    if not agent.run(beat, guardian):
+    status, guarded = 0, True
+    try:
+        agent = Agent(source, sink, decoder, opening, files)
+        agent.run(beat, guardian)
+        guarded = agent.guarded
+    except Exception:  # the controller was told; the guardian sees to the rest
+        status = 1
+    if not guarded:
         clean(marker, files, False, SHORT_GRACE_S)
-    _exit(0)
+    _exit(status)
+
+
+def _refuse(sink, why):
+    """Say why there will be no agent, and end."""
+    posix.write(sink, encode(protocol.BROKEN, 0, {"why": why}))
+    _exit(1)
 
 
 def _opening(source, decoder):

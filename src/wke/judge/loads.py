@@ -23,7 +23,7 @@ def load_between(before: Sample, after: Sample) -> Load:
 def _busy(before: Sample, after: Sample) -> float | None:
     """Return the share of all processors' time that was neither idle nor waiting for a disk, in percent."""
     first, last = before.numbers.get("cpu", ()), after.numbers.get("cpu", ())
-    if len(first) <= STEAL or len(last) <= STEAL:
+    if len(first) <= STEAL or len(last) != len(first):
         return None
     ticks = [max(0, now - then) for then, now in zip(first, last, strict=True)]  # the kernel's idle and iowait may fall a little
     return 100 * (1 - (ticks[IDLE] + ticks[IOWAIT]) / sum(ticks)) if any(ticks) else None
