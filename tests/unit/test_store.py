@@ -132,6 +132,30 @@ def test_the_first_seed_stays(store: Store) -> None:
     assert rows == [("wke measure a", "interleaved", 7, '{"k": 1}'), ("wke measure b", "sequential", 9, '{"k": 2}')]
 
 
+def test_a_detached_attempt_waits_to_be_taken_up(tmp_path: Path) -> None:
+    """Whatever ends its command, it stays as it was, and nothing else begins; it ends when it is finished or given up, with its folder."""
+    results = tmp_path / "results"
+    with Store.open(results) as store:
+        attempt = begin(store, planned("aa-0"))
+        store.detach(attempt, {"m0": "/tmp/wke-a", "m1": "/tmp/wke-b"})
+    with Store.open(results) as store:
+        (left,) = store.detached()
+        assert (left.attempt, left.series, left.folders) == (attempt, "scale", {"m0": "/tmp/wke-a", "m1": "/tmp/wke-b"})
+        assert [t.outcome for t in store.attempts("aa-0")] == ["running"]
+        with pytest.raises(StoreError, match="trial aa-0 of series scale was left running"):
+            begin(store, planned("bb-0", 1))
+        (attempt.folder / "old").touch()
+        store.begin_again(left.attempt)
+        assert list(attempt.folder.iterdir()) == []
+        store.finish_attempt(left.attempt, result())
+        assert (store.detached(), [t.outcome for t in store.attempts("aa-0")]) == ((), ["ok"])
+        given_up = begin(store, planned("bb-0", 1))
+        store.detach(given_up, {"m0": "/tmp/wke-c"})
+        store.interrupt(given_up, "abandoned")
+        assert (store.detached(), [(t.outcome, t.why) for t in store.attempts("bb-0")]) == ((), [("interrupted", "abandoned")])
+        begin(store, planned("cc-0", 2))
+
+
 def test_an_attempt_ends_once(store: Store) -> None:
     """Ending it again is refused, changes nothing, and leaves the store in order."""
     attempt = begin(store, planned("aa-0"))

@@ -126,8 +126,10 @@ class Store:
     def begin_attempt(self, series: int, trial: PlannedTrial) -> Attempt:
         """Record that `trial` starts now and make the folder for its logs; the plan grows when it did not hold the trial.
 
-        `series` is what `series()` returned.
+        `series` is what `series()` returned. StoreError while another attempt is detached: its machines may not be free.
         """
+        for left in self.detached():
+            raise StoreError(f"trial {left.attempt.trial} of series {left.series} was left running", hint="wke abandon stops it")
         with self._database.transaction() as sql:
             (owner,) = sql.execute("SELECT series FROM invocations WHERE id = ?", (series,)).fetchone()
             if sql.execute("SELECT 1 FROM planned WHERE series = ? AND trial = ?", (owner, trial.id)).fetchone() is None:
