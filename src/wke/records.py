@@ -121,6 +121,14 @@ class ClockReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """The moment at which a measured step's tasks were to begin, on our clock, and the machines' clocks before it."""
+
+    at_ns: int
+    clocks: Mapping[str, ClockReading]
+
+
+@dataclass(frozen=True, slots=True)
 class MachineClock:
     """A machine's clock read before its tasks began and after they ended; `after` is None when it could not be asked any more."""
 

@@ -1,7 +1,9 @@
 """`wke measure --detach`: a trial outlives its command, is taken up as if nothing had happened, and ends with its lease or on request."""
 
+import contextlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -73,6 +75,11 @@ def begin(project: Project, *flags: str) -> "subprocess.Popen[str]":
     eventually(lambda: len(notes(project, "begin")) == before + 2 or process.poll() is not None, within_s=40)
     assert process.poll() is None, process.communicate()
     return process
+
+
+def stored(project: Project, query: str) -> list[tuple]:
+    with contextlib.closing(sqlite3.connect(project.folder / "results/wke.sqlite")) as connection:
+        return connection.execute(query).fetchall()
 
 
 def kill(process: "subprocess.Popen[str]") -> None:
@@ -156,6 +163,7 @@ def test_a_killed_command_loses_nothing(lasting: Project) -> None:
     assert marked(mark_of(lasting))
     go(lasting)
     eventually(lambda: len(notes(lasting, "end")) == 2)
+    ((agreed_ns,),) = stored(lasting, "SELECT DISTINCT json_extract(release, '$[0]') FROM detached WHERE release IS NOT NULL")
     later_ns = time.time_ns()
     done = lasting.measure()
     assert done.status == 0, done.err
@@ -164,6 +172,9 @@ def test_a_killed_command_loses_nothing(lasting: Project) -> None:
     index = next(p for p in trial.folder.glob("*-work/m1.idx")).read_bytes()
     assert len(index) % logs.PIECE.size == 0
     assert max(record[0] for record in logs.PIECE.iter_unpack(index)) < later_ns
+    ((released_ns, skew_ns, bound_ns),) = stored(lasting, "SELECT released_ns, skew_ns, bound_ns FROM starts")
+    assert released_ns == agreed_ns  # and the clocks are those that were read then
+    assert (skew_ns < 2_000_000_000, bound_ns < 1_000_000_000) == (True, True)
     assert "nothing to run" in lasting.measure().err
 
 

@@ -19,7 +19,7 @@ from wke.keep import schema
 from wke.keep.disk import disk_errors, is_network_file_system, write_atomically
 from wke.keep.store import Store
 from wke.keep.trials import Attempt, PlannedTrial, Result, StoredStart, StoredTrial
-from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, StartedTogether, TaskEnded, TaskName
+from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Release, StartedTogether, TaskEnded, TaskName
 
 OK, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.FAILED, 3)
 STEPS = ["begin: committed", "begin: folder made", "finish: synced", "finish: committed", "finish: renamed"]
@@ -135,11 +135,15 @@ def test_the_first_seed_stays(store: Store) -> None:
 def test_a_detached_attempt_waits_to_be_taken_up(tmp_path: Path) -> None:
     """Whatever ends its command, it stays as it was, and nothing else begins; it ends when it is finished or given up, with its folder."""
     results = tmp_path / "results"
+    release = Release(10**18 + 7, {"m1": ClockReading(-5, 3, 10**18)})
     with Store.open(results) as store:
         attempt = begin(store, planned("aa-0"))
         store.detach(attempt, {"m0": "/tmp/wke-a", "m1": "/tmp/wke-b"})
+        assert store.detached()[0].release is None
+        store.agree(attempt, release)
     with Store.open(results) as store:
         (left,) = store.detached()
+        assert left.release == release
         assert (left.attempt, left.series, left.folders) == (attempt, "scale", {"m0": "/tmp/wke-a", "m1": "/tmp/wke-b"})
         assert [t.outcome for t in store.attempts("aa-0")] == ["running"]
         with pytest.raises(StoreError, match="trial aa-0 of series scale was left running"):

@@ -1,8 +1,8 @@
 """A session whose trial outlives it: what runs on the machines goes on when the controller is killed, cut off, or told to leave."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self, cast
 
@@ -12,21 +12,26 @@ from wke.act.provider import Place
 from wke.act.session import Session
 from wke.describe.cluster import Machine
 from wke.describe.plan import Trial
+from wke.describe.step import PlannedStep
 from wke.errors import MachineError, Problem
-from wke.records import Note, Sink
+from wke.records import Note, Release, Sink
+
+REMEMBER_NS = 200_000_000  # from agreeing on a start to the start: what is agreed is first put on our disk
 
 
 @dataclass(frozen=True, slots=True)
 class Detachment:
     """For how long machines go on without us, and whether who is asked to end (Ctrl-C, SIGTERM, SIGHUP) `leaves` the trial running.
 
-    With `attempt`, that is taken up: `folders` are the work folders in which its machines have it.
+    With `attempt`, that is taken up: `folders` are the work folders in which its machines have it, `release` is when its measured step was
+    to begin, if that had been agreed on.
     """
 
     lease_s: float
     leaves: bool
     attempt: str = ""
     folders: Mapping[str, str] = field(default_factory=dict)
+    release: Release | None = None
 
 
 class DetachedSession(Session):
@@ -38,6 +43,7 @@ class DetachedSession(Session):
         self._detachment = detachment
         self._folders = dict(detachment.folders)
         self._attempt = detachment.attempt
+        self._remember: Callable[[Release], None] = lambda _: None
         self._is_open = False
         self._clears = False
 
@@ -60,9 +66,12 @@ class DetachedSession(Session):
         """Return where each machine has its work folder: with that, another controller can take it up."""
         return {connection.machine: connection.hello.workfolder for connection in self._lasting()}
 
-    async def hold(self, attempt: str) -> None:
-        """Begin an attempt on all machines, or go on with the one that is taken up; "" ends it: then nothing outlives us."""
-        self._attempt, self._clears = attempt, False
+    async def hold(self, attempt: str, remember: Callable[[Release], None] = lambda _: None) -> None:
+        """Begin an attempt on all machines, or go on with the one that is taken up; "" ends it: then nothing outlives us.
+
+        `remember` gets the common start of its measured step before that begins, for who may take it up: clocks cannot be read afterwards.
+        """
+        self._attempt, self._remember, self._clears = attempt, remember, False
         await asyncio.gather(*(connection.hold(attempt) for connection in self._lasting()))
 
     def obstacle(self, trial: Trial) -> str:
@@ -72,12 +81,20 @@ class DetachedSession(Session):
             return f"it was left running, but {', '.join(missing)} had stopped it: the lease had run out, or the machine was restarted"
         if any(connection.held.cleared for connection in self._lasting()):
             return "it was over and its machines were cleared, but its result was not stored"
-        held = {connection.machine: connection.held.tasks for connection in self._lasting()}
+        held = {connection.machine: connection.held for connection in self._lasting()}
         tasks = [task for step in trial.steps if step.measure for task in step.tasks()]
-        begun = [f"{task.step}/{task.target}/{task.copy}/0" in held[task.machine] for task in tasks]
+        begun = [held[task.machine].has_begun(task) for task in tasks]
         if any(begun) and not all(begun):
             return "contact was lost while its measured step was being started: only some of the tasks had begun"
         return ""
+
+    async def _agree(self, step: PlannedStep) -> Release:
+        if self._detachment.release is not None:
+            return self._detachment.release
+        agreed = await super()._agree(step)
+        release = replace(agreed, at_ns=agreed.at_ns + REMEMBER_NS)
+        self._remember(release)
+        return release
 
     @property
     def leaves(self) -> bool:

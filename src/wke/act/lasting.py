@@ -8,7 +8,7 @@ twice: whoever goes through a trial's steps again under the same attempt gets th
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wke.act import bootstrap
@@ -30,11 +30,16 @@ SAID = (protocol.STAGED, protocol.STARTED, protocol.OUTPUT, protocol.ENDED)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What an anchor has: the attempt, the channels of its tasks by their keys, and whether all of them were stopped at its end."""
+    """What an anchor has: the attempt, the channels of its tasks by their keys, those that began, and whether all were stopped then."""
 
     attempt: str = ""
     tasks: Mapping[str, int] = field(default_factory=dict)
+    begun: Collection[int] = ()
     cleared: bool = False
+
+    def has_begun(self, task: TaskName) -> bool:
+        """Tell whether a task has been a process there."""
+        return self.tasks.get(_key(task, 0)) in self.begun
 
 
 @dataclass(slots=True)
@@ -117,7 +122,7 @@ class LastingConnection(Connection):
 
     async def _hand_over(self, task: RunningTask, spec: TaskSpec, *, held: bool, **more: object) -> None:
         name = spec.name
-        key = f"{name.step}/{name.target}/{name.copy}/{self._counts[name]}"
+        key = _key(name, self._counts[name])
         self._counts[name] += 1
         async with self._handing_over:
             known = self.held.tasks.get(key)
@@ -264,10 +269,17 @@ class LastingConnection(Connection):
 
 def _held(hello: Frame) -> Held:
     """Return what a HELLO says about what is held; raise ProtocolError when that is not what an anchor says."""
-    attempt, tasks, cleared = (hello.head.get(name) for name in ("attempt", "tasks", "cleared"))
-    if not isinstance(attempt, str) or not isinstance(tasks, dict) or any(type(channel) is not int for channel in tasks.values()):
+    attempt, tasks, begun, cleared = (hello.head.get(name) for name in ("attempt", "tasks", "begun", "cleared"))
+    if not isinstance(attempt, str) or not isinstance(tasks, dict) or not isinstance(begun, list):
         raise ProtocolError(f"{hello} does not come from an anchor")
-    return Held(attempt, tasks, cleared is True)
+    if any(type(channel) is not int for channel in (*tasks.values(), *begun)):
+        raise ProtocolError(f"{hello} has tasks without a channel")
+    return Held(attempt, tasks, frozenset(begun), cleared is True)
+
+
+def _key(task: TaskName, start: int) -> str:
+    """Return what a machine knows the task by, when that is started for the time `start`, from 0."""
+    return f"{task.step}/{task.target}/{task.copy}/{start}"
 
 
 def _scripts(hello: Frame) -> set[tuple[str, str]]:

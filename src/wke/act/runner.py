@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from wke.act.detached import DetachedSession, Detachment
 from wke.act.provider import Place
@@ -80,7 +81,7 @@ async def take_up(series: Series, left: Detached, item: Due, total: int) -> Outc
     detachment. Raises MachineError while a machine is out of reach; then all stays as it is.
     """
     assert series.detachment is not None
-    detachment = replace(series.detachment, attempt=left.attempt.name, folders=left.folders)
+    detachment = replace(series.detachment, attempt=left.attempt.name, folders=left.folders, release=left.release)
     async with _session(replace(series, detachment=detachment), [item]) as session:
         assert isinstance(session, DetachedSession)
         why = session.obstacle(item.trial)
@@ -157,5 +158,5 @@ async def _connect_and_run(series: Series, session: Session, trial: Trial, attem
         return TrialResult(Outcome(OutcomeKind.UNREACHABLE), str(error))
     if isinstance(session, DetachedSession):
         series.store.detach(attempt, session.folders())
-        await session.hold(attempt.name)
+        await session.hold(attempt.name, partial(series.store.agree, attempt))
     return await run_trial(session, trial)

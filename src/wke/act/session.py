@@ -28,6 +28,7 @@ from wke.records import (
     MachineClock,
     Note,
     Record,
+    Release,
     Sink,
     StartedTogether,
     StepReady,
@@ -51,14 +52,6 @@ class Background:
     watchers: list[asyncio.Task[None]] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     first_end: TaskEnded | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """The moment at which a measured step's tasks were to begin, and the machines' clocks before it."""
-
-    at_ns: int
-    clocks: Mapping[str, ClockReading]
 
 
 class Session:
@@ -272,16 +265,19 @@ class Session:
         return machine.username or self.place.cluster.username or self._connections[machine.name].hello.user
 
     async def _release(self, step: PlannedStep, tasks: Sequence[RunningTask]) -> None:
-        """Agree on one instant, a little ahead, and release all tasks at it; each machine is told by its own clock."""
+        """Release all tasks at one instant; each machine is told by its own clock."""
         for task in tasks:
             await task.staged.wait()
-        clocks = await self._read_clocks([m.name for m in step.machines])
-        furthest_ns = max(2 * clock.bound_ns for clock in clocks.values())
-        at_ns = time.time_ns() + RELEASE_MARGIN_NS + RELEASE_MARGIN_PER_TASK_NS * len(tasks) + furthest_ns
+        self._released[step.index] = release = await self._agree(step)
         for task in tasks:
             machine = task.name.machine
-            self._connections[machine].release(task, at_ns + clocks[machine].offset_ns)
-        self._released[step.index] = Release(at_ns, clocks)
+            self._connections[machine].release(task, release.at_ns + release.clocks[machine].offset_ns)
+
+    async def _agree(self, step: PlannedStep) -> Release:
+        """Agree on an instant a little ahead."""
+        clocks = await self._read_clocks([m.name for m in step.machines])
+        furthest_ns = max(2 * clock.bound_ns for clock in clocks.values())
+        return Release(time.time_ns() + RELEASE_MARGIN_NS + RELEASE_MARGIN_PER_TASK_NS * len(step.tasks()) + furthest_ns, clocks)
 
     async def measured(self, step: PlannedStep, ends: Iterable[TaskEnded]) -> Mapping[str, MachineClock]:
         """Read the clocks again after a measured step and tell how far apart its tasks began; return the clocks, of other steps none."""

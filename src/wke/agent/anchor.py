@@ -99,6 +99,7 @@ class Anchor:
         self._cleared = False  # every task was stopped since the attempt began
         self._known = {}  # key -> channel
         self._scripts = []  # those that the agent has for sure: [key, name]
+        self._begun = set()
         self._ended = set()
         self._sync_is_due = False
         self._over = False
@@ -156,7 +157,13 @@ class Anchor:
         self._attach(handle, Decoder())
 
     def _greet(self):
-        state = {"attempt": self._attempt, "cleared": self._cleared, "tasks": self._known, "scripts": self._scripts}
+        state = {
+            "attempt": self._attempt,
+            "cleared": self._cleared,
+            "tasks": self._known,
+            "begun": list(self._begun),
+            "scripts": self._scripts,
+        }
         at = self._hello["at"] + int(1e9 * (time.monotonic() - self._hello_at))
         self._tell(protocol.HELLO, 0, dict(self._hello, at=at, **state))
 
@@ -207,6 +214,7 @@ class Anchor:
             self._cleared = False
             self._known.clear()
             self._follows.clear()
+            self._begun.clear()
             self._ended.clear()
             self._journal.clear()
 
@@ -276,9 +284,8 @@ class Anchor:
 
     def _keep(self, frame):
         self._journal.append(frame.channel, encode(frame.kind, frame.channel, frame.head, frame.payload))
-        if frame.kind != protocol.OUTPUT:
-            if frame.kind == protocol.ENDED:
-                self._ended.add(frame.channel)
+        if frame.kind in (protocol.STARTED, protocol.ENDED):
+            (self._begun if frame.kind == protocol.STARTED else self._ended).add(frame.channel)
             self._journal.sync()
         elif not self._sync_is_due:
             self._sync_is_due = True

@@ -89,6 +89,7 @@ CREATE TABLE detached (              -- work folders, for an attempt that may ou
     attempt INTEGER NOT NULL REFERENCES attempts,
     machine TEXT NOT NULL,
     folder TEXT NOT NULL,
+    release TEXT,                    -- when the measured step was to begin, and the machine's clock before that
     PRIMARY KEY (attempt, machine)
 ) WITHOUT ROWID;
 """

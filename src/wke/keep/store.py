@@ -30,7 +30,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -40,7 +40,7 @@ from wke.keep.database import Database
 from wke.keep.disk import disk_errors, private_folder, sync_folder, sync_tree
 from wke.keep.lock import WriterLock
 from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, Detached, PlannedTrial, Result, StoredStart, StoredTrial, settled
-from wke.records import StartedTogether, TaskEnded
+from wke.records import ClockReading, Release, StartedTogether, TaskEnded
 
 
 def _continue(step: str) -> None:
@@ -182,19 +182,26 @@ class Store:
         """Record, before anything of it runs, that `attempt` may outlive this command, and in which folder each machine has it."""
         with self._database.transaction() as sql:
             rows = [(attempt.id, machine, folder) for machine, folder in folders.items()]
-            sql.executemany("INSERT OR REPLACE INTO detached VALUES (?, ?, ?)", rows)
+            sql.executemany("INSERT OR REPLACE INTO detached (attempt, machine, folder) VALUES (?, ?, ?)", rows)
+
+    def agree(self, attempt: Attempt, release: Release) -> None:
+        """Record, before it comes, when the measured step of a detached attempt begins, and the clocks of its machines."""
+        with self._database.transaction() as sql:
+            rows = [(json.dumps([release.at_ns, *astuple(clock)]), attempt.id, machine) for machine, clock in release.clocks.items()]
+            sql.executemany("UPDATE detached SET release = ? WHERE attempt = ? AND machine = ?", rows)
 
     def detached(self) -> tuple[Detached, ...]:
         """Return the attempts that were left running, the oldest first."""
         query = (
-            "SELECT a.id, a.trial, a.number, s.name, a.started_ns, json_group_object(d.machine, d.folder) FROM detached d "
+            "SELECT a.id, a.trial, a.number, s.name, a.started_ns, json_group_object(d.machine, d.folder), "
+            "json_group_object(d.machine, json(d.release)) FILTER (WHERE d.release IS NOT NULL) FROM detached d "
             "JOIN attempts a ON a.id = d.attempt JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series GROUP BY a.id"
         )
         with self._database.snapshot() as sql:
             rows = sql.execute(query).fetchall()
         return tuple(
-            Detached(Attempt(id_, trial, number, self._partial(trial, number)), series, started_ns, json.loads(folders))
-            for id_, trial, number, series, started_ns, folders in rows
+            Detached(Attempt(id_, trial, number, self._partial(trial, number)), series, started_ns, json.loads(folders), _release(releases))
+            for id_, trial, number, series, started_ns, folders, releases in rows
         )
 
     def begin_again(self, attempt: Attempt) -> None:
@@ -387,6 +394,13 @@ def _insert_start(sql: sqlite3.Connection, attempt: int, start: StartedTogether)
         readings = [reading for reading in (clock.before, clock.after) if reading is not None]
         rows = [(attempt, machine, reading.at_ns, reading.offset_ns, reading.bound_ns) for reading in readings]
         sql.executemany("INSERT INTO clocks VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def _release(releases: str | None) -> Release | None:
+    """Return the one release of which each machine's row has a part, from the JSON of all."""
+    rows: dict[str, list[int]] = json.loads(releases or "{}")
+    clocks = {machine: ClockReading(*clock) for machine, (_, *clock) in rows.items()}
+    return Release(next(iter(rows.values()))[0], clocks) if rows else None
 
 
 def _task_row(attempt: int, ended: TaskEnded) -> tuple[object, ...]:

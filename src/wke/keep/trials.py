@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wke.records import Outcome, StartedTogether, TaskEnded
+from wke.records import Outcome, Release, StartedTogether, TaskEnded
 
 INTERRUPTED, RUNNING = "interrupted", "running"
 LOGS = "logs"
@@ -40,12 +40,16 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Detached:
-    """An attempt of series `series` that may run on although its command has ended; `folders` maps its machines to their work folders."""
+    """An attempt of series `series` that may run on although its command has ended.
+
+    `folders` maps its machines to their work folders; `release` is when its measured step was to begin, if that had been agreed on.
+    """
 
     attempt: Attempt
     series: str
     started_ns: int
     folders: Mapping[str, str]
+    release: Release | None = None
 
 
 @dataclass(frozen=True, slots=True)

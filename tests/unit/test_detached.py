@@ -1,0 +1,48 @@
+"""When an attempt that was left running can be taken up as if nothing had happened, and when it cannot."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from wke.act.detached import DetachedSession, Detachment
+from wke.act.lasting import Held
+from wke.describe.plan import Trial
+from wke.records import TaskName
+
+SERVE, WORK = "0/serve/0/0", "1/work/0/0"
+RUNS = Held("aa-0.1", {SERVE: 1, WORK: 2}, {1, 2})
+STAGED = Held("aa-0.1", {SERVE: 1, WORK: 2}, {1})
+EARLIER = Held("aa-0.1", {SERVE: 1}, {1})
+STOPPED = "it was left running, but {} had stopped it: the lease had run out, or the machine was restarted"
+CLEARED = "it was over and its machines were cleared, but its result was not stored"
+PARTLY = "contact was lost while its measured step was being started: only some of the tasks had begun"
+
+
+@pytest.mark.parametrize(
+    ("m0", "m1", "why"),
+    [
+        (RUNS, RUNS, ""),
+        (STAGED, STAGED, ""),
+        (STAGED, EARLIER, ""),
+        (EARLIER, EARLIER, ""),
+        (RUNS, STAGED, PARTLY),
+        (EARLIER, RUNS, PARTLY),
+        (RUNS, Held(), STOPPED.format("m1")),
+        (Held("aa-0.2"), Held(), STOPPED.format("m0, m1")),
+        (RUNS, Held("aa-0.1", RUNS.tasks, RUNS.begun, cleared=True), CLEARED),
+    ],
+)
+def test_what_stands_in_the_way(m0: Held, m1: Held, why: str) -> None:
+    """All machines have it, none has been told to stop, and of the measured step all tasks had begun or none."""
+
+    async def obstacle() -> str:
+        machines = [SimpleNamespace(name="m0"), SimpleNamespace(name="m1")]
+        session = DetachedSession(SimpleNamespace(), machines, lambda _: None, Detachment(60, leaves=True, attempt="aa-0.1"))
+        session._connections = {name: SimpleNamespace(machine=name, held=held) for name, held in (("m0", m0), ("m1", m1))}
+        tasks = [TaskName(1, "work", name) for name in ("m0", "m1")]
+        steps = [SimpleNamespace(measure=False), SimpleNamespace(measure=True, tasks=lambda: tasks)]
+        return session.obstacle(cast("Trial", SimpleNamespace(steps=steps)))
+
+    assert asyncio.run(obstacle()) == why
