@@ -56,6 +56,19 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
+class Connecting:
+    """So far `connected` of `total` machines answer. `waiting` have been asked and have not, who was asked first `longest_s` ago.
+
+    Comes while connecting takes long, and a last time, with nobody waiting, when that is over.
+    """
+
+    connected: int
+    total: int
+    waiting: tuple[str, ...]
+    longest_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class StepStarted:
     """A step begins on `machines`, `tasks` tasks in all."""
 
@@ -194,5 +207,7 @@ class TrialEnded:
     why: str = ""
 
 
-Record = Connected | StepStarted | StepReady | TaskStarted | Output | TaskEnded | StartedTogether | Note | TrialStarted | TrialEnded
+Record = (
+    Connected | Connecting | StepStarted | StepReady | TaskStarted | Output | TaskEnded | StartedTogether | Note | TrialStarted | TrialEnded
+)
 Sink = Callable[[Record], None]

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,12 @@ from talk import Talk, talk, talking
 
 from wke.act import transport
 from wke.act.connection import open_connection
+from wke.act.provider import Place
+from wke.act.session import Session
 from wke.act.transport import SshTransport, command_line, local_transport, ssh_transport
+from wke.describe.cluster import Machine
 from wke.errors import MachineError
+from wke.records import Connected, Connecting, Record
 
 pytestmark = pytest.mark.sshd
 
@@ -109,6 +115,86 @@ def test_ssh_does_not_give_up_before_we_do(sshd: SshdMachine, lease_s: float) ->
     words = ssh_transport(sshd.cluster(lease_s=lease_s), sshd.machine)
     interval, count = (int(word.partition("=")[2]) for word in words if word.startswith("ServerAlive"))
     assert interval * (count + 1) >= lease_s
+
+
+def test_a_port_that_drops_everything_costs_the_deadline_and_no_more(sshd: SshdMachine) -> None:
+    """Nobody answers the first packet: the kernel drops it while the listener's queue is full."""
+    with socket.socket() as full, socket.socket() as first:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        first.connect(full.getsockname())
+        began = time.monotonic()
+        text = refusal(to(sshd, port=full.getsockname()[1]), deadline_s=1.5)
+    assert 1.4 < time.monotonic() - began < 3
+    assert text.startswith("machine node1: ")
+    assert "no answer within" in text or "timed out" in text
+
+
+def silent_place(sshd: SshdMachine, peers: list[socket.socket], **settings: object) -> Place:
+    """Return a place of `peers`, machines that accept and say nothing, called s0, s1, ..., and of one that answers."""
+    for peer in peers:
+        peer.bind(("127.0.0.1", 0))
+        peer.listen()
+    machines = [Machine(f"s{index}", index, "127.0.0.1", "127.0.0.1", (), peer.getsockname()[1]) for index, peer in enumerate(peers)]
+    cluster = replace(sshd.cluster(**settings), machines=(*machines, sshd.machine))
+    return Place(cluster, {machine.name: ssh_transport(cluster, machine) for machine in cluster.machines}, {})
+
+
+def connect_all(place: Place) -> tuple[str, list[Record]]:
+    """Open a session; return the error's text and the records."""
+    records: list[Record] = []
+
+    async def attempt() -> str:
+        try:
+            async with Session(place, place.cluster.machines, records.append):
+                return "connected"
+        except MachineError as error:
+            return str(error)
+
+    return asyncio.run(attempt()), records
+
+
+def test_whoever_is_waited_for_is_named(sshd: SshdMachine) -> None:
+    """Once a second: how many answer, who does not; in the end nobody is waited for, and one machine's silence is that machine's error."""
+    with socket.socket() as peer:
+        text, records = connect_all(silent_place(sshd, [peer], connect_timeout_s=2.5))
+    told = [record for record in records if isinstance(record, Connecting)]
+    assert "s0" in told[0].waiting
+    assert told[0].total == 2
+    assert 0.9 < told[0].longest_s < 2.5
+    assert (told[-1].connected, told[-1].waiting) == (1, ())
+    assert [record.machine for record in records if isinstance(record, Connected)] == [sshd.name]
+    assert text.count("machine ") == text.count("machine s0: ") == 1
+
+
+def test_the_deadline_begins_with_a_machines_turn(sshd: SshdMachine) -> None:
+    """One handshake at a time: the second machine waits for the first one's deadline and then has all of its own."""
+    with socket.socket() as one, socket.socket() as other:
+        began = time.monotonic()
+        text, records = connect_all(silent_place(sshd, [one, other], connect_timeout_s=1.2, connect_limit=1))
+    assert time.monotonic() - began > 2.3
+    assert [line.split(":")[0] for line in text.splitlines() if line.startswith("machine")] == ["machine s0", "machine s1"]
+    assert [record.machine for record in records if isinstance(record, Connected)] == [sshd.name]
+
+
+def test_a_connection_that_broke_between_two_uses_is_opened_again(sshd: SshdMachine) -> None:
+    """Its agent is killed while nothing runs: `connect` opens that connection anew, and none that is whole."""
+    place = Place(sshd.cluster(), {sshd.name: sshd.transport}, {})
+    records: list[Record] = []
+
+    async def body() -> None:
+        async with Session(place, [sshd.machine], records.append) as session:
+            before = session.connection(sshd.name)
+            await session.connect()
+            assert session.connection(sshd.name) is before
+            os.kill(before.hello.pid, signal.SIGKILL)
+            await before.lost.wait()
+            await session.connect()
+            assert session.connection(sshd.name) is not before
+            assert not session.connection(sshd.name).lost.is_set()
+
+    asyncio.run(body())
+    assert len([record for record in records if isinstance(record, Connected)]) == 2
 
 
 def test_a_busy_server_is_asked_again(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from wke.act.connection import Connection, open_connection
+from wke.act.handshakes import Handshakes
+from wke.act.openfiles import allow_connections
 from wke.act.provider import Place
 from wke.act.readiness import LogWatch
 from wke.act.task import RunningTask
@@ -24,7 +26,6 @@ from wke.errors import MachineError, Problem
 from wke.judge.clocks import start_skew
 from wke.records import (
     ClockReading,
-    Connected,
     MachineClock,
     Note,
     Record,
@@ -106,28 +107,29 @@ class Session:
 
         Machines that were not of the session are from now on. Raises MachineError naming all that cannot be reached.
         """
-        limit = asyncio.Semaphore(self.place.cluster.connect_limit)
+        wanted = {m.name: m for m in machines} if machines is not None else self.machines
+        self.machines |= wanted
+        missing = [machine for machine in wanted.values() if self._is_missing(machine.name)]
+        allow_connections(len(self._connections) + len(missing))
         problems: list[Problem] = []
 
-        async def open_one(machine: Machine) -> None:
-            began = time.monotonic()
+        async def open_one(machine: Machine, handshakes: Handshakes) -> None:
             try:
-                async with limit:
+                async with handshakes.turn(machine.name):
                     self._connections[machine.name] = await self._open(machine)
             except MachineError as error:
                 problems.extend(error.problems)
-            else:
-                self._emit(Connected(machine.name, time.monotonic() - began))
 
-        wanted = {m.name: m for m in machines} if machines is not None else self.machines
-        self.machines |= wanted
-        async with asyncio.TaskGroup() as group:
-            for machine in wanted.values():
-                connection = self._connections.get(machine.name)
-                if connection is None or connection.lost.is_set():
-                    group.create_task(open_one(machine))
+        with Handshakes(len(missing), self.place.cluster.connect_limit, self._emit) as handshakes:
+            async with asyncio.TaskGroup() as group:
+                for machine in missing:
+                    group.create_task(open_one(machine, handshakes))
         if problems:
             raise MachineError(*problems)
+
+    def _is_missing(self, machine: str) -> bool:
+        connection = self._connections.get(machine)
+        return connection is None or connection.lost.is_set()
 
     async def _open(self, machine: Machine) -> Connection:
         old = self._connections.pop(machine.name, None)

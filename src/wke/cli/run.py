@@ -20,6 +20,7 @@ from wke.describe.tables import gather
 from wke.errors import InputError, did_you_mean
 from wke.keep.logs import LogWriter
 from wke.records import Record, Sink
+from wke.tell.connecting import ConnectingLine
 from wke.tell.console import Printer, TaskLines, seconds, worst_status
 
 COPY_HINT = f"{COPY_DATA} is run by itself; `wke copy` has all that can be copied, to machines and back"
@@ -88,7 +89,13 @@ def run(
         _tell(steps)
         return 0
     lines = TaskLines(tuple(m.name for m in steps[0].machines), quiet=quiet, verbose=verbose)
-    with provide(cluster) as place, _keeping(log_dir, lines) as sink:
+    connecting = ConnectingLine()
+
+    def tell(record: Record) -> None:
+        connecting(record)
+        lines(record)
+
+    with provide(cluster) as place, _keeping(log_dir, tell) as sink:
         if verbose:
             lines.say(place.notes)
         ends = run_to_end(run_steps(place, _plan(configuration, place.cluster, request), sink))

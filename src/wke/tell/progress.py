@@ -14,7 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wke.records import Note, Record, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
+from wke.records import Connecting, Note, Record, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
+from wke.tell.connecting import ConnectingLine, connecting_words
 from wke.tell.console import Printer, seconds
 from wke.tell.harmless import visible
 
@@ -32,6 +33,7 @@ class SeriesState:
     ended: list[TrialEnded] = field(default_factory=list)
     current: TrialStarted | None = None
     step: str = ""
+    connecting: Connecting | None = None
     doing: dict[str, dict[str, float]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
@@ -43,6 +45,8 @@ class SeriesState:
             case TrialEnded():
                 self.ended.append(record)
                 self.doing.clear()
+            case Connecting():
+                self.connecting = record if record.waiting else None
             case StepStarted():
                 self.step = record.target
             case TaskStarted(task):
@@ -88,6 +92,7 @@ class PlainProgress:
     def __init__(self, state: SeriesState) -> None:
         self._state = state
         self._out = Printer()
+        self._connecting = ConnectingLine()
 
     def __enter__(self) -> Self:
         return self
@@ -98,6 +103,7 @@ class PlainProgress:
     def __call__(self, record: Record) -> None:
         """Take a record: print a trial's line when it has ended."""
         self._state.take(record)
+        self._connecting(record)
         if isinstance(record, Note):
             self._out.talk(_note(record))
         elif isinstance(record, TrialEnded):
@@ -155,6 +161,8 @@ class LiveProgress:
         if state.current:
             words = point_words(state.current.point, state.current.iteration, warmup=state.current.warmup)
             lines.append(Text(f"{words}: {state.step}"))
+        if state.connecting:
+            lines.append(Text(connecting_words(state.connecting)))
         lines.append(self._machines())
         return Group(*lines)
 

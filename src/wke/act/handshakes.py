@@ -1,0 +1,56 @@
+"""Many connections being opened: not too many at once, and a word every second on how far that is."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+from wke.records import Connected, Connecting, Sink
+
+TELL_S = 1.0
+
+
+class Handshakes:
+    """Opens `total` connections, `at_once` at a time, and tells `sink` of each; of those that are waited for once a second.
+
+    Use as `with Handshakes(...) as handshakes`, and `async with handshakes.turn(machine)` around what opens one.
+    """
+
+    def __init__(self, total: int, at_once: int, sink: Sink) -> None:
+        self._total = total
+        self._limit = asyncio.Semaphore(at_once)
+        self._sink = sink
+        self._begun: dict[str, float] = {}
+        self._connected = 0
+        self._told = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
+        self._timer = asyncio.get_running_loop().call_later(TELL_S, self._tell)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._told:
+            self._sink(Connecting(self._connected, self._total, (), 0.0))
+
+    @asynccontextmanager
+    async def turn(self, machine: str) -> AsyncIterator[None]:
+        """Wait for a turn; the block then opens the connection to `machine`, or raises."""
+        async with self._limit:
+            began = self._begun[machine] = time.monotonic()
+            try:
+                yield
+            finally:
+                del self._begun[machine]
+        self._connected += 1
+        self._sink(Connected(machine, time.monotonic() - began))
+
+    def _tell(self) -> None:
+        self._told = True
+        longest_s = time.monotonic() - min(self._begun.values(), default=time.monotonic())
+        self._sink(Connecting(self._connected, self._total, tuple(self._begun), longest_s))
+        self._timer = asyncio.get_running_loop().call_later(TELL_S, self._tell)

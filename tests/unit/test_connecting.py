@@ -1,0 +1,87 @@
+"""What is shown while connections are opened, and that enough files may be open for them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from wke.records import Connecting, Note
+from wke.tell.connecting import ConnectingLine, connecting_words
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (Connecting(412, 1000, ("node17",), 1.0), "connected 412 of 1,000"),
+        (Connecting(999, 1000, ("node17",), 12.2), "connected 999 of 1,000; waiting for node17, 12 s"),
+        (Connecting(7, 9, ("a", "b"), 3.5), "connected 7 of 9; waiting for a, b, 3.50 s"),
+        (
+            Connecting(40, 1045, ("node17", "node93", *map(str, range(1003))), 12.0),
+            "connected 40 of 1,045; waiting for node17, node93 and 1,003 more, 12 s",
+        ),
+    ],
+)
+def test_laggards_are_named_once_they_are_some(state: Connecting, words: str) -> None:
+    """The count at once, names after a while, and never a thousand of them."""
+    assert connecting_words(state) == words
+
+
+def test_a_log_gets_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing can be redrawn a line comes after 5 s, 10 s, 20 s of waiting for somebody."""
+    line = ConnectingLine()
+    for second in range(1, 31):
+        line(Connecting(1, 2, ("slow",), float(second)))
+    line(Connecting(2, 2, (), 0.0))
+    assert capsys.readouterr().err.splitlines() == [
+        "connected 1 of 2; waiting for slow, 5.00 s",
+        "connected 1 of 2; waiting for slow, 10 s",
+        "connected 1 of 2; waiting for slow, 20 s",
+    ]
+
+
+def test_a_terminal_has_one_line_that_goes_away(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is cut to the width, replaced by the next, and gone before anybody else writes."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "20")
+    line = ConnectingLine()
+    line(Connecting(1, 1000, ("slow",), 9.0))
+    line(Connecting(2, 1000, ("slow",), 10.0))
+    line(Note("something else"))
+    assert capsys.readouterr().err == "\rconnected 1 of 1,00\r\x1b[K\rconnected 2 of 1,00\r\x1b[K"
+
+
+ALLOW = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[2])))
+from wke.act.openfiles import allow_connections
+try:
+    allow_connections(int(sys.argv[3]))
+except Exception as error:
+    print(f"{type(error).__name__}: {error}")
+print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "connections", "expected"),
+    [
+        (100, 2000, 1, "100 2000"),
+        (100, 2000, 100, "864 2000"),
+        (100, 2000, 400, "2000 2000"),
+        (
+            100,
+            2000,
+            1000,
+            (
+                "MachineError: 1,000 connections need 4,064 open files, and this process may have 2,000\n"
+                "  hint: raise the hard limit: `ulimit -Hn 4064` as root, nofile in /etc/security/limits.conf, LimitNOFILE= of a service\n"
+                "100 2000"
+            ),
+        ),
+    ],
+)
+def test_as_many_files_may_be_open_as_connections_need(soft: int, hard: int, connections: int, expected: str) -> None:
+    """The soft limit is raised as far as it helps and may; a hard one that is too low is said before anything is started."""
+    command = [sys.executable, "-c", ALLOW, *map(str, (soft, hard, connections))]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == expected.replace("\n", "\n")
