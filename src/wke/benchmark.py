@@ -17,7 +17,8 @@ from wke.benchmarking.series import Reuse, Series, make_series, run_missing
 from wke.describe.experiment import Experiment, read_experiment
 from wke.describe.optionvalue import type_of
 from wke.errors import InputError, Problem, WkeError
-from wke.judge.climbing import climb_text, point_key
+from wke.judge.climbing import climb_text
+from wke.judge.summaries import point_key
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
 from wke.tell.console import Printer

@@ -471,6 +471,88 @@ x.toml:10:9: metrics.rss.on: no task of the step that this metric is read from r
   hint: name machines on which it does
 """,
     ),
+    "shapes of iterations": (
+        """
+[experiment]
+iterations = { min = 1, max = 0, precision = "500%", every = 3 }
+""",
+        """
+x.toml:2:16: experiment.iterations.min: must be at least 2, not 1
+x.toml:2:25: experiment.iterations.max: must be at least 1, not 0
+x.toml:2:34: experiment.iterations.precision: must be a share between 0 and 1 (100%), not 500%
+x.toml:2:54: experiment.iterations.every: unknown key
+  hint: known: min, max, precision, of
+""",
+    ),
+    "iterations without a precision": (
+        """
+[experiment]
+iterations = { min = 3, max = 5 }
+""",
+        """
+x.toml:2:1: experiment.iterations: precision is missing
+  hint: write { min = 5, max = 30, precision = "5%" }
+""",
+    ),
+    "fewer iterations at most than at least": (
+        """
+[experiment]
+iterations = { max = 3, precision = 0.05 }
+""",
+        """
+x.toml:2:16: experiment.iterations.max: is less than min, which is 5
+""",
+    ),
+    "iterations that are no number": (
+        """
+[experiment]
+iterations = "5"
+""",
+        """
+x.toml:2:1: experiment.iterations: must be a whole number or { min = 5, max = 30, precision = "5%" }, not the text "5"
+""",
+    ),
+    "a precision that cannot be": (
+        """
+[experiment]
+configuration = "kv"
+iterations = { max = 30, precision = "5%", of = ["throughput", "put"] }
+order = "sequential"
+[parameters]
+seconds = { start = 1, end = 8, hill-climb = true }
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "x", seconds = "{seconds}" }
+[metrics]
+throughput = { join = "sum" }
+""",
+        """
+x.toml:3:26: experiment.iterations.precision: only rounds of all points can be stopped by a precision
+  hint: write order = "interleaved"
+x.toml:3:26: experiment.iterations.precision: a climb cannot be stopped by a precision
+  hint: write a number: each value tried is measured so often
+x.toml:3:64: experiment.iterations.of[1]: there is no metric "put"
+  hint: known: throughput
+""",
+    ),
+    "a precision of nothing": (
+        """
+[experiment]
+configuration = "kv"
+iterations = { max = 30, precision = "5%" }
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "x" }
+""",
+        """
+x.toml:3:26: experiment.iterations.precision: there is no metric whose intervals could be looked at
+  hint: declare one in [metrics]
+""",
+    ),
     "an experiment of a benchmark script": (
         """
 [experiment]

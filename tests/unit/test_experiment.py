@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wke.describe.equation import Equation
-from wke.describe.experiment import Experiment, Step, read_experiment
+from wke.describe.experiment import Experiment, Step, Stopping, read_experiment
 from wke.describe.metrics import Metric
 from wke.describe.plot import Filter, Plot, Script
 from wke.describe.step import Ready
@@ -319,3 +319,34 @@ x-axis = "day"
 y-axis = "x"
 """
     assert read(tmp_path, text).parameters.names == ("target", "size", "day")
+
+
+PRECISE = """
+[experiment]
+configuration = "kv"
+iterations = ITERATIONS
+[[steps]]
+target = "load"
+measure = true
+[metrics]
+ops = { join = "sum" }
+lat = { join = "max" }
+"""
+PLOT = '[[plots]]\nx-axis = "ops"\ny-axis = { op = "div", left = "lat", right = 2 }\n'
+
+
+@pytest.mark.parametrize(
+    ("iterations", "plots", "most", "stopping"),
+    [
+        ("3", "", 3, None),
+        ("{ max = 3 }", "", 3, None),
+        ('{ max = 30, precision = "5%" }', "", 30, Stopping(0.05, ("ops", "lat"), 5)),
+        ('{ max = 30, precision = "5%" }', PLOT, 30, Stopping(0.05, ("lat",), 5)),
+        ('{ min = 10, max = 20, precision = 0.1, of = "ops" }', PLOT, 20, Stopping(0.1, ("ops",), 10)),
+        ('{ min = 2, max = 2, precision = 1, of = ["lat", "ops"] }', "", 2, Stopping(1.0, ("lat", "ops"), 2)),
+    ],
+)
+def test_iterations_are_a_number_or_a_rule(tmp_path: Path, iterations: str, plots: str, most: int, stopping: Stopping | None) -> None:
+    """Of the metrics those are looked at that a figure shows, or that the rule names."""
+    experiment = read(tmp_path, PRECISE.replace("ITERATIONS", iterations) + plots)
+    assert (experiment.iterations, experiment.stopping) == (most, stopping)

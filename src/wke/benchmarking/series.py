@@ -12,7 +12,9 @@ from wke.benchmarking.results import ResultPrinter
 from wke.describe.experiment import Experiment
 from wke.describe.plan import running_order
 from wke.errors import WkeError
-from wke.judge.climbing import Climb, due, point_key, searches
+from wke.judge.climbing import Climb, searches
+from wke.judge.due import due
+from wke.judge.summaries import point_key
 from wke.keep.disk import disk_errors
 from wke.keep.identity import Json, digest
 from wke.keep.store import Store

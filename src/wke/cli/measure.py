@@ -21,7 +21,9 @@ from wke.cli.plan import stored_attempts, tell
 from wke.cli.prepare import Series, chosen, on_cluster, plan_series, read_project
 from wke.cli.summary import draw_figures, print_summary, write_csv
 from wke.errors import WkeError
-from wke.judge.climbing import climb_text, due, searches
+from wke.judge.climbing import climb_text, searches
+from wke.judge.due import due
+from wke.judge.stopping import precision_text, precisions, rounds_of, rule_text
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
 from wke.records import Outcome
@@ -89,7 +91,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
     if not _due(series, _stored(series, store), choice) and not store.detached():
         _announce(series, store, 0)
         _record(series, store)
-        _say_climbs(series, store)
+        _say_findings(series, store)
         return ()
     detached = detachment(series.project.cluster, wanted=choice.detach)
     with provide(series.project.cluster, lasting=detached is not None) as place:
@@ -111,7 +113,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
                 running = runner.Series(place, store, number, experiment, display, redraw, choice.fail_fast, detached)
                 outcomes = run_to_end(run_due(running, left, lambda attempted: _due(series, _stored(series, store), choice, attempted)))
         except (KeyboardInterrupt, WkeError):
-            planned = "" if experiment.parameters.climb else f" of {first}"
+            planned = "" if experiment.parameters.climb or experiment.stopping else f" of {first}"
             Printer().talk(f"stopped after {len(state.ended)}{planned} trials; they are stored, and the same command goes on")
             say_left(store, experiment.path, series.project.cluster.detached_lease_s)
             with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
@@ -119,15 +121,16 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
                 if choice.figures:
                     draw_figures(store.trials(experiment.name), experiment)
             raise
-        _say_climbs(series, store)
+        _say_findings(series, store)
         return outcomes
 
 
 def _due(series: Series, stored: Mapping[str, StoredTrial], choice: Choice, attempted: Collection[str] = ()) -> list[runner.Due]:
     """Return what to run next, after those trials that this command attempted already."""
     limit = None if choice.limit is None else choice.limit - len(attempted)
-    wanted = {trial.id for trial in due(series.plan.experiment, series.planned, stored, attempted)}
-    return [item for item in chosen(series, choice.only) if item.planned.id in wanted][:limit]
+    candidates = chosen(series, choice.only)
+    wanted = {trial.id for trial in due(series.plan.experiment, [item.planned for item in candidates], stored, attempted)}
+    return [item for item in candidates if item.planned.id in wanted][:limit]
 
 
 def _stored(series: Series, store: Store) -> dict[str, StoredTrial]:
@@ -137,8 +140,15 @@ def _stored(series: Series, store: Store) -> dict[str, StoredTrial]:
 def _announce(series: Series, store: Store, to_run: int) -> None:
     """Say how much there is to do, and what is reused."""
     name, total, stored = series.plan.experiment.name, len(series.trials), len(_stored(series, store))
-    climbed = series.plan.experiment.parameters.climb
-    if climbed is not None and to_run:
+    climbed, stopping = series.plan.experiment.parameters.climb, series.plan.experiment.stopping
+    if stopping is not None and to_run:
+        Printer().talk(
+            f"{name}: {counted(to_run, 'trial')} to run, then more {rule_text(stopping)}; {stored} of at most {total} are stored already "
+            f"and reused; seed {series.plan.seed}"
+        )
+    elif stopping is not None:
+        Printer().talk(f"{name}: nothing to run: {stored} of at most {total} trials are stored")
+    elif climbed is not None and to_run:
         Printer().talk(
             f"{name}: climbs along {climbed}: {counted(to_run, 'trial')} to run, then those that their results ask for; {stored} are stored"
         )
@@ -154,9 +164,14 @@ def _announce(series: Series, store: Store, to_run: int) -> None:
         Printer().talk(f"{name}: nothing to run: of all {total} trials {stored} are stored, those chosen here among them")
 
 
-def _say_climbs(series: Series, store: Store) -> None:
-    for climb in searches(series.plan.experiment, series.planned, _stored(series, store)):
-        Printer().talk(climb_text(climb, series.plan.experiment))
+def _say_findings(series: Series, store: Store) -> None:
+    """Say what a series that decides for itself how far it goes has come to."""
+    experiment, stored = series.plan.experiment, _stored(series, store)
+    if experiment.stopping is not None:
+        seen = precisions(experiment.stopping, experiment.metrics, tuple(stored.values()), series.points)
+        Printer().talk(precision_text(experiment, seen, rounds_of(experiment, series.planned, stored)))
+    for climb in searches(experiment, series.planned, stored):
+        Printer().talk(climb_text(climb, experiment))
 
 
 def _record(series: Series, store: Store) -> int:
@@ -167,6 +182,7 @@ def _record(series: Series, store: Store) -> int:
             "file": str(plan.experiment.path),
             "metrics": [asdict(metric) for metric in plan.experiment.metrics],
             "points": [dict(point) for point in series.points],
+            "stopping": asdict(plan.experiment.stopping) if plan.experiment.stopping else None,
         }
     )
     command = shlex.join(["wke", *sys.argv[1:]])

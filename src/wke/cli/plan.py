@@ -10,10 +10,14 @@ import click
 from wke.act.runner import Due
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import Series, plan_series, read_project
+from wke.describe.experiment import Experiment
+from wke.judge.due import due as next_due
+from wke.judge.stopping import EVERY, Precise, place_text, precisions, rule_text
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
-from wke.tell.console import Printer, seconds
+from wke.tell.console import Printer, counted, seconds
 from wke.tell.progress import point_words
+from wke.tell.tables import precision_json
 
 
 @click.command()
@@ -43,24 +47,51 @@ def tell(series: Series, stored: dict[str, StoredTrial], *, listed: Sequence[Due
     """Print the plan in words, and the trials that are to be listed one by one."""
     out = Printer()
     experiment = series.plan.experiment
-    due = sum(item.planned.id not in stored for item in series.trials)
-    warmups = f" + {experiment.warmups} warm-ups" if experiment.warmups else ""
-    out.data(
-        f"{experiment.name}: {len(series.points)} points x ({experiment.iterations} iterations{warmups}) = {len(series.trials)} trials"
-    )
+    most = "at most " if experiment.stopping else ""
+    out.data(f"{experiment.name}: {len(series.points)} points x ({_repetitions(experiment)}) = {most}{len(series.trials)} trials")
     seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn when it is measured first"
     out.data(f"  order {experiment.order}; {seed}")
     if experiment.parameters.climb is not None:
         out.data(f"  climbs along {experiment.parameters.climb}: of these trials only those that lead to the best value run")
+    if experiment.stopping is not None:
+        out.data(f"  {rule_text(experiment.stopping)} at two looks in a row, {EVERY} rounds apart")
     for step in experiment.steps:
         kind = " in the background" if step.background else ", measured" if step.measure else ""
         out.data(f"  {step.target} on {step.on}{kind}")
-    most = "at most " if experiment.parameters.climb is not None else ""
-    duration = _duration(due, experiment.cooldown_s, tuple(stored.values()))
-    out.data(f"  stored already: {len(series.trials) - due}; to run: {most}{due}{duration}")
+    have = sum(item.planned.id in stored for item in series.trials)
+    out.data(f"  stored already: {have}; to run: {_to_run(series, stored, len(series.trials) - have)}")
+    for seen in _precise(series, stored):
+        place = place_text(seen.point, experiment.parameters.varied)
+        out.data(f"  {place}{counted(seen.n, 'trial')}, {seen}{'' if seen.enough else ', not reached'}")
     for item in listed:
         state = "stored" if item.planned.id in stored else "to run"
         out.data(f"{item.planned.id}  {state}  {point_words(item.planned.point, item.planned.iteration, warmup=item.planned.warmup)}")
+
+
+def _to_run(series: Series, stored: dict[str, StoredTrial], missing: int) -> str:
+    """Say how many of the missing trials run, as far as that can be told, and how long they take."""
+    experiment = series.plan.experiment
+    duration = _duration(missing, experiment.cooldown_s, tuple(stored.values()))
+    if experiment.parameters.climb is not None:
+        return f"at most {missing}{duration}"
+    if experiment.stopping is None:
+        return f"{missing}{duration}"
+    now = len(next_due(experiment, series.planned, stored))
+    return f"{now} before the next look, at most {missing} in all{duration}" if now else "0"
+
+
+def _repetitions(experiment: Experiment) -> str:
+    least = f"{experiment.stopping.min} to " if experiment.stopping else ""
+    warmups = f" + {experiment.warmups} warm-ups" if experiment.warmups else ""
+    return f"{least}{experiment.iterations} iterations{warmups}"
+
+
+def _precise(series: Series, stored: dict[str, StoredTrial]) -> tuple[Precise, ...]:
+    """Return how precise each point is, once there are results of a series that stops when it is precise."""
+    experiment = series.plan.experiment
+    if experiment.stopping is None or not stored:
+        return ()
+    return precisions(experiment.stopping, experiment.metrics, tuple(stored.values()), series.points)
 
 
 def _duration(due: int, cooldown_s: float, stored: Sequence[StoredTrial]) -> str:
@@ -73,6 +104,7 @@ def _json(series: Series, stored: dict[str, StoredTrial]) -> dict[str, object]:
         "experiment": series.plan.experiment.name,
         "seed": series.plan.seed if series.seed_is_settled else None,
         "order": series.plan.experiment.order,
+        "points": [{"point": dict(seen.point), "n": seen.n, **precision_json(seen)} for seen in _precise(series, stored)],
         "trials": [
             {
                 "id": item.planned.id,

@@ -6,6 +6,7 @@ import click
 
 from wke.cli.options import RESULTS, as_json, folder
 from wke.cli.summary import print_table
+from wke.describe.experiment import Stopping
 from wke.describe.metrics import Metric
 from wke.keep.store import Store
 from wke.keep.trials import StoredStart, StoredTrial
@@ -40,7 +41,7 @@ def results(name: str | None, *, each: bool, as_csv: bool, as_json: bool) -> Non
                 for trial in trials:
                     out.data(_line(trial))
             else:
-                print_table(results_table(trials, metrics, points))
+                print_table(results_table(trials, metrics, points, _stopping(store, each_name)))
 
 
 def _metrics(store: Store, name: str) -> tuple[Metric, ...]:
@@ -53,9 +54,15 @@ def _points(store: Store, name: str) -> tuple[Point, ...]:
     return tuple(store.plan(name).get("points", ()))
 
 
+def _stopping(store: Store, name: str) -> Stopping | None:
+    """Return the rule by which the series stops when it is precise."""
+    rule = store.plan(name).get("stopping")
+    return Stopping(**rule) if rule else None
+
+
 def _json(store: Store, name: str) -> dict[str, object]:
     trials = store.trials(name)
-    table = results_table(trials, _metrics(store, name), _points(store, name))
+    table = results_table(trials, _metrics(store, name), _points(store, name), _stopping(store, name))
     return {**to_json(table), "trials": [_trial_json(trial) for trial in trials]}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from wke.cli.options import PLOTS, RESULTS
 from wke.describe.experiment import Experiment
 from wke.errors import Problem
-from wke.judge.climbing import point_key
+from wke.judge.summaries import point_key
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
 from wke.tell.console import Printer
@@ -38,7 +38,7 @@ def experiment_table(store: Store, experiment: Experiment) -> Table:
     if experiment.parameters.climb is not None:
         visited = {point_key(trial.point) for trial in trials}
         points = tuple(point for point in points if point_key(point) in visited)
-    return results_table(trials, experiment.metrics, points)
+    return results_table(trials, experiment.metrics, points, experiment.stopping)
 
 
 def print_table(table: Table) -> None:

@@ -1,11 +1,11 @@
 """An experiment: what to vary, what a trial does, what is observed and which figures show it, as its file describes it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wke.describe.equation import Expression
-from wke.describe.experimentfile import ExperimentFile, MetricEntry, PlotEntry, StepEntry
+from wke.describe.equation import Expression, columns_of
+from wke.describe.experimentfile import ExperimentFile, IterationsEntry, MetricEntry, PlotEntry, StepEntry
 from wke.describe.metrics import NAME, Metric
 from wke.describe.parameters import CHOICE, CLIMB, ROOT, read_sweep
 from wke.describe.plot import Plot, Script
@@ -17,6 +17,18 @@ from wke.describe.tables import Table, key_text, read
 from wke.describe.template import check_template, parameters_of
 from wke.describe.wording import quoted
 from wke.errors import InputError, Location, Problem, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """When a series knows enough: half the interval of each metric in `of` is, at every point, at most the share `precision` of its centre.
+
+    That is looked at after `min` rounds and then every few.
+    """
+
+    precision: float
+    of: tuple[str, ...]
+    min: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,7 @@ def _nowhere(*key: str | int) -> Location:
 class Experiment:
     """One experiment file. Without steps it is a benchmark script's, which brings its own.
 
+    `iterations` is the number of rounds that count, with `stopping` the most there can be.
     `classes` maps a class to the template of its size; `at` tells where a key stands in the file, `warnings` which old spellings it has.
     """
 
@@ -62,6 +75,7 @@ class Experiment:
     about: str = ""
     configuration: str | None = None
     iterations: int = 1
+    stopping: Stopping | None = None
     warmups: int = 0
     order: str = "interleaved"
     seed: int | None = None
@@ -112,12 +126,15 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
     sweep = read_sweep({ROOT: value.parameters, **others}, table.at, problems)
     sweep_is_right = len(problems) == before
     problems += _unknown_tables(table, others, sweep, sweep_is_right=sweep_is_right)
+    metrics = tuple(_metric(name, entry) for name, entry in value.metrics.items())
+    plots = tuple(_plot(entry, sweep) for entry in value.plots)
     experiment = Experiment(
         name=section.name or table.path.stem,
         path=table.path,
         about=section.about,
         configuration=section.configuration,
-        iterations=section.iterations,
+        iterations=section.iterations.max,
+        stopping=_stopping(section.iterations, metrics, plots),
         warmups=section.warmups,
         order=section.order or ("interleaved" if value.steps else "sequential"),
         seed=section.seed,
@@ -125,20 +142,21 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         parameters=sweep,
         classes=value.classes,
         steps=tuple(_step(entry, table.at("steps", index)) for index, entry in enumerate(value.steps)),
-        metrics=tuple(_metric(name, entry) for name, entry in value.metrics.items()),
-        plots=tuple(_plot(entry, sweep) for entry in value.plots),
+        metrics=metrics,
+        plots=plots,
         warnings=table.old_spellings,
         at=table.at,
     )
     problems += label_problems(experiment.plots, table.at)
     problems += _climb_problems(experiment)
+    problems += _stopping_problems(experiment)
     if experiment.steps:
         problems += _step_problems(experiment)
         problems += _metric_problems(experiment)
         problems += _use_problems(experiment, table.value, others)
     if experiment.steps and sweep_is_right:
-        metrics = [metric.name for metric in experiment.metrics]
-        problems += plot_problems(experiment.plots, value.plots, Columns(sweep, metrics), table.at)
+        columns = Columns(sweep, [metric.name for metric in metrics])
+        problems += plot_problems(experiment.plots, value.plots, columns, table.at)
     return experiment
 
 
@@ -156,6 +174,15 @@ def _step(entry: StepEntry, where: Location) -> Step:
         prelude=entry.prelude,
         where=where,
     )
+
+
+def _stopping(entry: IterationsEntry, metrics: Sequence[Metric], plots: Sequence[Plot]) -> Stopping | None:
+    if entry.precision is None:
+        return None
+    names = [metric.name for metric in metrics]
+    shown = {column for plot in plots for y in plot.y_axis for column in columns_of(y)}
+    of = entry.of or tuple(name for name in names if name in shown) or tuple(names)
+    return Stopping(entry.precision, of, entry.min)
 
 
 def _metric(name: str, entry: MetricEntry) -> Metric:
@@ -229,6 +256,28 @@ def _climb_problems(experiment: Experiment) -> Iterator[Problem]:
     if climbed is not None and experiment.goal is None:
         hint = "it leads to the best first y of the first plot: add [[plots]] with type, x-axis and y-axis"
         yield Problem("hill-climb has no goal", experiment.at(ROOT, climbed, CLIMB), hint)
+
+
+def _stopping_problems(experiment: Experiment) -> Iterator[Problem]:
+    """Check that there is something to look at, after rounds of all points."""
+    if experiment.stopping is None:
+        return
+    names = [metric.name for metric in experiment.metrics]
+
+    def wrong(what: str, hint: str, *key: str | int) -> Problem:
+        return Problem(what, experiment.at("experiment", "iterations", *key), hint)
+
+    if not experiment.steps:
+        yield wrong("a benchmark script's series cannot be stopped by a precision", "write a number", "precision")
+    elif not names:
+        yield wrong("there is no metric whose intervals could be looked at", "declare one in [metrics]", "precision")
+    for index, name in enumerate(experiment.stopping.of):
+        if name not in names:
+            yield wrong(f"there is no metric {quoted(name)}", did_you_mean(name, names), "of", index)
+    if experiment.order == "sequential":
+        yield wrong("only rounds of all points can be stopped by a precision", 'write order = "interleaved"', "precision")
+    if experiment.parameters.climb is not None:
+        yield wrong("a climb cannot be stopped by a precision", "write a number: each value tried is measured so often", "precision")
 
 
 def _metric_problems(experiment: Experiment) -> Iterator[Problem]:

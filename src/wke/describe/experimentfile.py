@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from wke.describe.clusterfile import Duration
+from wke.describe.clusterfile import Duration, Share
 from wke.describe.configfile import AnyScalar
 from wke.describe.equation import read_expression
 from wke.describe.metrics import compile_log
@@ -60,6 +60,17 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _as_iterations(value: Any) -> Any:
+    """Turn a number of iterations into the table that it is short for."""
+    if isinstance(value, bool) or not isinstance(value, int | dict):
+        raise FlawError(f'must be a whole number or {{ min = 5, max = 30, precision = "5%" }}, not {shown(value)}')
+    if isinstance(value, dict):
+        return value
+    if value < 1:
+        raise FlawError(f"must be at least 1, not {value}")
+    return {"max": value}
+
+
 def _labels(value: Any) -> Any:
     """Turn labels in the order of the values into a table under their positions."""
     if isinstance(value, list):
@@ -89,6 +100,29 @@ Corner = Literal[
 ]
 
 
+class IterationsEntry(TableModel):
+    """How many trials of each point count: so many, or as many as it takes."""
+
+    min: Annotated[int, Bounds(at_least=2)] = 5
+    """After so many rounds the intervals are looked at first, then every 5 rounds."""
+    max: Annotated[int, Bounds(at_least=1)]
+    """After so many rounds the series ends in any case."""
+    precision: Annotated[Share, Bounds(over=0)] | None = None
+    """The series ends when two looks in a row find every point's intervals narrow: half of one is at most this share of its centre."""
+    of: Annotated[Items[NonEmpty], Before(_listed, str | list[str])] = ()
+    """The metrics whose intervals are looked at; by default those that plots show on their y-axis, and all where none does."""
+
+    def check(self) -> None:
+        """Refuse a table that cannot decide."""
+        if self.precision is None and self.given != {"max"}:
+            raise FlawError("precision is missing", 'write { min = 5, max = 30, precision = "5%" }')
+        if self.precision is not None and self.min > self.max:
+            raise FlawError(f"is less than min, which is {self.min}", None, ("max",))
+
+
+IterationsForm = Annotated[IterationsEntry, Before(_as_iterations, int | IterationsEntry)]
+
+
 class ExperimentSection(TableModel):
     """What holds for the experiment as a whole."""
 
@@ -98,8 +132,8 @@ class ExperimentSection(TableModel):
     """One line for people."""
     configuration: NonEmpty | None = None
     """The folder of the project whose targets the steps run. Needed with [[steps]]."""
-    iterations: Annotated[int, Bounds(at_least=1)] = 1
-    """How many trials of each point count."""
+    iterations: IterationsForm = IterationsEntry(max=1)
+    """How many trials of each point count: a number (1 if left out), or `{ min = 5, max = 30, precision = "5%" }`, as many as it takes."""
     warmups: Annotated[int, Bounds(at_least=0)] = 0
     """How many trials of each point run before them and do not count."""
     order: Literal["interleaved", "sequential"] | None = None

@@ -10,6 +10,7 @@ from wke.describe.equation import evaluate, text_of
 from wke.describe.experiment import Experiment
 from wke.describe.sweep import Point, Value, point_text, value_text
 from wke.judge.search import Advice, next_value
+from wke.judge.summaries import point_key
 from wke.keep.trials import PlannedTrial, StoredTrial
 
 
@@ -26,17 +27,6 @@ class Climb:
         """The point to try next; None when the search is over."""
         wanted = self.advice.next
         return next((point for point in self.points if wanted is not None and point[self.parameter] == wanted), None)
-
-
-def due(
-    experiment: Experiment, planned: Sequence[PlannedTrial], stored: Mapping[str, StoredTrial], attempted: Collection[str] = ()
-) -> list[PlannedTrial]:
-    """Return the trials to run next: those neither `stored` (by id) nor `attempted`, and where one climbs only those the searches want."""
-    missing = [trial for trial in planned if trial.id not in stored and trial.id not in attempted]
-    if experiment.parameters.climb is None:
-        return missing
-    wanted = {point_key(climb.next) for climb in searches(experiment, planned, stored, attempted) if climb.next is not None}
-    return [trial for trial in missing if point_key(trial.point) in wanted]
 
 
 def searches(
@@ -82,11 +72,6 @@ def climbs(experiment: Experiment, finished: Iterable[tuple[Mapping[str, object]
 def goal_of(experiment: Experiment, columns: Mapping[str, object]) -> float:
     """Return what a trial with these parameters and metrics gave of the experiment's goal; NaN if nothing."""
     return evaluate(experiment.goal, columns) if experiment.goal is not None else float("nan")
-
-
-def point_key(point: Mapping[str, object]) -> object:
-    """Return what tells points apart."""
-    return frozenset((name, type(value), value) for name, value in point.items())
 
 
 def climb_text(climb: Climb, experiment: Experiment) -> str:

@@ -28,6 +28,14 @@ class Summary:
         """Half the interval's width, None where there is no interval."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
+    @property
+    def precision(self) -> float | None:
+        """Half the interval's width as a share of the centre: infinite around 0, None where there is no interval."""
+        half = self.half_width
+        if half is None or not half:
+            return half
+        return half / abs(self.centre) if self.centre else math.inf
+
 
 def summarise(values: Sequence[float], kind: str, confidence: float = 0.95) -> Summary:
     """Return the summary of `values`, at least one and all finite.

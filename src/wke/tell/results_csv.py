@@ -14,9 +14,10 @@ from pathlib import Path
 
 from wke.describe.metrics import Metric
 from wke.errors import InputError
+from wke.judge.summaries import metric_units
 from wke.keep.disk import write_atomically
 from wke.keep.trials import StoredTrial, settled
-from wke.tell.tables import Point, metric_units, varied
+from wke.tell.tables import Point, varied
 
 COMMAND, CONSTANTS = "# command:", "# constants:"
 

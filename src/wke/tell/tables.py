@@ -4,9 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from wke.describe.experiment import Stopping
 from wke.describe.metrics import Metric
 from wke.describe.sweep import value_text
-from wke.judge.statistics import Summary, summarise, usual_kind
+from wke.judge.statistics import Summary
+from wke.judge.stopping import Precise, precisions, share_text
+from wke.judge.summaries import by_point, metric_units, point_key, point_summaries
 from wke.keep.trials import INTERRUPTED, RUNNING, StoredTrial, settled
 
 Point = Mapping[str, object]
@@ -14,12 +17,16 @@ Point = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One point: `n` trials that are ok, `failed` that are not; a metric that no ok trial shows has no summary."""
+    """One point: `n` trials that are ok, `failed` that are not; a metric that no ok trial shows has no summary.
+
+    `precise` is there in a series that stops when it is precise.
+    """
 
     point: Point
     n: int
     failed: int
     summaries: Mapping[str, Summary]
+    precise: Precise | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ class Table:
     parameters: tuple[str, ...]
     metrics: Mapping[str, str]
     rows: tuple[Row, ...]
+    stopping: Stopping | None = None
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -37,6 +45,7 @@ class Table:
             *self.parameters,
             "n",
             *(titled(name, unit) for name, unit in self.metrics.items()),
+            *((f"within {share_text(self.stopping.precision)}",) if self.stopping else ()),
             *(("failed",) if self._any_failed else ()),
         )
 
@@ -48,6 +57,7 @@ class Table:
                 *(_shown(row.point.get(name)) for name in self.parameters),
                 str(row.n),
                 *(interval(row.summaries[name]) if name in row.summaries else "–" for name in self.metrics),
+                *((_reached(row.precise),) if row.precise else ()),
                 *((str(row.failed),) if self._any_failed else ()),
             )
             for row in self.rows
@@ -58,23 +68,25 @@ class Table:
         return any(row.failed for row in self.rows)
 
 
-def results_table(trials: Sequence[StoredTrial], metrics: Sequence[Metric] = (), points: Sequence[Point] = ()) -> Table:
+def results_table(
+    trials: Sequence[StoredTrial], metrics: Sequence[Metric] = (), points: Sequence[Point] = (), stopping: Stopping | None = None
+) -> Table:
     """Return the summaries of `trials` (attempts of one trial count once): declared metrics first, then those that tasks reported besides.
 
     Rows come in the order of `points`, which get a row even where nothing ran; without them, in the order of the parameters' values.
+    With `stopping`, the series' rule, every row says how precise it is.
     """
     counted = [trial for trial in settled(trials) if not trial.warmup]
     points = points or sorted_points(counted)
     units = metric_units(counted, metrics)
-    kinds = {name: summary_kind(name, counted, metrics, units[name]) for name in units}
+    summaries, trials_at = point_summaries(counted, metrics, units), by_point(counted)
+    precise = precisions(stopping, metrics, counted, points) if stopping else [None] * len(points)
     rows = []
-    for point in points:
-        here = [trial for trial in counted if dict(trial.point) == dict(point)]
-        good = [trial for trial in here if trial.ok]
-        values = {name: [t.observations[name] for t in good if math.isfinite(t.observations.get(name, math.nan))] for name in units}
-        summaries = {name: summarise(seen, kinds[name]) for name, seen in values.items() if seen}
-        rows.append(Row(point, len(good), sum(not t.ok and t.outcome not in {INTERRUPTED, RUNNING} for t in here), summaries))
-    return Table(varied(points), units, tuple(rows))
+    for point, precision in zip(points, precise, strict=True):
+        here = trials_at.get(point_key(point), [])
+        failed = sum(not t.ok and t.outcome not in {INTERRUPTED, RUNNING} for t in here)
+        rows.append(Row(point, sum(t.ok for t in here), failed, summaries.get(point_key(point), {}), precision))
+    return Table(varied(points), units, tuple(rows), stopping)
 
 
 def to_json(table: Table) -> dict[str, object]:
@@ -91,10 +103,23 @@ def to_json(table: Table) -> dict[str, object]:
                     name: {"n": s.n, "kind": s.kind, "centre": s.centre, "low": s.low, "high": s.high, "confidence": s.confidence}
                     for name, s in row.summaries.items()
                 },
+                **precision_json(row.precise),
             }
             for row in table.rows
         ],
     }
+
+
+def precision_json(precise: Precise | None) -> dict[str, object]:
+    """Return how precise a point is as values that `json.dumps` takes; nothing where the series has no rule."""
+    if precise is None:
+        return {}
+    shares = {name: share if share is None or math.isfinite(share) else None for name, share in precise.shares.items()}
+    return {"precision": {"wanted": precise.wanted, "reached": precise.enough, "shares": shares}}
+
+
+def _reached(precise: Precise) -> str:
+    return f"{'reached' if precise.enough else 'not reached'}: {precise}"
 
 
 def varied(points: Sequence[Point]) -> tuple[str, ...]:
@@ -112,24 +137,6 @@ def sorted_points(trials: Sequence[StoredTrial]) -> list[Point]:
 def value_order(value: object) -> tuple[int, float, str]:
     """Return a key that sorts any parameter's values: numbers by size, then words by alphabet."""
     return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
-
-
-def metric_units(trials: Sequence[StoredTrial], metrics: Sequence[Metric]) -> dict[str, str]:
-    """Return the unit of every metric: the declared ones in their order, then those that only the trials know."""
-    seen = {name: unit for trial in trials for name, unit in trial.units.items()}
-    return {
-        **{metric.name: metric.unit or seen.get(metric.name, "") for metric in metrics},
-        **{n: u for n, u in seen.items() if n not in {m.name for m in metrics}},
-    }
-
-
-def summary_kind(name: str, trials: Sequence[StoredTrial], metrics: Sequence[Metric], unit: str) -> str:
-    """Return how a metric is summarised, the same way at every point: as declared where its values allow, else as is usual."""
-    values = [trial.observations[name] for trial in trials if trial.ok and name in trial.observations]
-    declared = next((metric.summary for metric in metrics if metric.name == name), None)
-    if declared == "geometric-mean" and values and min(values) <= 0:
-        return "mean"
-    return declared or usual_kind(unit, values)
 
 
 def titled(name: str, unit: str) -> str:

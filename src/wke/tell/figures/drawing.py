@@ -9,9 +9,11 @@ from wke.describe.experiment import Experiment
 from wke.describe.plot import Plot
 from wke.describe.sweep import value_text
 from wke.judge.statistics import Summary, summarise, usual_kind
+from wke.judge.stopping import precisions, share_text
+from wke.judge.summaries import metric_units
 from wke.keep.trials import StoredTrial, settled
 from wke.tell.figures.rows import Row, expressions, make_rows, normalised, shows, x_is_measured
-from wke.tell.tables import metric_units, titled, value_order, varied
+from wke.tell.tables import titled, value_order, varied
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,12 @@ def _missing(plot: Plot, good: Sequence[StoredTrial], experiment: Experiment) ->
         yield f"{len(tried)} of {len(sweep.values(sweep.climb))} values of {_words(sweep.climb)} tried."
         return
     kept = [point for point in sweep.points() if shows(plot, point)]
+    if experiment.stopping is not None:
+        seen = precisions(experiment.stopping, experiment.metrics, good, kept)
+        wide = sum(not point.enough for point in seen)
+        if wide:
+            yield f"{wide} of {len(kept)} points are not yet within {share_text(experiment.stopping.precision)}."
+        return
     planned = experiment.iterations * len(kept)
     if len(good) < planned and not _filters_results(plot, experiment):
         yield f"{len(good)} of {planned} trials."
