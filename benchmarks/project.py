@@ -8,7 +8,7 @@ CONFIG = "nothing"
 TARGET = "true"
 
 
-def write_project(folder: Path, script: str = "#!/usr/bin/env bash\ntrue\n", **clusters: str) -> Path:
+def write_project(folder: Path, script: str = "#!/bin/sh\ntrue\n", **clusters: str) -> Path:
     """Write the configuration, whose one target has this script, and one cluster file a keyword, NAME.toml; return the folder."""
     targets = folder / CONFIG / "targets"
     targets.mkdir(parents=True)
