@@ -17,6 +17,7 @@ from test_lease import parent
 from wke.act import lasting
 from wke.act.connection import open_connection
 from wke.act.lasting import LastingConnection
+from wke.agent import protocol
 
 COUNT = 2_000_000
 ALL = b"".join(b"%d\n" % n for n in range(1, COUNT + 1))
@@ -123,6 +124,25 @@ def test_questions_and_orders_survive_a_broken_wire(transport: Sequence[str]) ->
         assert str(end.outcome) == "cancelled"
 
     lasting_talk(transport, body)
+
+
+def test_an_order_that_comes_twice_is_carried_out_once(transport: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine itself sees to it, by the task's key, whatever the controller believes."""
+    ledger = tmp_path / "ledger"
+
+    async def body(one: Lasting) -> None:
+        tell = one.connection.tell
+
+        def twice(kind: int, channel: int, head: dict[str, object], payload: bytes = b"") -> None:
+            for _ in range(2 if kind == protocol.START else 1):
+                tell(kind, channel, head, payload)
+
+        monkeypatch.setattr(one.connection, "tell", twice)
+        assert (await one.talk.run(b"echo begun | tee -a %s" % bytes(ledger))).out == b"begun\n"
+        assert (await one.talk.run(b"true")).outcome == "ok"
+
+    lasting_talk(transport, body)
+    assert ledger.read_text() == "begun\n"
 
 
 # -- another controller

@@ -153,6 +153,8 @@ class LastingConnection(Connection):
             if said.channel != frame.channel or said.kind not in SAID:
                 raise ProtocolError(f"{said} is not for the journal of a task")
             self._report(said)
+        if frame.channel not in self._tasks:
+            del self._follows[frame.channel]
 
     def _emit(self, task: RunningTask, record: Record) -> None:
         self._is_final = True  # when the record cannot be kept, another wire is no help
