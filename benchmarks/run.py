@@ -14,7 +14,7 @@ from bench import Bench
 from facts import facts, load
 from page import keep, report, write_between
 from peers import Peers
-from sections import commanding, copying, dispatching, emulating, fanning, session, starting, thousand
+from sections import commanding, copying, dispatching, emulating, fanning, outputting, session, starting, thousand
 
 import wke
 
@@ -27,6 +27,7 @@ SECTIONS = {
     "warm": dispatching,
     "thousand": thousand,
     "copy": copying,
+    "output": outputting,
 }
 RESULTS = Path(__file__).with_name("results")
 SOURCE = Path(__file__).parents[1] / "src"

@@ -1,0 +1,190 @@
+"""How fast what a script writes gets from its stdout into a file here, and what memory that needs."""
+
+import filecmp
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import PEER_SCRIPTS, WKE, Bench
+from fleet import Fleet
+from project import CONFIG, TARGET, configured_ssh_cluster, ssh_cluster, write_project
+from rig import Absent, Contender, ContenderError, Phase
+from table import Goal, Lead, Listing, Table, measured, verdict
+
+MEBIBYTE = 1 << 20
+ONE, EACH, COUNT = 1024, 256, 16  # MiB from one machine; from each of so many
+RUNS, DEADLINE_S = 3, 300.0
+LINES, LINE_SIZE, LINES_PER_S = 1 << 22, 64, 400_000
+LINE_LENGTHS = (25, 100)  # MiB
+FLOOD, GROWTH = 10_000_000_000, 64  # bytes; MB
+SHARE = 0.8
+POLL_S = 0.1
+ABOUT = """\
+A script runs `cat` on a file of random bytes, which the page cache holds; its output ends in a file for each machine, which is compared
+with the source. wke is `wke run -q --log-dir`: its start, agent, lease and the index of times are in it; ssh is `ssh HOST cat FILE > OUT`,
+one process a machine, by xargs. The machines' ends work on the same cores at the same time."""
+ABOUT_LINES = f"""\
+{LINES:,} lines of {LINE_SIZE} bytes from one machine. *shown* also prints every line behind its machine's name, into a pipe that `cat`
+reads."""
+ABOUT_LONG = "One line without a newline before its end, 25 MiB and 100 MiB of it: the second should take no more than four times as long."
+ABOUT_MEMORY = f"""\
+`wke run -q --log-dir` of one machine that writes {FLOOD / 1e9:.0f} GB, beside one that writes a single byte: the most that the controller's
+process ever had in memory (VmHWM, asked every {POLL_S:g} s). Once each."""
+
+
+def tables(bench: Bench) -> Iterator[Table | Listing]:
+    """Yield the tables: bytes of one machine and of sixteen, lines, one long line, memory."""
+    for count, size in ((1, ONE), (COUNT, EACH)):
+        home = _folder(bench, f"output-{count}")
+        _write(home / "source", os.urandom(MEBIBYTE), size)
+        with Fleet(count, home) as fleet:
+            entries = tuple(Outputting(bench, fleet, home / "source").all())
+            machines = "one machine" if count == 1 else f"{count} machines at once"
+            title = f"{size:,} MiB of output from {machines}"
+            yield measured(title, ABOUT if count == 1 else "", entries, runs=bench.times(RUNS), goals=(Lead("ssh", "time", SHARE),))
+        shutil.rmtree(home)
+    yield from _on_one_machine(bench)
+
+
+def _on_one_machine(bench: Bench) -> Iterator[Table | Listing]:
+    home = _folder(bench, "output-lines")
+    with Fleet(1, home) as fleet:
+        block = b"".join(b"%0*d\n" % (LINE_SIZE - 1, number) for number in range(MEBIBYTE // LINE_SIZE))
+        _write(home / "lines", block, LINES * LINE_SIZE // MEBIBYTE)
+        lines = Outputting(bench, fleet, home / "lines")
+        goals = tuple(Goal(name, LINES / LINES_PER_S) for name in ("wke", "wke, shown"))
+        yield measured(
+            f"{LINES:,} short lines", ABOUT_LINES, (lines.ours(), lines.shown(), lines.ssh()), runs=bench.times(RUNS), goals=goals
+        )
+        long = []
+        for length in LINE_LENGTHS:
+            _write(home / f"line-{length}", b"x" * MEBIBYTE, length, b"\n")
+            long.append(Outputting(bench, fleet, home / f"line-{length}").ours(f"{length} MiB"))
+        yield measured("One long line", ABOUT_LONG, long, runs=bench.times(RUNS))
+        yield _memory(fleet)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputting:
+    """Contenders that bring the content of `source` from every machine of the fleet into a folder."""
+
+    bench: Bench
+    fleet: Fleet
+    source: Path
+
+    def all(self) -> Iterator[Contender | Absent]:
+        """Yield everybody."""
+        yield self.ours()
+        yield self.ssh()
+        yield self._library("asyncssh")
+        yield self._library("paramiko")
+        yield self._old_wke()
+
+    def ours(self, name: str = "wke") -> Contender:
+        """Return wke, which shows nothing."""
+        return self._contender(name, (*self._run, "-q"), ours=True)
+
+    def shown(self) -> Contender:
+        """Return wke, which shows every line to a pipe."""
+        return self._contender("wke, shown", ("sh", "-c", '"$@" | cat > /dev/null', "sh", *self._run))
+
+    def ssh(self) -> Contender:
+        """Return plain ssh, one process a machine."""
+        hosts = self.fleet.folder / "hosts"
+        hosts.write_text("".join(f"{host}\n" for host in self.fleet.hosts))
+        one = f"ssh -F {self.fleet.config} {{}} cat {self.source} > {self._logs}/{{}}.out"
+        return self._contender("ssh", ("xargs", "-a", hosts, "-P", str(COUNT), "-I", "{}", "sh", "-c", one))
+
+    def _library(self, name: str) -> Contender | Absent:
+        python = self.bench.program(name, "python")
+        if isinstance(python, Absent):
+            return python
+        fleet = self.fleet
+        words = (self.source, self._logs, fleet.user, str(fleet.port), fleet.key, fleet.known_hosts, *fleet.hosts)
+        return self._contender(name, (python, PEER_SCRIPTS / f"{name}_cat.py", *words), most=1)
+
+    def _old_wke(self) -> Contender | Absent:
+        """Return the published wke 0.1, which keeps text: what it has kept is not compared."""
+        wke = self.bench.program("old wke", "wke")
+        if isinstance(wke, Absent):
+            return wke
+        command = (wke, "run", "--cluster-file", "old.toml", CONFIG, "all", TARGET)
+        phase = Phase(command, deadline_s=DEADLINE_S)
+        return Contender("old wke", (phase,), environment={"HOME": str(self.fleet.home)}, folder=self._project, most=1)
+
+    def _contender(self, name: str, command: tuple[str | Path, ...], *, ours: bool = False, most: int | None = None) -> Contender:
+        phase = Phase(command, deadline_s=DEADLINE_S)
+        return Contender(
+            name, (phase,), folder=self._project, before=self._clean, check=self._check, after=self._clean, ours=ours, most=most
+        )
+
+    @property
+    def _run(self) -> tuple[str | Path, ...]:
+        return (WKE, "run", CONFIG, "all", TARGET, "--log-dir", self._logs)
+
+    @property
+    def _logs(self) -> Path:
+        return self.fleet.folder / "kept"
+
+    @property
+    def _project(self) -> Path:
+        folder = self.fleet.folder / f"project-{self.source.name}"
+        return folder if folder.exists() else _project(folder, self.fleet, f"cat {self.source}")
+
+    def _clean(self) -> None:
+        shutil.rmtree(self._logs, ignore_errors=True)
+        self._logs.mkdir()
+        os.sync()  # or who comes next would wait for the disk
+
+    def _check(self) -> None:
+        """See to it that every machine's output is there as it was written."""
+        outputs = list(self._logs.rglob("*.out"))
+        if len(outputs) != len(self.fleet.hosts) or not all(filecmp.cmp(self.source, output, shallow=False) for output in outputs):
+            raise ContenderError("what was written is not what was kept")
+        filecmp.clear_cache()
+
+
+def _memory(fleet: Fleet) -> Listing:
+    most_mb = [_most_mb(fleet, size) for size in (1, FLOOD)]
+    growth = most_mb[1] - most_mb[0]
+    rows = (("one byte", f"{most_mb[0]:.0f}"), (f"{FLOOD / 1e9:.0f} GB", f"{most_mb[1]:.0f}"), ("growth", f"{growth:.0f}"))
+    wanted = verdict(f"growth under {GROWTH} MB", f"{growth:.0f} MB", met=growth < GROWTH)
+    return Listing("Memory of the controller", ABOUT_MEMORY, ("", "most, MB"), rows, (wanted,))
+
+
+def _most_mb(fleet: Fleet, size: int) -> float:
+    """Return the most memory that the controller has while a machine writes so many bytes."""
+    folder = _project(fleet.folder / f"flood-{size}", fleet, f"head -c {size} /dev/zero")
+    command = [WKE, "run", CONFIG, "all", TARGET, "-q", "--log-dir", folder / "kept"]
+    most_kb = 0
+    with subprocess.Popen(command, cwd=folder) as process:
+        while process.poll() is None:
+            for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+                most_kb = max(most_kb, int(line.split()[1])) if line.startswith("VmHWM:") else most_kb
+            time.sleep(POLL_S)
+    kept = sum(path.stat().st_size for path in folder.rglob("*.out"))
+    shutil.rmtree(folder)
+    if process.returncode or kept != size:
+        raise ContenderError(f"{kept:,} bytes of {size:,} were kept, exit status {process.returncode}")
+    return most_kb * 1024 / 1e6
+
+
+def _project(folder: Path, fleet: Fleet, command: str) -> Path:
+    return write_project(folder, f"#!/usr/bin/env bash\nexec {command}\n", cluster=configured_ssh_cluster(fleet), old=ssh_cluster(fleet))
+
+
+def _folder(bench: Bench, name: str) -> Path:
+    folder = bench.folder / name
+    folder.mkdir()
+    return folder
+
+
+def _write(path: Path, block: bytes, times: int, end: bytes = b"") -> None:
+    with path.open("wb") as file:
+        for _ in range(times):
+            file.write(block)
+        file.write(end)
