@@ -16,7 +16,7 @@ from wke.act import transport
 from wke.act.connection import open_connection
 from wke.act.provider import Place
 from wke.act.session import Session
-from wke.act.transport import SshTransport, command_line, local_transport, ssh_transport
+from wke.act.transport import SshTransport, command_line, local_transport, process_environment, ssh_transport
 from wke.describe.cluster import Machine
 from wke.errors import MachineError
 from wke.records import Connected, Connecting, Record
@@ -333,3 +333,13 @@ def test_the_key_exchange_is_chosen_where_the_user_has_not(  # noqa: PLR0917 - t
 def forget_answers() -> None:
     transport._cheaper_exchange.cache_clear()
     transport._known_exchanges.cache_clear()
+
+
+def test_only_ssh_itself_is_told_how_to_keep_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client gets our environment and the settings, unless the user has chosen them; a process that scripts descend from gets nothing."""
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
+    told = process_environment(SshTransport(["ssh", "host"]))
+    assert told is not None
+    assert told.keys() - os.environ.keys() <= {"MALLOC_MMAP_THRESHOLD_"}
+    assert told["MALLOC_TRIM_THRESHOLD_"] == "1"
+    assert process_environment(local_transport()) is None

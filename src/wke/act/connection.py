@@ -19,7 +19,7 @@ from wke.act.foreign import number_of, text_of, texts_of
 from wke.act.hello import Hello, read_hello
 from wke.act.task import GRACE_S, RunningTask, TaskSpec, script_key
 from wke.act.transfer import Channel, Copied, Digests, OnProgress
-from wke.act.transport import SshTransport, command_line
+from wke.act.transport import SshTransport, command_line, process_environment
 from wke.act.wire import Wire
 from wke.agent import protocol
 from wke.agent.protocol import Frame, ProtocolError, encode
@@ -226,7 +226,7 @@ class Connection:
     async def greet(self, transport: Sequence[str], environment: Mapping[str, str], python: str) -> None:
         """Start the agent and wait for its first word. Raises OSError, or MachineError when it breaks off."""
         program = bootstrap.command(python, replace=isinstance(transport, SshTransport))
-        await self._wire.start(command_line(transport, program))
+        await self._wire.start(command_line(transport, program), process_environment(transport))
         package, opening = self._opening()
         self._wire.send(package + encode(protocol.OPEN, 0, opening | {"environment": dict(environment)}))
         await self._greeted

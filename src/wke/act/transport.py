@@ -5,6 +5,7 @@ error. ssh is the user's own OpenSSH client with the user's own settings. Host k
 a thousand machines), and the cluster's `ssh-options` come first, so that they win over ours.
 """
 
+import os
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -26,12 +27,23 @@ class SshTransport(tuple[str, ...]):
 
 Transport = Sequence[str]
 
+SSH_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "16777216", "MALLOC_MMAP_THRESHOLD_": "16777216"}
+
 
 def command_line(transport: Transport, program: Sequence[str]) -> list[str]:
     """Return the argument list that runs `program` through `transport`."""
     if isinstance(transport, SshTransport):
         return [*transport, "exec " + shlex.join(program)]
     return [*transport, *program]
+
+
+def process_environment(transport: Transport) -> dict[str, str] | None:
+    """Return the environment that the transport's process is to have; None is ours.
+
+    While we are behind, ssh lets its buffer grow to the 2 MB of its window, a packet at a time, and every step is a new block. The GNU C
+    library would fetch each from the kernel and give it back: with sixteen machines an eighth of all CPU time. Here it keeps them.
+    """
+    return {**SSH_MEMORY, **os.environ} if isinstance(transport, SshTransport) else None
 
 
 def local_transport() -> list[str]:

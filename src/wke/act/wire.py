@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from wke.act.foreign import shown
@@ -37,9 +37,9 @@ class Wire(asyncio.SubprocessProtocol):
         self._writable.set()
         self.heard_at = self._loop.time()
 
-    async def start(self, argv: Sequence[str]) -> None:
+    async def start(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start the process, out of reach of the terminal's signals. Raises OSError."""
-        await self._loop.subprocess_exec(lambda: self, *argv, start_new_session=True)
+        await self._loop.subprocess_exec(lambda: self, *argv, env=environment, start_new_session=True)
 
     @property
     def words(self) -> str:
