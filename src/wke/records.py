@@ -10,7 +10,10 @@ from enum import StrEnum
 
 
 class OutcomeKind(StrEnum):
-    """How a task can end. Of these only `OK` is success; `LOST` and `UNREACHABLE` mean that we cannot know."""
+    """How a task can end. Of these only `OK` is success; `LOST` and `UNREACHABLE` mean that we cannot know.
+
+    `INVALID` is for trials only: all tasks went well, but a check says that the result does not count.
+    """
 
     OK = "ok"
     FAILED = "failed"
@@ -19,6 +22,7 @@ class OutcomeKind(StrEnum):
     CANCELLED = "cancelled"
     UNREACHABLE = "unreachable"
     LOST = "lost"
+    INVALID = "invalid"
 
 
 @dataclass(frozen=True, slots=True)

@@ -471,6 +471,115 @@ x.toml:10:9: metrics.rss.on: no task of the step that this metric is read from r
   hint: name machines on which it does
 """,
     ),
+    "conditions that are none": (
+        """
+[parameters]
+x = [1, 2]
+[[exclude]]
+when = "x = 1"
+[[exclude]]
+when = 3
+[[steps]]
+target = "load"
+[metrics]
+a = { value = "x > 1" }
+b = { value = "x + (1", log = "b: ([0-9]+)" }
+c = { value = "x", join = "sum" }
+[[checks]]
+that = "errors + 10mss"
+""",
+        """
+x.toml:4:1: exclude[0].when: has "=" where no value or sign begins
+  hint: equality is ==
+x.toml:6:1: exclude[1].when: must be a condition in quotes, not the number 3
+  hint: write when = "engine == 'old'"
+x.toml:10:7: metrics.a.value: is no calculation
+  hint: write a number that follows from metrics: cpu / throughput
+x.toml:11:7: metrics.b.value: has a bracket that is not closed
+x.toml:12:20: metrics.c.join: is for metrics that are read; this one is computed
+  hint: remove it, or value
+x.toml:14:1: checks[0].that: has "10mss", but "mss" is no unit
+  hint: did you mean "ms"?
+""",
+    ),
+    "conditions of what is not there": (
+        """
+[experiment]
+configuration = "kv"
+[parameters]
+size = [1, "big"]
+[[exclude]]
+when = "engine == 'old'"
+[[exclude]]
+when = "size > 3"
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "{size}" }
+[metrics]
+ops = { join = "sum" }
+a = { value = "b / ops" }
+b = { value = "a * 2" }
+[[checks]]
+that = "ops-size > 3"
+[[checks]]
+that = "errors == 0"
+""",
+        """
+x.toml:6:1: exclude[0].when: there is no parameter "engine"
+  hint: known: size
+x.toml:8:1: exclude[1].when: size is the text "big", which is neither less nor more than anything
+  hint: at size="big"
+x.toml:16:7: metrics.a.value: the values of metrics go in a circle: a, b
+  hint: compute one of them of what is read
+x.toml:19:1: checks[0].that: there is no metric or parameter "ops-size"
+  hint: to subtract, put blanks around the minus: ops - size
+x.toml:21:1: checks[1].that: there is no metric or parameter "errors"
+  hint: declare it in [metrics]; known: size, ops, a, b
+""",
+    ),
+    "nothing is left": (
+        """
+[experiment]
+configuration = "kv"
+[parameters]
+size = [1, 2]
+[[exclude]]
+when = "size < 2"
+[[exclude]]
+when = "size > 1"
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "{size}" }
+[metrics]
+ops = { value = "put * 2" }
+""",
+        """
+x.toml:8:1: exclude[1].when: no point is left
+  hint: each is excluded by some condition
+x.toml:15:9: metrics.ops.value: there is no metric or parameter "put"
+  hint: known: ops, size
+""",
+    ),
+    "conditions in a benchmark script's file": (
+        """
+[parameters]
+size = [1, 2]
+[[exclude]]
+when = "size < 2"
+[[checks]]
+that = "size < 2"
+""",
+        """
+x.toml:3:3: exclude: is for experiments with [[steps]]
+  hint: a benchmark script decides that itself
+x.toml:5:3: checks: is for experiments with [[steps]]
+  hint: a benchmark script decides that itself
+""",
+    ),
     "shapes of iterations": (
         """
 [experiment]

@@ -230,3 +230,39 @@ CONVERSIONS: list[tuple[float, str, str, float | None]] = [
 def test_known_conversions(value: float, unit: str, to: str, expected: float | None) -> None:
     """Exact where a person can check; units of another kind do not convert."""
     assert convert(value, unit, to) == expected
+
+
+def test_metrics_are_computed_of_others_and_of_the_point() -> None:
+    """Whatever their order; in their own unit where it is of the same kind, else that unit is its name."""
+    metrics = [
+        Metric("twice", value="per-op * 2", unit="us"),
+        Metric("per-op", value="cpu / ops"),
+        Metric("share", value="lost / ops", unit="%"),
+        Metric("each", value="ops / clients", unit="1/s"),
+        Metric("work", value="cpu", unit="J"),
+        Metric("ops", unit="1/s"),
+        Metric("cpu", unit="ms"),
+        Metric("lost", unit="1/s"),
+    ]
+    text = b"wke: ops=50\nwke: cpu=100\nwke: lost=1\n"
+    seen = observe(metrics, {TaskName(0, "load", "m0"): text}, None, {"clients": 5, "engine": "new"})
+    assert (seen.problems, seen.notes) == ((), ())
+    expected = {"ops": (50.0, "1/s"), "cpu": (100.0, "ms"), "lost": (1.0, "1/s"), "per-op": (2.0, "ms/(1/s)"), "twice": (4.0, "us")}
+    expected |= {"share": (2.0, "%"), "each": (10.0, "1/s"), "work": (100.0, "J")}
+    assert {name: (seen.values[name], seen.units[name]) for name in seen.values} == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("ops / none", "x: divides by 0"),
+        ("engine * 2", 'x: engine is the text "new", not a number'),
+        ("cpu", "x: comes out in ms, which is not B"),
+    ],
+)
+def test_what_cannot_be_computed_is_a_problem(value: str, problem: str) -> None:
+    """The trial does not show its metric."""
+    metrics = [Metric("ops", unit="1/s"), Metric("cpu", unit="ms"), Metric("x", value=value, unit="B")]
+    seen = observe(metrics, {TaskName(0, "load", "m0"): b"wke: ops=50\nwke: cpu=1\n"}, None, {"none": 0, "engine": "new"})
+    assert seen.problems == (problem,)
+    assert "x" not in seen.values

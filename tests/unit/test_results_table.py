@@ -75,6 +75,17 @@ def test_a_declared_summary_is_kept() -> None:
     assert table.rows[-1].summaries["throughput"] == Summary(3, 950.0, None, None, "median")
 
 
+def test_invalid_trials_are_counted_apart() -> None:
+    """They have their values and are in no mean; the column is there when there are any."""
+    trials = [trial("a-0", point=at(1), p99=4.0), trial("a-1", "invalid", point=at(1), p99=9999.0), trial("b-0", "failed(1)", point=at(2))]
+    table = results_table(trials, [LATENCY])
+    assert [table.header, *table.cells] == [
+        ("clients", "n", "p99 (ms)", "failed", "invalid"),
+        ("1", "1", "4.000", "0", "1"),
+        ("2", "0", "–", "1", "0"),
+    ]
+
+
 def test_nothing_gives_an_empty_table() -> None:
     """Before the first trial there are no rows and no error."""
     assert results_table([]).cells == ()
@@ -92,6 +103,7 @@ def test_json_is_unrounded_and_complete() -> None:
                 "point": {"memory": "1G", "clients": 16, "engine": "new"},
                 "n": 1,
                 "failed": 0,
+                "invalid": 0,
                 "summaries": {
                     "throughput": {
                         "n": 1,

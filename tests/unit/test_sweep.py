@@ -1,6 +1,7 @@
 """Sweeps: every form of a parameter, the order of the points, and what is refused."""
 
 import tomllib
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from wke.describe.expression import parse_condition
 from wke.describe.parameters import read_sweep
 from wke.describe.sweep import Choice, Parameter, Sweep, Value, point_text
 from wke.describe.tables import key_text
@@ -257,3 +259,22 @@ def test_a_range_of_decimals_does_not_drift(start: int, end: int, step: int) -> 
     values = sweep_of(f"[parameters]\nx = {{ start = {start / 100}, end = {end / 100}, step-size = {step / 100} }}").values("x")
     direction = 1 if end >= start else -1
     assert values == tuple(n / 100 for n in range(start, end + direction, step * direction))
+
+
+def test_excluded_points_are_nowhere() -> None:
+    """Not among the points, nor the values; a point that does not set what a condition needs stays."""
+    sweep = Sweep(
+        (
+            Parameter("engine", ("old", "new")),
+            Choice({"deep": Sweep((Parameter("depth", (1, 9)),)), "flat": Sweep((Parameter("width", (5,)),))}),
+        ),
+        (parse_condition("engine == 'old' and depth > 3"), parse_condition("width == 5 and engine == 'new'")),
+    )
+    assert [point_text(point) for point in sweep.points()] == [
+        'engine="old", depth=1',
+        'engine="old", width=5',
+        'engine="new", depth=1',
+        'engine="new", depth=9',
+    ]
+    only_new = replace(sweep, exclude=(parse_condition("engine == 'old'"),))
+    assert (only_new.values("engine"), only_new.varied) == (("new",), ("depth", "width"))

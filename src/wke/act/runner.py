@@ -14,11 +14,12 @@ from functools import partial
 from wke.act.detached import DetachedSession, Detachment
 from wke.act.provider import Place
 from wke.act.session import Session
-from wke.act.trial import FAILED, TrialResult, run_trial
+from wke.act.trial import FAILED, OK, TrialResult, run_trial
 from wke.describe.experiment import Experiment
 from wke.describe.metrics import Observations, observe
 from wke.describe.plan import Trial, sources
 from wke.errors import MachineError
+from wke.judge.verdicts import objections
 from wke.keep.logs import LogWriter, read_output
 from wke.keep.store import Store
 from wke.keep.trials import Attempt, Detached, PlannedTrial, Result
@@ -131,8 +132,9 @@ async def _run_and_store(series: Series, session: Session, item: Due, attempt: A
             result = await _connect_and_run(series, session, item.trial, attempt)
     seen = Observations({}, {})
     if result.outcome.ok:
-        seen = observe(series.experiment.metrics, read_output(attempt.folder), sources(series.experiment.metrics, item.trial))
-        result = _judged(result, seen)
+        metrics = series.experiment.metrics
+        seen = observe(metrics, read_output(attempt.folder), sources(metrics, item.trial), item.trial.point)
+        result = _judged(series.experiment, item.trial, seen)
     ended_ns = time.time_ns()
     tasks, machines = tuple(ends.values()), session.fingerprints()
     start = starts[-1] if starts else None
@@ -145,9 +147,15 @@ async def _run_and_store(series: Series, session: Session, item: Due, attempt: A
     return result.outcome
 
 
-def _judged(result: TrialResult, seen: Observations) -> TrialResult:
-    """Fail a trial that ran well but does not show its metrics: nobody should find that out at the end of the night."""
-    return TrialResult(FAILED, "; ".join(seen.problems)) if seen.problems else result
+def _judged(experiment: Experiment, trial: Trial, seen: Observations) -> TrialResult:
+    """Fail a trial that ran well but does not show its metrics: nobody should find that out at the end of the night.
+
+    One that shows them counts unless a check speaks against it.
+    """
+    if seen.problems:
+        return TrialResult(FAILED, "; ".join(seen.problems))
+    against = objections(experiment.checks, {**trial.point, **seen.values}, seen.units)
+    return TrialResult(Outcome(OutcomeKind.INVALID), "; ".join(against)) if against else TrialResult(OK)
 
 
 async def _connect_and_run(series: Series, session: Session, trial: Trial, attempt: Attempt) -> TrialResult:

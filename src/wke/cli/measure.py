@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,15 +17,13 @@ from wke.act.interrupt import run_to_end
 from wke.act.provider import provide
 from wke.cli.detaching import detachment, left_running, run_due, say_detached, say_left
 from wke.cli.options import RESULTS, assignments, project
-from wke.cli.plan import stored_attempts, tell
-from wke.cli.prepare import Series, chosen, on_cluster, plan_series, read_project
+from wke.cli.plan import known, tell
+from wke.cli.prepare import Kept, Series, chosen, kept, on_cluster, plan_series, read_project
 from wke.cli.summary import draw_figures, print_summary, write_csv
 from wke.errors import WkeError
 from wke.judge.climbing import climb_text, searches
-from wke.judge.due import due
 from wke.judge.stopping import precision_text, precisions, rounds_of, rule_text
 from wke.keep.store import Store
-from wke.keep.trials import StoredTrial
 from wke.records import Outcome
 from wke.tell.console import Printer, counted, worst_status
 from wke.tell.progress import SeriesState, progress
@@ -77,8 +75,8 @@ def measure(
     series = plan_series(read_project(file, cluster_file))
     chosen(series, choice.only)  # says what is wrong with --only before anything is made
     if dry_run:
-        stored = stored_attempts(series)
-        tell(series, stored, listed=_due(series, stored, choice))
+        have = known(series)
+        tell(series, have, listed=_due(series, have, choice))
         return 0
     with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]])) as store:
         outcomes = _run_missing(series, store, choice)
@@ -88,7 +86,7 @@ def measure(
 
 def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outcome]:
     """Run what is missing; without anything missing, say so and make no machine."""
-    if not _due(series, _stored(series, store), choice) and not store.detached():
+    if not _due(series, kept(series, store), choice) and not store.detached():
         _announce(series, store, 0)
         _record(series, store)
         _say_findings(series, store)
@@ -100,7 +98,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         if place.cluster != series.project.cluster:
             series = on_cluster(series, place.cluster)
         left = left_running(series, store)
-        first = len(_due(series, _stored(series, store), choice))
+        first = len(_due(series, kept(series, store), choice))
         _announce(series, store, first)
         if detached is not None:
             say_detached(detached)
@@ -111,7 +109,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         try:
             with progress(state) as display:
                 running = runner.Series(place, store, number, experiment, display, redraw, choice.fail_fast, detached)
-                outcomes = run_to_end(run_due(running, left, lambda attempted: _due(series, _stored(series, store), choice, attempted)))
+                outcomes = run_to_end(run_due(running, left, lambda attempted: _due(series, kept(series, store), choice, attempted)))
         except (KeyboardInterrupt, WkeError):
             planned = "" if experiment.parameters.climb or experiment.stopping else f" of {first}"
             Printer().talk(f"stopped after {len(state.ended)}{planned} trials; they are stored, and the same command goes on")
@@ -125,21 +123,15 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         return outcomes
 
 
-def _due(series: Series, stored: Mapping[str, StoredTrial], choice: Choice, attempted: Collection[str] = ()) -> list[runner.Due]:
+def _due(series: Series, have: Kept, choice: Choice, attempted: Collection[str] = ()) -> list[runner.Due]:
     """Return what to run next, after those trials that this command attempted already."""
     limit = None if choice.limit is None else choice.limit - len(attempted)
-    candidates = chosen(series, choice.only)
-    wanted = {trial.id for trial in due(series.plan.experiment, [item.planned for item in candidates], stored, attempted)}
-    return [item for item in candidates if item.planned.id in wanted][:limit]
-
-
-def _stored(series: Series, store: Store) -> dict[str, StoredTrial]:
-    return store.results(item.planned.id for item in series.trials)
+    return have.due(series, chosen(series, choice.only), attempted)[:limit]
 
 
 def _announce(series: Series, store: Store, to_run: int) -> None:
     """Say how much there is to do, and what is reused."""
-    name, total, stored = series.plan.experiment.name, len(series.trials), len(_stored(series, store))
+    name, total, stored = series.plan.experiment.name, len(series.trials), len(kept(series, store).stored)
     climbed, stopping = series.plan.experiment.parameters.climb, series.plan.experiment.stopping
     if stopping is not None and to_run:
         Printer().talk(
@@ -166,7 +158,7 @@ def _announce(series: Series, store: Store, to_run: int) -> None:
 
 def _say_findings(series: Series, store: Store) -> None:
     """Say what a series that decides for itself how far it goes has come to."""
-    experiment, stored = series.plan.experiment, _stored(series, store)
+    experiment, stored = series.plan.experiment, kept(series, store).stored
     if experiment.stopping is not None:
         seen = precisions(experiment.stopping, experiment.metrics, tuple(stored.values()), series.points)
         Printer().talk(precision_text(experiment, seen, rounds_of(experiment, series.planned, stored)))

@@ -1,7 +1,7 @@
 """`wke plan`: what `wke measure` would do."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -9,9 +9,9 @@ import click
 
 from wke.act.runner import Due
 from wke.cli.options import RESULTS, as_json, project
-from wke.cli.prepare import Series, plan_series, read_project
+from wke.cli.prepare import Kept, Series, kept, plan_series, read_project
 from wke.describe.experiment import Experiment
-from wke.judge.due import due as next_due
+from wke.judge.due import settled
 from wke.judge.stopping import EVERY, Precise, place_text, precisions, rule_text
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
@@ -28,25 +28,25 @@ from wke.tell.tables import precision_json
 def plan(file: Path, cluster_file: Path, *, verbose: bool, as_json: bool) -> None:
     """Show what `wke measure FILE` would run and what it would reuse; start nothing."""
     series = plan_series(read_project(file, cluster_file))
-    stored = stored_attempts(series)
+    have = known(series)
     if as_json:
-        Printer().data(json.dumps(_json(series, stored), indent=2))
+        Printer().data(json.dumps(_json(series, have.stored), indent=2))
     else:
-        tell(series, stored, listed=series.trials if verbose else ())
+        tell(series, have, listed=series.trials if verbose else ())
 
 
-def stored_attempts(series: Series) -> dict[str, StoredTrial]:
-    """Return the stored attempts that need not be repeated, by the trial's id."""
+def known(series: Series) -> Kept:
+    """Return what is stored of a series, nothing where there is no store."""
     if not Store.exists(RESULTS):
-        return {}
+        return Kept({}, {})
     with Store.open(RESULTS, readonly=True) as store:
-        return store.results(item.planned.id for item in series.trials)
+        return kept(series, store)
 
 
-def tell(series: Series, stored: dict[str, StoredTrial], *, listed: Sequence[Due]) -> None:
+def tell(series: Series, have: Kept, *, listed: Sequence[Due]) -> None:
     """Print the plan in words, and the trials that are to be listed one by one."""
     out = Printer()
-    experiment = series.plan.experiment
+    experiment, stored = series.plan.experiment, have.stored
     most = "at most " if experiment.stopping else ""
     out.data(f"{experiment.name}: {len(series.points)} points x ({_repetitions(experiment)}) = {most}{len(series.trials)} trials")
     seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn when it is measured first"
@@ -58,8 +58,8 @@ def tell(series: Series, stored: dict[str, StoredTrial], *, listed: Sequence[Due
     for step in experiment.steps:
         kind = " in the background" if step.background else ", measured" if step.measure else ""
         out.data(f"  {step.target} on {step.on}{kind}")
-    have = sum(item.planned.id in stored for item in series.trials)
-    out.data(f"  stored already: {have}; to run: {_to_run(series, stored, len(series.trials) - have)}")
+    count = sum(item.planned.id in stored for item in series.trials)
+    out.data(f"  stored already: {count}; to run: {_to_run(series, have)}")
     for seen in _precise(series, stored):
         place = place_text(seen.point, experiment.parameters.varied)
         out.data(f"  {place}{counted(seen.n, 'trial')}, {seen}{'' if seen.enough else ', not reached'}")
@@ -68,16 +68,19 @@ def tell(series: Series, stored: dict[str, StoredTrial], *, listed: Sequence[Due
         out.data(f"{item.planned.id}  {state}  {point_words(item.planned.point, item.planned.iteration, warmup=item.planned.warmup)}")
 
 
-def _to_run(series: Series, stored: dict[str, StoredTrial], missing: int) -> str:
+def _to_run(series: Series, have: Kept) -> str:
     """Say how many of the missing trials run, as far as that can be told, and how long they take."""
     experiment = series.plan.experiment
-    duration = _duration(missing, experiment.cooldown_s, tuple(stored.values()))
+    given_up = settled((), have.invalid)
+    missing = sum(item.planned.id not in have.stored and item.planned.id not in given_up for item in series.trials)
+    invalid = f"; invalid for good: {len(given_up)}" if given_up else ""
+    duration = _duration(missing, experiment.cooldown_s, tuple(have.stored.values()))
     if experiment.parameters.climb is not None:
-        return f"at most {missing}{duration}"
+        return f"at most {missing}{duration}{invalid}"
     if experiment.stopping is None:
-        return f"{missing}{duration}"
-    now = len(next_due(experiment, series.planned, stored))
-    return f"{now} before the next look, at most {missing} in all{duration}" if now else "0"
+        return f"{missing}{duration}{invalid}"
+    now = len(have.due(series, series.trials))
+    return (f"{now} before the next look, at most {missing} in all{duration}" if now else "0") + invalid
 
 
 def _repetitions(experiment: Experiment) -> str:
@@ -86,7 +89,7 @@ def _repetitions(experiment: Experiment) -> str:
     return f"{least}{experiment.iterations} iterations{warmups}"
 
 
-def _precise(series: Series, stored: dict[str, StoredTrial]) -> tuple[Precise, ...]:
+def _precise(series: Series, stored: Mapping[str, StoredTrial]) -> tuple[Precise, ...]:
     """Return how precise each point is, once there are results of a series that stops when it is precise."""
     experiment = series.plan.experiment
     if experiment.stopping is None or not stored:
@@ -99,7 +102,7 @@ def _duration(due: int, cooldown_s: float, stored: Sequence[StoredTrial]) -> str
     return f", about {seconds(due * (fmean(took) + cooldown_s))} by what stored trials took" if due and took else ""
 
 
-def _json(series: Series, stored: dict[str, StoredTrial]) -> dict[str, object]:
+def _json(series: Series, stored: Mapping[str, StoredTrial]) -> dict[str, object]:
     return {
         "experiment": series.plan.experiment.name,
         "seed": series.plan.seed if series.seed_is_settled else None,

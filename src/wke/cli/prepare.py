@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from wke.describe.plan import Plan, make_plan
 from wke.describe.sweep import value_text
 from wke.describe.tables import gather
 from wke.errors import InputError, Problem, did_you_mean
+from wke.judge.due import due
 from wke.keep.identity import inputs, trial_id
 from wke.keep.store import Store
-from wke.keep.trials import PlannedTrial
+from wke.keep.trials import Invalid, PlannedTrial, StoredTrial
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,26 @@ class Series:
         return [item.planned for item in self.trials]
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the store knows of a series' trials, by their ids: those with a result, and those that were invalid so far."""
+
+    stored: Mapping[str, StoredTrial]
+    invalid: Mapping[str, Invalid]
+
+    def due(self, series: Series, candidates: Sequence[Due], attempted: Collection[str] = ()) -> list[Due]:
+        """Return those of the candidates that are to run next, in their order, after those that were attempted just now."""
+        planned = [item.planned for item in candidates]
+        wanted = {trial.id for trial in due(series.plan.experiment, planned, self.stored, attempted, self.invalid)}
+        return [item for item in candidates if item.planned.id in wanted]
+
+
+def kept(series: Series, store: Store) -> Kept:
+    """Return what a store knows of a series."""
+    ids = [trial.id for trial in series.planned]
+    return Kept(store.results(ids), store.invalid(ids))
+
+
 def read_project(file: Path, cluster_file: Path) -> Project:
     """Read a cluster, an experiment and its configuration; raise one InputError with everything that is wrong in them."""
     clusters: list[Cluster] = []
@@ -90,10 +111,10 @@ def on_cluster(series: Series, cluster: Cluster) -> Series:
 
 
 def _identified(plan: Plan) -> Iterable[Due]:
-    metrics = plan.experiment.metrics
+    metrics, checks = plan.experiment.metrics, [check.text for check in plan.experiment.checks]
     for position, trial in enumerate(plan.trials):
-        text = json.dumps(inputs(trial, metrics), sort_keys=True)
-        yield Due(PlannedTrial(trial_id(trial, metrics), trial.point, trial.iteration, trial.warmup, position, text), trial)
+        text = json.dumps(inputs(trial, metrics, checks), sort_keys=True)
+        yield Due(PlannedTrial(trial_id(trial, metrics, checks), trial.point, trial.iteration, trial.warmup, position, text), trial)
 
 
 def _stored_seed(name: str) -> int | None:

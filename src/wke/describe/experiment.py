@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from wke.describe.conditions import check_problems, value_problems, without
 from wke.describe.equation import Expression, columns_of
 from wke.describe.experimentfile import ExperimentFile, IterationsEntry, MetricEntry, PlotEntry, StepEntry
+from wke.describe.expression import Expression as Condition
 from wke.describe.metrics import NAME, Metric
 from wke.describe.parameters import CHOICE, CLIMB, ROOT, read_sweep
 from wke.describe.plot import Plot, Script
@@ -84,6 +86,7 @@ class Experiment:
     classes: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     metrics: tuple[Metric, ...] = ()
+    checks: tuple[Condition, ...] = ()
     plots: tuple[Plot, ...] = ()
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     at: Callable[..., Location] = field(default=_nowhere, compare=False, repr=False)
@@ -125,6 +128,8 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
     before = len(problems)
     sweep = read_sweep({ROOT: value.parameters, **others}, table.at, problems)
     sweep_is_right = len(problems) == before
+    if sweep_is_right and value.steps:
+        sweep = without(sweep, [entry.when for entry in value.exclude], table.at, problems)
     problems += _unknown_tables(table, others, sweep, sweep_is_right=sweep_is_right)
     metrics = tuple(_metric(name, entry) for name, entry in value.metrics.items())
     plots = tuple(_plot(entry, sweep) for entry in value.plots)
@@ -143,6 +148,7 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         classes=value.classes,
         steps=tuple(_step(entry, table.at("steps", index)) for index, entry in enumerate(value.steps)),
         metrics=metrics,
+        checks=tuple(entry.that for entry in value.checks),
         plots=plots,
         warnings=table.old_spellings,
         at=table.at,
@@ -154,6 +160,9 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         problems += _step_problems(experiment)
         problems += _metric_problems(experiment)
         problems += _use_problems(experiment, table.value, others)
+    for key in ("exclude", "checks") if not value.steps else ():
+        if getattr(value, key):
+            problems.append(Problem("is for experiments with [[steps]]", table.at(key), "a benchmark script decides that itself"))
     if experiment.steps and sweep_is_right:
         columns = Columns(sweep, [metric.name for metric in metrics])
         problems += plot_problems(experiment.plots, value.plots, columns, table.at)
@@ -186,7 +195,7 @@ def _stopping(entry: IterationsEntry, metrics: Sequence[Metric], plots: Sequence
 
 
 def _metric(name: str, entry: MetricEntry) -> Metric:
-    return Metric(name, entry.log, entry.join, entry.unit, entry.better, entry.on, entry.step, entry.summary)
+    return Metric(name, entry.log, entry.join, entry.unit, entry.better, entry.on, entry.step, entry.summary, entry.value)
 
 
 def _plot(entry: PlotEntry, sweep: Sweep) -> Plot:
@@ -289,6 +298,10 @@ def _metric_problems(experiment: Experiment) -> Iterator[Problem]:
         if metric.step is not None and metric.step not in targets and not any("{" in target for target in targets):
             where = experiment.at("metrics", metric.name, "step")
             yield Problem(f"no step runs target {quoted(metric.step)}", where, did_you_mean(metric.step, targets))
+    parameters = experiment.parameters.names
+    yield from value_problems(experiment.metrics, parameters, experiment.at)
+    known = dict.fromkeys(parameters, "parameter") | {metric.name: "metric" for metric in experiment.metrics}
+    yield from check_problems(experiment.checks, known, experiment.at)
 
 
 def _use_problems(experiment: Experiment, file: ExperimentFile, others: Mapping[str, object]) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from wke.describe.clusterfile import Duration, Share
 from wke.describe.configfile import AnyScalar
 from wke.describe.equation import read_expression
+from wke.describe.expression import parse_calculation, parse_condition
 from wke.describe.metrics import compile_log
 from wke.describe.plot import read_argument, read_filter, read_filters
 from wke.describe.shape import After, Before, Bounds, FlawError, Items, NonEmpty, TableModel
@@ -69,6 +70,18 @@ def _as_iterations(value: Any) -> Any:
     if value < 1:
         raise FlawError(f"must be at least 1, not {value}")
     return {"max": value}
+
+
+def _condition(value: Any) -> Any:
+    """Read a text as a condition."""
+    if not isinstance(value, str):
+        raise FlawError(f"must be a condition in quotes, not {shown(value)}", "write when = \"engine == 'old'\"")
+    return parse_condition(value)
+
+
+def _calculation(value: str) -> str:
+    parse_calculation(value)
+    return value
 
 
 def _labels(value: Any) -> Any:
@@ -162,6 +175,20 @@ class ReadyEntry(TableModel):
             raise FlawError("must have exactly one of port, log and target", 'write { port = 6379, within = "20s" }')
 
 
+class ExcludeEntry(TableModel):
+    """Points that make no sense."""
+
+    when: Annotated[Any, Before(_condition, str)]
+    """A condition on parameters, such as `engine == 'old' and num-clients > 32`. Points where it is true are left out."""
+
+
+class CheckEntry(TableModel):
+    """What must hold for a trial to count."""
+
+    that: Annotated[Any, Before(_condition, str)]
+    """A condition on metrics and parameters, such as `errors == 0`. Else the trial is invalid: kept, and repeated at most twice."""
+
+
 class StepEntry(TableModel):
     """One step of a trial."""
 
@@ -188,6 +215,8 @@ class StepEntry(TableModel):
 class MetricEntry(TableModel):
     """Where a metric comes from. Its name is its key."""
 
+    value: Annotated[NonEmpty, After(_calculation)] | None = None
+    """What it is computed of, trial by trial: other metrics and parameters, such as `cpu / throughput`. Then nothing is read for it."""
     log: Annotated[NonEmpty, After(_log_pattern)] | None = None
     """A regular expression with one group, around the number; the last match counts. Without it, tasks report the metric by name."""
     join: Literal["sum", "mean", "min", "max", "median"] | None = None
@@ -202,6 +231,12 @@ class MetricEntry(TableModel):
     """Read it from the tasks of this target instead of the measured step's."""
     summary: Literal["mean", "geometric-mean", "median"] | None = None
     """How a point's trials become one number; by default geometric-mean for rates and ratios, else mean."""
+
+    def check(self) -> None:
+        """Refuse to read what is computed."""
+        for key in ("log", "join", "on", "step") if self.value is not None else ():
+            if key in self.given:
+                raise FlawError("is for metrics that are read; this one is computed", "remove it, or value", (key,))
 
 
 class FilterEntry(TableModel):
@@ -294,11 +329,15 @@ class ExperimentFile(TableModel, others=True):
     parameters: Mapping[str, Any] = {}
     """NAME = a value, a list or a range; later ones vary faster. `sub-parameters` names tables that are chosen one after the other.
     `hill-climb = true` in the range of the last one tries only the values that lead to its best."""
+    exclude: Items[ExcludeEntry] = ()
+    """Points that make no sense."""
     classes: Mapping[str, Count] = {}
     """CLASS = a number or a template: the trial uses only so many of its first machines."""
     steps: Items[StepEntry] = ()
     """What a trial does, in order."""
     metrics: Mapping[str, MetricEntry] = {}
     """NAME = where the number comes from."""
+    checks: Items[CheckEntry] = ()
+    """What must hold for a trial to count."""
     plots: Items[PlotEntry] = ()
     """The figures."""

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from wke.describe.units import convert
+from wke.describe.expression import calculate, parse
+from wke.describe.units import convert, is_known
 from wke.describe.wording import quoted
 from wke.records import TaskName
 
@@ -38,6 +39,7 @@ _MOST_MALFORMED = 3
 class Metric:
     """One metric of an experiment.
 
+    `value` is what it is computed of; all others are read from output.
     `log` is a pattern with one group (without it, tasks report the metric by name), `on` and `step` say whose output it is read from (by
     default all of the measured step's), `join` how the numbers of several tasks become one.
     """
@@ -50,6 +52,7 @@ class Metric:
     on: str | None = None
     step: str | None = None
     summary: str | None = None
+    value: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,12 @@ def reported(text: bytes) -> dict[str, Report]:
 
 
 def observe(
-    metrics: Sequence[Metric], logs: Mapping[TaskName, bytes], sources: Mapping[str, Sequence[TaskName]] | None = None
+    metrics: Sequence[Metric],
+    logs: Mapping[TaskName, bytes],
+    sources: Mapping[str, Sequence[TaskName]] | None = None,
+    point: Mapping[str, object] | None = None,
 ) -> Observations:
-    """Read metrics from what tasks wrote to standard output.
+    """Read metrics from what tasks wrote to standard output, and compute those that follow from them and from the trial's `point`.
 
     `sources` names the tasks that each metric is read from, every one of which must show it; a metric it does not mention is read from all
     of `logs`. A reported name that is no metric is kept when exactly one task reported it.
@@ -108,12 +114,14 @@ def observe(
             problems.append(f"{_label([task])} wrote {len(malformed) - _MOST_MALFORMED} more lines that begin like a report and are none")
     values: dict[str, float] = {}
     units: dict[str, str] = {}
-    for metric in metrics:
+    for metric in (metric for metric in metrics if metric.value is None):
         tasks = (sources or {}).get(metric.name, tuple(logs))
         try:
             values[metric.name], units[metric.name] = _observed(metric, tasks, logs, reports)
         except ValueError as error:
             problems.append(f"{metric.name}: {error}")
+    if not problems:
+        problems += _compute(metrics, point or {}, values, units)
     notes = []
     for name, tasks in _undeclared(metrics, reports).items():
         if len(tasks) == 1:
@@ -121,6 +129,40 @@ def observe(
         else:
             notes.append(f"{name} is left out: {len(tasks)} tasks reported it; declare it in [metrics] with a join")
     return Observations(values, units, tuple(problems), tuple(notes))
+
+
+def computed(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+    """Return the metrics that are computed, each behind those that it needs; raise ValueError naming those that need each other."""
+    waiting = {metric.name: set(parse(metric.value).names) for metric in metrics if metric.value is not None}
+    ordered: list[str] = []
+    while waiting:
+        free = [name for name, needed in waiting.items() if not needed & waiting.keys()]
+        if not free:
+            raise ValueError(f"go in a circle: {', '.join(waiting)}")
+        ordered += free
+        waiting = {name: needed for name, needed in waiting.items() if name not in free}
+    named = {metric.name: metric for metric in metrics}
+    return tuple(named[name] for name in ordered)
+
+
+def _compute(metrics: Sequence[Metric], point: Mapping[str, object], values: dict[str, float], units: dict[str, str]) -> Iterator[str]:
+    """Add to `values` and `units` what is computed of them; yield why something cannot be."""
+    for metric in computed(metrics):
+        try:
+            number, unit = calculate(parse(metric.value or ""), {**point, **values}, units)
+            values[metric.name], units[metric.name] = _declared(number, unit, metric.unit)
+        except ValueError as error:
+            yield f"{metric.name}: {error}"
+
+
+def _declared(number: float, unit: str, declared: str) -> Report:
+    """Return a computed number in the unit that its metric is declared in; that is only a name where the two are of no common kind."""
+    if not declared or unit == declared:
+        return number, unit or declared
+    converted = convert(number, unit or ("1" if declared == "%" else declared), declared)
+    if converted is None and is_known(unit) and is_known(declared):
+        raise ValueError(f"comes out in {unit}, which is not {declared}")
+    return number if converted is None else converted, declared
 
 
 def _observed(

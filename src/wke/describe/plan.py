@@ -90,8 +90,8 @@ def running_order(experiment: Experiment, points: Sequence[P], seed: int) -> Ite
 
 
 def sources(metrics: Sequence[Metric], trial: Trial) -> dict[str, tuple[TaskName, ...]]:
-    """Return the tasks of a trial that each metric is read from; raise InputError when a metric's selector is wrong."""
-    return {metric.name: _tasks_of(metric, trial.steps, trial.cluster) for metric in metrics}
+    """Return the tasks of a trial that each metric is read from, if it is read; raise InputError when its selector is wrong."""
+    return {metric.name: _tasks_of(metric, trial.steps, trial.cluster) for metric in metrics if metric.value is None}
 
 
 def _plan_point(experiment: Experiment, configuration: Configuration, cluster: Cluster, point: Point) -> _PlannedPoint:
@@ -107,7 +107,7 @@ def _plan_point(experiment: Experiment, configuration: Configuration, cluster: C
     if problems:
         raise InputError(*problems)
     for metric in experiment.metrics:
-        problems += _source_problems(metric, steps, part, experiment.at)
+        problems += [] if metric.value is not None else _source_problems(metric, steps, part, experiment.at)
     if problems:
         raise InputError(*problems)
     return _PlannedPoint(point, part, tuple(steps))

@@ -2,7 +2,7 @@
 
 A loop runs over the values of one parameter, or over tables one of which is chosen (`sub-parameters`), each a sweep of its own. The last
 loop is the innermost: it varies fastest. What a later loop sets replaces what an earlier one set, and a point that comes up twice is
-visited once.
+visited once. Points for which one of the conditions in `exclude` is true are left out; one that does not set what a condition needs stays.
 
 The innermost loop may be climbed: then only those of its points are visited that a search for the best value asks for.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from wke.describe.expression import Expression, UnsetError, holds
 from wke.describe.wording import quoted
 
 Value = bool | int | float | str
@@ -57,10 +58,11 @@ class Sweep:
     """Nested loops, the outermost first. Without any, the sweep is one empty point."""
 
     loops: tuple[Parameter | Choice, ...] = ()
+    exclude: tuple[Expression, ...] = ()
 
     @property
     def size(self) -> int:
-        """The number of points, those that come up twice included."""
+        """The number of points, those that come up twice or are left out included."""
         return prod(loop.size for loop in self.loops)
 
     @property
@@ -99,7 +101,7 @@ class Sweep:
         for settings in product(*(loop.settings() for loop in self.loops)):
             point = {name: value for setting in settings for name, value in setting.items()}
             points.setdefault(frozenset((name, type(value), value) for name, value in point.items()), point)
-        return tuple(points.values())
+        return tuple(point for point in points.values() if not any(excludes(condition, point) for condition in self.exclude))
 
     def values(self, name: str) -> tuple[Value, ...]:
         """Return the values that a parameter takes, in the order of the points; none for a parameter that no point sets."""
@@ -130,6 +132,14 @@ class Sweep:
                 value = point.get(name)
                 seen[type(value), value] = value
         return values
+
+
+def excludes(condition: Expression, point: Point) -> bool:
+    """Tell whether a condition leaves a point out; raise ExpressionError when its values do not go together."""
+    try:
+        return holds(condition, point)
+    except UnsetError:
+        return False
 
 
 def value_text(value: Value) -> str:

@@ -22,6 +22,11 @@ FAMILIES = (
 )
 
 
+def is_known(unit: str) -> bool:
+    """Tell whether a unit is one that can be converted."""
+    return any(unit in family for family in FAMILIES)
+
+
 def convert(value: float, unit: str, to: str) -> float | None:
     """Return a value in another unit, rounded once; None when the two do not measure the same thing."""
     if unit == to:

@@ -6,21 +6,37 @@ from wke.describe.experiment import Experiment
 from wke.judge.climbing import searches
 from wke.judge.stopping import rounds_of
 from wke.judge.summaries import point_key
-from wke.keep.trials import PlannedTrial, StoredTrial
+from wke.keep.trials import Invalid, PlannedTrial, StoredTrial
+
+REPEATS = 2
 
 
 def due(
-    experiment: Experiment, planned: Sequence[PlannedTrial], stored: Mapping[str, StoredTrial], attempted: Collection[str] = ()
+    experiment: Experiment,
+    planned: Sequence[PlannedTrial],
+    stored: Mapping[str, StoredTrial],
+    attempted: Collection[str] = (),
+    invalid: Mapping[str, Invalid] | None = None,
 ) -> list[PlannedTrial]:
     """Return the trials to run next: those of `planned` that are neither `stored` (by id) nor `attempted`.
 
+    One that turned out to be `invalid` runs again, REPEATS times and never more, whoever attempted it.
+
     Where one climbs, only those that the searches want; where the series stops when it is precise, only those before the next look.
     """
-    missing = [trial for trial in planned if trial.id not in stored and trial.id not in attempted]
+    tried = settled(attempted, invalid or {})
+    missing = [trial for trial in planned if trial.id not in stored and trial.id not in tried]
     if experiment.stopping is not None:
-        rounds = rounds_of(experiment, planned, stored, attempted)
+        rounds = rounds_of(experiment, planned, stored, tried)
         return [trial for trial in missing if trial.warmup or trial.iteration < rounds]
     if experiment.parameters.climb is None:
         return missing
-    wanted = {point_key(climb.next) for climb in searches(experiment, planned, stored, attempted) if climb.next is not None}
+    wanted = {point_key(climb.next) for climb in searches(experiment, planned, stored, tried) if climb.next is not None}
     return [trial for trial in missing if point_key(trial.point) in wanted]
+
+
+def settled(attempted: Collection[str], invalid: Mapping[str, Invalid]) -> frozenset[str]:
+    """Return the trials that do not run (again) although they have no result: attempted here, or invalid too often."""
+    over = {trial for trial, seen in invalid.items() if seen.times > REPEATS}
+    again = {trial for trial, seen in invalid.items() if seen.last and trial not in over}
+    return frozenset(attempted) - again | over

@@ -21,21 +21,21 @@ SCHEME = 1
 """Part of every identity. To count it up makes all stored results old ones."""
 
 
-def trial_id(trial: Trial, metrics: Sequence[Metric]) -> str:
+def trial_id(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = ()) -> str:
     """Return the trial's name in the store: twelve hexadecimal digits of its point's identity and the iteration, as in 3fa9c1d2e0b4-2.
 
     A warm-up's iteration has a w before it.
     """
-    return f"{digest(_dependencies(trial, metrics))[:12]}-{'w' if trial.warmup else ''}{trial.iteration}"
+    return f"{digest(_dependencies(trial, metrics, checks))[:12]}-{'w' if trial.warmup else ''}{trial.iteration}"
 
 
-def inputs(trial: Trial, metrics: Sequence[Metric]) -> dict[str, Json]:
+def inputs(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = ()) -> dict[str, Json]:
     """Return what a trial depends on, for people and for a later comparison.
 
     `depends` is what the identity is the hash of; `digests` has the hash of each of its parts, so that two trials are compared part by
     part; `targets` calls the steps by their names, which the identity does not contain.
     """
-    depends = _dependencies(trial, metrics)
+    depends = _dependencies(trial, metrics, checks)
     return {
         "depends": depends,
         "digests": {part: digest(value) for part, value in depends.items()},
@@ -49,8 +49,9 @@ def digest(value: Json) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _dependencies(trial: Trial, metrics: Sequence[Metric]) -> dict[str, Json]:
-    return {
+def _dependencies(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str]) -> dict[str, Json]:
+    judged: dict[str, Json] = {"checks": list(checks)} if checks else {}
+    return judged | {
         "scheme": SCHEME,
         "point": dict(trial.point),
         "cluster": _cluster(trial.cluster, trial.steps),
@@ -105,6 +106,8 @@ def _ready(ready: Ready, ready_step: PlannedStep | None) -> Json:
 
 def _metric(metric: Metric) -> Json:
     """Return what an observation depends on; which way is better, and how observations are summarised, is judged afterwards."""
+    if metric.value is not None:
+        return {"value": metric.value, "unit": metric.unit}
     return {"log": metric.log, "join": metric.join, "unit": metric.unit, "on": metric.on, "step": metric.step}
 
 

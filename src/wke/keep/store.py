@@ -39,7 +39,7 @@ from wke.errors import InputError, StoreError, did_you_mean
 from wke.keep.database import Database
 from wke.keep.disk import disk_errors, private_folder, sync_folder, sync_tree
 from wke.keep.lock import WriterLock
-from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, Detached, PlannedTrial, Result, StoredStart, StoredTrial, settled
+from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, Detached, Invalid, PlannedTrial, Result, StoredStart, StoredTrial, settled
 from wke.records import ClockReading, Release, StartedTogether, TaskEnded
 
 
@@ -248,6 +248,18 @@ class Store:
         """Return the attempts that are ok at the trials with these ids, by id."""
         found = self._stored("a.outcome = 'ok' AND a.trial IN (SELECT value FROM json_each(?))", json.dumps(list(trials)))
         return {attempt.id: attempt for attempt in reversed(found)}  # of several the first
+
+    def invalid(self, trials: Iterable[str]) -> dict[str, Invalid]:
+        """Return those of the trials with these ids that were invalid, by id; not those that have an ok attempt."""
+        query = (
+            "SELECT trial, outcome FROM attempts WHERE trial IN (SELECT value FROM json_each(?)) "
+            "AND trial IN (SELECT trial FROM attempts WHERE outcome = 'invalid') ORDER BY trial, number"
+        )
+        outcomes: dict[str, list[str | None]] = {}
+        with self._database.snapshot() as sql:
+            for trial, outcome in sql.execute(query, (json.dumps(list(trials)),)):
+                outcomes.setdefault(trial, []).append(outcome)
+        return {trial: Invalid(seen.count("invalid"), seen[-1] == "invalid") for trial, seen in outcomes.items() if "ok" not in seen}
 
     def planned(self, name: str) -> tuple[PlannedTrial, ...]:
         """Return the latest plan of series `name`, in running order."""

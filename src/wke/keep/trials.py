@@ -78,6 +78,14 @@ class StoredStart:
 
 
 @dataclass(frozen=True, slots=True)
+class Invalid:
+    """How many attempts at a trial were invalid; `last`: the latest one was."""
+
+    times: int
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StoredTrial:
     """A trial and one attempt at it. `outcome` is an Outcome's text, "interrupted", or "running" while it has none."""
 

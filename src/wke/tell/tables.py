@@ -11,13 +11,14 @@ from wke.judge.statistics import Summary
 from wke.judge.stopping import Precise, precisions, share_text
 from wke.judge.summaries import by_point, metric_units, point_key, point_summaries
 from wke.keep.trials import INTERRUPTED, RUNNING, StoredTrial, settled
+from wke.records import OutcomeKind
 
 Point = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One point: `n` trials that are ok, `failed` that are not; a metric that no ok trial shows has no summary.
+    """One point: `n` trials that count, `failed` that failed, `invalid` that do not count; a metric that none shows has no summary.
 
     `precise` is there in a series that stops when it is precise.
     """
@@ -27,6 +28,7 @@ class Row:
     failed: int
     summaries: Mapping[str, Summary]
     precise: Precise | None = None
+    invalid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,12 @@ class Table:
             *(titled(name, unit) for name, unit in self.metrics.items()),
             *((f"within {share_text(self.stopping.precision)}",) if self.stopping else ()),
             *(("failed",) if self._any_failed else ()),
+            *(("invalid",) if self._any_invalid else ()),
         )
 
     @property
     def cells(self) -> tuple[tuple[str, ...], ...]:
-        """The rows as text; the column of failures is there when there are any."""
+        """The rows as text; the columns of failed and invalid trials are there when there are any."""
         return tuple(
             (
                 *(_shown(row.point.get(name)) for name in self.parameters),
@@ -59,6 +62,7 @@ class Table:
                 *(interval(row.summaries[name]) if name in row.summaries else "–" for name in self.metrics),
                 *((_reached(row.precise),) if row.precise else ()),
                 *((str(row.failed),) if self._any_failed else ()),
+                *((str(row.invalid),) if self._any_invalid else ()),
             )
             for row in self.rows
         )
@@ -66,6 +70,10 @@ class Table:
     @property
     def _any_failed(self) -> bool:
         return any(row.failed for row in self.rows)
+
+    @property
+    def _any_invalid(self) -> bool:
+        return any(row.invalid for row in self.rows)
 
 
 def results_table(
@@ -84,8 +92,9 @@ def results_table(
     rows = []
     for point, precision in zip(points, precise, strict=True):
         here = trials_at.get(point_key(point), [])
-        failed = sum(not t.ok and t.outcome not in {INTERRUPTED, RUNNING} for t in here)
-        rows.append(Row(point, sum(t.ok for t in here), failed, summaries.get(point_key(point), {}), precision))
+        invalid = sum(t.outcome == OutcomeKind.INVALID for t in here)
+        failed = sum(not t.ok and t.outcome not in {INTERRUPTED, RUNNING} for t in here) - invalid
+        rows.append(Row(point, sum(t.ok for t in here), failed, summaries.get(point_key(point), {}), precision, invalid))
     return Table(varied(points), units, tuple(rows), stopping)
 
 
@@ -99,6 +108,7 @@ def to_json(table: Table) -> dict[str, object]:
                 "point": dict(row.point),
                 "n": row.n,
                 "failed": row.failed,
+                "invalid": row.invalid,
                 "summaries": {
                     name: {"n": s.n, "kind": s.kind, "centre": s.centre, "low": s.low, "high": s.high, "confidence": s.confidence}
                     for name, s in row.summaries.items()
