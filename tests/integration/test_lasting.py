@@ -111,6 +111,7 @@ def test_questions_and_orders_survive_a_broken_wire(transport: Sequence[str]) ->
         stubborn = await one.talk.start(b"trap '' TERM; echo up; while :; do sleep 0.1; done")
         await stubborn.says(b"up\n")
         one.break_wire()
+        await until(lambda: one.said)
         began = asyncio.create_task(one.talk.run(b"echo began >> $HOME/began-$PPID; cat $HOME/began-$PPID; rm $HOME/began-$PPID"))
         asked = asyncio.create_task(one.connection.clock())
         run = await asyncio.wait_for(began, 20)

@@ -138,7 +138,8 @@ class LastingConnection(Connection):
 
     def release(self, task: RunningTask, at_ns: int) -> None:
         """Let a task that is held start at `at_ns` on the machine's clock; one that was released before goes by that."""
-        self._follows[task.channel].released_at_ns = at_ns
+        if task.channel in self._follows:  # else it has ended already, before we came
+            self._follows[task.channel].released_at_ns = at_ns
         super().release(task, at_ns)
 
     def _read_on(self, frame: Frame) -> None:
@@ -251,7 +252,9 @@ class LastingConnection(Connection):
         if self.held.attempt != self._attempt:
             self.tell(protocol.HOLD, 0, {"attempt": self._attempt})
         for task in list(self._tasks.values()):
-            follow = self._follows[task.channel]
+            follow = self._follows.get(task.channel)
+            if follow is None:
+                continue  # it is about to be handed over, as soon as we are through
             if follow.key in self.held.tasks:
                 self.tell(protocol.FOLLOW, task.channel, {"from": follow.offset})
             else:
