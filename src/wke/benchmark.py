@@ -124,7 +124,7 @@ _COMMANDS: Mapping[str, Callable[[Benchmark, argparse.Namespace], int]] = {
 def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsFile, reuse: Reuse) -> int:
     """Run what is missing, keep the table and the figures up to date, and say what all results come to."""
     out = Printer()
-    with Store.open(RESULTS, command=benchmark.command) as store:
+    with Store.open(RESULTS, command=benchmark.command, series=experiment.name) as store:
         _set_aside(table.path, store, experiment.name)
         series = make_series(experiment, surroundings(benchmark.function, Path.cwd()), store, reuse, benchmark.command)
         out.talk(f"{experiment.name}: {len(series.planned)} trials, {series.missing} without a result")

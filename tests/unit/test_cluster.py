@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.cluster import Cluster, Link, Machine, link_between, read_cluster, sized
+from wke.describe.cluster import Cluster, Link, Machine, link_between, read_cluster, restricted, sized
 from wke.describe.selector import select
 from wke.errors import InputError
 
@@ -160,6 +160,17 @@ def test_links_are_looked_up_from_the_last_and_complete_each_other_from_the_defa
     assert link_between(found, m3, m0) == Link(delay_s=0.0002, rate_bits=10**7)
     assert link_between(found, m0, m3) == link_between(found, m0, m1) == Link(delay_s=0.0002, rate_bits=10**9)
     assert link_between(cluster(tmp_path, "[cluster]\nmachines = 4"), m0, m1) == Link()
+
+
+def test_a_restricted_cluster_has_the_selected_machines_only(tmp_path: Path) -> None:
+    """They keep index, address and classes; a class without machines is gone, and positions count among those left."""
+    whole = cluster(tmp_path, '[cluster]\nmachines = 5\n[classes]\nx = ["m[0-2]"]\ny = ["m0"]')
+    part = restricted(whole, "m[2-4]")
+    assert part.machines == whole.machines[2:]
+    assert part.classes == {"x": ("m2",)}
+    assert [m.name for m in select(part, "[0]")] == ["m2"]
+    with pytest.raises(InputError, match="no machine or class is called so"):
+        restricted(whole, "z")
 
 
 def test_a_sized_cluster_keeps_the_first_machines_of_a_class(tmp_path: Path) -> None:

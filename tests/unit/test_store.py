@@ -302,6 +302,27 @@ def test_a_second_writer_is_told_who_the_first_is(store: Store) -> None:
     Store.open(store.folder).close()
 
 
+def test_series_are_written_side_by_side(tmp_path: Path) -> None:
+    """Two writers of two series: neither takes the other's running attempt for dead; whoever wants the same, or everything, waits."""
+    with Store.open(tmp_path, series="a/b", command="wke measure one") as one:
+        first = one.begin_attempt(one.series("a/b", "{}", 1, order="", command=""), planned("aa-0"))
+        with Store.open(tmp_path, series="two", command="wke measure two") as two:
+            second = two.begin_attempt(two.series("two", "{}", 1, order="", command=""), planned("aa-0"))
+            assert [(one.writer(name) or "").endswith(f": {who}") for name, who in (("two", "wke measure two"), ("a/b", "wke measure one"))]
+            for series, words in (("two", "wke measure two"), (None, "wke measure")):
+                with pytest.raises(StoreError, match=f"is being written by pid {os.getpid()} of .*: {words}"):
+                    Store.open(tmp_path, series=series)
+            one.finish_attempt(first, result())
+            two.finish_attempt(second, result())
+        assert one.writer("two") is None
+        with Store.open(tmp_path, series="two"):
+            begun = one.begin_attempt(one.series("a/b", "{}", 1, order="", command=""), planned("bb-0", 1))
+        one.finish_attempt(begun, result())
+    with Store.open(tmp_path) as store:
+        assert [(a.series, a.attempt, a.outcome) for a in store.attempts("aa-0")] == [("a/b", 1, "ok"), ("two", 2, "ok")]
+        assert store.attempts("bb-0")[0].folder.parts[-3:] == ("trials", "bb-0", "1")
+
+
 def test_the_lock_dies_with_its_holder(tmp_path: Path) -> None:
     """A killed writer's lock stops nobody, though its text is still in the file."""
     assert child(tmp_path / "results", "begin: committed", 1)[0] == -signal.SIGKILL

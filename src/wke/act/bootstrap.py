@@ -32,6 +32,7 @@ MODULES = (
     "agent",
     "main",
 )
+CLAIMING = ("lock",)  # goes along only where the machine is to be ours alone
 OUTLIVING = ("journal", "relay", "anchor")  # go along only where tasks shall outlive us
 FIND_PYTHON = (
     'for p in "$1" python3; do if command -v "$p" >/dev/null 2>&1; then $2 "$p" -I -S -E -c "$0"; exit; fi; done; '
@@ -78,9 +79,13 @@ def command(python: str = SYSTEM_PYTHON, *, replace: bool = False) -> list[str]:
 
 
 @cache
-def package(*, outliving: bool = False) -> bytes:
-    """Return the bytes that a process started by `command` expects before the first frame; with `outliving`, what an anchor needs, too."""
-    parts = [(name, *_both_forms(f"wke.agent.{name}")) for name in (*MODULES[:-1], *(OUTLIVING if outliving else ()), MODULES[-1])]
+def package(*, claiming: bool = False, outliving: bool = False) -> bytes:
+    """Return the bytes that a process started by `command` expects before the first frame.
+
+    When it is `claiming` the machine, or its tasks are `outliving` us, what that takes comes along.
+    """
+    names = (*MODULES[:-1], *(CLAIMING if claiming else ()), *(OUTLIVING if outliving else ()), MODULES[-1])
+    parts = [(name, *_both_forms(f"wke.agent.{name}")) for name in names]
     program = UNPACK.format(magic=importlib.util.MAGIC_NUMBER)
     return b"".join(b"%8d%b" % (len(block), block) for block in map(zlib.compress, (program.encode(), marshal.dumps(parts, 2))))
 

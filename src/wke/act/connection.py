@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from wke.act import bootstrap, transfer
+from wke.act.claim import Claim
 from wke.act.diagnosis import Failure
 from wke.act.foreign import number_of, text_of, texts_of
 from wke.act.hello import Hello, read_hello
@@ -52,8 +53,9 @@ class Connection:
 
     hello: Hello
 
-    def __init__(self, machine: str, lease_s: float) -> None:
+    def __init__(self, machine: str, lease_s: float, claim: Claim | None = None) -> None:
         self.machine = machine
+        self._claim = claim
         self.lost = asyncio.Event()
         self.why = ""
         self._lease_s = lease_s
@@ -234,7 +236,10 @@ class Connection:
 
     def _opening(self) -> tuple[bytes, dict[str, object]]:
         """Return the program and what its first frame says."""
-        return bootstrap.package(), {"token": os.urandom(8).hex(), "lease": self._lease_s}
+        opening: dict[str, object] = {"token": os.urandom(8).hex(), "lease": self._lease_s}
+        if self._claim is not None:
+            opening["claim"] = self._claim.facts()
+        return bootstrap.package(claiming=self._claim is not None), opening
 
     async def abort(self) -> str:
         """Give up on a connection that never came about; return the words of the process that carried it."""

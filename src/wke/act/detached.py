@@ -37,8 +37,8 @@ class Detachment:
 class DetachedSession(Session):
     """A session over lasting connections. When it ends, `left` tells whether a trial was left running."""
 
-    def __init__(self, place: Place, machines: Iterable[Machine], sink: Sink, detachment: Detachment) -> None:
-        super().__init__(place, machines, sink)
+    def __init__(self, place: Place, machines: Iterable[Machine], sink: Sink, detachment: Detachment, *, holder: str | None = None) -> None:
+        super().__init__(place, machines, sink, holder=holder)
         self.left = False
         self._detachment = detachment
         self._folders = dict(detachment.folders)
@@ -54,7 +54,8 @@ class DetachedSession(Session):
 
     def _make(self, machine: str, lease_s: float) -> Connection:  # noqa: ARG002 - that of a trial that does not outlive us
         notify = partial(self._note, machine)
-        return LastingConnection(machine, self._detachment.lease_s, folder=self._folders.pop(machine, ""), notify=notify)
+        folder = self._folders.pop(machine, "")
+        return LastingConnection(machine, self._detachment.lease_s, folder=folder, notify=notify, claim=self._claim(machine))
 
     def _note(self, machine: str, text: str) -> None:
         self._emit(Note(text, machine))

@@ -74,6 +74,11 @@ CAUSES = (
         "the machine needs python3, 3.6 or newer, on the PATH of a login without a terminal",
     ),
     Cause(r"No module named|Fatal Python error", "starting Python", "its Python is not whole: install the distribution's python3"),
+    Cause(
+        r"it is held by|its lock",
+        "locking it",
+        "one series a machine at a time: wait until it ends or stop it, or measure elsewhere meanwhile (--on)",
+    ),
     Cause(r"cannot make a work folder", "making a work folder", "free space in /tmp there, or set TMPDIR"),
 )
 UNKNOWN = Cause("", "starting the agent", "try by hand: {login}")

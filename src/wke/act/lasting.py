@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wke.act import bootstrap
+from wke.act.claim import Claim
 from wke.act.connection import Connection
 from wke.act.task import GRACE_S, RunningTask, TaskSpec
 from wke.act.wire import Wire
@@ -61,8 +62,8 @@ class LastingConnection(Connection):
     `notify` hears in words when contact is lost and found again.
     """
 
-    def __init__(self, machine: str, lease_s: float, *, folder: str, notify: Callable[[str], None]) -> None:
-        super().__init__(machine, min(PATIENCE_S, lease_s))
+    def __init__(self, machine: str, lease_s: float, *, folder: str, notify: Callable[[str], None], claim: Claim | None = None) -> None:
+        super().__init__(machine, min(PATIENCE_S, lease_s), claim)
         self.held = Held()
         self._outlive_s = lease_s
         self._folder = folder
@@ -116,7 +117,10 @@ class LastingConnection(Connection):
 
     def _opening(self) -> tuple[bytes, dict[str, object]]:
         _, opening = super()._opening()
-        return bootstrap.package(outliving=True), opening | {"lease": self._outlive_s, "outlive": self._folder}
+        return bootstrap.package(claiming=self._claim is not None, outliving=True), opening | {
+            "lease": self._outlive_s,
+            "outlive": self._folder,
+        }
 
     # -- tasks
 

@@ -4,9 +4,10 @@ A provider yields a `Place`: the cluster with the addresses its machines really 
 program there. What follows (connections, sessions, the runner) knows no provider.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wke.act.transport import ssh_shell, ssh_transport
 from wke.describe.cluster import Cluster
@@ -20,13 +21,15 @@ class Place:
     """A cluster within reach.
 
     `transports` maps a machine's name to the argument list that starts a program on it, `shells` to the command that opens an interactive
-    shell there; `notes` are sentences a person should read once, such as what an emulation cannot do here.
+    shell there, `locks` to the name of the lock that means this machine; `notes` are sentences a person should read once, such as what an
+    emulation cannot do here.
     """
 
     cluster: Cluster
     transports: Mapping[str, Sequence[str]]
     shells: Mapping[str, Sequence[str]]
     notes: tuple[str, ...] = ()
+    locks: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -38,7 +41,8 @@ def provide(cluster: Cluster, *, lasting: bool = False) -> Iterator[Place]:
     """
     if cluster.provider == "ssh":
         machines = cluster.machines
-        yield Place(cluster, {m.name: ssh_transport(cluster, m) for m in machines}, {m.name: ssh_shell(cluster, m) for m in machines})
+        ways = {m.name: ssh_transport(cluster, m) for m in machines}
+        yield Place(cluster, ways, {m.name: ssh_shell(cluster, m) for m in machines}, locks=_ssh_locks(cluster))
         return
     from wke.act import emulation  # noqa: PLC0415 - ssh, the common case, does without
 
@@ -51,7 +55,19 @@ def provide(cluster: Cluster, *, lasting: bool = False) -> Iterator[Place]:
     try:
         transports = {name: emulated.transport(name) for name in emulated.machines}
         shells = {name: [*transport, *LOCAL_SHELL] for name, transport in transports.items()}
-        yield Place(emulated.cluster, transports, shells, emulated.missing)
+        locks = {m.name: f"{m.name}-{m.internal_addr}" for m in emulated.cluster.machines}  # plain processes share one /tmp
+        yield Place(emulated.cluster, transports, shells, emulated.missing, locks)
     finally:
         if kept is None:
             emulated.close()
+
+
+def _ssh_locks(cluster: Cluster) -> dict[str, str]:
+    """Return each machine's lock: the host's, whatever the cluster calls it. Of machines that are one host, each has one of its own."""
+    hosts: Counter[tuple[str | None, int | None]] = Counter()
+    locks = {}
+    for machine in cluster.machines:
+        host = (machine.external_addr, machine.ssh_port)
+        locks[machine.name] = f"host{hosts[host] or ''}"
+        hosts[host] += 1
+    return locks

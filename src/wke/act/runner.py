@@ -20,6 +20,7 @@ from wke.describe.metrics import Observations, observe
 from wke.describe.plan import Trial, sources
 from wke.errors import MachineError
 from wke.judge.verdicts import objections
+from wke.keep.lock import holder
 from wke.keep.logs import LogWriter, read_output
 from wke.keep.store import Store
 from wke.keep.trials import Attempt, Detached, PlannedTrial, Result
@@ -101,17 +102,18 @@ async def take_up(series: Series, left: Detached, item: Due, total: int) -> Outc
 async def _session(series: Series, due: Sequence[Due]) -> AsyncIterator[Session]:
     """Open a session with all machines; when it ends without leaving a trial running, the store shall expect none."""
     machines = {m.name: m for item in due for step in item.trial.steps for m in step.machines}.values()
+    owner = f"series {series.experiment.name}, {holder()}"
     if series.detachment is None:
-        async with Session(series.place, machines, series.sink) as session:
+        async with Session(series.place, machines, series.sink, holder=owner) as session:
             yield session
         return
-    detached = DetachedSession(series.place, machines, series.sink, series.detachment)
+    detached = DetachedSession(series.place, machines, series.sink, series.detachment, holder=owner)
     try:
         async with detached:
             yield detached
     finally:
         if not detached.left:
-            for left in series.store.detached():
+            for left in series.store.detached(series.experiment.name):
                 series.store.interrupt(left.attempt, "the command that ran it stopped it")
 
 

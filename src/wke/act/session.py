@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from wke.act.claim import Claim
 from wke.act.connection import Connection, open_connection
 from wke.act.handshakes import Handshakes
 from wke.act.openfiles import allow_connections
@@ -43,6 +44,7 @@ RELEASE_MARGIN_PER_TASK_NS = 200_000
 SKEW_LIMIT_NS = 5_000_000  # further apart than that, and than the clocks can tell, is worth a word
 CLOCKS_AT_ONCE = 4  # more of them would wait for each other here, and their ways would seem longer than they are
 CLOCK_PATIENCE_S = 0.01  # then the next one begins all the same: these machines are far away
+LOCK_WAIT_S = 10.0  # what a killed controller left is gone sooner
 
 
 @dataclass(slots=True)
@@ -56,10 +58,14 @@ class Background:
 
 
 class Session:
-    """Run planned steps on the machines of a place. Use as `async with Session(place, machines, sink) as session`."""
+    """Run planned steps on the machines of a place. Use as `async with Session(place, machines, sink) as session`.
 
-    def __init__(self, place: Place, machines: Iterable[Machine], sink: Sink) -> None:
+    With a `holder`, words for whose they are, it has the machines alone: each is locked until nothing of the session is left there.
+    """
+
+    def __init__(self, place: Place, machines: Iterable[Machine], sink: Sink, *, holder: str | None = None) -> None:
         self.place = place
+        self._holder = holder
         self.machines = {m.name: m for m in machines}
         self._sink = sink
         self._connections: dict[str, Connection] = {}
@@ -146,7 +152,12 @@ class Session:
 
     def _make(self, machine: str, lease_s: float) -> Connection:
         """Return a connection that is to be opened."""
-        return Connection(machine, lease_s)
+        return Connection(machine, lease_s, self._claim(machine))
+
+    def _claim(self, machine: str) -> Claim | None:
+        if self._holder is None:
+            return None
+        return Claim(self.place.locks[machine], self._holder, min(LOCK_WAIT_S, self.place.cluster.connect_timeout_s / 2))
 
     async def clear(self) -> None:
         """Stop every background step and all that any task left running, everywhere; the connections stay open."""

@@ -31,14 +31,19 @@ SYNC_S = 1.0
 LAST_WORDS_S = 2.0
 
 
-def drop(source, sink, decoder, folder):
+def drop(source, sink, decoder, folder, claim):
     """Part the process that the transport started from what shall outlive it.
 
     That process becomes a relay: to the anchor in the work folder `folder` when there is one, to a new anchor otherwise. Returns only in a
-    third process, for guardian and agent: their source, their sink, and the decoder of what comes.
+    third process, for guardian and agent: their source, their sink, and the decoder of what comes. An anchor that is there has the
+    machine's lock already; then `claim` only says who its holder is now.
     """
     found = _connect(folder)
     if found is not None:
+        if claim is not None:
+            from wke.agent.lock import sign_again
+
+            sign_again(claim)
         relay(source, sink, found)
     near, far = _socket.socketpair()
     if posix.fork():

@@ -7,7 +7,6 @@ ends. So its end, which the controller sees through the transport, is the proof 
 
 import posix
 import select
-from posix import _exit
 
 import _signal
 
@@ -19,7 +18,7 @@ DEAF_TO = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM, _signal.SIGPIPE, _si
 
 
 def guard(agent, heartbeats, lease_s, marker, folder):
-    """Wait until the process `agent` ends or `lease_s` passes without a byte on `heartbeats`; then clean up and exit."""
+    """Wait until the process `agent` ends or `lease_s` passes without a byte on `heartbeats`; then clean up."""
     try:
         posix.setsid()
     except OSError:  # it leads a session already
@@ -31,7 +30,6 @@ def guard(agent, heartbeats, lease_s, marker, folder):
     clean(marker, folder, status == 0 and adopts, GRACE_S)
     if status != 0:
         say(obituary(status))
-    _exit(0)
 
 
 def obituary(status):

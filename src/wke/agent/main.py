@@ -1,7 +1,8 @@
 """How the agent starts. It arrives as source on the standard input of a Python, so nothing of it is on the machine's disk.
 
 The process that was started becomes the guardian (see guardian.py), its child the agent (see agent.py). When tasks shall outlive the
-controller, these two are dropped behind an anchor first (see anchor.py).
+controller, these two are dropped behind an anchor first (see anchor.py). When the machine is to be ours alone, both hold its lock
+(see lock.py).
 """
 
 import posix
@@ -31,13 +32,15 @@ def main():
     try:
         opening = _opening(source, decoder)
         token, lease_s = to_bytes(opening["token"]), float(opening["lease"])
+        claim = opening.get("claim")
     except (ProtocolError, KeyError, TypeError, ValueError, AttributeError) as error:
         _refuse(sink, "its first frame is not complete: {!r}".format(error))
     _signal.alarm(0)  # from here on the lease ends us
     if "outlive" in opening:
         from wke.agent.anchor import drop  # which does not come along otherwise
 
-        source, sink, decoder = drop(source, sink, decoder, opening["outlive"])
+        source, sink, decoder = drop(source, sink, decoder, opening["outlive"], claim)
+    lock = _lock(claim, sink)
     marker = MARKER + token
     try:
         files = WorkFolder(token, posix.environ)
@@ -51,6 +54,8 @@ def main():
         for handle in (source, sink, beat, guardian):
             posix.close(handle)
         guard(child, heartbeats, lease_s, marker, files)
+        lock.release()
+        _exit(0)
     posix.close(heartbeats)
     posix.close(guarding)
     posix.setsid()
@@ -63,6 +68,7 @@ def main():
         status = 1
     if not guarded:
         clean(marker, files, False, SHORT_GRACE_S)
+        lock.release()
     _exit(status)
 
 
@@ -70,6 +76,27 @@ def _refuse(sink, why):
     """Say why there will be no agent, and end."""
     posix.write(sink, encode(protocol.BROKEN, 0, {"why": why}))
     _exit(1)
+
+
+class _Unlocked:
+    """Stands for the lock where none is asked for."""
+
+    def release(self):
+        """There is nothing to do."""
+
+
+def _lock(claim, sink):
+    """Return the machine's lock; does not return when somebody else keeps it."""
+    if claim is None:
+        return _Unlocked()
+    from wke.agent.lock import Lock, NotOursError  # which do not come along otherwise
+
+    try:
+        return Lock(claim)
+    except NotOursError as error:
+        _refuse(sink, str(error))
+    except (KeyError, TypeError, AttributeError) as error:
+        _refuse(sink, "its claim is not complete: {!r}".format(error))
 
 
 def _opening(source, decoder):

@@ -22,13 +22,20 @@ def abandon(cluster_file: Path) -> None:
     nothing is forgotten: give the command again, or let the lease run out.
     """
     described = read_cluster(cluster_file)
-    with Store.open(RESULTS, command="wke abandon") as store:
-        attempts = store.detached()
-        if not attempts:
-            Printer().talk("nothing was left running")
-            return
-        with provide(described) as place:
-            for left in attempts:
-                run_to_end(stop(place, left.folders))
-                store.interrupt(left.attempt, "abandoned")
-                Printer().talk(f"trial {left.attempt.trial} of series {left.series} is stopped on {counted(len(left.folders), 'machine')}")
+    series = _left() if Store.exists(RESULTS) else set()
+    if not series:
+        Printer().talk("nothing was left running")
+        return
+    with provide(described) as place:
+        for name in sorted(series):
+            with Store.open(RESULTS, command="wke abandon", series=name) as store:
+                for left in store.detached(name):
+                    run_to_end(stop(place, left.folders))
+                    store.interrupt(left.attempt, "abandoned")
+                    Printer().talk(f"trial {left.attempt.trial} of series {name} is stopped on {counted(len(left.folders), 'machine')}")
+
+
+def _left() -> set[str]:
+    """Return the names of the series that have a trial which was left running."""
+    with Store.open(RESULTS, readonly=True) as store:
+        return {left.series for left in store.detached()}

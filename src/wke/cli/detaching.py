@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from wke.act import runner
 from wke.act.detached import Detachment
@@ -10,6 +9,7 @@ from wke.act.runner import Due
 from wke.cli.climbing import counting_on, run_batches
 from wke.cli.prepare import Series
 from wke.describe.cluster import Cluster
+from wke.describe.experiment import Experiment
 from wke.errors import InputError
 from wke.keep.store import Store
 from wke.keep.trials import Detached
@@ -28,12 +28,16 @@ def detachment(cluster: Cluster, *, wanted: bool | None) -> Detachment | None:
 def left_running(series: Series, store: Store) -> tuple[Detached, Due] | None:
     """Return the attempt that an earlier command left running and what is planned of it, None when there is none.
 
-    Raises InputError when it is not of this series: its machines are not free.
+    Raises InputError when what was left running on our machines is not of this series: they are not free.
     """
+    ours = {machine.name for machine in series.project.cluster.machines}
     for left in store.detached():
+        is_own = left.series == series.plan.experiment.name
         for item in series.trials:
-            if item.planned.id == left.attempt.trial:
+            if is_own and item.planned.id == left.attempt.trial:
                 return left, item
+        if not is_own and (not ours & left.folders.keys() or store.writer(left.series) is not None):
+            continue  # it is on other machines, or somebody has taken it up
         raise InputError(
             f"trial {left.attempt.trial} of series {left.series} was left running on {_machines(left)}, and is not of this plan",
             hint="measure that series as it was, or stop the trial: wke abandon",
@@ -65,12 +69,12 @@ def say_detached(chosen: Detachment) -> None:
     Printer().talk(f"detached: without this command a trial goes on for at most {seconds(chosen.lease_s)}")
 
 
-def say_left(store: Store, file: Path, lease_s: float) -> None:
+def say_left(store: Store, experiment: Experiment, lease_s: float) -> None:
     """Tell at the end what runs on."""
-    for left in store.detached():
+    for left in store.detached(experiment.name):
         Printer().talk(
             f"trial {left.attempt.trial} goes on on {_machines(left)} for at most {seconds(lease_s)};"
-            f" `wke measure {file}` takes it up again, `wke abandon` stops it"
+            f" `wke measure {experiment.path}` takes it up again, `wke abandon` stops it"
         )
 
 

@@ -46,6 +46,7 @@ class Choice:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Say what would run; start nothing.")
 @click.option("--only", multiple=True, metavar="PARAMETER=VALUE", help="Run only the trials with this value; can be repeated.")
+@click.option("--on", metavar="SELECTOR", help="Use only these machines of the cluster; other series may use the others meanwhile.")
 @click.option("--limit", type=click.IntRange(min=1), help="Run at most so many trials.")
 @click.option("--keep-going/--fail-fast", default=True, help="After a trial that failed: go on (the default), or stop.")
 @click.option(
@@ -61,6 +62,7 @@ def measure(
     *,
     dry_run: bool,
     only: tuple[str, ...],
+    on: str | None,
     limit: int | None,
     keep_going: bool,
     detach: bool | None,
@@ -72,13 +74,13 @@ def measure(
     long as all that it depends on (scripts, options, steps, metrics, machines) is unchanged; failed trials run again.
     """
     choice = Choice(assignments(only, "--only"), limit, fail_fast=not keep_going, figures=figures, detach=detach)
-    series = plan_series(read_project(file, cluster_file))
+    series = plan_series(read_project(file, cluster_file, on))
     chosen(series, choice.only)  # says what is wrong with --only before anything is made
     if dry_run:
         have = known(series)
         tell(series, have, listed=_due(series, have, choice))
         return 0
-    with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]])) as store:
+    with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]]), series=series.plan.experiment.name) as store:
         outcomes = _run_missing(series, store, choice)
         print_summary(store, series.plan.experiment, figures=figures)
     return worst_status(outcomes)
@@ -86,16 +88,16 @@ def measure(
 
 def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outcome]:
     """Run what is missing; without anything missing, say so and make no machine."""
-    if not _due(series, kept(series, store), choice) and not store.detached():
+    if not _due(series, kept(series, store), choice) and not store.detached(series.plan.experiment.name):
         _announce(series, store, 0)
         _record(series, store)
         _say_findings(series, store)
         return ()
     detached = detachment(series.project.cluster, wanted=choice.detach)
-    with provide(series.project.cluster, lasting=detached is not None) as place:
+    with provide(series.project.whole, lasting=detached is not None) as place:
         for note in place.notes:
             Printer().talk(note)
-        if place.cluster != series.project.cluster:
+        if place.cluster != series.project.whole:
             series = on_cluster(series, place.cluster)
         left = left_running(series, store)
         first = len(_due(series, kept(series, store), choice))
@@ -113,7 +115,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         except (KeyboardInterrupt, WkeError):
             planned = "" if experiment.parameters.climb or experiment.stopping else f" of {first}"
             Printer().talk(f"stopped after {len(state.ended)}{planned} trials; they are stored, and the same command goes on")
-            say_left(store, experiment.path, series.project.cluster.detached_lease_s)
+            say_left(store, experiment, series.project.cluster.detached_lease_s)
             with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
                 write_csv(store, experiment)
                 if choice.figures:

@@ -22,12 +22,13 @@ from wke.tell.tables import precision_json
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--on", metavar="SELECTOR", help="Use only these machines of the cluster.")
 @click.option("-v", "--verbose", is_flag=True, help="List every trial in running order.")
 @project
 @as_json
-def plan(file: Path, cluster_file: Path, *, verbose: bool, as_json: bool) -> None:
+def plan(file: Path, cluster_file: Path, *, on: str | None, verbose: bool, as_json: bool) -> None:
     """Show what `wke measure FILE` would run and what it would reuse; start nothing."""
-    series = plan_series(read_project(file, cluster_file))
+    series = plan_series(read_project(file, cluster_file, on))
     have = known(series)
     if as_json:
         Printer().data(json.dumps(_json(series, have.stored), indent=2))

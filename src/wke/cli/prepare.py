@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wke.act.runner import Due
 from wke.cli.options import RESULTS
-from wke.describe.cluster import Cluster, read_cluster
+from wke.describe.cluster import Cluster, read_cluster, restricted
 from wke.describe.configuration import Configuration, read_configuration
 from wke.describe.experiment import Experiment, read_experiment
 from wke.describe.plan import Plan, make_plan
@@ -23,11 +23,20 @@ from wke.keep.trials import Invalid, PlannedTrial, StoredTrial
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The files that an experiment consists of, read and found right by themselves."""
+    """The files that an experiment consists of, read and found right by themselves.
 
-    cluster: Cluster
+    `whole` is the cluster as its file has it, `cluster` those of its machines that the selector `on` leaves.
+    """
+
+    whole: Cluster
     experiment: Experiment
     configuration: Configuration
+    on: str | None = None
+
+    @property
+    def cluster(self) -> Cluster:
+        """The machines that may be measured on."""
+        return self.whole if self.on is None else restricted(self.whole, self.on)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
@@ -78,12 +87,15 @@ def kept(series: Series, store: Store) -> Kept:
     return Kept(store.results(ids), store.invalid(ids))
 
 
-def read_project(file: Path, cluster_file: Path) -> Project:
-    """Read a cluster, an experiment and its configuration; raise one InputError with everything that is wrong in them."""
+def read_project(file: Path, cluster_file: Path, on: str | None = None) -> Project:
+    """Read a cluster, an experiment and its configuration; raise one InputError with everything that is wrong in them.
+
+    With `on` only the machines that it selects may be measured on.
+    """
     clusters: list[Cluster] = []
     experiments: list[tuple[Experiment, Configuration]] = []
     gather(lambda: clusters.append(read_cluster(cluster_file)), lambda: experiments.append(_with_configuration(file)))
-    return Project(clusters[0], *experiments[0])
+    return Project(clusters[0], *experiments[0], on)
 
 
 def _with_configuration(file: Path) -> tuple[Experiment, Configuration]:
@@ -107,7 +119,7 @@ def plan_series(project: Project, seed: int | None = None) -> Series:
 
 def on_cluster(series: Series, cluster: Cluster) -> Series:
     """Plan the same series again for machines whose addresses turned out to be others."""
-    return plan_series(replace(series.project, cluster=cluster), series.plan.seed)
+    return plan_series(replace(series.project, whole=cluster), series.plan.seed)
 
 
 def _identified(plan: Plan) -> Iterable[Due]:

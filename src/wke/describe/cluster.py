@@ -97,6 +97,17 @@ def sized(cluster: Cluster, sizes: Mapping[str, int]) -> Cluster:
     return replace(cluster, machines=tuple(replace(machine, classes=own.get(machine.name, ())) for machine in staying), classes=classes)
 
 
+def restricted(cluster: Cluster, selector: str) -> Cluster:
+    """Return the cluster with the selected machines only, and the classes that they are in; each keeps its index and address.
+
+    Raises InputError as `select` does.
+    """
+    machines = select(cluster, selector)
+    names = {machine.name for machine in machines}
+    members = {name: tuple(m for m in members if m in names) for name, members in cluster.classes.items()}
+    return replace(cluster, machines=machines, classes={name: left for name, left in members.items() if left})
+
+
 def link_between(cluster: Cluster, source: Machine, destination: Machine) -> Link:
     """Return the link for packets from one machine to another: the last in the file that fits, else the default one."""
     for key in reversed(list(cluster.links)):

@@ -1,7 +1,8 @@
 """The store: every attempt of every trial, in one SQLite file with a folder of raw logs for each attempt.
 
     results/wke.sqlite                       what happened
-    results/wke.lock                         who writes
+    results/wke.lock                         who opens the store for writing
+    results/locks/SERIES.lock                who writes a series
     results/partial/<trial>.<attempt>/       an attempt that runs, or was interrupted: kept for diagnosis
     results/trials/<trial>/<attempt>/        an attempt that ended, well or badly: never written again
 
@@ -16,8 +17,8 @@ Theory. The database alone decides; folders follow. An attempt lives through the
 Row before folder: a number that was ever given to a folder is never given again, so no folder meets an older one. Bytes before
 commit: what the database calls complete is on the disk, whole. Commit before rename: the commit is the only instant at which a trial
 becomes complete, and the rename can be repeated at leisure, whereas a folder in place with no row that vouches for it would need its
-numbers read back from files. Readers therefore look for a folder in trials/ first and in partial/ second. Only the holder of the writer's
-lock repairs, so an attempt without an outcome has no living writer.
+numbers read back from files. Readers therefore look for a folder in trials/ first and in partial/ second. Only who holds the lock of a
+series repairs what belongs to it, so an attempt without an outcome has no living writer then.
 
 An attempt that is `detach`ed may run on without its writer: it is not marked, but stays until a command takes it up and finishes it, or
 says why not (`interrupt`).
@@ -38,9 +39,12 @@ from typing import Any, Self
 from wke.errors import InputError, StoreError, did_you_mean
 from wke.keep.database import Database
 from wke.keep.disk import disk_errors, private_folder, sync_folder, sync_tree
-from wke.keep.lock import WriterLock
+from wke.keep.lock import WriterLock, series_lock, writer_of, written_by
 from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, Detached, Invalid, PlannedTrial, Result, StoredStart, StoredTrial, settled
 from wke.records import ClockReading, Release, StartedTogether, TaskEnded
+
+OPENING_S = 20.0  # for another writer that is opening the store
+OURS = "invocation IN (SELECT v.id FROM invocations v JOIN series s ON s.id = v.series WHERE s.name = coalesce(?, s.name))"
 
 
 def _continue(step: str) -> None:
@@ -50,34 +54,53 @@ def _continue(step: str) -> None:
 class Store:
     """All that is kept of a project's series, in `folder`. Made by `Store.open`; one thread at a time may use it."""
 
-    def __init__(self, folder: Path, database: Database, lock: WriterLock | None, checkpoint: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, database: Database, lock: WriterLock | None, checkpoint: Callable[[str], None], own: str | None = None
+    ) -> None:
         self.folder = folder
+        self._own = own  # the only series that we may write, None for all
         self._database = database
         self._lock = lock
         self._checkpoint = checkpoint
 
     @classmethod
-    def open(cls, folder: Path, *, readonly: bool = False, command: str = "", checkpoint: Callable[[str], None] = _continue) -> Self:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        readonly: bool = False,
+        command: str = "",
+        series: str | None = None,
+        checkpoint: Callable[[str], None] = _continue,
+    ) -> Self:
         """Open the store in `folder`, for writing unless `readonly`; a writer makes it where there is none, and repairs what a crash left.
 
-        `command` is what a second writer is told about the first; `checkpoint` is called after each step of the theory. StoreError when
-        another process writes, when there is nothing to read, or when the file is not a store that this wke understands.
+        Who writes one `series` only leaves the others to others. `command` is what a second writer is told about the first; `checkpoint` is
+        called after each step of the theory. StoreError when another process writes the same, when there is nothing to read, or when the
+        file is not a store that this wke understands.
         """
         if readonly:
             return cls(folder, Database(folder, readonly=True), None, checkpoint)
         with disk_errors(folder):
-            private_folder(folder)
-        lock = WriterLock(folder / "wke.lock", command)
-        try:
-            store = cls(folder, Database(folder, readonly=False), lock, checkpoint)
-        except BaseException:
-            lock.release()
-            raise
-        try:
+            private_folder(folder / "locks")
+        with contextlib.ExitStack() as undo:
+            whole = WriterLock(folder / "wke.lock", command, str(folder), 0.0 if series is None else OPENING_S)
+            undo.callback(whole.release)
+            if series is None:
+                lock = whole
+                for path in (folder / "locks").iterdir():
+                    if (writer := writer_of(path)) is not None:
+                        raise written_by(str(folder), writer)
+            else:
+                lock = WriterLock(series_lock(folder, series), command, f"series {series} in {folder}")
+                undo.callback(lock.release)
+            database = Database(folder, readonly=False)
+            undo.callback(database.close)
+            store = cls(folder, database, lock, checkpoint, series)
             store._repair()
-        except BaseException:
-            store.close()
-            raise
+            undo.pop_all()
+        if series is not None:
+            whole.release()
         return store
 
     @staticmethod
@@ -126,9 +149,9 @@ class Store:
     def begin_attempt(self, series: int, trial: PlannedTrial) -> Attempt:
         """Record that `trial` starts now and make the folder for its logs; the plan grows when it did not hold the trial.
 
-        `series` is what `series()` returned. StoreError while another attempt is detached: its machines may not be free.
+        `series` is what `series()` returned. StoreError while another attempt of ours is detached: its machines may not be free.
         """
-        for left in self.detached():
+        for left in self.detached(self._own):
             raise StoreError(f"trial {left.attempt.trial} of series {left.series} was left running", hint="wke abandon stops it")
         with self._database.transaction() as sql:
             (owner,) = sql.execute("SELECT series FROM invocations WHERE id = ?", (series,)).fetchone()
@@ -190,15 +213,16 @@ class Store:
             rows = [(json.dumps([release.at_ns, *astuple(clock)]), attempt.id, machine) for machine, clock in release.clocks.items()]
             sql.executemany("UPDATE detached SET release = ? WHERE attempt = ? AND machine = ?", rows)
 
-    def detached(self) -> tuple[Detached, ...]:
-        """Return the attempts that were left running, the oldest first."""
+    def detached(self, series: str | None = None) -> tuple[Detached, ...]:
+        """Return the attempts (of one series, or of all) that were left running, the oldest first."""
         query = (
             "SELECT a.id, a.trial, a.number, s.name, a.started_ns, json_group_object(d.machine, d.folder), "
             "json_group_object(d.machine, json(d.release)) FILTER (WHERE d.release IS NOT NULL) FROM detached d "
-            "JOIN attempts a ON a.id = d.attempt JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series GROUP BY a.id"
+            "JOIN attempts a ON a.id = d.attempt JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series "
+            "WHERE s.name = coalesce(?, s.name) GROUP BY a.id"
         )
         with self._database.snapshot() as sql:
-            rows = sql.execute(query).fetchall()
+            rows = sql.execute(query, (series,)).fetchall()
         return tuple(
             Detached(Attempt(id_, trial, number, self._partial(trial, number)), series, started_ns, json.loads(folders), _release(releases))
             for id_, trial, number, series, started_ns, folders, releases in rows
@@ -229,6 +253,10 @@ class Store:
         with self._database.snapshot() as sql:
             row = sql.execute("SELECT seed FROM series WHERE name = ?", (name,)).fetchone()
         return int(row[0]) if row else None
+
+    def writer(self, series: str) -> str | None:
+        """Return who is measuring a series now, None when nobody is."""
+        return writer_of(series_lock(self.folder, series))
 
     def plan(self, name: str) -> Mapping[str, Any]:
         """Return what the last command that measured series `name` said of its plan; InputError for a name that no series has."""
@@ -324,10 +352,10 @@ class Store:
     # -- within ---------------------------------------------------------------------------------------------------------------------
 
     def _repair(self) -> None:
-        """Bring what a crash left into one of the states that the theory allows to stay."""
+        """Bring what a crash left of our series into one of the states that the theory allows to stay."""
         self._mark_interrupted()
         with self._database.snapshot() as sql:
-            ended = sql.execute("SELECT trial, number FROM attempts WHERE outcome <> ?", (INTERRUPTED,)).fetchall()
+            ended = sql.execute(f"SELECT trial, number FROM attempts WHERE outcome <> ? AND {OURS}", (INTERRUPTED, self._own)).fetchall()  # noqa: S608 - ours, no input
         with disk_errors(self.folder):
             partial = self.folder / "partial"
             left = {path.name for path in partial.iterdir()} if partial.exists() else set()
@@ -339,7 +367,7 @@ class Store:
         with self._database.transaction() as sql:
             why = "the command that ran it ended before it did"
             unheld = "outcome IS NULL AND id NOT IN (SELECT attempt FROM detached)"
-            sql.execute(f"UPDATE attempts SET outcome = ?, why = ? WHERE {unheld}", (INTERRUPTED, why))  # noqa: S608 - ours, no input
+            sql.execute(f"UPDATE attempts SET outcome = ?, why = ? WHERE {unheld} AND {OURS}", (INTERRUPTED, why, self._own))  # noqa: S608 - ours, no input
 
     def _put_in_place(self, trial: str, number: int) -> Path:
         source, target = self._partial(trial, number), self._final(trial, number)

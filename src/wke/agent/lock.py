@@ -1,0 +1,115 @@
+"""The machine's lock: one series at a time. Guardian and agent hold it, so it is free when nothing of what they started is left.
+
+It is a file that all users share, locked with `flock`; the kernel frees it when its last holder ends, whichever way. In it stands who that
+is, a line for people. Who frees it in an orderly way removes the file first; one that a `kill -9` left is taken by the next.
+"""
+
+import fcntl
+import posix
+import time
+
+from wke.agent.files import beginning
+from wke.agent.tree import to_bytes, to_text
+
+FOLDERS = (b"/tmp", b"/var/tmp", b"/dev/shm")  # the first that can be written; never $TMPDIR, which is not the same for everybody
+PAUSE_S = 0.02
+OPEN = posix.O_RDWR | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
+
+
+class NotOursError(Exception):
+    """Somebody else has the machine; the text says who, as far as that is known."""
+
+
+class Lock:
+    """Held as soon as it is made, until `release` or the end of every process that has it."""
+
+    def __init__(self, claim):
+        """Wait for the lock for at most `claim["wait"]` seconds; raise NotOursError after that."""
+        self._path, self._handle = b"", -1
+        deadline = time.monotonic() + claim["wait"]
+        name = file_name(claim)
+        while not self._take(name):
+            if time.monotonic() > deadline:
+                raise NotOursError("it is held by " + (_holder(self._path) or "somebody else"))
+            time.sleep(PAUSE_S)
+        _sign(self._handle, claim)
+
+    def release(self):
+        """Let the next one have the machine."""
+        try:
+            posix.unlink(self._path)
+        except OSError:  # another user's, whom a signal has killed
+            pass
+        posix.close(self._handle)
+
+    def _take(self, name):
+        self._path, handle = _open(name)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            posix.close(handle)
+            return False
+        if not posix.fstat(handle).st_nlink:  # its holder removed it meanwhile: the next file counts
+            posix.close(handle)
+            return False
+        self._handle = handle
+        return True
+
+
+def file_name(claim):
+    """Return the lock's name. Behind an ssh server its port is part of it: machines may share a folder, but hardly a port."""
+    name = b"wke-lock-" + to_bytes(claim["name"]).replace(b"/", b"_")
+    served = posix.environ.get(b"SSH_CONNECTION", b"").split()
+    return name + b"-" + served[-1] if served else name
+
+
+def sign_again(claim):
+    """Write another holder's name into the lock: the trial that has it goes on under another command."""
+    try:
+        handle = _open(file_name(claim))[1]
+        _sign(handle, claim)
+        posix.close(handle)
+    except (NotOursError, OSError):
+        pass
+
+
+def _open(name):
+    """Open the lock's file, made if need be; return its path and handle. Raises NotOursError when there is no place for it."""
+    for folder in FOLDERS:
+        path = folder + b"/" + name
+        try:
+            return path, posix.open(path, OPEN)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _unusable(path, error) from None
+        before = posix.umask(0)
+        try:
+            return path, posix.open(path, OPEN | posix.O_CREAT | posix.O_EXCL, 0o666)
+        except FileExistsError:
+            return _open(name)
+        except OSError as error:
+            problem = error
+        finally:
+            posix.umask(before)
+    raise _unusable(path, problem)
+
+
+def _unusable(path, error):
+    return NotOursError("cannot use its lock " + to_text(path) + ": " + error.strerror)
+
+
+def _sign(handle, claim):
+    try:
+        posix.ftruncate(handle, 0)
+        posix.pwrite(handle, to_bytes(claim["holder"]) + b"\n", 0)
+    except OSError:  # a full disk: it is locked all the same
+        pass
+
+
+def _holder(path):
+    try:
+        text = to_text(beginning(path))
+    except OSError:
+        return ""
+    return "".join(c if c.isprintable() else " " for c in text).strip()

@@ -1,0 +1,221 @@
+"""One series a machine at a time: the machine's lock names its holder, and is free when nothing of its holder is left there."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from projects import Project
+from support import alive, eventually
+from talk import talking, until
+
+from wke.act.claim import Claim
+from wke.act.connection import Connection
+from wke.act.provider import provide
+from wke.describe.cluster import Cluster, Machine
+from wke.errors import MachineError
+
+STUBBORN = b"#!/bin/bash\ntrap '' TERM HUP INT\necho $$\nwhile :; do sleep 0.05; done\n"
+
+
+@pytest.fixture
+def claim() -> Claim:
+    """Return a claim to a machine that no other test claims."""
+    return Claim(f"test-{uuid4().hex}", "series first, pid 1 of anna on desk", 0.2)
+
+
+def holding(claim: Claim) -> dict:
+    return {"made": lambda machine, lease_s: Connection(machine, lease_s, claim)}
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def files(claim: Claim) -> list[Path]:
+    return list(Path("/tmp").glob(f"wke-lock-{claim.name}*"))
+
+
+async def refused(transport: Sequence[str], claim: Claim) -> str:
+    """Return what somebody is told who wants the machine now."""
+    with pytest.raises(MachineError) as caught:
+        async with talking(transport, **holding(replace(claim, holder="series second"))):
+            pass
+    return str(caught.value)
+
+
+def test_who_wants_a_machine_that_is_held_is_told_by_whom(transport: Sequence[str], claim: Claim) -> None:
+    """The error names the holder and the way out; a command that claims nothing gets in, and afterwards the machine is free and clean."""
+
+    async def body() -> None:
+        async with talking(transport, **holding(claim)):
+            error = await refused(transport, claim)
+            assert "machine m: locking it failed" in error
+            assert f"it is held by {claim.holder}\n" in error
+            assert "--on" in error
+            async with talking(transport) as free:
+                assert (await free.run(b"#!/bin/sh\n")).outcome == "ok"
+        assert files(claim) == []
+        async with talking(transport, **holding(claim)):
+            assert len(files(claim)) == 1
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize("victim", ["agent", "guardian"])
+def test_the_lock_is_held_until_the_last_process_is_gone(transport: Sequence[str], claim: Claim, victim: str) -> None:
+    """Kill the agent or its guardian: who waits for the machine gets it when the stubborn process of the first is dead, not before."""
+
+    async def body() -> None:
+        async with talking(transport, **holding(claim)) as first:
+            task = await first.start(STUBBORN)
+            await task.says(b"\n")
+            target, agent = int(task.said()), first.connection.hello.pid
+            os.kill(agent if victim == "agent" else parent(agent), signal.SIGKILL)
+            assert alive(target)
+            async with talking(transport, **holding(replace(claim, wait_s=15.0))):
+                assert not alive(target)
+            await until(first.connection.lost.is_set)
+
+    asyncio.run(body())
+
+
+def test_a_lock_that_was_left_behind_is_taken_by_the_next(transport: Sequence[str], claim: Claim) -> None:
+    """A file is no lock: only the kernel's lock on it counts."""
+    left = Path("/tmp") / f"wke-lock-{claim.name}"
+    left.write_text("series old\n")
+
+    async def body() -> None:
+        async with talking(transport, **holding(claim)):
+            pass
+
+    asyncio.run(body())
+    left.unlink(missing_ok=True)
+
+
+def test_a_lock_that_cannot_be_made_is_an_error(claim: Claim) -> None:
+    """What lies in its place, and is no file, is named."""
+    folder = Path("/tmp") / f"wke-lock-{claim.name}"
+    folder.mkdir()
+    try:
+        error = asyncio.run(refused([], claim))
+    finally:
+        folder.rmdir()
+    assert f"cannot use its lock {folder}: Is a directory" in error
+
+
+SERIES = """
+[experiment]
+configuration = "kv"
+seed = 1
+[[steps]]
+target = "work"
+on = "all"
+measure = true
+[metrics]
+value = { join = "sum" }
+"""
+
+WORK = """#!/bin/bash
+trap '' TERM HUP INT
+note() {{ echo "{{\\"what\\": \\"$1\\", \\"pid\\": $$, \\"machine\\": \\"$WKE_MACHINE\\", \\"at\\": $(date +%s%N)}}" >> {ledger}/ledger; }}
+exec 9<>{ledger}/$WKE_MACHINE
+flock -n 9 || note overlap
+note begin
+while [ ! -e {ledger}/go ]; do sleep 0.02; done
+echo "wke: value=1"
+note end
+"""
+
+
+@pytest.fixture(params=[pytest.param("kept", marks=pytest.mark.netns), pytest.param("ssh", marks=pytest.mark.sshd)])
+def staying(request: pytest.FixtureRequest, emulated: Project, ssh_cluster: str) -> Iterator[Project]:
+    """Yield a series on machines that stay, m0 and others, whose target ignores every signal that can be ignored."""
+    kept = request.param == "kept"
+    if not kept:
+        emulated.write("cluster.toml", ssh_cluster)
+    emulated.targets(work=WORK.format(ledger=emulated.folder / "ledger"))
+    emulated.write("experiments/series.toml", SERIES)
+    if kept:
+        assert emulated.wke("cluster", "up").status == 0
+    yield emulated
+    if kept:
+        emulated.wke("cluster", "down")
+
+
+def noted(project: Project, what: str) -> list[dict]:
+    return [note for note in project.ledger() if note["what"] == what]
+
+
+def check_ended_well(process: "subprocess.Popen[str]") -> None:
+    out = process.communicate(timeout=30)
+    assert process.returncode == 0, out
+
+
+def test_attempts_do_not_overlap_when_the_controller_is_killed(staying: Project) -> None:
+    """Give the command again at once after kill -9: it waits for the last process of the old attempt, and then runs."""
+    first = staying.start("measure", "experiments/series.toml", "--on", "m0", "--no-figures")
+    eventually(lambda: noted(staying, "begin"), within_s=30)
+    first.kill()
+    first.communicate()
+    second = staying.start("measure", "experiments/series.toml", "--on", "m0", "--no-figures")
+    eventually(lambda: len(noted(staying, "begin")) == 2, within_s=30)
+    staying.write("ledger/go", "")
+    check_ended_well(second)
+    assert not noted(staying, "overlap")
+
+
+def test_two_series_share_a_cluster_but_no_machine(staying: Project) -> None:
+    """Beside a series on m0 another one runs on m1; one that wants m0, too, is told whose it is."""
+    staying.write("experiments/other.toml", SERIES)
+    first = staying.start("measure", "experiments/series.toml", "--on", "m0", "--no-figures")
+    second = staying.start("measure", "experiments/other.toml", "--on", "m1", "--no-figures")
+    eventually(lambda: {note["machine"] for note in noted(staying, "begin")} == {"m0", "m1"}, within_s=40)
+    third = staying.write("experiments/third.toml", SERIES)
+    staying.edit("cluster.toml", "[cluster]", '[cluster]\nconnect-timeout = "6s"')  # of which it waits one half
+    refused = staying.wke("measure", str(third), "--on", "m0", "--no-figures")
+    assert refused.status == 3
+    assert f"it is held by series series, pid {first.pid} of " in refused.err
+    staying.write("ledger/go", "")
+    check_ended_well(first)
+    check_ended_well(second)
+
+
+@pytest.mark.sshd
+@pytest.mark.parametrize("staying", ["ssh"], indirect=True)
+def test_a_detached_trial_keeps_its_machines(staying: Project) -> None:
+    """Its command is killed, and the machine is still its own; who takes it up signs the lock, and abandoning it frees the machine."""
+    staying.edit("cluster.toml", 'lease = "2s"', 'lease = "60s"\nconnect-timeout = "6s"')
+    staying.write("experiments/other.toml", SERIES)
+    other = ("measure", "experiments/other.toml", "--on", "m0", "--no-figures")
+    series = ("measure", "experiments/series.toml", "--on", "m0", "--no-figures", "--detach")
+    first = staying.start(*series)
+    eventually(lambda: noted(staying, "begin"), within_s=30)
+    first.kill()
+    first.communicate()
+    results = staying.folder / "results"
+    results.rename(staying.folder / "aside")  # as for a colleague, who knows nothing of it
+    assert f"held by series series, pid {first.pid} of" in staying.wke(*other).err
+    shutil.rmtree(results)
+    (staying.folder / "aside").rename(results)
+    second = staying.start(*series)
+    eventually(lambda: f"pid {second.pid} of" in staying.wke(*other).err, within_s=30)
+    second.kill()
+    second.communicate()
+    assert staying.wke("abandon").status == 0
+    staying.write("ledger/go", "")
+    assert staying.wke(*other).status == 0
+
+
+def test_a_host_that_is_listed_twice_has_two_locks() -> None:
+    """What is one host to ssh, in the eyes of the cluster file, does not shut itself out."""
+    addresses = ("node1", "node2", "node1", "node1")
+    machines = tuple(Machine(f"m{index}", index, address, address) for index, address in enumerate(addresses))
+    with provide(Cluster(None, "ssh", machines)) as place:
+        assert place.locks == {"m0": "host", "m1": "host", "m2": "host1", "m3": "host2"}
