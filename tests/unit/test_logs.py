@@ -1,5 +1,6 @@
 """Logs: what tasks wrote comes back byte for byte, with its times, however many tasks and however few open files."""
 
+import mmap
 import os
 import resource
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wke.describe.metrics import Metric, observe
 from wke.errors import StoreError
 from wke.keep.logs import PIECE, Line, LogWriter, lines, pieces, read_output, stderr, stdout, tasks
 from wke.records import Note, Outcome, OutcomeKind, Output, TaskEnded, TaskName
@@ -59,8 +61,17 @@ def test_names_never_collide_nor_escape(tmp_path: Path, names: list[TaskName]) -
     """Machines named like another's copy, or like a path, keep their own files inside the folder."""
     folder = tmp_path / "trial"
     written(folder, *(Output(task, 1, repr(task).encode(), 0) for task in names))
-    assert read_output(folder) == {task: repr(task).encode() for task in names}
+    assert {task: bytes(text) for task, text in read_output(folder).items()} == {task: repr(task).encode() for task in names}
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_metrics_are_read_from_files_that_are_mapped_not_read(tmp_path: Path) -> None:
+    """Reports and patterns are found in what `read_output` gives, also in the output of a task that wrote to standard error only."""
+    written(tmp_path, Output(LOAD, 1, b"wke: x=1\nrate 7\nwke: x=2 s\nrate 8", 0), Output(PEER, 2, b"wke: x=9\n", 0))
+    texts = read_output(tmp_path)
+    assert [type(texts[task]) for task in (LOAD, PEER)] == [mmap.mmap, bytes]
+    metrics = [Metric("x", unit="ms"), Metric("rate", log="rate ([0-9]+)")]
+    assert observe(metrics, texts, {"x": [LOAD], "rate": [LOAD]}).values == {"x": 2000.0, "rate": 8.0}
 
 
 @given(

@@ -11,6 +11,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from mmap import mmap
 
 from wke.describe.expression import calculate, parse
 from wke.describe.units import convert, is_known
@@ -66,6 +67,7 @@ class Observations:
 
 
 Report = tuple[float, str]
+Text = bytes | mmap
 
 
 def compile_log(pattern: str) -> re.Pattern[bytes]:
@@ -82,21 +84,21 @@ def compile_log(pattern: str) -> re.Pattern[bytes]:
     return compiled
 
 
-def matched(pattern: str | re.Pattern[bytes], text: bytes) -> float | None:
+def matched(pattern: str | re.Pattern[bytes], text: Text) -> float | None:
     """Return the number that a pattern's last match shows, None without a match; raise ValueError when it is not a number."""
     compiled = compile_log(pattern) if isinstance(pattern, str) else pattern
     last = deque(compiled.finditer(text), maxlen=1)
     return _number(last[0]["value" if "value" in compiled.groupindex else 1] or b"") if last else None
 
 
-def reported(text: bytes) -> dict[str, Report]:
+def reported(text: Text) -> dict[str, Report]:
     """Return the value and unit of every name that lines `wke: name=value unit` report; the last line of a name counts."""
     return _read_reports(text)[0]
 
 
 def observe(
     metrics: Sequence[Metric],
-    logs: Mapping[TaskName, bytes],
+    logs: Mapping[TaskName, Text],
     sources: Mapping[str, Sequence[TaskName]] | None = None,
     point: Mapping[str, object] | None = None,
 ) -> Observations:
@@ -166,7 +168,7 @@ def _declared(number: float, unit: str, declared: str) -> Report:
 
 
 def _observed(
-    metric: Metric, tasks: Sequence[TaskName], logs: Mapping[TaskName, bytes], reports: Mapping[TaskName, Mapping[str, Report]]
+    metric: Metric, tasks: Sequence[TaskName], logs: Mapping[TaskName, Text], reports: Mapping[TaskName, Mapping[str, Report]]
 ) -> Report:
     """Return a metric's joined value and its unit; raise ValueError saying why it has none."""
     if not tasks:
@@ -190,7 +192,7 @@ def _observed(
         raise ValueError(f"the {metric.join} of {len(numbers)} values is too large") from None
 
 
-def _matches(pattern: str, tasks: Sequence[TaskName], logs: Mapping[TaskName, bytes]) -> Iterator[tuple[TaskName, float]]:
+def _matches(pattern: str, tasks: Sequence[TaskName], logs: Mapping[TaskName, Text]) -> Iterator[tuple[TaskName, float]]:
     compiled = compile_log(pattern)
     for task in tasks:
         try:
@@ -219,7 +221,7 @@ def _undeclared(metrics: Sequence[Metric], reports: Mapping[TaskName, Mapping[st
     return reporters
 
 
-def _read_reports(text: bytes) -> tuple[dict[str, Report], list[str]]:
+def _read_reports(text: Text) -> tuple[dict[str, Report], list[str]]:
     """Return what a task reported, and what is wrong with lines that begin like a report and are none."""
     reports: dict[str, Report] = {}
     malformed = []
@@ -235,7 +237,7 @@ def _read_reports(text: bytes) -> tuple[dict[str, Report], list[str]]:
     return reports, malformed
 
 
-def _report_lines(text: bytes) -> Iterator[bytes]:
+def _report_lines(text: Text) -> Iterator[bytes]:
     """Yield the lines that begin with our mark. Looks at every byte once, however long the lines are."""
     at = text.find(_MARK)
     while at >= 0:
