@@ -223,10 +223,17 @@ def attack(case: Case, folder: Path, number: int) -> Seen:
 
 
 def _end(command: subprocess.Popen[bytes]) -> tuple[int, float, float]:
-    """Wait for the command; return its status, when it ended, and the most memory it had."""
-    _, status, usage = os.wait4(command.pid, 0)
-    command.returncode = os.waitstatus_to_exitcode(status)
-    return command.returncode, time.monotonic(), usage.ru_maxrss / 1024
+    """Wait for the command; return its status, when it ended, and the most memory it had, less the files that it maps."""
+    most = 0.0
+    while command.poll() is None:
+        most = max(most, _own_memory_mib(command.pid))
+        time.sleep(POLL_S)
+    return command.returncode, time.monotonic(), most
+
+
+def _own_memory_mib(pid: int) -> float:
+    found = re.search(r"RssAnon:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def _clean(machine: Machine, began: float, within_s: float) -> tuple[float | None, int]:
