@@ -580,6 +580,51 @@ x.toml:5:3: checks: is for experiments with [[steps]]
   hint: a benchmark script decides that itself
 """,
     ),
+    "baselines": (
+        """
+[experiment]
+configuration = "kv"
+order = "sequential"
+baseline = { engin = "old", servers = "z", seconds = "1" }
+[parameters]
+servers = ["x", "y"]
+seconds = [1, 2]
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "{servers}", seconds = "{seconds}" }
+""",
+        """
+x.toml:4:1: experiment.baseline: comparisons are made within rounds, and this order has none
+  hint: write order = "interleaved"
+x.toml:4:14: experiment.baseline.engin: there is no parameter "engin"
+  hint: known: servers, seconds
+x.toml:4:29: experiment.baseline.servers: servers is never the text "z"
+  hint: its values are "x", "y"
+x.toml:4:44: experiment.baseline.seconds: seconds is never the text "1"
+  hint: its values are 1, 2
+""",
+    ),
+    "a baseline of all": (
+        """
+[experiment]
+configuration = "kv"
+baseline = { seconds = 3 }
+[parameters]
+servers = ["x", "y"]
+seconds = 3
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "{servers}", seconds = "{seconds}" }
+""",
+        """
+x.toml:3:1: experiment.baseline: no point differs from the baseline
+  hint: name one that varies: servers
+""",
+    ),
     "shapes of iterations": (
         """
 [experiment]

@@ -176,6 +176,7 @@ def _record(series: Series, store: Store) -> int:
             "file": str(plan.experiment.path),
             "metrics": [asdict(metric) for metric in plan.experiment.metrics],
             "points": [dict(point) for point in series.points],
+            "baseline": dict(plan.experiment.baseline),
             "stopping": asdict(plan.experiment.stopping) if plan.experiment.stopping else None,
         }
     )

@@ -15,6 +15,7 @@ from wke.judge.due import settled
 from wke.judge.stopping import EVERY, Precise, place_text, precisions, rule_text
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
+from wke.tell.comparisons import baseline_text
 from wke.tell.console import Printer, counted, seconds
 from wke.tell.progress import point_words
 from wke.tell.tables import precision_json
@@ -56,6 +57,8 @@ def tell(series: Series, have: Kept, *, listed: Sequence[Due]) -> None:
         out.data(f"  climbs along {experiment.parameters.climb}: of these trials only those that lead to the best value run")
     if experiment.stopping is not None:
         out.data(f"  {rule_text(experiment.stopping)} at two looks in a row, {EVERY} rounds apart")
+    if experiment.baseline:
+        out.data(f"  every point is compared with {baseline_text(experiment.baseline)}")
     for step in experiment.steps:
         kind = " in the background" if step.background else ", measured" if step.measure else ""
         out.data(f"  {step.target} on {step.on}{kind}")

@@ -1,19 +1,21 @@
 """`wke results`: what was measured, as a table, JSON or CSV."""
 
 import json
+from collections.abc import Sequence
 
 import click
 
 from wke.cli.options import RESULTS, as_json, folder
-from wke.cli.summary import print_table
+from wke.cli.summary import print_comparisons, print_table
 from wke.describe.experiment import Stopping
 from wke.describe.metrics import Metric
 from wke.keep.store import Store
 from wke.keep.trials import StoredStart, StoredTrial
+from wke.tell.comparisons import comparisons_json
 from wke.tell.console import Printer, seconds
 from wke.tell.progress import observation_words, point_words
 from wke.tell.results_csv import results_csv
-from wke.tell.tables import Point, results_table, to_json
+from wke.tell.tables import Point, Table, results_table, to_json
 
 
 @click.command()
@@ -41,7 +43,9 @@ def results(name: str | None, *, each: bool, as_csv: bool, as_json: bool) -> Non
                 for trial in trials:
                     out.data(_line(trial))
             else:
-                print_table(results_table(trials, metrics, points, _stopping(store, each_name)))
+                table = _table(store, each_name, trials)
+                print_table(table)
+                print_comparisons(table, metrics, _baseline(store, each_name))
 
 
 def _metrics(store: Store, name: str) -> tuple[Metric, ...]:
@@ -60,10 +64,21 @@ def _stopping(store: Store, name: str) -> Stopping | None:
     return Stopping(**rule) if rule else None
 
 
+def _baseline(store: Store, name: str) -> Point:
+    """Return the parameters of the point that all others are compared with."""
+    return dict(store.plan(name).get("baseline") or {})
+
+
+def _table(store: Store, name: str, trials: Sequence[StoredTrial]) -> Table:
+    return results_table(trials, _metrics(store, name), _points(store, name), _stopping(store, name), _baseline(store, name))
+
+
 def _json(store: Store, name: str) -> dict[str, object]:
     trials = store.trials(name)
-    table = results_table(trials, _metrics(store, name), _points(store, name), _stopping(store, name))
-    return {**to_json(table), "trials": [_trial_json(trial) for trial in trials]}
+    table = _table(store, name, trials)
+    baseline = _baseline(store, name)
+    compared = {"baseline": dict(baseline), "comparisons": comparisons_json(table.comparisons)} if baseline else {}
+    return {**to_json(table), **compared, "trials": [_trial_json(trial) for trial in trials]}
 
 
 def _trial_json(trial: StoredTrial) -> dict[str, object]:

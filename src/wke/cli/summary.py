@@ -1,14 +1,16 @@
 """What a series says so far: the table, the CSV file, the figures. Shared by `measure`, `results` and `plot`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wke.cli.options import PLOTS, RESULTS
 from wke.describe.experiment import Experiment
+from wke.describe.metrics import Metric
 from wke.errors import Problem
 from wke.judge.summaries import point_key
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
+from wke.tell.comparisons import baseline_text, comparison_rows
 from wke.tell.console import Printer
 from wke.tell.results_csv import results_csv, write_results_csv
 from wke.tell.tables import Table, results_table
@@ -38,7 +40,7 @@ def experiment_table(store: Store, experiment: Experiment) -> Table:
     if experiment.parameters.climb is not None:
         visited = {point_key(trial.point) for trial in trials}
         points = tuple(point for point in points if point_key(point) in visited)
-    return results_table(trials, experiment.metrics, points, experiment.stopping)
+    return results_table(trials, experiment.metrics, points, experiment.stopping, experiment.baseline)
 
 
 def print_table(table: Table) -> None:
@@ -51,10 +53,26 @@ def print_table(table: Table) -> None:
         out.talk("; ".join(forms[kind] for kind in sorted(kinds)) + "; of n trials, with its 95 % confidence interval")
 
 
+def print_comparisons(table: Table, metrics: Sequence[Metric], baseline: Mapping[str, object]) -> None:
+    """Print how all points compare with the baseline's, if the series has one; to stderr how that was found out."""
+    if not baseline:
+        return
+    out = Printer()
+    if table.comparisons:
+        out.data("")
+        out.table(comparison_rows(table.comparisons, table.parameters, metrics))
+        many = f"; verdicts are corrected for {len(table.comparisons)} comparisons" if len(table.comparisons) > 1 else ""
+        out.talk(f"x baseline: geometric mean of the ratios to {baseline_text(baseline)} within rounds, with its 95 % interval{many}")
+    else:
+        out.talk(f"nothing to compare with {baseline_text(baseline)} yet: that takes two rounds with both values, none of them 0 or less")
+
+
 def print_summary(store: Store, experiment: Experiment, *, figures: bool) -> None:
     """Print the table, write the CSV file, draw the figures, and say what to try next."""
     out = Printer()
-    print_table(experiment_table(store, experiment))
+    table = experiment_table(store, experiment)
+    print_table(table)
+    print_comparisons(table, experiment.metrics, experiment.baseline)
     trials = store.trials(experiment.name)
     failed = [t for t in trials if not t.ok]
     for trial in failed[:5]:

@@ -17,7 +17,7 @@ from wke.describe.step import Ready
 from wke.describe.sweep import Parameter, Sweep, Value, value_text
 from wke.describe.tables import Table, key_text, read
 from wke.describe.template import check_template, parameters_of
-from wke.describe.wording import quoted
+from wke.describe.wording import quoted, shown
 from wke.errors import InputError, Location, Problem, did_you_mean
 
 
@@ -82,6 +82,7 @@ class Experiment:
     order: str = "interleaved"
     seed: int | None = None
     cooldown_s: float = 0.0
+    baseline: Mapping[str, Value] = field(default_factory=dict)
     parameters: Sweep = field(default_factory=Sweep)
     classes: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
@@ -144,6 +145,7 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         order=section.order or ("interleaved" if value.steps else "sequential"),
         seed=section.seed,
         cooldown_s=section.cooldown,
+        baseline=section.baseline,
         parameters=sweep,
         classes=value.classes,
         steps=tuple(_step(entry, table.at("steps", index)) for index, entry in enumerate(value.steps)),
@@ -164,6 +166,7 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         if getattr(value, key):
             problems.append(Problem("is for experiments with [[steps]]", table.at(key), "a benchmark script decides that itself"))
     if experiment.steps and sweep_is_right:
+        problems += _baseline_problems(experiment)
         columns = Columns(sweep, [metric.name for metric in metrics])
         problems += plot_problems(experiment.plots, value.plots, columns, table.at)
     return experiment
@@ -287,6 +290,27 @@ def _stopping_problems(experiment: Experiment) -> Iterator[Problem]:
         yield wrong("only rounds of all points can be stopped by a precision", 'write order = "interleaved"', "precision")
     if experiment.parameters.climb is not None:
         yield wrong("a climb cannot be stopped by a precision", "write a number: each value tried is measured so often", "precision")
+
+
+def _baseline_problems(experiment: Experiment) -> Iterator[Problem]:
+    """Check that some point can be compared with the baseline's."""
+    sweep, wrong = experiment.parameters, False
+    for name, value in experiment.baseline.items():
+        where = experiment.at("experiment", "baseline", name)
+        values = sweep.values(name)
+        if name not in sweep.names:
+            wrong = True
+            yield Problem(f"there is no parameter {quoted(name)}", where, did_you_mean(name, sweep.names))
+        elif not any(type(one) is type(value) and one == value for one in values):
+            wrong = True
+            texts = [value_text(one) if not isinstance(one, str) else quoted(one) for one in values]
+            yield Problem(f"{name} is never {shown(value)}", where, f"its values are {', '.join(texts)}")
+    if experiment.baseline and not wrong and not sweep.varied_from(experiment.baseline):
+        where = experiment.at("experiment", "baseline")
+        yield Problem("no point differs from the baseline", where, f"name one that varies: {', '.join(sweep.varied) or 'none does'}")
+    if experiment.baseline and experiment.order == "sequential":
+        where = experiment.at("experiment", "baseline")
+        yield Problem("comparisons are made within rounds, and this order has none", where, 'write order = "interleaved"')
 
 
 def _metric_problems(experiment: Experiment) -> Iterator[Problem]:

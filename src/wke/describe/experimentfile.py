@@ -155,6 +155,8 @@ class ExperimentSection(TableModel):
     """What the random order follows from; by default chosen once and stored with the series."""
     cooldown: Duration = 0.0
     """Pause between two trials."""
+    baseline: Mapping[str, AnyScalar] = {}
+    """Parameters and their values, such as `{ engine = "old" }`: every point is compared, round by round, with the one that has these."""
 
 
 class ReadyEntry(TableModel):

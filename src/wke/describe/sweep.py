@@ -81,6 +81,10 @@ class Sweep:
         """The parameters that have the same value at every point."""
         return {name: value for name, seen in self._values().items() if len(seen) == 1 for value in seen.values() if value is not None}
 
+    def varied_from(self, values: Point) -> bool:
+        """Tell whether some point that sets these parameters sets one of them to another value."""
+        return any(values.keys() <= point.keys() and any(point[name] != value for name, value in values.items()) for point in self.points())
+
     @property
     def climb(self) -> str | None:
         """The parameter that is climbed; None when every point is visited."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from wke.describe.experiment import Stopping
 from wke.describe.metrics import Metric
 from wke.describe.sweep import value_text
+from wke.judge.comparison import Comparison, compare
 from wke.judge.statistics import Summary
 from wke.judge.stopping import Precise, precisions, share_text
 from wke.judge.summaries import by_point, metric_units, point_key, point_summaries
@@ -39,6 +40,7 @@ class Table:
     metrics: Mapping[str, str]
     rows: tuple[Row, ...]
     stopping: Stopping | None = None
+    comparisons: tuple[Comparison, ...] = ()
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -77,12 +79,16 @@ class Table:
 
 
 def results_table(
-    trials: Sequence[StoredTrial], metrics: Sequence[Metric] = (), points: Sequence[Point] = (), stopping: Stopping | None = None
+    trials: Sequence[StoredTrial],
+    metrics: Sequence[Metric] = (),
+    points: Sequence[Point] = (),
+    stopping: Stopping | None = None,
+    baseline: Point | None = None,
 ) -> Table:
     """Return the summaries of `trials` (attempts of one trial count once): declared metrics first, then those that tasks reported besides.
 
     Rows come in the order of `points`, which get a row even where nothing ran; without them, in the order of the parameters' values.
-    With `stopping`, the series' rule, every row says how precise it is.
+    With `stopping`, the series' rule, every row says how precise it is; with `baseline`, how all points compare with its.
     """
     counted = [trial for trial in settled(trials) if not trial.warmup]
     points = points or sorted_points(counted)
@@ -95,7 +101,8 @@ def results_table(
         invalid = sum(t.outcome == OutcomeKind.INVALID for t in here)
         failed = sum(not t.ok and t.outcome not in {INTERRUPTED, RUNNING} for t in here) - invalid
         rows.append(Row(point, sum(t.ok for t in here), failed, summaries.get(point_key(point), {}), precision, invalid))
-    return Table(varied(points), units, tuple(rows), stopping)
+    comparisons = compare(counted, tuple(units), points, baseline) if baseline else ()
+    return Table(varied(points), units, tuple(rows), stopping, comparisons)
 
 
 def to_json(table: Table) -> dict[str, object]:

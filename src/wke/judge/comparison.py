@@ -1,0 +1,106 @@
+"""Comparisons with a baseline: by what factor a point's metric differs from that of the baseline's point, and whether it does at all.
+
+Theory. Whatever changes slowly (heat, a neighbour, a disk that fills up) touches the trials of one round alike. So the two values of each
+round are divided by each other, and the factor is the geometric mean of these ratios with Student's t on their logarithms: what drifts
+from round to round cancels. That takes rounds; where one point is measured after the other, drift looks like a difference.
+
+Of many comparisons some look different by luck. Whether one is `different` is therefore decided by Holm's method over all of them: the
+chance that any comparison of equals is called different stays at 5 %. The interval is that of the factor by itself.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from wke.judge.statistics import summarise
+from wke.judge.summaries import by_point, point_key
+from wke.keep.trials import StoredTrial
+
+LEVEL = 0.05
+NORMAL_QUANTILE = 1.96  # of 95 %: enough for "about"
+MOST_ROUNDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What `n` rounds say of one metric at `point`: its value is `factor` times the baseline's, between `low` and `high` with 95 %.
+
+    `p` is the chance to see at least such a difference between equals. `more` is about how many further rounds would show the difference
+    if it is as large as it seems; None where it is shown, or would take too many.
+    """
+
+    point: Mapping[str, object]
+    metric: str
+    n: int
+    factor: float
+    low: float
+    high: float
+    p: float
+    different: bool = False
+    more: int | None = None
+
+    @property
+    def verdict(self) -> str:
+        """What to say of it: "higher", "lower" or "inconclusive"."""
+        if not self.different:
+            return "inconclusive"
+        return "higher" if self.factor > 1 else "lower"
+
+
+def partner(point: Mapping[str, object], baseline: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Return the baseline's point for a point: the same but for what the baseline fixes; None for that point itself, and without one."""
+    if not baseline.keys() <= point.keys():
+        return None
+    other = {**point, **baseline}
+    return None if point_key(other) == point_key(point) else other
+
+
+def compare(
+    trials: Sequence[StoredTrial], metrics: Sequence[str], points: Sequence[Mapping[str, object]], baseline: Mapping[str, object]
+) -> tuple[Comparison, ...]:
+    """Return the comparison of every metric at every point with the same metric at the point's partner, round by round.
+
+    There is none where fewer than two rounds have both values, or a value is not positive.
+    """
+    counted = by_point(trial for trial in trials if trial.ok and not trial.warmup)
+    found = []
+    for point in points:
+        other = partner(point, baseline)
+        for metric in metrics if other is not None else ():
+            here, there = (_by_round(counted.get(point_key(each), ()), metric) for each in (point, other or {}))
+            ratios = [here[k] / there[k] for k in sorted(here.keys() & there.keys()) if here[k] > 0 and there[k] > 0]
+            if len(ratios) >= 2 and len(ratios) == len(here.keys() & there.keys()):
+                found.append(_compared(point, metric, ratios))
+    verdicts = zip(found, holm([one.p for one in found]), strict=True)
+    return tuple(replace(one, different=True, more=None) if different else one for one, different in verdicts)
+
+
+def holm(chances: Sequence[float], level: float = LEVEL) -> list[bool]:
+    """Return which of several tests are significant when the chance that any is so by luck shall be at most `level`."""
+    significant = [False] * len(chances)
+    for rank, index in enumerate(sorted(range(len(chances)), key=lambda index: chances[index])):
+        if chances[index] > level / (len(chances) - rank):
+            break
+        significant[index] = True
+    return significant
+
+
+def _by_round(trials: Sequence[StoredTrial], metric: str) -> dict[int, float]:
+    values = {trial.iteration: trial.observations.get(metric, math.nan) for trial in trials}
+    return {iteration: value for iteration, value in values.items() if math.isfinite(value)}
+
+
+def _compared(point: Mapping[str, object], metric: str, ratios: Sequence[float]) -> Comparison:
+    from scipy.special import stdtr  # noqa: PLC0415 - 0.2 s, only where statistics are asked for
+
+    summary = summarise(ratios, "geometric-mean")
+    logs = [math.log(ratio) for ratio in ratios]
+    n, mean = len(logs), math.fsum(logs) / len(logs)
+    spread = math.sqrt(math.fsum((log - mean) ** 2 for log in logs) / (n - 1))
+    low, high = (summary.centre, summary.centre) if summary.low is None or summary.high is None else (summary.low, summary.high)
+    if not spread:
+        return Comparison(point, metric, n, summary.centre, low, high, 0.0 if mean else 1.0)
+    p = 2 * float(stdtr(n - 1, -abs(mean) * math.sqrt(n) / spread))
+    needed = (NORMAL_QUANTILE * spread / mean) ** 2 if mean else math.inf
+    more = max(1, math.ceil(needed) - n) if needed <= MOST_ROUNDS else None
+    return Comparison(point, metric, n, summary.centre, low, high, p, more=more)

@@ -1,0 +1,62 @@
+"""Comparisons with the baseline, as rows of text and as JSON."""
+
+from collections.abc import Mapping, Sequence
+
+from wke.describe.metrics import Metric
+from wke.describe.sweep import value_text
+from wke.judge.comparison import Comparison
+from wke.judge.statistics import Summary
+from wke.tell.tables import interval
+
+
+def comparison_rows(found: Sequence[Comparison], parameters: Sequence[str], metrics: Sequence[Metric]) -> list[tuple[str, ...]]:
+    """Return a header and a row for each comparison; `parameters` are the columns that tell points apart."""
+    better = {metric.name: metric.better for metric in metrics}
+    header = (*parameters, "metric", "rounds", "x baseline", "verdict")
+    return [
+        header,
+        *(
+            (
+                *(_shown(one.point.get(name)) for name in parameters),
+                one.metric,
+                str(one.n),
+                interval(Summary(one.n, one.factor, one.low, one.high, "geometric-mean")),
+                verdict_text(one, better.get(one.metric)),
+            )
+            for one in found
+        ),
+    ]
+
+
+def verdict_text(one: Comparison, better: str | None) -> str:
+    """Say what a comparison shows: higher or lower, and whether that is better; or that it shows nothing yet."""
+    if one.different:
+        return one.verdict if better is None else f"{one.verdict}: {'better' if one.verdict == better else 'worse'}"
+    return one.verdict if one.more is None else f"{one.verdict}: about {one.more} more rounds"
+
+
+def comparisons_json(found: Sequence[Comparison]) -> list[dict[str, object]]:
+    """Return comparisons as values that `json.dumps` takes."""
+    return [
+        {
+            "point": dict(one.point),
+            "metric": one.metric,
+            "n": one.n,
+            "factor": one.factor,
+            "low": one.low,
+            "high": one.high,
+            "p": one.p,
+            "verdict": one.verdict,
+            "more": one.more,
+        }
+        for one in found
+    ]
+
+
+def _shown(value: object) -> str:
+    return value_text(value) if isinstance(value, bool | int | float | str) else ""
+
+
+def baseline_text(baseline: Mapping[str, object]) -> str:
+    """Return what the baseline fixes, as `engine=old`."""
+    return ", ".join(f"{name}={_shown(value)}" for name, value in baseline.items())

@@ -1,0 +1,50 @@
+"""`wke results` of a series with a baseline: every point beside it, round by round."""
+
+from projects import Project
+
+DRIFTING = """#!/bin/sh
+echo >> FOLDER/ledger/ran
+echo "wke: ops=$(( ($(wc -l < FOLDER/ledger/ran) + 1000) * $1 )) 1/s"
+"""
+COMPARED = """
+[experiment]
+configuration = "kv"
+iterations = 4
+baseline = { speed = 2 }
+[parameters]
+speed = [1, 2, 4]
+[[steps]]
+target = "load"
+on = "m0"
+measure = true
+options = { speed = "{speed}" }
+[metrics]
+ops = { unit = "1/s", better = "higher" }
+"""
+
+
+def test_every_point_is_compared_with_the_baseline(emulated: Project) -> None:
+    """In the plan, after the series, in the results and their JSON."""
+    emulated.targets({"load": '["speed"]'}, load=DRIFTING.replace("FOLDER", str(emulated.folder)))
+    emulated.write("experiments/series.toml", COMPARED)
+    assert "  every point is compared with speed=2\n" in emulated.wke("plan", "experiments/series.toml").out
+    first = emulated.measure("--limit", "1")
+    assert "nothing to compare with speed=2 yet: that takes two rounds with both values" in first.err
+    done = emulated.measure()
+    assert (
+        "x baseline: geometric mean of the ratios to speed=2 within rounds, with its 95 % interval; verdicts are corrected for 2"
+        in done.err
+    )
+    rows = [line.split(maxsplit=4) for line in done.out.split("\n\n")[1].splitlines()]
+    assert rows[0] == ["speed", "metric", "rounds", "x", "baseline  verdict"]
+    assert [(row[:3], row[4].split()[-2:]) for row in rows[1:]] == [
+        (["1", "ops", "4"], ["lower:", "worse"]),
+        (["4", "ops", "4"], ["higher:", "better"]),
+    ]
+    assert emulated.wke("results", "series").out == done.out
+    found = emulated.wke("results", "series", "--json").json
+    assert isinstance(found, dict)
+    assert found["series"]["baseline"] == {"speed": 2}
+    slower, faster = found["series"]["comparisons"]
+    assert (slower["verdict"], faster["verdict"]) == ("lower", "higher")
+    assert (round(slower["factor"], 1), round(faster["factor"], 1)) == (0.5, 2.0)
