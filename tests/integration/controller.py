@@ -25,7 +25,7 @@ async def main() -> None:
 
     def sink(record: Record) -> None:
         if isinstance(record, Output):
-            facts = [connection.hello.pid, connection.hello.workfolder, connection._wire._process.get_pid(), int(record.data)]
+            facts = [connection.hello.pid, connection.hello.workfolder, connection._wire.pid, int(record.data)]
             sys.stdout.write(json.dumps(facts) + "\n")
             sys.stdout.flush()
 

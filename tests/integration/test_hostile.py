@@ -402,7 +402,7 @@ def test_any_frames_in_any_order_are_survived(
             )
         ]
         await asyncio.sleep(0)
-        connection._wire.pipe_data_received(1, b"".join(encode(*frame) for frame in frames))
+        connection._wire.hear(b"".join(encode(*frame) for frame in frames))
         await asyncio.sleep(0)
         await connection.abort()
         results = await asyncio.gather(*asked, return_exceptions=True)

@@ -33,7 +33,7 @@ class Lasting:
 
     def break_wire(self, number: int = signal.SIGKILL) -> None:
         """Kill (or freeze) what carries the bytes here."""
-        carrier = self.connection._wire._process.get_pid()
+        carrier = self.connection._wire.pid
         children = Path(f"/proc/{carrier}/task/{carrier}/children").read_text().split()  # a relay, where the carrier is its shell
         for pid in [carrier, *map(int, children)]:
             with suppress(ProcessLookupError):

@@ -221,7 +221,7 @@ def test_a_sample_that_is_none_breaks_the_connection(tmp_path: Path) -> None:
             await until(lambda: rows(tmp_path / "logs") > 3)
             liar = session.connection("m0")
             (channel,) = liar._watchers
-            liar._wire.pipe_data_received(1, protocol.encode(protocol.SAMPLE, channel, {"at": 1, "cpu": ["much"]}))
+            liar._wire.hear(protocol.encode(protocol.SAMPLE, channel, {"at": 1, "cpu": ["much"]}))
             assert liar.lost.is_set()
             assert "is not a sample" in liar.why
             written = rows(tmp_path / "logs")

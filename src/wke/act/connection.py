@@ -228,7 +228,7 @@ class Connection:
     async def greet(self, transport: Sequence[str], environment: Mapping[str, str], python: str) -> None:
         """Start the agent and wait for its first word. Raises OSError, or MachineError when it breaks off."""
         program = bootstrap.command(python, replace=isinstance(transport, SshTransport))
-        await self._wire.start(command_line(transport, program), process_environment(transport))
+        self._wire.start(command_line(transport, program), process_environment(transport))
         package, opening = self._opening()
         self._wire.send(package + encode(protocol.OPEN, 0, opening | {"environment": dict(environment)}))
         await self._greeted

@@ -11,6 +11,8 @@ LARGEST = 1 << 63  # what the logs and the store can hold
 def shown(text: str) -> str:
     """Return a text from anywhere with what is not printable made visible, so that it cannot steer the terminal; a very long one is cut."""
     cut = text if len(text) <= LONGEST else text[:LONGEST] + "…"
+    if cut.isprintable():  # nearly always
+        return cut
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 

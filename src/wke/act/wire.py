@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import fcntl
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from wke.act.foreign import shown
+from wke.act.pipedprocess import Listener, PipedProcess
 from wke.agent.protocol import Decoder, Frame, ProtocolError
 
 MAX_HEAD = 1 << 20
@@ -20,7 +20,7 @@ LAST_WORDS_S = 1.0  # from the end of the output to the end of the process, whic
 KILL_S = 2.0
 
 
-class Wire(asyncio.SubprocessProtocol):
+class Wire:
     """Calls `receive(frame)` for what comes and `broken(why)` once when no more will; never both for the same bytes."""
 
     def __init__(self, receive: Callable[[Frame], None], broken: Callable[[str], None]) -> None:
@@ -29,17 +29,18 @@ class Wire(asyncio.SubprocessProtocol):
         self._decoder = Decoder(max_head=MAX_HEAD, noise=NOISE)
         self._words = b""
         self._loop = asyncio.get_running_loop()
-        self._process: asyncio.SubprocessTransport | None = None
-        self._input: asyncio.WriteTransport | None = None
-        self._exited = asyncio.Event()
+        self._process: PipedProcess | None = None
         self._wide = False
-        self._writable = asyncio.Event()
-        self._writable.set()
         self.heard_at = self._loop.time()
 
-    async def start(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        """Start the process, out of reach of the terminal's signals. Raises OSError."""
-        await self._loop.subprocess_exec(lambda: self, *argv, env=environment, start_new_session=True)
+    def start(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        """Start the process. Raises OSError."""
+        self._process = PipedProcess(argv, Listener(self.hear, self._complain, self._output_ended, self._exited), environment)
+
+    @property
+    def pid(self) -> int | None:
+        """The process, once it is started."""
+        return self._process.pid if self._process else None
 
     @property
     def words(self) -> str:
@@ -50,21 +51,20 @@ class Wire(asyncio.SubprocessProtocol):
 
     def send(self, data: bytes) -> None:
         """Send bytes, or drop them when nobody takes them any more (`broken` tells)."""
-        if self._input is not None and not self._input.is_closing():
-            self._input.write(data)
+        if self._process is not None:
+            self._process.write(data)
 
     async def drain(self) -> None:
         """Return when the process has taken nearly all that was sent."""
-        await self._writable.wait()
+        if self._process is not None:
+            await self._process.writable.wait()
 
     def widen(self) -> None:
         """Get ready for much: a larger pipe from the machine wakes us less often."""
-        output = self._process.get_pipe_transport(1) if self._process else None
-        if output is not None and not self._wide:
+        if self._process is not None and not self._wide:
             self._wide = True
             _keep_memory()
-            with contextlib.suppress(OSError):  # the user has too many large ones
-                fcntl.fcntl(output.get_extra_info("pipe").fileno(), fcntl.F_SETPIPE_SZ, WIDE_SIZE)
+            self._process.widen(WIDE_SIZE)
 
     async def end(self, within_s: float) -> None:
         """Close the input and wait for the process; kill it when that takes too long or somebody cancels.
@@ -74,54 +74,28 @@ class Wire(asyncio.SubprocessProtocol):
         self._broken = None
         if self._process is None:
             return
-        if self._input is not None:
-            self._input.close()
+        self._process.close_input()
         try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._exited.wait(), within_s)
+            await _set(self._process.exited, within_s)
         finally:
-            await self._kill()
+            try:
+                self._process.send_signal(signal.SIGKILL)
+                await _set(self._process.exited, KILL_S)
+            finally:
+                self._process.close()
 
     def abandon(self) -> None:
         """Hear and say no more; the process is asked to end."""
         self._broken = None
-        self._writable.set()  # who waits for room learns what happened elsewhere
         if self._process is not None:
-            if self._input is not None:
-                self._input.close()
-            for number in (1, 2):
-                pipe = self._process.get_pipe_transport(number)
-                if pipe is not None:
-                    pipe.close()
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGTERM)
+            self._process.close()
+            self._process.send_signal(signal.SIGTERM)
 
-    async def _kill(self) -> None:
-        assert self._process is not None
-        if not self._exited.is_set():
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._exited.wait(), KILL_S)
-        if self._input is not None and self._input.get_write_buffer_size():
-            self._input.abort()  # closing waits for what nobody reads any more
-        self._process.close()
+    # -- from the machine
 
-    # -- what asyncio calls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the process."""
-        assert isinstance(transport, asyncio.SubprocessTransport)
-        self._process = transport
-        pipe = transport.get_pipe_transport(0)
-        assert isinstance(pipe, asyncio.WriteTransport)
-        self._input = pipe
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Hand on the frames that are complete; keep complaints."""
-        if fd == 2:
-            self._words = (self._words + data)[-KEPT_WORDS:]
-        if fd == 2 or self._broken is None:
+    def hear(self, data: bytes) -> None:
+        """Hand on the frames that are complete."""
+        if self._broken is None:
             return
         self.heard_at = self._loop.time()
         if len(data) == PIPE_SIZE:
@@ -137,27 +111,21 @@ class Wire(asyncio.SubprocessProtocol):
             self._break(f"a mistake of ours: {error!r}")
             raise
 
-    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def _complain(self, data: bytes) -> None:
+        self._words = (self._words + data)[-KEPT_WORDS:]
+
+    def _output_ended(self) -> None:
         """Wait a moment for the last complaint when the output has ended."""
-        if fd == 1:
-            self._loop.call_later(0 if self._exited.is_set() else LAST_WORDS_S, self._ended)
+        assert self._process is not None
+        self._loop.call_later(0 if self._process.exited.is_set() else LAST_WORDS_S, self._ended)
 
-    def process_exited(self) -> None:
-        """Note that it is over; the output may hold more, or be held open by others."""
-        self._exited.set()
-        output = self._process.get_pipe_transport(1) if self._process else None
-        if output is None or output.is_closing():
-            self._ended()
-        else:
+    def _exited(self) -> None:
+        """Go by that it is over; the output may hold more, or be held open by others."""
+        assert self._process is not None
+        if self._process.output_is_open:
             self._loop.call_later(LAST_WORDS_S, self._ended_silently)
-
-    def pause_writing(self) -> None:
-        """Note that the process is behind."""
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        """Note that it has caught up."""
-        self._writable.set()
+        else:
+            self._loop.call_soon(self._ended)  # after what it complained of last
 
     def _ended_silently(self) -> None:
         if self._loop.time() - self.heard_at < LAST_WORDS_S:
@@ -166,14 +134,22 @@ class Wire(asyncio.SubprocessProtocol):
             self._ended()
 
     def _ended(self) -> None:
-        status = self._process.get_returncode() if self._process else None
+        status = self._process.status if self._process else None
         self._break("the connection ended" if not status else f"the connection ended with status {status}")
 
     def _break(self, why: str) -> None:
         broken, self._broken = self._broken, None
-        self._writable.set()
+        if self._process is not None:
+            self._process.writable.set()  # who waits for room learns what happened elsewhere
         if broken is not None:
             broken(why)
+
+
+async def _set(event: asyncio.Event, within_s: float) -> None:
+    """Return when the event is set, or the time is up."""
+    if not event.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), within_s)
 
 
 @cache

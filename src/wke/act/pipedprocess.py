@@ -1,0 +1,203 @@
+"""A process whose standard input, output and error lead to our event loop.
+
+Much less than asyncio's own, which takes three transports, a dozen callbacks and (before Python 3.12) a thread for each: where a thousand
+ssh clients are started, that is most of the work.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+READ_SIZE = 1 << 18
+MUCH = 1 << 16  # bytes that wait to be written: whoever has more should wait, until there is
+LITTLE = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told, from the event loop, what the process wrote, that its output has ended, and with which status it did."""
+
+    output: Callable[[bytes], None]
+    complaint: Callable[[bytes], None]
+    output_ended: Callable[[], None]
+    exited: Callable[[], None]
+
+
+class PipedProcess:
+    """A process that has been started in a session of its own, out of reach of the terminal's signals. Raises OSError when it cannot be.
+
+    It is reaped when it ends; `status` is None until then.
+    """
+
+    def __init__(self, argv: Sequence[str], listener: Listener, environment: Mapping[str, str] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listener = listener
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    argv,
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    bufsize=0,
+                    close_fds=False,
+                    start_new_session=True,
+                )  # close_fds would visit all that is open, and nothing of ours is inheritable
+            except BaseException:
+                ours.close()
+                raise
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self.exited = asyncio.Event()
+        self._pending = bytearray()
+        self._input: socket.socket | None = ours
+        ours.setblocking(False)
+        self._closing = False
+        self._outputs = {1: self._process.stdout, 2: self._process.stderr}
+        self._hear(1, listener.output, listener.output_ended)
+        self._hear(2, listener.complaint, _nothing)
+        self._await_exit()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, or the number of the signal that ended it as a negative one."""
+        return self._process.returncode
+
+    @property
+    def output_is_open(self) -> bool:
+        """True until its output has ended or was closed."""
+        return self._outputs[1] is not None
+
+    def widen(self, size: int) -> None:
+        """Have its output hold so many bytes; nothing happens where the user has too many large pipes already."""
+        if self._outputs[1] is not None:
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._outputs[1], fcntl.F_SETPIPE_SZ, size)
+
+    # -- input
+
+    def write(self, data: bytes) -> None:
+        """Write, now or when there is room; what nobody reads any more is dropped."""
+        if self._input is None or self._closing:
+            return
+        if not self._pending:
+            data = data[self._written(data) :]
+        if data and self._input is not None:
+            if not self._pending:
+                self._loop.add_writer(self._input, self._write_more)
+            self._pending += data
+            if len(self._pending) > MUCH:
+                self.writable.clear()
+
+    def close_input(self) -> None:
+        """End its input when all is written."""
+        self._closing = True
+        if not self._pending:
+            self._drop_input()
+
+    def _written(self, data: bytes | bytearray) -> int:
+        """Write what can be written now and return how much that was."""
+        try:
+            return self._input.send(data) if self._input is not None else len(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self._drop_input()
+            return len(data)
+
+    def _write_more(self) -> None:
+        del self._pending[: self._written(self._pending)]
+        if len(self._pending) <= LITTLE:
+            self.writable.set()
+        if not self._pending and self._input is not None:
+            self._loop.remove_writer(self._input)
+            if self._closing:
+                self._drop_input()
+
+    def _drop_input(self) -> None:
+        if self._input is not None:
+            self._loop.remove_writer(self._input)
+            self._input.close()
+            self._input = None
+            self._pending.clear()
+        self.writable.set()
+
+    # -- output
+
+    def _hear(self, number: int, hear: Callable[[bytes], None], ended: Callable[[], None]) -> None:
+        stream = self._outputs[number]
+        assert stream is not None
+        os.set_blocking(stream.fileno(), False)
+        self._loop.add_reader(stream, self._read, number, hear, ended)
+
+    def _read(self, number: int, hear: Callable[[bytes], None], ended: Callable[[], None]) -> None:
+        stream = self._outputs[number]
+        if stream is None:
+            return
+        try:
+            data = os.read(stream.fileno(), READ_SIZE)
+        except BlockingIOError:
+            return
+        if data:
+            hear(data)
+        else:
+            self._drop_output(number)
+            ended()
+
+    def _drop_output(self, number: int) -> None:
+        stream, self._outputs[number] = self._outputs[number], None
+        if stream is not None:
+            self._loop.remove_reader(stream)
+            stream.close()
+
+    # -- the end
+
+    def close(self) -> None:
+        """Hear and say no more."""
+        self._drop_input()
+        self._drop_output(1)
+        self._drop_output(2)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal; nothing happens when it has ended."""
+        if not self.exited.is_set():
+            self._process.send_signal(number)
+
+    def _await_exit(self) -> None:
+        try:
+            handle = os.pidfd_open(self._process.pid)
+        except (OSError, AttributeError):  # a kernel before 5.3
+            threading.Thread(target=self._wait, daemon=True).start()
+        else:
+            self._loop.add_reader(handle, partial(self._ended, handle))
+
+    def _wait(self) -> None:
+        self._process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._ended)
+
+    def _ended(self, handle: int | None = None) -> None:
+        if handle is not None:
+            self._loop.remove_reader(handle)
+            os.close(handle)
+        self._process.wait()
+        self.exited.set()
+        self._listener.exited()
+
+
+def _nothing() -> None:
+    """Do nothing about complaints that end."""
