@@ -5,7 +5,6 @@ and saves the compiler's time, any other compiles the source.
 """
 
 import importlib.util
-import json
 import marshal
 import zlib
 from functools import cache
@@ -54,7 +53,9 @@ def read(size):
  return data
 exec(zlib.decompress(read(int(read(8)))))
 """
-READ_AND_RUN = f"exec({json.dumps(READER)})"  # one line without a single quote: a csh at the far end takes it too
+READ_AND_RUN = 'exec("{}")'.format(
+    READER.replace('"', r"\"").replace("\n", r"\n")
+)  # one line without a single quote: a csh at the far end takes it too
 UNPACK = """\
 import marshal,_frozen_importlib_external as machinery
 same=machinery.MAGIC_NUMBER=={magic!r}

@@ -51,6 +51,7 @@ class PipedProcess:
                     bufsize=0,
                     close_fds=False,
                     start_new_session=True,
+                    env=environment,
                 )  # close_fds would visit all that is open, and nothing of ours is inheritable
             except BaseException:
                 ours.close()
