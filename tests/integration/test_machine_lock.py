@@ -20,6 +20,7 @@ from wke.act.connection import Connection
 from wke.act.provider import provide
 from wke.describe.cluster import Cluster, Machine
 from wke.errors import MachineError
+from wke.keep.store import Store
 
 STUBBORN = b"#!/bin/bash\ntrap '' TERM HUP INT\necho $$\nwhile :; do sleep 0.05; done\n"
 
@@ -211,6 +212,22 @@ def test_a_detached_trial_keeps_its_machines(staying: Project) -> None:
     assert staying.wke("abandon").status == 0
     staying.write("ledger/go", "")
     assert staying.wke(*other).status == 0
+
+
+def test_drift_is_told(staying: Project) -> None:
+    """A fingerprint is kept with each command that measures; the next one says what is no longer as it was."""
+    staying.write("ledger/go", "")
+    staying.edit("experiments/series.toml", "seed = 1", "seed = 1\niterations = 1")
+    assert "not as it was" not in staying.measure("--on", "m0").err
+    with Store.open(staying.folder / "results", series="series") as store:
+        facts = store.fingerprints()["m0"]
+        assert facts["kernel"] == f"Linux {os.uname().release}"
+        store.examined(store.series("series", "{}", 1, order="", command=""), {"m0": facts | {"kernel": "Linux 2.4"}})
+    staying.edit("experiments/series.toml", "iterations = 1", "iterations = 2")
+    drifted = staying.measure("--on", "m0")
+    assert f"not as it was when it was last measured on: kernel was Linux 2.4, and is {facts['kernel']}" in drifted.err
+    staying.edit("experiments/series.toml", "iterations = 2", "iterations = 3")
+    assert "not as it was" not in staying.measure("--on", "m0").err
 
 
 def test_a_host_that_is_listed_twice_has_two_locks() -> None:

@@ -535,3 +535,25 @@ def test_points_keep_their_order_and_types(store: Store) -> None:
     """JSON gives back what went in: the order of parameters, and True that is not 1."""
     run(store, planned("aa-0", zulu=1, alpha=True, mike=1.0))
     assert json.dumps(dict(store.find("aa-0").point)) == '{"zulu": 1, "alpha": true, "mike": 1.0}'
+
+
+@pytest.mark.parametrize("file", sorted(Path(__file__).parent.parent.joinpath("old_stores").glob("*.sql")), ids=lambda file: file.stem)
+def test_a_store_of_an_older_wke_goes_on(tmp_path: Path, file: Path) -> None:
+    """What an older wke really wrote is brought up to date: its results count, its plan goes on, and new facts have their place."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "wke.sqlite")) as connection:
+        connection.executescript(file.read_text())
+    with Store.open(tmp_path, series="scale") as store:
+        found = [(t.id, t.outcome, dict(t.observations), t.units) for t in store.trials("scale")]
+        assert found == [
+            ("3fa9c1d2e0b4-0", "ok", {"throughput": 12.5}, {"throughput": "1/s"}),
+            ("3fa9c1d2e0b4-1", "interrupted", {}, {}),
+        ]
+        assert store.inputs("3fa9c1d2e0b4-0") == {"depends": {"scheme": 1}}
+        assert store.fingerprints() == {}
+        number = store.series("scale", "{}", 1, order="", command="")
+        store.examined(number, {"m0": {"kernel": "Linux 6.1"}})
+        store.finish_attempt(store.begin_attempt(number, store.planned("scale")[1]), result())
+        assert store.damage() == ()
+    with Store.open(tmp_path, readonly=True) as reader:
+        assert reader.completed(["3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"]) == {"3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"}
+        assert (reader.seed_of("scale"), reader.fingerprints()) == (7, {"m0": {"kernel": "Linux 6.1"}})

@@ -31,7 +31,7 @@ MODULES = (
     "agent",
     "main",
 )
-CLAIMING = ("lock",)  # goes along only where the machine is to be ours alone
+CLAIMING = ("lock", "fingerprint")  # go along only where the machine is to be ours alone, to measure on it
 OUTLIVING = ("journal", "relay", "anchor")  # go along only where tasks shall outlive us
 FIND_PYTHON = (
     'for p in "$1" python3; do if command -v "$p" >/dev/null 2>&1; then $2 "$p" -I -S -E -c "$0"; exit; fi; done; '

@@ -16,7 +16,7 @@ from pathlib import Path
 from wke.act import bootstrap, transfer
 from wke.act.claim import Claim
 from wke.act.diagnosis import Failure
-from wke.act.foreign import number_of, text_of, texts_of
+from wke.act.foreign import facts_of, number_of, text_of, texts_of
 from wke.act.hello import Hello, read_hello
 from wke.act.task import GRACE_S, RunningTask, TaskSpec, script_key
 from wke.act.transfer import Channel, Copied, Digests, OnProgress
@@ -33,6 +33,7 @@ STUBBORN_S = 10.0  # so long an agent tries to kill what does not die
 EXIT_S = 5.0
 SILENT_EXIT_S = 1.0  # for a machine that does not answer any more
 LONGEST_BEAT_S = 3.0  # one that arrives after the way back was cut renews the lease once more
+EXAMINE_S = 10.0
 PROBES = 64
 PART_SIZE = 1 << 19
 FIRST_PAUSE_S = 0.2
@@ -45,6 +46,7 @@ ANSWERS = {
     protocol.WATCH: protocol.WATCHED,
     protocol.CLEAR: protocol.CLEARED,
     protocol.BYE: protocol.FAREWELL,
+    protocol.EXAMINE: protocol.EXAMINED,
 }
 
 
@@ -151,6 +153,10 @@ class Connection:
         finally:
             del self._watchers[channel]
         return reading(probes)
+
+    async def examine(self) -> dict[str, str]:
+        """Have the machine read its fingerprint. Needs a claim, which brings along what that takes; raises MachineError without contact."""
+        return facts_of((await self._ask(protocol.EXAMINE, {}, within_s=EXAMINE_S)).head)
 
     async def watch(self, interval_s: float, at_ns: int, receive: Callable[[Frame], None]) -> Frame:
         """Have the machine sample its probes at `at_ns` on its clock and every `interval_s` after it, until `unwatch` of the channel.
@@ -378,7 +384,7 @@ class Connection:
             self._lose(f"the agent gave up: {text_of(frame.head, 'why')}")
         elif frame.kind in (protocol.STARTED, protocol.OUTPUT, protocol.ENDED, protocol.STAGED):
             self._report(frame)
-        elif frame.kind in (protocol.PORT, protocol.WATCHED, protocol.CLEARED, protocol.FAREWELL):
+        elif frame.kind in (protocol.PORT, protocol.WATCHED, protocol.CLEARED, protocol.FAREWELL, protocol.EXAMINED):
             self._answer(frame)
         elif frame.kind in (protocol.SAMPLE, protocol.PONG):
             self._watchers.get(frame.channel, _drop)(frame)
@@ -392,6 +398,8 @@ class Connection:
         """Hand an answer to who waits for it; one that nobody waits for any more is dropped."""
         if frame.kind in (protocol.CLEARED, protocol.FAREWELL):
             texts_of(frame.head, "leftovers")
+        elif frame.kind == protocol.EXAMINED:
+            facts_of(frame.head)
         kind, answer = self._answers.get(frame.channel, (frame.kind, None))
         if frame.kind != kind:
             raise ProtocolError(f"{frame} does not answer what was asked")

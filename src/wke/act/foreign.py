@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from wke.agent.protocol import ProtocolError
 
 LONGEST = 2000
+MOST_FACTS = 500
 LARGEST = 1 << 63  # what the logs and the store can hold
 
 
@@ -30,6 +31,14 @@ def number_of(head: Mapping[str, object], name: str) -> int:
     if type(value) is not int or not 0 <= value < LARGEST:
         raise ProtocolError(f"{name} is not a number: {value!r:.200}")
     return value
+
+
+def facts_of(head: Mapping[str, object]) -> dict[str, str]:
+    """Return the facts of a frame's head, texts by their names, as `shown`; raise ProtocolError when they are none."""
+    facts = head.get("facts")
+    if not isinstance(facts, dict) or len(facts) > MOST_FACTS or not all(isinstance(value, str) for value in facts.values()):
+        raise ProtocolError(f"these are no facts: {facts!r:.200}")
+    return {shown(name): shown(value) for name, value in facts.items()}
 
 
 def texts_of(head: Mapping[str, object], name: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from wke.describe.experiment import Experiment
 from wke.describe.metrics import Observations, observe
 from wke.describe.plan import Trial, sources
 from wke.errors import MachineError
+from wke.judge.drift import drift
 from wke.judge.verdicts import objections
 from wke.keep.lock import holder
 from wke.keep.logs import LogWriter, read_output
@@ -58,6 +59,7 @@ async def run_series(series: Series, due: Sequence[Due]) -> tuple[Outcome, ...]:
     """Run all that is due in the given order and return the outcomes; raise MachineError when machines stay out of reach."""
     outcomes: list[Outcome] = []
     async with _session(series, due) as session:
+        await _examine(series, session)
         for position, item in enumerate(due, start=1):
             if position > 1:
                 await asyncio.sleep(series.experiment.cooldown_s)
@@ -94,8 +96,18 @@ async def take_up(series: Series, left: Detached, item: Due, total: int) -> Outc
             return None
         planned = item.planned
         series.sink(TrialStarted(planned.id, 1, total, planned.point, planned.iteration, planned.warmup))
+        await _examine(series, session)
         series.store.begin_again(left.attempt)
         return await _run_and_store(series, session, item, left.attempt, left.started_ns)
+
+
+async def _examine(series: Series, session: Session) -> None:
+    """Store what the machines are, and tell what is no longer as it was when they were measured on last."""
+    known, found = series.store.fingerprints(), await session.examine()
+    series.store.examined(series.number, found)
+    for machine, facts in found.items():
+        for change in drift(known[machine], facts) if machine in known else ():
+            series.sink(Note(f"not as it was when it was last measured on: {change}", machine))
 
 
 @asynccontextmanager

@@ -97,6 +97,11 @@ class Session:
         """Return what each connected machine said of itself, by its name."""
         return {name: connection.hello.facts() for name, connection in self._connections.items()}
 
+    async def examine(self) -> dict[str, dict[str, str]]:
+        """Return each connected machine's fingerprint, by its name. Needs a holder. Raises MachineError when contact is lost."""
+        facts = await asyncio.gather(*(connection.examine() for connection in self._connections.values()))
+        return dict(zip(self._connections, facts, strict=True))
+
     def connection(self, machine: str) -> Connection:
         """Return the connection to a machine that `connect` opened."""
         return self._connections[machine]

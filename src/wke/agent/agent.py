@@ -75,6 +75,7 @@ class Agent:
             protocol.BYE: self._on_bye,
             protocol.WATCH: self._on_watch,
             protocol.UNWATCH: self._on_unwatch,
+            protocol.EXAMINE: self._on_examine,
         }
         self._handlers.update(self._copies.handlers)
 
@@ -279,6 +280,13 @@ class Agent:
         watch = self._watches.pop(frame.channel, None)
         if watch is not None:
             watch.stop()
+
+    def _on_examine(self, frame):
+        try:
+            from wke.agent.fingerprint import fingerprint  # which does not come along otherwise
+        except ImportError:
+            raise ProtocolError("this agent cannot examine its machine") from None
+        self._tell(protocol.EXAMINED, frame.channel, {"facts": fingerprint()})
 
     # -- to the controller
 

@@ -42,10 +42,12 @@ KINDS = (
     + ("copy-in", "copy-out", "offer", "have", "data", "complete", "copied", "copy-failed", "copy-stop")  # see sender.py
     + ("broken",)  # the agent cannot go on, and why
     + ("hold", "follow", "journal")  # to and from an anchor: which attempt it holds; a task's journal from an offset on
+    + ("examine", "examined")  # the machine's fingerprint
 )
 OPEN, HELLO, PUT, START, STAGED, RELEASE, STARTED, OUTPUT, ENDED, STOP, PING, PONG, WAIT_PORT, PORT = range(1, 15)
 CLEAR, CLEARED, BYE, FAREWELL, WATCH, WATCHED, SAMPLE, UNWATCH = range(15, 23)
-COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, BROKEN, HOLD, FOLLOW, JOURNAL = range(23, len(KINDS) + 1)
+COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, BROKEN = range(23, 33)
+HOLD, FOLLOW, JOURNAL, EXAMINE, EXAMINED = range(33, len(KINDS) + 1)
 
 
 class ProtocolError(Exception):

@@ -114,7 +114,16 @@ CREATE TABLE clocks (                -- a machine's clock minus the controller's
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4 = """
+CREATE TABLE machines (              -- what each machine was when a command began to measure on it: its fingerprint
+    invocation INTEGER NOT NULL REFERENCES invocations,
+    machine TEXT NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (invocation, machine)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:

@@ -146,6 +146,12 @@ class Store:
                 _insert_planned(sql, series, planned)
         return int(cursor.lastrowid or 0)
 
+    def examined(self, series: int, fingerprints: Mapping[str, Mapping[str, str]]) -> None:
+        """Record what the machines of a command's series are; `series` is what `series()` returned."""
+        with self._database.transaction() as sql:
+            rows = [(series, machine, json.dumps(facts)) for machine, facts in fingerprints.items()]
+            sql.executemany("INSERT OR REPLACE INTO machines VALUES (?, ?, ?)", rows)
+
     def begin_attempt(self, series: int, trial: PlannedTrial) -> Attempt:
         """Record that `trial` starts now and make the folder for its logs; the plan grows when it did not hold the trial.
 
@@ -257,6 +263,12 @@ class Store:
     def writer(self, series: str) -> str | None:
         """Return who is measuring a series now, None when nobody is."""
         return writer_of(series_lock(self.folder, series))
+
+    def fingerprints(self) -> dict[str, Mapping[str, str]]:
+        """Return what each machine was when it was last measured on, by its name."""
+        with self._database.snapshot() as sql:
+            rows = sql.execute("SELECT machine, json, max(invocation) FROM machines GROUP BY machine").fetchall()
+        return {machine: json.loads(text) for machine, text, _ in rows}
 
     def plan(self, name: str) -> Mapping[str, Any]:
         """Return what the last command that measured series `name` said of its plan; InputError for a name that no series has."""

@@ -1,0 +1,100 @@
+"""Fingerprints: what is read from a machine's /proc and /sys, and drift in words."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from wke.agent.fingerprint import fingerprint, memory_speed
+from wke.judge.drift import drift
+
+FILES = {
+    "proc/cpuinfo": "processor\t: 0\nmodel name\t: Big Chip 9\ncpu cores\t: 2\nflags\t: fpu hypervisor\n\nprocessor\t: 1\nmodel name\t: Big Chip 9\n",
+    "proc/meminfo": "MemTotal:       16303428 kB\nMemFree: 1 kB\n",
+    "sys/devices/system/cpu/smt/active": "1\n",
+    "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "powersave\n",
+    "sys/devices/system/cpu/cpu1/cpufreq/scaling_governor": "performance\n",
+    "sys/devices/system/cpu/cpufreq/boost": "1\n",
+    "sys/devices/system/cpu/vulnerabilities/meltdown": "Mitigation: PTI\n",
+    "sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc\n",
+    "sys/class/dmi/id/sys_vendor": "QEMU\n",
+    "sys/block/sda/size": "2000409264\n",
+    "sys/block/sda/removable": "0\n",
+    "sys/block/sda/device/model": "FAST 1T \n",
+    "sys/block/sdb/removable": "1\n",
+    "sys/block/loop0/size": "8\n",
+    "sys/class/net/eth0/speed": "10000\n",
+    "sys/class/net/eth0/device/vendor": "0x8086\n",
+    "sys/class/net/eth0/device/device": "0x1572\n",
+    "sys/class/net/veth1/speed": "10000\n",
+}
+FACTS = {
+    "processor": "Big Chip 9",
+    "processors": "2",
+    "cores a socket": "2",
+    "virtual": "yes",
+    "SMT": "on",
+    "governor": "performance, powersave",
+    "memory": "15.5 GiB",
+    "clock source": "tsc",
+    "product": "QEMU",
+    "weakness meltdown": "Mitigation: PTI",
+    "disk sda": "FAST 1T 1024.2 GB",
+    "interface eth0": "0x8086:0x1572 at 10000 Mbit/s",
+}
+
+
+def test_a_fingerprint_holds_what_a_measurement_may_depend_on(tmp_path: Path) -> None:
+    """Hardware and kernel; no sticks, loops or virtual interfaces, and nothing that changes by itself."""
+    for name, content in FILES.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    uname = os.uname()
+    found = fingerprint(str(tmp_path).encode())
+    assert found == {"kernel": f"Linux {uname.release}", "architecture": uname.machine} | FACTS
+
+
+def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    """A machine without /proc and /sys, or one that hides them, still has a kernel."""
+    assert set(fingerprint(str(tmp_path).encode())) == {"kernel", "architecture"}
+
+
+def test_a_fingerprint_stays_the_same() -> None:
+    """Read twice, this computer is the same machine."""
+    assert fingerprint() == fingerprint()
+
+
+def device(kind: int, speed: int) -> bytes:
+    """Return an SMBIOS structure with a speed in its place, and a text behind it."""
+    body = bytearray(0x28)
+    body[0], body[1], body[0x15:0x17] = kind, len(body), speed.to_bytes(2, "little")
+    return bytes(body) + b"DIMM 0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (b"", ""),
+        (device(4, 9) + device(17, 3200) + device(17, 3200), "3200 MT/s"),
+        (device(17, 3200) + device(17, 0) + device(17, 2666), "2666 MT/s, 3200 MT/s"),
+        (device(17, 0xFFFF), ""),
+        (device(17, 3200)[:30], "3200 MT/s"),
+        (b"\x11\x00" * 40, ""),
+    ],
+)
+def test_memory_speed(table: bytes, words: str) -> None:
+    """Distinct speeds of the devices that are there; a table that is cut or wrong ends the reading, no more."""
+    assert memory_speed(table) == words
+
+
+def test_drift_in_words() -> None:
+    """Each fact that differs is named with what it was and is; nothing is said of those that stayed."""
+    before = {"kernel": "Linux 6.1", "memory": "16 GiB", "disk sda": "old"}
+    now = {"kernel": "Linux 6.8", "memory": "16 GiB", "disk sdb": "new"}
+    assert list(drift(before, now)) == [
+        "kernel was Linux 6.1, and is Linux 6.8",
+        "disk sdb is new, which was unknown or missing",
+        "disk sda was old, and is unknown or missing",
+    ]
+    assert not list(drift(before, before))
