@@ -112,6 +112,14 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsWritten:
+    """Bytes that a task wrote to the file $WKE_METRICS; they come, in order, just before its end."""
+
+    task: TaskName
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TaskEnded:
     """A task is over. `rung` is the signal it took to stop it ("", "SIGTERM", "SIGKILL"); `detail` says more than the outcome can."""
 
@@ -212,6 +220,17 @@ class TrialEnded:
 
 
 Record = (
-    Connected | Connecting | StepStarted | StepReady | TaskStarted | Output | TaskEnded | StartedTogether | Note | TrialStarted | TrialEnded
+    Connected
+    | Connecting
+    | StepStarted
+    | StepReady
+    | TaskStarted
+    | Output
+    | MetricsWritten
+    | TaskEnded
+    | StartedTogether
+    | Note
+    | TrialStarted
+    | TrialEnded
 )
 Sink = Callable[[Record], None]

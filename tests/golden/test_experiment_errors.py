@@ -625,6 +625,23 @@ x.toml:3:1: experiment.baseline: no point differs from the baseline
   hint: name one that varies: servers
 """,
     ),
+    "files outside of a task's folder": (
+        """
+[[steps]]
+target = "load"
+collect = ["/etc/passwd", "../x", "", "out/*.log", 3]
+""",
+        """
+x.toml:3:12: steps[0].collect[0]: must lie in the task's own folder, $WKE_DIR
+  hint: write a path in it, such as "out/*.log"
+x.toml:3:27: steps[0].collect[1]: must lie in the task's own folder, $WKE_DIR
+  hint: write a path in it, such as "out/*.log"
+x.toml:3:35: steps[0].collect[2]: must lie in the task's own folder, $WKE_DIR
+  hint: write a path in it, such as "out/*.log"
+x.toml:3:52: steps[0].collect[4]: must be text, not the number 3
+  hint: write it in quotes: "3"
+""",
+    ),
     "shapes of iterations": (
         """
 [experiment]

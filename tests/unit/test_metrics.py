@@ -1,12 +1,13 @@
 """Metrics: what is read from logs, how tasks are joined, and what is said instead of a guess."""
 
+import math
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.metrics import Metric, compile_log, matched, observe, reported
+from wke.describe.metrics import Metric, compile_log, matched, observe, read_json_lines, reported
 from wke.describe.units import FAMILIES, convert
 from wke.records import TaskName
 
@@ -245,7 +246,7 @@ def test_metrics_are_computed_of_others_and_of_the_point() -> None:
         Metric("lost", unit="1/s"),
     ]
     text = b"wke: ops=50\nwke: cpu=100\nwke: lost=1\n"
-    seen = observe(metrics, {TaskName(0, "load", "m0"): text}, None, {"clients": 5, "engine": "new"})
+    seen = observe(metrics, {TaskName(0, "load", "m0"): text}, None, point={"clients": 5, "engine": "new"})
     assert (seen.problems, seen.notes) == ((), ())
     expected = {"ops": (50.0, "1/s"), "cpu": (100.0, "ms"), "lost": (1.0, "1/s"), "per-op": (2.0, "ms/(1/s)"), "twice": (4.0, "us")}
     expected |= {"share": (2.0, "%"), "each": (10.0, "1/s"), "work": (100.0, "J")}
@@ -263,6 +264,52 @@ def test_metrics_are_computed_of_others_and_of_the_point() -> None:
 def test_what_cannot_be_computed_is_a_problem(value: str, problem: str) -> None:
     """The trial does not show its metric."""
     metrics = [Metric("ops", unit="1/s"), Metric("cpu", unit="ms"), Metric("x", value=value, unit="B")]
-    seen = observe(metrics, {TaskName(0, "load", "m0"): b"wke: ops=50\nwke: cpu=1\n"}, None, {"none": 0, "engine": "new"})
+    seen = observe(metrics, {TaskName(0, "load", "m0"): b"wke: ops=50\nwke: cpu=1\n"}, None, point={"none": 0, "engine": "new"})
     assert seen.problems == (problem,)
     assert "x" not in seen.values
+
+
+@pytest.mark.parametrize(
+    ("text", "reports", "malformed"),
+    [
+        (b"", {}, []),
+        (b'{"ops": 5}\n\n{"ops": 6.5, "p99": "3.4 ms", "n": -1e3}\n', {"ops": (6.5, ""), "p99": (3.4, "ms"), "n": (-1000.0, "")}, []),
+        (b'{"ops": 5}', {"ops": (5.0, "")}, []),
+        (b"5\n", {}, ['"5" to $WKE_METRICS, which is not of the form {"name": 1.5, "other": "3 ms"}']),
+        (
+            b'{"ops": 5}\n{"ops":',
+            {"ops": (5.0, "")},
+            ['"{\\"ops\\":" to $WKE_METRICS, which is not of the form {"name": 1.5, "other": "3 ms"}'],
+        ),
+        (b'{"a": NaN}', {}, ['"{\\"a\\": NaN}" to $WKE_METRICS, where "a" is not a finite number']),
+        (b'{"a": 1' + b"0" * 400 + b"}", {}, ['"{\\"a\\": 1' + "0" * 73 + '"… to $WKE_METRICS, where "a" is not a finite number']),
+        (b'{"a": true}', {}, ['"{\\"a\\": true}" to $WKE_METRICS, where "a" is not a finite number']),
+        (b'{"a": "x ms"}', {}, ['"{\\"a\\": \\"x ms\\"}" to $WKE_METRICS, where "a" is "x", not a number']),
+        (b'{"a b": 1}', {}, ['"{\\"a b\\": 1}" to $WKE_METRICS, where "a b" cannot be the name of a metric']),
+        (b"[" * 100_000, {}, ['"' + "[" * 80 + '"… to $WKE_METRICS, which is not of the form {"name": 1.5, "other": "3 ms"}']),
+        (b" " * (2**20 + 1), {}, ["more than 1048576 bytes to $WKE_METRICS"]),
+    ],
+)
+def test_json_lines_report_metrics(text: bytes, reports: dict[str, tuple[float, str]], malformed: list[str]) -> None:
+    """Names with numbers, or numbers and units; what is no such line is a problem, never a guess."""
+    assert read_json_lines(text) == (reports, malformed)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_in_the_metrics_file_do_harm(text: bytes) -> None:
+    """Whatever a script writes, there is an answer, and it holds finite numbers."""
+    reports, _ = read_json_lines(text)
+    assert all(math.isfinite(value) for value, _ in reports.values())
+
+
+def test_both_ways_of_reporting_go_together() -> None:
+    """A task may print one metric and write another; of one that it does both with, what is in the file counts."""
+    task, other = TaskName(0, "load", "m0"), TaskName(0, "load", "m1")
+    seen = observe(
+        [Metric("ops", join="sum"), Metric("p99", join="max", unit="ms")],
+        {task: b"wke: ops=5\nwke: p99=1\n"},
+        {"ops": [task, other], "p99": [task, other]},
+        written={task: b'{"p99": "2 ms"}', other: b'{"ops": 7, "p99": "3000 us"}\nnonsense'},
+    )
+    assert seen.values == {"ops": 12.0, "p99": 3.0}
+    assert seen.problems == ('load on m1 wrote "nonsense" to $WKE_METRICS, which is not of the form {"name": 1.5, "other": "3 ms"}',)

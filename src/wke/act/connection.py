@@ -26,7 +26,7 @@ from wke.agent import protocol
 from wke.agent.protocol import Frame, ProtocolError, encode
 from wke.errors import MachineError
 from wke.judge.clocks import Probe, reading
-from wke.records import ClockReading, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
+from wke.records import ClockReading, MetricsWritten, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
 
 ANSWER_S = 3.0  # beyond the grace, for an answer to come back
 STUBBORN_S = 10.0  # so long an agent tries to kill what does not die
@@ -191,6 +191,11 @@ class Connection:
     ) -> Copied:
         """Copy a file or a folder from the machine, in the same way as `send`."""
         return await transfer.receive(self._copy(), source, destination, progress, digests or Digests())
+
+    async def fetch(self, task: RunningTask, destination: str | Path, only: Sequence[str]) -> Copied:
+        """Copy what matches the patterns `only` from a task's $WKE_DIR into a folder."""
+        source = f"{self.hello.workfolder}/tasks/{task.channel}/."
+        return await transfer.receive(self._copy(), source, f"{destination}/", None, Digests(), only=only)
 
     def _copy(self) -> Channel:
         if self._closed or self.lost.is_set():
@@ -427,6 +432,8 @@ class Connection:
             self._emit(task, TaskStarted(task.name, task.started_ns))
         elif (stream := head.get("stream")) in (1, 2):
             self._emit(task, Output(task.name, number_of(head, "stream"), frame.payload, number_of(head, "at")))
+        elif stream == protocol.METRICS:
+            self._emit(task, MetricsWritten(task.name, frame.payload))
         else:
             raise ProtocolError(f"{frame} names no stream: {stream!r}")
 

@@ -22,7 +22,7 @@ from wke.errors import MachineError
 from wke.judge.drift import drift
 from wke.judge.verdicts import objections
 from wke.keep.lock import holder
-from wke.keep.logs import LogWriter, read_output
+from wke.keep.logs import LogWriter, read_metrics, read_output
 from wke.keep.store import Store
 from wke.keep.trials import Attempt, Detached, PlannedTrial, Result
 from wke.records import Note, Outcome, OutcomeKind, Record, Sink, StartedTogether, TaskEnded, TaskName, TrialEnded, TrialStarted
@@ -147,7 +147,8 @@ async def _run_and_store(series: Series, session: Session, item: Due, attempt: A
     seen = Observations({}, {})
     if result.outcome.ok:
         metrics = series.experiment.metrics
-        seen = observe(metrics, read_output(attempt.folder), sources(metrics, item.trial), item.trial.point)
+        output, written = read_output(attempt.folder), read_metrics(attempt.folder)
+        seen = observe(metrics, output, sources(metrics, item.trial), point=item.trial.point, written=written)
         result = _judged(series.experiment, item.trial, seen)
     ended_ns = time.time_ns()
     tasks, machines = tuple(ends.values()), session.fingerprints()
@@ -181,4 +182,4 @@ async def _connect_and_run(series: Series, session: Session, trial: Trial, attem
     if isinstance(session, DetachedSession):
         series.store.detach(attempt, session.folders())
         await session.hold(attempt.name, partial(series.store.agree, attempt))
-    return await run_trial(session, trial)
+    return await run_trial(session, trial, attempt.folder)

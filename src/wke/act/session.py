@@ -25,6 +25,7 @@ from wke.describe.cluster import Machine
 from wke.describe.step import PlannedStep, Ready
 from wke.errors import MachineError, Problem
 from wke.judge.clocks import start_skew
+from wke.keep.logs import files_folder
 from wke.records import (
     ClockReading,
     MachineClock,
@@ -71,6 +72,7 @@ class Session:
         self._connections: dict[str, Connection] = {}
         self._backgrounds: list[Background] = []
         self._watches: list[LogWatch] = []
+        self._collected: dict[int, list[RunningTask]] = {}  # the tasks of steps whose files are wanted
         self._released: dict[int, Release] = {}
 
     async def __aenter__(self) -> Self:
@@ -167,6 +169,7 @@ class Session:
     async def clear(self) -> None:
         """Stop every background step and all that any task left running, everywhere; the connections stay open."""
         await self._stop_backgrounds()
+        self._collected.clear()
         await self._sweep(Connection.clear)
 
     async def _close(self) -> None:
@@ -207,6 +210,27 @@ class Session:
         """Copy a file or a folder from several machines at once, each into `folder`/MACHINE/; raise MachineError naming all that failed."""
         receives = [self.receive(name, source, f"{folder / name}/", progress=progress) for name in machines]
         return _all_or_error(await asyncio.gather(*receives, return_exceptions=True))
+
+    async def fetch(self, step: PlannedStep, folder: Path) -> tuple[str, ...]:
+        """Copy the files that a step's tasks were to leave into the trial's folder; return what is wrong with them, in words.
+
+        Raises MachineError when contact is lost.
+        """
+
+        async def one(task: RunningTask) -> str:
+            connection, place = self._connections[task.name.machine], files_folder(folder, task.name)
+            name = f"{task.name.target} on {task.name.machine}{f'.{task.name.copy}' if task.name.copy else ''}"
+            try:
+                await connection.fetch(task, place, step.collect)
+            except MachineError as error:
+                if connection.lost.is_set():
+                    raise
+                return f"the files of {name} cannot be collected: {error}"
+            missing = [pattern for pattern in step.collect if next(place.glob(pattern.strip("/")), None) is None]
+            return f"{name} left no {' and no '.join(missing)} in $WKE_DIR" if missing else ""
+
+        found = await asyncio.gather(*(one(task) for task in self._collected.pop(step.index, ())))
+        return tuple(filter(None, found))
 
     # -- steps
 
@@ -277,6 +301,8 @@ class Session:
         tasks = list(await asyncio.gather(*starts))
         if step.measure:
             await self._release(step, tasks)
+        if step.collect:
+            self._collected[step.index] = tasks
         return tasks
 
     def _user(self, machine: Machine) -> str:

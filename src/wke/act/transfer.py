@@ -15,7 +15,7 @@ not; a link stays a link, but a source that is one is followed; pipes, sockets a
 import asyncio
 import errno
 import os
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -259,13 +259,18 @@ async def send(channel: Channel, source: str | Path, destination: str, on_progre
     return Copied(channel.machine, sender.files, sender.unchanged, sender.size, left_out)
 
 
-async def receive(channel: Channel, source: str, destination: str | Path, on_progress: OnProgress | None, digests: Digests) -> Copied:
-    """Copy `source` from the channel's machine. Raises InputError for what is wrong here, MachineError for what is wrong there."""
+async def receive(
+    channel: Channel, source: str, destination: str | Path, on_progress: OnProgress | None, digests: Digests, *, only: Sequence[str] = ()
+) -> Copied:
+    """Copy `source` from the channel's machine, of a folder `only` what matches such patterns.
+
+    Raises InputError for what is wrong here, MachineError for what is wrong there.
+    """
     root = os.fsencode(source)
     landing = channel.landing = Landing(os.fsencode(destination), base_name(root), digests.steps)
     channel.report = _reporter(channel.machine, landing, on_progress)
     with channel.ending():
-        channel.tell(protocol.COPY_OUT, {"path": to_text(root)})
+        channel.tell(protocol.COPY_OUT, {"path": to_text(root), "only": list(only)})
         while (frame := await channel.heard(protocol.OFFER, protocol.COMPLETE)).kind == protocol.OFFER:
             have = await channel.drive(landing.offer(*_offered(frame)))
             channel.tell(protocol.HAVE, {"first": frame.head["first"], "have": have})

@@ -1,6 +1,7 @@
 """One trial: its steps in order, on machines that are already connected."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from wke.act.session import Session
 from wke.describe.plan import Trial
@@ -20,18 +21,23 @@ class TrialResult:
     why: str = ""
 
 
-async def run_trial(session: Session, trial: Trial) -> TrialResult:
+async def run_trial(session: Session, trial: Trial, folder: Path) -> TrialResult:
     """Run a trial's steps in order and leave its machines quiet; the first step that does not end well ends the trial.
 
     1. Foreground steps run to their end on all their machines.
     2. Background steps are started, awaited until ready, and go on.
     3. When a background task ends before the trial does, the trial has failed, whatever the steps say.
     4. When contact breaks off while a machine is asked something (a port, its clock), the trial is lost.
-    5. Whatever still runs is stopped.
+    5. The files that a step is to leave are copied to the trial's `folder`: when it has ended, or at the end if it is in the background.
+    6. Whatever still runs is stopped.
     """
     try:
         for step in trial.steps:
-            problem = await _take(session, step)
+            problem = await _take(session, step) or (None if step.background else await _fetch(session, step, folder))
+            if problem:
+                return problem
+        for step in trial.steps:
+            problem = await _fetch(session, step, folder)
             if problem:
                 return problem
         return TrialResult(OK)
@@ -48,6 +54,12 @@ async def _take(session: Session, step: PlannedStep) -> TrialResult | None:
         return _broken(session) or (None if ready else _not_ready(step))
     ends = await session.run(step)
     return _broken(session) or _worst(ends)
+
+
+async def _fetch(session: Session, step: PlannedStep, folder: Path) -> TrialResult | None:
+    """Collect what a step was to leave, if that has not been done; return what is wrong with it."""
+    problems = await session.fetch(step, folder) if step.collect else ()
+    return TrialResult(FAILED, "; ".join(problems)) if problems else None
 
 
 def _broken(session: Session) -> TrialResult | None:

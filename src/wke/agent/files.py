@@ -84,6 +84,25 @@ def beginning(path, size=512):
         posix.close(handle)
 
 
+def parts(path, most):
+    """Yield what is in a file, `most` bytes of it at the most; nothing where there is no file."""
+    try:
+        handle = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK | posix.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        while most:
+            data = posix.read(handle, min(most, 1 << 16))
+            if not data:
+                return
+            most -= len(data)
+            yield data
+    except OSError:  # it is a folder, or a pipe
+        pass
+    finally:
+        posix.close(handle)
+
+
 def remove_tree(path, device=None):
     """Remove a folder and all in it as far as that is possible; what is mounted inside stays untouched."""
     try:

@@ -10,7 +10,8 @@ from wke.agent.tree import to_bytes
 class Order:
     """The head of a `start` frame as values; text has become bytes.
 
-    `script` and `prelude` are paths, `folder` is where it runs; `passed` is the file that says that the prelude succeeded.
+    `script` and `prelude` are paths, `folder` is where it runs; `passed` is the file that says that the prelude succeeded,
+    `metrics` the one that the task may report metrics in.
     """
 
     def __init__(self, head, channel, connection):
@@ -30,7 +31,9 @@ class Order:
             raise ProtocolError(f"a task's order is not complete: {error!r}") from None
         own_folder = files.task(channel)
         self.passed = own_folder + b".prelude-passed"
+        self.metrics = own_folder + b".metrics"
         self.environment[b"WKE_DIR"] = own_folder
+        self.environment[b"WKE_METRICS"] = self.metrics
         self.environment[MARKER[:-1]] = connection.token
         self.environment[TASK_MARKER[:-1]] = b"%s.%d" % (connection.token, channel)
 

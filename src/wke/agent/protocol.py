@@ -44,6 +44,7 @@ KINDS = (
     + ("hold", "follow", "journal")  # to and from an anchor: which attempt it holds; a task's journal from an offset on
     + ("examine", "examined")  # the machine's fingerprint
 )
+METRICS = 3  # the stream of what a task wrote to $WKE_METRICS, beside 1 and 2
 OPEN, HELLO, PUT, START, STAGED, RELEASE, STARTED, OUTPUT, ENDED, STOP, PING, PONG, WAIT_PORT, PORT = range(1, 15)
 CLEAR, CLEARED, BYE, FAREWELL, WATCH, WATCHED, SAMPLE, UNWATCH = range(15, 23)
 COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, BROKEN = range(23, 33)

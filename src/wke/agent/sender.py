@@ -13,7 +13,7 @@ import posix
 
 from wke.agent import protocol
 from wke.agent.protocol import ProtocolError
-from wke.agent.tree import ANSWER, BATCH, BATCH_SIZE, CHUNK, FILE, ROOM, WINDOW, CopyError, digest, joined, natural, walk
+from wke.agent.tree import ANSWER, BATCH, BATCH_SIZE, CHUNK, FILE, FOLDER, ROOM, WINDOW, CopyError, digest, joined, natural, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +28,16 @@ READ_FILE = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLO
 
 
 class Sender:
-    """Sends what is at `root` through `tell(kind, head, payload)`; `files`, `size` and `unchanged` count what is done so far."""
+    """Sends what is at `root` through `tell(kind, head, payload)`; `files`, `size` and `unchanged` count what is done so far.
 
-    def __init__(self, root: bytes, tell: "Tell", digest: "Digest" = digest) -> None:
+    With `only`, patterns of paths below a folder, nothing else is sent; a folder that one of them matches is sent with all that is in it.
+    """
+
+    def __init__(self, root: bytes, tell: "Tell", digest: "Digest" = digest, only: "list[bytes] | None" = None) -> None:
         self.files = self.size = self.unchanged = 0
         self.left_out = []  # type: list[bytes]
         self._root = root
+        self._only = None if only is None else [pattern.strip(b"/").split(b"/") for pattern in only]
         self._tell = tell
         self._digest = digest
         self._parts = []  # type: list[list[int]]
@@ -62,6 +66,8 @@ class Sender:
         first, size = 0, 0
         entries = []  # type: list[Entry]
         for entry in walk(self._root, self.left_out):
+            if self._only is not None and entry.path and not wanted(entry, self._only):
+                continue
             entries.append(entry)
             size += len(entry.path) + len(entry.target)
             if len(entries) == BATCH or size > BATCH_SIZE or not first:  # the root goes alone: it decides whether there is a copy at all
@@ -118,6 +124,16 @@ class Sender:
             payload = self._payload[0] if len(self._payload) == 1 else b"".join(self._payload)
             self._tell(protocol.DATA, {"parts": self._parts}, payload)
             self._parts, self._payload, self._room = [], [], CHUNK
+
+
+def wanted(entry: "Entry", patterns: "list[list[bytes]]") -> bool:
+    """Tell whether an entry matches one of the patterns, part by part, or leads to what may, or lies in what does."""
+    import fnmatch
+
+    parts = entry.path.split(b"/")
+    return any(
+        (entry.kind == FOLDER or len(parts) >= len(pattern)) and all(map(fnmatch.fnmatchcase, parts, pattern)) for pattern in patterns
+    )
 
 
 def _have(answer: object, first: int, count: int) -> "dict[int, tuple[int, str]]":

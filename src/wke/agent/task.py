@@ -7,13 +7,15 @@ longer: the end is reported all the same, and what the child says later is read 
 
 import posix
 
-from wke.agent.files import beginning
+from wke.agent.files import beginning, parts
 from wke.agent.ladder import Ladder, rung
+from wke.agent import protocol
 from wke.agent.loop import WIDE_SIZE, widen
 from wke.agent.processes import TASK_MARKER, boot_time, spawn
 from wke.agent.scripts import CannotRunError, command
 
 PIPE_SIZE = 1 << 16  # what the kernel gives
+MOST_METRICS = (1 << 20) + 1  # one byte more than may be there
 READS_AT_END = 16  # more than a pipe can hold
 LINGER_S = 0.5
 ENOENT, E2BIG = 2, 7
@@ -193,6 +195,8 @@ class Task:
         """Report the end now."""
         if not self.over:
             self._hear_the_rest()
+            for data in parts(self._order.metrics, MOST_METRICS):
+                self._agent.output(self, protocol.METRICS, data)
             self.listen()
             kind, code = outcome(self._status)
             detail = self._detail

@@ -57,7 +57,8 @@ class Transfers:
         self._widen()
         place = in_home(to_bytes(frame.head["path"]), self._home)
         if frame.kind == protocol.COPY_OUT:
-            self._copies[frame.channel] = Outbound(Sender(place, tell))
+            only = [to_bytes(pattern) for pattern in frame.head.get("only", ())]
+            self._copies[frame.channel] = Outbound(Sender(place, tell, only=only or None))
         else:
             self._copies[frame.channel] = Inbound(Landing(place, to_bytes(frame.head["name"])), tell)
 

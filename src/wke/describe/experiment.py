@@ -46,6 +46,7 @@ class Step:
     multiply: str = "1"
     timeout_s: float | None = None
     prelude: str | None = None
+    collect: tuple[str, ...] = ()
     where: Location | None = None
 
     def templates(self) -> Iterator[tuple[Key, str]]:
@@ -184,6 +185,7 @@ def _step(entry: StepEntry, where: Location) -> Step:
         multiply=entry.multiply,
         timeout_s=entry.timeout,
         prelude=entry.prelude,
+        collect=entry.collect,
         where=where,
     )
 

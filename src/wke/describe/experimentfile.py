@@ -84,6 +84,12 @@ def _calculation(value: str) -> str:
     return value
 
 
+def _collected(value: str) -> str:
+    if value.startswith("/") or not value.strip("/") or ".." in value.split("/"):
+        raise FlawError("must lie in the task's own folder, $WKE_DIR", 'write a path in it, such as "out/*.log"')
+    return value
+
+
 def _labels(value: Any) -> Any:
     """Turn labels in the order of the values into a table under their positions."""
     if isinstance(value, list):
@@ -212,6 +218,8 @@ class StepEntry(TableModel):
     """A task that takes longer is stopped and has timed out."""
     prelude: NonEmpty | None = None
     """Used instead of the default one; `none` for none."""
+    collect: Annotated[Items[Annotated[str, After(_collected)]], Before(_listed, str | list[str])] = ()
+    """Files in each task's $WKE_DIR, such as `out/*.log`, that are copied to the trial's folder; one that is missing fails the trial."""
 
 
 class MetricEntry(TableModel):

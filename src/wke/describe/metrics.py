@@ -1,12 +1,15 @@
 """Metrics: what a trial's output says, as one number a metric.
 
-A task reports a number by a line `wke: name=value unit`, or a pattern finds it in the task's output. Numbers of several tasks are joined.
+A task reports a number by a line `wke: name=value unit` or by a JSON line in the file $WKE_METRICS, or a pattern finds it in the task's
+output. Numbers of several tasks are joined.
 Whatever cannot be made out is a sentence, never a guess: a metric with a problem has no value. Pure functions of bytes.
 """
 
+import json
 import math
 import re
 import statistics
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +30,7 @@ JOINS: Mapping[str, Callable[[Sequence[float]], float]] = {
 }
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
+MOST_WRITTEN = 1 << 20
 _MARK = b"wke:"
 _REPORT = re.compile(rb"wke:[ \t]*(%b)[ \t]*=[ \t]*([^\s=]+)(?:[ \t]+([^\s=]+))?\s*" % NAME.pattern.encode())
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
@@ -100,17 +104,23 @@ def observe(
     metrics: Sequence[Metric],
     logs: Mapping[TaskName, Text],
     sources: Mapping[str, Sequence[TaskName]] | None = None,
+    *,
     point: Mapping[str, object] | None = None,
+    written: Mapping[TaskName, bytes] | None = None,
 ) -> Observations:
-    """Read metrics from what tasks wrote to standard output, and compute those that follow from them and from the trial's `point`.
+    """Read metrics from what tasks wrote to standard output and (`written`) to $WKE_METRICS.
+
+    Those that follow from them and from the trial's `point` are computed.
 
     `sources` names the tasks that each metric is read from, every one of which must show it; a metric it does not mention is read from all
     of `logs`. A reported name that is no metric is kept when exactly one task reported it.
     """
     reports: dict[TaskName, dict[str, Report]] = {}
     problems: list[str] = []
-    for task, text in logs.items():
-        reports[task], malformed = _read_reports(text)
+    for task in dict.fromkeys((*logs, *(written or {}))):
+        said, malformed = _read_reports(logs.get(task, b""))
+        recorded, unreadable = read_json_lines((written or {}).get(task, b""))
+        reports[task], malformed = said | recorded, malformed + unreadable
         problems += [f"{_label([task])} wrote {what}" for what in malformed[:_MOST_MALFORMED]]
         if len(malformed) > _MOST_MALFORMED:
             problems.append(f"{_label([task])} wrote {len(malformed) - _MOST_MALFORMED} more lines that begin like a report and are none")
@@ -235,6 +245,45 @@ def _read_reports(text: Text) -> tuple[dict[str, Report], list[str]]:
         except ValueError as error:
             malformed.append(f"{_excerpt(line)}, where the value is {error}")
     return reports, malformed
+
+
+def read_json_lines(text: bytes) -> tuple[dict[str, Report], list[str]]:
+    """Return what JSON lines such as {"throughput": 812.5, "p99": "3.4 ms"} report, and what is wrong with lines that are none.
+
+    The last value of a name counts.
+    """
+    if len(text) > MOST_WRITTEN:
+        return {}, [f"more than {MOST_WRITTEN} bytes to $WKE_METRICS"]
+    reports: dict[str, Report] = {}
+    malformed = []
+    for line in filter(bytes.strip, text.split(b"\n")):
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError):
+            fields = None
+        if not isinstance(fields, dict):
+            malformed.append(f'{_excerpt(line)} to $WKE_METRICS, which is not of the form {{"name": 1.5, "other": "3 ms"}}')
+            continue
+        for name, value in fields.items():
+            try:
+                reports[name] = _json_report(name, value)
+            except ValueError as error:
+                malformed.append(f"{_excerpt(line)} to $WKE_METRICS, where {quoted(name)} {error}")
+    return reports, malformed
+
+
+def _json_report(name: str, value: object) -> Report:
+    if not NAME.fullmatch(name):
+        raise ValueError("cannot be the name of a metric")
+    if isinstance(value, str):
+        number, _, unit = value.strip().partition(" ")
+        try:
+            return _number(number.encode()), unit.strip()
+        except ValueError as error:
+            raise ValueError(f"is {error}") from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -sys.float_info.max <= value <= sys.float_info.max:
+        raise ValueError("is not a finite number")
+    return float(value), ""
 
 
 def _report_lines(text: Text) -> Iterator[bytes]:

@@ -162,7 +162,7 @@ def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
             ready_step = _plan_ready(planner, ready.target, str(filled["on",]))
     if problems:
         raise InputError(*problems)
-    return replace(planned, background=step.background, measure=step.measure, ready=ready, ready_step=ready_step)
+    return replace(planned, background=step.background, measure=step.measure, ready=ready, ready_step=ready_step, collect=step.collect)
 
 
 def _plan_ready(planner: _StepPlanner, target: str, selector: str) -> PlannedStep:

@@ -47,6 +47,7 @@ class PlannedStep:
     timeout_s: float | None = None
     workdir: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    collect: tuple[str, ...] = ()
 
     def tasks(self) -> tuple[TaskName, ...]:
         """Return the step's tasks in the cluster's order, copies of one machine side by side."""

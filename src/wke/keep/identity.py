@@ -84,7 +84,8 @@ def _link(link: Link) -> Json:
 
 
 def _step(step: PlannedStep) -> Json:
-    return {
+    kept: dict[str, Json] = {"collect": list(step.collect)} if step.collect else {}
+    return kept | {
         "script": _bytes(step.target.content),
         "prelude": _bytes(step.prelude.content) if step.prelude else None,
         "options": [list(option) for option in step.options],

@@ -1,9 +1,10 @@
 """What tasks wrote, byte for byte, with the time of every piece.
 
-A trial's folder holds, for each task, `STEP-TARGET/MACHINE[.COPY].out`, `.err` and `.idx`; a file exists once there is something to put in
-it. The index has one record of 24 bytes for each piece, in the order of arrival: time, offset in its file, length, stream. Every piece is
-handed to the kernel as it arrives, data before index, so that a killed controller loses nothing that it had received and an index never
-points behind its data; only the power cord can cut deeper, and for that the store syncs a folder before it calls it complete.
+A trial's folder holds, for each task, `STEP-TARGET/MACHINE[.COPY].out`, `.err`, `.idx`, `.metrics` for what it wrote to $WKE_METRICS, and
+`.files/` for what was collected from it; each exists once there is something to put in it. The index has one record of 24 bytes for each
+piece, in the order of arrival: time, offset in its file, length, stream. Every piece is handed to the kernel as it arrives, data before
+index, so that a killed controller loses nothing that it had received and an index never points behind its data; only the power cord can
+cut deeper, and for that the store syncs a folder before it calls it complete.
 """
 
 import functools
@@ -21,7 +22,7 @@ from urllib.parse import quote, unquote
 
 from wke.keep.disk import disk_errors, private_folder
 from wke.keep.linebuffer import LineBuffer
-from wke.records import Output, Record, TaskEnded, TaskName
+from wke.records import MetricsWritten, Output, Record, TaskEnded, TaskName
 
 PIECE = struct.Struct("<qQIB3x")  # at_ns, offset, length, stream
 PIECES_AT_ONCE = 256
@@ -56,8 +57,13 @@ class LogWriter:
         if isinstance(record, Output):
             with disk_errors(self._folder):
                 self._append(record)
+        elif isinstance(record, MetricsWritten):
+            with disk_errors(self._folder):
+                path = _path(self._folder, record.task, "metrics")
+                self._make_folder(path.parent)
+                _write(self._files.descriptor(path), record.data)
         elif isinstance(record, TaskEnded):
-            for suffix in ("out", "err", "idx"):
+            for suffix in ("out", "err", "idx", "metrics"):
                 self._files.close(_path(self._folder, record.task, suffix))
 
     def close(self) -> None:
@@ -72,15 +78,18 @@ class LogWriter:
 
     def _append(self, piece: Output) -> None:
         data, index = (_path(self._folder, piece.task, suffix) for suffix in (STREAMS[piece.stream], "idx"))
-        if data.parent not in self._made:
-            private_folder(data.parent)
-            self._made.add(data.parent)
+        self._make_folder(data.parent)
         if data not in self._sizes:
             self._sizes[data] = data.stat().st_size if data.exists() else 0
         offset = self._sizes[data]
         _write(self._files.descriptor(data), piece.data)
         _write(self._files.descriptor(index), PIECE.pack(piece.at_ns, offset, len(piece.data), piece.stream))
         self._sizes[data] = offset + len(piece.data)
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder not in self._made:
+            private_folder(folder)
+            self._made.add(folder)
 
 
 def tasks(folder: Path) -> tuple[TaskName, ...]:
@@ -104,6 +113,16 @@ def read_output(folder: Path) -> dict[TaskName, bytes | mmap.mmap]:
     Files are mapped, not read: however much was written, it takes no memory that the kernel could not have back.
     """
     return {task: _mapped(_path(folder, task, "out")) for task in tasks(folder)}
+
+
+def read_metrics(folder: Path) -> dict[TaskName, bytes]:
+    """Return what every task in `folder` that wrote to $WKE_METRICS wrote there."""
+    return {_task(path): path.read_bytes() for path in sorted(folder.glob("*-*/*.metrics"))}
+
+
+def files_folder(folder: Path, task: TaskName) -> Path:
+    """Return where the files that are collected from a task go."""
+    return _path(folder, task, "files")
 
 
 def pieces(folder: Path, task: TaskName) -> Iterator[tuple[int, int, bytes]]:
