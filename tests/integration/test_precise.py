@@ -42,6 +42,7 @@ def test_a_series_ends_when_it_is_precise(emulated: Project) -> None:
     first = emulated.measure("--limit", "3")
     assert "series: 3 trials to run, then more until every interval of ops is within ±5 %; 0 of at most 16 are stored already" in first.err
     assert sum(ran(emulated).values()) == 3
+    assert "precision: not decided yet; trials of the first 2 rounds without a result: 1\n" in first.err
     rest = emulated.measure()
     assert (rest.status, ran(emulated)) == (0, {"steady": 7, "noisy": 7})
     assert "precision: after 7 rounds every interval of ops is within ±5 %\n" in rest.err

@@ -22,7 +22,7 @@ from wke.cli.prepare import Kept, Series, chosen, kept, on_cluster, plan_series,
 from wke.cli.summary import draw_figures, print_summary, write_csv
 from wke.errors import WkeError
 from wke.judge.climbing import climb_text, searches
-from wke.judge.stopping import precision_text, precisions, rounds_of, rule_text
+from wke.judge.stopping import precision_text, precisions, rule_text, undecided_text
 from wke.keep.store import Store
 from wke.records import Outcome
 from wke.tell.console import Printer, counted, worst_status
@@ -160,10 +160,12 @@ def _announce(series: Series, store: Store, to_run: int) -> None:
 
 def _say_findings(series: Series, store: Store) -> None:
     """Say what a series that decides for itself how far it goes has come to."""
-    experiment, stored = series.plan.experiment, kept(series, store).stored
+    experiment, have = series.plan.experiment, kept(series, store)
+    stored = have.stored
     if experiment.stopping is not None:
         seen = precisions(experiment.stopping, experiment.metrics, tuple(stored.values()), series.points)
-        Printer().talk(precision_text(experiment, seen, rounds_of(experiment, series.planned, stored)))
+        missing, rounds = len(have.due(series, series.trials)), have.rounds(series)
+        Printer().talk(undecided_text(missing, rounds) if missing else precision_text(experiment, seen, rounds))
     for climb in searches(experiment, series.planned, stored):
         Printer().talk(climb_text(climb, experiment))
 

@@ -15,7 +15,8 @@ from wke.describe.plan import Plan, make_plan
 from wke.describe.sweep import value_text
 from wke.describe.tables import gather
 from wke.errors import InputError, Problem, did_you_mean
-from wke.judge.due import due
+from wke.judge.due import due, settled
+from wke.judge.stopping import rounds_of
 from wke.keep.identity import inputs, trial_id
 from wke.keep.store import Store
 from wke.keep.trials import Invalid, PlannedTrial, StoredTrial
@@ -79,6 +80,10 @@ class Kept:
         planned = [item.planned for item in candidates]
         wanted = {trial.id for trial in due(series.plan.experiment, planned, self.stored, attempted, self.invalid)}
         return [item for item in candidates if item.planned.id in wanted]
+
+    def rounds(self, series: Series) -> int:
+        """Return how many rounds the series is to have, as far as it can be told now."""
+        return rounds_of(series.plan.experiment, series.planned, self.stored, settled((), self.invalid))
 
 
 def kept(series: Series, store: Store) -> Kept:

@@ -103,6 +103,11 @@ def rule_text(rule: Stopping) -> str:
     return f"until every interval of {' and '.join(rule.of)} is within {share_text(rule.precision)}"
 
 
+def undecided_text(missing: int, rounds: int) -> str:
+    """Return what is to be said as long as trials are missing for the next look, which is after so many rounds."""
+    return f"precision: not decided yet; trials of the first {rounds} rounds without a result: {missing}"
+
+
 def precision_text(experiment: Experiment, seen: Sequence[Precise], rounds: int) -> str:
     """Return what a series that stopped after so many rounds has reached, in words."""
     rule = experiment.stopping
