@@ -104,6 +104,7 @@ QUERIES = {
     "check": [],
     "plot": ["experiments/series.toml"],
     "logs": ["TRIAL"],
+    "why": ["TRIAL"],
 }
 
 

@@ -542,6 +542,8 @@ def test_a_store_of_an_older_wke_goes_on(tmp_path: Path, file: Path) -> None:
     """What an older wke really wrote is brought up to date: its results count, its plan goes on, and new facts have their place."""
     with contextlib.closing(sqlite3.connect(tmp_path / "wke.sqlite")) as connection:
         connection.executescript(file.read_text())
+    with Store.open(tmp_path, readonly=True) as reader:  # the first that comes brings it up to date, as wke measure asks before it writes
+        assert reader.seed_of("scale") == 7
     with Store.open(tmp_path, series="scale") as store:
         found = [(t.id, t.outcome, dict(t.observations), t.units) for t in store.trials("scale")]
         assert found == [

@@ -34,6 +34,7 @@ COMMANDS = {  # name -> (module in wke.cli, one line of help)
     "copy": ("copy", "Copy files and folders to machines and back."),
     "connect": ("connect", "Open an interactive shell on a machine."),
     "plan": ("plan", "Show what `measure` would run, what it would reuse, and how long it may take."),
+    "why": ("why", "Say why a trial is to run: what changed since the nearest stored one."),
     "measure": ("measure", "Run an experiment: every missing trial, then tables and figures."),
     "abandon": ("abandon", "Stop the trial that `measure --detach` left running."),
     "results": ("results", "Print what an experiment measured."),

@@ -23,6 +23,7 @@ from wke.cli.summary import draw_figures, print_summary, write_csv
 from wke.errors import WkeError
 from wke.judge.climbing import climb_text, searches
 from wke.judge.stopping import precision_text, precisions, rule_text, undecided_text
+from wke.keep.identity import scripts
 from wke.keep.store import Store
 from wke.records import Outcome
 from wke.tell.console import Printer, counted, worst_status
@@ -182,6 +183,7 @@ def _record(series: Series, store: Store) -> int:
             "stopping": asdict(plan.experiment.stopping) if plan.experiment.stopping else None,
         }
     )
+    store.keep_scripts({name: content for trial in plan.trials for name, content in scripts(trial).items()})
     command = shlex.join(["wke", *sys.argv[1:]])
     return store.series(plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=series.planned)
 

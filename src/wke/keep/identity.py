@@ -43,6 +43,12 @@ def inputs(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = ()) 
     }
 
 
+def scripts(trial: Trial) -> dict[str, bytes]:
+    """Return the scripts and preludes of a trial by the digests that its inputs hold."""
+    files = [file for step in trial.steps for file in (step.target.content, step.prelude.content if step.prelude else None)]
+    return {hashlib.sha256(content).hexdigest(): content for content in files if content is not None}
+
+
 def digest(value: Json) -> str:
     """Return the SHA-256 of a value's canonical JSON: keys in order, no blanks, ASCII only."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

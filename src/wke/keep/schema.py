@@ -123,7 +123,14 @@ CREATE TABLE machines (              -- what each machine was when a command beg
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5 = """
+CREATE TABLE scripts (               -- scripts and preludes that were planned, for people: a trial's inputs hold their digests
+    digest TEXT PRIMARY KEY,
+    content BLOB NOT NULL
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
@@ -148,10 +155,14 @@ def checked_version(connection: sqlite3.Connection, path: Path, newest: int = le
     return version
 
 
+class OutdatedError(StoreError):
+    """A reader met a store that only a writer can bring up to date."""
+
+
 def check_readable(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise StoreError unless the store has this wke's version: a reader cannot bring it up to date."""
+    """Raise OutdatedError unless the store has this wke's version: a reader cannot bring it up to date."""
     if checked_version(connection, path) < len(MIGRATIONS):
-        raise StoreError(
+        raise OutdatedError(
             f"{path} was written by an older wke, or never finished being made",
-            hint="any command that writes brings it up to date, such as wke measure",
+            hint="any command brings it up to date that may write there, while no other writes",
         )

@@ -40,6 +40,7 @@ from wke.errors import InputError, StoreError, did_you_mean
 from wke.keep.database import Database
 from wke.keep.disk import disk_errors, private_folder, sync_folder, sync_tree
 from wke.keep.lock import WriterLock, series_lock, writer_of, written_by
+from wke.keep.schema import OutdatedError
 from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, Detached, Invalid, PlannedTrial, Result, StoredStart, StoredTrial, settled
 from wke.records import ClockReading, Release, StartedTogether, TaskEnded
 
@@ -80,7 +81,7 @@ class Store:
         file is not a store that this wke understands.
         """
         if readonly:
-            return cls(folder, Database(folder, readonly=True), None, checkpoint)
+            return cls(folder, _reader(folder), None, checkpoint)
         with disk_errors(folder):
             private_folder(folder / "locks")
         with contextlib.ExitStack() as undo:
@@ -145,6 +146,11 @@ class Store:
                 sql.execute("DELETE FROM planned WHERE series = ?", (series,))
                 _insert_planned(sql, series, planned)
         return int(cursor.lastrowid or 0)
+
+    def keep_scripts(self, contents: Mapping[str, bytes]) -> None:
+        """Keep the bytes of scripts by their digests, so that a later change can be shown line by line."""
+        with self._database.transaction() as sql:
+            sql.executemany("INSERT OR IGNORE INTO scripts VALUES (?, ?)", contents.items())
 
     def examined(self, series: int, fingerprints: Mapping[str, Mapping[str, str]]) -> None:
         """Record what the machines of a command's series are; `series` is what `series()` returned."""
@@ -356,6 +362,19 @@ class Store:
             row = sql.execute("SELECT json FROM inputs WHERE trial = ?", (trial,)).fetchone()
         return dict(json.loads(row[0])) if row else {}
 
+    def result_inputs(self) -> dict[str, Mapping[str, Any]]:
+        """Return what the identity of each trial with a result was computed from, of trials that differ in the iteration only one."""
+        query = "SELECT i.trial, i.json FROM inputs i WHERE i.trial IN (SELECT trial FROM attempts WHERE outcome = 'ok') ORDER BY i.trial"
+        with self._database.snapshot() as sql:
+            rows = sql.execute(query).fetchall()
+        return {trial: json.loads(text) for trial, text in rows}
+
+    def script(self, digest: str) -> str | None:
+        """Return the text of a script or prelude that was planned once, None when it was not kept."""
+        with self._database.snapshot() as sql:
+            row = sql.execute("SELECT content FROM scripts WHERE digest = ?", (digest,)).fetchone()
+        return None if row is None else row[0].decode("utf-8", "replace")
+
     def damage(self) -> tuple[str, ...]:
         """Return what SQLite finds wrong with the file: nothing, when all is well."""
         with self._database.snapshot() as sql:
@@ -432,6 +451,18 @@ class Store:
             units=units,
             folder=final if final.exists() else self._partial(trial, number),
         )
+
+
+def _reader(folder: Path) -> Database:
+    """Open the database for reading; where an older wke wrote it, bring it up to date first if we may."""
+    try:
+        return Database(folder, readonly=True)
+    except OutdatedError as outdated:
+        try:
+            Store.open(folder, command="a reader that brings it up to date").close()
+        except StoreError:
+            raise outdated from None
+        return Database(folder, readonly=True)
 
 
 def _insert_planned(sql: sqlite3.Connection, series: int, trials: Iterable[PlannedTrial]) -> None:

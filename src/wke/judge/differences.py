@@ -1,0 +1,61 @@
+"""Why a result does not count: what a trial depends on now, beside what a stored one depended on, in words."""
+
+import difflib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+Inputs = Mapping[str, Any]
+Script = Callable[[str], str | None]
+"""Returns the text of a script by its digest, None when it was not kept."""
+
+NOUNS = {"scheme": "the scheme of identities", "checks": "the checks", "metrics": "metric", "cluster": "the cluster"}
+
+
+def nearest(of: Inputs, among: Mapping[str, Inputs]) -> str | None:
+    """Return the name of the inputs that differ from these in the fewest places, of several the first; None when there are none."""
+    return min(among, key=lambda name: sum(1 for _ in _paths(among[name]["depends"], of["depends"])), default=None)
+
+
+def differences(before: Inputs, now: Inputs, script: Script) -> Iterator[str]:
+    """Yield a phrase for everything that differs; that of a script whose text was kept goes on with the lines that differ."""
+    names: Sequence[str] = now.get("targets", ())
+    for path, old, new in _paths(before["depends"], now["depends"]):
+        text = f"{_place(path, names)} was {_value(old)}, is {_value(new)}"
+        if path[-1] in ("script", "prelude") and old is not None and new is not None:
+            text = "\n".join([f"{_place(path, names)} changed", *_diff(script(old), script(new))])
+        yield text
+
+
+def _paths(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Yield where two values differ, as deep as both have a place of that name."""
+    if path[-1:] == ("options",):
+        old, new = dict(old or ()), dict(new or ())
+    if isinstance(old, list) and isinstance(new, list) and path == ("steps",) and len(old) == len(new):
+        old, new = ({str(k): value for k, value in enumerate(values)} for values in (old, new))
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in dict.fromkeys((*new, *old)):
+            yield from _paths(old.get(name), new.get(name), (*path, str(name)))
+    elif old != new:
+        yield path, old, new
+
+
+def _place(path: tuple[str, ...], targets: Sequence[str]) -> str:
+    head, *rest = path
+    if head == "point":
+        return f"parameter {'.'.join(rest)}"
+    if head == "steps" and rest:
+        step = int(rest[0])
+        name = targets[step] if step < len(targets) else f"step {step}"
+        return f"{name}: {' '.join(('option' if word == 'options' else word) for word in rest[1:]) or 'the step'}"
+    return " ".join((NOUNS.get(head, head), *rest))
+
+
+def _value(value: Any) -> str:
+    return "missing" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _diff(old: str | None, new: str | None) -> Iterator[str]:
+    if old is not None and new is not None:
+        lines = difflib.unified_diff(old.splitlines(), new.splitlines(), "before", "now", lineterm="", n=1)
+        yield from (f"  {line}" for line in list(lines)[2:])
