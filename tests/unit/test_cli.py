@@ -25,6 +25,22 @@ def test_help_imports_nothing_heavy() -> None:
     assert not HEAVY & {name.split(".")[0] for name in done.stderr.split()}
 
 
+def test_a_run_imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    """What experiments, results and emulated machines need is not read for a command that runs a target over ssh."""
+    (tmp_path / "cluster.toml").write_text('[machines]\na = "a.example.org"\n')
+    (tmp_path / "kv" / "targets").mkdir(parents=True)
+    (tmp_path / "kv" / "config.toml").write_text("[targets]\nhello = []\n")
+    (tmp_path / "kv" / "targets" / "hello").write_text("#!/bin/sh\necho hello\n")
+    code = "import sys, wke.cli.main as m\ntry: m.main()\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", code, "run", "--dry-run", "kv", "all", "hello"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "hello: on a\n"
+    modules = set(done.stderr.split())
+    assert "wke.act.connection" in modules
+    assert not (HEAVY - {"asyncio"}) & modules
+    assert not {"wke.describe.experiment", "wke.keep.store", "wke.act.emulation", "wke.act.runner"} & modules
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_loads_and_explains_itself(name: str) -> None:
     """Each row of the table leads to a command with help of its own."""

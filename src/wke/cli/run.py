@@ -18,7 +18,6 @@ from wke.describe.quantity import seconds as read_seconds
 from wke.describe.step import DEFAULT_PRELUDE, PlannedStep
 from wke.describe.tables import gather
 from wke.errors import InputError, did_you_mean
-from wke.keep.logs import LogWriter
 from wke.records import Record, Sink
 from wke.tell.connecting import ConnectingLine
 from wke.tell.console import Printer, TaskLines, seconds, worst_status
@@ -109,6 +108,8 @@ def _keeping(folder: Path | None, show: Sink) -> Iterator[Sink]:
     if folder is None:
         yield show
         return
+    from wke.keep.logs import LogWriter  # noqa: PLC0415 - rarely asked for, and the disk's errors include a database's
+
     with LogWriter(folder) as logs:
 
         def keep_and_show(record: Record) -> None:

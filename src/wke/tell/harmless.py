@@ -6,18 +6,28 @@ keeps them as they are.
 
 import re
 import string
+from functools import cache
 
 PLAIN = (string.printable.strip() + " \t\n").encode()
 LINE_BREAKERS = (0x2028, 0x2029)
 DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-ESCAPES = {
-    **{code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))},
-    **{code: f"\\u{code:04x}" for code in (*LINE_BREAKERS, *DIRECTIONS, *range(0xD800, 0xE000))},
-    **{0xDC00 + byte: f"\\x{byte:02x}" for byte in range(128, 256)},  # what "surrogateescape" makes of a byte
-}
+SURROGATES = range(0xD800, 0xE000)
+TO_ESCAPE = (*range(9), *range(11, 32), *range(127, 160), *LINE_BREAKERS, *DIRECTIONS)
 
 
-_ESCAPED = re.compile("[" + re.escape("".join(map(chr, ESCAPES))) + "]")
+@cache
+def _escapes() -> dict[int, str]:
+    """Return what is written for each character that must not be shown."""
+    return {
+        **{code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in (*TO_ESCAPE, *SURROGATES)},
+        **{0xDC00 + byte: f"\\x{byte:02x}" for byte in range(128, 256)},  # what "surrogateescape" makes of a byte
+    }
+
+
+@cache
+def _escaped() -> re.Pattern[str]:
+    """Return what finds them."""
+    return re.compile(f"[{re.escape(''.join(map(chr, TO_ESCAPE)))}{chr(SURROGATES[0])}-{chr(SURROGATES[-1])}]")
 
 
 def harmless(data: bytes) -> str:
@@ -28,9 +38,9 @@ def harmless(data: bytes) -> str:
     try:
         return visible(data.decode())
     except UnicodeDecodeError:  # much will have to be escaped: looking up every character is faster then
-        return data.decode(errors="surrogateescape").translate(ESCAPES)
+        return data.decode(errors="surrogateescape").translate(_escapes())
 
 
 def visible(text: str) -> str:
     """Write what must not reach a terminal as escapes; tabs and newlines stay."""
-    return _ESCAPED.sub(lambda found: ESCAPES[ord(found[0])], text)
+    return text if text.isprintable() else _escaped().sub(lambda found: _escapes()[ord(found[0])], text)
