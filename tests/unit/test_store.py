@@ -16,7 +16,8 @@ import pytest
 
 from wke.errors import InputError, StoreError
 from wke.keep import schema
-from wke.keep.disk import disk_errors, is_network_file_system, write_atomically
+from wke.keep.database import database_errors
+from wke.keep.disk import is_network_file_system, write_atomically
 from wke.keep.store import Store
 from wke.keep.trials import Attempt, PlannedTrial, Result, StoredStart, StoredTrial
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Release, StartedTogether, TaskEnded, TaskName
@@ -459,10 +460,10 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
 )
 def test_what_the_disk_says_is_translated(tmp_path: Path, error: Exception, words: str) -> None:
     """Foreign errors become StoreErrors with a hint; our own mistakes do not."""
-    with pytest.raises(StoreError, match=words) as caught, disk_errors(tmp_path):
+    with pytest.raises(StoreError, match=words) as caught, database_errors(tmp_path):
         raise error
     assert caught.value.problems[0].hint
-    with pytest.raises(sqlite3.IntegrityError), disk_errors(tmp_path):
+    with pytest.raises(sqlite3.IntegrityError), database_errors(tmp_path):
         raise sqlite3.IntegrityError
 
 

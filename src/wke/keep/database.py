@@ -8,9 +8,41 @@ from pathlib import Path
 
 from wke.errors import StoreError
 from wke.keep import schema
-from wke.keep.disk import disk_errors, is_network_file_system
+from wke.keep.disk import disk_errors, full, is_network_file_system
 
 WAIT_S = 20.0  # for a reader or a checkpoint that holds the file; only network file systems make writers wait for readers
+
+
+@contextlib.contextmanager
+def database_errors(folder: Path) -> Iterator[None]:
+    """Turn what SQLite or the disk says about `folder` into a StoreError that says what happened and what to do."""
+    try:
+        with disk_errors(folder):
+            yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # our mistake, not the disk's
+    except sqlite3.Error as error:
+        raise _translated(folder, error) from error
+
+
+def _translated(folder: Path, error: sqlite3.Error) -> StoreError:
+    text = str(error)
+    if "full" in text:
+        return full(folder)
+    if "not a database" in text or "malformed" in text:
+        return StoreError(
+            f"{folder / 'wke.sqlite'} is damaged or not a wke store: {text}",
+            hint="move it away to begin a new store; raw logs under trials/ are plain files and stay readable",
+        )
+    if "locked" in text:
+        return StoreError(
+            f"{folder / 'wke.sqlite'} is kept locked by another program", hint="close whatever reads it for so long, then try again"
+        )
+    if "readonly" in text or "read-only" in text:
+        return StoreError(
+            f"{folder / 'wke.sqlite'} cannot be written: {text}", hint="check who owns the file and whether the disk is mounted read-only"
+        )
+    return StoreError(f"cannot use {folder / 'wke.sqlite'}: {text}", hint="check that the folder exists and that you may read and write it")
 
 
 class Database:
@@ -18,7 +50,7 @@ class Database:
 
     def __init__(self, folder: Path, *, readonly: bool) -> None:
         self._folder = folder
-        with disk_errors(folder):
+        with database_errors(folder):
             self._connection = _reader(folder / "wke.sqlite") if readonly else _writer(folder / "wke.sqlite")
 
     def close(self) -> None:
@@ -28,7 +60,7 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Make all of the block's changes, on the disk when it ends, or none."""
-        with disk_errors(self._folder):
+        with database_errors(self._folder):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -41,7 +73,7 @@ class Database:
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """Let all queries of the block see the same instant."""
-        with disk_errors(self._folder):
+        with database_errors(self._folder):
             self._connection.execute("BEGIN")
             try:
                 yield self._connection

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,45 +61,22 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what the disk or SQLite says about `folder` into a StoreError that says what happened and what to do."""
+    """Turn what the disk says about `folder` into a StoreError that says what happened and what to do."""
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise _full(folder) from error
+            raise full(folder) from error
         raise StoreError(f"cannot write to {folder}: {error.strerror or error}", hint="check its permissions and the disk") from error
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        raise  # our mistake, not the disk's
-    except sqlite3.Error as error:
-        raise _translated(folder, error) from error
 
 
-def _full(folder: Path) -> StoreError:
+def full(folder: Path) -> StoreError:
+    """Return the error for a disk that has no room for more in `folder`."""
     free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
     return StoreError(
         f"the disk that holds {folder} is full: {free / 1e6:.1f} MB are free (or your quota is used up)",
         hint="nothing that was stored is lost; make space and give the same command again: the series continues where it stood",
     )
-
-
-def _translated(folder: Path, error: sqlite3.Error) -> StoreError:
-    text = str(error)
-    if "full" in text:
-        return _full(folder)
-    if "not a database" in text or "malformed" in text:
-        return StoreError(
-            f"{folder / 'wke.sqlite'} is damaged or not a wke store: {text}",
-            hint="move it away to begin a new store; raw logs under trials/ are plain files and stay readable",
-        )
-    if "locked" in text:
-        return StoreError(
-            f"{folder / 'wke.sqlite'} is kept locked by another program", hint="close whatever reads it for so long, then try again"
-        )
-    if "readonly" in text or "read-only" in text:
-        return StoreError(
-            f"{folder / 'wke.sqlite'} cannot be written: {text}", hint="check who owns the file and whether the disk is mounted read-only"
-        )
-    return StoreError(f"cannot use {folder / 'wke.sqlite'}: {text}", hint="check that the folder exists and that you may read and write it")
 
 
 def is_network_file_system(path: Path, mountinfo: str | None = None) -> bool:
