@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from wke.agent import landing, protocol, sender
 from wke.agent.landing import Landing
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
-from wke.agent.sender import Sender
-from wke.agent.tree import ANSWER, CHUNK, PART, CopyError, Entry, base_name
+from wke.agent.sender import Sender, wanted
+from wke.agent.tree import ANSWER, CHUNK, FILE, FOLDER, PART, CopyError, Entry, base_name
 from wke.cli.copy import Order, read_order
 from wke.errors import InputError
 
@@ -512,3 +512,23 @@ def test_a_copy_between_machines_is_refused() -> None:
 def test_the_name_under_which_a_source_lands(path: str, name: str) -> None:
     """The last part of its path, or none when what is in it is meant."""
     assert base_name(path.encode()) == name.encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "patterns", "kept"),
+    [
+        (b"out/a.log", FILE, [b"out/*.log"], True),
+        (b"out", FOLDER, [b"out/*.log"], True),
+        (b"out", FILE, [b"out/*.log"], False),
+        (b"out/deep", FOLDER, [b"out/*.log"], False),
+        (b"out/deep/c.log", FILE, [b"out/*.log"], False),
+        (b"out/deep/c.log", FILE, [b"data", b"out"], True),
+        (b"outer", FILE, [b"out"], False),
+        (b"run[1].log", FILE, [b"run[[]1].l*"], True),
+        (b"run1.log", FILE, [b"run[0-9].log"], True),
+    ],
+)
+def test_what_patterns_keep_of_a_folder(path: bytes, kind: str, patterns: list[bytes], kept: bool) -> None:  # noqa: FBT001 - a table
+    """Part by part; what leads to a match or lies in one is kept, too."""
+    entry = Entry(path, kind, 0o644, 0)
+    assert wanted(entry, [pattern.split(b"/") for pattern in patterns]) is kept
