@@ -177,7 +177,12 @@ def test_two_series_share_a_cluster_but_no_machine(staying: Project) -> None:
     staying.write("experiments/other.toml", SERIES)
     first = staying.start("measure", "experiments/series.toml", "--on", "m0", "--no-figures")
     second = staying.start("measure", "experiments/other.toml", "--on", "m1", "--no-figures")
-    eventually(lambda: {note["machine"] for note in noted(staying, "begin")} == {"m0", "m1"}, within_s=40)
+
+    def both() -> bool:
+        return {note["machine"] for note in noted(staying, "begin")} == {"m0", "m1"}
+
+    eventually(lambda: both() or first.poll() is not None or second.poll() is not None, within_s=40)
+    assert both(), [process.communicate(timeout=1) for process in (first, second) if process.poll() is not None]
     third = staying.write("experiments/third.toml", SERIES)
     staying.edit("cluster.toml", "[cluster]", '[cluster]\nconnect-timeout = "6s"')  # of which it waits one half
     refused = staying.wke("measure", str(third), "--on", "m0", "--no-figures")

@@ -454,14 +454,12 @@ class Store:
 
 
 def _reader(folder: Path) -> Database:
-    """Open the database for reading; where an older wke wrote it, bring it up to date first if we may."""
+    """Open the database for reading; where an older wke wrote it, or another one is making it now, have it brought up to date first."""
     try:
         return Database(folder, readonly=True)
-    except OutdatedError as outdated:
-        try:
-            Store.open(folder, command="a reader that brings it up to date").close()
-        except StoreError:
-            raise outdated from None
+    except OutdatedError:
+        with contextlib.suppress(StoreError):  # we may not write, or somebody else was faster
+            Store.open(folder, command="a reader that brings it up to date", series="").close()
         return Database(folder, readonly=True)
 
 
