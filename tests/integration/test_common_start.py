@@ -16,7 +16,8 @@ from wke.describe.cluster import read_cluster
 from wke.describe.configuration import Target
 from wke.describe.plan import PlannedStep
 from wke.judge.clocks import ours
-from wke.records import Note, Record, StartedTogether, TaskEnded
+from wke.records import Record, StartedTogether, TaskEnded
+from wke.tell.progress import SeriesState, uneven_text
 
 HOUR_NS = 3600 * 10**9
 SHIFTED = """\
@@ -88,13 +89,16 @@ def test_a_clock_that_runs_too_fast_is_seen_by_reading_it_twice(tmp_path: Path) 
 
 
 def test_a_late_start_is_told(tmp_path: Path) -> None:
-    """A machine that takes half a second to make a process starts its second copy late: the skew says so, and a person is told."""
+    """A machine that takes half a second to make a process starts its second copy late: the skew says so, and a series tells at its end."""
     clocks = {"slow": (0.0, 1.0, 0.5), "right": (0.0, 1.0)}
     records, _ = run_together(tmp_path, b"#!/bin/sh\nsleep 0.1\n", clocks, multiply=2)
     (together,) = [record for record in records if isinstance(record, StartedTogether)]
     assert (together.last, 400_000_000 < together.skew_ns < 5_000_000_000) == ("slow", True)
-    (note,) = [record.text for record in records if isinstance(record, Note)]
-    assert re.fullmatch(r"load: began \d+\.\d ms \(±\d+\.\d\) later on slow than on (slow|right)", note)
+    state = SeriesState(0, {})
+    for record in records:
+        state.take(record)
+    told = r"began unevenly: 1 of 0 trials, at worst \d+\.\d ms \(±\d+\.\d\) later on slow than on (slow|right)"
+    assert re.fullmatch(told, uneven_text(state))
 
 
 def test_who_is_stopped_while_held_never_began(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_the_second_command_says_who_measures(emulated: Project) -> None:
     eventually(lambda: "running" in emulated.wke("results", "--json").out, within_s=20)
     second = emulated.measure()
     assert (second.status, second.out) == (1, "")
-    assert second.err.startswith(f"results is being written by pid {first.pid} of ")
+    assert second.err.startswith(f"series series in results is being written by pid {first.pid} of ")
     assert ": wke measure experiments/series.toml\n" in second.err
     assert emulated.outcomes() == ["running"]
     first.send_signal(signal.SIGINT)

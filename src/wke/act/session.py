@@ -42,7 +42,6 @@ from wke.records import (
 PING_PAUSE_S = 0.05  # between two runs of a `ready.target` that says no
 RELEASE_MARGIN_NS = 20_000_000  # from agreeing on a common start to the start itself, for who is slowest to hear of it
 RELEASE_MARGIN_PER_TASK_NS = 200_000
-SKEW_LIMIT_NS = 5_000_000  # further apart than that, and than the clocks can tell, is worth a word
 CLOCKS_AT_ONCE = 4  # more of them would wait for each other here, and their ways would seem longer than they are
 CLOCK_PATIENCE_S = 0.01  # then the next one begins all the same: these machines are far away
 LOCK_WAIT_S = 10.0  # what a killed controller left is gone sooner
@@ -338,9 +337,6 @@ class Session:
         if skew is not None:
             target = step.target.name
             self._emit(StartedTogether(step.index, target, release.at_ns, skew.skew_ns, skew.bound_ns, skew.first, skew.last, clocks))
-            if skew.skew_ns > SKEW_LIMIT_NS + skew.bound_ns:
-                apart, bound = skew.skew_ns / 1e6, skew.bound_ns / 1e6
-                self._emit(Note(f"{target}: began {apart:.1f} ms (±{bound:.1f}) later on {skew.last} than on {skew.first}"))
         return clocks
 
     async def _read_clocks(self, names: Iterable[str]) -> dict[str, ClockReading]:

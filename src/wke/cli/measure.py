@@ -27,7 +27,7 @@ from wke.keep.identity import scripts
 from wke.keep.store import Store
 from wke.records import Outcome
 from wke.tell.console import Printer, counted, worst_status
-from wke.tell.progress import SeriesState, progress
+from wke.tell.progress import SeriesState, progress, uneven_text
 
 DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
 
@@ -113,6 +113,8 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
             with progress(state) as display:
                 running = runner.Series(place, store, number, experiment, display, redraw, choice.fail_fast, detached)
                 outcomes = run_to_end(run_due(running, left, lambda attempted: _due(series, kept(series, store), choice, attempted)))
+            if uneven := uneven_text(state):
+                Printer().talk(uneven)
         except (KeyboardInterrupt, WkeError):
             planned = "" if experiment.parameters.climb or experiment.stopping else f" of {first}"
             Printer().talk(f"stopped after {len(state.ended)}{planned} trials; they are stored, and the same command goes on")

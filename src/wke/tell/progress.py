@@ -14,13 +14,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wke.records import Connecting, Note, Record, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
+from wke.records import Connecting, Note, Record, StartedTogether, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
 from wke.tell.connecting import ConnectingLine, connecting_words
-from wke.tell.console import Printer, seconds
+from wke.tell.console import Printer, counted, seconds
 from wke.tell.harmless import visible
 
 MOST_ROWS = 20  # machines shown on a terminal
 HZ = 4
+SKEW_LIMIT_NS = 5_000_000  # further apart than that, and than the clocks can tell, is worth a word
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class SeriesState:
     connecting: Connecting | None = None
     doing: dict[str, dict[str, float]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    uneven: list[StartedTogether] = field(default_factory=list)
 
     def take(self, record: Record) -> None:
         """Bring the state up to date with one more record."""
@@ -49,6 +51,8 @@ class SeriesState:
                 self.connecting = record if record.waiting else None
             case StepStarted():
                 self.step = record.target
+            case StartedTogether() if record.skew_ns > SKEW_LIMIT_NS + record.bound_ns:
+                self.uneven.append(record)
             case TaskStarted(task):
                 self.doing.setdefault(task.machine, {})[task.target] = time.monotonic()
             case TaskEnded(task):
@@ -69,6 +73,17 @@ class SeriesState:
         """Say how much time is left."""
         left_s = self.left_s()
         return "" if math.isnan(left_s) or len(self.ended) == self.total else f"about {seconds(left_s)} left"
+
+
+def uneven_text(state: SeriesState) -> str:
+    """Say how many trials did not begin everywhere at once, and how far apart the worst began; nothing if there were none."""
+    if not state.uneven:
+        return ""
+    worst = max(state.uneven, key=lambda start: start.skew_ns)
+    return (
+        f"began unevenly: {len(state.uneven)} of {counted(len(state.ended), 'trial')}, at worst {worst.skew_ns / 1e6:.1f} ms "
+        f"(±{worst.bound_ns / 1e6:.1f}) later on {worst.last} than on {worst.first}"
+    )
 
 
 def point_words(point: Mapping[str, object], iteration: int, *, warmup: bool) -> str:
