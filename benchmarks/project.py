@@ -6,14 +6,16 @@ from fleet import Fleet
 
 CONFIG = "nothing"
 TARGET = "true"
+IN_BASH = "true-in-bash"  # old wke takes no other shell
 
 
 def write_project(folder: Path, script: str = "#!/bin/sh\ntrue\n", **clusters: str) -> Path:
-    """Write the configuration, whose one target has this script, and one cluster file a keyword, NAME.toml; return the folder."""
+    """Write the configuration, whose target has this script, and one cluster file a keyword, NAME.toml; return the folder."""
     targets = folder / CONFIG / "targets"
     targets.mkdir(parents=True)
-    (folder / CONFIG / "config.toml").write_text(f"[targets]\n{TARGET} = []\n")
+    (folder / CONFIG / "config.toml").write_text(f"[targets]\n{TARGET} = []\n{IN_BASH} = []\n")
     (targets / TARGET).write_text(script)
+    (targets / IN_BASH).write_text("#!/usr/bin/env bash\ntrue\n")
     (folder / "logs").mkdir()  # old wke wants it
     for name, text in clusters.items():
         (folder / f"{name}.toml").write_text(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench import PEER_SCRIPTS, WKE, Bench
 from fleet import Fleet
 from masters import Masters, end_left_masters
-from project import CONFIG, TARGET
+from project import CONFIG, IN_BASH, TARGET
 from rig import DEADLINE_S, Absent, Contender, ContenderError, Phase, nothing
 
 MACHINES_PYTHON = "/usr/bin/python3"
@@ -101,7 +101,7 @@ class Fanout:
         """Return the published wke 0.1, which finds key and known_hosts in its HOME."""
         how = How({"HOME": str(self.fleet.home)}, self.project)
         return self.contender(
-            "old wke", self.bench.program("old wke", "wke"), "run", "--cluster-file", "old.toml", CONFIG, "all", TARGET, how=how
+            "old wke", self.bench.program("old wke", "wke"), "run", "--cluster-file", "old.toml", CONFIG, "all", IN_BASH, how=how
         )
 
     def old_wke_script(self) -> Contender | Absent:
@@ -112,7 +112,7 @@ class Fanout:
             (folder / name).unlink(missing_ok=True)
             (folder / name).symlink_to(target)
         how = How({"HOME": str(self.fleet.home)}, folder, logins=self.count, marks=self.count, most=self._repeated)
-        return self._script("old wke", "old_wke_true.py", CONFIG, TARGET, how=how)
+        return self._script("old wke", "old_wke_true.py", CONFIG, IN_BASH, how=how)
 
     def libraries(self) -> Iterator[Contender | Absent]:
         """Yield the libraries that speak ssh themselves, each with the shortest script its manual leads to."""

@@ -172,7 +172,7 @@ def test_the_deadline_begins_with_a_machines_turn(sshd: SshdMachine) -> None:
     with socket.socket() as one, socket.socket() as other:
         began = time.monotonic()
         text, records = connect_all(silent_place(sshd, [one, other], connect_timeout_s=1.2, connect_limit=1))
-    assert time.monotonic() - began > 2.3
+    assert time.monotonic() - began > 1.9  # ssh gives up after whole seconds
     assert [line.split(":")[0] for line in text.splitlines() if line.startswith("machine")] == ["machine s0", "machine s1"]
     assert [record.machine for record in records if isinstance(record, Connected)] == [sshd.name]
 
