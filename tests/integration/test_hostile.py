@@ -191,7 +191,7 @@ def test_an_agent_that_cannot_introduce_itself_is_refused(tmp_path: Path, body: 
     [
         "send(encode(protocol.OUTPUT, 1, {'stream': 1, 'at': 1}, b'early'))",
         "started(); started()",
-        "started(); send(encode(protocol.OUTPUT, 1, {'stream': 3, 'at': 1}, b'?'))",
+        "started(); send(encode(protocol.OUTPUT, 1, {'stream': 4, 'at': 1}, b'?'))",
         "started(); send(encode(protocol.OUTPUT, 1, {'stream': 1, 'at': 'now'}, b'?'))",
         "started(); send(encode(protocol.OUTPUT, 2, {'stream': 1, 'at': 1}, b'whose?'))",
         "started(); send(encode(protocol.ENDED, 1, {'kind': 'splendid'}))",
