@@ -566,6 +566,8 @@ x.toml:15:9: metrics.ops.value: there is no metric or parameter "put"
     ),
     "conditions in a benchmark script's file": (
         """
+[experiment]
+baseline = { size = 1 }
 [parameters]
 size = [1, 2]
 [[exclude]]
@@ -574,9 +576,11 @@ when = "size < 2"
 that = "size < 2"
 """,
         """
-x.toml:3:3: exclude: is for experiments with [[steps]]
+x.toml:2:1: experiment.baseline: is for experiments with [[steps]]
   hint: a benchmark script decides that itself
-x.toml:5:3: checks: is for experiments with [[steps]]
+x.toml:5:3: exclude: is for experiments with [[steps]]
+  hint: a benchmark script decides that itself
+x.toml:7:3: checks: is for experiments with [[steps]]
   hint: a benchmark script decides that itself
 """,
     ),

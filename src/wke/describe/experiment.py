@@ -163,9 +163,10 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         problems += _step_problems(experiment)
         problems += _metric_problems(experiment)
         problems += _use_problems(experiment, table.value, others)
-    for key in ("exclude", "checks") if not value.steps else ():
-        if getattr(value, key):
-            problems.append(Problem("is for experiments with [[steps]]", table.at(key), "a benchmark script decides that itself"))
+    if not value.steps:
+        given = {("experiment", "baseline"): section.baseline, ("exclude",): value.exclude, ("checks",): value.checks}
+        hint = "a benchmark script decides that itself"
+        problems += [Problem("is for experiments with [[steps]]", table.at(*key), hint) for key, entry in given.items() if entry]
     if experiment.steps and sweep_is_right:
         problems += _baseline_problems(experiment)
         columns = Columns(sweep, [metric.name for metric in metrics])
