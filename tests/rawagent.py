@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from wke.act import bootstrap
-from wke.act.connection import open_connection
+from wke.act.opening import open_connection
 from wke.agent import protocol
 from wke.agent.protocol import Decoder, Frame, encode
 from wke.errors import MachineError

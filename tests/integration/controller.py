@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 
-from wke.act.connection import open_connection
+from wke.act.opening import open_connection
 from wke.act.task import TaskSpec
 from wke.act.transport import SshTransport
 from wke.records import Output, Record, TaskName

@@ -15,8 +15,8 @@ from talk import Talk, until
 from test_lease import parent
 
 from wke.act import lasting
-from wke.act.connection import open_connection
 from wke.act.lasting import LastingConnection
+from wke.act.opening import open_connection
 from wke.agent import protocol
 
 COUNT = 2_000_000

@@ -13,7 +13,7 @@ from sshd import SshdMachine, sshd_machine
 from talk import Talk, talk, talking
 
 from wke.act import transport
-from wke.act.connection import open_connection
+from wke.act.opening import open_connection
 from wke.act.provider import Place
 from wke.act.session import Session
 from wke.act.transport import SshTransport, command_line, local_transport, process_environment, ssh_transport

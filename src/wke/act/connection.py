@@ -7,7 +7,6 @@ end `lost`, and that they are gone from the machine is the affair of the guardia
 
 import asyncio
 import os
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -15,7 +14,6 @@ from pathlib import Path
 
 from wke.act import bootstrap, transfer
 from wke.act.claim import Claim
-from wke.act.diagnosis import Failure
 from wke.act.foreign import facts_of, number_of, text_of, texts_of
 from wke.act.hello import Hello, read_hello
 from wke.act.task import GRACE_S, RunningTask, TaskSpec, script_key
@@ -36,8 +34,6 @@ LONGEST_BEAT_S = 3.0  # one that arrives after the way back was cut renews the l
 EXAMINE_S = 10.0
 PROBES = 64
 PART_SIZE = 1 << 19
-FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 3.0
 OUTCOMES = frozenset(kind.value for kind in OutcomeKind)
 HIGHEST_CODE = 255
 ANSWERS = {
@@ -51,7 +47,7 @@ ANSWERS = {
 
 
 class Connection:
-    """A talk with one machine. Made by `open_connection`; `lost` is set when contact is lost, and `why` then says how."""
+    """A talk with one machine. Made by `open_connection` (opening.py); `lost` is set when contact is lost, and `why` then says how."""
 
     hello: Hello
 
@@ -459,57 +455,6 @@ class Connection:
         """Return the end of a task that the machine did not tell; times are estimates on its clock."""
         now = time.time_ns() + self._offset_ns
         return TaskEnded(task.name, Outcome(kind), task.started_ns or now, now, "", self.why or "the connection is closed")
-
-
-async def open_connection(
-    machine: str,
-    transport: Sequence[str],
-    *,
-    deadline_s: float,
-    lease_s: float,
-    environment: Mapping[str, str] | None = None,
-    python: str = bootstrap.SYSTEM_PYTHON,
-    made: Callable[[str, float], Connection] = Connection,
-) -> Connection:
-    """Start an agent on a machine and return the connection to it, which is `made(machine, lease_s)`.
-
-    Tries again, at random moments, while the machine's ssh server is too busy to listen. Raises MachineError, with the stage that failed,
-    OpenSSH's words and what to try, at the latest after `deadline_s`. Without a heartbeat for `lease_s` the machine stops all we started.
-    """
-    deadline = time.monotonic() + deadline_s
-    pause = FIRST_PAUSE_S
-    while True:
-        connection = made(machine, lease_s)
-        failure = await _attempt(connection, transport, environment or {}, python, deadline)
-        if failure is None:
-            return connection
-        wait = random.uniform(pause / 2, pause)
-        if not failure.cause.passing or time.monotonic() + wait >= deadline:
-            raise failure.error(machine)
-        await asyncio.sleep(wait)
-        pause = min(LONGEST_PAUSE_S, 2 * pause)
-
-
-async def _attempt(
-    connection: Connection, transport: Sequence[str], environment: Mapping[str, str], python: str, deadline: float
-) -> Failure | None:
-    """Try once; leave nothing behind unless it worked."""
-    began = time.monotonic()
-    greeted = False
-    what = ""
-    try:
-        async with asyncio.timeout(deadline - began):
-            await connection.greet(transport, environment, python)
-        greeted = True
-    except TimeoutError:
-        what = f"no answer within {time.monotonic() - began:.0f} s"
-    except OSError as error:
-        what = f"cannot start {error.filename or transport[0]}: {error.strerror}"
-    except MachineError as error:
-        what = str(error)
-    finally:
-        words = "" if greeted else await connection.abort()
-    return None if greeted else Failure(what, words, transport)
 
 
 def _drop(_: Frame) -> None:

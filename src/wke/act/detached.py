@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self, cast
 
-from wke.act.connection import Connection, open_connection
+from wke.act.connection import Connection
 from wke.act.lasting import LastingConnection
+from wke.act.opening import open_connection
 from wke.act.provider import Place
 from wke.act.session import Session
 from wke.describe.cluster import Machine

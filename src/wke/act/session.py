@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from wke.act.claim import Claim
-from wke.act.connection import Connection, open_connection
+from wke.act.connection import Connection
 from wke.act.handshakes import Handshakes
 from wke.act.openfiles import allow_connections
+from wke.act.opening import open_connection
 from wke.act.provider import Place
 from wke.act.readiness import LogWatch
 from wke.act.task import RunningTask
