@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from support import alive, eventually
 
 from wke.act import emulation, keeping
 from wke.act.emulation import Emulation
+from wke.act.emulationplan import make_plan
 from wke.act.keeper import folder
 from wke.describe.cluster import LOCAL_NETWORK, Cluster, Link, Machine
 from wke.errors import InputError, MachineError
@@ -379,9 +381,9 @@ print(got, time.monotonic() - began)
 
 
 def test_a_links_delay_is_emulated_or_refused(up: Callable[..., Emulation]) -> None:
-    """Where the kernel can delay packets it does, and where it cannot the user hears which part is missing: never silence."""
+    """Where the kernel can delay packets it does, and where it cannot the user hears once, from all machines, which part is missing."""
     try:
-        made = up(local_cluster(2, link=Link(delay_s=0.05, rate_bits=10**9)))
+        made = up(local_cluster(24, link=Link(delay_s=0.05, rate_bits=10**9)))
     except MachineError as error:
         assert str(error) == (  # noqa: PT017 - both ends are right, this is what one of them says
             "the machines cannot be emulated: this kernel cannot emulate delay, jitter or loss (netem is missing):"
@@ -390,6 +392,20 @@ def test_a_links_delay_is_emulated_or_refused(up: Callable[..., Emulation]) -> N
         return
     probe = "import socket, time; t = time.monotonic(); socket.socket().connect_ex(('m0', 9)); print(time.monotonic() - t)"
     assert float(run(made, "m1", "python3", "-c", probe)) >= 0.1
+
+
+def test_a_machine_whose_router_is_gone_tells_nobody_else(tmp_path: Path) -> None:
+    """A machine that fails when the router has given up already ends by itself: its words do not become a second answer."""
+    program = """if True:
+        import pickle, socket, sys
+        from wke.act.keeper.machine import be_machine
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.close()
+        be_machine(pickle.load(sys.stdin.buffer), 0, abilities=None, router=None, report=theirs)
+        """
+    plan = pickle.dumps(make_plan(local_cluster(), BEST, tmp_path))
+    ended = subprocess.run([sys.executable, "-c", program], input=plan, capture_output=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, b"", b"")
 
 
 def test_plain_processes_are_machines_of_a_kind(keepers: Path, tmp_path: Path) -> None:
