@@ -37,7 +37,6 @@ def started(pid: str) -> int:
 def be_machine(plan: Plan, number: int, *, abilities: Abilities, router: network.Network, report: socket.socket) -> None:
     """Make this process, the first of its pid namespace, machine `number` of the plan. Reports once and never returns."""
     machine = plan.machines[number]
-    answer: dict[str, object]
     try:
         pid = os.readlink("/proc/self")  # /proc is still the host's: this is the number that the controller knows us by
         began = started(pid)
@@ -49,9 +48,9 @@ def be_machine(plan: Plan, number: int, *, abilities: Abilities, router: network
         router.close()
         disk = Disk(plan, machine, abilities)
         disk.enter()
-        answer = {"name": machine.name, "pid": int(pid), "started": began, "home": disk.home, "missing": disk.missing}
+        answer: dict[str, object] = {"name": machine.name, "pid": int(pid), "started": began, "home": disk.home, "missing": disk.missing}
     except BaseException as error:  # noqa: BLE001 - whatever it is, the keeper has to hear of it
-        answer = failure(error)
+        answer = {**failure(error)}
     with suppress(OSError):  # the router has heard of another machine's failure and is gone: one is enough
         report.send(json.dumps(answer).encode())
     report.close()
