@@ -105,6 +105,7 @@ QUERIES = {
     "plot": ["experiments/series.toml"],
     "logs": ["TRIAL"],
     "why": ["TRIAL"],
+    "status": [],
 }
 
 

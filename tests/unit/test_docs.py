@@ -122,7 +122,7 @@ def test_every_noun_is_defined() -> None:
     assert [noun for noun in NOUNS.split() if noun.rstrip("s") not in defined] == []
 
 
-NAMED_BY_USERS = {"machines", "classes", "targets", "preludes", "point", "summaries", "observations", "units", "results"}
+NAMED_BY_USERS = {"machines", "classes", "targets", "preludes", "point", "summaries", "observations", "units", "results", "series"}
 
 
 def keys(value: object, name: str = "") -> set[str]:
@@ -156,6 +156,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "plan experiments/durability.toml",
         "cluster show",
         "results",
+        "status",
         "check",
         "logs 3fa9",
     ],

@@ -36,6 +36,7 @@ COMMANDS = {  # name -> (module in wke.cli, one line of help)
     "plan": ("plan", "Show what `measure` would run, what it would reuse, and how long it may take."),
     "why": ("why", "Say why a trial is to run: what changed since the nearest stored one."),
     "measure": ("measure", "Run an experiment: every missing trial, then tables and figures."),
+    "status": ("status", "Show what is measured now and how far it is, also while it runs."),
     "abandon": ("abandon", "Stop the trial that `measure --detach` left running."),
     "results": ("results", "Print what an experiment measured."),
     "plot": ("plot", "Draw an experiment's figures from the stored trials."),

@@ -23,6 +23,7 @@ from wke.cli.summary import draw_figures, print_summary, write_csv
 from wke.errors import WkeError
 from wke.judge.climbing import climb_text, searches
 from wke.judge.stopping import precision_text, precisions, rule_text, undecided_text
+from wke.keep.current import CurrentWriter
 from wke.keep.identity import scripts
 from wke.keep.store import Store
 from wke.records import Outcome
@@ -110,8 +111,8 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
         redraw = _redrawing(store, series) if choice.figures else _nothing
         try:
-            with progress(state) as display:
-                running = runner.Series(place, store, number, experiment, display, redraw, choice.fail_fast, detached)
+            with progress(state) as display, CurrentWriter(RESULTS, experiment.name, display) as sink:
+                running = runner.Series(place, store, number, experiment, sink, redraw, choice.fail_fast, detached)
                 outcomes = run_to_end(run_due(running, left, lambda attempted: _due(series, kept(series, store), choice, attempted)))
             if uneven := uneven_text(state):
                 Printer().talk(uneven)
@@ -182,6 +183,7 @@ def _record(series: Series, store: Store) -> int:
             "metrics": [asdict(metric) for metric in plan.experiment.metrics],
             "points": [dict(point) for point in series.points],
             "baseline": dict(plan.experiment.baseline),
+            "climb": plan.experiment.parameters.climb,
             "stopping": asdict(plan.experiment.stopping) if plan.experiment.stopping else None,
         }
     )

@@ -7,8 +7,10 @@ results/locks/SERIES.lock    held by who writes that series: one command a serie
 import fcntl
 import getpass
 import os
+import re
 import socket
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -17,15 +19,40 @@ from wke.errors import StoreError
 from wke.keep.disk import disk_errors
 
 PAUSE_S = 0.01
+GLANCE_S = 0.2  # who asks whose a lock is has it for an instant
+SINCE = "%Y-%m-%d %H:%M:%S UTC"
+HOLDER = re.compile(
+    r"pid (?P<pid>\d+) of (?P<user>.*?) on (?P<host>\S+) since (?P<since>[-\d]+ [:\d]+ UTC)(?:: (?P<command>.*))?", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who took a lock and did not give it back. Not `alive`: they were killed or cut off, and the kernel has freed it."""
+
+    words: str
+    alive: bool
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the words say: `pid`, `user`, `host`, `since` and `command`; nothing where they are not ours."""
+        found = HOLDER.fullmatch(self.words)
+        return {name: text or "" for name, text in found.groupdict().items()} if found else {}
+
+    @property
+    def since_ns(self) -> int | None:
+        """When they took it, to the second; None where the words do not say."""
+        since = self.facts.get("since")
+        return int(datetime.strptime(since, SINCE).replace(tzinfo=UTC).timestamp()) * 1_000_000_000 if since else None
 
 
 class WriterLock:
     """Held from construction to `release()` (or the end of the process); StoreError names the holder when it is someone else.
 
-    `what` is what the lock guards, in words; `patience_s` is how long to wait for it.
+    `what` is what the lock guards, in words; `patience_s` is how long to wait for it, at least as long as somebody may look at it.
     """
 
-    def __init__(self, path: Path, command: str, what: str, patience_s: float = 0.0) -> None:
+    def __init__(self, path: Path, command: str, what: str, patience_s: float = GLANCE_S) -> None:
         with disk_errors(path.parent):
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -49,20 +76,26 @@ def series_lock(folder: Path, series: str) -> Path:
     return folder / "locks" / f"{quote(series, safe='')}.lock"
 
 
-def writer_of(path: Path) -> str | None:
-    """Return who holds the lock with this file, "" for who did not say; None when nobody does."""
+def holder_of(path: Path) -> Holder | None:
+    """Return who holds the lock with this file, or held it last and could not give it back; None when it was given back, or never taken."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        alive = False
     except BlockingIOError:
-        return _words(os.pread(descriptor, 4096, 0))
-    else:
-        return None
-    finally:
-        os.close(descriptor)
+        alive = True
+    words = _words(os.pread(descriptor, 4096, 0))
+    os.close(descriptor)
+    return Holder(words, alive) if alive or words else None
+
+
+def writer_of(path: Path) -> str | None:
+    """Return who holds the lock with this file, "" for who did not say; None when nobody does."""
+    found = holder_of(path)
+    return found.words if found is not None and found.alive else None
 
 
 def written_by(what: str, text: bytes | str) -> StoreError:
@@ -76,7 +109,7 @@ def written_by(what: str, text: bytes | str) -> StoreError:
 
 def holder() -> str:
     """Return who we are, for those who wait for us to end."""
-    since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    since = datetime.now(UTC).strftime(SINCE)
     return f"pid {os.getpid()} of {_user()} on {socket.gethostname()} since {since}"
 
 

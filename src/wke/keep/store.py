@@ -39,7 +39,7 @@ from typing import Any, Self
 from wke.errors import InputError, StoreError, did_you_mean
 from wke.keep.database import Database
 from wke.keep.disk import disk_errors, private_folder, sync_folder, sync_tree
-from wke.keep.lock import WriterLock, series_lock, writer_of, written_by
+from wke.keep.lock import GLANCE_S, WriterLock, series_lock, writer_of, written_by
 from wke.keep.schema import OutdatedError
 from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, Detached, Invalid, PlannedTrial, Result, StoredStart, StoredTrial, settled
 from wke.records import ClockReading, Release, StartedTogether, TaskEnded
@@ -85,7 +85,7 @@ class Store:
         with disk_errors(folder):
             private_folder(folder / "locks")
         with contextlib.ExitStack() as undo:
-            whole = WriterLock(folder / "wke.lock", command, str(folder), 0.0 if series is None else OPENING_S)
+            whole = WriterLock(folder / "wke.lock", command, str(folder), GLANCE_S if series is None else OPENING_S)
             undo.callback(whole.release)
             if series is None:
                 lock = whole

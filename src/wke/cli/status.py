@@ -1,0 +1,186 @@
+"""`wke status`: what is measured now and how far it is, asked of the store while somebody else writes it."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import click
+
+from wke.cli.options import RESULTS, as_json, project
+from wke.describe.cluster import read_cluster
+from wke.describe.experiment import read_experiment
+from wke.errors import InputError
+from wke.keep.lock import holder_of
+from wke.keep.store import Store
+from wke.tell.console import Printer
+from wke.tell.harmless import visible
+from wke.tell.status import Status, change_line, read_status, status_json, status_lines, summary_line
+
+LOOK_S = 0.2  # between two looks at files' times
+READING = 0.05  # at most this share of the time goes into reading: the machines may be emulated on this computer
+NOTHING = "nothing has been measured here yet"
+
+
+@click.command()
+@click.argument("experiment", required=False)
+@click.option("--follow", is_flag=True, help="Go on, and show each change, until nothing is measured any more.")
+@click.option("--machines", is_flag=True, help="Also ask each machine who has it.")
+@project
+@as_json
+def status(experiment: str | None, cluster_file: Path, *, follow: bool, machines: bool, as_json: bool) -> None:
+    """Show what is measured now, by whom, how far it is and about when it ends; without EXPERIMENT of every series in results/.
+
+    EXPERIMENT is a series' name or its file. The command that measures is not disturbed, and may be another user's in another terminal.
+    """
+    name = _named(experiment)
+    if follow:
+        if machines:
+            raise InputError("--machines asks once: it does not go with --follow")
+        _follow(name, as_json=as_json)
+        return
+    seen = read(name)
+    asked = _owners(cluster_file) if machines else None
+    if as_json:
+        Printer().data(json.dumps(_json(seen) | ({} if asked is None else {"machines": asked}), indent=2))
+        return
+    for line in _lines(seen, named=name is not None):
+        Printer().data(line)
+    for machine, owner in (asked or {}).items():
+        Printer().data(f"{machine}: " + visible(f"cannot be asked: {owner['problem']}" if owner["problem"] else owner["holder"] or "free"))
+
+
+def _named(experiment: str | None) -> str | None:
+    """Return the name of the series that is meant."""
+    return read_experiment(Path(experiment)).name if experiment is not None and experiment.endswith(".toml") else experiment
+
+
+def read(name: str | None) -> list[Status]:
+    """Return the status of one series, or of all; none where nothing was measured and none was named."""
+    if name is None and not Store.exists(RESULTS):
+        return []
+    with Store.open(RESULTS, readonly=True) as store:
+        return [read_status(store, each) for each in ([name] if name is not None else store.names())]
+
+
+def _lines(seen: list[Status], *, named: bool) -> Iterator[str]:
+    for each in seen:
+        yield from status_lines(each) if named or each.is_measured or each.left else [summary_line(each)]
+    if not seen:
+        yield NOTHING
+
+
+def _json(seen: list[Status]) -> dict[str, object]:
+    return {"series": {each.name: status_json(each) for each in seen}}
+
+
+def _owners(cluster_file: Path) -> dict[str, dict[str, str]]:
+    """Ask the machines who has them. Those that are emulated for one command only are that command's."""
+    from wke.act import emulation  # noqa: PLC0415 - only for who asks
+    from wke.act.interrupt import run_to_end  # noqa: PLC0415
+    from wke.act.provider import provide  # noqa: PLC0415
+    from wke.act.whose import owners  # noqa: PLC0415
+
+    cluster = read_cluster(cluster_file)
+    if cluster.provider == "local" and emulation.find(cluster) is None:
+        Printer().talk("the machines are emulated for each command alone: nobody else can have them")
+        return {}
+    with provide(cluster) as place:
+        return {name: asdict(owner) for name, owner in run_to_end(owners(place)).items()}
+
+
+# -- live
+
+
+def _follow(name: str | None, *, as_json: bool) -> None:
+    """Show every change until nothing is measured any more."""
+    shown = _JsonLines() if as_json else _Redrawn(named=name is not None) if _can_redraw() else _ChangeLines()
+    with shown:
+        before: object = None
+        while True:
+            marks = _marks()
+            if marks == before:
+                time.sleep(LOOK_S)
+                continue
+            before, began = marks, time.monotonic()
+            seen = read(name)
+            shown.show(seen)
+            if not any(each.is_measured for each in seen):
+                return
+            time.sleep(max(LOOK_S, (time.monotonic() - began) / READING))
+
+
+def _marks() -> tuple[object, ...]:
+    """Return what differs as soon as the store, a lock or what a command is at has changed: to look costs a few system calls."""
+    locks = sorted((RESULTS / "locks").glob("*")) if RESULTS.exists() else []
+    files = [RESULTS / "wke.sqlite", RESULTS / "wke.sqlite-wal", *locks]
+    return tuple(_mark(path) for path in files), tuple(h.alive if (h := holder_of(p)) else None for p in locks if p.suffix == ".lock")
+
+
+def _mark(path: Path) -> tuple[int, ...]:
+    try:
+        seen = path.stat()
+    except OSError:
+        return ()
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns
+
+
+def _can_redraw() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+class _ChangeLines:
+    """A plain line for each change of a series."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing is left on the terminal that would have to be tidied."""
+
+    def show(self, seen: list[Status]) -> None:
+        for text, name in [(change_line(each), each.name) for each in seen] or [(NOTHING, "")]:
+            if self._last.get(name) != text:
+                self._last[name] = text
+                self.say(text)
+
+    def say(self, text: str) -> None:
+        Printer().data(text)
+        sys.stdout.flush()
+
+
+class _JsonLines(_ChangeLines):
+    """A document a line, for each change."""
+
+    def show(self, seen: list[Status]) -> None:
+        self.say(json.dumps(_json(seen)))
+
+
+class _Redrawn(_ChangeLines):
+    """A display that is redrawn in place, when something has changed; what it shows last stays."""
+
+    def __init__(self, *, named: bool) -> None:
+        from rich.live import Live  # noqa: PLC0415 - only on a terminal
+
+        self._named = named
+        self._live = Live(auto_refresh=False, transient=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def show(self, seen: list[Status]) -> None:
+        from rich.text import Text  # noqa: PLC0415
+
+        self._live.update(Text("\n".join(_lines(seen, named=self._named))), refresh=True)
