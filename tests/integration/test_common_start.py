@@ -36,9 +36,9 @@ exec(program)
 
 
 def run_together(
-    folder: Path, script: bytes, clocks: dict[str, tuple[float, ...]], multiply: int = 1
+    folder: Path, script: bytes, clocks: dict[str, tuple[float, ...]], multiply: int = 1, times: int = 1
 ) -> tuple[list[Record], tuple[TaskEnded, ...]]:
-    """Measure `script` on machines with those clocks (the shim's arguments); return all records and how the tasks ended."""
+    """Measure `script` on machines with those clocks (the shim's arguments); return all records and how the tasks of the last time ended."""
     machines = "".join(f'{name} = "127.0.0.1"\n' for name in clocks)
     (folder / "cluster.toml").write_text(f'[cluster]\nprovider = "ssh"\nlease = "20s"\n[machines]\n{machines}')
     cluster = read_cluster(folder / "cluster.toml")
@@ -51,7 +51,7 @@ def run_together(
 
     async def body() -> tuple[TaskEnded, ...]:
         async with asyncio.timeout(60), Session(Place(cluster, transports, {}), cluster.machines, records.append) as session:
-            return await session.run(step)
+            return [await session.run(step) for _ in range(times)][-1]
 
     return records, asyncio.run(body())
 
@@ -86,6 +86,16 @@ def test_a_clock_that_runs_too_fast_is_seen_by_reading_it_twice(tmp_path: Path) 
     end = next(end for end in ends if end.task.machine == "fast")
     raw_ns, real_ns = end.ended_ns - end.started_ns, ours(clock, end.ended_ns) - ours(clock, end.started_ns)
     assert raw_ns / real_ns > 1.01
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_clock_that_was_read_just_now_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, fresh: bool) -> None:
+    """Of two measurements in a row, what ended the first begins the second; what is too old for that is read again."""
+    monkeypatch.setattr("wke.act.session.FRESH_NS", 10 * HOUR_NS if fresh else 0)
+    records, _ = run_together(tmp_path, b"#!/bin/sh\n", {"one": (0.0, 1.0), "two": (3600.0, 1.0)}, times=2)
+    first, second = (record.clocks for record in records if isinstance(record, StartedTogether))
+    assert [second[name].before == first[name].after for name in ("one", "two")] == [fresh, fresh]
+    assert all(second[name].after != second[name].before for name in ("one", "two"))
 
 
 def test_a_late_start_is_told(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.judge.clocks import Probe, bound_ns, ours, reading, start_skew
+from wke.judge.clocks import Probe, ahead_ns, bound_ns, enough, ours, reading, start_skew
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, TaskEnded, TaskName
 
 DELAYS = st.integers(min_value=0, max_value=10**10)
@@ -33,6 +33,36 @@ def test_nothing_is_known_without_probes() -> None:
     """A reading of nothing is refused."""
     with pytest.raises(ValueError, match="empty"):
         reading([])
+
+
+@pytest.mark.parametrize(
+    ("ways", "over"),
+    [
+        ([100] * 15, False),
+        ([100] * 16, True),
+        ([900, *[100] * 15], True),  # the first was slow: its half had better ones
+        ([100] * 15 + [91], True),
+        ([100] * 15 + [90], False),
+        ([100] * 15 + [90] * 16, False),  # 31
+        ([100] * 15 + [90] * 17, True),
+        ([100] * 16 + [80] * 16, False),
+        ([100] * 32 + [90] * 31, False),
+        ([100] * 32 + [50] * 32, True),  # 64: never more
+    ],
+)
+def test_probing_ends_when_more_of_it_is_not_worth_its_time(ways: list[int], *, over: bool) -> None:
+    """Of 16, 32 or 64 probes, the last half has to find a way that is shorter by a tenth, else there is no next half."""
+    assert enough([Probe(0, 0, way) for way in ways]) is over
+
+
+@pytest.mark.parametrize(
+    ("staging_ms", "tasks", "bounds_ms", "ahead_ms"),
+    [(1, 5, [0], 5), (8, 5, [0], 8), (500, 5, [0], 21), (500, 1000, [0], 220), (8, 5, [3, 40, 1], 88)],
+)
+def test_a_start_is_as_far_ahead_as_staging_took(staging_ms: int, tasks: int, bounds_ms: list[int], ahead_ms: int) -> None:
+    """Between 5 ms and 20 ms and a little for each task; behind a long way, that way there and back on top."""
+    clocks = [ClockReading(7, bound * 10**6, 9) for bound in bounds_ms]
+    assert ahead_ns(staging_ms * 10**6, tasks, clocks) == ahead_ms * 10**6
 
 
 @given(

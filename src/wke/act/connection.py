@@ -23,7 +23,7 @@ from wke.act.wire import Wire
 from wke.agent import protocol
 from wke.agent.protocol import Frame, ProtocolError, encode
 from wke.errors import MachineError
-from wke.judge.clocks import Probe, reading
+from wke.judge.clocks import Probe, enough, reading
 from wke.records import ClockReading, MetricsWritten, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
 
 ANSWER_S = 3.0  # beyond the grace, for an answer to come back
@@ -32,7 +32,6 @@ EXIT_S = 5.0
 SILENT_EXIT_S = 1.0  # for a machine that does not answer any more
 LONGEST_BEAT_S = 3.0  # one that arrives after the way back was cut renews the lease once more
 EXAMINE_S = 10.0
-PROBES = 64
 PART_SIZE = 1 << 19
 OUTCOMES = frozenset(kind.value for kind in OutcomeKind)
 HIGHEST_CODE = 255
@@ -138,10 +137,10 @@ class Connection:
 
         def hear(pong: Frame) -> None:
             probes.append(Probe(sent_ns, number_of(pong.head, "at"), time.time_ns()))
-            if len(probes) < PROBES:
-                send()
-            else:
+            if enough(probes):
                 self._answer(pong)
+            else:
+                send()
 
         self._watchers[channel] = hear
         try:

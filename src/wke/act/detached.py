@@ -90,10 +90,10 @@ class DetachedSession(Session):
             return "contact was lost while its measured step was being started: only some of the tasks had begun"
         return ""
 
-    async def _agree(self, step: PlannedStep) -> Release:
+    async def _agree(self, step: PlannedStep, staging_ns: int) -> Release:
         if self._detachment.release is not None:
             return self._detachment.release
-        agreed = await super()._agree(step)
+        agreed = await super()._agree(step, staging_ns)
         release = replace(agreed, at_ns=agreed.at_ns + REMEMBER_NS)
         self._remember(release)
         return release

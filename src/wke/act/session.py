@@ -25,7 +25,7 @@ from wke.act.transfer import Copied, Digests, OnProgress
 from wke.describe.cluster import Machine
 from wke.describe.step import PlannedStep, Ready
 from wke.errors import MachineError, Problem
-from wke.judge.clocks import start_skew
+from wke.judge.clocks import ahead_ns, start_skew
 from wke.keep.logs import files_folder
 from wke.records import (
     ClockReading,
@@ -41,8 +41,7 @@ from wke.records import (
 )
 
 PING_PAUSE_S = 0.05  # between two runs of a `ready.target` that says no
-RELEASE_MARGIN_NS = 20_000_000  # from agreeing on a common start to the start itself, for who is slowest to hear of it
-RELEASE_MARGIN_PER_TASK_NS = 200_000
+FRESH_NS = 100_000_000  # a clock that was read so lately is not read again: whatever it gained since, the line between two readings shows
 CLOCKS_AT_ONCE = 4  # more of them would wait for each other here, and their ways would seem longer than they are
 CLOCK_PATIENCE_S = 0.01  # then the next one begins all the same: these machines are far away
 LOCK_WAIT_S = 10.0  # what a killed controller left is gone sooner
@@ -74,6 +73,7 @@ class Session:
         self._watches: list[LogWatch] = []
         self._collected: dict[int, list[RunningTask]] = {}  # the tasks of steps whose files are wanted
         self._released: dict[int, Release] = {}
+        self._clocks: dict[str, ClockReading] = {}  # the latest of each machine
 
     async def __aenter__(self) -> Self:
         try:
@@ -297,10 +297,11 @@ class Session:
         names = tuple(m.name for m in step.machines)
         self._emit(StepStarted(step.index, step.target.name, names, len(step.tasks()), step.background, step.measure))
         users = {name: self._user(self.machines[name]) for name in names}
+        began_ns = time.monotonic_ns()
         starts = [self._connections[spec.name.machine].start(spec, self._emit, held=step.measure) for spec in task_specs(step, users)]
         tasks = list(await asyncio.gather(*starts))
         if step.measure:
-            await self._release(step, tasks)
+            await self._release(step, tasks, began_ns)
         if step.collect:
             self._collected[step.index] = tasks
         return tasks
@@ -308,20 +309,19 @@ class Session:
     def _user(self, machine: Machine) -> str:
         return machine.username or self.place.cluster.username or self._connections[machine.name].hello.user
 
-    async def _release(self, step: PlannedStep, tasks: Sequence[RunningTask]) -> None:
-        """Release all tasks at one instant; each machine is told by its own clock."""
+    async def _release(self, step: PlannedStep, tasks: Sequence[RunningTask], began_ns: int) -> None:
+        """Release all tasks, whose staging began then, at one instant; each machine is told by its own clock."""
         for task in tasks:
             await task.staged.wait()
-        self._released[step.index] = release = await self._agree(step)
+        self._released[step.index] = release = await self._agree(step, time.monotonic_ns() - began_ns)
         for task in tasks:
             machine = task.name.machine
             self._connections[machine].release(task, release.at_ns + release.clocks[machine].offset_ns)
 
-    async def _agree(self, step: PlannedStep) -> Release:
+    async def _agree(self, step: PlannedStep, staging_ns: int) -> Release:
         """Agree on an instant a little ahead."""
-        clocks = await self._read_clocks([m.name for m in step.machines])
-        furthest_ns = max(2 * clock.bound_ns for clock in clocks.values())
-        return Release(time.time_ns() + RELEASE_MARGIN_NS + RELEASE_MARGIN_PER_TASK_NS * len(step.tasks()) + furthest_ns, clocks)
+        clocks = await self._read_clocks([m.name for m in step.machines], FRESH_NS)
+        return Release(time.time_ns() + ahead_ns(staging_ns, len(step.tasks()), clocks.values()), clocks)
 
     async def measured(self, step: PlannedStep, ends: Iterable[TaskEnded]) -> Mapping[str, MachineClock]:
         """Read the clocks again after a measured step and tell how far apart its tasks began; return the clocks, of other steps none."""
@@ -340,17 +340,25 @@ class Session:
             self._emit(StartedTogether(step.index, target, release.at_ns, skew.skew_ns, skew.bound_ns, skew.first, skew.last, clocks))
         return clocks
 
-    async def _read_clocks(self, names: Iterable[str]) -> dict[str, ClockReading]:
-        """Read machines' clocks, a few at a time; raise MachineError when contact with one is lost."""
+    async def _read_clocks(self, names: Iterable[str], fresh_ns: int = 0) -> dict[str, ClockReading]:
+        """Read machines' clocks, a few at a time; raise MachineError when contact with one is lost.
+
+        One that was read less than `fresh_ns` ago is not read again.
+        """
+        now_ns, wanted = time.time_ns(), tuple(names)
+        known = {name: clock for name in wanted if (clock := self._clocks.get(name)) and 0 <= now_ns - clock.at_ns < fresh_ns}
         readings: dict[str, asyncio.Task[ClockReading]] = {}
         busy: set[asyncio.Task[ClockReading]] = set()
         try:
-            for name in names:
+            for name in wanted:
+                if name in known:
+                    continue
                 readings[name] = asyncio.create_task(self._connections[name].clock())
                 busy.add(readings[name])
                 if len(busy) >= CLOCKS_AT_ONCE:
                     _, busy = await asyncio.wait(busy, timeout=CLOCK_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
-            return {name: await read for name, read in readings.items()}
+            self._clocks.update({name: await read for name, read in readings.items()})
+            return {name: self._clocks[name] for name in wanted}
         finally:
             await _cancel(readings.values())
 

@@ -118,7 +118,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
                 Printer().talk(uneven)
         except (KeyboardInterrupt, WkeError):
             planned = "" if experiment.parameters.climb or experiment.stopping else f" of {first}"
-            Printer().talk(f"stopped after {len(state.ended)}{planned} trials; they are stored, and the same command goes on")
+            Printer().talk(f"stopped after {state.ended}{planned} trials; they are stored, and the same command goes on")
             say_left(store, experiment, series.project.cluster.detached_lease_s)
             with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
                 write_csv(store, experiment)

@@ -6,10 +6,15 @@ long (a queue, a busy processor) mostly lengthens one direction. Two such readin
 a clock's error after minutes is that it runs a few millionths too fast or too slow.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.records import ClockReading, MachineClock, TaskEnded
+
+LOOKS = (16, 32, 64)  # after so many probes one asks whether more are worth their time
+WORTH = 0.1  # a way that is shorter by this share
+LEAST_AHEAD_NS = 5_000_000
+MOST_AHEAD_NS, MOST_AHEAD_PER_TASK_NS = 20_000_000, 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,30 @@ class Skew:
     last: str
 
 
+def enough(probes: Sequence[Probe]) -> bool:
+    """Tell whether to stop probing: at a LOOK whose second half found no way that is worth more, and at the last one in any case."""
+    if len(probes) not in LOOKS:
+        return False
+    half = len(probes) // 2
+    earlier, later = (min(probe.way_ns for probe in part) for part in (probes[:half], probes[half:]))
+    return len(probes) == LOOKS[-1] or later > earlier * (1 - WORTH)
+
+
 def reading(probes: Iterable[Probe]) -> ClockReading:
     """Return what the probe with the shortest way says; ValueError without probes."""
     best = min(probes, key=lambda probe: probe.way_ns)
     middle_ns = best.sent_ns + best.way_ns // 2
     return ClockReading(best.at_ns - middle_ns, best.way_ns - best.way_ns // 2, middle_ns)
+
+
+def ahead_ns(staging_ns: int, tasks: int, clocks: Iterable[ClockReading]) -> int:
+    """Return how far ahead of now so many tasks can agree to begin: to hear of it takes nobody longer than it took to stage them all.
+
+    Within limits: a machine may be busier than it was just now, and one that is slow to stage its script hears as fast as others. The way
+    to the furthest machine comes on top.
+    """
+    patience_ns = min(max(staging_ns, LEAST_AHEAD_NS), MOST_AHEAD_NS + MOST_AHEAD_PER_TASK_NS * tasks)
+    return patience_ns + max(2 * clock.bound_ns for clock in clocks)
 
 
 def ours(clock: MachineClock, at_ns: int) -> int:

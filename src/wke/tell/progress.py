@@ -26,18 +26,20 @@ SKEW_LIMIT_NS = 5_000_000  # further apart than that, and than the clocks can te
 
 @dataclass(slots=True)
 class SeriesState:
-    """What the records so far add up to. `doing` maps a machine to its running targets and when the first began."""
+    """What the records so far add up to, however many. `doing` maps a machine to its running targets and when the first began."""
 
     cooldown_s: float
     units: Mapping[str, str]
     total: int = 0
-    ended: list[TrialEnded] = field(default_factory=list)
+    ended: int = 0
+    failed: int = 0
     current: TrialStarted | None = None
     step: str = ""
     connecting: Connecting | None = None
     doing: dict[str, dict[str, float]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
-    uneven: list[StartedTogether] = field(default_factory=list)
+    uneven: int = 0
+    worst: StartedTogether | None = None
 
     def take(self, record: Record) -> None:
         """Bring the state up to date with one more record."""
@@ -45,43 +47,40 @@ class SeriesState:
             case TrialStarted():
                 self.current, self.total = record, record.total
             case TrialEnded():
-                self.ended.append(record)
+                self.ended += 1
+                self.failed += not record.outcome.ok
                 self.doing.clear()
             case Connecting():
                 self.connecting = record if record.waiting else None
             case StepStarted():
                 self.step = record.target
             case StartedTogether() if record.skew_ns > SKEW_LIMIT_NS + record.bound_ns:
-                self.uneven.append(record)
+                self.uneven += 1
+                self.worst = max(self.worst or record, record, key=lambda start: start.skew_ns)
             case TaskStarted(task):
                 self.doing.setdefault(task.machine, {})[task.target] = time.monotonic()
             case TaskEnded(task):
                 self.doing.get(task.machine, {}).pop(task.target, None)
 
-    @property
-    def failed(self) -> int:
-        """How many trials did not end well."""
-        return sum(not end.outcome.ok for end in self.ended)
-
     def left_s(self) -> float:
         """Estimate the seconds that the rest takes, from what the trials so far took; NaN before the first has ended."""
         if not self.ended:
             return math.nan
-        return (self.total - len(self.ended)) * (time.monotonic() - self.began) / len(self.ended)
+        return (self.total - self.ended) * (time.monotonic() - self.began) / self.ended
 
     def left(self) -> str:
         """Say how much time is left."""
         left_s = self.left_s()
-        return "" if math.isnan(left_s) or len(self.ended) == self.total else f"about {seconds(left_s)} left"
+        return "" if math.isnan(left_s) or self.ended == self.total else f"about {seconds(left_s)} left"
 
 
 def uneven_text(state: SeriesState) -> str:
     """Say how many trials did not begin everywhere at once, and how far apart the worst began; nothing if there were none."""
-    if not state.uneven:
+    worst = state.worst
+    if worst is None:
         return ""
-    worst = max(state.uneven, key=lambda start: start.skew_ns)
     return (
-        f"began unevenly: {len(state.uneven)} of {counted(len(state.ended), 'trial')}, at worst {worst.skew_ns / 1e6:.1f} ms "
+        f"began unevenly: {state.uneven} of {counted(state.ended, 'trial')}, at worst {worst.skew_ns / 1e6:.1f} ms "
         f"(±{worst.bound_ns / 1e6:.1f}) later on {worst.last} than on {worst.first}"
     )
 
@@ -131,7 +130,7 @@ def trial_line(state: SeriesState, end: TrialEnded) -> str:
     started = state.current
     words = point_words(started.point, started.iteration, warmup=started.warmup) if started else end.trial
     width = len(str(state.total))
-    text = f"[{len(state.ended):>{width}}/{state.total}] {words}: {end.outcome}, {seconds(end.elapsed_s)}"
+    text = f"[{state.ended:>{width}}/{state.total}] {words}: {end.outcome}, {seconds(end.elapsed_s)}"
     if end.observations:
         text += f"; {observation_words(end.observations, state.units)}"
     if end.why:
@@ -168,10 +167,8 @@ class LiveProgress:
     def _render(self) -> Group:
         state = self._state
         head = Table.grid(padding=(0, 1))
-        counts = f"{len(state.ended)}/{state.total} trials" + (f", {state.failed} failed" if state.failed else "")
-        head.add_row(
-            ProgressBar(total=max(state.total, 1), completed=len(state.ended), width=30), Text(counts), Text(state.left(), style="dim")
-        )
+        counts = f"{state.ended}/{state.total} trials" + (f", {state.failed} failed" if state.failed else "")
+        head.add_row(ProgressBar(total=max(state.total, 1), completed=state.ended, width=30), Text(counts), Text(state.left(), style="dim"))
         lines: list[Text | Table] = [head]
         if state.current:
             words = point_words(state.current.point, state.current.iteration, warmup=state.current.warmup)
