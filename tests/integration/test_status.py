@@ -147,7 +147,7 @@ def test_an_old_store_and_one_without_the_file_are_read(measuring: "tuple[Projec
     (project.folder / "ledger/go").touch()
     process.communicate(timeout=20)
     with closing(sqlite3.connect(project.folder / "results/wke.sqlite")) as old:
-        old.executescript("DROP TABLE scripts; PRAGMA user_version = 4")
+        old.executescript("DROP TABLE scripts; DROP TABLE derived; PRAGMA user_version = 4")
     assert project.wke("status", "series").out.splitlines()[:2] == ["series: nobody measures it", "  trials  2 ok, 1 failed; 1 to run"]
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import signal
 import sqlite3
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from wke.keep import schema
 from wke.keep.database import database_errors
 from wke.keep.disk import is_network_file_system, write_atomically
 from wke.keep.store import Store
-from wke.keep.trials import Attempt, PlannedTrial, Result, StoredStart, StoredTrial
+from wke.keep.trials import Answer, Attempt, Derivation, PlannedTrial, Result, StoredStart, StoredTrial
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Release, StartedTogether, TaskEnded, TaskName
 
 OK, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.FAILED, 3)
@@ -97,6 +99,29 @@ def test_how_a_measured_step_began_is_kept(store: Store) -> None:
         readings = sql.execute("SELECT machine, at_ns, offset_ns, bound_ns FROM clocks ORDER BY machine, at_ns").fetchall()
         assert sql.execute("SELECT step, released_ns FROM starts").fetchall() == [(2, 500)]
     assert readings == [("a", 100, 5, 2), ("a", 900, 6, 3), ("b", 101, -7, 4)]
+
+
+def test_an_attempt_answers_for_another_trial(store: Store) -> None:
+    """What was derived counts as a result, shows the folder, the clocks and the tasks of what ran, and says which that was, when and whose."""
+    task = TaskEnded(TaskName(0, "load", "m0"), OK, 5, 9)
+    start = StartedTogether(0, "load", 5, 7, 1, "m0", "m1", {})
+    attempt = begin(store, planned("aa-0", clients=4))
+    folder = store.finish_attempt(attempt, Result(OK, 10, 2_000_000_010, "", {"ops": 1.0}, {"ops": "1/s"}, [task], start=start))
+    before = store.find("aa-0")
+    number = store.series("scale", "{}", 7, order="", command="wke reanalyse", planned=[planned("bb-0", clients=4)])
+    why = Derivation("aa-0", 1, "reanalysed", 99, "me on here", "1.0")
+    invalid = Answer(planned("bb-0", clients=4), why, Outcome(OutcomeKind.INVALID), "too slow", {"ops": 2.0}, {"ops": "k/s"})
+    store.answer(number, [invalid, Answer(planned("bb-0", clients=4), why, OK, "", {"ops": math.nan})])
+    first, second = store.attempts("bb-0")
+    assert (first.outcome, first.why, first.observations, first.units) == ("invalid", "too slow", {"ops": 2.0}, {"ops": "k/s"})
+    assert (second.attempt, second.derivation, second.ran, second.folder, second.elapsed_s) == (2, why, ("aa-0", 1), folder, 2.0)
+    assert (second.start, second.started_ns) == (StoredStart(7, 1, "m0", "m1"), 10)
+    assert store.task_ends(second) == {TaskName(0, "load", "m0"): "ok"}
+    assert [trial.id for trial in store.trials("scale")] == ["bb-0"]
+    assert (store.completed(["aa-0", "bb-0"]), store.find("aa-0")) == ({"aa-0", "bb-0"}, before)
+    with pytest.raises(TypeError):
+        store.answer(number, [invalid, replace(invalid, derivation=replace(why, trial="never ran"))])
+    assert len(store.attempts("bb-0")) == 2
 
 
 def test_a_failed_trial_is_kept_and_may_run_again(store: Store) -> None:
@@ -556,6 +581,8 @@ def test_a_store_of_an_older_wke_goes_on(tmp_path: Path, file: Path) -> None:
         number = store.series("scale", "{}", 1, order="", command="")
         store.examined(number, {"m0": {"kernel": "Linux 6.1"}})
         store.finish_attempt(store.begin_attempt(number, store.planned("scale")[1]), result())
+        store.answer(number, [Answer(planned("other-0"), Derivation("3fa9c1d2e0b4-0", 1, "reanalysed", 5, "me", "2.0"), OK)])
+        assert store.find("other-0").started_ns == store.find("3fa9c1d2e0b4-0").started_ns
         assert store.damage() == ()
     with Store.open(tmp_path, readonly=True) as reader:
         assert reader.completed(["3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"]) == {"3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"}

@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from wke.act.detached import DetachedSession, Detachment
+from wke.act.observing import observed
 from wke.act.provider import Place
 from wke.act.session import Session
-from wke.act.trial import FAILED, OK, TrialResult, run_trial
+from wke.act.trial import TrialResult, run_trial
 from wke.describe.experiment import Experiment
-from wke.describe.metrics import Observations, observe
-from wke.describe.plan import Trial, sources
+from wke.describe.metrics import Observations
+from wke.describe.plan import Trial
 from wke.errors import MachineError
 from wke.judge.drift import drift
-from wke.judge.verdicts import objections
 from wke.keep.lock import holder
-from wke.keep.logs import LogWriter, read_metrics, read_output
+from wke.keep.logs import LogWriter
 from wke.keep.store import Store
 from wke.keep.trials import Attempt, Detached, PlannedTrial, Result
 from wke.records import Note, Outcome, OutcomeKind, Record, Sink, StartedTogether, TaskEnded, TaskName, TrialEnded, TrialStarted
@@ -146,10 +146,7 @@ async def _run_and_store(series: Series, session: Session, item: Due, attempt: A
             result = await _connect_and_run(series, session, item.trial, attempt)
     seen = Observations({}, {})
     if result.outcome.ok:
-        metrics = series.experiment.metrics
-        output, written = read_output(attempt.folder), read_metrics(attempt.folder)
-        seen = observe(metrics, output, sources(metrics, item.trial), point=item.trial.point, written=written)
-        result = _judged(series.experiment, item.trial, seen)
+        result, seen = await asyncio.to_thread(observed, series.experiment, item.trial, attempt.folder)  # machines want to hear from us
     ended_ns = time.time_ns()
     tasks, machines = tuple(ends.values()), session.fingerprints()
     start = starts[-1] if starts else None
@@ -160,17 +157,6 @@ async def _run_and_store(series: Series, session: Session, item: Due, attempt: A
         await session.hold("")
     series.sink(TrialEnded(attempt.trial, result.outcome, (ended_ns - started_ns) / 1e9, seen.values, result.why))
     return result.outcome
-
-
-def _judged(experiment: Experiment, trial: Trial, seen: Observations) -> TrialResult:
-    """Fail a trial that ran well but does not show its metrics: nobody should find that out at the end of the night.
-
-    One that shows them counts unless a check speaks against it.
-    """
-    if seen.problems:
-        return TrialResult(FAILED, "; ".join(seen.problems))
-    against = objections(experiment.checks, {**trial.point, **seen.values}, seen.units)
-    return TrialResult(Outcome(OutcomeKind.INVALID), "; ".join(against)) if against else TrialResult(OK)
 
 
 async def _connect_and_run(series: Series, session: Session, trial: Trial, attempt: Attempt) -> TrialResult:

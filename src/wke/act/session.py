@@ -24,9 +24,10 @@ from wke.act.tasks import task_specs
 from wke.act.transfer import Copied, Digests, OnProgress
 from wke.describe.cluster import Machine
 from wke.describe.step import PlannedStep, Ready
+from wke.describe.wording import labelled
 from wke.errors import MachineError, Problem
 from wke.judge.clocks import ahead_ns, start_skew
-from wke.keep.logs import files_folder
+from wke.keep.logs import files_folder, not_left
 from wke.records import (
     ClockReading,
     MachineClock,
@@ -219,15 +220,13 @@ class Session:
 
         async def one(task: RunningTask) -> str:
             connection, place = self._connections[task.name.machine], files_folder(folder, task.name)
-            name = f"{task.name.target} on {task.name.machine}{f'.{task.name.copy}' if task.name.copy else ''}"
             try:
                 await connection.fetch(task, place, step.collect)
             except MachineError as error:
                 if connection.lost.is_set():
                     raise
-                return f"the files of {name} cannot be collected: {error}"
-            missing = [pattern for pattern in step.collect if next(place.glob(pattern.strip("/")), None) is None]
-            return f"{name} left no {' and no '.join(missing)} in $WKE_DIR" if missing else ""
+                return f"the files of {labelled([task.name])} cannot be collected: {error}"
+            return not_left(folder, task.name, step.collect)
 
         found = await asyncio.gather(*(one(task) for task in self._collected.pop(step.index, ())))
         return tuple(filter(None, found))

@@ -37,6 +37,7 @@ COMMANDS = {  # name -> (module in wke.cli, one line of help)
     "why": ("why", "Say why a trial is to run: what changed since the nearest stored one."),
     "measure": ("measure", "Run an experiment: every missing trial, then tables and figures."),
     "status": ("status", "Show what is measured now and how far it is, also while it runs."),
+    "reanalyse": ("reanalyse", "Read new or changed metrics from what stored trials wrote; run nothing."),
     "abandon": ("abandon", "Stop the trial that `measure --detach` left running."),
     "results": ("results", "Print what an experiment measured."),
     "plot": ("plot", "Draw an experiment's figures from the stored trials."),

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import json
 import shlex
 import sys
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -17,14 +16,14 @@ from wke.act.interrupt import run_to_end
 from wke.act.provider import provide
 from wke.cli.detaching import detachment, left_running, run_due, say_detached, say_left
 from wke.cli.options import RESULTS, assignments, project
-from wke.cli.plan import known, tell
-from wke.cli.prepare import Kept, Series, chosen, kept, on_cluster, plan_series, read_project
+from wke.cli.plan import advised, known, tell
+from wke.cli.prepare import Kept, Series, chosen, kept, on_cluster, plan_series, read_project, record
+from wke.cli.reanalyse import hint
 from wke.cli.summary import draw_figures, print_summary, write_csv
 from wke.errors import WkeError
 from wke.judge.climbing import climb_text, searches
 from wke.judge.stopping import precision_text, precisions, rule_text, undecided_text
 from wke.keep.current import CurrentWriter
-from wke.keep.identity import scripts
 from wke.keep.store import Store
 from wke.records import Outcome
 from wke.tell.console import Printer, counted, worst_status
@@ -81,6 +80,8 @@ def measure(
     if dry_run:
         have = known(series)
         tell(series, have, listed=_due(series, have, choice))
+        if advice := advised(series):
+            Printer().talk(advice)
         return 0
     with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]]), series=series.plan.experiment.name) as store:
         outcomes = _run_missing(series, store, choice)
@@ -92,7 +93,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
     """Run what is missing; without anything missing, say so and make no machine."""
     if not _due(series, kept(series, store), choice) and not store.detached(series.plan.experiment.name):
         _announce(series, store, 0)
-        _record(series, store)
+        record(series, store)
         _say_findings(series, store)
         return ()
     detached = detachment(series.project.cluster, wanted=choice.detach)
@@ -104,9 +105,11 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         left = left_running(series, store)
         first = len(_due(series, kept(series, store), choice))
         _announce(series, store, first)
+        if first and (advice := hint(series, store)):
+            Printer().talk(advice)
         if detached is not None:
             say_detached(detached)
-        number = _record(series, store)
+        number = record(series, store)
         experiment = series.plan.experiment
         state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
         redraw = _redrawing(store, series) if choice.figures else _nothing
@@ -172,24 +175,6 @@ def _say_findings(series: Series, store: Store) -> None:
         Printer().talk(undecided_text(missing, rounds) if missing else precision_text(experiment, seen, rounds))
     for climb in searches(experiment, series.planned, stored):
         Printer().talk(climb_text(climb, experiment))
-
-
-def _record(series: Series, store: Store) -> int:
-    """Store what the series consists of now, and that this command goes on with it."""
-    plan = series.plan
-    text = json.dumps(
-        {
-            "file": str(plan.experiment.path),
-            "metrics": [asdict(metric) for metric in plan.experiment.metrics],
-            "points": [dict(point) for point in series.points],
-            "baseline": dict(plan.experiment.baseline),
-            "climb": plan.experiment.parameters.climb,
-            "stopping": asdict(plan.experiment.stopping) if plan.experiment.stopping else None,
-        }
-    )
-    store.keep_scripts({name: content for trial in plan.trials for name, content in scripts(trial).items()})
-    command = shlex.join(["wke", *sys.argv[1:]])
-    return store.series(plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=series.planned)
 
 
 async def _nothing() -> None:

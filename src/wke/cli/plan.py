@@ -10,6 +10,7 @@ import click
 from wke.act.runner import Due
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import Kept, Series, kept, plan_series, read_project
+from wke.cli.reanalyse import hint
 from wke.describe.experiment import Experiment
 from wke.judge.due import settled
 from wke.judge.stopping import EVERY, Precise, place_text, precisions, rule_text
@@ -35,6 +36,8 @@ def plan(file: Path, cluster_file: Path, *, on: str | None, verbose: bool, as_js
         Printer().data(json.dumps(_json(series, have.stored), indent=2))
     else:
         tell(series, have, listed=series.trials if verbose else ())
+        if advice := advised(series):
+            Printer().talk(advice)
 
 
 def known(series: Series) -> Kept:
@@ -43,6 +46,14 @@ def known(series: Series) -> Kept:
         return Kept({}, {})
     with Store.open(RESULTS, readonly=True) as store:
         return kept(series, store)
+
+
+def advised(series: Series) -> str:
+    """Return what else than running trials would give them a result; "" when nothing would."""
+    if not Store.exists(RESULTS):
+        return ""
+    with Store.open(RESULTS, readonly=True) as store:
+        return hint(series, store)
 
 
 def tell(series: Series, have: Kept, *, listed: Sequence[Due]) -> None:

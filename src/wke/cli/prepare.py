@@ -2,8 +2,10 @@
 
 import json
 import secrets
+import shlex
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from wke.act.runner import Due
@@ -17,7 +19,7 @@ from wke.describe.tables import gather
 from wke.errors import InputError, Problem, did_you_mean
 from wke.judge.due import due, settled
 from wke.judge.stopping import rounds_of
-from wke.keep.identity import inputs, trial_id
+from wke.keep.identity import inputs, scripts, trial_id
 from wke.keep.store import Store
 from wke.keep.trials import Invalid, PlannedTrial, StoredTrial
 
@@ -151,3 +153,21 @@ def chosen(series: Series, only: Mapping[str, str]) -> list[Due]:
         if text not in values:
             raise InputError(f"--only {name}={text}: {name} is never {text}", hint=did_you_mean(text, values))
     return [item for item in series.trials if all(value_text(item.trial.point.get(n, "")) == text for n, text in only.items())]
+
+
+def record(series: Series, store: Store) -> int:
+    """Store what the series consists of now, and that this command goes on with it."""
+    plan = series.plan
+    text = json.dumps(
+        {
+            "file": str(plan.experiment.path),
+            "metrics": [asdict(metric) for metric in plan.experiment.metrics],
+            "points": [dict(point) for point in series.points],
+            "baseline": dict(plan.experiment.baseline),
+            "climb": plan.experiment.parameters.climb,
+            "stopping": asdict(plan.experiment.stopping) if plan.experiment.stopping else None,
+        }
+    )
+    store.keep_scripts({name: content for trial in plan.trials for name, content in scripts(trial).items()})
+    command = shlex.join(["wke", *sys.argv[1:]])
+    return store.series(plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=series.planned)

@@ -10,7 +10,7 @@ from wke.cli.summary import print_comparisons, print_table
 from wke.describe.experiment import Stopping
 from wke.describe.metrics import Metric
 from wke.keep.store import Store
-from wke.keep.trials import StoredStart, StoredTrial
+from wke.keep.trials import Derivation, StoredStart, StoredTrial
 from wke.tell.comparisons import comparisons_json
 from wke.tell.console import Printer, seconds
 from wke.tell.progress import observation_words, point_words
@@ -96,6 +96,7 @@ def _trial_json(trial: StoredTrial) -> dict[str, object]:
         "units": dict(trial.units),
         "start": _start_json(trial.start),
         "folder": str(trial.folder),
+        "derived": _derived_json(trial.derivation),
     }
 
 
@@ -106,13 +107,22 @@ def _start_json(start: StoredStart | None) -> dict[str, object] | None:
     return {"skew-ms": start.skew_ns / 1e6, "bound-ms": start.bound_ns / 1e6, "first": start.first, "last": start.last}
 
 
+def _derived_json(derivation: Derivation | None) -> dict[str, object] | None:
+    """Where a trial comes from that was not run; None for one that was."""
+    if derivation is None:
+        return None
+    names = {"trial": derivation.trial, "attempt": derivation.attempt, "how": derivation.how}
+    return {**names, "at-ns": derivation.at_ns, "who": derivation.who, "wke": derivation.wke}
+
+
 def _line(trial: StoredTrial) -> str:
     took = "" if trial.elapsed_s is None else f", {seconds(trial.elapsed_s)}"
     seen = f"; {observation_words(trial.observations, trial.units)}" if trial.observations else ""
     why = f": {trial.why}" if trial.why else ""
+    derived = f"; {trial.derivation.how} from {trial.derivation.trial}" if trial.derivation else ""
     start = (
         f"; began within {trial.start.skew_ns / 1e6:.2f} ms (±{trial.start.bound_ns / 1e6:.2f})"
         if trial.start and trial.start.bound_ns
         else ""
     )
-    return f"{trial.id}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}: {trial.outcome}{took}{seen}{start}{why}"
+    return f"{trial.id}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}: {trial.outcome}{took}{seen}{start}{derived}{why}"

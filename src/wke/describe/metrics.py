@@ -18,7 +18,7 @@ from mmap import mmap
 
 from wke.describe.expression import calculate, parse
 from wke.describe.units import convert, is_known
-from wke.describe.wording import quoted
+from wke.describe.wording import labelled, quoted
 from wke.records import TaskName
 
 JOINS: Mapping[str, Callable[[Sequence[float]], float]] = {
@@ -36,7 +36,6 @@ _REPORT = re.compile(rb"wke:[ \t]*(%b)[ \t]*=[ \t]*([^\s=]+)(?:[ \t]+([^\s=]+))?
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 _LONGEST_NUMBER = 400
 _LONGEST_QUOTE = 80
-_MOST_NAMES = 4
 _MOST_MALFORMED = 3
 
 
@@ -121,9 +120,9 @@ def observe(
         said, malformed = _read_reports(logs.get(task, b""))
         recorded, unreadable = read_json_lines((written or {}).get(task, b""))
         reports[task], malformed = said | recorded, malformed + unreadable
-        problems += [f"{_label([task])} wrote {what}" for what in malformed[:_MOST_MALFORMED]]
+        problems += [f"{labelled([task])} wrote {what}" for what in malformed[:_MOST_MALFORMED]]
         if len(malformed) > _MOST_MALFORMED:
-            problems.append(f"{_label([task])} wrote {len(malformed) - _MOST_MALFORMED} more lines that begin like a report and are none")
+            problems.append(f"{labelled([task])} wrote {len(malformed) - _MOST_MALFORMED} more lines that begin like a report and are none")
     values: dict[str, float] = {}
     units: dict[str, str] = {}
     for metric in (metric for metric in metrics if metric.value is None):
@@ -191,7 +190,7 @@ def _observed(
         absent = f"wrote no line that matched {quoted(metric.log)}"
     silent = [task for task in tasks if task not in found]
     if silent:
-        raise ValueError(f"{_label(silent)} {absent}")
+        raise ValueError(f"{labelled(silent)} {absent}")
     if len(found) > 1 and metric.join is None:
         raise ValueError(f"{len(found)} tasks gave a value and no join says how to make one of them")
     unit = metric.unit or next(iter(found.values()))[1]
@@ -208,7 +207,7 @@ def _matches(pattern: str, tasks: Sequence[TaskName], logs: Mapping[TaskName, Te
         try:
             number = matched(compiled, logs.get(task, b""))
         except ValueError as error:
-            raise ValueError(f"in the output of {_label([task])} {quoted(pattern)} matched {error}") from None
+            raise ValueError(f"in the output of {labelled([task])} {quoted(pattern)} matched {error}") from None
         if number is not None:
             yield task, number
 
@@ -217,7 +216,7 @@ def _in_unit(task: TaskName, report: Report, unit: str) -> float:
     number, own = report
     converted = convert(number, own or unit, unit)
     if converted is None:
-        raise ValueError(f"{_label([task])} reported it in {own}, which is not {unit}")
+        raise ValueError(f"{labelled([task])} reported it in {own}, which is not {unit}")
     return converted
 
 
@@ -309,10 +308,3 @@ def _number(text: bytes) -> float:
 def _excerpt(text: bytes) -> str:
     shown = text[:_LONGEST_QUOTE].decode(errors="replace").strip()
     return quoted(shown) + ("…" if len(text) > _LONGEST_QUOTE else "")
-
-
-def _label(tasks: Sequence[TaskName]) -> str:
-    """Name tasks, cutting a long list short: `load on client1, client2.1 and 3 more`."""
-    names = [task.machine + (f".{task.copy}" if task.copy else "") for task in tasks]
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"{tasks[0].target} on {', '.join(names[:_MOST_NAMES])}{more}"

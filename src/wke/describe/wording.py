@@ -4,6 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from wke.errors import did_you_mean
+from wke.records import TaskName
+
+MOST_NAMES = 4
 
 
 def quoted(text: str) -> str:
@@ -71,3 +74,10 @@ def not_among(choices: Sequence[str], value: object) -> tuple[str, str | None]:
     """Say that a value is none of those that it may be, and which one is near."""
     hint = did_you_mean(value, choices) if isinstance(value, str) else ""
     return f"must be one of {', '.join(map(quoted, choices))}, not {shown(value)}", hint if hint.startswith("did") else None
+
+
+def labelled(tasks: Sequence[TaskName]) -> str:
+    """Name tasks, cutting a long list short: `load on client1, client2.1 and 3 more`."""
+    names = [task.machine + (f".{task.copy}" if task.copy else "") for task in tasks]
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{tasks[0].target} on {', '.join(names[:MOST_NAMES])}{more}"

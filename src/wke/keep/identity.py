@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from wke.describe.cluster import Cluster, Link, Machine
 from wke.describe.metrics import Metric
@@ -41,6 +42,12 @@ def inputs(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = ()) 
         "digests": {part: digest(value) for part, value in depends.items()},
         "targets": [step.target.name for step in trial.steps],
     }
+
+
+def run_of(inputs: Mapping[str, Any]) -> str | None:
+    """Return what is the same for two trials that run the same, whatever is read from their output; None for inputs that do not tell."""
+    digests = inputs.get("digests")
+    return digest({part: value for part, value in digests.items() if part not in {"metrics", "checks"}}) if digests else None
 
 
 def scripts(trial: Trial) -> dict[str, bytes]:

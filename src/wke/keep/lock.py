@@ -110,7 +110,12 @@ def written_by(what: str, text: bytes | str) -> StoreError:
 def holder() -> str:
     """Return who we are, for those who wait for us to end."""
     since = datetime.now(UTC).strftime(SINCE)
-    return f"pid {os.getpid()} of {_user()} on {socket.gethostname()} since {since}"
+    return f"pid {os.getpid()} of {person()} since {since}"
+
+
+def person() -> str:
+    """Return who uses this command, and on which computer."""
+    return f"{_user()} on {socket.gethostname()}"
 
 
 def _wait(descriptor: int, what: str, deadline: float) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote, unquote
 
+from wke.describe.wording import labelled
 from wke.keep.disk import disk_errors, private_folder
 from wke.keep.linebuffer import LineBuffer
 from wke.records import MetricsWritten, Output, Record, TaskEnded, TaskName
@@ -123,6 +124,13 @@ def read_metrics(folder: Path) -> dict[TaskName, bytes]:
 def files_folder(folder: Path, task: TaskName) -> Path:
     """Return where the files that are collected from a task go."""
     return _path(folder, task, "files")
+
+
+def not_left(folder: Path, task: TaskName, patterns: Sequence[str]) -> str:
+    """Return which of the files that a task was to leave were not collected from it, in words; "" when all were."""
+    place = files_folder(folder, task)
+    missing = [pattern for pattern in patterns if next(place.glob(pattern.strip("/")), None) is None]
+    return f"{labelled([task])} left no {' and no '.join(missing)} in $WKE_DIR" if missing else ""
 
 
 def pieces(folder: Path, task: TaskName) -> Iterator[tuple[int, int, bytes]]:

@@ -130,7 +130,18 @@ CREATE TABLE scripts (               -- scripts and preludes that were planned, 
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+_VERSION_6 = """
+CREATE TABLE derived (               -- attempts that were not run: each is another one, which also answers for the trial
+    attempt INTEGER PRIMARY KEY REFERENCES attempts,
+    source INTEGER NOT NULL REFERENCES attempts,     -- the one that ran; never derived itself
+    how TEXT NOT NULL,               -- why it answers: "reanalysed"
+    at_ns INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    wke TEXT NOT NULL                -- its version
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:

@@ -26,9 +26,7 @@ says why not (`interrupt`).
 
 import contextlib
 import json
-import math
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, replace
@@ -40,9 +38,21 @@ from wke.errors import InputError, StoreError, did_you_mean
 from wke.keep.database import Database
 from wke.keep.disk import disk_errors, private_folder, sync_folder, sync_tree
 from wke.keep.lock import GLANCE_S, WriterLock, series_lock, writer_of, written_by
+from wke.keep.rows import insert_answer, insert_observations, insert_planned, insert_start, read_release, task_row
 from wke.keep.schema import OutdatedError
-from wke.keep.trials import INTERRUPTED, RUNNING, Attempt, Detached, Invalid, PlannedTrial, Result, StoredStart, StoredTrial, settled
-from wke.records import ClockReading, Release, StartedTogether, TaskEnded
+from wke.keep.stored import RAN, final_folder, partial_folder, read_attempts
+from wke.keep.trials import (
+    INTERRUPTED,
+    Answer,
+    Attempt,
+    Detached,
+    Invalid,
+    PlannedTrial,
+    Result,
+    StoredTrial,
+    settled,
+)
+from wke.records import Release, TaskName
 
 OPENING_S = 20.0  # for another writer that is opening the store
 OURS = "invocation IN (SELECT v.id FROM invocations v JOIN series s ON s.id = v.series WHERE s.name = coalesce(?, s.name))"
@@ -144,7 +154,7 @@ class Store:
             )
             if planned:
                 sql.execute("DELETE FROM planned WHERE series = ?", (series,))
-                _insert_planned(sql, series, planned)
+                insert_planned(sql, series, planned)
         return int(cursor.lastrowid or 0)
 
     def keep_scripts(self, contents: Mapping[str, bytes]) -> None:
@@ -169,14 +179,14 @@ class Store:
             (owner,) = sql.execute("SELECT series FROM invocations WHERE id = ?", (series,)).fetchone()
             if sql.execute("SELECT 1 FROM planned WHERE series = ? AND trial = ?", (owner, trial.id)).fetchone() is None:
                 (end,) = sql.execute("SELECT coalesce(max(position), -1) + 1 FROM planned WHERE series = ?", (owner,)).fetchone()
-                _insert_planned(sql, owner, [replace(trial, position=end)])
+                insert_planned(sql, owner, [replace(trial, position=end)])
             sql.execute("INSERT OR IGNORE INTO inputs VALUES (?, ?)", (trial.id, trial.inputs_json))
             (number,) = sql.execute("SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE trial = ?", (trial.id,)).fetchone()
             row = (series, trial.id, number, trial.position, json.dumps(dict(trial.point)), trial.iteration, trial.warmup, time.time_ns())
             columns = "invocation, trial, number, position, point, iteration, warmup, started_ns"
             cursor = sql.execute(f"INSERT INTO attempts ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - no input
         self._checkpoint("begin: committed")
-        folder = self._partial(trial.id, number)
+        folder = partial_folder(self.folder, trial.id, number)
         with disk_errors(self.folder):
             private_folder(folder)
         self._checkpoint("begin: folder made")
@@ -196,20 +206,28 @@ class Store:
             change = "UPDATE attempts SET outcome = ?, why = ?, started_ns = ?, ended_ns = ? WHERE id = ? AND outcome IS NULL"
             if sql.execute(change, ending).rowcount != 1:
                 raise ValueError(f"attempt {attempt.number} of trial {attempt.trial} has ended already")
-            values = [(attempt.id, name, value, result.units.get(name, "")) for name, value in result.observations.items()]
-            sql.executemany("INSERT INTO observations VALUES (?, ?, ?, ?)", values)
+            insert_observations(sql, attempt.id, result.observations, result.units)
             sql.executemany(
-                "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [_task_row(attempt.id, task) for task in result.tasks]
+                "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [task_row(attempt.id, task) for task in result.tasks]
             )
             facts = [(attempt.id, machine, json.dumps(dict(known))) for machine, known in result.fingerprints.items()]
             sql.executemany("INSERT INTO fingerprints VALUES (?, ?, ?)", facts)
             sql.execute("DELETE FROM detached WHERE attempt = ?", (attempt.id,))
             if result.start is not None:
-                _insert_start(sql, attempt.id, result.start)
+                insert_start(sql, attempt.id, result.start)
         self._checkpoint("finish: committed")
         folder = self._put_in_place(attempt.trial, attempt.number)
         self._checkpoint("finish: renamed")
         return folder
+
+    def answer(self, series: int, answers: Iterable[Answer]) -> None:
+        """Record what attempts say about trials that they were not run for, all of it or none; `series` is what `series()` returned.
+
+        Each answer becomes an attempt of its own, derived from the one that ran, whose folder it shows; that one stays as it is.
+        """
+        with self._database.transaction() as sql:
+            for answer in answers:
+                insert_answer(sql, series, answer)
 
     # -- attempts that outlive their command ----------------------------------------------------------------------------------------
 
@@ -236,7 +254,13 @@ class Store:
         with self._database.snapshot() as sql:
             rows = sql.execute(query, (series,)).fetchall()
         return tuple(
-            Detached(Attempt(id_, trial, number, self._partial(trial, number)), series, started_ns, json.loads(folders), _release(releases))
+            Detached(
+                Attempt(id_, trial, number, partial_folder(self.folder, trial, number)),
+                series,
+                started_ns,
+                json.loads(folders),
+                read_release(releases),
+            )
             for id_, trial, number, series, started_ns, folders, releases in rows
         )
 
@@ -363,11 +387,19 @@ class Store:
         return dict(json.loads(row[0])) if row else {}
 
     def result_inputs(self) -> dict[str, Mapping[str, Any]]:
-        """Return what the identity of each trial with a result was computed from, of trials that differ in the iteration only one."""
-        query = "SELECT i.trial, i.json FROM inputs i WHERE i.trial IN (SELECT trial FROM attempts WHERE outcome = 'ok') ORDER BY i.trial"
+        """Return what the identity of each trial with a result was computed from."""
+        return self._inputs("outcome = 'ok'")
+
+    def ended_inputs(self) -> dict[str, Mapping[str, Any]]:
+        """Return what the identity of each trial was computed from that has ended once, well or badly."""
+        return self._inputs("outcome <> 'interrupted'")
+
+    def task_ends(self, attempt: StoredTrial) -> dict[TaskName, str]:
+        """Return the outcomes of the tasks of an attempt."""
+        tasks = f"tasks t JOIN attempts a ON t.attempt = {RAN}"
+        query = f"SELECT t.step, t.target, t.machine, t.copy, t.outcome FROM {tasks} WHERE a.trial = ? AND a.number = ?"  # noqa: S608 - ours, no input
         with self._database.snapshot() as sql:
-            rows = sql.execute(query).fetchall()
-        return {trial: json.loads(text) for trial, text in rows}
+            return {TaskName(*name): outcome for *name, outcome in sql.execute(query, (attempt.id, attempt.attempt))}
 
     def script(self, digest: str) -> str | None:
         """Return the text of a script or prelude that was planned once, None when it was not kept."""
@@ -401,7 +433,7 @@ class Store:
             sql.execute(f"UPDATE attempts SET outcome = ?, why = ? WHERE {unheld} AND {OURS}", (INTERRUPTED, why, self._own))  # noqa: S608 - ours, no input
 
     def _put_in_place(self, trial: str, number: int) -> Path:
-        source, target = self._partial(trial, number), self._final(trial, number)
+        source, target = partial_folder(self.folder, trial, number), final_folder(self.folder, trial, number)
         with disk_errors(self.folder):
             private_folder(target.parent)
             source.rename(target)
@@ -409,48 +441,16 @@ class Store:
                 sync_folder(folder)
         return target
 
-    def _partial(self, trial: str, number: int) -> Path:
-        return self.folder / "partial" / f"{trial}.{number}"
-
-    def _final(self, trial: str, number: int) -> Path:
-        return self.folder / "trials" / trial / str(number)
+    def _inputs(self, condition: str) -> dict[str, Mapping[str, Any]]:
+        query = f"SELECT i.trial, i.json FROM inputs i WHERE i.trial IN (SELECT trial FROM attempts WHERE {condition}) ORDER BY i.trial"  # noqa: S608 - ours, no input
+        with self._database.snapshot() as sql:
+            rows = sql.execute(query).fetchall()
+        return {trial: json.loads(text) for trial, text in rows}
 
     def _stored(self, condition: str, value: str) -> tuple[StoredTrial, ...]:
         """Return the attempts `a` that meet the SQL `condition`, by trial and number."""
-        columns = "a.id, a.trial, s.name, a.number, a.point, a.iteration, a.warmup, a.outcome, a.why, a.started_ns, a.ended_ns"
-        owner = "JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series"
-        attempts = f"SELECT {columns} FROM attempts a {owner} WHERE {condition} ORDER BY a.trial, a.number"  # noqa: S608 - ours, no input
-        observed = "SELECT o.attempt, o.metric, o.value, o.unit FROM observations o JOIN attempts a ON a.id = o.attempt"
-        values: dict[int, dict[str, float]] = {}
-        units: dict[int, dict[str, str]] = {}
-        begun = "SELECT t.attempt, t.skew_ns, t.bound_ns, t.first, t.last FROM starts t JOIN attempts a ON a.id = t.attempt"
         with self._database.snapshot() as sql:
-            starts = {row[0]: StoredStart(*row[1:]) for row in sql.execute(f"{begun} WHERE {condition}", (value,))}
-            for attempt, metric, number, unit in sql.execute(f"{observed} WHERE {condition}", (value,)):
-                values.setdefault(attempt, {})[metric] = math.nan if number is None else number
-                units.setdefault(attempt, {})[metric] = unit
-            rows = sql.execute(attempts, (value,)).fetchall()
-        trials = (self._stored_trial(row, values.get(row[0], {}), units.get(row[0], {})) for row in rows)
-        return tuple(replace(trial, start=starts.get(row[0])) for trial, row in zip(trials, rows, strict=True))
-
-    def _stored_trial(self, row: tuple[Any, ...], observations: Mapping[str, float], units: Mapping[str, str]) -> StoredTrial:
-        _, trial, series, number, point, iteration, warmup, outcome, why, started_ns, ended_ns = row
-        final = self._final(trial, number)
-        return StoredTrial(
-            id=trial,
-            series=series,
-            attempt=number,
-            point=json.loads(point),
-            iteration=iteration,
-            warmup=bool(warmup),
-            outcome=outcome or RUNNING,
-            why=why,
-            started_ns=started_ns,
-            elapsed_s=None if ended_ns is None else (ended_ns - started_ns) / 1e9,
-            observations=observations,
-            units=units,
-            folder=final if final.exists() else self._partial(trial, number),
-        )
+            return read_attempts(sql, self.folder, condition, value)
 
 
 def _reader(folder: Path) -> Database:
@@ -461,40 +461,3 @@ def _reader(folder: Path) -> Database:
         with contextlib.suppress(StoreError):  # we may not write, or somebody else was faster
             Store.open(folder, command="a reader that brings it up to date", series="").close()
         return Database(folder, readonly=True)
-
-
-def _insert_planned(sql: sqlite3.Connection, series: int, trials: Iterable[PlannedTrial]) -> None:
-    rows = [(series, t.position, t.id, json.dumps(dict(t.point)), t.iteration, t.warmup) for t in trials]
-    sql.executemany("INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-
-def _insert_start(sql: sqlite3.Connection, attempt: int, start: StartedTogether) -> None:
-    row = (attempt, start.step, start.released_ns, start.skew_ns, start.bound_ns, start.first, start.last)
-    sql.execute("INSERT INTO starts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-    for machine, clock in start.clocks.items():
-        readings = [reading for reading in (clock.before, clock.after) if reading is not None]
-        rows = [(attempt, machine, reading.at_ns, reading.offset_ns, reading.bound_ns) for reading in readings]
-        sql.executemany("INSERT INTO clocks VALUES (?, ?, ?, ?, ?)", rows)
-
-
-def _release(releases: str | None) -> Release | None:
-    """Return the one release of which each machine's row has a part, from the JSON of all."""
-    rows: dict[str, list[int]] = json.loads(releases or "{}")
-    clocks = {machine: ClockReading(*clock) for machine, (_, *clock) in rows.items()}
-    return Release(next(iter(rows.values()))[0], clocks) if rows else None
-
-
-def _task_row(attempt: int, ended: TaskEnded) -> tuple[object, ...]:
-    task = ended.task
-    return (
-        attempt,
-        task.step,
-        task.target,
-        task.machine,
-        task.copy,
-        str(ended.outcome),
-        ended.started_ns,
-        ended.ended_ns,
-        ended.rung,
-        ended.detail,
-    )

@@ -78,6 +78,33 @@ class StoredStart:
 
 
 @dataclass(frozen=True, slots=True)
+class Derivation:
+    """Where an attempt comes from that was not run: attempt number `attempt` at trial `trial` ran, and `how` says why it answers here too.
+
+    `at_ns`, `who` and `wke` tell when that was found out, by whom and by which version.
+    """
+
+    trial: str
+    attempt: int
+    how: str
+    at_ns: int
+    who: str
+    wke: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an attempt says about a trial that it was not run for, by that trial's own metrics and checks."""
+
+    trial: PlannedTrial
+    derivation: Derivation
+    outcome: Outcome
+    why: str = ""
+    observations: Mapping[str, float] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Invalid:
     """How many attempts at a trial were invalid; `last`: the latest one was."""
 
@@ -87,7 +114,10 @@ class Invalid:
 
 @dataclass(frozen=True, slots=True)
 class StoredTrial:
-    """A trial and one attempt at it. `outcome` is an Outcome's text, "interrupted", or "running" while it has none."""
+    """A trial and one attempt at it. `outcome` is an Outcome's text, "interrupted", or "running" while it has none.
+
+    With a `derivation` another attempt ran, and `folder` is that one's.
+    """
 
     id: str
     series: str
@@ -103,6 +133,12 @@ class StoredTrial:
     units: Mapping[str, str]
     folder: Path
     start: StoredStart | None = None
+    derivation: Derivation | None = None
+
+    @property
+    def ran(self) -> tuple[str, int]:
+        """The trial and the number of the attempt that ran: this one, unless it is derived from another."""
+        return (self.derivation.trial, self.derivation.attempt) if self.derivation else (self.id, self.attempt)
 
     @property
     def ok(self) -> bool:
