@@ -94,16 +94,16 @@ class Project:
         assert not re.search("^Traceback", err, re.MULTILINE), err
         return Done(process.returncode, out, err)
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """Start a command."""
+    def start(self, *arguments: str, into: int | None = None, together: bool = False, **environment: str) -> "subprocess.Popen[str]":
+        """Start a command; its stdout goes `into` a descriptor, if one is given, its stderr `together` with it or into a pipe."""
         inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
         process = subprocess.Popen(
             [*WKE, *arguments],
             cwd=self.folder,
             env=inherited | dict(self.environment) | environment,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE if into is None else into,
+            stderr=subprocess.STDOUT if together else subprocess.PIPE,
             text=True,
         )
         self.processes.append(process)

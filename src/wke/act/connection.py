@@ -200,6 +200,14 @@ class Connection:
         self._copies[channel] = copy = Channel(self.machine, partial(self._tell_of_copy, channel), self._wire.drain)
         return copy
 
+    def pause(self) -> None:
+        """Read no more until `resume`: what tasks say has to wait, their machine is kept."""
+        self._wire.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._wire.resume()
+
     async def clear(self, grace_s: float = GRACE_S, *, task: RunningTask | None = None) -> tuple[str, ...]:
         """Stop every task (or only `task`) and all that it left running, also after it ended; return the names of what was left.
 
@@ -327,9 +335,18 @@ class Connection:
 
     def _expect(self, task: RunningTask, what: str, came: Callable[[], bool], within_s: float) -> None:
         """Give up the machine when it does not report what an honest agent does within so many seconds."""
+        paused_s = self._wire.paused_s
+        patience: asyncio.TimerHandle
 
         def overdue() -> None:
-            if not came() and not self.lost.is_set():
+            nonlocal paused_s, patience
+            if came() or self.lost.is_set():
+                return
+            unheard_s = self._wire.paused_s - paused_s
+            if unheard_s > 0:  # it may have reported long ago
+                paused_s += unheard_s
+                patience = self._loop.call_later(unheard_s, overdue)
+            else:
                 self._give_up(f"it did not report the {what} of {task.name.target} in time")
 
         patience = self._loop.call_later(self._patience_s(within_s), overdue)

@@ -64,6 +64,7 @@ class PipedProcess:
         ours.setblocking(False)
         self._closing = False
         self._outputs = {1: self._process.stdout, 2: self._process.stderr}
+        self._paused = False
         self._hear(1, listener.output, listener.output_ended)
         self._hear(2, listener.complaint, _nothing)
         self._await_exit()
@@ -158,6 +159,18 @@ class PipedProcess:
         else:
             self._drop_output(number)
             ended()
+
+    def pause(self) -> None:
+        """Leave its output where it is, so that it has to wait when the pipe is full."""
+        if self._outputs[1] is not None and not self._paused:
+            self._paused = True
+            self._loop.remove_reader(self._outputs[1])
+
+    def resume(self) -> None:
+        """Read its output again."""
+        if self._outputs[1] is not None and self._paused:
+            self._loop.add_reader(self._outputs[1], self._read, 1, self._listener.output, self._listener.output_ended)
+        self._paused = False
 
     def _drop_output(self, number: int) -> None:
         stream, self._outputs[number] = self._outputs[number], None

@@ -173,7 +173,18 @@ class Session:
         self._collected.clear()
         await self._sweep(Connection.clear)
 
+    def pause(self) -> None:
+        """Read no more from any machine until `resume`. Machines are kept, and what tasks say waits there."""
+        for connection in self._connections.values():
+            connection.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        for connection in self._connections.values():
+            connection.resume()
+
     async def _close(self) -> None:
+        self.resume()
         await self._stop_backgrounds()
         await self._sweep(Connection.close)
         self._connections.clear()

@@ -8,11 +8,18 @@ from wke.describe.step import PlannedStep
 from wke.records import Sink, TaskEnded
 
 
-async def run_steps(place: Place, steps: Sequence[PlannedStep], sink: Sink) -> tuple[TaskEnded, ...]:
-    """Run steps one after the other and return how every task ended; stop after the first step that did not end well everywhere."""
-    machines = {m.name: m for step in steps for m in step.machines}
+def steps_session(place: Place, steps: Sequence[PlannedStep], sink: Sink) -> Session:
+    """Return a session with the machines of all steps, not yet open."""
+    return Session(place, {m.name: m for step in steps for m in step.machines}.values(), sink)
+
+
+async def run_steps(session: Session, steps: Sequence[PlannedStep]) -> tuple[TaskEnded, ...]:
+    """Open the session, run steps one after the other and return how every task ended.
+
+    It ends after the first step that did not end well everywhere.
+    """
     ends: list[TaskEnded] = []
-    async with Session(place, machines.values(), sink) as session:
+    async with session:
         for step in steps:
             ends += await session.run(step)
             if not all(end.outcome.ok for end in ends):

@@ -31,7 +31,9 @@ class Wire:
         self._loop = asyncio.get_running_loop()
         self._process: PipedProcess | None = None
         self._wide = False
-        self.heard_at = self._loop.time()
+        self._heard_at = self._loop.time()
+        self._paused_at: float | None = None
+        self._paused_s = 0.0
 
     def start(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start the process. Raises OSError."""
@@ -46,6 +48,28 @@ class Wire:
     def words(self) -> str:
         """The end of what the process wrote to its standard error, and what came instead of frames."""
         return "\n".join(map(shown, (self._decoder.heard + self._words).decode("utf-8", "replace").splitlines()))
+
+    @property
+    def heard_at(self) -> float:
+        """When the machine gave a sign of life last, as far as we know; just now while we do not listen."""
+        return self._heard_at if self._paused_at is None else self._loop.time()
+
+    @property
+    def paused_s(self) -> float:
+        """For how long, in all, we did not listen."""
+        return self._paused_s + (0.0 if self._paused_at is None else self._loop.time() - self._paused_at)
+
+    def pause(self) -> None:
+        """Read no more from the machine, which then has to wait, until `resume`. What is sent goes out as ever."""
+        if self._process is not None and self._paused_at is None:
+            self._paused_at = self._loop.time()
+            self._process.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._process is not None and self._paused_at is not None:
+            self._paused_s, self._paused_at, self._heard_at = self.paused_s, None, self._loop.time()
+            self._process.resume()
 
     # -- to the machine
 
@@ -97,7 +121,7 @@ class Wire:
         """Hand on the frames that are complete."""
         if self._broken is None:
             return
-        self.heard_at = self._loop.time()
+        self._heard_at = self._loop.time()
         if len(data) == PIPE_SIZE:
             self.widen()
         try:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from wke.act.interrupt import run_to_end
-from wke.act.provider import provide
-from wke.act.steps import run_steps
+from wke.act.provider import Place, provide
+from wke.act.steps import run_steps, steps_session
 from wke.api.request import Request
 from wke.cli.options import assignments, project
 from wke.describe.cluster import Cluster, read_cluster
@@ -18,9 +18,10 @@ from wke.describe.quantity import seconds as read_seconds
 from wke.describe.step import DEFAULT_PRELUDE, PlannedStep
 from wke.describe.tables import gather
 from wke.errors import InputError, did_you_mean
-from wke.records import Record, Sink
+from wke.records import Record, Sink, TaskEnded
 from wke.tell.connecting import ConnectingLine
 from wke.tell.console import Printer, TaskLines, seconds, worst_status
+from wke.tell.outlet import Outlet
 
 COPY_HINT = f"{COPY_DATA} is run by itself; `wke copy` has all that can be copied, to machines and back"
 
@@ -87,24 +88,31 @@ def run(
     if dry_run:
         _tell(steps)
         return 0
-    lines = TaskLines(tuple(m.name for m in steps[0].machines), quiet=quiet, verbose=verbose)
-    connecting = ConnectingLine()
-
-    def tell(record: Record) -> None:
-        connecting(record)
-        lines(record)
-
-    with provide(cluster) as place, _keeping(log_dir, tell) as sink:
+    with provide(cluster) as place, Outlet() as outlet:
+        lines = TaskLines(tuple(m.name for m in steps[0].machines), quiet=quiet, verbose=verbose)
         if verbose:
             lines.say(place.notes)
-        ends = run_to_end(run_steps(place, _plan(configuration, place.cluster, request), sink))
-    lines.summary()
+        with _keeping(log_dir, lines) as sink:
+            ends = run_to_end(_run(place, _plan(configuration, place.cluster, request), sink, outlet))
+        lines.summary()
     return worst_status([end.outcome for end in ends])
 
 
+async def _run(place: Place, steps: list[PlannedStep], sink: Sink, outlet: Outlet) -> tuple[TaskEnded, ...]:
+    """Run the steps; machines are not listened to while nobody reads what they said."""
+    session = steps_session(place, steps, sink)
+    return await outlet.through(run_steps(session, steps), pause=session.pause, resume=session.resume)
+
+
 @contextmanager
-def _keeping(folder: Path | None, show: Sink) -> Iterator[Sink]:
+def _keeping(folder: Path | None, lines: Sink) -> Iterator[Sink]:
     """Yield a sink that keeps what tasks write in `folder`, if there is one, and then shows it."""
+    connecting = ConnectingLine()
+
+    def show(record: Record) -> None:
+        connecting(record)
+        lines(record)
+
     if folder is None:
         yield show
         return
