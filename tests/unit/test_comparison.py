@@ -1,64 +1,23 @@
-"""Comparisons with a baseline: known truths are found, equals are left alone, and drift deceives nobody who runs in rounds."""
+"""Comparisons with a baseline: known truths are found, and what cannot be said is not said. Drift: see test_rehearsal.py."""
 
 import math
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.describe.experiment import Experiment
 from wke.describe.metrics import Metric
-from wke.describe.plan import running_order
-from wke.describe.sweep import Parameter, Sweep
 from wke.judge.comparison import compare, holm, partner
 from wke.keep.trials import StoredTrial
 from wke.tell.comparisons import comparison_rows, comparisons_json
 from wke.tell.tables import results_table
 
-ENGINES = ("old", "new", "other", "last")
-SWEEP = Sweep((Parameter("engine", ENGINES),))
-
 
 def stored(engine: str, iteration: int, value: float, **more: object) -> StoredTrial:
     point = {"engine": engine, **more}
     return StoredTrial(f"{point}-{iteration}", "x", 1, point, iteration, False, "ok", "", 0, 1.0, {"ops": value}, {"ops": "1/s"}, Path())
-
-
-def drifting(order: str, seed: int, noise: float = 0.02, rounds: int = 10) -> Iterator[StoredTrial]:
-    """Yield the trials of a system that gets faster by 1 % with every trial; its engines are all the same."""
-    luck = random.Random(seed)
-    experiment = Experiment("x", Path("x.toml"), iterations=rounds, order=order, parameters=SWEEP)
-    for number, (turn, point) in enumerate(running_order(experiment, SWEEP.points(), seed)):
-        yield stored(str(point["engine"]), turn.iteration, 1000 * 1.01**number * math.exp(luck.gauss(0, noise)))
-
-
-def deceived(order: str, series: int) -> tuple[float, float]:
-    """Return in which share of many series the most unlucky engine is declared different from the first, and in which share any is."""
-    times, any_at_all = dict.fromkeys(ENGINES, 0), 0
-    for seed in range(series):
-        wrong = [
-            one.point["engine"]
-            for one in compare(tuple(drifting(order, seed)), ["ops"], SWEEP.points(), {"engine": "old"})
-            if one.different
-        ]
-        any_at_all += bool(wrong)
-        for engine in wrong:
-            times[str(engine)] += 1
-    return max(times.values()) / series, any_at_all / series
-
-
-def test_drift_deceives_nobody_who_runs_in_rounds() -> None:
-    """Of 1,000 interleaved series equals are declared different in at most 5 %, point by point in nearly all.
-
-    That any of three equals is declared different has a chance of 5 %: of 1,000 series it happens in 7 % at most.
-    """
-    point, anywhere = deceived("interleaved", 1000)
-    assert point <= 0.05
-    assert anywhere <= 0.07
-    assert deceived("sequential", 200)[0] > 0.4
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.1, "higher"), (0.9, "lower"), (1.0, "inconclusive")])

@@ -50,8 +50,9 @@ class Connection:
 
     hello: Hello
 
-    def __init__(self, machine: str, lease_s: float, claim: Claim | None = None) -> None:
+    def __init__(self, machine: str, lease_s: float, claim: Claim | None = None, *, now: Callable[[], int] = time.time_ns) -> None:
         self.machine = machine
+        self._now = now
         self._claim = claim
         self.lost = asyncio.Event()
         self.why = ""
@@ -132,11 +133,11 @@ class Connection:
 
         def send() -> None:
             nonlocal sent_ns
-            sent_ns = time.time_ns()
+            sent_ns = self._now()
             self.tell(protocol.PING, channel, {})
 
         def hear(pong: Frame) -> None:
-            probes.append(Probe(sent_ns, number_of(pong.head, "at"), time.time_ns()))
+            probes.append(Probe(sent_ns, number_of(pong.head, "at"), self._now()))
             if enough(probes):
                 self._answer(pong)
             else:
@@ -395,7 +396,7 @@ class Connection:
             raise ProtocolError(f"{frame} is about something that was never asked for")
         if frame.kind == protocol.HELLO and not self._greeted.done():
             self.hello = read_hello(frame.head)
-            self._offset_ns = number_of(frame.head, "at") - time.time_ns()
+            self._offset_ns = number_of(frame.head, "at") - self._now()
             self._greeted.set_result(None)
         elif frame.kind == protocol.BROKEN:
             self._lose(f"the agent gave up: {text_of(frame.head, 'why')}")
@@ -469,7 +470,7 @@ class Connection:
 
     def _vanished(self, task: RunningTask, kind: OutcomeKind) -> TaskEnded:
         """Return the end of a task that the machine did not tell; times are estimates on its clock."""
-        now = time.time_ns() + self._offset_ns
+        now = self._now() + self._offset_ns
         return TaskEnded(task.name, Outcome(kind), task.started_ns or now, now, "", self.why or "the connection is closed")
 
 

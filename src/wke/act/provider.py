@@ -4,11 +4,14 @@ A provider yields a `Place`: the cluster with the addresses its machines really 
 program there. What follows (connections, sessions, the runner) knows no provider.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from wke.act.claim import Claim
+from wke.act.connection import Connection
 from wke.act.transport import ssh_shell, ssh_transport
 from wke.describe.cluster import Cluster
 from wke.errors import InputError
@@ -22,7 +25,8 @@ class Place:
 
     `transports` maps a machine's name to the argument list that starts a program on it, `shells` to the command that opens an interactive
     shell there, `locks` to the name of the lock that means this machine; `notes` are sentences a person should read once, such as what an
-    emulation cannot do here.
+    emulation cannot do here. `connection` makes what talks to a machine, given its name, the lease and a claim; `now` tells the time there
+    that trials are stored with, in nanoseconds since the epoch.
     """
 
     cluster: Cluster
@@ -30,6 +34,8 @@ class Place:
     shells: Mapping[str, Sequence[str]]
     notes: tuple[str, ...] = ()
     locks: Mapping[str, str] = field(default_factory=dict)
+    connection: Callable[[str, float, Claim | None], Connection] = Connection
+    now: Callable[[], int] = time.time_ns
 
 
 @contextmanager

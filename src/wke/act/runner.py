@@ -5,7 +5,6 @@ series goes on; one that is interrupted stays a partial attempt and runs again n
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -66,7 +65,7 @@ async def run_series(series: Series, due: Sequence[Due]) -> tuple[Outcome, ...]:
             planned = item.planned
             series.sink(TrialStarted(planned.id, position, len(due), planned.point, planned.iteration, planned.warmup))
             attempt = series.store.begin_attempt(series.number, planned)
-            outcomes.append(await _run_and_store(series, session, item, attempt, time.time_ns()))
+            outcomes.append(await _run_and_store(series, session, item, attempt, series.place.now()))
             await series.after_trial()
             if series.fail_fast and not outcomes[-1].ok:
                 break
@@ -147,7 +146,7 @@ async def _run_and_store(series: Series, session: Session, item: Due, attempt: A
     seen = Observations({}, {})
     if result.outcome.ok:
         result, seen = await asyncio.to_thread(observed, series.experiment, item.trial, attempt.folder)  # machines want to hear from us
-    ended_ns = time.time_ns()
+    ended_ns = series.place.now()
     tasks, machines = tuple(ends.values()), session.fingerprints()
     start = starts[-1] if starts else None
     series.store.finish_attempt(

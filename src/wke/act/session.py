@@ -4,7 +4,6 @@ The connections stay open for the whole command; `clear` ends what a trial left 
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -160,7 +159,7 @@ class Session:
 
     def _make(self, machine: str, lease_s: float) -> Connection:
         """Return a connection that is to be opened."""
-        return Connection(machine, lease_s, self._claim(machine))
+        return self.place.connection(machine, lease_s, self._claim(machine))
 
     def _claim(self, machine: str) -> Claim | None:
         if self._holder is None:
@@ -265,7 +264,8 @@ class Session:
 
     async def start(self, step: PlannedStep) -> bool:
         """Start a background step; return True when it is ready, False when it is not in time or one of its tasks ended instead."""
-        began = time.monotonic()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         with self._watching(step) as watch:
             background = Background(await self._start(step))
             background.watchers = [asyncio.create_task(_watch(background, task)) for task in background.tasks]
@@ -278,7 +278,7 @@ class Session:
             finally:
                 await _cancel([alarm, ready])
         if is_ready and step.ready:
-            self._emit(StepReady(step.index, step.target.name, time.monotonic() - began))
+            self._emit(StepReady(step.index, step.target.name, loop.time() - began))
         return is_ready
 
     async def launch(self, step: PlannedStep) -> tuple[RunningTask, ...]:
@@ -307,11 +307,11 @@ class Session:
         names = tuple(m.name for m in step.machines)
         self._emit(StepStarted(step.index, step.target.name, names, len(step.tasks()), step.background, step.measure))
         users = {name: self._user(self.machines[name]) for name in names}
-        began_ns = time.monotonic_ns()
+        began = asyncio.get_running_loop().time()
         starts = [self._connections[spec.name.machine].start(spec, self._emit, held=step.measure) for spec in task_specs(step, users)]
         tasks = list(await asyncio.gather(*starts))
         if step.measure:
-            await self._release(step, tasks, began_ns)
+            await self._release(step, tasks, began)
         if step.collect:
             self._collected[step.index] = tasks
         return tasks
@@ -319,11 +319,11 @@ class Session:
     def _user(self, machine: Machine) -> str:
         return machine.username or self.place.cluster.username or self._connections[machine.name].hello.user
 
-    async def _release(self, step: PlannedStep, tasks: Sequence[RunningTask], began_ns: int) -> None:
+    async def _release(self, step: PlannedStep, tasks: Sequence[RunningTask], began: float) -> None:
         """Release all tasks, whose staging began then, at one instant; each machine is told by its own clock."""
         for task in tasks:
             await task.staged.wait()
-        self._released[step.index] = release = await self._agree(step, time.monotonic_ns() - began_ns)
+        self._released[step.index] = release = await self._agree(step, int(1e9 * (asyncio.get_running_loop().time() - began)))
         for task in tasks:
             machine = task.name.machine
             self._connections[machine].release(task, release.at_ns + release.clocks[machine].offset_ns)
@@ -331,7 +331,7 @@ class Session:
     async def _agree(self, step: PlannedStep, staging_ns: int) -> Release:
         """Agree on an instant a little ahead."""
         clocks = await self._read_clocks([m.name for m in step.machines], FRESH_NS)
-        return Release(time.time_ns() + ahead_ns(staging_ns, len(step.tasks()), clocks.values()), clocks)
+        return Release(self.place.now() + ahead_ns(staging_ns, len(step.tasks()), clocks.values()), clocks)
 
     async def measured(self, step: PlannedStep, ends: Iterable[TaskEnded]) -> Mapping[str, MachineClock]:
         """Read the clocks again after a measured step and tell how far apart its tasks began; return the clocks, of other steps none."""
@@ -355,7 +355,7 @@ class Session:
 
         One that was read less than `fresh_ns` ago is not read again.
         """
-        now_ns, wanted = time.time_ns(), tuple(names)
+        now_ns, wanted = self.place.now(), tuple(names)
         known = {name: clock for name in wanted if (clock := self._clocks.get(name)) and 0 <= now_ns - clock.at_ns < fresh_ns}
         readings: dict[str, asyncio.Task[ClockReading]] = {}
         busy: set[asyncio.Task[ClockReading]] = set()

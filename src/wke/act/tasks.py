@@ -23,7 +23,11 @@ def task_specs(step: PlannedStep, users: Mapping[str, str]) -> Iterator[TaskSpec
             name=name,
             content=step.target.content or b"",
             arguments=tuple(value for _, value in values),
-            environment=dict(step.environment) | _environment(name, machine, index, len(names)) | dict(map(_option_variable, values)),
+            environment={
+                **step.environment,
+                **_environment(name, machine, index, len(names)),
+                **{option_variable(option): value for option, value in values},
+            },
             workdir=step.workdir,
             prelude=step.prelude.content if step.prelude else None,
             timeout_s=step.timeout_s,
@@ -41,7 +45,6 @@ def _environment(name: TaskName, machine: Machine, index: int, size: int) -> dic
     }
 
 
-def _option_variable(option: tuple[str, str]) -> tuple[str, str]:
-    """`num-clients` is there as `WKE_OPTION_NUM_CLIENTS`: what a shell can name."""
-    name, value = option
-    return "WKE_OPTION_" + "".join(c if c.isalnum() else "_" for c in name).upper(), value
+def option_variable(name: str) -> str:
+    """Return the variable in which a script finds an option: `num-clients` is `WKE_OPTION_NUM_CLIENTS`, which a shell can name."""
+    return "WKE_OPTION_" + "".join(c if c.isalnum() else "_" for c in name).upper()

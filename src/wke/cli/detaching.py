@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from wke.act import runner
+from wke.act.batches import counting_on, run_batches
 from wke.act.detached import Detachment
 from wke.act.runner import Due
-from wke.cli.climbing import counting_on, run_batches
 from wke.cli.prepare import Series
 from wke.describe.cluster import Cluster
 from wke.describe.experiment import Experiment

@@ -4,7 +4,7 @@ import json
 import secrets
 import shlex
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from wke.describe.tables import gather
 from wke.errors import InputError, Problem, did_you_mean
 from wke.judge.due import due, settled
 from wke.judge.stopping import rounds_of
-from wke.keep.identity import inputs, scripts, trial_id
+from wke.keep.identity import planned_trials, scripts
 from wke.keep.store import Store
 from wke.keep.trials import Invalid, PlannedTrial, StoredTrial
 
@@ -121,19 +121,12 @@ def plan_series(project: Project, seed: int | None = None) -> Series:
     known = (seed, project.experiment.seed, _stored_seed(project.experiment.name))
     chosen = next((s for s in known if s is not None), None)
     plan = make_plan(project.experiment, project.configuration, project.cluster, seed=secrets.randbits(32) if chosen is None else chosen)
-    return Series(project, plan, tuple(_identified(plan)), chosen is not None)
+    return Series(project, plan, tuple(map(Due, planned_trials(plan), plan.trials)), chosen is not None)
 
 
 def on_cluster(series: Series, cluster: Cluster) -> Series:
     """Plan the same series again for machines whose addresses turned out to be others."""
     return plan_series(replace(series.project, whole=cluster), series.plan.seed)
-
-
-def _identified(plan: Plan) -> Iterable[Due]:
-    metrics, checks = plan.experiment.metrics, [check.text for check in plan.experiment.checks]
-    for position, trial in enumerate(plan.trials):
-        text = json.dumps(inputs(trial, metrics, checks), sort_keys=True)
-        yield Due(PlannedTrial(trial_id(trial, metrics, checks), trial.point, trial.iteration, trial.warmup, position, text), trial)
 
 
 def _stored_seed(name: str) -> int | None:

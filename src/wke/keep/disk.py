@@ -17,9 +17,13 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 def private_folder(path: Path) -> None:
     """Make `path` and what is missing above it; what is made here, only its owner may enter."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    for folder in reversed(missing):
-        folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
 
 
 def sync_folder(path: Path) -> None:

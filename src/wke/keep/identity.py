@@ -7,14 +7,15 @@ count: an old result stays good for the same question.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from wke.describe.cluster import Cluster, Link, Machine
 from wke.describe.metrics import Metric
-from wke.describe.plan import Trial
+from wke.describe.plan import Plan, Trial
 from wke.describe.step import PlannedStep, Ready
+from wke.keep.trials import PlannedTrial
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -48,6 +49,14 @@ def run_of(inputs: Mapping[str, Any]) -> str | None:
     """Return what is the same for two trials that run the same, whatever is read from their output; None for inputs that do not tell."""
     digests = inputs.get("digests")
     return digest({part: value for part, value in digests.items() if part not in {"metrics", "checks"}}) if digests else None
+
+
+def planned_trials(plan: Plan) -> Iterator[PlannedTrial]:
+    """Yield what the store is to know each trial of a plan by, in running order."""
+    metrics, checks = plan.experiment.metrics, [check.text for check in plan.experiment.checks]
+    for position, trial in enumerate(plan.trials):
+        text = json.dumps(inputs(trial, metrics, checks), sort_keys=True)
+        yield PlannedTrial(trial_id(trial, metrics, checks), trial.point, trial.iteration, trial.warmup, position, text)
 
 
 def scripts(trial: Trial) -> dict[str, bytes]:

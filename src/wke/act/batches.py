@@ -1,4 +1,4 @@
-"""Running a series in batches: what a climb wants next is known only when the batch before has ended."""
+"""Running a series in batches: what a climb or a wish for precision needs next is known only when the batch before has ended."""
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
