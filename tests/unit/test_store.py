@@ -20,6 +20,7 @@ from wke.errors import InputError, StoreError
 from wke.keep import schema
 from wke.keep.database import database_errors
 from wke.keep.disk import is_network_file_system, write_atomically
+from wke.keep.inspection import inspect_store
 from wke.keep.store import Store
 from wke.keep.trials import Answer, Attempt, Derivation, PlannedTrial, Result, StoredStart, StoredTrial
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Release, StartedTogether, TaskEnded, TaskName
@@ -277,7 +278,7 @@ def test_killed_at_every_step_nothing_is_lost_and_nothing_runs_twice(tmp_path: P
     assert status == 0
     assert [*told, *again] == [f"t{k}-0" for k in range(3) if f"t{k}-0" in told or k >= committed]
     with Store.open(folder) as store:
-        assert store.damage() == ()
+        assert inspect_store(folder).findings == []
         trials = store.trials("scale")
         assert [(t.id, t.ok, t.observations) for t in trials] == [(f"t{k}-0", True, {"ops": float(k)}) for k in range(3)]
         assert all((t.folder / "log").read_text() == t.id and t.folder.parts[-3] == "trials" for t in trials)
@@ -465,7 +466,7 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
         sql.execute("PRAGMA max_page_count = 1000000")
         run(store, planned("cc-0", 2))  # nothing of the failed transaction is in the way
     with Store.open(tmp_path) as store:
-        assert store.damage() == ()
+        assert inspect_store(tmp_path).findings == []
         assert store.completed(["aa-0", "bb-0", "cc-0"]) == {"aa-0", "cc-0"}
         assert [(t.outcome, t.observations) for t in store.attempts("bb-0")] == [("interrupted", {})]
         run(store, planned("bb-0", 1), ops=2.0)
@@ -583,7 +584,7 @@ def test_a_store_of_an_older_wke_goes_on(tmp_path: Path, file: Path) -> None:
         store.finish_attempt(store.begin_attempt(number, store.planned("scale")[1]), result())
         store.answer(number, [Answer(planned("other-0"), Derivation("3fa9c1d2e0b4-0", 1, "reanalysed", 5, "me", "2.0"), OK)])
         assert store.find("other-0").started_ns == store.find("3fa9c1d2e0b4-0").started_ns
-        assert store.damage() == ()
+    assert [found.what for found in inspect_store(tmp_path).findings] == ["the folder of an attempt that ended ok is missing"]
     with Store.open(tmp_path, readonly=True) as reader:
         assert reader.completed(["3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"]) == {"3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"}
         assert (reader.seed_of("scale"), reader.fingerprints()) == (7, {"m0": {"kernel": "Linux 6.1"}})

@@ -1,4 +1,4 @@
-"""`wke check`: every mistake in a project's files, at once."""
+"""`wke check`: every mistake in a project's files, at once; or, with `--store`, all that is wrong with what is stored."""
 
 import json
 from collections.abc import Callable, Iterator, Sized
@@ -7,26 +7,36 @@ from pathlib import Path
 
 import click
 
-from wke.cli.options import as_json, project
+from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import plan_series, read_project
 from wke.describe.cluster import read_cluster
 from wke.describe.configuration import read_configuration
 from wke.describe.experiment import read_experiment
 from wke.describe.tables import gather
-from wke.errors import InputError, Problem
+from wke.errors import InputError, Problem, StoreError
+from wke.keep.inspection import inspect_store
 from wke.tell.console import Printer
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--store", is_flag=True, help="Check what is stored in results/ instead: the database, every folder, every file.")
 @project
 @as_json
-def check(files: tuple[Path, ...], cluster_file: Path, *, as_json: bool) -> None:
+def check(files: tuple[Path, ...], cluster_file: Path, *, store: bool, as_json: bool) -> None:
     """Check FILES (experiments), or the whole project: cluster.toml, every configuration, every experiment in experiments/.
 
     Prints each mistake as file:line:column: key: what is wrong, with a hint, and ends with status 2 if there is any. Experiments are
     planned in full: every point's options, selectors and templates are looked at. Nothing is started.
+
+    With --store every stored file is read and compared with what it was when its attempt ended. Whatever is wrong makes status 1. Nothing
+    is changed, and a series may run meanwhile.
     """
+    if store:
+        if files:
+            raise InputError("--store checks what is stored, not files", hint="wke check --store; wke check FILES")
+        _check_store(as_json=as_json)
+        return
     experiments = files or tuple(sorted(Path("experiments").glob("*.toml")))
     configurations = () if files else sorted(p.parent for p in Path().glob("*/config.toml"))
     readers: list[Callable[[], object]] = [lambda: read_cluster(cluster_file)]
@@ -39,6 +49,23 @@ def check(files: tuple[Path, ...], cluster_file: Path, *, as_json: bool) -> None
     for warning in _warnings(gather(*readers)):
         out.talk(f"warning: {warning}")
     out.talk(f"{cluster_file}, {_count(configurations, 'configuration')}, {_count(experiments, 'experiment')}: no mistake")
+
+
+def _check_store(*, as_json: bool) -> None:
+    """Say what is in the store; raise StoreError with all that is wrong with it."""
+    seen = inspect_store(RESULTS)
+    out = Printer()
+    if as_json:
+        counts = {"attempts": seen.attempts, "files": seen.files, "size-bytes": seen.size_bytes}
+        problems = {name: [found.facts() for found in kind] for name, kind in (("findings", seen.findings), ("notes", seen.notes))}
+        out.data(json.dumps(problems | counts, indent=2))
+    else:
+        for note in seen.notes:
+            out.talk(str(note))
+        verdict = f"{len(seen.findings)} wrong" if seen.findings else "nothing wrong"
+        out.talk(f"{RESULTS}: {_count(range(seen.attempts), 'attempt')}, {seen.files} files of {seen.size_bytes / 1e6:.1f} MB: {verdict}")
+    if seen.findings:
+        raise StoreError(*seen.findings)
 
 
 def _print_json(readers: list[Callable[[], object]]) -> None:

@@ -35,18 +35,6 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def sync_tree(path: Path) -> None:
-    """Return when everything below `path` is on the disk: each file, then each folder from the leaves up."""
-    for folder, _, files in os.walk(path, topdown=False):
-        for name in files:
-            descriptor = os.open(Path(folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        sync_folder(Path(folder))
-
-
 def write_atomically(path: Path, data: bytes) -> None:
     """Make `path` hold `data`: who opens it meanwhile, or after a crash, finds the old content or the new, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -141,7 +141,19 @@ CREATE TABLE derived (               -- attempts that were not run: each is anot
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
+_VERSION_7 = """
+CREATE TABLE files (                 -- what an attempt's folder held when it ended
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    path TEXT NOT NULL,              -- below the folder; bytes where it is no text
+    size INTEGER NOT NULL,
+    crc INTEGER NOT NULL,            -- CRC-32
+    PRIMARY KEY (attempt, path)
+) WITHOUT ROWID;
+ALTER TABLE attempts ADD COLUMN files INTEGER;       -- how many; NULL where they were not counted
+CREATE INDEX planned_trials ON planned (series, trial);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:

@@ -10,7 +10,7 @@ Theory. The database alone decides; folders follow. An attempt lives through the
 
     begin   1 the row is committed, without outcome      the next opening marks it "interrupted"; it has no folder
             2 partial/<trial>.<attempt>/ is made          the same; what was logged stays there
-    finish  3 every log file and folder is fsynced        the same: nobody was told that the trial was complete
+    finish  3 each file is fsynced and summed up          the same: nobody was told that the trial was complete
             4 outcome and observations are committed      complete: the next opening does step 5
             5 the folder is renamed into trials/          complete
 
@@ -36,8 +36,9 @@ from typing import Any, Self
 
 from wke.errors import InputError, StoreError, did_you_mean
 from wke.keep.database import Database
-from wke.keep.disk import disk_errors, private_folder, sync_folder, sync_tree
+from wke.keep.disk import disk_errors, private_folder, sync_folder
 from wke.keep.lock import GLANCE_S, WriterLock, series_lock, writer_of, written_by
+from wke.keep.manifest import seal
 from wke.keep.rows import insert_answer, insert_observations, insert_planned, insert_start, read_release, task_row
 from wke.keep.schema import OutdatedError
 from wke.keep.stored import RAN, final_folder, partial_folder, read_attempts
@@ -198,18 +199,19 @@ class Store:
         Its log files must be closed. ValueError when it has ended before: what is stored stays as it is.
         """
         with disk_errors(self.folder):
-            sync_tree(attempt.folder)
+            files = seal(attempt.folder)
             sync_folder(attempt.folder.parent)
         self._checkpoint("finish: synced")
         with self._database.transaction() as sql:
-            ending = (str(result.outcome), result.why, result.started_ns, result.ended_ns, attempt.id)
-            change = "UPDATE attempts SET outcome = ?, why = ?, started_ns = ?, ended_ns = ? WHERE id = ? AND outcome IS NULL"
+            ending = (str(result.outcome), result.why, result.started_ns, result.ended_ns, len(files), attempt.id)
+            change = "UPDATE attempts SET outcome = ?, why = ?, started_ns = ?, ended_ns = ?, files = ? WHERE id = ? AND outcome IS NULL"
             if sql.execute(change, ending).rowcount != 1:
                 raise ValueError(f"attempt {attempt.number} of trial {attempt.trial} has ended already")
             insert_observations(sql, attempt.id, result.observations, result.units)
             sql.executemany(
                 "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [task_row(attempt.id, task) for task in result.tasks]
             )
+            sql.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", [(attempt.id, file.text, file.size, file.crc) for file in files])
             facts = [(attempt.id, machine, json.dumps(dict(known))) for machine, known in result.fingerprints.items()]
             sql.executemany("INSERT INTO fingerprints VALUES (?, ?, ?)", facts)
             sql.execute("DELETE FROM detached WHERE attempt = ?", (attempt.id,))
@@ -406,11 +408,6 @@ class Store:
         with self._database.snapshot() as sql:
             row = sql.execute("SELECT content FROM scripts WHERE digest = ?", (digest,)).fetchone()
         return None if row is None else row[0].decode("utf-8", "replace")
-
-    def damage(self) -> tuple[str, ...]:
-        """Return what SQLite finds wrong with the file: nothing, when all is well."""
-        with self._database.snapshot() as sql:
-            return tuple(line for (line,) in sql.execute("PRAGMA integrity_check") if line != "ok")
 
     # -- within ---------------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,127 @@
+"""Whether a store is as wke left it: its database whole, every attempt's folder there with all that it held, nothing else among them.
+
+Reads only, also while series are measured into the store: folders are listed before the database is asked, so that each has its row by
+then, and an attempt's folder is looked for when the database has called it ended.
+"""
+
+import stat
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from os import fsdecode
+from pathlib import Path
+
+from wke.errors import Location, Problem, StoreError
+from wke.keep.database import Database
+from wke.keep.logs import torn
+from wke.keep.manifest import RESTORE, KeptFile, differences
+from wke.keep.stored import final_folder, partial_folder
+from wke.keep.trials import INTERRUPTED, RUNNING
+
+RECOVER = "copy the whole folder, then `sqlite3 wke.sqlite .recover` saves what can be read; logs in trials/ are plain files"
+
+
+@dataclass(slots=True)
+class Inspection:
+    """What was looked at, what is wrong (`findings`), and what is as it should be but worth knowing (`notes`)."""
+
+    attempts: int = 0
+    files: int = 0
+    size_bytes: int = 0
+    findings: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+    def find(self, path: Path, what: str, hint: str) -> None:
+        """Note down that something is wrong."""
+        self.findings.append(Problem(what, Location(str(path)), hint))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An attempt that was really run; `files` is how many there were in its folder, None where an older wke did not count them."""
+
+    id: int
+    trial: str
+    number: int
+    outcome: str
+    files: int | None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.outcome not in {RUNNING, INTERRUPTED}
+
+    def folders(self, store: Path) -> tuple[Path, Path]:
+        """Return where its folder is to be in the end, and where it is until then."""
+        return final_folder(store, self.trial, self.number), partial_folder(store, self.trial, self.number)
+
+
+def inspect_store(folder: Path) -> Inspection:
+    """Look at everything that is kept in `folder`; StoreError when there is no store."""
+    seen = Inspection()
+    if not (folder / "wke.sqlite").exists():
+        raise StoreError(f"there are no results in {folder}", hint="wke measure makes them; or change to the project's folder")
+    if (mode := stat.S_IMODE(folder.stat().st_mode)) & 0o077:
+        seen.find(folder, f"others than its owner may enter it, its mode is {mode:04o}", f"chmod -R go= {folder}")
+    found = sorted([*folder.glob("trials/*/*"), *folder.glob("partial/*")])
+    try:
+        with closing(Database(folder, readonly=True)) as database:
+            _look_at_database(folder, database, seen)
+            rows = _rows(database)
+            for row in rows:
+                if row.has_ended:
+                    _look_at_attempt(folder, database, row, seen)
+    except StoreError as error:
+        seen.findings += error.problems
+    else:
+        seen.attempts = len(rows)
+        _look_at_folders(found, {path: row for row in rows for path in row.folders(folder)}, seen)
+    return seen
+
+
+def _look_at_database(folder: Path, database: Database, seen: Inspection) -> None:
+    path = folder / "wke.sqlite"
+    with database.snapshot() as sql:
+        for (text,) in sql.execute("PRAGMA integrity_check"):
+            if text != "ok":
+                seen.find(path, f"is damaged: {text}", RECOVER)
+        for table, _, parent, _ in sql.execute("PRAGMA foreign_key_check"):
+            seen.find(path, f"a row of the table {table} belongs to none of {parent}: something else than wke wrote it", RECOVER)
+
+
+def _rows(database: Database) -> list[_Row]:
+    with database.snapshot() as sql:
+        ran = "FROM attempts WHERE id NOT IN (SELECT attempt FROM derived) ORDER BY trial, number"
+        return [_Row(*row) for row in sql.execute(f"SELECT id, trial, number, coalesce(outcome, '{RUNNING}'), files {ran}")]
+
+
+def _look_at_attempt(store: Path, database: Database, row: _Row, seen: Inspection) -> None:
+    """One that has ended has its folder, in its place or still where it was, with all that it ended with."""
+    folder = next((path for path in row.folders(store) if path.is_dir()), None)
+    if folder is None:
+        seen.find(row.folders(store)[0], f"the folder of an attempt that ended {row.outcome} is missing", RESTORE)
+        return
+    if row.files is None:
+        for index in torn(folder):
+            seen.find(index, "does not fit the output beside it", RESTORE)
+        return
+    with database.snapshot() as sql:
+        files = sql.execute("SELECT path, size, crc FROM files WHERE attempt = ?", (row.id,)).fetchall()
+    seen.files += len(files)
+    seen.size_bytes += sum(size for _, size, _ in files)
+    seen.findings += differences(folder, [KeptFile(fsdecode(path), size, crc) for path, size, crc in files])
+
+
+def _look_at_folders(found: Iterable[Path], known: Mapping[Path, _Row], seen: Inspection) -> None:
+    """Each belongs to an attempt; those in partial/ are incomplete."""
+    for path in found:
+        row, is_partial = known.get(path), path.parent.name == "partial"
+        if row is None or not (row.has_ended or is_partial):
+            seen.find(path, "no attempt that has ended has this folder", "if it is not of another store, move it out of the results")
+        elif is_partial and path.exists():
+            seen.notes.append(Problem(f"partial: {_PARTIAL.get(row.outcome, 'ended, to be put in place')}", Location(str(path))))
+
+
+_PARTIAL = {
+    RUNNING: "of an attempt that runs, or whose command was killed",
+    INTERRUPTED: "of an attempt that was interrupted, kept for diagnosis",
+}
