@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from rawagent import frames_of, raw_agent, refusal
 from support import alive, eventually, marked
 from talk import Talk, talk
@@ -18,7 +19,7 @@ def test_the_agent_imports_only_what_is_cheap() -> None:
     """Modules that would double its start (json, re, enum, typing, subprocess, signal, os, ctypes, socket, ...) stay out."""
     script = "import sys; before = set(sys.modules)\n" + bootstrap.READER.replace("exec(", "module_source = (")
     script += (
-        "\nsource = module_source.decode().replace('module.main()', '')\n"
+        "\nsource = module_source.decode().replace('[PACKAGE + \".main\"].main(heard)', '')\n"
         "exec(source)\nprint(*sorted(n for n in set(sys.modules) - before if not n.startswith('wke')))\n"
     )
     answer = subprocess.run(
@@ -27,13 +28,40 @@ def test_the_agent_imports_only_what_is_cheap() -> None:
     assert set(answer.stdout.decode().split()) <= {"zlib", "_json", "_heapq", "_struct", "struct", "select", "_socket", "_ctypes"}
 
 
+def test_a_machine_with_another_python_takes_the_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It says so, and all that it is sent comes as source, also what is wanted later; one with our Python is spared that."""
+    blocks: list[bool] = []
+    bundle = bootstrap.bundle
+
+    def note(names: tuple[str, ...], *, compiled: bool) -> bytes:
+        blocks.append(compiled)
+        return bundle(names, compiled=compiled)
+
+    async def body(one: Talk) -> None:
+        assert (await one.run(b"#!/bin/sh\necho here")).out == b"here\n"
+        (tmp_path / "file").write_bytes(b"x")
+        await one.connection.send(tmp_path / "file", str(tmp_path / "copy"))
+
+    monkeypatch.setattr(bootstrap, "bundle", note)
+    bootstrap.package.cache_clear()
+    talk([], body, python=sys.executable)
+    assert blocks == [True, True]
+    monkeypatch.setattr("importlib.util.MAGIC_NUMBER", b"none")
+    bootstrap.package.cache_clear()
+    try:
+        talk([], body, python=sys.executable)
+    finally:
+        bootstrap.package.cache_clear()
+    assert blocks[2:] == [True, False, False]
+
+
 def test_nothing_of_the_agent_is_on_the_disk(tmp_path: Path) -> None:
     """Its work folder holds scripts and tasks, and nothing else; its source is not among its files."""
     with raw_agent("a" * 16, {"TMPDIR": str(tmp_path), "PATH": os.environ["PATH"]}) as agent:
         hello = frames_of(agent, Decoder(), protocol.HELLO)[0]
         folder = Path(str(hello.head["workfolder"]))
         assert folder == tmp_path / ("wke-" + "a" * 16)
-        assert sorted(p.name for p in folder.rglob("*")) == ["scripts", "tasks"]
+        assert sorted(p.name for p in folder.rglob("*")) == []
         maps = Path(f"/proc/{hello.head['pid']}/maps").read_text()
         assert str(Path(protocol.__file__).parent) not in maps
     assert list(tmp_path.iterdir()) == []
@@ -60,6 +88,26 @@ def test_a_transport_that_does_not_exist_says_so() -> None:
     assert text.startswith("machine node1: starting the agent failed: cannot start /no/such/program: No such file or directory")
 
 
+def test_every_task_has_a_folder_with_nothing_of_another_in_it() -> None:
+    """One that is empty when its task has ended serves the next; not one with files in it, nor one that is kept to be fetched."""
+
+    async def body(one: Talk) -> None:
+        async def folder(script: bytes, **spec: object) -> bytes:
+            run = await one.run(b'#!/bin/sh\nls -A "$WKE_DIR" >&2; printf %s "$WKE_DIR"; ' + script, **spec)
+            assert (run.outcome, run.err) == ("ok", b"")
+            return run.out
+
+        first = await folder(b"true")
+        assert first in {await folder(b"true"), await folder(b"true")}
+        kept = await folder(b"true", kept=True)
+        used = [await folder(b'echo x >"$WKE_DIR/file"'), await folder(b'echo x=1 >"$WKE_METRICS"'), await folder(b'rmdir "$WKE_DIR"')]
+        assert len({kept, *used}) == 4
+        server = await folder(b"sleep 1000 >/dev/null 2>&1 &")
+        assert {await folder(b"true"), await folder(b"true")}.isdisjoint({kept, server, *used})
+
+    talk([], body)
+
+
 def test_a_script_cannot_leave_the_work_folder(tmp_path: Path) -> None:
     """Names with slashes or dots become harmless ones."""
 
@@ -67,7 +115,7 @@ def test_a_script_cannot_leave_the_work_folder(tmp_path: Path) -> None:
         for target in ("../../../evil", "..", "", ".", "a/b", "x" * 300):
             run = await one.run(b"#!/bin/sh\necho $0", target=target)
             path = Path(os.fsdecode(run.out.strip()))
-            assert path.parent.parent == Path(one.connection.hello.workfolder) / "scripts"
+            assert path.parent.parent == Path(one.connection.hello.workfolder)
 
     talk([], body)
 

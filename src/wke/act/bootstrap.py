@@ -1,7 +1,8 @@
-"""How the agent gets onto a machine: as source on the standard input of a Python there, leaving no file behind.
+"""How the agent gets onto a machine: as code on the standard input of a Python there, leaving no file behind.
 
-The command line holds only what reads the source and runs it. Our own compiled code goes along: a machine with the same Python takes that
-and saves the compiler's time, any other compiles the source.
+The command line holds only what reads a program and runs it; that program (agent/modules.py) makes modules of what comes behind it. They
+come as our own Python compiled them, which saves the machine the compiler's time. A machine with another Python says so, and gets the
+source. What few sessions need is sent when one does.
 """
 
 import importlib.util
@@ -11,28 +12,17 @@ from functools import cache
 from importlib.machinery import SourceFileLoader
 from typing import cast
 
-MODULES = (
-    "protocol",
-    "files",
-    "processes",
-    "scripts",
-    "loop",
-    "ladder",
-    "ports",
-    "tree",
-    "order",
-    "sender",
-    "landing",
-    "transfer",
-    "probes",
-    "watch",
-    "task",
-    "guardian",
-    "agent",
-    "main",
-)
-CLAIMING = ("lock", "fingerprint")  # go along only where the machine is to be ours alone, to measure on it
-OUTLIVING = ("journal", "relay", "anchor")  # go along only where tasks shall outlive us
+from wke.agent import protocol
+
+FIRST = ("protocol", "files", "processes", "scripts", "loop", "ladder", "order", "task", "guardian", "agent", "main")
+CLAIMING = ("lock",)  # go along where the machine is to be ours alone, to measure on it
+OUTLIVING = ("journal", "relay", "anchor")  # go along where tasks shall outlive us
+NEEDED = dict.fromkeys((protocol.COPY_IN, protocol.COPY_OUT), ("tree", "sender", "landing", "transfer")) | {
+    protocol.WATCH: ("probes", "watch"),
+    protocol.WAIT_PORT: ("ports",),
+    protocol.EXAMINE: ("fingerprint",),
+}
+"""What has to be on the machine, besides FIRST, before a frame of that kind."""
 FIND_PYTHON = (
     'for p in "$1" python3; do if command -v "$p" >/dev/null 2>&1; then $2 "$p" -I -S -E -c "$0"; exit; fi; done; '
     'echo "wke: there is no python3 in $PATH" >&2; exit 127'
@@ -56,18 +46,6 @@ exec(zlib.decompress(read(int(read(8)))))
 READ_AND_RUN = 'exec("{}")'.format(
     READER.replace('"', r"\"").replace("\n", r"\n")
 )  # one line without a single quote: a csh at the far end takes it too
-UNPACK = """\
-import marshal,_frozen_importlib_external as machinery
-same=machinery.MAGIC_NUMBER=={magic!r}
-package=type(sys)("wke.agent")
-sys.modules["wke.agent"]=package
-for name,compiled,source in marshal.loads(zlib.decompress(read(int(read(8))))):
- module=type(sys)("wke.agent."+name)
- sys.modules["wke.agent."+name]=module
- setattr(package,name,module)
- exec(marshal.loads(compiled) if same else compile(source,name+".py","exec"),module.__dict__)
-module.main()
-"""
 
 
 def command(python: str = SYSTEM_PYTHON, *, replace: bool = False) -> list[str]:
@@ -85,15 +63,32 @@ def package(*, claiming: bool = False, outliving: bool = False) -> bytes:
 
     When it is `claiming` the machine, or its tasks are `outliving` us, what that takes comes along.
     """
-    names = (*MODULES[:-1], *(CLAIMING if claiming else ()), *(OUTLIVING if outliving else ()), MODULES[-1])
-    parts = [(name, *_both_forms(f"wke.agent.{name}")) for name in names]
-    program = UNPACK.format(magic=importlib.util.MAGIC_NUMBER)
-    return b"".join(b"%8d%b" % (len(block), block) for block in map(zlib.compress, (program.encode(), marshal.dumps(parts, 2))))
+    ask = protocol.encode(protocol.SOURCE, 0, {})
+    program = f"{_module('wke.agent.modules', compiled=False)}\n\nstart(read, {importlib.util.MAGIC_NUMBER!r}, {ask!r})\n"
+    return _sized(zlib.compress(program.encode())) + _sized(bundle(_first(claiming, outliving), compiled=True))
 
 
-def _both_forms(module: str) -> tuple[bytes, str]:
-    """Return a module's code, compiled for the Python that we are, and its source."""
-    spec = importlib.util.find_spec(module)
+def sources(*, claiming: bool = False, outliving: bool = False) -> bytes:
+    """Return what an agent expects that has asked for the same as source."""
+    return _sized(bundle(_first(claiming, outliving), compiled=False))
+
+
+@cache
+def bundle(names: tuple[str, ...], *, compiled: bool) -> bytes:
+    """Return these modules of the agent as agent/modules.py takes them: `compiled` by the Python that we are, or as source."""
+    return zlib.compress(marshal.dumps([(name, _module(f"wke.agent.{name}", compiled=compiled)) for name in names], 2))
+
+
+def _first(claiming: bool, outliving: bool) -> tuple[str, ...]:  # noqa: FBT001 - as they came
+    return (*FIRST[:-1], *(CLAIMING if claiming else ()), *(OUTLIVING if outliving else ()), FIRST[-1])
+
+
+def _module(name: str, *, compiled: bool) -> object:
+    spec = importlib.util.find_spec(name)
     assert spec is not None
     loader = cast("SourceFileLoader", spec.loader)
-    return marshal.dumps(loader.get_code(module)), loader.get_source(module) or ""
+    return loader.get_code(name) if compiled else loader.get_source(name)
+
+
+def _sized(block: bytes) -> bytes:
+    return b"%8d%b" % (len(block), block)

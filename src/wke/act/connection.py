@@ -7,6 +7,7 @@ end `lost`, and that they are gone from the machine is the affair of the guardia
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from wke.act import bootstrap, transfer
 from wke.act.claim import Claim
-from wke.act.foreign import facts_of, number_of, text_of, texts_of
+from wke.act.foreign import end_of, facts_of, number_of, text_of, texts_of
 from wke.act.hello import Hello, read_hello
 from wke.act.task import GRACE_S, RunningTask, TaskSpec, script_key
 from wke.act.transfer import Channel, Copied, Digests, OnProgress
@@ -33,8 +34,7 @@ SILENT_EXIT_S = 1.0  # for a machine that does not answer any more
 LONGEST_BEAT_S = 3.0  # one that arrives after the way back was cut renews the lease once more
 EXAMINE_S = 10.0
 PART_SIZE = 1 << 19
-OUTCOMES = frozenset(kind.value for kind in OutcomeKind)
-HIGHEST_CODE = 255
+OUR_PYTHON = "{}.{}.".format(*sys.version_info)
 ANSWERS = {
     protocol.PING: protocol.PONG,
     protocol.WAIT_PORT: protocol.PORT,
@@ -66,6 +66,8 @@ class Connection:
         self._copies: dict[int, Channel] = {}
         self._channels = 0
         self._scripts: set[tuple[str, str]] = set()
+        self._brought: set[tuple[str, ...]] = set()  # modules of the agent that it did not start with
+        self._takes_compiled = True
         self._offset_ns = 0
         self._closed = False
         self._beat_at = self._loop.time()
@@ -108,6 +110,7 @@ class Connection:
             "timeout": spec.timeout_s,
             "grace": spec.grace_s,
             "held": held,
+            "kept": spec.kept,
             **more,
         }
         self.tell(protocol.START, task.channel, order)
@@ -189,8 +192,8 @@ class Connection:
         return await transfer.receive(self._copy(), source, destination, progress, digests or Digests())
 
     async def fetch(self, task: RunningTask, destination: str | Path, only: Sequence[str]) -> Copied:
-        """Copy what matches the patterns `only` from a task's $WKE_DIR into a folder."""
-        source = f"{self.hello.workfolder}/tasks/{task.channel}/."
+        """Copy what matches the patterns `only` from the $WKE_DIR of a task, whose spec must say that it is `kept`, into a folder."""
+        source = f"{self.hello.workfolder}/task-{task.channel}/."
         return await transfer.receive(self._copy(), source, f"{destination}/", None, Digests(), only=only)
 
     def _copy(self) -> Channel:
@@ -244,17 +247,21 @@ class Connection:
         """Start the agent and wait for its first word. Raises OSError, or MachineError when it breaks off."""
         program = bootstrap.command(python, replace=isinstance(transport, SshTransport))
         self._wire.start(command_line(transport, program), process_environment(transport))
-        package, opening = self._opening()
-        self._wire.send(package + encode(protocol.OPEN, 0, opening | {"environment": dict(environment)}))
+        opening = self._opening() | {"environment": dict(environment)}
+        self._wire.send(bootstrap.package(**self._extras()) + encode(protocol.OPEN, 0, opening))
         await self._greeted
         self._beat()
 
-    def _opening(self) -> tuple[bytes, dict[str, object]]:
-        """Return the program and what its first frame says."""
+    def _extras(self) -> dict[str, bool]:
+        """Return what the agent shall be able to do from the start, in the words of `bootstrap.package`."""
+        return {"claiming": self._claim is not None}
+
+    def _opening(self) -> dict[str, object]:
+        """Return what the first frame says."""
         opening: dict[str, object] = {"token": os.urandom(8).hex(), "lease": self._lease_s}
         if self._claim is not None:
             opening["claim"] = self._claim.facts()
-        return bootstrap.package(claiming=self._claim is not None), opening
+        return opening
 
     async def abort(self) -> str:
         """Give up on a connection that never came about; return the words of the process that carried it."""
@@ -313,7 +320,11 @@ class Connection:
     # -- to the agent
 
     def tell(self, kind: int, channel: int, head: dict[str, object], payload: bytes = b"") -> None:
-        """Send a frame."""
+        """Send a frame, and before it what the agent needs to understand it."""
+        needed = bootstrap.NEEDED.get(kind)
+        if needed is not None and needed not in self._brought:
+            self._brought.add(needed)
+            self._wire.send(encode(protocol.MODULES, 0, {}, bootstrap.bundle(needed, compiled=self._takes_compiled)))
         self._wire.send(encode(kind, channel, head, payload))
 
     def _tell_of_copy(self, channel: int, kind: int, head: dict[str, object], payload: bytes = b"") -> None:
@@ -396,8 +407,13 @@ class Connection:
             raise ProtocolError(f"{frame} is about something that was never asked for")
         if frame.kind == protocol.HELLO and not self._greeted.done():
             self.hello = read_hello(frame.head)
+            self._brought.clear()
+            self._takes_compiled = self._takes_compiled and self.hello.python.startswith(OUR_PYTHON)
             self._offset_ns = number_of(frame.head, "at") - self._now()
             self._greeted.set_result(None)
+        elif frame.kind == protocol.SOURCE and not self._greeted.done() and self._takes_compiled:
+            self._takes_compiled = False
+            self._wire.send(bootstrap.sources(**self._extras()))
         elif frame.kind == protocol.BROKEN:
             self._lose(f"the agent gave up: {text_of(frame.head, 'why')}")
         elif frame.kind in (protocol.STARTED, protocol.OUTPUT, protocol.ENDED, protocol.STAGED):
@@ -430,25 +446,28 @@ class Connection:
         if task is None:
             raise ProtocolError(f"{frame} is about a task that does not run")
         if frame.kind == protocol.ENDED:
-            kind, code = text_of(head, "kind"), head.get("code")
-            if kind not in OUTCOMES or not (code is None or (type(code) is int and 0 <= code <= HIGHEST_CODE)):
-                raise ProtocolError(f"{frame} has no outcome")
-            outcome = Outcome(OutcomeKind(kind), code)
-            times = number_of(head, "started"), number_of(head, "ended")
-            self._end(task, TaskEnded(task.name, outcome, *times, text_of(head, "rung"), text_of(head, "detail")))
+            end = end_of(head, task.name)
+            if head.get("began") is True:
+                self._note_start(task, frame, end.started_ns)
+            self._end(task, end)
         elif (frame.kind == protocol.OUTPUT) is (task.started_ns is None):
             raise ProtocolError(f"{frame} does not come in order")
         elif frame.kind == protocol.STAGED:
             task.staged.set()
         elif frame.kind == protocol.STARTED:
-            task.started_ns = number_of(head, "at")
-            self._emit(task, TaskStarted(task.name, task.started_ns))
+            self._note_start(task, frame, number_of(head, "at"))
         elif (stream := head.get("stream")) in (1, 2):
             self._emit(task, Output(task.name, number_of(head, "stream"), frame.payload, number_of(head, "at")))
         elif stream == protocol.METRICS:
             self._emit(task, MetricsWritten(task.name, frame.payload))
         else:
             raise ProtocolError(f"{frame} names no stream: {stream!r}")
+
+    def _note_start(self, task: RunningTask, frame: Frame, at_ns: int) -> None:
+        if task.started_ns is not None:
+            raise ProtocolError(f"{frame} does not come in order")
+        task.started_ns = at_ns
+        self._emit(task, TaskStarted(task.name, at_ns))
 
     def _emit(self, task: RunningTask, record: Record) -> None:
         """Give a record to the task's sink; when that fails, the failure is what waiting for the task tells."""

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 
 from wke.agent.protocol import ProtocolError
+from wke.records import Outcome, OutcomeKind, TaskEnded, TaskName
 
 LONGEST = 2000
 MOST_FACTS = 500
+OUTCOMES = frozenset(kind.value for kind in OutcomeKind)
+HIGHEST_CODE = 255
 LARGEST = 1 << 63  # what the logs and the store can hold
 
 
@@ -47,3 +50,12 @@ def texts_of(head: Mapping[str, object], name: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ProtocolError(f"{name} is not a list of texts: {values!r:.200}")
     return tuple(map(shown, values))
+
+
+def end_of(head: Mapping[str, object], task: TaskName) -> TaskEnded:
+    """Return how a task ended, which a frame's head tells; raise ProtocolError when it does not."""
+    kind, code = text_of(head, "kind"), head.get("code")
+    if kind not in OUTCOMES or not (code is None or (type(code) is int and 0 <= code <= HIGHEST_CODE)):
+        raise ProtocolError(f"that is no outcome: {kind}, {code!r:.200}")
+    times = number_of(head, "started"), number_of(head, "ended")
+    return TaskEnded(task, Outcome(OutcomeKind(kind), code), *times, text_of(head, "rung"), text_of(head, "detail"))

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wke.act import bootstrap
 from wke.act.claim import Claim
 from wke.act.connection import Connection
 from wke.act.task import GRACE_S, RunningTask, TaskSpec
@@ -115,12 +114,11 @@ class LastingConnection(Connection):
         self._way = transport, environment, python
         await super().greet(transport, environment, python)
 
-    def _opening(self) -> tuple[bytes, dict[str, object]]:
-        _, opening = super()._opening()
-        return bootstrap.package(claiming=self._claim is not None, outliving=True), opening | {
-            "lease": self._outlive_s,
-            "outlive": self._folder,
-        }
+    def _extras(self) -> dict[str, bool]:
+        return super()._extras() | {"outliving": True}
+
+    def _opening(self) -> dict[str, object]:
+        return super()._opening() | {"lease": self._outlive_s, "outlive": self._folder}
 
     # -- tasks
 
@@ -241,6 +239,7 @@ class LastingConnection(Connection):
             folder = self._folder = self.hello.workfolder
             await self._wire.end(0)
             self._greeted = self._loop.create_future()
+            self._takes_compiled = True
             self._wire = Wire(self._receive, self._lose)
             self._attaches = True
             try:

@@ -23,10 +23,11 @@ from typing import Any
 
 from wke.act.foreign import shown
 from wke.agent import protocol
+from wke.agent.files import to_text
 from wke.agent.landing import Landing
 from wke.agent.protocol import Frame, ProtocolError
 from wke.agent.sender import Sender
-from wke.agent.tree import ANSWER, CHUNK, ROOM, WINDOW, CopyError, Entry, base_name, digest, to_text, walk
+from wke.agent.tree import ANSWER, CHUNK, ROOM, WINDOW, CopyError, Entry, base_name, digest, walk
 from wke.errors import InputError, MachineError, WkeError
 
 HASHED_AT_ONCE = 8 << 20

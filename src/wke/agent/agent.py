@@ -11,17 +11,14 @@ import time
 import _signal
 
 from wke.agent import protocol
+from wke.agent.files import to_bytes, to_text
 from wke.agent.ladder import Ladder
 from wke.agent.loop import Loop, Outgoing, Punctual
+from wke.agent.modules import bring
 from wke.agent.order import Order
-from wke.agent.ports import PortWait
-from wke.agent.probes import whereabouts
 from wke.agent.processes import MARKER, Ownership, adopt_orphans, beneath, related, snapshot
 from wke.agent.protocol import ProtocolError, dump
 from wke.agent.task import CANNOT_START, Task, end
-from wke.agent.transfer import Transfers
-from wke.agent.tree import to_bytes, to_text
-from wke.agent.watch import Watch
 
 READ_SIZE = 1 << 18
 KEPT_MEMORY = 4 << 20
@@ -52,7 +49,8 @@ class Agent:
         self._source = source
         self._decoder = decoder
         self._out = Outgoing(self.loop, sink, self._abandoned)
-        self._copies = Transfers(self.loop, [source, sink], self._tell, lambda: self._out.size, self.home)
+        self._pipes = [source, sink]
+        self._copies = None  # until there is one
         self._owners = Ownership()
         self._epoch_ns = int(time.time() * 1e9) - _monotonic_ns()
         self._lease_until = time.monotonic() + self.lease_s
@@ -76,8 +74,9 @@ class Agent:
             protocol.WATCH: self._on_watch,
             protocol.UNWATCH: self._on_unwatch,
             protocol.EXAMINE: self._on_examine,
+            protocol.MODULES: self._on_modules,
         }
-        self._handlers.update(self._copies.handlers)
+        self._handlers.update(dict.fromkeys(protocol.COPYING, self._on_copy))
 
     # -- the one thread
 
@@ -104,7 +103,8 @@ class Agent:
         self._tell(protocol.HELLO, 0, self._introduction())
         self._handle(b"")
         while not self._gone:
-            self._copies.turn()
+            if self._copies is not None:
+                self._copies.turn()
             self._out.flush()
             self.loop.turn(self._out.patience_s())
             if self._full != self._out.full:
@@ -218,7 +218,12 @@ class Agent:
         except OSError:  # full, or the guardian is gone and we shall hear of it
             pass
 
+    def _on_modules(self, frame):
+        bring(frame.payload)
+
     def _on_wait_port(self, frame):
+        from wke.agent.ports import PortWait  # which was brought for it, as below
+
         head, channel = frame.head, frame.channel
         PortWait(
             self.loop,
@@ -232,7 +237,7 @@ class Agent:
         if "task" in frame.head:
             self._clear_task(frame)
         else:
-            self._copies.close(keep=False)
+            self._end_copies(keep=False)
             self._stop_all(frame.head["grace"], lambda names: self._cleared(frame.channel, names))
 
     def _clear_task(self, frame):
@@ -263,10 +268,24 @@ class Agent:
             self._gone = True
 
         self._leaving = True
-        self._copies.close(keep=False)
+        self._end_copies(keep=False)
         self._stop_all(frame.head["grace"], part)
 
+    def _on_copy(self, frame):
+        if self._copies is None:
+            from wke.agent.transfer import Transfers
+
+            self._copies = Transfers(self.loop, self._pipes, self._tell, lambda: self._out.size, self.home)
+        self._copies.hear(frame)
+
+    def _end_copies(self, keep):
+        if self._copies is not None:
+            self._copies.close(keep)
+
     def _on_watch(self, frame):
+        from wke.agent.probes import whereabouts
+        from wke.agent.watch import Watch
+
         channel, first = frame.channel, (frame.head["at"] - self._epoch_ns) / 1e9
 
         def report(numbers):
@@ -282,10 +301,8 @@ class Agent:
             watch.stop()
 
     def _on_examine(self, frame):
-        try:
-            from wke.agent.fingerprint import fingerprint  # which does not come along otherwise
-        except ImportError:
-            raise ProtocolError("this agent cannot examine its machine") from None
+        from wke.agent.fingerprint import fingerprint
+
         self._tell(protocol.EXAMINED, frame.channel, {"facts": fingerprint()})
 
     # -- to the controller
@@ -296,9 +313,10 @@ class Agent:
             self._out.add(payload)
 
     def started(self, task, at_ns):
-        """Report that a task's process exists."""
+        """Report that a task's process exists, in a moment: most have said something by then, or ended, and one message tells both."""
         self._by_pid[task.pid] = task
-        self._out.add(protocol.prefix(protocol.STARTED, task.channel, b'{"at":%d}' % at_ns, 0), patience_s=COMPANY_S)
+        task.unsaid = protocol.prefix(protocol.STARTED, task.channel, b'{"at":%d}' % at_ns, 0)
+        self._out.add(task.unsaid, patience_s=COMPANY_S)
 
     def output(self, task, stream, data):
         """Report what a task wrote."""
@@ -315,8 +333,8 @@ class Agent:
             bytes(KEPT_MEMORY)  # having freed so much once, the GNU C library keeps what reads need: page faults cost more than the reads
 
     def ended(self, task, head):
-        """Report how a task ended."""
-        self._tell(protocol.ENDED, task.channel, head)
+        """Report how a task ended, and with it that it began, unless that was said."""
+        self._tell(protocol.ENDED, task.channel, dict(head, began=task.unsaid is not None and self._out.retract(task.unsaid)))
 
     def _balance(self):
         """Stop reading what tasks say while the controller is behind."""
@@ -335,7 +353,9 @@ class Agent:
             try:
                 pid, status = posix.waitpid(-1, posix.WNOHANG)
             except ChildProcessError:
-                self._forget_ended()  # they were kept only to know whose daemons there are
+                for task in self._forget_ended():  # they were kept only to know whose daemons there are
+                    if self.adopts and task.spare_folder is not None:
+                        self.files.give_back(task.spare_folder)
                 return False
             if not pid:
                 return True
@@ -344,8 +364,8 @@ class Agent:
                 task.exited(status)
 
     def _forget_ended(self):
-        for channel in [c for c, t in self.tasks.items() if t.over]:
-            del self.tasks[channel]
+        """Forget the tasks that are over, and return them."""
+        return [self.tasks.pop(task.channel) for task in list(self.tasks.values()) if task.over]
 
     def belonging_to(self, task):
         """Return the living processes that belong to a task."""
@@ -389,7 +409,7 @@ class Agent:
 
         if not self._alone:
             self._leaving = self._alone = True
-            self._copies.close(keep=True)
+            self._end_copies(keep=True)
             self._stop_all(SHORT_GRACE_S, leave)
 
     def _check_lease(self):

@@ -18,12 +18,12 @@ import _signal
 import _socket
 
 from wke.agent import protocol
+from wke.agent.files import to_bytes
 from wke.agent.guardian import DEAF_TO
 from wke.agent.journal import Journal
 from wke.agent.loop import Loop, Outgoing
 from wke.agent.protocol import Decoder, ProtocolError, dump, encode, prefix
 from wke.agent.relay import relay
-from wke.agent.tree import to_bytes
 
 SOCKET = b"attach"
 READ_SIZE = CHUNK = 1 << 18
@@ -290,7 +290,10 @@ class Anchor:
     def _keep(self, frame):
         self._journal.append(frame.channel, encode(frame.kind, frame.channel, frame.head, frame.payload))
         if frame.kind in (protocol.STARTED, protocol.ENDED):
-            (self._begun if frame.kind == protocol.STARTED else self._ended).add(frame.channel)
+            if frame.kind == protocol.ENDED:
+                self._ended.add(frame.channel)
+            if frame.kind == protocol.STARTED or frame.head["began"]:
+                self._begun.add(frame.channel)
             self._journal.sync()
         elif not self._sync_is_due:
             self._sync_is_due = True

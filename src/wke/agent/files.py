@@ -1,7 +1,7 @@
 """The work folder: everything the agent puts on a machine lies in one private folder, and goes with it.
 
-    /tmp/wke-TOKEN/scripts/KEY/NAME     scripts and preludes, byte for byte as the controller sent them
-    /tmp/wke-TOKEN/tasks/CHANNEL/       a task's own folder, its $WKE_DIR
+    /tmp/wke-TOKEN/script-KEY/NAME  scripts and preludes, byte for byte as the controller sent them
+    /tmp/wke-TOKEN/task-CHANNEL/    a task's own folder, its $WKE_DIR
 
 Paths are bytes: the machine's locale has no say.
 """
@@ -11,6 +11,8 @@ import posix
 CANDIDATES = (b"/tmp", b"/var/tmp", b"/dev/shm")  # the folder made there is private and its name is random
 DIRECTORY = 0o040000
 FORMAT = 0o170000
+SCRIPT, TASK = b"script-", b"task-"
+FIRST_LINE = 512  # bytes of a script that hold it
 
 
 class WorkFolder:
@@ -28,18 +30,19 @@ class WorkFolder:
                 problem = error
         else:
             raise problem
-        posix.mkdir(self.path + b"/scripts", 0o700)
-        posix.mkdir(self.path + b"/tasks", 0o700)
+        self.beginnings = {}  # path of a script -> its first bytes
+        self._spare = []
 
     def script(self, key, name):
         """Return where the script of that key and name lies, or will."""
         name = name.replace(b"/", b"_").replace(b"\0", b"_")[:200]
-        return b"/".join((self.path, b"scripts", key.replace(b"/", b"_"), b"script" if name in (b"", b".", b"..") else name))
+        return b"/".join((self.path, SCRIPT + key.replace(b"/", b"_"), b"script" if name in (b"", b".", b"..") else name))
 
     def put(self, key, name, data, offset):
         """Write a part of a script; the part at offset 0 begins it anew."""
         path = self.script(key, name)
         if not offset:
+            self.beginnings[path] = data[:FIRST_LINE]
             make_folder(path.rpartition(b"/")[0])
         handle = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_CLOEXEC | (0 if offset else posix.O_TRUNC), 0o700)
         try:
@@ -51,16 +54,28 @@ class WorkFolder:
         finally:
             posix.close(handle)
 
-    def task(self, channel):
-        """Make and return a task's own folder."""
-        path = b"%s/tasks/%d" % (self.path, channel)
+    def task(self, channel, is_kept):
+        """Return an empty folder for a task; one that is kept for the controller is called after its channel."""
+        if self._spare and not is_kept:
+            return self._spare.pop()
+        path = b"%s/%s%d" % (self.path, TASK, channel)
         make_folder(path)
         return path
 
+    def give_back(self, folder):
+        """Let another task have the folder of one that has ended and left nothing there: to make one costs more than most else."""
+        try:
+            if not posix.listdir(folder):
+                self._spare.append(folder)
+        except OSError:  # it has removed it
+            pass
+
     def forget_tasks(self):
-        """Remove the folders of all tasks."""
-        remove_tree(self.path + b"/tasks")
-        make_folder(self.path + b"/tasks")
+        """Remove the folders of all tasks, and what lies beside them, but for those that are to be had again."""
+        spare = {folder.rpartition(b"/")[2] for folder in self._spare}
+        for name in posix.listdir(self.path):
+            if name.startswith(TASK) and name not in spare:
+                remove(self.path + b"/" + name)
 
     def remove(self):
         """Remove all that the agent and its tasks put there."""
@@ -75,7 +90,7 @@ def make_folder(path):
         pass
 
 
-def beginning(path, size=512):
+def beginning(path, size):
     """Return the first bytes of a file."""
     handle = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
     try:
@@ -112,16 +127,30 @@ def remove_tree(path, device=None):
     except OSError:
         return
     for name in names:
-        entry = path + b"/" + name
-        try:
-            status = posix.lstat(entry)
-            if status.st_mode & FORMAT != DIRECTORY:
-                posix.unlink(entry)
-            elif status.st_dev == device:
-                remove_tree(entry, device)
-        except OSError:
-            pass
+        remove(path + b"/" + name, device)
     try:
         posix.rmdir(path)
     except OSError:
         pass
+
+
+def remove(path, device=None):
+    """Remove a file, or a folder as `remove_tree` does; with a `device` only what is on it."""
+    try:
+        status = posix.lstat(path)
+        if status.st_mode & FORMAT != DIRECTORY:
+            posix.unlink(path)
+        elif device in (None, status.st_dev):
+            remove_tree(path, device)
+    except OSError:
+        pass
+
+
+def to_bytes(text: str) -> bytes:
+    """Return the bytes that `text` stands for; what is not UTF-8 travels as surrogate escapes."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def to_text(data: bytes) -> str:
+    """Return bytes as text that `to_bytes` turns back."""
+    return data.decode("utf-8", "surrogateescape")

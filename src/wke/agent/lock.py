@@ -8,8 +8,7 @@ import fcntl
 import posix
 import time
 
-from wke.agent.files import beginning
-from wke.agent.tree import to_bytes, to_text
+from wke.agent.files import beginning, to_bytes, to_text
 
 FOLDERS = (b"/tmp", b"/var/tmp", b"/dev/shm")  # the first that can be written; never $TMPDIR, which is not the same for everybody
 PAUSE_S = 0.02
@@ -109,7 +108,7 @@ def _sign(handle, claim):
 
 def _holder(path):
     try:
-        text = to_text(beginning(path))
+        text = to_text(beginning(path, 512))
     except OSError:
         return ""
     return "".join(c if c.isprintable() else " " for c in text).strip()

@@ -135,6 +135,13 @@ class Outgoing:
         self._parts.extend(parts)
         self.size += sum(map(len, parts))
 
+    def retract(self, part):
+        """Take back what was added last, if it is `part` and has not left; tell whether it was."""
+        if not self._parts or self._parts[-1] is not part:
+            return False
+        self.size -= len(self._parts.pop())
+        return True
+
     def patience_s(self):
         """Seconds until something has to be sent; None when nothing waits."""
         return None if self._until is None else max(0, self._until - time.monotonic())

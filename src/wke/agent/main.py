@@ -1,4 +1,4 @@
-"""How the agent starts. It arrives as source on the standard input of a Python, so nothing of it is on the machine's disk.
+"""How the agent starts. It arrives on the standard input of a Python (see modules.py), so nothing of it is on the machine's disk.
 
 The process that was started becomes the guardian (see guardian.py), its child the agent (see agent.py). When tasks shall outlive the
 controller, these two are dropped behind an anchor first (see anchor.py). When the machine is to be ours alone, both hold its lock
@@ -13,15 +13,14 @@ import _signal
 
 from wke.agent import protocol
 from wke.agent.agent import READ_SIZE, SHORT_GRACE_S, Agent
-from wke.agent.files import WorkFolder
+from wke.agent.files import WorkFolder, to_bytes
 from wke.agent.guardian import clean, guard
 from wke.agent.processes import MARKER
 from wke.agent.protocol import Decoder, ProtocolError, encode
-from wke.agent.tree import to_bytes
 
 
-def main():
-    """Read the first frame, become guardian and agent, and do their work. Does not return."""
+def main(heard):
+    """Read the first frame, of which some bytes may be `heard` already, become guardian and agent, and do their work. Does not return."""
     sys.setrecursionlimit(2500)  # deep enough to remove any folder that a path can name
     source, sink = posix.dup(0), posix.dup(1)
     nothing = posix.open("/dev/null", posix.O_RDWR)
@@ -30,7 +29,7 @@ def main():
     posix.close(nothing)
     decoder = Decoder()
     try:
-        opening = _opening(source, decoder)
+        opening = _opening(source, decoder, heard)
         token, lease_s = to_bytes(opening["token"]), float(opening["lease"])
         claim = opening.get("claim")
     except (ProtocolError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -99,13 +98,13 @@ def _lock(claim, sink):
         _refuse(sink, "its claim is not complete: {!r}".format(error))
 
 
-def _opening(source, decoder):
+def _opening(source, decoder, heard):
     """Return the head of the first frame; what was read behind it stays in the decoder."""
     while True:
-        data = posix.read(source, READ_SIZE)
-        if not data:
-            _exit(0)
-        for frame in decoder.frames(data):
+        for frame in decoder.frames(heard):
             if frame.kind != protocol.OPEN:
                 raise ProtocolError(f"{frame!r} came first")
             return frame.head
+        heard = posix.read(source, READ_SIZE)
+        if not heard:
+            _exit(0)

@@ -2,16 +2,17 @@
 
 import posix
 
+from wke.agent.files import to_bytes
 from wke.agent.processes import MARKER, TASK_MARKER
 from wke.agent.protocol import ProtocolError
-from wke.agent.tree import to_bytes
 
 
 class Order:
     """The head of a `start` frame as values; text has become bytes.
 
-    `script` and `prelude` are paths, `folder` is where it runs; `passed` is the file that says that the prelude succeeded,
-    `metrics` the one that the task may report metrics in.
+    `script` and `prelude` are paths, `beginning` is how the script begins, `folder` is where it runs, `own_folder` its $WKE_DIR, which the
+    controller wants to have when it `is_kept`; `passed` is the file that says that the prelude succeeded, `metrics` the one that the task
+    may report metrics in.
     """
 
     def __init__(self, head, channel, connection):
@@ -19,20 +20,22 @@ class Order:
         files = connection.files
         try:
             self.script = files.script(to_bytes(head["script"]), to_bytes(head["name"]))
+            self.beginning = files.beginnings[self.script]
             self.prelude = None if head["prelude"] is None else files.script(to_bytes(head["prelude"]), b"prelude")
             self.arguments = [to_bytes(a) for a in head["arguments"]]
             self.timeout_s = None if head["timeout"] is None else float(head["timeout"])
             self.grace_s = float(head["grace"])
             self.held = bool(head["held"])
+            self.is_kept = bool(head["kept"])
             self.environment = dict(connection.environment)
             self.environment.update((to_bytes(k), to_bytes(v)) for k, v in head["environment"].items())
             self.folder = in_home(to_bytes(head["workdir"] or ""), connection.home)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ProtocolError(f"a task's order is not complete: {error!r}") from None
-        own_folder = files.task(channel)
-        self.passed = own_folder + b".prelude-passed"
-        self.metrics = own_folder + b".metrics"
-        self.environment[b"WKE_DIR"] = own_folder
+        self.own_folder = files.task(channel, self.is_kept)
+        self.passed = self.own_folder + b".prelude-passed"
+        self.metrics = self.own_folder + b".metrics"
+        self.environment[b"WKE_DIR"] = self.own_folder
         self.environment[b"WKE_METRICS"] = self.metrics
         self.environment[MARKER[:-1]] = connection.token
         self.environment[TASK_MARKER[:-1]] = b"%s.%d" % (connection.token, channel)

@@ -43,12 +43,14 @@ KINDS = (
     + ("broken",)  # the agent cannot go on, and why
     + ("hold", "follow", "journal")  # to and from an anchor: which attempt it holds; a task's journal from an offset on
     + ("examine", "examined")  # the machine's fingerprint
+    + ("source", "modules")  # agent: my Python is another, send source; controller: what is asked for next needs these
 )
 METRICS = 3  # the stream of what a task wrote to $WKE_METRICS, beside 1 and 2
 OPEN, HELLO, PUT, START, STAGED, RELEASE, STARTED, OUTPUT, ENDED, STOP, PING, PONG, WAIT_PORT, PORT = range(1, 15)
 CLEAR, CLEARED, BYE, FAREWELL, WATCH, WATCHED, SAMPLE, UNWATCH = range(15, 23)
 COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, BROKEN = range(23, 33)
-HOLD, FOLLOW, JOURNAL, EXAMINE, EXAMINED = range(33, len(KINDS) + 1)
+HOLD, FOLLOW, JOURNAL, EXAMINE, EXAMINED, SOURCE, MODULES = range(33, len(KINDS) + 1)
+COPYING = (COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPY_STOP)  # what an agent may hear about a copy
 
 
 class ProtocolError(Exception):

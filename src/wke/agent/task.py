@@ -7,7 +7,7 @@ longer: the end is reported all the same, and what the child says later is read 
 
 import posix
 
-from wke.agent.files import beginning, parts
+from wke.agent.files import parts
 from wke.agent.ladder import Ladder, rung
 from wke.agent import protocol
 from wke.agent.loop import WIDE_SIZE, widen
@@ -33,6 +33,7 @@ class Task:
         self.marker = TASK_MARKER + order.environment[TASK_MARKER[:-1]]
         self.pid = 0
         self.born = self.died = None
+        self.unsaid = None  # the frame that says that it began, unless that has left
         self.over = False
         self.held = order.held
         self._agent = agent
@@ -48,6 +49,7 @@ class Task:
         self._stopping = False
         self._swept = False  # nothing that must not outlive it is left
         self._lingers = False
+        self._reported = False  # metrics, in a file
         self._rung = self._detail = ""
 
     # -- the beginning
@@ -56,7 +58,7 @@ class Task:
         """Do all that can be done ahead; when it cannot be started it has failed, with the codes that a shell gives."""
         order = self._order
         try:
-            self._argv = command(order.script, beginning(order.script), order.arguments, order.prelude, order.passed)
+            self._argv = command(order.script, order.beginning, order.arguments, order.prelude, order.passed)
             for stream in (1, 2):
                 read_end, write_end = posix.pipe2(posix.O_CLOEXEC)
                 self._pipes[read_end] = stream
@@ -196,6 +198,7 @@ class Task:
         if not self.over:
             self._hear_the_rest()
             for data in parts(self._order.metrics, MOST_METRICS):
+                self._reported = True
                 self._agent.output(self, protocol.METRICS, data)
             self.listen()
             kind, code = outcome(self._status)
@@ -204,6 +207,12 @@ class Task:
                 detail = "its prelude failed" + ("; " + detail if detail else "")
             self._ended_ns = self._ended_ns or self._agent.clock()
             self._report(self._reason or kind, None if self._reason else code, detail)
+
+    @property
+    def spare_folder(self):
+        """The folder that another task may have when no process of this one is left, None when it may not."""
+        order = self._order
+        return None if order.is_kept or order.prelude is not None or self._reported else order.own_folder
 
     def _doom(self, reason):
         """Note why it is stopped; tell whether that decides its outcome."""

@@ -1,11 +1,12 @@
 """The agent's copies: each has a channel and takes small steps in turn, so that tasks and heartbeats never wait for them."""
 
 from wke.agent import protocol
+from wke.agent.files import to_bytes, to_text
 from wke.agent.landing import Landing
 from wke.agent.order import in_home
 from wke.agent.protocol import ProtocolError
 from wke.agent.sender import Sender
-from wke.agent.tree import ANSWER, WINDOW, CopyError, Entry, to_bytes, to_text
+from wke.agent.tree import ANSWER, WINDOW, CopyError, Entry
 
 ROOM = 1 << 19  # so much may wait for the controller before copies add no more
 PIPE_SIZE, F_SETPIPE_SZ = 1 << 18, 1031  # four times the usual: who reads and who writes wake each other less often
@@ -24,15 +25,13 @@ class Transfers:
         self._waiting = waiting
         self._home = home
         self._copies = {}
-        self.handlers = {
-            protocol.COPY_IN: self._begin,
-            protocol.COPY_OUT: self._begin,
-            protocol.OFFER: self._hear,
-            protocol.HAVE: self._hear,
-            protocol.DATA: self._hear,
-            protocol.COMPLETE: self._hear,
-            protocol.COPY_STOP: self._hear,
-        }
+
+    def hear(self, frame):
+        """Take a frame about a copy, which may be the first of one."""
+        if frame.kind in (protocol.COPY_IN, protocol.COPY_OUT):
+            self._begin(frame)
+        elif frame.channel in self._copies:  # else it has failed, and the controller will hear so
+            self._guarded(frame.channel, lambda: self._copies[frame.channel].hear(frame))
 
     def turn(self):
         """Give every copy that can go on a step while there is room; when some still can, the loop shall not rest."""
@@ -71,11 +70,6 @@ class Transfers:
                 fcntl.fcntl(self._pipes.pop(), F_SETPIPE_SZ, PIPE_SIZE)
             except OSError:  # it is no pipe, or the user has too many large ones
                 pass
-
-    def _hear(self, frame):
-        copy = self._copies.get(frame.channel)
-        if copy is not None:  # else it has failed, and the controller will hear so
-            self._guarded(frame.channel, lambda: copy.hear(frame))
 
     def _guarded(self, channel, work):
         """Do a part of a copy's work, and say so when that was the last."""

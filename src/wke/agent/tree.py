@@ -6,6 +6,7 @@ cheap imports. Paths are bytes, whatever the locale.
 
 import posix
 
+from wke.agent.files import to_bytes, to_text
 from wke.agent.protocol import ProtocolError
 
 TYPE_CHECKING = False
@@ -164,13 +165,3 @@ def digest(handle: int, length: int) -> "Generator[str, None, str]":
         at += len(data)
         yield ROOM
     return state.hexdigest()
-
-
-def to_bytes(text: str) -> bytes:
-    """Return the bytes that `text` stands for; what is not UTF-8 travels as surrogate escapes."""
-    return text.encode("utf-8", "surrogateescape")
-
-
-def to_text(data: bytes) -> str:
-    """Return bytes as text that `to_bytes` turns back."""
-    return data.decode("utf-8", "surrogateescape")

@@ -1,0 +1,48 @@
+"""How the agent's modules come into being: from bytes that arrive, compiled by the controller's Python or as source.
+
+The first of them start the agent; others are brought when something is asked for that needs them. This one comes first, as source, in the
+same breath as what reads the bytes.
+"""
+
+import marshal
+import posix
+import sys
+import zlib
+
+import _frozen_importlib_external as machinery
+
+PACKAGE = "wke.agent"
+HEADER_SIZE = 24  # of a frame, whose head's length is at HEAD_LENGTH
+HEAD_LENGTH = slice(12, 16)
+
+
+def bring(block):
+    """Make modules of a block of bytes, which are the code or the source of each; those that are there already stay."""
+    for name, code in marshal.loads(zlib.decompress(block)):
+        full_name = PACKAGE + "." + name
+        if full_name not in sys.modules:
+            module = sys.modules[full_name] = type(sys)(full_name)
+            setattr(sys.modules[PACKAGE], name, module)
+            exec(compile(code, name + ".py", "exec") if isinstance(code, str) else code, module.__dict__)
+
+
+def start(read, magic, ask):
+    """Bring the modules that `read(size)` gives and be an agent. Does not return.
+
+    They are compiled for the Python with that `magic`; another one writes the frame `ask`, and the same modules come as source.
+    """
+    sys.modules[PACKAGE] = type(sys)(PACKAGE)
+    sys.modules[PACKAGE + ".modules"] = itself = type(sys)("modules")
+    itself.bring = bring
+    block, heard = _block(read), b""
+    if magic != machinery.MAGIC_NUMBER:
+        posix.write(1, ask)
+        header = read(HEADER_SIZE)  # of the controller's first frame, which is on its way
+        heard = header + read(int.from_bytes(header[HEAD_LENGTH], "little"))
+        block = _block(read)
+    bring(block)
+    sys.modules[PACKAGE + ".main"].main(heard)
+
+
+def _block(read):
+    return read(int(read(8)))
