@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wke.describe.metrics import Metric
-from wke.judge.comparison import compare, holm, partner
+from wke.judge.comparison import Comparison, compare, holm, partner
 from wke.keep.trials import StoredTrial
 from wke.tell.comparisons import comparison_rows, comparisons_json
 from wke.tell.tables import results_table
@@ -41,7 +41,7 @@ def test_known_factors_are_found(factor: float, verdict: str) -> None:
         ([(100.0, 110.0), (100.0, math.nan)], None),
         ([(100.0, 100.0)] * 3, ("inconclusive", 1.0, None)),
         ([(100.0, 200.0)] * 2, ("higher", 2.0, None)),
-        ([(100.0, 90.0), (100.0, 110.0), (100.0, 108.0)], ("inconclusive", pytest.approx(1.02256, abs=1e-4), 93)),
+        ([(100.0, 90.0), (100.0, 110.0), (100.0, 108.0)], ("inconclusive", pytest.approx(1.02256, abs=1e-4), 95)),
     ],
 )
 def test_what_can_be_said_of_few_rounds(values: list[tuple[float, float]], found: tuple[str, object, int | None] | None) -> None:
@@ -49,6 +49,21 @@ def test_what_can_be_said_of_few_rounds(values: list[tuple[float, float]], found
     trials = [stored(engine, k, value) for k, pair in enumerate(values) for engine, value in zip(("old", "new"), pair, strict=True)]
     seen = compare(trials, ["ops"], [{"engine": "new"}], {"engine": "old"})
     assert [(one.verdict, one.factor, one.more) for one in seen] == ([] if found is None else [found])
+
+
+@pytest.mark.parametrize("engines", [1, 8])
+def test_as_many_more_rounds_as_it_says_show_the_difference(engines: int) -> None:
+    """If they are like those so far, to a fifth: with one comparison, and with eight that are corrected for each other."""
+
+    def seen(rounds: int) -> Comparison:
+        trials = [stored("old", k, 100.0) for k in range(rounds)]
+        trials += [stored(f"new{e}", k, (96.0, 110.0, 101.0)[k % 3]) for e in range(engines) for k in range(rounds)]
+        return compare(trials, ["ops"], [{"engine": f"new{e}"} for e in range(engines)], {"engine": "old"})[0]
+
+    first = seen(6)
+    assert first.more is not None
+    needed = next(rounds for rounds in range(6, 200, 3) if seen(rounds).different)
+    assert 0.8 * needed <= 6 + first.more <= 1.2 * needed
 
 
 def test_only_values_of_the_same_round_are_paired() -> None:

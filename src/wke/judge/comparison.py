@@ -9,6 +9,7 @@ chance that any comparison of equals is called different stays at 5 %. The inter
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,6 @@ from wke.judge.summaries import by_point, point_key
 from wke.keep.trials import StoredTrial
 
 LEVEL = 0.05
-NORMAL_QUANTILE = 1.96  # of 95 %: enough for "about"
 MOST_ROUNDS = 1000
 
 
@@ -71,8 +71,12 @@ def compare(
             ratios = [here[k] / there[k] for k in sorted(here.keys() & there.keys()) if here[k] > 0 and there[k] > 0]
             if len(ratios) >= 2 and len(ratios) == len(here.keys() & there.keys()):
                 found.append(_compared(point, metric, ratios))
-    verdicts = zip(found, holm([one.p for one in found]), strict=True)
-    return tuple(replace(one, different=True, more=None) if different else one for one, different in verdicts)
+    verdicts = holm([one.p for one in found])
+    level = LEVEL / max(1, verdicts.count(False))  # that Holm's method asks of the next one
+    return tuple(
+        replace(one, different=True) if different else replace(one, more=_more(one, level))
+        for one, different in zip(found, verdicts, strict=True)
+    )
 
 
 def holm(chances: Sequence[float], level: float = LEVEL) -> list[bool]:
@@ -101,6 +105,14 @@ def _compared(point: Mapping[str, object], metric: str, ratios: Sequence[float])
     if not spread:
         return Comparison(point, metric, n, summary.centre, low, high, 0.0 if mean else 1.0)
     p = 2 * float(stdtr(n - 1, -abs(mean) * math.sqrt(n) / spread))
-    needed = (NORMAL_QUANTILE * spread / mean) ** 2 if mean else math.inf
-    more = max(1, math.ceil(needed) - n) if needed <= MOST_ROUNDS else None
-    return Comparison(point, metric, n, summary.centre, low, high, p, more=more)
+    return Comparison(point, metric, n, summary.centre, low, high, p)
+
+
+def _more(one: Comparison, level: float) -> int | None:
+    """Return after how many further rounds its `p` would be `level`, if mean and spread stay as they are; None for never, or too many."""
+    from scipy.special import stdtrit  # noqa: PLC0415 - 0.2 s, only where statistics are asked for
+
+    effect = -float(stdtrit(one.n - 1, one.p / 2)) / math.sqrt(one.n)
+    rounds = range(one.n + 1, MOST_ROUNDS + 1)
+    first = bisect_left(rounds, True, key=lambda n: effect * math.sqrt(n) >= -stdtrit(n - 1, level / 2))
+    return first + 1 if first < len(rounds) else None
