@@ -728,6 +728,76 @@ x.toml:3:26: experiment.iterations.precision: there is no metric whose intervals
   hint: declare one in [metrics]
 """,
     ),
+    "shapes of histograms": (
+        """
+[metrics]
+a = { hdr = "out/*.hlog" }
+b = { hdr = "out/*.hlog", quantile = 0.9, statistic = "mean" }
+c = { hdr = "/out/*.hlog", quantile = [0.5, 0.9] }
+d = { hdr = "out/*.hlog", quantile = 1, scale = "furlongs", log = "x=(1)", join = "sum" }
+e = { quantile = 0.5 }
+f = { hdr = "x", statistic = "p99", scale = 0 }
+g = { value = "a / b", hdr = "x", quantile = 0.5 }
+""",
+        """
+x.toml:2:1: metrics.a: must have exactly one of quantile and statistic
+  hint: write quantile = 0.99, or statistic = "mean"
+x.toml:3:1: metrics.b: must have exactly one of quantile and statistic
+  hint: write quantile = 0.99, or statistic = "mean"
+x.toml:4:7: metrics.c.hdr: must lie in the task's own folder, $WKE_DIR
+  hint: write a path in it, such as "out/*.log"
+x.toml:4:28: metrics.c.quantile: must be a number, not a list
+x.toml:5:27: metrics.d.quantile: must be at most 0.999999, not 1
+x.toml:5:41: metrics.d.scale: must be a unit or a positive number, not the text "furlongs"
+  hint: write scale = "us", or 0.001
+x.toml:6:7: metrics.e.quantile: is for metrics of histograms
+  hint: write hdr = "out/*.hlog"
+x.toml:7:18: metrics.f.statistic: must be one of "mean", "min", "max", "count", not the text "p99"
+x.toml:7:37: metrics.f.scale: must be a unit or a positive number, not the number 0
+  hint: write scale = "us", or 0.001
+x.toml:8:24: metrics.g.hdr: is for metrics that are read; this one is computed
+  hint: remove it, or value
+""",
+    ),
+    "histograms that do not come back": (
+        """
+[experiment]
+configuration = "kv"
+[[steps]]
+target = "serve"
+on = "servers"
+background = true
+collect = ["stats", "log/*"]
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "x" }
+collect = "out/a.hlog"
+[metrics]
+p50 = { hdr = "out/*.hlog", quantile = 0.5, unit = "ms" }
+p99 = { hdr = "out/a.hlog", quantile = 0.99 }
+p9 = { hdr = "stats/deep/*.hlog", quantile = 0.9, unit = "ms", step = "serve" }
+p8 = { hdr = "log/x.hlog", quantile = 0.8, unit = "ms", step = "serve" }
+p7 = { hdr = "logs/x.hlog", quantile = 0.7, unit = "ms", step = "serve" }
+size = { hdr = "out/a.hlog", statistic = "mean", unit = "kB" }
+sizes = { hdr = "out/a.hlog", statistic = "mean", unit = "kB", scale = "ns" }
+fine = { hdr = "out/a.hlog", statistic = "mean", unit = "kB", scale = 0.001 }
+count = { hdr = "out/a.hlog", statistic = "count" }
+""",
+        """
+x.toml:15:9: metrics.p50.hdr: the step that it is read from does not collect "out/*.hlog" (it collects out/a.hlog)
+  hint: write collect = ["out/a.hlog", "out/*.hlog"] in that step
+x.toml:16:1: metrics.p99: unit is missing
+  hint: write unit = "ms"
+x.toml:19:8: metrics.p7.hdr: the step that it is read from does not collect "logs/x.hlog" (it collects stats, log/*)
+  hint: write collect = ["stats", "log/*", "logs/x.hlog"] in that step
+x.toml:20:1: metrics.size: it is not told how many kB one recorded value is
+  hint: write scale = "B", or the number that recorded values are multiplied by
+x.toml:21:64: metrics.sizes.scale: what was recorded in ns cannot be told in kB
+  hint: write unit = "ns", or as scale the number that recorded values are multiplied by
+""",
+    ),
     "an experiment of a benchmark script": (
         """
 [experiment]

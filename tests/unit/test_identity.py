@@ -148,6 +148,15 @@ def test_what_a_trial_does_not_depend_on_leaves_its_identity(trial: Trial) -> No
     assert identity(trial) == identity()
 
 
+@pytest.mark.parametrize(
+    "change", [{"hdr": "y"}, {"quantile": 0.9}, {"statistic": "mean"}, {"scale": "us"}, {"tag": "READ"}, {"unit": "us"}, {"on": "m0"}]
+)
+def test_what_is_asked_of_histograms_changes_the_identity(change: dict[str, Any]) -> None:
+    """Another quantile of the same files is another metric."""
+    asked = Metric("p99", hdr="x", quantile=0.99, unit="ms")
+    assert identity(metrics=(replace(asked, **change),)) != identity(metrics=(asked,))
+
+
 def test_judgement_and_order_of_metrics_do_not_count() -> None:
     """Which way is better, and how a summary is made, can change years later."""
     judged = replace(METRICS[0], better="lower", summary="median")

@@ -145,7 +145,8 @@ async def _run_and_store(series: Series, session: Session, item: Due, attempt: A
             result = await _connect_and_run(series, session, item.trial, attempt)
     seen = Observations({}, {})
     if result.outcome.ok:
-        result, seen = await asyncio.to_thread(observed, series.experiment, item.trial, attempt.folder)  # machines want to hear from us
+        # In a thread: machines want to hear from us meanwhile.
+        result, seen = await asyncio.to_thread(observed, series.experiment, item.trial, attempt.folder, keep=True)
     ended_ns = series.place.now()
     tasks, machines = tuple(ends.values()), session.fingerprints()
     start = starts[-1] if starts else None

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from wke.describe.conditions import check_problems, value_problems, without
 from wke.describe.equation import Expression, columns_of
 from wke.describe.experimentfile import ExperimentFile, IterationsEntry, MetricEntry, PlotEntry, StepEntry
 from wke.describe.expression import Expression as Condition
+from wke.describe.hdr import hdr_problems
 from wke.describe.metrics import NAME, Metric
 from wke.describe.parameters import CHOICE, CLIMB, ROOT, read_sweep
 from wke.describe.plot import Plot, Script
@@ -201,7 +203,22 @@ def _stopping(entry: IterationsEntry, metrics: Sequence[Metric], plots: Sequence
 
 
 def _metric(name: str, entry: MetricEntry) -> Metric:
-    return Metric(name, entry.log, entry.join, entry.unit, entry.better, entry.on, entry.step, entry.summary, entry.value)
+    return Metric(
+        name,
+        log=entry.log,
+        join=entry.join,
+        unit=entry.unit,
+        better=entry.better,
+        on=entry.on,
+        step=entry.step,
+        summary=entry.summary,
+        value=entry.value,
+        hdr=entry.hdr,
+        quantile=entry.quantile,
+        statistic=entry.statistic,
+        scale=entry.scale,
+        tag=entry.tag,
+    )
 
 
 def _plot(entry: PlotEntry, sweep: Sweep) -> Plot:
@@ -325,10 +342,17 @@ def _metric_problems(experiment: Experiment) -> Iterator[Problem]:
         if metric.step is not None and metric.step not in targets and not any("{" in target for target in targets):
             where = experiment.at("metrics", metric.name, "step")
             yield Problem(f"no step runs target {quoted(metric.step)}", where, did_you_mean(metric.step, targets))
+    yield from hdr_problems(experiment.metrics, partial(_collected_for, experiment.steps), experiment.at)
     parameters = experiment.parameters.names
     yield from value_problems(experiment.metrics, parameters, experiment.at)
     known = dict.fromkeys(parameters, "parameter") | {metric.name: "metric" for metric in experiment.metrics}
     yield from check_problems(experiment.checks, known, experiment.at)
+
+
+def _collected_for(steps: Sequence[Step], metric: Metric) -> tuple[str, ...] | None:
+    """Return what the steps collect that a metric is read from; None while it cannot be told which these are."""
+    read = [step for step in steps if (step.measure if metric.step is None else step.target == metric.step)]
+    return tuple(pattern for step in read for pattern in step.collect) if read else None
 
 
 def _use_problems(experiment: Experiment, file: ExperimentFile, others: Mapping[str, object]) -> Iterator[Problem]:

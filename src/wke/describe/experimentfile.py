@@ -11,6 +11,7 @@ from wke.describe.expression import parse_calculation, parse_condition
 from wke.describe.metrics import compile_log
 from wke.describe.plot import read_argument, read_filter, read_filters
 from wke.describe.shape import After, Before, Bounds, FlawError, Items, NonEmpty, TableModel
+from wke.describe.units import is_known
 from wke.describe.wording import shown
 
 
@@ -81,6 +82,15 @@ def _condition(value: Any) -> Any:
 
 def _calculation(value: str) -> str:
     parse_calculation(value)
+    return value
+
+
+def _scale(value: Any) -> Any:
+    """Accept a unit or a positive number."""
+    if isinstance(value, str) and is_known(value):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise FlawError(f"must be a unit or a positive number, not {shown(value)}", 'write scale = "us", or 0.001')
     return value
 
 
@@ -239,14 +249,32 @@ class MetricEntry(TableModel):
     """A selector: read it from the tasks of these machines only."""
     step: NonEmpty | None = None
     """Read it from the tasks of this target instead of the measured step's."""
+    hdr: Annotated[NonEmpty, After(_collected)] | None = None
+    """Files in each task's $WKE_DIR, such as `out/*.hlog`: HdrHistogram's logs, or single histograms. Those of all tasks are merged."""
+    quantile: Annotated[float, Bounds(over=0, at_most=0.999999)] | None = None
+    """The share of values, such as 0.99, that the metric's value is not exceeded by. Refused where too few were recorded to tell."""
+    statistic: Literal["mean", "min", "max", "count"] | None = None
+    """Of a histogram, instead of a quantile."""
+    scale: Annotated[Any, Before(_scale, str | float)] = None
+    """What one recorded value is: a unit such as "us", or the number it is multiplied by; by default told by the log's Interval_Max."""
+    tag: NonEmpty | None = None
+    """Only the intervals of a log that have this tag."""
     summary: Literal["mean", "geometric-mean", "median"] | None = None
     """How a point's trials become one number; by default geometric-mean for rates and ratios, else mean."""
 
     def check(self) -> None:
-        """Refuse to read what is computed."""
-        for key in ("log", "join", "on", "step") if self.value is not None else ():
+        """Refuse to read what is computed, or in two ways."""
+        for key in ("log", "join", "on", "step", "hdr") if self.value is not None else ():
             if key in self.given:
                 raise FlawError("is for metrics that are read; this one is computed", "remove it, or value", (key,))
+        for key in ("log", "join") if self.hdr is not None else ():
+            if key in self.given:
+                raise FlawError("is for metrics in output; histograms are merged before they are asked", "remove it, or hdr", (key,))
+        for key in ("quantile", "statistic", "scale", "tag") if self.hdr is None else ():
+            if key in self.given:
+                raise FlawError("is for metrics of histograms", 'write hdr = "out/*.hlog"', (key,))
+        if self.hdr is not None and (self.quantile is None) == (self.statistic is None):
+            raise FlawError("must have exactly one of quantile and statistic", 'write quantile = 0.99, or statistic = "mean"')
 
 
 class FilterEntry(TableModel):

@@ -43,7 +43,8 @@ _MOST_MALFORMED = 3
 class Metric:
     """One metric of an experiment.
 
-    `value` is what it is computed of; all others are read from output.
+    `value` is what it is computed of; `hdr` the files whose histograms are merged and asked for a `quantile` or a `statistic`, of what has
+    a `tag` only, if there is one, a recorded value being one `scale`; all others are read from output.
     `log` is a pattern with one group (without it, tasks report the metric by name), `on` and `step` say whose output it is read from (by
     default all of the measured step's), `join` how the numbers of several tasks become one.
     """
@@ -57,6 +58,11 @@ class Metric:
     step: str | None = None
     summary: str | None = None
     value: str | None = None
+    hdr: str | None = None
+    quantile: float | None = None
+    statistic: str | None = None
+    scale: str | float | None = None
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,8 @@ class Observations:
 
 Report = tuple[float, str]
 Text = bytes | mmap
+Ask = Callable[[Metric, Sequence[TaskName]], Report]
+"""Tells what the histograms of some tasks say about a metric; raises ValueError saying why they do not."""
 
 
 def compile_log(pattern: str) -> re.Pattern[bytes]:
@@ -106,8 +114,9 @@ def observe(
     *,
     point: Mapping[str, object] | None = None,
     written: Mapping[TaskName, bytes] | None = None,
+    ask: Ask | None = None,
 ) -> Observations:
-    """Read metrics from what tasks wrote to standard output and (`written`) to $WKE_METRICS.
+    """Read metrics from what tasks wrote to standard output and (`written`) to $WKE_METRICS, and `ask` histograms for the others.
 
     Those that follow from them and from the trial's `point` are computed.
 
@@ -128,7 +137,8 @@ def observe(
     for metric in (metric for metric in metrics if metric.value is None):
         tasks = (sources or {}).get(metric.name, tuple(logs))
         try:
-            values[metric.name], units[metric.name] = _observed(metric, tasks, logs, reports)
+            asked = ask(metric, tasks) if ask and metric.hdr is not None and tasks else None
+            values[metric.name], units[metric.name] = asked or _observed(metric, tasks, logs, reports)
         except ValueError as error:
             problems.append(f"{metric.name}: {error}")
     if not problems:

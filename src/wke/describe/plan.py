@@ -194,7 +194,7 @@ def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: Clus
         tasks = _tasks_of(metric, steps, cluster)
         if not tasks:
             raise InputError("no task of the step that this metric is read from runs there", hint="name machines on which it does")
-        if len(tasks) > 1 and metric.join is None:
+        if len(tasks) > 1 and metric.join is None and metric.hdr is None:
             hint = f'write join = "sum" (or mean, min, max, median), or on = "{tasks[0].machine}"'
             problems.append(Problem("is read from several tasks, and no join makes one value of theirs", at("metrics", metric.name), hint))
     return problems

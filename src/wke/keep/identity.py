@@ -131,6 +131,9 @@ def _metric(metric: Metric) -> Json:
     """Return what an observation depends on; which way is better, and how observations are summarised, is judged afterwards."""
     if metric.value is not None:
         return {"value": metric.value, "unit": metric.unit}
+    if metric.hdr is not None:
+        asked = {"hdr": metric.hdr, "quantile": metric.quantile, "statistic": metric.statistic, "scale": metric.scale, "tag": metric.tag}
+        return asked | {"unit": metric.unit, "on": metric.on, "step": metric.step}
     return {"log": metric.log, "join": metric.join, "unit": metric.unit, "on": metric.on, "step": metric.step}
 
 

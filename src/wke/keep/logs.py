@@ -126,6 +126,14 @@ def files_folder(folder: Path, task: TaskName) -> Path:
     return _path(folder, task, "files")
 
 
+def collected_files(folder: Path, task: TaskName, pattern: str) -> tuple[tuple[str, Path], ...]:
+    """Return the files of a pattern that were collected from a task, by name; no links, and nothing that lies elsewhere."""
+    place = files_folder(folder, task)
+    inside = place.resolve()
+    found = sorted(path for path in place.glob(pattern.strip("/")) if not path.is_symlink() and path.is_file())
+    return tuple((str(path.relative_to(place)), path) for path in found if path.resolve().is_relative_to(inside))
+
+
 def not_left(folder: Path, task: TaskName, patterns: Sequence[str]) -> str:
     """Return which of the files that a task was to leave were not collected from it, in words; "" when all were."""
     place = files_folder(folder, task)
