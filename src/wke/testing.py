@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from wke.act.batches import run_batches
-from wke.act.runner import Due, Series
+from wke.act.runner import Due, Series, run_series
 from wke.act.scripted import FOREVER, Asked, Play, Said, scripted_place
 from wke.act.timelapse import TimelapseLoop
 from wke.describe.cluster import Cluster, read_cluster
@@ -87,7 +86,7 @@ def _rehearse_in(folder: Path, plan: Plan, cluster: Cluster, play: Play) -> Rehe
             wanted = {trial.id for trial in due(experiment, planned, store.results(ids), attempted, store.invalid(ids))}
             return [item for item in trials if item.planned.id in wanted]
 
-        runner.run(run_batches(series, next_due))
+        runner.run(run_series(series, next_due))
         ended, points = store.trials(name), tuple(experiment.parameters.points())
         table = results_table(ended, experiment.metrics, points, experiment.stopping, experiment.baseline)
         return Rehearsal(ended, table, loop.time())

@@ -239,6 +239,31 @@ x.toml:13:1: steps[2].measure: a second step is measured
   hint: exactly one is; the first stands in line 9
 """,
     ),
+    "scopes of steps": (
+        """
+[experiment]
+configuration = "kv"
+
+[[steps]]
+target = "start"
+scope = "point"
+
+[[steps]]
+target = "install"
+scope = "deploy"
+
+[[steps]]
+target = "load"
+scope = "deploy"
+measure = true
+""",
+        """
+x.toml:10:1: steps[1].scope: a step with scope "deploy" comes after one with scope "point"
+  hint: what runs less often comes first: deploy, point, trial
+x.toml:14:1: steps[2].scope: the measured step runs in every trial
+  hint: remove scope
+""",
+    ),
     "nothing is measured": (
         """
 [experiment]

@@ -6,6 +6,7 @@ import pytest
 
 from wke.cli.detaching import detachment
 from wke.describe.cluster import read_cluster
+from wke.errors import InputError, Location
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,15 @@ def test_who_detaches(tmp_path: Path, lease: str | None, wanted: bool | None, la
     chosen = detachment(read_cluster(file), wanted=wanted)
     assert (None if chosen is None else chosen.lease_s) == lasts_s
     assert chosen is None or chosen.leaves
+
+
+def test_a_shared_deployment_is_not_detached(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Asked for, it is refused where the scope stands; a long lease alone is told of and does not count."""
+    file = tmp_path / "cluster.toml"
+    file.write_text('[cluster]\nmachines = 1\nlease = "2h"\n')
+    cluster, scoped = read_cluster(file), Location("x.toml", 7, key="steps[0].scope")
+    with pytest.raises(InputError, match=r"x.toml:7: steps\[0\].scope: trials that share what is deployed cannot be detached"):
+        detachment(cluster, wanted=True, scoped=scoped)
+    assert detachment(cluster, wanted=None, scoped=scoped) is None
+    assert capsys.readouterr().err.startswith("not detached, in spite of the long lease")
+    assert detachment(cluster, wanted=False, scoped=scoped) is None

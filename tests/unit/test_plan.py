@@ -279,6 +279,10 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
             '  hint: write join = "sum" (or mean, min, max, median), or on = "c0"'
         ),
     ),
+    "metric of a step that does not run in every trial": (
+        experiment(steps=(Step("ping", "s0", scope="deploy"), MEASURED), metrics=(Metric("ops", step="ping"),)),
+        "experiment: metrics.ops: is read from a step that does not run in every trial\n  hint: remove scope from that step",
+    ),
     "metric of a machine that does not run the step": (
         experiment(metrics=(Metric("ops", on="servers"),)),
         "experiment: metrics.ops.on: no task of the step that this metric is read from runs there\n  hint: name machines on which it does",

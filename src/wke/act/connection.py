@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -212,15 +212,19 @@ class Connection:
         """Read on."""
         self._wire.resume()
 
-    async def clear(self, grace_s: float = GRACE_S, *, task: RunningTask | None = None) -> tuple[str, ...]:
+    async def clear(
+        self, grace_s: float = GRACE_S, *, task: RunningTask | None = None, keep: Collection[RunningTask] = ()
+    ) -> tuple[str, ...]:
         """Stop every task (or only `task`) and all that it left running, also after it ended; return the names of what was left.
 
-        The connection stays open.
+        Those of `keep` stay with what they started, and so does the connection.
         """
         if self._closed:
             return ()
         try:
             head: dict[str, object] = {"grace": grace_s} if task is None else {"grace": grace_s, "task": task.channel}
+            if keep:
+                head["keep"] = [kept.channel for kept in keep]
             answer = await self._ask(protocol.CLEAR, head, within_s=grace_s)
         except MachineError:
             return ()

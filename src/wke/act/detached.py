@@ -44,7 +44,7 @@ class DetachedSession(Session):
         self._detachment = detachment
         self._folders = dict(detachment.folders)
         self._attempt = detachment.attempt
-        self._remember: Callable[[Release], None] = lambda _: None
+        self._agree_on: Callable[[Release], None] = lambda _: None
         self._is_open = False
         self._clears = False
 
@@ -68,12 +68,22 @@ class DetachedSession(Session):
         """Return where each machine has its work folder: with that, another controller can take it up."""
         return {connection.machine: connection.hello.workfolder for connection in self._lasting()}
 
-    async def hold(self, attempt: str, remember: Callable[[Release], None] = lambda _: None) -> None:
-        """Begin an attempt on all machines, or go on with the one that is taken up; "" ends it: then nothing outlives us.
+    async def hold(self, attempt: str, detach: Callable[[Mapping[str, str]], None], agree: Callable[[Release], None]) -> None:
+        """Begin an attempt on all machines, or go on with the one that is taken up; from now on its tasks outlive us.
 
-        `remember` gets the common start of its measured step before that begins, for who may take it up: clocks cannot be read afterwards.
+        For who may take it up, `detach` gets the machines' work folders before that, and `agree` the common start of the measured step
+        before it begins: clocks cannot be read afterwards.
         """
-        self._attempt, self._remember, self._clears = attempt, remember, False
+        detach(self.folders())
+        self._agree_on = agree
+        await self._hold(attempt)
+
+    async def let_go(self) -> None:
+        """End the attempt: nothing outlives us."""
+        await self._hold("")
+
+    async def _hold(self, attempt: str) -> None:
+        self._attempt, self._clears = attempt, False
         await asyncio.gather(*(connection.hold(attempt) for connection in self._lasting()))
 
     def obstacle(self, trial: Trial) -> str:
@@ -95,7 +105,7 @@ class DetachedSession(Session):
             return self._detachment.release
         agreed = await super()._agree(step, staging_ns)
         release = replace(agreed, at_ns=agreed.at_ns + REMEMBER_NS)
-        self._remember(release)
+        self._agree_on(release)
         return release
 
     @property
@@ -105,11 +115,11 @@ class DetachedSession(Session):
         asked = self._detachment.leaves and task is not None and task.cancelling() > 0
         return bool(self._attempt) and not self._clears and (asked or not self._is_open)
 
-    async def clear(self) -> None:
+    async def clear(self, keep: int = 0) -> None:
         """Stop what runs, unless it is left running."""
         if not self.leaves:
             self._clears = True
-            await super().clear()
+            await super().clear(keep)
 
     async def _close(self) -> None:
         self.left = self.leaves

@@ -5,16 +5,18 @@ series goes on; one that is interrupted stays a partial attempt and runs again n
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+from wke.act.deployment import Standing
 from wke.act.detached import DetachedSession, Detachment
 from wke.act.observing import observed
 from wke.act.provider import Place
 from wke.act.session import Session
 from wke.act.trial import TrialResult, run_trial
+from wke.describe.cluster import Machine
 from wke.describe.experiment import Experiment
 from wke.describe.metrics import Observations
 from wke.describe.plan import Trial
@@ -54,50 +56,92 @@ class Series:
     detachment: Detachment | None = None
 
 
-async def run_series(series: Series, due: Sequence[Due]) -> tuple[Outcome, ...]:
-    """Run all that is due in the given order and return the outcomes; raise MachineError when machines stay out of reach."""
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A series, the session that its trials run in, and what stands on the machines."""
+
+    series: Series
+    session: Session
+    standing: Standing
+
+
+async def run_series(
+    series: Series, next_due: Callable[[Collection[str]], Sequence[Due]], *, taken_up: Collection[str] = ()
+) -> tuple[Outcome, ...]:
+    """Run what is due, and what is due after that, until nothing is; return the outcomes.
+
+    `next_due` gets the ids of the trials that were attempted, of those that were `taken_up` before too. For each trial:
+
+    1. The machines cool down, and what is deployed that the trial cannot use is stopped.
+    2. It begins in the store; connections that were lost are opened again.
+    3. Its steps run, less those that are deployed already.
+    4. What its tasks said is read: metrics, then checks.
+    5. Its result is stored.
+    6. Figures are drawn, now that the machines are quiet.
+
+    Raises MachineError when machines stay out of reach.
+    """
     outcomes: list[Outcome] = []
-    async with _session(series, due) as session:
-        await _examine(series, session)
-        for position, item in enumerate(due, start=1):
-            if position > 1:
-                await asyncio.sleep(series.experiment.cooldown_s)
-            planned = item.planned
-            series.sink(TrialStarted(planned.id, position, len(due), planned.point, planned.iteration, planned.warmup))
-            attempt = series.store.begin_attempt(series.number, planned)
-            outcomes.append(await _run_and_store(series, session, item, attempt, series.place.now()))
-            await series.after_trial()
-            if series.fail_fast and not outcomes[-1].ok:
-                break
-            if [o.kind for o in outcomes[-UNREACHABLE_LIMIT:]] == [OutcomeKind.UNREACHABLE] * UNREACHABLE_LIMIT:
-                raise MachineError(
-                    f"machines were out of reach for {UNREACHABLE_LIMIT} trials in a row; the series stops here",
-                    hint="all that is stored stays; when the machines are back, the same command goes on",
-                )
+    attempted = set(taken_up)
+    if not (batch := next_due(attempted)):
+        return ()
+    with Standing(series.store.folder / "deployments", series.sink) as standing:
+        async with _session(series, batch, standing) as session:
+            running = _Running(series, session, standing)
+            await _examine(series, session)
+            while batch:
+                if new := _machines(batch).keys() - session.machines.keys():
+                    await session.connect(_machines(batch)[name] for name in new)
+                    await _examine(series, session)
+                total = len(taken_up) + len(outcomes) + len(batch)
+                for item in batch:
+                    await asyncio.sleep(series.experiment.cooldown_s if outcomes else 0)
+                    await standing.make_way(session, item.trial.deployment)
+                    _tell_start(series, item, len(taken_up) + len(outcomes) + 1, total)
+                    attempt = series.store.begin_attempt(series.number, item.planned)
+                    outcomes.append(await _run_and_store(running, item, attempt, series.place.now()))
+                    await series.after_trial()
+                    if series.fail_fast and not outcomes[-1].ok:
+                        return tuple(outcomes)
+                    _check_reach(outcomes)
+                attempted.update(item.planned.id for item in batch)
+                batch = next_due(attempted)
     return tuple(outcomes)
 
 
-async def take_up(series: Series, left: Detached, item: Due, total: int) -> Outcome | None:
+def _tell_start(series: Series, item: Due, position: int, total: int) -> None:
+    planned = item.planned
+    series.sink(TrialStarted(planned.id, position, total, planned.point, planned.iteration, planned.warmup))
+
+
+def _check_reach(outcomes: Sequence[Outcome]) -> None:
+    """Raise MachineError after too many trials in a row without a machine."""
+    if [o.kind for o in outcomes[-UNREACHABLE_LIMIT:]] == [OutcomeKind.UNREACHABLE] * UNREACHABLE_LIMIT:
+        raise MachineError(
+            f"machines were out of reach for {UNREACHABLE_LIMIT} trials in a row; the series stops here",
+            hint="all that is stored stays; when the machines are back, the same command goes on",
+        )
+
+
+async def take_up(series: Series, detachment: Detachment, left: Detached, item: Due, total: int) -> Outcome | None:
     """Go on with an attempt that another command left running, the first of `total`; None when that cannot be, and why is stored then.
 
-    Its steps are gone through from the first: what a machine has done already is not done again, its records come from there. Needs a
-    detachment. Raises MachineError while a machine is out of reach; then all stays as it is.
+    Its steps are gone through from the first: what a machine has done already is not done again, its records come from there. Raises
+    MachineError while a machine is out of reach; then all stays as it is.
     """
-    assert series.detachment is not None
-    detachment = replace(series.detachment, attempt=left.attempt.name, folders=left.folders, release=left.release)
-    async with _session(replace(series, detachment=detachment), [item]) as session:
-        assert isinstance(session, DetachedSession)
-        why = session.obstacle(item.trial)
-        if why:
-            series.store.interrupt(left.attempt, why)
-            await session.hold("")
-            series.sink(Note(f"trial {left.attempt.trial} runs again: {why}"))
-            return None
-        planned = item.planned
-        series.sink(TrialStarted(planned.id, 1, total, planned.point, planned.iteration, planned.warmup))
-        await _examine(series, session)
-        series.store.begin_again(left.attempt)
-        return await _run_and_store(series, session, item, left.attempt, left.started_ns)
+    detachment = replace(detachment, attempt=left.attempt.name, folders=left.folders, release=left.release)
+    with Standing(series.store.folder / "deployments", series.sink) as standing:
+        async with _detached_session(series, detachment, [item], standing) as session:
+            why = session.obstacle(item.trial)
+            if why:
+                series.store.interrupt(left.attempt, why)
+                await session.let_go()
+                series.sink(Note(f"trial {left.attempt.trial} runs again: {why}"))
+                return None
+            _tell_start(series, item, 1, total)
+            await _examine(series, session)
+            series.store.begin_again(left.attempt)
+            return await _run_and_store(_Running(series, session, standing), item, left.attempt, left.started_ns)
 
 
 async def _examine(series: Series, session: Session) -> None:
@@ -109,16 +153,21 @@ async def _examine(series: Series, session: Session) -> None:
             series.sink(Note(f"not as it was when it was last measured on: {change}", machine))
 
 
+def _machines(due: Sequence[Due]) -> dict[str, Machine]:
+    return {m.name: m for item in due for step in item.trial.steps for m in step.machines}
+
+
+def _session(series: Series, due: Sequence[Due], sink: Sink) -> AbstractAsyncContextManager[Session]:
+    """Return a session with all machines of these trials; a trial of it outlives the command if the series says so."""
+    if series.detachment is not None:
+        return _detached_session(series, series.detachment, due, sink)
+    return Session(series.place, _machines(due).values(), sink, holder=_owner(series))
+
+
 @asynccontextmanager
-async def _session(series: Series, due: Sequence[Due]) -> AsyncIterator[Session]:
-    """Open a session with all machines; when it ends without leaving a trial running, the store shall expect none."""
-    machines = {m.name: m for item in due for step in item.trial.steps for m in step.machines}.values()
-    owner = f"series {series.experiment.name}, {holder()}"
-    if series.detachment is None:
-        async with Session(series.place, machines, series.sink, holder=owner) as session:
-            yield session
-        return
-    detached = DetachedSession(series.place, machines, series.sink, series.detachment, holder=owner)
+async def _detached_session(series: Series, detachment: Detachment, due: Sequence[Due], sink: Sink) -> AsyncIterator[DetachedSession]:
+    """Open a session whose trial may outlive it; when it ends without leaving one running, the store shall expect none."""
+    detached = DetachedSession(series.place, _machines(due).values(), sink, detachment, holder=_owner(series))
     try:
         async with detached:
             yield detached
@@ -128,7 +177,12 @@ async def _session(series: Series, due: Sequence[Due]) -> AsyncIterator[Session]
                 series.store.interrupt(left.attempt, "the command that ran it stopped it")
 
 
-async def _run_and_store(series: Series, session: Session, item: Due, attempt: Attempt, started_ns: int) -> Outcome:
+def _owner(series: Series) -> str:
+    return f"series {series.experiment.name}, {holder()}"
+
+
+async def _run_and_store(running: _Running, item: Due, attempt: Attempt, started_ns: int) -> Outcome:
+    series, session, standing = running.series, running.session, running.standing
     ends: dict[TaskName, TaskEnded] = {}  # a target that tells when a server is ready runs again and again: its last end counts
     starts: list[StartedTogether] = []  # of the measured step, of which a trial has one
     with LogWriter(attempt.folder) as logs:
@@ -142,30 +196,31 @@ async def _run_and_store(series: Series, session: Session, item: Due, attempt: A
             series.sink(record)
 
         with session.reporting_to(keep):
-            result = await _connect_and_run(series, session, item.trial, attempt)
+            result = await _connect_and_run(running, item.trial, attempt)
     seen = Observations({}, {})
     if result.outcome.ok:
         # In a thread: machines want to hear from us meanwhile.
         result, seen = await asyncio.to_thread(observed, series.experiment, item.trial, attempt.folder, keep=True)
+    standing.ended(result.outcome)
     ended_ns = series.place.now()
     tasks, machines = tuple(ends.values()), session.fingerprints()
     start = starts[-1] if starts else None
     series.store.finish_attempt(
-        attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start)
+        attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start, standing.makers)
     )
-    if isinstance(session, DetachedSession):
-        await session.hold("")
+    await session.let_go()
     series.sink(TrialEnded(attempt.trial, result.outcome, (ended_ns - started_ns) / 1e9, seen.values, result.why))
     return result.outcome
 
 
-async def _connect_and_run(series: Series, session: Session, trial: Trial, attempt: Attempt) -> TrialResult:
+async def _connect_and_run(running: _Running, trial: Trial, attempt: Attempt) -> TrialResult:
     """Run a trial after opening again the connections that an earlier one lost; one that may outlive us is first stored as such."""
+    session, standing, store = running.session, running.standing, running.series.store
+    already = len(standing.layers)
+    standing.serve(attempt, trial.deployment)
     try:
         await session.connect()
     except MachineError as error:
         return TrialResult(Outcome(OutcomeKind.UNREACHABLE), str(error))
-    if isinstance(session, DetachedSession):
-        series.store.detach(attempt, session.folders())
-        await session.hold(attempt.name, partial(series.store.agree, attempt))
-    return await run_trial(session, trial, attempt.folder)
+    await session.hold(attempt.name, partial(store.detach, attempt), partial(store.agree, attempt))
+    return await run_trial(session, trial, attempt.folder, standing=already)

@@ -94,7 +94,7 @@ class ScriptedConnection(Connection):
     async def fetch(self, task: RunningTask, destination: str | Path, only: Sequence[str]) -> Copied:
         """Write those of a task's files that are wanted into a folder."""
         patterns = [pattern.strip("/").encode().split(b"/") for pattern in only]
-        files = self._files.pop(task.channel, {})
+        files = self._files.get(task.channel, {})
         kept = {name: data for name, data in files.items() if wanted(Entry(name.encode(), FILE, 0, 0), patterns)}
         for name, data in kept.items():
             write_atomically(Path(destination, name), data)
@@ -114,9 +114,10 @@ class ScriptedConnection(Connection):
         elif kind == protocol.STOP:
             self._finish(channel, OutcomeKind.CANCELLED)
         elif kind in (protocol.CLEAR, protocol.BYE):
-            for running in [head["task"]] if "task" in head else [*self._staged, *self._begun]:
+            kept = set(head.get("keep", ()))
+            for running in [head["task"]] if "task" in head else {*self._staged, *self._begun} - kept:
                 self._finish(running, OutcomeKind.CANCELLED)
-            self._files.clear()
+            self._files = {channel: files for channel, files in self._files.items() if channel in kept}
             answer = protocol.CLEARED if kind == protocol.CLEAR else protocol.FAREWELL
             self._receive(Frame(answer, channel, {"leftovers": []}))
         elif kind == protocol.WAIT_PORT:

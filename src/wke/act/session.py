@@ -1,6 +1,7 @@
 """A session: open connections to machines, the steps that run on them, and the background steps that go on until it is cleared.
 
 The connections stay open for the whole command; `clear` ends what a trial left running, so that the next one starts on quiet machines.
+What steps with a scope did may stay.
 """
 
 import asyncio
@@ -49,8 +50,9 @@ LOCK_WAIT_S = 10.0  # what a killed controller left is gone sooner
 
 @dataclass(slots=True)
 class Background:
-    """A step that goes on, and the first of its tasks that ended although nobody asked it to."""
+    """A step that goes on, by its index, and the first of its tasks that ended although nobody asked it to."""
 
+    step: int
     tasks: list[RunningTask]
     watchers: list[asyncio.Task[None]] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -72,6 +74,8 @@ class Session:
         self._backgrounds: list[Background] = []
         self._watches: list[LogWatch] = []
         self._collected: dict[int, list[RunningTask]] = {}  # the tasks of steps whose files are wanted
+        self._scoped: dict[int, list[RunningTask]] = {}  # the tasks of steps that may outlast their trial
+        self._reopened = False  # a machine that was lost has lost what steps with a scope did there
         self._released: dict[int, Release] = {}
         self._clocks: dict[str, ClockReading] = {}  # the latest of each machine
 
@@ -147,6 +151,7 @@ class Session:
     async def _open(self, machine: Machine) -> Connection:
         old = self._connections.pop(machine.name, None)
         if old is not None:
+            self._reopened = bool(self._scoped) or self._reopened
             await old.close()
         cluster = self.place.cluster
         return await open_connection(
@@ -166,11 +171,28 @@ class Session:
             return None
         return Claim(self.place.locks[machine], self._holder, min(LOCK_WAIT_S, self.place.cluster.connect_timeout_s / 2))
 
-    async def clear(self) -> None:
-        """Stop every background step and all that any task left running, everywhere; the connections stay open."""
-        await self._stop_backgrounds()
-        self._collected.clear()
-        await self._sweep(Connection.clear)
+    async def clear(self, keep: int = 0) -> None:
+        """Stop every background step and all that any task left running, everywhere; the connections stay open.
+
+        The first `keep` steps stay as they are, with all that they started; these have a scope.
+        """
+        self._reopened = self._reopened and keep > 0
+        await self._stop_backgrounds(keep)
+        self._collected = {step: tasks for step, tasks in self._collected.items() if step < keep}
+        self._scoped = {step: tasks for step, tasks in self._scoped.items() if step < keep}
+        kept = [task for tasks in self._scoped.values() for task in tasks]
+        await self._sweep(lambda connection: connection.clear(keep=[t for t in kept if t.name.machine == connection.machine]))
+
+    @property
+    def intact(self) -> bool:
+        """True when no contact was lost and no background step ended by itself, since all was cleared."""
+        return self.broken is None and not self._reopened and not any(self._is_missing(name) for name in self.machines)
+
+    async def hold(self, attempt: str, detach: Callable[[Mapping[str, str]], None], agree: Callable[[Release], None]) -> None:
+        """Begin an attempt. Here it ends with this command, so nobody has to be told what it takes to find it again."""
+
+    async def let_go(self) -> None:
+        """End the attempt: its result is stored."""
 
     def pause(self) -> None:
         """Read no more from any machine until `resume`. Machines are kept, and what tasks say waits there."""
@@ -238,7 +260,8 @@ class Session:
                 return f"the files of {labelled([task.name])} cannot be collected: {error}"
             return not_left(folder, task.name, step.collect)
 
-        found = await asyncio.gather(*(one(task) for task in self._collected.pop(step.index, ())))
+        tasks = self._collected.get(step.index, []) if step.background else self._collected.pop(step.index, [])
+        found = await asyncio.gather(*map(one, tasks))
         return tuple(filter(None, found))
 
     # -- steps
@@ -267,7 +290,7 @@ class Session:
         loop = asyncio.get_running_loop()
         began = loop.time()
         with self._watching(step) as watch:
-            background = Background(await self._start(step))
+            background = Background(step.index, await self._start(step))
             background.watchers = [asyncio.create_task(_watch(background, task)) for task in background.tasks]
             self._backgrounds.append(background)
             alarm = asyncio.ensure_future(background.ended.wait())
@@ -314,6 +337,8 @@ class Session:
             await self._release(step, tasks, began)
         if step.collect:
             self._collected[step.index] = tasks
+        if step.scope != "trial":
+            self._scoped[step.index] = tasks
         return tasks
 
     def _user(self, machine: Machine) -> str:
@@ -387,8 +412,9 @@ class Session:
                 await asyncio.sleep(PING_PAUSE_S)
         return True
 
-    async def _stop_backgrounds(self) -> None:
-        backgrounds, self._backgrounds = self._backgrounds, []
+    async def _stop_backgrounds(self, keep: int = 0) -> None:
+        backgrounds = [b for b in self._backgrounds if b.step >= keep]
+        self._backgrounds = [b for b in self._backgrounds if b.step < keep]
         await _cancel([watcher for b in backgrounds for watcher in b.watchers])
         await asyncio.gather(*(task.stop() for b in backgrounds for task in b.tasks))
 

@@ -16,7 +16,7 @@ class TaskSpec:
     """What to run: a script's bytes with its arguments, in `workdir` (the login's home folder when None), after the lines of `prelude`.
 
     `environment` is added to that of the login and of the connection. After `timeout_s` the task is stopped; who is stopped is asked with
-    SIGTERM and has `grace_s` before SIGKILL. Its $WKE_DIR is `kept` to be fetched when it has ended.
+    SIGTERM and has `grace_s` before SIGKILL. Its $WKE_DIR is `kept` when it has ended: it is to be fetched, or to stay.
     """
 
     name: TaskName

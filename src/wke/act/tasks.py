@@ -31,7 +31,7 @@ def task_specs(step: PlannedStep, users: Mapping[str, str]) -> Iterator[TaskSpec
             workdir=step.workdir,
             prelude=step.prelude.content if step.prelude else None,
             timeout_s=step.timeout_s,
-            kept=bool(step.collect),
+            kept=bool(step.collect) or step.scope != "trial",
         )
 
 

@@ -21,18 +21,19 @@ class TrialResult:
     why: str = ""
 
 
-async def run_trial(session: Session, trial: Trial, folder: Path) -> TrialResult:
-    """Run a trial's steps in order and leave its machines quiet; the first step that does not end well ends the trial.
+async def run_trial(session: Session, trial: Trial, folder: Path, *, standing: int = 0) -> TrialResult:
+    """Run a trial's steps in order, less those that are `standing` from earlier ones; the first that does not end well ends the trial.
 
     1. Foreground steps run to their end on all their machines.
     2. Background steps are started, awaited until ready, and go on.
     3. When a background task ends before the trial does, the trial has failed, whatever the steps say.
     4. When contact breaks off while a machine is asked something (a port, its clock), the trial is lost.
     5. The files that a step is to leave are copied to the trial's `folder`: when it has ended, or at the end if it is in the background.
-    6. Whatever still runs is stopped.
+    6. Whatever still runs is stopped; after a trial that went well, steps with a scope stay as they are.
     """
+    kept = 0
     try:
-        for step in trial.steps:
+        for step in trial.steps[standing:]:
             problem = await _take(session, step) or (None if step.background else await _fetch(session, step, folder))
             if problem:
                 return problem
@@ -40,11 +41,12 @@ async def run_trial(session: Session, trial: Trial, folder: Path) -> TrialResult
             problem = await _fetch(session, step, folder)
             if problem:
                 return problem
+        kept = len(trial.deployment)
         return TrialResult(OK)
     except MachineError as error:
         return TrialResult(Outcome(OutcomeKind.LOST), str(error))
     finally:
-        await session.clear()
+        await session.clear(kept)
 
 
 async def _take(session: Session, step: PlannedStep) -> TrialResult | None:

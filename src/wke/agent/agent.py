@@ -16,7 +16,7 @@ from wke.agent.ladder import Ladder
 from wke.agent.loop import Loop, Outgoing, Punctual
 from wke.agent.modules import bring
 from wke.agent.order import Order
-from wke.agent.processes import MARKER, Ownership, adopt_orphans, beneath, related, snapshot
+from wke.agent.processes import MARKER, SLACK_S, Ownership, adopt_orphans, beneath, related, snapshot
 from wke.agent.protocol import ProtocolError, dump
 from wke.agent.task import CANNOT_START, Task, end
 
@@ -237,8 +237,9 @@ class Agent:
         if "task" in frame.head:
             self._clear_task(frame)
         else:
+            keep = frame.head.get("keep", ())
             self._end_copies(keep=False)
-            self._stop_all(frame.head["grace"], lambda names: self._cleared(frame.channel, names))
+            self._stop_all(frame.head["grace"], lambda names: self._cleared(frame.channel, names, keep), keep)
 
     def _clear_task(self, frame):
         """Stop one task and what it left running; a task that is forgotten has left nothing."""
@@ -256,10 +257,10 @@ class Agent:
             task.stop_with_all("cancelled")
             Ladder(self.loop, lambda: self.belonging_to(task), frame.head["grace"], done)
 
-    def _cleared(self, channel, names):
-        self._forget_ended()
-        if not self.tasks:
-            self.files.forget_tasks()
+    def _cleared(self, channel, names, keep):
+        self._forget_ended(keep)
+        if self.tasks.keys() <= set(keep):
+            self.files.forget_tasks(keep)
         self._tell(protocol.CLEARED, channel, {"leftovers": names})
 
     def _on_bye(self, frame):
@@ -363,9 +364,9 @@ class Agent:
             if task is not None:
                 task.exited(status)
 
-    def _forget_ended(self):
-        """Forget the tasks that are over, and return them."""
-        return [self.tasks.pop(task.channel) for task in list(self.tasks.values()) if task.over]
+    def _forget_ended(self, keep=()):
+        """Forget the tasks that are over, but for those on the channels `keep`, and return them."""
+        return [self.tasks.pop(task.channel) for task in list(self.tasks.values()) if task.over and task.channel not in keep]
 
     def belonging_to(self, task):
         """Return the living processes that belong to a task."""
@@ -383,11 +384,22 @@ class Agent:
             return related(snapshot(), posix.getpid(), MARKER + self.token)
         return beneath(snapshot(), posix.getpid()) if processes_left else []  # all descend from our children, for we adopt orphans
 
-    def _stop_all(self, grace_s, then):
-        """Stop every task and all that tasks left running, then call `then(names of what they had left)`."""
+    def _stop_all(self, grace_s, then, keep=()):
+        """Stop every task and all that tasks left running, then call `then(names of what they had left)`.
+
+        Those on the channels `keep` stay with all that is theirs. What nobody owns is theirs when it is older than all other tasks.
+        """
+        kept = [t for t in self.tasks.values() if t.channel in keep]
+        tasks = [t for t in self.tasks.values() if t.channel not in keep]
+        since = min([t.born for t in tasks if t.born is not None], default=float("inf")) - SLACK_S
+
+        def others(population, owners):
+            return [p for p in population if owners[p.pid] not in kept and (owners[p.pid] is not None or p.started >= since)]
+
         population, owners = self._owned()
+        if keep:
+            population = others(population, owners)
         leftovers = [repr(p) for p in population if owners[p.pid] is None or owners[p.pid].over]
-        tasks = list(self.tasks.values())
 
         def done(stopped, survivors):
             for task in tasks:
@@ -397,7 +409,7 @@ class Agent:
 
         for task in tasks:
             task.stop_with_all("cancelled")
-        Ladder(self.loop, self._population, grace_s, done)
+        Ladder(self.loop, (lambda: others(*self._owned())) if keep else self._population, grace_s, done)
 
     # -- the end
 

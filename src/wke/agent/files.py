@@ -70,11 +70,12 @@ class WorkFolder:
         except OSError:  # it has removed it
             pass
 
-    def forget_tasks(self):
-        """Remove the folders of all tasks, and what lies beside them, but for those that are to be had again."""
+    def forget_tasks(self, keep=()):
+        """Remove the folders of all tasks, and what lies beside them, but for those to be had again and those of the channels `keep`."""
         spare = {folder.rpartition(b"/")[2] for folder in self._spare}
+        kept = {b"%s%d" % (TASK, channel) for channel in keep}
         for name in posix.listdir(self.path):
-            if name.startswith(TASK) and name not in spare:
+            if name.startswith(TASK) and name not in spare and name.partition(b".")[0] not in kept:
                 remove(self.path + b"/" + name)
 
     def remove(self):

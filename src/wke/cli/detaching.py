@@ -1,16 +1,14 @@
 """Trials that outlive their command: whether to detach, what is left running, and the words for it."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 
 from wke.act import runner
-from wke.act.batches import counting_on, run_batches
 from wke.act.detached import Detachment
 from wke.act.runner import Due
 from wke.cli.prepare import Series
 from wke.describe.cluster import Cluster
 from wke.describe.experiment import Experiment
-from wke.errors import InputError
+from wke.errors import InputError, Location
 from wke.keep.store import Store
 from wke.keep.trials import Detached
 from wke.records import Outcome
@@ -19,10 +17,25 @@ from wke.tell.console import Printer, counted, seconds
 LONG_LEASE_S = 300.0
 
 
-def detachment(cluster: Cluster, *, wanted: bool | None) -> Detachment | None:
-    """Return how trials outlive the command, None when they do not: by default only a long lease makes them."""
+def detachment(cluster: Cluster, *, wanted: bool | None, scoped: Location | None = None) -> Detachment | None:
+    """Return how trials outlive the command, None when they do not: by default only a long lease makes them.
+
+    `scoped` is where a step has a scope, if one has: what it deploys belongs to the command, so InputError is raised if both are wanted.
+    """
     detach = cluster.lease_s >= LONG_LEASE_S if wanted is None else wanted
+    if detach and scoped is not None:
+        if wanted is None:
+            Printer().talk("not detached, in spite of the long lease: its trials share what is deployed, which ends with the command")
+            return None
+        hint = "remove scope, or measure without --detach"
+        raise InputError("trials that share what is deployed cannot be detached: it ends with the command", where=scoped, hint=hint)
     return Detachment(cluster.detached_lease_s, leaves=True) if detach else None
+
+
+def scope_at(series: Series) -> Location | None:
+    """Return where the first step stands whose scope makes trials share what it does, None when there is none."""
+    shares = any(item.trial.deployment for item in series.trials)
+    return series.plan.experiment.at("steps", 0, "scope") if shares else None
 
 
 def left_running(series: Series, store: Store) -> tuple[Detached, Due] | None:
@@ -48,20 +61,16 @@ def left_running(series: Series, store: Store) -> tuple[Detached, Due] | None:
 async def run_due(
     running: runner.Series, left: tuple[Detached, Due] | None, next_due: Callable[[Collection[str]], Sequence[Due]]
 ) -> Sequence[Outcome]:
-    """Take up what was left running, then run what is due as `run_batches` does; `next_due` is told of all that was attempted."""
+    """Take up what was left running, then run what is due as `run_series` does; `next_due` is told of all that was attempted."""
     if left is None:
-        return await run_batches(running, next_due)
-    cluster = running.place.cluster
-    lasting = replace(running, detachment=running.detachment or Detachment(cluster.detached_lease_s, leaves=False))
-    total = len(next_due(()))
-    outcome = await runner.take_up(lasting, *left, total)
+        return await runner.run_series(running, next_due)
+    detached = running.detachment or Detachment(running.place.cluster.detached_lease_s, leaves=False)
+    outcome = await runner.take_up(running, detached, *left, len(next_due(())))
     if outcome is None:
-        return await run_batches(running, next_due)
+        return await runner.run_series(running, next_due)
     if running.fail_fast and not outcome.ok:
         return (outcome,)
-    taken = {left[1].planned.id}
-    rest = replace(running, sink=counting_on(running.sink, 1))
-    return outcome, *await run_batches(rest, lambda attempted: next_due({*attempted, *taken}))
+    return outcome, *await runner.run_series(running, next_due, taken_up={left[1].planned.id})
 
 
 def say_detached(chosen: Detachment) -> None:

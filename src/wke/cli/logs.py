@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
@@ -29,16 +29,19 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
     """
     with Store.open(RESULTS, readonly=True) as store:
         stored = store.find(trial)
+        makers = [f"{maker}.{number}" for maker, number in store.makers(stored.id, stored.attempt)]
     written = tasks(stored.folder)
     _check("machine", machine, {task.machine for task in written})
     _check("target", target, {task.target for task in written})
     wanted = (line for line in lines(stored.folder) if machine in {None, line.task.machine} and target in {None, line.task.target})
-    sys.stdout.writelines(_document(stored, wanted) if as_json else _text(stored, wanted))
+    sys.stdout.writelines(_document(stored, makers, wanted) if as_json else _text(stored, makers, wanted))
 
 
-def _text(stored: StoredTrial, wanted: Iterable[Line]) -> Iterator[str]:
-    """Yield the lines for a person, after saying whose they are."""
+def _text(stored: StoredTrial, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[str]:
+    """Yield the lines for a person, after saying whose they are, and which attempts deployed what they were said on."""
     Printer().talk(visible(f"{stored.folder}  ({stored.outcome}{': ' + stored.why if stored.why else ''})"))
+    for maker in makers:
+        Printer().talk(f"deployed in {maker}: {RESULTS / 'trials' / maker.replace('.', '/')}")
     first_ns = None
     for line in wanted:
         first_ns = first_ns or line.at_ns
@@ -47,9 +50,9 @@ def _text(stored: StoredTrial, wanted: Iterable[Line]) -> Iterator[str]:
         yield f"{(line.at_ns - first_ns) / 1e9:9.3f} {line.task.target} {name} {mark} {harmless(line.data)}\n"
 
 
-def _document(stored: StoredTrial, wanted: Iterable[Line]) -> Iterator[str]:
+def _document(stored: StoredTrial, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[str]:
     """Yield one JSON document piece by piece: logs may be larger than memory."""
-    head = {"trial": stored.id, "folder": str(stored.folder), "outcome": stored.outcome, "why": stored.why}
+    head = {"trial": stored.id, "folder": str(stored.folder), "outcome": stored.outcome, "why": stored.why, "deployed-in": makers}
     yield json.dumps(head).removesuffix("}") + ', "lines": ['
     comma = ""
     for line in wanted:

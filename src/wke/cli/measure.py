@@ -14,7 +14,7 @@ import click
 from wke.act import runner
 from wke.act.interrupt import run_to_end
 from wke.act.provider import provide
-from wke.cli.detaching import detachment, left_running, run_due, say_detached, say_left
+from wke.cli.detaching import detachment, left_running, run_due, say_detached, say_left, scope_at
 from wke.cli.options import RESULTS, assignments, project
 from wke.cli.plan import advised, known, tell
 from wke.cli.prepare import Kept, Series, chosen, kept, on_cluster, plan_series, read_project, record
@@ -96,7 +96,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         record(series, store)
         _say_findings(series, store)
         return ()
-    detached = detachment(series.project.cluster, wanted=choice.detach)
+    detached = detachment(series.project.cluster, wanted=choice.detach, scoped=scope_at(series))
     with provide(series.project.whole, lasting=detached is not None) as place:
         for note in place.notes:
             Printer().talk(note)

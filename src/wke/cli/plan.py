@@ -11,8 +11,9 @@ from wke.act.runner import Due
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import Kept, Series, kept, plan_series, read_project
 from wke.cli.reanalyse import hint
+from wke.describe.deployment import times
 from wke.describe.experiment import Experiment
-from wke.judge.due import settled
+from wke.judge.due import done_with
 from wke.judge.stopping import EVERY, Precise, place_text, precisions, rule_text
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
@@ -33,7 +34,7 @@ def plan(file: Path, cluster_file: Path, *, on: str | None, verbose: bool, as_js
     series = plan_series(read_project(file, cluster_file, on))
     have = known(series)
     if as_json:
-        Printer().data(json.dumps(_json(series, have.stored), indent=2))
+        Printer().data(json.dumps(_json(series, have), indent=2))
     else:
         tell(series, have, listed=series.trials if verbose else ())
         if advice := advised(series):
@@ -70,9 +71,11 @@ def tell(series: Series, have: Kept, *, listed: Sequence[Due]) -> None:
         out.data(f"  {rule_text(experiment.stopping)} at two looks in a row, {EVERY} rounds apart")
     if experiment.baseline:
         out.data(f"  every point is compared with {baseline_text(experiment.baseline)}")
-    for step in experiment.steps:
+    deployed = dict(enumerate(_deployments(series, have)))
+    for index, step in enumerate(experiment.steps):
         kind = " in the background" if step.background else ", measured" if step.measure else ""
-        out.data(f"  {step.target} on {step.on}{kind}")
+        often = f", {most}{counted(deployed[index], 'time')} for the trials to run" if index in deployed else ""
+        out.data(f"  {step.target} on {step.on}{kind}{often}")
     count = sum(item.planned.id in stored for item in series.trials)
     out.data(f"  stored already: {count}; to run: {_to_run(series, have)}")
     for seen in _precise(series, stored):
@@ -83,10 +86,17 @@ def tell(series: Series, have: Kept, *, listed: Sequence[Due]) -> None:
         out.data(f"{item.planned.id}  {state}  {point_words(item.planned.point, item.planned.iteration, warmup=item.planned.warmup)}")
 
 
+def _deployments(series: Series, have: Kept) -> tuple[int, ...]:
+    """Return how often each step with a scope is to run, if all trials go well that are missing."""
+    given_up = done_with((), have.invalid)
+    missing = [item for item in series.trials if item.planned.id not in have.stored and item.planned.id not in given_up]
+    return times([item.trial.deployment for item in missing])
+
+
 def _to_run(series: Series, have: Kept) -> str:
     """Say how many of the missing trials run, as far as that can be told, and how long they take."""
     experiment = series.plan.experiment
-    given_up = settled((), have.invalid)
+    given_up = done_with((), have.invalid)
     missing = sum(item.planned.id not in have.stored and item.planned.id not in given_up for item in series.trials)
     invalid = f"; invalid for good: {len(given_up)}" if given_up else ""
     duration = _duration(missing, experiment.cooldown_s, tuple(have.stored.values()))
@@ -117,11 +127,13 @@ def _duration(due: int, cooldown_s: float, stored: Sequence[StoredTrial]) -> str
     return f", about {seconds(due * (fmean(took) + cooldown_s))} by what stored trials took" if due and took else ""
 
 
-def _json(series: Series, stored: Mapping[str, StoredTrial]) -> dict[str, object]:
+def _json(series: Series, have: Kept) -> dict[str, object]:
+    steps, stored = series.plan.experiment.steps, have.stored
     return {
         "experiment": series.plan.experiment.name,
         "seed": series.plan.seed if series.seed_is_settled else None,
         "order": series.plan.experiment.order,
+        "deployments": [{"target": step.target, "times": often} for step, often in zip(steps, _deployments(series, have), strict=False)],
         "points": [{"point": dict(seen.point), "n": seen.n, **precision_json(seen)} for seen in _precise(series, stored)],
         "trials": [
             {

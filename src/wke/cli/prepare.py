@@ -17,7 +17,7 @@ from wke.describe.plan import Plan, make_plan
 from wke.describe.sweep import value_text
 from wke.describe.tables import gather
 from wke.errors import InputError, Problem, did_you_mean
-from wke.judge.due import due, settled
+from wke.judge.due import done_with, due
 from wke.judge.stopping import rounds_of
 from wke.keep.identity import planned_trials, scripts
 from wke.keep.store import Store
@@ -85,7 +85,7 @@ class Kept:
 
     def rounds(self, series: Series) -> int:
         """Return how many rounds the series is to have, as far as it can be told now."""
-        return rounds_of(series.plan.experiment, series.planned, self.stored, settled((), self.invalid))
+        return rounds_of(series.plan.experiment, series.planned, self.stored, done_with((), self.invalid))
 
 
 def kept(series: Series, store: Store) -> Kept:

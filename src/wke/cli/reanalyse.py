@@ -16,7 +16,7 @@ from wke.act.runner import Due
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import Series, kept, plan_series, read_project, record
 from wke.cli.summary import print_summary
-from wke.judge.due import REPEATS, settled
+from wke.judge.due import REPEATS, done_with
 from wke.judge.reanalysis import readable, same_runs
 from wke.keep.lock import person
 from wke.keep.logs import not_left
@@ -79,7 +79,7 @@ def hint(series: Series, store: Store) -> str:
 def _candidates(series: Series, store: Store) -> Iterator[tuple[Due, tuple[StoredTrial, ...]]]:
     """Yield each trial that has no result, with the stored attempts that ran the same and have not been asked yet, if there are any."""
     have = kept(series, store)
-    over = settled((), have.invalid)
+    over = done_with((), have.invalid)
     missing = {item.planned.id: item for item in series.trials if item.planned.id not in have.stored and item.planned.id not in over}
     if not missing:
         return

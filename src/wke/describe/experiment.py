@@ -15,7 +15,7 @@ from wke.describe.parameters import CHOICE, CLIMB, ROOT, read_sweep
 from wke.describe.plot import Plot, Script
 from wke.describe.plotcheck import Columns, label_problems, plot_problems
 from wke.describe.shape import Key, present_spelling
-from wke.describe.step import Ready
+from wke.describe.step import SCOPES, Ready
 from wke.describe.sweep import Parameter, Sweep, Value, value_text
 from wke.describe.tables import Table, key_text, read
 from wke.describe.template import check_template, parameters_of
@@ -49,6 +49,7 @@ class Step:
     timeout_s: float | None = None
     prelude: str | None = None
     collect: tuple[str, ...] = ()
+    scope: str = "trial"
     where: Location | None = None
 
     def templates(self) -> Iterator[tuple[Key, str]]:
@@ -189,6 +190,7 @@ def _step(entry: StepEntry, where: Location) -> Step:
         timeout_s=entry.timeout,
         prelude=entry.prelude,
         collect=entry.collect,
+        scope=entry.scope,
         where=where,
     )
 
@@ -281,6 +283,12 @@ def _step_problems(experiment: Experiment) -> Iterator[Problem]:
         if step.ready and not step.background:
             hint = "a step without background = true is over before the next begins; remove ready"
             yield Problem("only a background step is waited for", at("steps", index, "ready"), hint)
+        if step.measure and step.scope != "trial":
+            yield Problem("the measured step runs in every trial", at("steps", index, "scope"), "remove scope")
+        earlier = experiment.steps[index - 1] if index else step
+        if SCOPES.index(step.scope) < SCOPES.index(earlier.scope):
+            what = f"a step with scope {quoted(step.scope)} comes after one with scope {quoted(earlier.scope)}"
+            yield Problem(what, at("steps", index, "scope"), "what runs less often comes first: deploy, point, trial")
 
 
 def _climb_problems(experiment: Experiment) -> Iterator[Problem]:

@@ -215,7 +215,10 @@ class StepEntry(TableModel):
     on: NonEmpty = "all"
     """A selector: where."""
     background: bool = False
-    """Start it and go on; it is stopped when the trial ends. If it ends before, the trial has failed."""
+    """Start it and go on; it is stopped when the trial ends, or what its scope names. If it ends before, the trial has failed."""
+    scope: Literal["deploy", "point", "trial"] = "trial"
+    """How often it runs: `trial`, in every trial; `point`, once when a point is visited; `deploy`, only when a parameter or the machines
+    that it names change, or an earlier step ran again. What it did stands until then. Steps that run less often come first."""
     ready: ReadyEntry | None = None
     """When the next step may begin. Only with background = true."""
     options: Mapping[str, AnyScalar] = {}

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from wke.describe.cluster import Cluster, sized
 from wke.describe.configuration import Configuration
+from wke.describe.deployment import Deployment, layers, of_round, several, shuffled
 from wke.describe.experiment import Experiment, Step
 from wke.describe.metrics import Metric
 from wke.describe.selector import select
@@ -26,7 +27,10 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One iteration of one point. Warm-ups are counted apart, from 0 too; `round` counts both. `cluster` is cut to the sized classes."""
+    """One iteration of one point. Warm-ups are counted apart, from 0 too; `round` counts both. `cluster` is cut to the sized classes.
+
+    `deployment` is what stands when its steps with a scope have run; they come first.
+    """
 
     point: Point
     iteration: int
@@ -34,6 +38,7 @@ class Trial:
     round: int
     cluster: Cluster
     steps: tuple[PlannedStep, ...]
+    deployment: Deployment = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +83,18 @@ class Turn:
     warmup: bool
 
 
-def running_order(experiment: Experiment, points: Sequence[P], seed: int) -> Iterator[tuple[Turn, P]]:
-    """Yield every turn of every point: point by point, or round by round, every point once in each, in an order of the round's own."""
+def running_order(experiment: Experiment, points: Sequence[P], seed: int, stacks: Sequence[Deployment] = ()) -> Iterator[tuple[Turn, P]]:
+    """Yield every turn of every point: point by point, or round by round, every point once in each, in an order of the round's own.
+
+    Within a round points follow one another that share layers of what they need to be deployed, which `stacks` has for each of them.
+    """
     turns = [Turn(number, number, warmup=True) for number in range(experiment.warmups)]
     turns += [Turn(experiment.warmups + number, number, warmup=False) for number in range(experiment.iterations)]
     if experiment.order == "sequential":
         yield from ((turn, point) for point in points for turn in turns)
     else:
         for turn in turns:
-            yield from ((turn, point) for point in random.Random(f"{seed}/{turn.round}").sample(points, len(points)))
+            yield from ((turn, point) for point in shuffled(points, stacks, random.Random(f"{seed}/{turn.round}")))
 
 
 def sources(metrics: Sequence[Metric], trial: Trial) -> dict[str, tuple[TaskName, ...]]:
@@ -103,7 +111,7 @@ def _plan_point(experiment: Experiment, configuration: Configuration, cluster: C
     steps: list[PlannedStep] = []
     for index, step in enumerate(experiment.steps):
         with collecting(problems, step.where):
-            steps.append(_plan_file_step(_StepPlanner(configuration, part, point, step, index, experiment.at)))
+            steps.append(_plan_file_step(_StepPlanner(configuration, part, point, step, index, _scope(experiment, step), experiment.at)))
     if problems:
         raise InputError(*problems)
     for metric in experiment.metrics:
@@ -122,6 +130,7 @@ class _StepPlanner:
     point: Point
     step: Step
     index: int
+    scope: str
     where: Callable[..., Location]
 
     def at(self, *key: str | int) -> Location:
@@ -162,7 +171,15 @@ def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
             ready_step = _plan_ready(planner, ready.target, str(filled["on",]))
     if problems:
         raise InputError(*problems)
-    return replace(planned, background=step.background, measure=step.measure, ready=ready, ready_step=ready_step, collect=step.collect)
+    return replace(
+        planned,
+        background=step.background,
+        measure=step.measure,
+        ready=ready,
+        ready_step=ready_step,
+        collect=step.collect,
+        scope=planner.scope,
+    )
 
 
 def _plan_ready(planner: _StepPlanner, target: str, selector: str) -> PlannedStep:
@@ -178,14 +195,22 @@ def _plan_ready(planner: _StepPlanner, target: str, selector: str) -> PlannedSte
     )
 
 
+def _scope(experiment: Experiment, step: Step) -> str:
+    """Return the scope that a step has in effect: in a round every point is visited for one trial."""
+    return "trial" if step.scope == "point" and experiment.order != "sequential" else step.scope
+
+
 def _prelude_name(step: Step) -> str | None:
     return DEFAULT_PRELUDE if step.prelude is None else None if step.prelude == "none" else step.prelude
 
 
 def _tasks_of(metric: Metric, steps: Sequence[PlannedStep], cluster: Cluster) -> tuple[TaskName, ...]:
-    read = [step for step in steps if (step.measure if metric.step is None else step.target.name == metric.step)]
     machines = {machine.name for machine in (cluster.machines if metric.on is None else select(cluster, metric.on))}
-    return tuple(task for step in read for task in step.tasks() if task.machine in machines)
+    return tuple(task for step in _read_steps(metric, steps) for task in step.tasks() if task.machine in machines)
+
+
+def _read_steps(metric: Metric, steps: Sequence[PlannedStep]) -> list[PlannedStep]:
+    return [step for step in steps if (step.measure if metric.step is None else step.target.name == metric.step)]
 
 
 def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: Cluster, at: Callable[..., Location]) -> list[Problem]:
@@ -197,13 +222,19 @@ def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: Clus
         if len(tasks) > 1 and metric.join is None and metric.hdr is None:
             hint = f'write join = "sum" (or mean, min, max, median), or on = "{tasks[0].machine}"'
             problems.append(Problem("is read from several tasks, and no join makes one value of theirs", at("metrics", metric.name), hint))
+        if any(step.scope != "trial" and not step.background for step in _read_steps(metric, steps)):
+            what, hint = "is read from a step that does not run in every trial", "remove scope from that step"
+            problems.append(Problem(what, at("metrics", metric.name), hint))
     return problems
 
 
 def _in_running_order(experiment: Experiment, points: Sequence[_PlannedPoint], seed: int) -> Iterator[Trial]:
     """Yield a trial for every turn of every point."""
-    for turn, planned in running_order(experiment, points, seed):
-        yield Trial(planned.point, turn.iteration, turn.warmup, turn.round, planned.cluster, planned.steps)
+    stacks = layers([planned.steps for planned in points])
+    many = several(stacks) if experiment.order != "sequential" else (False,) * len(stacks[0] if stacks else ())
+    for turn, place in running_order(experiment, range(len(points)), seed, stacks):
+        planned, stack = points[place], of_round(stacks[place], many, turn.round)
+        yield Trial(planned.point, turn.iteration, turn.warmup, turn.round, planned.cluster, planned.steps, stack)
 
 
 def _whole(value: Value) -> int:

@@ -1,6 +1,6 @@
 """A step as it will run: one target on its machines, everything that its request names looked up and checked."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +13,9 @@ from wke.records import TaskName
 
 DEFAULT_PRELUDE = "<default>"
 """Stands for the prelude that the configuration uses unless told otherwise; no prelude can be called so."""
+
+SCOPES = ("deploy", "point", "trial")
+"""How often a step runs, the seldom ones first."""
 
 At = Callable[..., Location | None]
 
@@ -31,7 +34,8 @@ class Ready:
 class PlannedStep:
     """A step with everything looked up. Macros in `options` are not yet replaced: they differ from task to task.
 
-    `ready_step` is the target that tells whether a background step answers, planned for the same machines.
+    `ready_step` is the target that tells whether a background step answers, planned for the same machines. With a `scope` other than
+    "trial" what it did stands for the trials that follow, as `deployment.py` has it.
     """
 
     index: int
@@ -48,6 +52,15 @@ class PlannedStep:
     workdir: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     collect: tuple[str, ...] = ()
+    scope: str = "trial"
+
+    def key(self) -> Hashable:
+        """Return what two planned steps have in common when one did what the other would do."""
+        return (
+            (self.index, self.target.name, self.target.content, self.options, self.multiply, tuple(m.name for m in self.machines)),
+            (self.prelude.content if self.prelude else None, self.background, self.ready, self.ready_step and self.ready_step.key()),
+            (self.timeout_s, self.workdir, tuple(sorted(self.environment.items())), self.collect, self.scope),
+        )
 
     def tasks(self) -> tuple[TaskName, ...]:
         """Return the step's tasks in the cluster's order, copies of one machine side by side."""

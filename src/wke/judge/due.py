@@ -24,7 +24,7 @@ def due(
 
     Where one climbs, only those that the searches want; where the series stops when it is precise, only those before the next look.
     """
-    tried = settled(attempted, invalid or {})
+    tried = done_with(attempted, invalid or {})
     missing = [trial for trial in planned if trial.id not in stored and trial.id not in tried]
     if experiment.stopping is not None:
         rounds = rounds_of(experiment, planned, stored, tried)
@@ -35,7 +35,7 @@ def due(
     return [trial for trial in missing if point_key(trial.point) in wanted]
 
 
-def settled(attempted: Collection[str], invalid: Mapping[str, Invalid]) -> frozenset[str]:
+def done_with(attempted: Collection[str], invalid: Mapping[str, Invalid]) -> frozenset[str]:
     """Return the trials that do not run (again) although they have no result: attempted here, or invalid too often."""
     over = {trial for trial, seen in invalid.items() if seen.times > REPEATS}
     again = {trial for trial, seen in invalid.items() if seen.last and trial not in over}

@@ -107,19 +107,24 @@ def _link(link: Link) -> Json:
 
 def _step(step: PlannedStep) -> Json:
     kept: dict[str, Json] = {"collect": list(step.collect)} if step.collect else {}
-    return kept | {
-        "script": _bytes(step.target.content),
-        "prelude": _bytes(step.prelude.content) if step.prelude else None,
-        "options": [list(option) for option in step.options],
-        "machines": [machine.name for machine in step.machines],
-        "multiply": step.multiply,
-        "background": step.background,
-        "measure": step.measure,
-        "ready": _ready(step.ready, step.ready_step) if step.ready else None,
-        "timeout": step.timeout_s,
-        "workdir": step.workdir,
-        "environment": dict(step.environment),
-    }
+    scope: dict[str, Json] = {"scope": step.scope} if step.scope != "trial" else {}
+    return (
+        kept
+        | scope
+        | {
+            "script": _bytes(step.target.content),
+            "prelude": _bytes(step.prelude.content) if step.prelude else None,
+            "options": [list(option) for option in step.options],
+            "machines": [machine.name for machine in step.machines],
+            "multiply": step.multiply,
+            "background": step.background,
+            "measure": step.measure,
+            "ready": _ready(step.ready, step.ready_step) if step.ready else None,
+            "timeout": step.timeout_s,
+            "workdir": step.workdir,
+            "environment": dict(step.environment),
+        }
+    )
 
 
 def _ready(ready: Ready, ready_step: PlannedStep | None) -> Json:

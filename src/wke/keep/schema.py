@@ -153,7 +153,16 @@ ALTER TABLE attempts ADD COLUMN files INTEGER;       -- how many; NULL where the
 CREATE INDEX planned_trials ON planned (series, trial);
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
+_VERSION_8 = """
+CREATE TABLE deployments (           -- for each step with a scope that an attempt built on, the attempt that ran it
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    step INTEGER NOT NULL,
+    maker INTEGER NOT NULL REFERENCES attempts,
+    PRIMARY KEY (attempt, step)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7, _VERSION_8)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:

@@ -214,6 +214,8 @@ class Store:
             sql.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", [(attempt.id, file.text, file.size, file.crc) for file in files])
             facts = [(attempt.id, machine, json.dumps(dict(known))) for machine, known in result.fingerprints.items()]
             sql.executemany("INSERT INTO fingerprints VALUES (?, ?, ?)", facts)
+            makers = [(attempt.id, step, maker.id) for step, maker in enumerate(result.makers)]
+            sql.executemany("INSERT INTO deployments VALUES (?, ?, ?)", makers)
             sql.execute("DELETE FROM detached WHERE attempt = ?", (attempt.id,))
             if result.start is not None:
                 insert_start(sql, attempt.id, result.start)
@@ -365,6 +367,15 @@ class Store:
     def attempts(self, trial: str) -> tuple[StoredTrial, ...]:
         """Return every attempt at the trial with this id, the oldest first."""
         return self._stored("a.trial = ?", trial)
+
+    def makers(self, trial: str, number: int) -> tuple[tuple[str, int], ...]:
+        """Return the attempts, other than this one, that ran the steps with a scope on which an attempt at a trial was built."""
+        query = (
+            "SELECT DISTINCT m.trial, m.number FROM deployments d JOIN attempts a ON a.id = d.attempt JOIN attempts m ON m.id = d.maker "
+            "WHERE a.trial = ? AND a.number = ? AND m.id <> a.id ORDER BY m.id"
+        )
+        with self._database.snapshot() as sql:
+            return tuple(sql.execute(query, (trial, number)).fetchall())
 
     def history(self, name: str) -> tuple[StoredTrial, ...]:
         """Return every attempt that commands of series `name` made, whatever plan it belonged to, the oldest first."""

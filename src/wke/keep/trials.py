@@ -54,7 +54,10 @@ class Detached:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How an attempt ended and what it gave; `fingerprints` maps a machine to facts about it, `start` is how its measured step began."""
+    """How an attempt ended and what it gave; `fingerprints` maps a machine to facts about it, `start` is how its measured step began.
+
+    `makers` are the attempts that ran its steps with a scope, by the index of the step: itself, or one before it.
+    """
 
     outcome: Outcome
     started_ns: int
@@ -65,6 +68,7 @@ class Result:
     tasks: Sequence[TaskEnded] = ()
     fingerprints: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     start: StartedTogether | None = None
+    makers: Sequence[Attempt] = ()
 
 
 @dataclass(frozen=True, slots=True)
