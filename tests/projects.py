@@ -49,12 +49,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project in `folder`; `environment` is added to that of its commands, which `end` kills if they still run."""
+    """A project in `folder`; `environment` is added to that of its commands, which `end` kills if they still run.
+
+    `around` is a command that runs another one, its arguments, somewhere else: each command is given to it.
+    """
 
     folder: Path
     cluster: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     processes: "list[subprocess.Popen[str]]" = field(default_factory=list)
+    around: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Write the cluster's file, if there is one, and make the folder that machines share."""
@@ -98,7 +102,7 @@ class Project:
         """Start a command; its stdout goes `into` a descriptor, if one is given, its stderr `together` with it or into a pipe."""
         inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
         process = subprocess.Popen(
-            [*WKE, *arguments],
+            [*self.around, *WKE, *arguments],
             cwd=self.folder,
             env=inherited | dict(self.environment) | environment,
             stdin=subprocess.PIPE,

@@ -67,7 +67,8 @@ def full(folder: Path) -> StoreError:
     free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
     return StoreError(
         f"the disk that holds {folder} is full: {free / 1e6:.1f} MB are free (or your quota is used up)",
-        hint="nothing that was stored is lost; make space and give the same command again: the series continues where it stood",
+        hint="nothing that was stored is lost; make space (what is in partial/ serves nobody but for diagnosis) and give the same command "
+        "again: the series continues where it stood",
     )
 
 
