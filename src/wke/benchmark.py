@@ -125,6 +125,8 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsFile, reuse
     """Run what is missing, keep the table and the figures up to date, and say what all results come to."""
     out = Printer()
     with Store.open(RESULTS, command=benchmark.command, series=experiment.name) as store:
+        if store.note:
+            out.talk(store.note)
         _set_aside(table.path, store, experiment.name)
         series = make_series(experiment, surroundings(benchmark.function, Path.cwd()), store, reuse, benchmark.command)
         out.talk(f"{experiment.name}: {len(series.planned)} trials, {series.missing} without a result")

@@ -9,7 +9,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 from wke.errors import InputError, StoreError
 from wke.keep import schema
 from wke.keep.database import database_errors
-from wke.keep.disk import is_network_file_system, write_atomically
+from wke.keep.disk import write_atomically
 from wke.keep.inspection import inspect_store
 from wke.keep.store import Store
 from wke.keep.trials import Answer, Attempt, Derivation, PlannedTrial, Result, StoredStart, StoredTrial
@@ -239,7 +238,9 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from test_store import FAILED, OK, planned, run
+from wke.keep import database
 from wke.keep.store import Store
+database.file_system = lambda _: os.environ.get("FILE_SYSTEM", "ext4")
 folder, step, when = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 reached = 0
 def die(at):
@@ -263,11 +264,16 @@ def child(folder: Path, step: str, when: int, **environment: str) -> tuple[int, 
     return done.returncode, done.stdout.split()
 
 
+@pytest.mark.parametrize("kind", ["ext4", "nfs4"])
 @pytest.mark.parametrize("when", [1, 2])
 @pytest.mark.parametrize("step", STEPS)
-def test_killed_at_every_step_nothing_is_lost_and_nothing_runs_twice(tmp_path: Path, step: str, when: int) -> None:
+def test_killed_at_every_step_nothing_is_lost_and_nothing_runs_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, when: int, kind: str
+) -> None:
     """After SIGKILL at a step's boundary the store is sound, knows what was complete, and the next command does just the rest."""
     folder = tmp_path / "results"
+    monkeypatch.setenv("FILE_SYSTEM", kind)
+    monkeypatch.setattr("wke.keep.database.file_system", lambda _: kind)
     status, told = child(folder, step, when)
     assert status == -signal.SIGKILL
     committed = when if step in {"finish: committed", "finish: renamed"} else when - 1
@@ -491,46 +497,6 @@ def test_what_the_disk_says_is_translated(tmp_path: Path, error: Exception, word
     assert caught.value.problems[0].hint
     with pytest.raises(sqlite3.IntegrityError), database_errors(tmp_path):
         raise sqlite3.IntegrityError
-
-
-MOUNTS = textwrap.dedent(r"""
-    26 25 0:39 / /srv/shared rw,relatime - nfs4 server:/srv rw
-    27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-    40 27 0:40 / /home rw,relatime shared:1 - nfs4 server:/home rw
-    41 40 0:41 / /home/ann/scratch rw - xfs /dev/vdb rw
-    42 27 0:42 / /mnt/lab\040disk rw - cifs //lab/disk rw
-    43 27 0:43 / /data rw - nfs old:/data rw
-    44 27 0:44 / /data rw - ext4 /dev/vdc rw
-""").strip()
-
-
-@pytest.mark.parametrize(
-    ("path", "network"),
-    [
-        ("/srv/results", False),
-        ("/srv/shared/results", True),  # though the mount above it is listed later
-        ("/home/ann/results", True),
-        ("/home/ann/scratch/results", False),
-        ("/homework/results", False),
-        ("/mnt/lab disk/results", True),
-        ("/data/results", False),  # a later mount hides the earlier
-    ],
-)
-def test_network_file_systems_are_known_by_the_longest_mount(path: str, *, network: bool) -> None:
-    """The nearest mount above a path decides; names with blanks are unescaped."""
-    assert is_network_file_system(Path(path), MOUNTS) is network
-
-
-def test_on_a_network_file_system_the_store_has_no_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There SQLite keeps a rollback journal, and a store made elsewhere is changed over."""
-    with Store.open(tmp_path) as store:
-        run(store, planned("aa-0"))
-    monkeypatch.setattr("wke.keep.database.is_network_file_system", lambda _: True)
-    with Store.open(tmp_path) as store:
-        assert run(store, planned("bb-0", 1)).is_dir()
-        assert not (tmp_path / "wke.sqlite-wal").exists()
-        with Store.open(tmp_path, readonly=True) as reader:
-            assert reader.completed(["aa-0", "bb-0"]) == {"aa-0", "bb-0"}
 
 
 def test_a_copy_is_readable(store: Store, tmp_path: Path) -> None:

@@ -84,6 +84,8 @@ def measure(
             Printer().talk(advice)
         return 0
     with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]]), series=series.plan.experiment.name) as store:
+        if store.note:
+            Printer().talk(store.note)
         outcomes = _run_missing(series, store, choice)
         print_summary(store, series.plan.experiment, figures=figures)
     return worst_status(outcomes)

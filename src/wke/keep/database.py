@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wke.errors import StoreError
 from wke.keep import schema
-from wke.keep.disk import disk_errors, full, is_network_file_system
+from wke.keep.disk import disk_errors, file_system, full, is_network
 
 WAIT_S = 20.0  # for a reader or a checkpoint that holds the file; only network file systems make writers wait for readers
 
@@ -46,12 +46,19 @@ def _translated(folder: Path, error: sqlite3.Error) -> StoreError:
 
 
 class Database:
-    """One connection to `folder`/wke.sqlite. Whoever opens one for writing holds the writer's lock."""
+    """One connection to `folder`/wke.sqlite. Whoever opens one for writing holds the writer's lock.
+
+    `note` is what a person should know since this connection was opened, "" for nothing.
+    """
 
     def __init__(self, folder: Path, *, readonly: bool) -> None:
         self._folder = folder
+        self.note = ""
         with database_errors(folder):
-            self._connection = _reader(folder / "wke.sqlite") if readonly else _writer(folder / "wke.sqlite")
+            if readonly:
+                self._connection = _reader(folder / "wke.sqlite")
+            else:
+                self._connection, self.note = _writer(folder / "wke.sqlite")
 
     def close(self) -> None:
         """Close the connection."""
@@ -82,20 +89,33 @@ class Database:
                     self._connection.execute("COMMIT")
 
 
-def _writer(path: Path) -> sqlite3.Connection:
+def _writer(path: Path) -> tuple[sqlite3.Connection, str]:
+    """Return a connection that may write, and what is new about that."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would let the group read; its journals copy this mode
     connection = _connection(path, "rw")
     try:
-        schema.checked_version(connection, path)
-        # A write-ahead log lives in memory that machines do not share.
-        connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network_file_system(path) else 'WAL'}")
+        is_new = schema.checked_version(connection, path) == 0
+        note = _choose_journal(connection, path, is_new=is_new)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         schema.migrate(connection, path)
     except BaseException:
         connection.close()
         raise
-    return connection
+    return connection, note
+
+
+def _choose_journal(connection: sqlite3.Connection, path: Path, *, is_new: bool) -> str:
+    """Have the journal that works where the store is, and return what to say when it has not been there before.
+
+    A write-ahead log needs memory that all who use it share, which machines do not.
+    """
+    kind = file_system(path)
+    (before,) = connection.execute("PRAGMA journal_mode").fetchone()
+    connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(kind) else 'WAL'}")
+    if not is_network(kind) or not (is_new or before == "wal"):
+        return ""
+    return f"{path.parent} is on a file system shared over a network ({kind}), where readers and writers of the store wait for each other"
 
 
 def _reader(path: Path) -> sqlite3.Connection:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from wke.errors import StoreError
 
-NETWORK = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "lustre", "gpfs", "beegfs", "ceph", "fuse.sshfs", "fuse.glusterfs"}
-)
+NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "coda", "9p", "lustre", "gpfs", "beegfs", "ceph", "panfs"})
+NETWORK |= {"wekafs", "pvfs2", "orangefs", "ocfs2", "gfs2", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph-fuse", "fuse.juicefs", "fuse.rclone"}
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -72,13 +71,18 @@ def full(folder: Path) -> StoreError:
     )
 
 
-def is_network_file_system(path: Path, mountinfo: str | None = None) -> bool:
-    """Tell whether `path` is on a file system shared over a network, by the kernel's `mountinfo` (read where not given)."""
+def is_network(kind: str) -> bool:
+    """Tell whether a file system of this kind, as the kernel calls it, is shared over a network."""
+    return kind in NETWORK
+
+
+def file_system(path: Path, mountinfo: str | None = None) -> str:
+    """Return the kind of file system that `path` is on, by the kernel's `mountinfo` (read where not given); "" where that is unknown."""
     if mountinfo is None:
         try:
             mountinfo = Path("/proc/self/mountinfo").read_text(errors="replace")
         except OSError:
-            return False
+            return ""
     kind, longest = "", -1
     resolved = path.resolve()
     for line in mountinfo.splitlines():
@@ -86,7 +90,7 @@ def is_network_file_system(path: Path, mountinfo: str | None = None) -> bool:
         point = Path(_unescaped(before.split()[4]))
         if resolved.is_relative_to(point) and len(point.parts) >= longest:  # a later mount on the same point hides the earlier
             kind, longest = after.split()[0], len(point.parts)
-    return kind in NETWORK
+    return kind
 
 
 def _unescaped(text: str) -> str:

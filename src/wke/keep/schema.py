@@ -192,9 +192,15 @@ class OutdatedError(StoreError):
 
 
 def check_readable(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise OutdatedError unless the store has this wke's version: a reader cannot bring it up to date."""
-    if checked_version(connection, path) < len(MIGRATIONS):
+    """Raise OutdatedError unless the store has this wke's version and no change in it is half done: a reader cannot mend that."""
+    try:
+        version = checked_version(connection, path)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise
+        version = 0
+    if version < len(MIGRATIONS):
         raise OutdatedError(
-            f"{path} was written by an older wke, or never finished being made",
+            f"{path} was written by an older wke, or by a command that was killed while it wrote",
             hint="any command brings it up to date that may write there, while no other writes",
         )

@@ -64,13 +64,17 @@ def _continue(step: str) -> None:
 
 
 class Store:
-    """All that is kept of a project's series, in `folder`. Made by `Store.open`; one thread at a time may use it."""
+    """All that is kept of a project's series, in `folder`. Made by `Store.open`; one thread at a time may use it.
+
+    `note` is what a person should know since it was opened, "" for nothing.
+    """
 
     def __init__(
         self, folder: Path, database: Database, lock: WriterLock | None, checkpoint: Callable[[str], None], own: str | None = None
     ) -> None:
         self.folder = folder
         self._own = own  # the only series that we may write, None for all
+        self.note = database.note
         self._database = database
         self._lock = lock
         self._checkpoint = checkpoint
