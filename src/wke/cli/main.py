@@ -21,6 +21,7 @@ STATUSES = {
     1: "something ran and failed",
     2: "wrong input: nothing was started",
     3: "a machine could not be reached",
+    4: "a regression is confirmed (wke measure --ci)",
     124: "a task ran into its timeout",
     130: "interrupted (Ctrl-C)",
     141: "whoever read its output went away (wke ... | head)",

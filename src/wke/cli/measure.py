@@ -14,13 +14,14 @@ import click
 from wke.act import runner
 from wke.act.interrupt import run_to_end
 from wke.act.provider import provide
+from wke.cli.ci import compared, conclude, publish
 from wke.cli.detaching import detachment, left_running, run_due, say_detached, say_left, scope_at
 from wke.cli.options import RESULTS, assignments, project
 from wke.cli.plan import advised, known, tell
 from wke.cli.prepare import Kept, Series, chosen, kept, on_cluster, plan_series, read_project, record
 from wke.cli.reanalyse import hint
 from wke.cli.summary import draw_figures, print_summary, write_csv
-from wke.errors import WkeError
+from wke.errors import InputError, WkeError
 from wke.judge.climbing import climb_text, searches
 from wke.judge.stopping import precision_text, precisions, rule_text, undecided_text
 from wke.keep.current import CurrentWriter
@@ -34,13 +35,17 @@ DRAWING = 0.1  # at most this share of the time goes into figures between trials
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which of the missing trials to run, whether to go on after one that failed, and whether one may outlive the command."""
+    """Which of the missing trials to run, whether to go on after one that failed, and whether one may outlive the command.
+
+    `plain`: nothing is redrawn, wherever it is shown.
+    """
 
     only: dict[str, str]
     limit: int | None
     fail_fast: bool
     figures: bool
     detach: bool | None
+    plain: bool = False
 
 
 @click.command()
@@ -56,6 +61,9 @@ class Choice:
     help="Let the trial that runs go on when this command ends (Ctrl-C, hang-up, kill -9), for 2 h or the cluster's lease.",
 )
 @click.option("--figures/--no-figures", default=True, help="Draw the figures as results arrive (the default), or not.")
+@click.option("--ci", is_flag=True, help="Judge it for a job: Markdown on stdout, status 4 if a regression is confirmed, and only then.")
+@click.option("--baseline", metavar="REF", help="With --ci: a commit, PARAMETER=VALUE, a results folder or a series to compare with.")
+@click.option("--threshold", metavar="SHARE", help="With --ci: smaller differences do not matter, as in 2%.")
 @project
 def measure(
     file: Path,
@@ -68,14 +76,25 @@ def measure(
     keep_going: bool,
     detach: bool | None,
     figures: bool,
+    ci: bool,
+    baseline: str | None,
+    threshold: str | None,
 ) -> int:
     """Run every trial of the experiment FILE that is not stored yet, then print the table and draw the figures.
 
     Each trial is stored in results/ as it ends. Interrupted at any moment, the same command goes on where it stood. A trial is reused as
     long as all that it depends on (scripts, options, steps, metrics, machines) is unchanged; failed trials run again.
+
+    With --ci the working tree is compared with REF. A commit's scripts are measured beside those of the working tree, round by round.
     """
-    choice = Choice(assignments(only, "--only"), limit, fail_fast=not keep_going, figures=figures, detach=detach)
-    series = plan_series(read_project(file, cluster_file, on))
+    if not ci and (baseline is not None or threshold is not None):
+        raise InputError("--baseline and --threshold go with --ci", hint="or write baseline = {...} and threshold in [experiment]")
+    if ci and detach:
+        raise InputError("--detach does not go with --ci: the verdict is due when the command ends")
+    choice = Choice(assignments(only, "--only"), limit, not keep_going, figures and not ci, False if ci else detach, plain=ci)
+    asked = read_project(file, cluster_file, on)
+    comparing = compared(asked, baseline, threshold) if ci else None
+    series = plan_series(comparing.project if comparing else asked)
     chosen(series, choice.only)  # says what is wrong with --only before anything is made
     if dry_run:
         have = known(series)
@@ -87,6 +106,12 @@ def measure(
         if store.note:
             Printer().talk(store.note)
         outcomes = _run_missing(series, store, choice)
+        if comparing is not None:
+            write_csv(store, series.plan.experiment)
+            text, status = conclude(comparing, series, store, outcomes)
+            Printer().data(text)
+            publish(text)
+            return status
         print_summary(store, series.plan.experiment, figures=figures)
     return worst_status(outcomes)
 
@@ -116,7 +141,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
         state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
         redraw = _redrawing(store, series) if choice.figures else _nothing
         try:
-            with progress(state) as display, CurrentWriter(RESULTS, experiment.name, display) as sink:
+            with progress(state, plain=choice.plain) as display, CurrentWriter(RESULTS, experiment.name, display) as sink:
                 running = runner.Series(place, store, number, experiment, sink, redraw, choice.fail_fast, detached)
                 outcomes = run_to_end(run_due(running, left, lambda attempted: _due(series, kept(series, store), choice, attempted)))
             if uneven := uneven_text(state):

@@ -14,6 +14,7 @@ from wke.describe.cluster import Cluster, read_cluster, restricted
 from wke.describe.configuration import Configuration, read_configuration
 from wke.describe.experiment import Experiment, read_experiment
 from wke.describe.plan import Plan, make_plan
+from wke.describe.revisions import Revisions
 from wke.describe.sweep import value_text
 from wke.describe.tables import gather
 from wke.errors import InputError, Problem, did_you_mean
@@ -29,12 +30,14 @@ class Project:
     """The files that an experiment consists of, read and found right by themselves.
 
     `whole` is the cluster as its file has it, `cluster` those of its machines that the selector `on` leaves.
+    With `revisions`, those two are measured beside each other; `configuration` is that of the head.
     """
 
     whole: Cluster
     experiment: Experiment
     configuration: Configuration
     on: str | None = None
+    revisions: Revisions | None = None
 
     @property
     def cluster(self) -> Cluster:
@@ -120,7 +123,8 @@ def plan_series(project: Project, seed: int | None = None) -> Series:
     """
     known = (seed, project.experiment.seed, _stored_seed(project.experiment.name))
     chosen = next((s for s in known if s is not None), None)
-    plan = make_plan(project.experiment, project.configuration, project.cluster, seed=secrets.randbits(32) if chosen is None else chosen)
+    settled_seed = secrets.randbits(32) if chosen is None else chosen
+    plan = make_plan(project.experiment, project.configuration, project.cluster, seed=settled_seed, revisions=project.revisions)
     return Series(project, plan, tuple(map(Due, planned_trials(plan), plan.trials)), chosen is not None)
 
 
@@ -157,6 +161,7 @@ def record(series: Series, store: Store) -> int:
             "metrics": [asdict(metric) for metric in plan.experiment.metrics],
             "points": [dict(point) for point in series.points],
             "baseline": dict(plan.experiment.baseline),
+            "threshold": plan.experiment.threshold,
             "climb": plan.experiment.parameters.climb,
             "stopping": asdict(plan.experiment.stopping) if plan.experiment.stopping else None,
         }

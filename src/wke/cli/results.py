@@ -69,8 +69,14 @@ def _baseline(store: Store, name: str) -> Point:
     return dict(store.plan(name).get("baseline") or {})
 
 
+def _threshold(store: Store, name: str) -> float:
+    """Return up to which share differences from the baseline do not matter."""
+    return float(store.plan(name).get("threshold", 0.0))
+
+
 def _table(store: Store, name: str, trials: Sequence[StoredTrial]) -> Table:
-    return results_table(trials, _metrics(store, name), _points(store, name), _stopping(store, name), _baseline(store, name))
+    stopping, baseline, threshold = _stopping(store, name), _baseline(store, name), _threshold(store, name)
+    return results_table(trials, _metrics(store, name), _points(store, name), stopping, baseline, threshold=threshold)
 
 
 def _json(store: Store, name: str) -> dict[str, object]:

@@ -40,7 +40,7 @@ def experiment_table(store: Store, experiment: Experiment) -> Table:
     if experiment.parameters.climb is not None:
         visited = {point_key(trial.point) for trial in trials}
         points = tuple(point for point in points if point_key(point) in visited)
-    return results_table(trials, experiment.metrics, points, experiment.stopping, experiment.baseline)
+    return results_table(trials, experiment.metrics, points, experiment.stopping, experiment.baseline, threshold=experiment.threshold)
 
 
 def print_table(table: Table) -> None:

@@ -87,6 +87,7 @@ class Experiment:
     seed: int | None = None
     cooldown_s: float = 0.0
     baseline: Mapping[str, Value] = field(default_factory=dict)
+    threshold: float = 0.0
     parameters: Sweep = field(default_factory=Sweep)
     classes: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
@@ -150,6 +151,7 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         seed=section.seed,
         cooldown_s=section.cooldown,
         baseline=section.baseline,
+        threshold=section.threshold,
         parameters=sweep,
         classes=value.classes,
         steps=tuple(_step(entry, table.at("steps", index)) for index, entry in enumerate(value.steps)),
@@ -167,7 +169,12 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         problems += _metric_problems(experiment)
         problems += _use_problems(experiment, table.value, others)
     if not value.steps:
-        given = {("experiment", "baseline"): section.baseline, ("exclude",): value.exclude, ("checks",): value.checks}
+        given = {
+            ("experiment", "baseline"): section.baseline,
+            ("experiment", "threshold"): section.threshold,
+            ("exclude",): value.exclude,
+            ("checks",): value.checks,
+        }
         hint = "a benchmark script decides that itself"
         problems += [Problem("is for experiments with [[steps]]", table.at(*key), hint) for key, entry in given.items() if entry]
     if experiment.steps and sweep_is_right:

@@ -173,6 +173,8 @@ class ExperimentSection(TableModel):
     """Pause between two trials."""
     baseline: Mapping[str, AnyScalar] = {}
     """Parameters and their values, such as `{ engine = "old" }`: every point is compared, round by round, with the one that has these."""
+    threshold: Annotated[Share, Bounds(at_least=0)] = 0.0
+    """Differences from the baseline of at most this share do not matter, such as `2%`."""
 
 
 class ReadyEntry(TableModel):

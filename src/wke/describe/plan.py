@@ -11,6 +11,7 @@ from wke.describe.configuration import Configuration
 from wke.describe.deployment import Deployment, layers, of_round, several, shuffled
 from wke.describe.experiment import Experiment, Step
 from wke.describe.metrics import Metric
+from wke.describe.revisions import Revisions
 from wke.describe.selector import select
 from wke.describe.step import DEFAULT_PRELUDE, PlannedStep, collecting, plan_step
 from wke.describe.sweep import Point, Value
@@ -57,8 +58,13 @@ class _PlannedPoint:
     steps: tuple[PlannedStep, ...]
 
 
-def make_plan(experiment: Experiment, configuration: Configuration, cluster: Cluster, *, seed: int) -> Plan:
-    """Plan every trial; raise InputError with all that is wrong at any point, each mistake once, where it stands in the file."""
+def make_plan(
+    experiment: Experiment, configuration: Configuration, cluster: Cluster, *, seed: int, revisions: Revisions | None = None
+) -> Plan:
+    """Plan every trial; raise InputError with all that is wrong at any point, each mistake once, where it stands in the file.
+
+    With `revisions`, whose experiment this is, each point has the configuration of its own; `configuration` is that of the head.
+    """
     if not experiment.steps:
         hint = f"run that script: python benchmark.py toml {experiment.path}; `wke measure` needs [[steps]] and configuration"
         raise InputError("has no [[steps]]: this experiment belongs to a benchmark script", where=experiment.where, hint=hint)
@@ -66,7 +72,9 @@ def make_plan(experiment: Experiment, configuration: Configuration, cluster: Clu
     problems: list[Problem] = []
     for point in experiment.parameters.points():
         try:
-            points.append(_plan_point(experiment, configuration, cluster, point))
+            own = configuration if revisions is None else revisions.configuration(point, configuration)
+            planned = _plan_point(experiment, own, cluster, point)
+            points.append(planned if revisions is None else replace(planned, steps=revisions.told(point, planned.steps)))
         except InputError as error:
             problems += error.problems
     if problems:

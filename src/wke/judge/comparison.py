@@ -6,6 +6,9 @@ from round to round cancels. That takes rounds; where one point is measured afte
 
 Of many comparisons some look different by luck. Whether one is `different` is therefore decided by Holm's method over all of them: the
 chance that any comparison of equals is called different stays at 5 %. The interval is that of the factor by itself.
+
+With a threshold, different means by more than that: what is tested is not whether the factor is 1, but whether it lies between 1 / (1 +
+threshold) and 1 + threshold. Where the whole interval lies there, the two are the `same` for who asks.
 """
 
 import math
@@ -25,8 +28,8 @@ MOST_ROUNDS = 1000
 class Comparison:
     """What `n` rounds say of one metric at `point`: its value is `factor` times the baseline's, between `low` and `high` with 95 %.
 
-    `p` is the chance to see at least such a difference between equals. `more` is about how many further rounds would show the difference
-    if it is as large as it seems; None where it is shown, or would take too many.
+    `p` is the chance to see at least that where the difference is no larger than the `threshold`. `more` is about how many further rounds
+    would show that it is larger, if it is as large as it seems; None where it is shown, or would take too many.
     """
 
     point: Mapping[str, object]
@@ -38,13 +41,19 @@ class Comparison:
     p: float
     different: bool = False
     more: int | None = None
+    threshold: float = 0.0
 
     @property
     def verdict(self) -> str:
-        """What to say of it: "higher", "lower" or "inconclusive"."""
-        if not self.different:
-            return "inconclusive"
-        return "higher" if self.factor > 1 else "lower"
+        """What to say of it: "higher", "lower", "inconclusive" or, where there is a threshold, "same"."""
+        if self.different:
+            return "higher" if self.factor > 1 else "lower"
+        return "same" if self.is_same else "inconclusive"
+
+    @property
+    def is_same(self) -> bool:
+        """True when whatever difference there is lies within the threshold."""
+        return self.threshold > 0 and 1 / (1 + self.threshold) <= self.low and self.high <= 1 + self.threshold
 
 
 def partner(point: Mapping[str, object], baseline: Mapping[str, object]) -> Mapping[str, object] | None:
@@ -56,7 +65,11 @@ def partner(point: Mapping[str, object], baseline: Mapping[str, object]) -> Mapp
 
 
 def compare(
-    trials: Sequence[StoredTrial], metrics: Sequence[str], points: Sequence[Mapping[str, object]], baseline: Mapping[str, object]
+    trials: Sequence[StoredTrial],
+    metrics: Sequence[str],
+    points: Sequence[Mapping[str, object]],
+    baseline: Mapping[str, object],
+    threshold: float = 0.0,
 ) -> tuple[Comparison, ...]:
     """Return the comparison of every metric at every point with the same metric at the point's partner, round by round.
 
@@ -70,7 +83,7 @@ def compare(
             here, there = (_by_round(counted.get(point_key(each), ()), metric) for each in (point, other or {}))
             ratios = [here[k] / there[k] for k in sorted(here.keys() & there.keys()) if here[k] > 0 and there[k] > 0]
             if len(ratios) >= 2 and len(ratios) == len(here.keys() & there.keys()):
-                found.append(_compared(point, metric, ratios))
+                found.append(_compared(point, metric, ratios, threshold))
     verdicts = holm([one.p for one in found])
     level = LEVEL / max(1, verdicts.count(False))  # that Holm's method asks of the next one
     return tuple(
@@ -94,7 +107,7 @@ def _by_round(trials: Sequence[StoredTrial], metric: str) -> dict[int, float]:
     return {iteration: value for iteration, value in values.items() if math.isfinite(value)}
 
 
-def _compared(point: Mapping[str, object], metric: str, ratios: Sequence[float]) -> Comparison:
+def _compared(point: Mapping[str, object], metric: str, ratios: Sequence[float], threshold: float) -> Comparison:
     from scipy.special import stdtr  # noqa: PLC0415 - 0.2 s, only where statistics are asked for
 
     summary = summarise(ratios, "geometric-mean")
@@ -102,10 +115,11 @@ def _compared(point: Mapping[str, object], metric: str, ratios: Sequence[float])
     n, mean = len(logs), math.fsum(logs) / len(logs)
     spread = math.sqrt(math.fsum((log - mean) ** 2 for log in logs) / (n - 1))
     low, high = (summary.centre, summary.centre) if summary.low is None or summary.high is None else (summary.low, summary.high)
+    beyond = abs(mean) - math.log1p(threshold)
     if not spread:
-        return Comparison(point, metric, n, summary.centre, low, high, 0.0 if mean else 1.0)
-    p = 2 * float(stdtr(n - 1, -abs(mean) * math.sqrt(n) / spread))
-    return Comparison(point, metric, n, summary.centre, low, high, p)
+        return Comparison(point, metric, n, summary.centre, low, high, 0.0 if beyond > 0 else 1.0, threshold=threshold)
+    p = min(1.0, 2 * float(stdtr(n - 1, -beyond * math.sqrt(n) / spread)))
+    return Comparison(point, metric, n, summary.centre, low, high, p, threshold=threshold)
 
 
 def _more(one: Comparison, level: float) -> int | None:

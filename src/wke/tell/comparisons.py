@@ -17,7 +17,7 @@ def comparison_rows(found: Sequence[Comparison], parameters: Sequence[str], metr
         header,
         *(
             (
-                *(_shown(one.point.get(name)) for name in parameters),
+                *(shown(one.point.get(name)) for name in parameters),
                 one.metric,
                 str(one.n),
                 interval(Summary(one.n, one.factor, one.low, one.high, "geometric-mean")),
@@ -30,6 +30,8 @@ def comparison_rows(found: Sequence[Comparison], parameters: Sequence[str], metr
 
 def verdict_text(one: Comparison, better: str | None) -> str:
     """Say what a comparison shows: higher or lower, and whether that is better; or that it shows nothing yet."""
+    if one.verdict == "same":
+        return f"same within {share_words(one.threshold)}"
     if one.different:
         return one.verdict if better is None else f"{one.verdict}: {'better' if one.verdict == better else 'worse'}"
     return one.verdict if one.more is None else f"{one.verdict}: about {one.more} more rounds"
@@ -47,16 +49,23 @@ def comparisons_json(found: Sequence[Comparison]) -> list[dict[str, object]]:
             "high": one.high,
             "p": one.p,
             "verdict": one.verdict,
+            "threshold": one.threshold,
             "more": one.more,
         }
         for one in found
     ]
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a parameter's value as the experiment's file writes it; nothing where a point does not set it."""
     return value_text(value) if isinstance(value, bool | int | float | str) else ""
+
+
+def share_words(share: float) -> str:
+    """Return a share as `2 %`."""
+    return f"{100 * share:g} %"
 
 
 def baseline_text(baseline: Mapping[str, object]) -> str:
     """Return what the baseline fixes, as `engine=old`."""
-    return ", ".join(f"{name}={_shown(value)}" for name, value in baseline.items())
+    return ", ".join(f"{name}={shown(value)}" for name, value in baseline.items())

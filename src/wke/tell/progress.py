@@ -189,7 +189,7 @@ class LiveProgress:
         return table
 
 
-def progress(state: SeriesState) -> PlainProgress | LiveProgress:
-    """Return the display for where stderr goes: a terminal that can be redrawn, or anything else."""
-    live = sys.stderr.isatty() and Console(stderr=True).is_terminal and not Console(stderr=True).is_dumb_terminal
+def progress(state: SeriesState, *, plain: bool = False) -> PlainProgress | LiveProgress:
+    """Return the display for where stderr goes: a terminal that can be redrawn, or anything else and where `plain` lines are wanted."""
+    live = not plain and sys.stderr.isatty() and Console(stderr=True).is_terminal and not Console(stderr=True).is_dumb_terminal
     return LiveProgress(state) if live else PlainProgress(state)

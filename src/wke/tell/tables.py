@@ -84,11 +84,14 @@ def results_table(
     points: Sequence[Point] = (),
     stopping: Stopping | None = None,
     baseline: Point | None = None,
+    *,
+    threshold: float = 0.0,
 ) -> Table:
     """Return the summaries of `trials` (attempts of one trial count once): declared metrics first, then those that tasks reported besides.
 
     Rows come in the order of `points`, which get a row even where nothing ran; without them, in the order of the parameters' values.
-    With `stopping`, the series' rule, every row says how precise it is; with `baseline`, how all points compare with its.
+    With `stopping`, the series' rule, every row says how precise it is; with `baseline`, how all points compare with its, and whether they
+    differ by more than the `threshold`.
     """
     counted = [trial for trial in settled(trials) if not trial.warmup]
     points = points or sorted_points(counted)
@@ -101,7 +104,7 @@ def results_table(
         invalid = sum(t.outcome == OutcomeKind.INVALID for t in here)
         failed = sum(not t.ok and t.outcome not in {INTERRUPTED, RUNNING} for t in here) - invalid
         rows.append(Row(point, sum(t.ok for t in here), failed, summaries.get(point_key(point), {}), precision, invalid))
-    comparisons = compare(counted, tuple(units), points, baseline) if baseline else ()
+    comparisons = compare(counted, tuple(units), points, baseline, threshold) if baseline else ()
     return Table(varied(points), units, tuple(rows), stopping, comparisons)
 
 

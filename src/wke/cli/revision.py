@@ -1,0 +1,67 @@
+"""Revisions of the project, by git: what HEAD is, and the files of another one. The repository is left as it is."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from wke.cli.options import PLOTS, RESULTS
+from wke.describe.revisions import Revision
+from wke.errors import InputError
+
+OURS = (".", f":(exclude){RESULTS}", f":(exclude){PLOTS}")  # what measuring itself writes does not make another revision
+
+
+def commit_of(reference: str) -> str | None:
+    """Return the commit that a branch, tag or hash means here, None where it means none."""
+    return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}", may_fail=True) or None
+
+
+def head() -> Revision:
+    """Return the revision of the working tree: HEAD, with a hash of what is not committed of this folder."""
+    commit = commit_of("HEAD")
+    if commit is None:
+        raise InputError("this folder has no commit yet", hint="commit the project; --baseline compares with a commit")
+    changes = _git("diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--", *OURS)
+    others = sorted(filter(None, _git("ls-files", "--others", "--exclude-standard", "-z", "--", *OURS).split("\0")))
+    if not changes and not others:
+        return Revision(commit)
+    content = sha256(changes.encode("utf-8", "surrogateescape"))
+    for name in others:
+        path = Path(name)
+        content.update(os.fsencode(name) + b"\0" + (path.read_bytes() if path.is_file() and not path.is_symlink() else b""))
+    return Revision(commit, content.hexdigest())
+
+
+@contextmanager
+def checked_out(commit: str) -> Iterator[Path]:
+    """Yield a temporary folder with this folder's files as they are in a commit."""
+    prefix = _git("rev-parse", "--show-prefix")
+    with tempfile.TemporaryDirectory(prefix="wke-revision-") as folder:
+        index, top = f"{folder}/index", _git("rev-parse", "--show-toplevel")
+        if not _git("rev-parse", "--verify", "--quiet", f"{commit}:{prefix}", may_fail=True):
+            raise InputError(f"commit {commit[:12]} has no folder {prefix}", hint="compare with a commit that has the project")
+        _git("-C", top, "read-tree", f"{commit}:{prefix}", index=index)
+        _git("-C", top, "checkout-index", "--all", "--force", f"--prefix={folder}/files/", index=index)
+        (Path(folder) / "files").mkdir(exist_ok=True)
+        yield Path(folder) / "files"
+
+
+def _git(*arguments: str, may_fail: bool = False, index: str | None = None) -> str:
+    """Return what git says, without the last line's end; "" when it fails and may. With `index` its own is left alone."""
+    environment = os.environ if index is None else {**os.environ, "GIT_INDEX_FILE": index}
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False, env=environment)
+    except FileNotFoundError:
+        if may_fail:
+            return ""
+        raise InputError("git is not installed", hint="--baseline with a commit needs it") from None
+    if done.returncode and not may_fail:
+        words = done.stderr.decode("utf-8", "replace").strip()
+        raise InputError(
+            f"git {arguments[0]} failed: {words}", hint="work in a git repository, with the commit that is compared with in it"
+        )
+    return "" if done.returncode else done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")

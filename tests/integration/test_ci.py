@@ -1,0 +1,209 @@
+"""`wke measure --ci`: a slow-down between two commits is confirmed, equals and improvements are no failure, whatever the luck."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from projects import Done, Project
+
+pytestmark = pytest.mark.netns
+
+LOAD = """#!/usr/bin/env python3
+# revision NAME
+import math, os, random, sys
+before = len(open("FOLDER/ledger/ran").readlines())
+with open("FOLDER/ledger/ran", "a") as ledger:
+    ledger.write("%s %s\\n" % (os.environ.get("WKE_REVISION", "-"), os.environ.get("WKE_COMPARED", "-")))
+noise = math.exp(random.Random("SEED %d" % before).gauss(0, 0.01))
+print("wke: latency=%.6f ms" % (FACTOR * float(sys.argv[1]) * 1.005 ** before * noise))
+"""
+EXPERIMENT = """
+[experiment]
+configuration = "kv"
+iterations = 8
+seed = 5
+threshold = "1%"
+[parameters]
+size = [1, 2]
+[[steps]]
+target = "load"
+on = "m0"
+measure = true
+options = { size = "{size}" }
+[metrics]
+latency = { unit = "ms", better = "lower" }
+"""
+
+
+def git(project: Project, *arguments: str) -> str:
+    """Run git in a project, as nobody in particular."""
+    who = ["-c", "user.name=anna", "-c", "user.email=anna@example.org", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"]
+    done = subprocess.run(["git", *who, *arguments], cwd=project.folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def load(project: Project, name: str, factor: float, seed: int = 1) -> None:
+    """Write the script of a revision, which takes `factor` times as long."""
+    script = LOAD.replace("NAME", name).replace("FACTOR", str(factor)).replace("SEED", str(seed))
+    project.targets({"load": '["size"]'}, load=script.replace("FOLDER", str(project.folder)))
+
+
+def committed(project: Project, message: str) -> str:
+    git(project, "add", "-A", ":(exclude)results")
+    git(project, "commit", "-q", "-m", message)
+    return git(project, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def history(emulated: Project) -> Project:
+    """Return a project in git whose first commit is called main; luck depends on the seed and on what has run."""
+    emulated.write("experiments/series.toml", EXPERIMENT)
+    emulated.write("ledger/ran", "")
+    emulated.write(".gitignore", "ledger/\n")
+    git(emulated, "init", "-q")
+    load(emulated, "main", 1.0)
+    committed(emulated, "main")
+    git(emulated, "tag", "base")
+    return emulated
+
+
+def ci(project: Project, *arguments: str, **environment: str) -> Done:
+    return project.wke("measure", "experiments/series.toml", "--ci", *arguments, **environment)
+
+
+def cells(text: str) -> list[list[str]]:
+    """Return the rows of a summary's first table, without its head."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.split("\n\n")[2].splitlines()]
+    return rows[2:-1] if rows[-1][0].startswith("×") else rows[2:]
+
+
+def test_a_slow_down_between_two_commits_is_confirmed(history: Project, tmp_path: Path) -> None:
+    """Both are measured in turns on the same machines; the summary has factors, machines, commits and seed; the job fails, by status 4."""
+    load(history, "slower", 1.1)
+    head, base = committed(history, "slower"), git(history, "rev-parse", "base")
+    page = tmp_path / "summary.md"
+    done = ci(history, "--baseline", "base", GITHUB_STEP_SUMMARY=str(page))
+    assert done.status == 4, done.err
+    assert done.out.startswith(f"## series: compared with base ({base[:12]})\n\n**2 regressions confirmed** (2 comparisons: 2 worse).\n")
+    rows = cells(done.out)
+    assert [(row[0], row[1], row[2], row[4]) for row in rows] == [(size, "latency (ms)", "8", "**worse**") for size in ("1", "2")]
+    assert all(1.07 < float(row[3].split()[0]) < 1.13 for row in rows)
+    for fact in (f"| head | {head} |", f"| baseline | {base}, measured beside it", "| seed | 5 |", "| m0 | processor: ", "more than 1 %"):
+        assert fact in done.out
+    assert page.read_text() == done.out
+    assert "\x1b" not in done.err
+    ran = [line.split() for line in (history.folder / "ledger/ran").read_text().splitlines()]
+    assert [revision for revision, _ in ran].count(base) == [revision for revision, _ in ran].count(head) == 16
+    assert {compared for _, compared in ran} == {f"{base[:12]}..{head[:12]}"}
+    rounds = [{revision for revision, _ in ran[start : start + 4]} for start in range(0, 32, 4)]
+    assert rounds == [{base, head}] * 8
+    again = ci(history, "--baseline", "base")
+    assert (again.status, cells(again.out), len((history.folder / "ledger/ran").read_text().splitlines())) == (4, rows, 32)
+    assert git(history, "status", "--porcelain") == "?? results/"
+    assert git(history, "worktree", "list").count("\n") == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_equal_commits_are_no_regression(history: Project, seed: int) -> None:
+    """In spite of noise, and of drift of half a percent a trial: what differs in a comment does not differ in speed. Neither confirmed nor failed."""
+    load(history, "main", 1.0, seed)
+    git(history, "tag", "-f", "base", committed(history, "the same with other luck")) if seed > 1 else None
+    load(history, "no other", 1.0, seed)
+    committed(history, "a comment")
+    done = ci(history, "--baseline", "base")
+    assert done.status == 0, done.out
+    assert "\n\nNo regression is confirmed (2 comparisons: " in done.out
+    assert {row[4].split(":")[0] for row in cells(done.out)} <= {"same", "inconclusive"}
+
+
+def test_an_improvement_is_no_failure_and_changes_need_no_commit(history: Project) -> None:
+    """The working tree is measured as it is; that it is not committed is told, and makes another revision each time."""
+    load(history, "faster", 0.9)
+    done = ci(history, "--baseline", "base", "--threshold", "5%")
+    assert (done.status, [row[4] for row in cells(done.out)]) == (0, ["better", "better"])
+    assert f"| head | {git(history, 'rev-parse', 'HEAD')} with changes that are not committed |" in done.out
+    load(history, "slower", 1.3)
+    done = ci(history, "--baseline", "base", "--limit", "2")
+    assert (done.status, "No regression is confirmed (nothing could be compared)." in done.out) == (0, True)
+    assert "- not compared, for want of two complete rounds: revision=head:" in done.out
+
+
+def test_each_revision_has_what_it_deployed(history: Project) -> None:
+    """What a step with a scope did for one revision does not serve the other, also where only that step differs."""
+    note = history.folder / "ledger/deployed"
+    load = f"read -r latency revision < {note}; [ $revision = $WKE_REVISION ] || exit 9; echo wke: latency=$latency"
+    history.edit("experiments/series.toml", "[[steps]]", '[[steps]]\ntarget = "deploy"\non = "m0"\nscope = "deploy"\n[[steps]]')
+    for latency, tag in ((10, "base"), (13, "head")):
+        history.targets({"load": '["size"]'}, deploy=f"echo {latency} $WKE_REVISION > {note}", load=load)
+        committed(history, tag)
+        git(history, "tag", "-f", tag)
+    done = ci(history, "--baseline", "base")
+    assert (done.status, [row[3] for row in cells(done.out)]) == (4, ["1.300 [1.300, 1.300]"] * 2)
+
+
+def test_trials_that_fail_are_no_verdict(history: Project) -> None:
+    """A point that cannot be compared because its trials failed fails the job in another way than a regression."""
+    history.targets({"load": '["size"]'}, load="exit 3")
+    done = ci(history, "--baseline", "base", "--only", "size=1")
+    assert done.status == 1
+    assert "No regression is confirmed (nothing could be compared)." in done.out
+
+
+def test_results_from_elsewhere_count_from_the_same_machines_only(history: Project, tmp_path: Path) -> None:
+    """A results folder that was copied is compared round by round; on a machine that has changed nothing is confirmed."""
+    assert history.measure().status == 0
+    (history.folder / "results").rename(tmp_path / "artifact")
+    load(history, "slower", 1.5)
+    done = ci(history, "--baseline", str(tmp_path / "artifact"))
+    assert (done.status, [row[4] for row in cells(done.out)]) == (4, ["**worse**"] * 2)
+    assert "measured at another time" in done.out
+    import sqlite3  # noqa: PLC0415
+
+    with sqlite3.connect(tmp_path / "artifact/wke.sqlite") as sql:
+        sql.execute("UPDATE machines SET json = json_set(json, '$.processor', 'another')")
+    sql.close()
+    doubtful = ci(history, "--baseline", str(tmp_path / "artifact"))
+    assert doubtful.status == 0
+    assert "- nothing can be confirmed: m0 is not the same: processor was another, and is " in doubtful.out
+
+
+def test_a_point_of_the_experiment_may_be_the_baseline(history: Project) -> None:
+    """As `baseline` in the file does; there it need not be given again."""
+    done = ci(history, "--baseline", "size=2")
+    assert (done.status, cells(done.out)[0][-1]) == (0, "better")
+    history.edit("experiments/series.toml", "seed = 5", "seed = 5\nbaseline = { size = 1 }")
+    assert (ci(history).status, len((history.folder / "ledger/ran").read_text().splitlines())) == (4, 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "change", "words"),
+    [
+        (["--ci"], None, "--ci needs something to compare with"),
+        (["--ci", "--baseline", "nothing"], None, "--baseline nothing is none of these"),
+        (["--ci", "--baseline", "size=3"], None, "--baseline size=3: size is never 3"),
+        (["--ci", "--baseline", "length=3"], None, '--baseline length=3: there is no parameter "length"'),
+        (["--ci", "--baseline", "base", "--threshold", "much"], None, "--threshold much: "),
+        (["--ci", "--baseline", "base", "--detach"], None, "--detach does not go with --ci"),
+        (["--baseline", "base"], None, "--baseline and --threshold go with --ci"),
+        (["--ci", "--baseline", "base"], ("iterations = 8", "iterations = 1"), "one round is no comparison"),
+        (["--ci", "--baseline", "base"], ("seed = 5", 'seed = 5\norder = "sequential"'), "comparisons are made within rounds"),
+        (["--ci", "--baseline", "base"], (', better = "lower"', ""), "no metric says which way is better"),
+        (["--ci", "--baseline", "base"], ('target = "load"', 'target = "other"'), 'baseline base: configuration kv has no target "other"'),
+    ],
+)
+def test_what_cannot_be_compared_is_said_before_anything_runs(
+    history: Project, arguments: list[str], change: tuple[str, str] | None, words: str
+) -> None:
+    """With status 2 and nothing stored."""
+    if change is not None:
+        history.edit("experiments/series.toml", *change)
+    if "other" in words:
+        history.targets(other="true")
+        history.edit("experiments/series.toml", 'options = { size = "{size}" }\n', 'timeout = "9s"\n')
+        history.edit("experiments/series.toml", 'unit = "ms"', 'unit = "ms", on = "m0"')
+        history.edit("experiments/series.toml", 'on = "m0"\nmeasure', 'on = "m0"\nmultiply = "{size}"\nmeasure')
+        history.edit("experiments/series.toml", 'unit = "ms"', 'unit = "ms", join = "sum"')
+    done = history.wke("measure", "experiments/series.toml", *arguments)
+    assert (done.status, done.out) == (2, "")
+    assert words in done.err
+    assert not (history.folder / "results").exists()
