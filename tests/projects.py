@@ -13,7 +13,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
@@ -62,7 +62,7 @@ class Project:
 
     def __post_init__(self) -> None:
         """Write the cluster's file, if there is one, and make the folder that machines share."""
-        (self.folder / "ledger").mkdir(exist_ok=True)
+        (self.folder / "ledger").mkdir(parents=True, exist_ok=True)
         if self.cluster:
             self.write("cluster.toml", self.cluster)
 
@@ -87,9 +87,9 @@ class Project:
         assert old in text, f"{path} has no {old!r}"
         (self.folder / path).write_text(text.replace(old, new))
 
-    def wke(self, *arguments: str, typed: str = "", timeout: float = 60, **environment: str) -> Done:
-        """Run a command to its end, with what is `typed` on its stdin."""
-        process = self.start(*arguments, **environment)
+    def wke(self, *arguments: str, typed: str = "", timeout: float = 60, under: Sequence[str] = (), **environment: str) -> Done:
+        """Run a command to its end, `under` another program if given, with what is `typed` on its stdin."""
+        process = self.start(*arguments, under=under, **environment)
         try:
             out, err = process.communicate(typed, timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -98,11 +98,16 @@ class Project:
         assert not re.search("^Traceback", err, re.MULTILINE), err
         return Done(process.returncode, out, err)
 
-    def start(self, *arguments: str, into: int | None = None, together: bool = False, **environment: str) -> "subprocess.Popen[str]":
-        """Start a command; its stdout goes `into` a descriptor, if one is given, its stderr `together` with it or into a pipe."""
+    def start(
+        self, *arguments: str, under: Sequence[str] = (), into: int | None = None, together: bool = False, **environment: str
+    ) -> "subprocess.Popen[str]":
+        """Start a command, `under` another program if given; its stdout goes `into` a descriptor, if one is given.
+
+        Its stderr goes `together` with it, or into a pipe.
+        """
         inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
         process = subprocess.Popen(
-            [*self.around, *WKE, *arguments],
+            [*self.around, *under, *WKE, *arguments],
             cwd=self.folder,
             env=inherited | dict(self.environment) | environment,
             stdin=subprocess.PIPE,
@@ -136,9 +141,9 @@ class Project:
         plan = self.wke("plan", "experiments/series.toml", "--json").json
         return [trial["point"] for trial in plan["trials"] if not trial["stored"]]
 
-    def measure(self, *arguments: str, **environment: str) -> Done:
+    def measure(self, *arguments: str, under: Sequence[str] = (), **environment: str) -> Done:
         """Measure the experiment, without figures."""
-        return self.wke("measure", "experiments/series.toml", "--no-figures", *arguments, **environment)
+        return self.wke("measure", "experiments/series.toml", "--no-figures", *arguments, under=under, **environment)
 
     def ledger(self) -> list[dict]:
         """Return what the scripts noted, in order of time."""

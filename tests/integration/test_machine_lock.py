@@ -225,9 +225,9 @@ def test_drift_is_told(staying: Project) -> None:
     staying.edit("experiments/series.toml", "seed = 1", "seed = 1\niterations = 1")
     assert "not as it was" not in staying.measure("--on", "m0").err
     with Store.open(staying.folder / "results", series="series") as store:
-        facts = store.fingerprints()["m0"]
+        ((machine, facts),) = store.examinations.latest().items()
         assert facts["kernel"] == f"Linux {os.uname().release}"
-        store.examined(store.series("series", "{}", 1, order="", command=""), {"m0": facts | {"kernel": "Linux 2.4"}})
+        store.examinations.record(store.series("series", "{}", 1, order="", command=""), {machine: facts | {"kernel": "Linux 2.4"}})
     staying.edit("experiments/series.toml", "iterations = 1", "iterations = 2")
     drifted = staying.measure("--on", "m0")
     assert f"not as it was when it was last measured on: kernel was Linux 2.4, and is {facts['kernel']}" in drifted.err

@@ -7,6 +7,7 @@ import pytest
 
 from wke.agent.fingerprint import fingerprint, memory_speed
 from wke.judge.drift import drift
+from wke.keep.fingerprint import AcceptedFacts, FactChange, deciding
 
 FILES = {
     "proc/cpuinfo": "processor\t: 0\nmodel name\t: Big Chip 9\ncpu cores\t: 2\nflags\t: fpu hypervisor\n\nprocessor\t: 1\nmodel name\t: Big Chip 9\n",
@@ -31,6 +32,7 @@ FILES = {
 FACTS = {
     "processor": "Big Chip 9",
     "processors": "2",
+    "usable processors": str(len(os.sched_getaffinity(0))),
     "cores a socket": "2",
     "virtual": "yes",
     "SMT": "on",
@@ -57,7 +59,16 @@ def test_a_fingerprint_holds_what_a_measurement_may_depend_on(tmp_path: Path) ->
 
 def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     """A machine without /proc and /sys, or one that hides them, still has a kernel."""
-    assert set(fingerprint(str(tmp_path).encode())) == {"kernel", "architecture"}
+    assert set(fingerprint(str(tmp_path).encode())) == {"kernel", "architecture", "usable processors"}
+
+
+def test_a_machine_that_is_not_virtual_says_so(tmp_path: Path) -> None:
+    """So a machine that became one has changed; where processors tell no flags, nothing is known."""
+    for name, text in {"real": "flags\t: fpu\n", "other": "Features\t: fp\n"}.items():
+        file = tmp_path / name / "proc/cpuinfo"
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    assert [fingerprint(str(tmp_path / name).encode()).get("virtual") for name in ("real", "other")] == ["no", None]
 
 
 def test_a_fingerprint_stays_the_same() -> None:
@@ -98,3 +109,38 @@ def test_drift_in_words() -> None:
         "disk sda was old, and is unknown or missing",
     ]
     assert not list(drift(before, before))
+
+
+BEFORE = {"kernel": "Linux 6.1", "SMT": "on", "product": "A", "weakness itlb_multihit": "KVM: Vulnerable", "disk sda": "FAST 1 TB"}
+
+
+@pytest.mark.parametrize(
+    ("now", "changes"),
+    [
+        ({"kernel": "Linux 6.6"}, ["kernel Linux 6.1 -> Linux 6.6"]),
+        ({"kernel": "Linux 6.6", "SMT": "off"}, ["kernel Linux 6.1 -> Linux 6.6", "SMT on -> off"]),
+        ({"product": "B"}, []),
+        ({"weakness itlb_multihit": "KVM: Mitigation: Split huge pages"}, []),
+        ({"weakness meltdown": "Mitigation: PTI"}, []),
+        ({"SMT": None}, []),
+        ({"disk sda": None, "disk sdb": "SLOW 1 TB"}, ["disk sdb missing -> SLOW 1 TB", "disk sda FAST 1 TB -> missing"]),
+    ],
+)
+def test_facts_that_decide(now: dict[str, str | None], changes: list[str]) -> None:
+    """Those that somebody must change; not names, nor what changes by itself or was not known; a disk that is missing is gone."""
+    facts = {name: value for name, value in (BEFORE | now).items() if value is not None}
+    assert [str(change) for change in deciding("node1", BEFORE, facts)] == [f"node1: {change}" for change in changes]
+
+
+def kernel(before: str, now: str, machine: str = "m0") -> FactChange:
+    return FactChange(machine, "kernel", before, now)
+
+
+def test_what_is_accepted_of_machines() -> None:
+    """Either way, and over values between; not of another machine, fact or value."""
+    accepted = AcceptedFacts([(1, kernel("6.1", "6.6")), (2, kernel("6.8", "6.6")), (3, kernel("5.4", "5.10"))])
+    assert accepted.covering(kernel("6.6", "6.1")) == {1}
+    assert accepted.covering(kernel("6.1", "6.8")) == {1, 2}
+    assert accepted.covering(kernel("6.1", "5.4")) == frozenset()
+    assert accepted.covering(kernel("6.1", "6.6", "m1")) == frozenset()
+    assert accepted.covering(FactChange("m0", "SMT", "6.1", "6.6")) == frozenset()

@@ -5,7 +5,7 @@ series goes on; one that is interrupted stays a partial attempt and runs again n
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +22,7 @@ from wke.describe.metrics import Observations
 from wke.describe.plan import Trial
 from wke.errors import MachineError
 from wke.judge.drift import drift
+from wke.keep.fingerprint import Facts, Reference, deciding, place
 from wke.keep.lock import holder
 from wke.keep.logs import LogWriter
 from wke.keep.store import Store
@@ -43,7 +44,8 @@ class Due:
 class Series:
     """Where and how the trials of an experiment run. `after_trial` is awaited between trials, while the machines are quiet.
 
-    With a `detachment` the trial that runs may outlive this command.
+    With a `detachment` the trial that runs may outlive this command. `settle` is called when machines were examined, with what they were
+    before: it settles what was found, or raises what then ends the run. Without it all that is found is settled.
     """
 
     place: Place
@@ -54,6 +56,7 @@ class Series:
     after_trial: Callable[[], Awaitable[None]]
     fail_fast: bool = False
     detachment: Detachment | None = None
+    settle: Callable[[Reference], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,11 @@ async def run_series(
     with Standing(series.store.folder / "deployments", series.sink) as standing:
         async with _session(series, batch, standing) as session:
             running = _Running(series, session, standing)
-            await _examine(series, session)
+            _settle(series, _take_note(series, await session.examine()))
             while batch:
                 if new := _machines(batch).keys() - session.machines.keys():
                     await session.connect(_machines(batch)[name] for name in new)
-                    await _examine(series, session)
+                    _settle(series, _take_note(series, await session.examine()))
                 total = len(taken_up) + len(outcomes) + len(batch)
                 for item in batch:
                     await asyncio.sleep(series.experiment.cooldown_s if outcomes else 0)
@@ -123,6 +126,12 @@ def _check_reach(outcomes: Sequence[Outcome]) -> None:
         )
 
 
+async def look(series: Series, due: Sequence[Due]) -> None:
+    """Examine the machines of trials, and settle what was found; run nothing."""
+    async with _session(series, due, series.sink) as session:
+        _settle(series, _take_note(series, await session.examine()))
+
+
 async def take_up(series: Series, detachment: Detachment, left: Detached, item: Due, total: int) -> Outcome | None:
     """Go on with an attempt that another command left running, the first of `total`; None when that cannot be, and why is stored then.
 
@@ -139,18 +148,34 @@ async def take_up(series: Series, detachment: Detachment, left: Detached, item: 
                 series.sink(Note(f"trial {left.attempt.trial} runs again: {why}"))
                 return None
             _tell_start(series, item, 1, total)
-            await _examine(series, session)
+            _take_note(series, await session.examine())
             series.store.begin_again(left.attempt)
             return await _run_and_store(_Running(series, session, standing), item, left.attempt, left.started_ns)
 
 
-async def _examine(series: Series, session: Session) -> None:
-    """Store what the machines are, and tell what is no longer as it was when they were measured on last."""
-    known, found = series.store.fingerprints(), await session.examine()
-    series.store.examined(series.number, found)
-    for machine, facts in found.items():
-        for change in drift(known[machine], facts) if machine in known else ():
-            series.sink(Note(f"not as it was when it was last measured on: {change}", machine))
+def _take_note(series: Series, found: Mapping[Machine, Facts]) -> Reference:
+    """Record what machines are, tell what is no longer as it was when one was examined before, and return what all were then.
+
+    Raises MachineError when one is not what this command has settled: it was away and came back as another one.
+    """
+    before, settled = series.store.examinations.latest(), series.store.examinations.settled(series.number)
+    now = {(machine.name, place(machine.external_addr)): facts for machine, facts in found.items()}
+    for machine, facts in now.items():
+        for change in drift(before[machine], facts) if machine in before else ():
+            series.sink(Note(f"not as it was when it was last measured on: {change}", machine[0]))
+    others = [str(change) for machine in now.keys() & settled.keys() for change in deciding(machine[0], settled[machine], now[machine])]
+    if others:
+        what = f"no longer what it was when this command began: {'; '.join(others)}"
+        raise MachineError(what, hint="what was measured is stored; the same command goes on")
+    series.store.examinations.record(series.number, now)
+    return before
+
+
+def _settle(series: Series, before: Reference) -> None:
+    if series.settle is None:
+        series.store.examinations.settle(series.number)
+    else:
+        series.settle(before)
 
 
 def _machines(due: Sequence[Due]) -> dict[str, Machine]:
@@ -220,7 +245,10 @@ async def _connect_and_run(running: _Running, trial: Trial, attempt: Attempt) ->
     standing.serve(attempt, trial.deployment)
     try:
         await session.connect()
+        found = await session.examine()
     except MachineError as error:
         return TrialResult(Outcome(OutcomeKind.UNREACHABLE), str(error))
+    if found:
+        _take_note(running.series, found)
     await session.hold(attempt.name, partial(store.detach, attempt), partial(store.agree, attempt))
     return await run_trial(session, trial, attempt.folder, standing=already)

@@ -71,6 +71,7 @@ class Session:
         self.machines = {m.name: m for m in machines}
         self._sink = sink
         self._connections: dict[str, Connection] = {}
+        self._examined: dict[str, Connection] = {}
         self._backgrounds: list[Background] = []
         self._watches: list[LogWatch] = []
         self._collected: dict[int, list[RunningTask]] = {}  # the tasks of steps whose files are wanted
@@ -103,10 +104,15 @@ class Session:
         """Return what each connected machine said of itself, by its name."""
         return {name: connection.hello.facts() for name, connection in self._connections.items()}
 
-    async def examine(self) -> dict[str, dict[str, str]]:
-        """Return each connected machine's fingerprint, by its name. Needs a holder. Raises MachineError when contact is lost."""
-        facts = await asyncio.gather(*(connection.examine() for connection in self._connections.values()))
-        return dict(zip(self._connections, facts, strict=True))
+    async def examine(self) -> dict[Machine, dict[str, str]]:
+        """Return the fingerprint of each machine that was connected since the last time. Needs a holder.
+
+        Raises MachineError when contact is lost.
+        """
+        fresh = {name: connection for name, connection in self._connections.items() if self._examined.get(name) is not connection}
+        facts = await asyncio.gather(*(connection.examine() for connection in fresh.values()))
+        self._examined |= fresh
+        return {self.machines[name]: found for name, found in zip(fresh, facts, strict=True)}
 
     def connection(self, machine: str) -> Connection:
         """Return the connection to a machine that `connect` opened."""

@@ -19,6 +19,7 @@ def fingerprint(root=b""):
     uname = posix.uname()
     facts = {"kernel": uname.sysname + " " + uname.release, "architecture": uname.machine}
     facts.update(_processors(_read(root + b"/proc/cpuinfo", 1 << 22)))
+    facts["usable processors"] = str(len(posix.sched_getaffinity(0)))
     facts["SMT"] = {b"0": "off", b"1": "on"}.get(_read(root + CPUS + b"smt/active"), "")
     facts["governor"] = _governors(root + CPUS)
     facts["memory"] = _memory(_read(root + b"/proc/meminfo"))
@@ -55,7 +56,7 @@ def _processors(text):
     yield "processor", ", ".join(models)
     yield "processors", str(sum(name == b"processor" for name, _ in fields) or "")
     yield "cores a socket", ", ".join(sorted(map(_text, cores)))
-    yield "virtual", "yes" if b"hypervisor" in flags else ""
+    yield "virtual", ("yes" if b"hypervisor" in flags else "no") if flags else ""
 
 
 def _governors(folder):

@@ -36,6 +36,7 @@ COMMANDS = {  # name -> (module in wke.cli, one line of help)
     "connect": ("connect", "Open an interactive shell on a machine."),
     "plan": ("plan", "Show what `measure` would run, what it would reuse, and how long it may take."),
     "why": ("why", "Say why a trial is to run: what changed since the nearest stored one."),
+    "accept": ("accept", "Declare a change harmless, so that results from before it count; list and take back."),
     "measure": ("measure", "Run an experiment: every missing trial, then tables and figures."),
     "status": ("status", "Show what is measured now and how far it is, also while it runs."),
     "reanalyse": ("reanalyse", "Read new or changed metrics from what stored trials wrote; run nothing."),

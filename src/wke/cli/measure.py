@@ -7,13 +7,16 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 
 from wke.act import runner
+from wke.act.detached import Detachment
 from wke.act.interrupt import run_to_end
-from wke.act.provider import provide
+from wke.act.provider import Place, provide
+from wke.cli.changed import MachinesChangedError, PlanChangedError, resolve, settle
 from wke.cli.ci import compared, conclude, publish
 from wke.cli.detaching import detachment, left_running, run_due, say_detached, say_left, scope_at
 from wke.cli.options import RESULTS, assignments, project
@@ -45,6 +48,7 @@ class Choice:
     fail_fast: bool
     figures: bool
     detach: bool | None
+    remeasure: bool
     plain: bool = False
 
 
@@ -60,6 +64,7 @@ class Choice:
     default=None,
     help="Let the trial that runs go on when this command ends (Ctrl-C, hang-up, kill -9), for 2 h or the cluster's lease.",
 )
+@click.option("--remeasure", is_flag=True, help="On machines that have changed, measure again what was measured before; do not ask.")
 @click.option("--figures/--no-figures", default=True, help="Draw the figures as results arrive (the default), or not.")
 @click.option("--ci", is_flag=True, help="Judge it for a job: Markdown on stdout, status 4 if a regression is confirmed, and only then.")
 @click.option("--baseline", metavar="REF", help="With --ci: a commit, PARAMETER=VALUE, a results folder or a series to compare with.")
@@ -75,6 +80,7 @@ def measure(
     limit: int | None,
     keep_going: bool,
     detach: bool | None,
+    remeasure: bool,
     figures: bool,
     ci: bool,
     baseline: str | None,
@@ -83,22 +89,24 @@ def measure(
     """Run every trial of the experiment FILE that is not stored yet, then print the table and draw the figures.
 
     Each trial is stored in results/ as it ends. Interrupted at any moment, the same command goes on where it stood. A trial is reused as
-    long as all that it depends on (scripts, options, steps, metrics, machines) is unchanged; failed trials run again.
+    long as all that it depends on (scripts, options, steps, metrics, machines) is unchanged; failed trials run again. When a machine turns
+    out to be another one than before, you are asked whether that matters; without a terminal nothing runs.
 
-    With --ci the working tree is compared with REF. A commit's scripts are measured beside those of the working tree, round by round.
+    With --ci the working tree is compared with REF. A commit's scripts are measured beside those of the working tree, round by round; on
+    machines that have changed, all are measured again.
     """
     if not ci and (baseline is not None or threshold is not None):
         raise InputError("--baseline and --threshold go with --ci", hint="or write baseline = {...} and threshold in [experiment]")
     if ci and detach:
         raise InputError("--detach does not go with --ci: the verdict is due when the command ends")
-    choice = Choice(assignments(only, "--only"), limit, not keep_going, figures and not ci, False if ci else detach, plain=ci)
+    choice = Choice(assignments(only, "--only"), limit, not keep_going, figures and not ci, False if ci else detach, remeasure, plain=ci)
     asked = read_project(file, cluster_file, on)
     comparing = compared(asked, baseline, threshold) if ci else None
     series = plan_series(comparing.project if comparing else asked)
     chosen(series, choice.only)  # says what is wrong with --only before anything is made
     if dry_run:
-        have = known(series)
-        tell(series, have, listed=_due(series, have, choice))
+        facts = known(series)
+        tell(series, facts, listed=_due(series, facts.have, choice))
         if advice := advised(series):
             Printer().talk(advice)
         return 0
@@ -117,8 +125,8 @@ def measure(
 
 
 def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outcome]:
-    """Run what is missing; without anything missing, say so and make no machine."""
-    if not _due(series, kept(series, store), choice) and not store.detached(series.plan.experiment.name):
+    """Run what is missing; without anything missing, say so and make no machine, unless machines that changed are looked for."""
+    if not (_due(series, kept(series, store), choice) or store.detached(series.plan.experiment.name) or choice.remeasure):
         _announce(series, store, 0)
         record(series, store)
         _say_findings(series, store)
@@ -129,34 +137,73 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
             Printer().talk(note)
         if place.cluster != series.project.whole:
             series = on_cluster(series, place.cluster)
-        left = left_running(series, store)
-        first = len(_due(series, kept(series, store), choice))
-        _announce(series, store, first)
-        if first and (advice := hint(series, store)):
-            Printer().talk(advice)
-        if detached is not None:
-            say_detached(detached)
-        number = record(series, store)
-        experiment = series.plan.experiment
-        state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
-        redraw = _redrawing(store, series) if choice.figures else _nothing
-        try:
-            with progress(state, plain=choice.plain) as display, CurrentWriter(RESULTS, experiment.name, display) as sink:
-                running = runner.Series(place, store, number, experiment, sink, redraw, choice.fail_fast, detached)
-                outcomes = run_to_end(run_due(running, left, lambda attempted: _due(series, kept(series, store), choice, attempted)))
-            if uneven := uneven_text(state):
-                Printer().talk(uneven)
-        except (KeyboardInterrupt, WkeError):
-            planned = "" if experiment.parameters.climb or experiment.stopping else f" of {first}"
-            Printer().talk(f"stopped after {state.ended}{planned} trials; they are stored, and the same command goes on")
-            say_left(store, experiment, series.project.cluster.detached_lease_s)
-            with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
-                write_csv(store, experiment)
-                if choice.figures:
-                    draw_figures(store.trials(experiment.name), experiment)
-            raise
-        _say_findings(series, store)
-        return outcomes
+        left_running(series, store)  # says what is in the way before the plan is recorded
+        command = _Command(series, place, store, record(series, store), choice, detached)
+        while True:
+            try:
+                return _run(command)
+            except PlanChangedError:
+                continue
+            except MachinesChangedError as changed:
+                resolve(changed, store, command.number, remeasure=choice.remeasure or choice.plain)
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """What runs: a series on machines that are there, and the command's number in the store."""
+
+    series: Series
+    place: Place
+    store: Store
+    number: int
+    choice: Choice
+    detached: Detachment | None
+
+    def due(self, attempted: Collection[str] = ()) -> list[runner.Due]:
+        return _due(self.series, kept(self.series, self.store), self.choice, attempted)
+
+
+def _run(command: _Command) -> Sequence[Outcome]:
+    """Run what is missing; raise as `settle` does before anything runs."""
+    series, store, choice = command.series, command.store, command.choice
+    experiment, left, first = series.plan.experiment, left_running(series, store), len(command.due())
+    _announce(series, store, first)
+    if first and (advice := hint(series, store)):
+        Printer().talk(advice)
+    if command.detached is not None:
+        say_detached(command.detached)
+    state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
+    redraw = _redrawing(store, series) if choice.figures else _nothing
+    settled = partial(settle, series, store, command.number)
+    try:
+        with progress(state, plain=choice.plain) as display, CurrentWriter(RESULTS, experiment.name, display) as sink:
+            running = runner.Series(
+                command.place, store, command.number, experiment, sink, redraw, choice.fail_fast, command.detached, settled
+            )
+            if choice.remeasure and left is None:
+                run_to_end(runner.look(running, series.trials))
+            outcomes = run_to_end(run_due(running, left, command.due))
+        if uneven := uneven_text(state):
+            Printer().talk(uneven)
+    except MachinesChangedError:
+        raise
+    except (KeyboardInterrupt, WkeError):
+        _say_stopped(command, state, first)
+        raise
+    _say_findings(series, store)
+    return outcomes
+
+
+def _say_stopped(command: _Command, state: SeriesState, first: int) -> None:
+    """Say what there is of a series that ends before its time, and export and draw it."""
+    store, experiment = command.store, command.series.plan.experiment
+    planned = "" if experiment.parameters.climb or experiment.stopping else f" of {first}"
+    Printer().talk(f"stopped after {state.ended}{planned} trials; they are stored, and the same command goes on")
+    say_left(store, experiment, command.series.project.cluster.detached_lease_s)
+    with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
+        write_csv(store, experiment)
+        if command.choice.figures:
+            draw_figures(store.trials(experiment.name), experiment)
 
 
 def _due(series: Series, have: Kept, choice: Choice, attempted: Collection[str] = ()) -> list[runner.Due]:

@@ -1,6 +1,7 @@
 """What several commands share: options, and the folders of a project."""
 
 import os
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ Command = Callable[..., Any]
 
 RESULTS = Path("results")
 PLOTS = Path("plots")
+CLUSTER = Path("cluster.toml")
 
 
 def project(command: Command) -> Command:
@@ -27,10 +29,15 @@ def folder(command: Command) -> Command:
     )(command)
 
 
+def told(cluster_file: Path | None) -> str:
+    """Return what a command that is suggested needs to find the same cluster, with a blank before it."""
+    return "" if cluster_file in (None, CLUSTER) else f" -f {shlex.quote(str(cluster_file))}"
+
+
 def _cluster_file(command: Command) -> Command:
-    return click.option(
-        "-f", "--cluster-file", type=click.Path(path_type=Path), default=Path("cluster.toml"), show_default=True, help="The cluster."
-    )(command)
+    return click.option("-f", "--cluster-file", type=click.Path(path_type=Path), default=CLUSTER, show_default=True, help="The cluster.")(
+        command
+    )
 
 
 def as_json(command: Command) -> Command:

@@ -1,7 +1,10 @@
 """`wke plan`: what `wke measure` would do."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
@@ -14,9 +17,11 @@ from wke.cli.reanalyse import hint
 from wke.describe.deployment import times
 from wke.describe.experiment import Experiment
 from wke.judge.due import done_with
+from wke.judge.state import STORED, TO_RUN, Relatives, State, kinds, state
 from wke.judge.stopping import EVERY, Precise, place_text, precisions, rule_text
+from wke.keep.examinations import Latest
 from wke.keep.store import Store
-from wke.keep.trials import StoredTrial
+from wke.keep.trials import PlannedTrial, StoredTrial
 from wke.tell.comparisons import baseline_text
 from wke.tell.console import Printer, counted, seconds
 from wke.tell.progress import point_words
@@ -32,21 +37,31 @@ from wke.tell.tables import precision_json
 def plan(file: Path, cluster_file: Path, *, on: str | None, verbose: bool, as_json: bool) -> None:
     """Show what `wke measure FILE` would run and what it would reuse; start nothing."""
     series = plan_series(read_project(file, cluster_file, on))
-    have = known(series)
+    facts = known(series)
     if as_json:
-        Printer().data(json.dumps(_json(series, have), indent=2))
+        Printer().data(json.dumps(_json(series, facts), indent=2))
     else:
-        tell(series, have, listed=series.trials if verbose else ())
+        tell(series, facts, listed=series.trials if verbose else ())
         if advice := advised(series):
             Printer().talk(advice)
 
 
-def known(series: Series) -> Kept:
-    """Return what is stored of a series, nothing where there is no store."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store knows of a series, the state of each of its trials by id, and when machines were examined last, if they were."""
+
+    have: Kept
+    states: Mapping[str, State]
+    examined: Latest | None
+
+
+def known(series: Series) -> Known:
+    """Return what is known of a series without asking a machine."""
     if not Store.exists(RESULTS):
-        return Kept({}, {})
+        return Known(Kept({}, {}), {trial.id: State(TO_RUN, "new") for trial in series.planned}, None)
     with Store.open(RESULTS, readonly=True) as store:
-        return kept(series, store)
+        have = kept(series, store)
+        return Known(have, states(series.planned, store, have), store.examinations.last())
 
 
 def advised(series: Series) -> str:
@@ -57,10 +72,25 @@ def advised(series: Series) -> str:
         return hint(series, store)
 
 
-def tell(series: Series, have: Kept, *, listed: Sequence[Due]) -> None:
+def states(planned: Sequence[PlannedTrial], store: Store, have: Kept) -> dict[str, State]:
+    """Return the state of each trial, by its id."""
+    missing = [trial for trial in planned if trial.id not in have.stored]
+    tried: dict[str, list[StoredTrial]] = {}
+    for attempt in store.tried([trial.id for trial in missing], store.examinations.latest()):
+        tried.setdefault(attempt.id, []).append(attempt)
+    relatives = Relatives(store.result_inputs() if len(tried) < len(missing) else {})
+
+    def change(trial: PlannedTrial) -> str:
+        found = () if trial.id in tried else relatives.of(trial)
+        return kinds(found[0][1]) if found else ""
+
+    return {t.id: state(have.stored.get(t.id), have.invalid.get(t.id), tried.get(t.id, ()), change(t)) for t in planned}
+
+
+def tell(series: Series, facts: Known, *, listed: Sequence[Due]) -> None:
     """Print the plan in words, and the trials that are to be listed one by one."""
     out = Printer()
-    experiment, stored = series.plan.experiment, have.stored
+    have, experiment, stored = facts.have, series.plan.experiment, facts.have.stored
     most = "at most " if experiment.stopping else ""
     out.data(f"{experiment.name}: {len(series.points)} points x ({_repetitions(experiment)}) = {most}{len(series.trials)} trials")
     seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn when it is measured first"
@@ -76,14 +106,30 @@ def tell(series: Series, have: Kept, *, listed: Sequence[Due]) -> None:
         kind = " in the background" if step.background else ", measured" if step.measure else ""
         often = f", {most}{counted(deployed[index], 'time')} for the trials to run" if index in deployed else ""
         out.data(f"  {step.target} on {step.on}{kind}{often}")
-    count = sum(item.planned.id in stored for item in series.trials)
-    out.data(f"  stored already: {count}; to run: {_to_run(series, have)}")
+    accepted = sum(bool(trial.accepted) for trial in stored.values())
+    count = f"{len(stored)}{f' ({accepted} of them by acceptance)' if accepted else ''}"
+    out.data(f"  stored already: {count}; to run: {_to_run(series, have)}{_reasons(facts)}")
+    if stored or facts.examined:
+        out.data(f"  {_assumed(facts.examined)}")
     for seen in _precise(series, stored):
         place = place_text(seen.point, experiment.parameters.varied)
         out.data(f"  {place}{counted(seen.n, 'trial')}, {seen}{'' if seen.enough else ', not reached'}")
-    for item in listed:
-        state = "stored" if item.planned.id in stored else "to run"
-        out.data(f"{item.planned.id}  {state}  {point_words(item.planned.point, item.planned.iteration, warmup=item.planned.warmup)}")
+    for trial in (item.planned for item in listed):
+        out.data(f"{trial.id}  {facts.states[trial.id]}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}")
+
+
+def _reasons(facts: Known) -> str:
+    """Say how many trials run for which reason, unless all of them are new."""
+    counts = Counter(each.why for each in facts.states.values() if each.word == TO_RUN)
+    return "" if set(counts) <= {"new"} else f" ({', '.join(f'{why}: {count}' for why, count in counts.most_common())})"
+
+
+def _assumed(examined: Latest | None) -> str:
+    """Say what the plan takes machines for."""
+    if examined is None:
+        return "what the machines are is not known yet"
+    at = datetime.fromtimestamp(examined.at_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"if the machines are what they were on {at}, when series {examined.series} examined them"
 
 
 def _deployments(series: Series, have: Kept) -> tuple[int, ...]:
@@ -127,13 +173,14 @@ def _duration(due: int, cooldown_s: float, stored: Sequence[StoredTrial]) -> str
     return f", about {seconds(due * (fmean(took) + cooldown_s))} by what stored trials took" if due and took else ""
 
 
-def _json(series: Series, have: Kept) -> dict[str, object]:
-    steps, stored = series.plan.experiment.steps, have.stored
+def _json(series: Series, facts: Known) -> dict[str, object]:
+    steps, have, stored = series.plan.experiment.steps, facts.have, facts.have.stored
     return {
         "experiment": series.plan.experiment.name,
         "seed": series.plan.seed if series.seed_is_settled else None,
         "order": series.plan.experiment.order,
         "deployments": [{"target": step.target, "times": often} for step, often in zip(steps, _deployments(series, have), strict=False)],
+        "examined": {"at-ns": facts.examined.at_ns, "series": facts.examined.series} if facts.examined else None,
         "points": [{"point": dict(seen.point), "n": seen.n, **precision_json(seen)} for seen in _precise(series, stored)],
         "trials": [
             {
@@ -142,7 +189,14 @@ def _json(series: Series, have: Kept) -> dict[str, object]:
                 "iteration": item.planned.iteration,
                 "warmup": item.planned.warmup,
                 "stored": item.planned.id in stored,
+                **_state_json(facts.states[item.planned.id]),
             }
             for item in series.trials
         ],
     }
+
+
+def _state_json(each: State) -> dict[str, object]:
+    stored = each.by if each.word == STORED else None
+    accepted = {"accepted": list(stored.accepted) if stored else [], "measured-as": stored.id if stored else None}
+    return {"state": each.word, "why": each.why, **accepted}

@@ -4,7 +4,7 @@ import json
 import secrets
 import shlex
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from wke.describe.tables import gather
 from wke.errors import InputError, Problem, did_you_mean
 from wke.judge.due import done_with, due
 from wke.judge.stopping import rounds_of
+from wke.keep.fingerprint import Reference
 from wke.keep.identity import planned_trials, scripts
 from wke.keep.store import Store
 from wke.keep.trials import Invalid, PlannedTrial, StoredTrial
@@ -91,10 +92,10 @@ class Kept:
         return rounds_of(series.plan.experiment, series.planned, self.stored, done_with((), self.invalid))
 
 
-def kept(series: Series, store: Store) -> Kept:
-    """Return what a store knows of a series."""
+def kept(series: Series, store: Store, reference: Reference | None = None) -> Kept:
+    """Return what a store knows of a series that is measured on such machines, by default as they were examined last."""
     ids = [trial.id for trial in series.planned]
-    return Kept(store.results(ids), store.invalid(ids))
+    return Kept(store.results(ids, reference), store.invalid(ids, reference))
 
 
 def read_project(file: Path, cluster_file: Path, on: str | None = None) -> Project:
@@ -126,6 +127,20 @@ def plan_series(project: Project, seed: int | None = None) -> Series:
     settled_seed = secrets.randbits(32) if chosen is None else chosen
     plan = make_plan(project.experiment, project.configuration, project.cluster, seed=settled_seed, revisions=project.revisions)
     return Series(project, plan, tuple(map(Due, planned_trials(plan), plan.trials)), chosen is not None)
+
+
+def all_planned(cluster_file: Path) -> dict[str, Due]:
+    """Return the trials of all experiments in experiments/, by their ids; those that benchmark scripts run are not known."""
+    files = [file for file in sorted(Path("experiments").glob("*.toml")) if read_experiment(file).steps]
+    return {item.planned.id: item for file in files for item in plan_series(read_project(file, cluster_file)).trials}
+
+
+def named(prefix: str, planned: Iterable[str]) -> str | None:
+    """Return the planned trial whose id begins so, None when there is none; InputError when there are several."""
+    found = [identity for identity in planned if identity.startswith(prefix)]
+    if len(found) > 1 and prefix not in found:
+        raise InputError(f'"{prefix}" begins several trials: {", ".join(found[:5])}', hint="give more of the id")
+    return prefix if prefix in found else found[0] if found else None
 
 
 def on_cluster(series: Series, cluster: Cluster) -> Series:

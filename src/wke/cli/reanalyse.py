@@ -83,9 +83,10 @@ def _candidates(series: Series, store: Store) -> Iterator[tuple[Due, tuple[Store
     missing = {item.planned.id: item for item in series.trials if item.planned.id not in have.stored and item.planned.id not in over}
     if not missing:
         return
+    now = store.examinations.latest()
     same = same_runs({name: json.loads(item.planned.inputs_json) for name, item in missing.items()}, store.ended_inputs())
     for name, others in same.items():
-        attempts = [attempt for other in others for attempt in store.attempts(other)]
+        attempts = [attempt for attempt in store.tried(others, now) if not attempt.changes]
         usable = tuple(readable(store.attempts(name), attempts, missing[name].trial.steps, store.task_ends))
         if usable:
             yield missing[name], usable

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 from wke.cli.options import RESULTS, as_json, folder
-from wke.cli.summary import print_comparisons, print_table
+from wke.cli.summary import accepted_words, print_comparisons, print_table
 from wke.describe.experiment import Stopping
 from wke.describe.metrics import Metric
 from wke.keep.store import Store
@@ -46,6 +46,8 @@ def results(name: str | None, *, each: bool, as_csv: bool, as_json: bool) -> Non
                 table = _table(store, each_name, trials)
                 print_table(table)
                 print_comparisons(table, metrics, _baseline(store, each_name))
+            if accepted := accepted_words(trials):
+                out.talk(accepted)
 
 
 def _metrics(store: Store, name: str) -> tuple[Metric, ...]:
@@ -103,6 +105,8 @@ def _trial_json(trial: StoredTrial) -> dict[str, object]:
         "start": _start_json(trial.start),
         "folder": str(trial.folder),
         "derived": _derived_json(trial.derivation),
+        "accepted": list(trial.accepted),
+        "stands-for": trial.stands_for,
     }
 
 
@@ -131,4 +135,6 @@ def _line(trial: StoredTrial) -> str:
         if trial.start and trial.start.bound_ns
         else ""
     )
-    return f"{trial.id}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}: {trial.outcome}{took}{seen}{start}{derived}{why}"
+    by = f"; accepted: {', '.join(map(str, trial.accepted))}" if trial.accepted else ""
+    words = point_words(trial.point, trial.iteration, warmup=trial.warmup)
+    return f"{trial.id}  {words}: {trial.outcome}{took}{seen}{start}{derived}{by}{why}"

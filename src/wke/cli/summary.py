@@ -11,7 +11,7 @@ from wke.judge.summaries import point_key
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
 from wke.tell.comparisons import baseline_text, comparison_rows
-from wke.tell.console import Printer
+from wke.tell.console import Printer, counted
 from wke.tell.results_csv import results_csv, write_results_csv
 from wke.tell.tables import Table, results_table
 
@@ -67,6 +67,14 @@ def print_comparisons(table: Table, metrics: Sequence[Metric], baseline: Mapping
         out.talk(f"nothing to compare with {baseline_text(baseline)} yet: that takes two rounds with both values, none of them 0 or less")
 
 
+def accepted_words(trials: Sequence[StoredTrial]) -> str:
+    """Say how many of the trials count only because somebody accepted a change; nothing if none do."""
+    numbers = sorted({number for trial in trials for number in trial.accepted})
+    count = sum(bool(trial.accepted) for trial in trials)
+    which = f"acceptance {', '.join(map(str, numbers))}: wke accept --list"
+    return f"{counted(count, 'trial')} of {len(trials)} {'counts' if count == 1 else 'count'} because of {which}" if count else ""
+
+
 def print_summary(store: Store, experiment: Experiment, *, figures: bool) -> None:
     """Print the table, write the CSV file, draw the figures, and say what to try next."""
     out = Printer()
@@ -74,6 +82,8 @@ def print_summary(store: Store, experiment: Experiment, *, figures: bool) -> Non
     print_table(table)
     print_comparisons(table, experiment.metrics, experiment.baseline)
     trials = store.trials(experiment.name)
+    if accepted := accepted_words(trials):
+        out.talk(accepted)
     failed = [t for t in trials if not t.ok]
     for trial in failed[:5]:
         out.talk(f"{trial.id} {trial.outcome}: {trial.why}")

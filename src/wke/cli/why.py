@@ -1,7 +1,7 @@
 """`wke why`: what stands between a trial and a stored result."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import indent
@@ -9,12 +9,12 @@ from textwrap import indent
 import click
 
 from wke.act.runner import Due
-from wke.cli.options import RESULTS, as_json, project
-from wke.cli.prepare import plan_series, read_project
-from wke.describe.experiment import read_experiment
-from wke.errors import InputError
-from wke.judge.differences import Inputs, Script, differences, nearest
-from wke.keep.identity import scripts
+from wke.cli.options import RESULTS, as_json, project, told
+from wke.cli.prepare import all_planned, named
+from wke.judge.differences import Change, Inputs, Script, differences, nearest
+from wke.judge.state import Relatives, facts_words
+from wke.keep.fingerprint import FactChange
+from wke.keep.identity import addresses, scripts
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
 from wke.tell.console import Printer
@@ -27,53 +27,85 @@ from wke.tell.console import Printer
 def why(trial: str, cluster_file: Path, *, as_json: bool) -> None:
     """Say what TRIAL (the beginning of its id is enough) has that its nearest relative has not.
 
-    A trial of a plan that is to run is compared with the nearest stored one: what changed is why that one's result does not count for it. A
-    stored trial that no plan holds any more is compared with the nearest planned one. All of experiments/ is planned; nothing is started.
+    A trial of a plan that is to run is compared with the nearest stored one: what changed, also of its machines, is why that one's result
+    does not count for it, and `wke accept` is named where that may be declared harmless. A stored trial that no plan holds any more is
+    compared with the nearest planned one. All of experiments/ is planned; nothing is started.
     """
-    planned = tuple(_planned(cluster_file))
-    plans = {item.planned.id: json.loads(item.planned.inputs_json) for item in planned}
-    texts = {digest: content.decode("utf-8", "replace") for item in planned for digest, content in scripts(item.trial).items()}
+    planned = all_planned(cluster_file)
     with Store.open(RESULTS, readonly=True) as store:
-        stored = store.result_inputs()
-
-        def script(digest: str) -> str | None:
-            return texts.get(digest) or store.script(digest)
-
-        identity = _named(trial, plans) or store.find(trial).id
-        if identity in plans and identity in stored:
-            answer = Answer(identity, "is stored and reused: nothing that it depends on has changed")
-        elif identity in plans:
-            answer = _to_run(identity, plans[identity], stored, store.attempts(identity), script)
+        identity = named(trial, planned) or store.find(trial).id
+        script = script_texts(planned.values(), store)
+        if identity in planned:
+            answer = _planned(store, planned[identity], script, cluster_file)
         else:
-            answer = _unplanned(identity, store.inputs(identity), plans, script)
+            answer = _unplanned(identity, store.inputs(identity), planned, script)
     if as_json:
         Printer().data(json.dumps(asdict(answer), indent=2))
-    else:
-        Printer().data("\n".join([f"{answer.trial} {answer.verdict}", *(indent(change, "  ") for change in answer.changes)]))
+        return
+    Printer().data("\n".join([f"{answer.trial} {answer.verdict}", *(indent(change, "  ") for change in answer.changes)]))
+    if answer.accept is not None:
+        Printer().talk(f"if that is harmless: {answer.accept}")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is to be said of a trial; `changes` are what differs between it and the `nearest` other."""
+    """What is to be said of a trial; `changes` are what differs between it and the `nearest` other, `accept` the command to ignore that."""
 
     trial: str
     verdict: str
     nearest: str | None = None
     changes: tuple[str, ...] = ()
+    accept: str | None = None
 
 
-def _to_run(identity: str, own: Inputs, stored: Mapping[str, Inputs], tried: Sequence[StoredTrial], script: Script) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """The stored result that a trial could have: what speaks against it are `changes` of its inputs and of the `machines`."""
+
+    trial: str
+    changes: tuple[Change, ...]
+    machines: tuple[FactChange, ...]
+
+
+def relative_of(store: Store, item: Due) -> Relative | None:
+    """Return the stored result of a trial that does not count, else that of the nearest trial at the same point and iteration."""
+    found = Relatives(store.result_inputs()).of(item.planned)
+    for name, changes in ((item.planned.id, ()), *found[:1]):
+        attempts = [attempt for attempt in _attempts(store, item, name) if attempt.ok]
+        if attempts:
+            return Relative(name, changes, min(attempts, key=lambda attempt: len(attempt.changes)).changes)
+    return None
+
+
+def _attempts(store: Store, item: Due, name: str) -> tuple[StoredTrial, ...]:
+    return store.tried([name], store.examinations.latest(), addresses(json.loads(item.planned.inputs_json)))
+
+
+def _planned(store: Store, item: Due, script: Script, cluster_file: Path) -> Answer:
+    identity, own = item.planned.id, json.loads(item.planned.inputs_json)
+    stored = store.results([identity]).get(identity)
+    if stored is not None and stored.accepted:
+        numbers = ", ".join(map(str, stored.accepted))
+        return Answer(identity, f"is stored and reused, as accepted: {numbers} of `wke accept --list`", stored.id)
+    if stored is not None:
+        return Answer(identity, "is stored and reused: nothing that it depends on has changed")
+    tried = [attempt for attempt in _attempts(store, item, identity) if not attempt.changes]
     if tried:
         return Answer(identity, f"is to run: its last attempt was {tried[-1].outcome}{': ' + tried[-1].why if tried[-1].why else ''}")
-    other = nearest(own, stored)
+    results, relative = store.result_inputs(), relative_of(store, item)
+    other = nearest(own, results) if relative is None else relative.trial
     if other is None:
         return Answer(identity, "is to run: nothing is stored yet")
-    changes = tuple(differences(stored[other], own, script))
+    changed = (*differences(results[other], own, script), *facts_words(relative.machines if relative else ()))
     same = f"is to run: it was not measured yet; {other} is the same in another iteration"
-    return Answer(identity, f"is to run; since {other}, the nearest result:" if changes else same, other, changes)
+    since = "since it was measured" if other == identity else f"since {other}, the nearest result"
+    harmless = relative is not None and not any(change.is_new_metric for change in relative.changes)
+    command = f'wke accept {identity}{told(cluster_file)} --reason "..."'
+    return Answer(identity, f"is to run; {since}:" if changed else same, other, changed, command if changed and harmless else None)
 
 
-def _unplanned(identity: str, own: Inputs, plans: Mapping[str, Inputs], script: Script) -> Answer:
+def _unplanned(identity: str, own: Inputs, planned: Mapping[str, Due], script: Script) -> Answer:
+    plans: dict[str, Inputs] = {name: json.loads(item.planned.inputs_json) for name, item in planned.items()}
     other = nearest(own, plans)
     if other is None:
         return Answer(identity, "is in no plan: experiments/ has none")
@@ -82,15 +114,7 @@ def _unplanned(identity: str, own: Inputs, plans: Mapping[str, Inputs], script: 
     return Answer(identity, f"is in no plan now; to {other}, the nearest planned trial:" if changes else same, other, changes)
 
 
-def _named(prefix: str, plans: dict[str, Inputs]) -> str | None:
-    """Return the planned trial whose id begins so, None when there is none; InputError when there are several."""
-    found = [identity for identity in plans if identity.startswith(prefix)]
-    if len(found) > 1 and prefix not in found:
-        raise InputError(f'"{prefix}" begins several trials: {", ".join(found[:5])}', hint="give more of the id")
-    return prefix if prefix in found else found[0] if found else None
-
-
-def _planned(cluster_file: Path) -> Iterator[Due]:
-    for file in sorted(Path("experiments").glob("*.toml")):
-        if read_experiment(file).steps:  # others belong to benchmark scripts
-            yield from plan_series(read_project(file, cluster_file)).trials
+def script_texts(planned: Iterable[Due], store: Store) -> Callable[[str], str | None]:
+    """Return what finds the text of a script by its digest: among those that are planned, else in the store."""
+    texts = {digest: content for item in planned for digest, content in scripts(item.trial).items()}
+    return lambda digest: texts[digest].decode("utf-8", "replace") if digest in texts else store.script(digest)

@@ -3,13 +3,50 @@
 import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Inputs = Mapping[str, Any]
 Script = Callable[[str], str | None]
 """Returns the text of a script by its digest, None when it was not kept."""
 
+FILES = ("script", "prelude")
+KINDS = {"steps": "step", "metrics": "metric", "scheme": "scheme of identities"}
 NOUNS = {"scheme": "the scheme of identities", "checks": "the checks", "metrics": "metric", "cluster": "the cluster"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One place where inputs differ, wherever in the steps a script stands; the values are JSON."""
+
+    place: tuple[str, ...]
+    before: str
+    now: str
+
+    @property
+    def kind(self) -> str:
+        """Say in a clause what is another one, such as `script changed`."""
+        head, last = self.place[0], self.place[-1]
+        if last in FILES:
+            return f"{last} changed"
+        if head == "point":
+            return f"parameter {'.'.join(self.place[1:])} changed"
+        if head == "steps" and "options" in self.place[:-1]:
+            return f"option {last} changed"
+        return f"{KINDS.get(head, head)} changed"
+
+    @property
+    def is_new_metric(self) -> bool:
+        """Tell whether a metric came that was not there: a result from before cannot have it."""
+        return self.place[0] == "metrics" and self.before == "null"
+
+
+def changes(before: Inputs, now: Inputs) -> tuple[Change, ...]:
+    """Return where what two trials depend on differs."""
+    return tuple(
+        Change(path[-1:] if path[-1] in FILES else path, json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True))
+        for path, old, new in _paths(before["depends"], now["depends"])
+    )
 
 
 def nearest(of: Inputs, among: Mapping[str, Inputs]) -> str | None:
@@ -22,7 +59,7 @@ def differences(before: Inputs, now: Inputs, script: Script) -> Iterator[str]:
     names: Sequence[str] = now.get("targets", ())
     for path, old, new in _paths(before["depends"], now["depends"]):
         text = f"{_place(path, names)} was {_value(old)}, is {_value(new)}"
-        if path[-1] in ("script", "prelude") and old is not None and new is not None:
+        if path[-1] in FILES and old is not None and new is not None:
             text = "\n".join([f"{_place(path, names)} changed", *_diff(script(old), script(new))])
         yield text
 

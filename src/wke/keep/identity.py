@@ -15,6 +15,7 @@ from wke.describe.cluster import Cluster, Link, Machine
 from wke.describe.metrics import Metric
 from wke.describe.plan import Plan, Trial
 from wke.describe.step import PlannedStep, Ready
+from wke.keep.fingerprint import place
 from wke.keep.trials import PlannedTrial
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -57,6 +58,12 @@ def planned_trials(plan: Plan) -> Iterator[PlannedTrial]:
     for position, trial in enumerate(plan.trials):
         text = json.dumps(inputs(trial, metrics, checks), sort_keys=True)
         yield PlannedTrial(trial_id(trial, metrics, checks), trial.point, trial.iteration, trial.warmup, position, text)
+
+
+def addresses(inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Return where the machines of a trial are, by name, from what `inputs` returned of it; of a benchmark script's trial nothing."""
+    cluster = inputs.get("depends", {}).get("cluster") or {}
+    return {name: place(machine["external-addr"]) for name, machine in cluster.get("machines", {}).items()}
 
 
 def scripts(trial: Trial) -> dict[str, bytes]:

@@ -162,7 +162,45 @@ CREATE TABLE deployments (           -- for each step with a scope that an attem
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7, _VERSION_8)
+_VERSION_9 = """
+ALTER TABLE machines ADD COLUMN address TEXT NOT NULL DEFAULT '';
+ALTER TABLE machines ADD COLUMN settled INTEGER NOT NULL DEFAULT 1;  -- 0: found, but it was not decided what that means for the series
+CREATE TABLE acceptances (           -- changes that somebody declared to be harmless
+    id INTEGER PRIMARY KEY,
+    who TEXT NOT NULL,
+    at_ns INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    changes TEXT NOT NULL,           -- in words, as JSON
+    taken_back_by TEXT,              -- NULL while it holds
+    taken_back_ns INTEGER
+);
+CREATE TABLE accepted_facts (        -- two values of a fact that are as good as each other on a machine
+    acceptance INTEGER NOT NULL REFERENCES acceptances,
+    machine TEXT NOT NULL,
+    fact TEXT NOT NULL,
+    before TEXT NOT NULL,
+    now TEXT NOT NULL,
+    PRIMARY KEY (acceptance, machine, fact, before, now)
+) WITHOUT ROWID;
+CREATE TABLE accepted_trials (       -- a result that is as good for another trial
+    acceptance INTEGER NOT NULL REFERENCES acceptances,
+    trial TEXT NOT NULL,
+    measured TEXT NOT NULL,
+    PRIMARY KEY (acceptance, trial, measured)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+    _VERSION_6,
+    _VERSION_7,
+    _VERSION_8,
+    _VERSION_9,
+)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:

@@ -28,20 +28,25 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from wke.errors import InputError, StoreError, did_you_mean
+from wke.keep.acceptance import Acceptances
 from wke.keep.database import Database
 from wke.keep.disk import disk_errors, private_folder, sync_folder
+from wke.keep.examinations import Examinations
+from wke.keep.fingerprint import Reference
+from wke.keep.identity import addresses
 from wke.keep.lock import GLANCE_S, WriterLock, series_lock, writer_of, written_by
 from wke.keep.manifest import seal
 from wke.keep.rows import insert_answer, insert_observations, insert_planned, insert_start, read_release, task_row
+from wke.keep.ruling import RAN, Judge
 from wke.keep.schema import OutdatedError
-from wke.keep.stored import RAN, final_folder, partial_folder, read_attempts
+from wke.keep.stored import final_folder, partial_folder, read_attempts
 from wke.keep.trials import (
     INTERRUPTED,
     Answer,
@@ -56,6 +61,7 @@ from wke.keep.trials import (
 from wke.records import Release, TaskName
 
 OPENING_S = 20.0  # for another writer that is opening the store
+OF_TRIALS = "a.trial IN (SELECT value FROM json_each(?))"
 OURS = "invocation IN (SELECT v.id FROM invocations v JOIN series s ON s.id = v.series WHERE s.name = coalesce(?, s.name))"
 
 
@@ -73,6 +79,8 @@ class Store:
         self, folder: Path, database: Database, lock: WriterLock | None, checkpoint: Callable[[str], None], own: str | None = None
     ) -> None:
         self.folder = folder
+        self.examinations = Examinations(database)
+        self.acceptances = Acceptances(database)
         self._own = own  # the only series that we may write, None for all
         self.note = database.note
         self._database = database
@@ -166,12 +174,6 @@ class Store:
         """Keep the bytes of scripts by their digests, so that a later change can be shown line by line."""
         with self._database.transaction() as sql:
             sql.executemany("INSERT OR IGNORE INTO scripts VALUES (?, ?)", contents.items())
-
-    def examined(self, series: int, fingerprints: Mapping[str, Mapping[str, str]]) -> None:
-        """Record what the machines of a command's series are; `series` is what `series()` returned."""
-        with self._database.transaction() as sql:
-            rows = [(series, machine, json.dumps(facts)) for machine, facts in fingerprints.items()]
-            sql.executemany("INSERT OR REPLACE INTO machines VALUES (?, ?, ?)", rows)
 
     def begin_attempt(self, series: int, trial: PlannedTrial) -> Attempt:
         """Record that `trial` starts now and make the folder for its logs; the plan grows when it did not hold the trial.
@@ -302,12 +304,6 @@ class Store:
         """Return who is measuring a series now, None when nobody is."""
         return writer_of(series_lock(self.folder, series))
 
-    def fingerprints(self) -> dict[str, Mapping[str, str]]:
-        """Return what each machine was when it was last measured on, by its name."""
-        with self._database.snapshot() as sql:
-            rows = sql.execute("SELECT machine, json, max(invocation) FROM machines GROUP BY machine").fetchall()
-        return {machine: json.loads(text) for machine, text, _ in rows}
-
     def plan(self, name: str) -> Mapping[str, Any]:
         """Return what the last command that measured series `name` said of its plan; InputError for a name that no series has."""
         query = "SELECT v.plan FROM invocations v JOIN series s ON s.id = v.series WHERE s.name = ? ORDER BY v.id DESC LIMIT 1"
@@ -322,22 +318,34 @@ class Store:
         with self._database.snapshot() as sql:
             return frozenset(trials) & {trial for (trial,) in sql.execute("SELECT trial FROM attempts WHERE outcome = 'ok'")}
 
-    def results(self, trials: Iterable[str]) -> dict[str, StoredTrial]:
-        """Return the attempts that are ok at the trials with these ids, by id."""
-        found = self._stored("a.outcome = 'ok' AND a.trial IN (SELECT value FROM json_each(?))", json.dumps(list(trials)))
-        return {attempt.id: attempt for attempt in reversed(found)}  # of several the first
+    def results(self, trials: Iterable[str], reference: Reference | None = None) -> dict[str, StoredTrial]:
+        """Return the attempts that count at the trials with these ids, by id: they are ok, and their machines still are what they were.
 
-    def invalid(self, trials: Iterable[str]) -> dict[str, Invalid]:
-        """Return those of the trials with these ids that were invalid, by id; not those that have an ok attempt."""
-        query = (
-            "SELECT trial, outcome FROM attempts WHERE trial IN (SELECT value FROM json_each(?)) "
-            "AND trial IN (SELECT trial FROM attempts WHERE outcome = 'invalid') ORDER BY trial, number"
-        )
-        outcomes: dict[str, list[str | None]] = {}
-        with self._database.snapshot() as sql:
-            for trial, outcome in sql.execute(query, (json.dumps(list(trials)),)):
-                outcomes.setdefault(trial, []).append(outcome)
-        return {trial: Invalid(seen.count("invalid"), seen[-1] == "invalid") for trial, seen in outcomes.items() if "ok" not in seen}
+        What machines are is the `reference`, by default how they were examined last. An attempt at another trial counts where somebody
+        accepted it; then it `stands_for` this one.
+        """
+        wanted = set(trials)
+        now = self.examinations.latest() if reference is None else reference
+        found = self._stored(f"a.outcome = 'ok' AND {OF_TRIALS}", json.dumps(list(wanted)), now)
+        counting = {attempt.id: attempt for attempt in settled(attempt for attempt in found if not attempt.changes)}
+        return counting | self._standing_in(wanted - counting.keys(), now)
+
+    def invalid(self, trials: Iterable[str], reference: Reference | None = None) -> dict[str, Invalid]:
+        """Return those of the trials with these ids that were invalid on these machines, by id; not those that have an ok attempt."""
+        now = self.examinations.latest() if reference is None else reference
+        once = f"a.trial IN (SELECT trial FROM attempts WHERE outcome = 'invalid') AND {OF_TRIALS}"  # noqa: S608 - ours, no input
+        outcomes: dict[str, list[str]] = {}
+        for attempt in self._stored(once, json.dumps(list(trials)), now):
+            outcomes.setdefault(attempt.id, []).extend([] if attempt.changes else [attempt.outcome])
+        counted = {trial: Invalid(seen.count("invalid"), seen[-1:] == ["invalid"]) for trial, seen in outcomes.items() if "ok" not in seen}
+        return {trial: invalid for trial, invalid in counted.items() if invalid.times}
+
+    def tried(self, trials: Iterable[str], reference: Reference, moved: Mapping[str, str] | None = None) -> tuple[StoredTrial, ...]:
+        """Return every attempt at the trials with these ids, by trial, the oldest first, with what of its machines speaks against it.
+
+        Machines that `moved` are looked up in the reference under these addresses.
+        """
+        return self._stored(OF_TRIALS, json.dumps(list(trials)), reference, moved)
 
     def planned(self, name: str) -> tuple[PlannedTrial, ...]:
         """Return the latest plan of series `name`, in running order."""
@@ -354,14 +362,16 @@ class Store:
     def trials(self, name: str) -> tuple[StoredTrial, ...]:
         """Return the trials of the latest plan of series `name` that were begun, in running order: each with its ok attempt, else its last.
 
-        A trial that another series ran counts here too when this plan holds it; an older plan's trials do not. InputError for a name that
-        no series has.
+        A trial that another series ran counts here too when this plan holds it; an older plan's trials do not, and neither do attempts on
+        machines that were not what they are to this series. InputError for a name that no series has.
         """
         if self.seed_of(name) is None:
             raise InputError(f'there is no series "{name}" in {self.folder}', hint=did_you_mean(name, self.names()))
         plan = self.planned(name)
-        attempts = self._stored("a.trial IN (SELECT p.trial FROM planned p JOIN series o ON o.id = p.series WHERE o.name = ?)", name)
-        kept = {trial.id: trial for trial in settled(attempts)}
+        reference = {**self.examinations.latest(), **self.examinations.of_series(name)}
+        planned = "a.trial IN (SELECT p.trial FROM planned p JOIN series o ON o.id = p.series WHERE o.name = ?)"
+        kept = {trial.id: trial for trial in settled(each for each in self._stored(planned, name, reference) if not each.changes)}
+        kept |= self._standing_in({entry.id for entry in plan if not (entry.id in kept and kept[entry.id].ok)}, reference)
         return tuple(
             replace(kept[entry.id], series=name, point=entry.point, iteration=entry.iteration, warmup=entry.warmup)
             for entry in plan
@@ -387,7 +397,7 @@ class Store:
         return tuple(sorted(attempts, key=lambda attempt: attempt.started_ns or 0))
 
     def find(self, prefix: str) -> StoredTrial:
-        """Return the trial whose id begins with `prefix`, with its ok attempt or else its last. InputError when none or several do."""
+        """Return the trial whose id begins with `prefix`, with the attempt that counts, else its last. InputError if none or several do."""
         with self._database.snapshot() as sql:
             ids = [trial for (trial,) in sql.execute("SELECT DISTINCT trial FROM attempts ORDER BY trial")]
         found = [trial for trial in ids if trial.startswith(prefix)]
@@ -395,7 +405,8 @@ class Store:
             if found:
                 raise InputError(f'"{prefix}" begins several trials: {", ".join(found[:5])}', hint="give more of the id")
             raise InputError(f'no trial begins with "{prefix}"', hint=did_you_mean(prefix, ids) if ids else "nothing has been measured yet")
-        return settled(self.attempts(prefix if prefix in found else found[0]))[0]
+        attempts = self._stored("a.trial = ?", prefix if prefix in found else found[0], self.examinations.latest())
+        return settled([attempt for attempt in attempts if not attempt.changes] or attempts)[0]
 
     def inputs(self, trial: str) -> Mapping[str, object]:
         """Return what the identity of the trial with this id was computed from, empty when it was never begun."""
@@ -459,10 +470,28 @@ class Store:
             rows = sql.execute(query).fetchall()
         return {trial: json.loads(text) for trial, text in rows}
 
-    def _stored(self, condition: str, value: str) -> tuple[StoredTrial, ...]:
-        """Return the attempts `a` that meet the SQL `condition`, by trial and number."""
+    def _standing_in(self, trials: Collection[str], reference: Reference) -> dict[str, StoredTrial]:
+        """Return, by trial, the attempts at other trials that count there because somebody accepted them."""
+        accepted = self.acceptances.measured_for(trials)
+        found: dict[str, StoredTrial] = {}
+        for trial, measured in accepted.items():
+            moved = addresses(self.inputs(trial))
+            for attempt in self._stored(f"a.outcome = 'ok' AND {OF_TRIALS}", json.dumps(list(measured)), reference, moved):
+                if not attempt.changes:
+                    by = tuple(sorted({*attempt.accepted, measured[attempt.id]}))
+                    found.setdefault(trial, replace(attempt, stands_for=trial, accepted=by))
+        return found
+
+    def _stored(
+        self, condition: str, value: str, reference: Reference | None = None, moved: Mapping[str, str] | None = None
+    ) -> tuple[StoredTrial, ...]:
+        """Return the attempts `a` that meet the SQL `condition`, by trial and number; with a `reference`, also how they stand to it.
+
+        Machines that `moved` are at these addresses now.
+        """
+        judge = Judge(reference, self.acceptances.facts(), moved) if reference else None
         with self._database.snapshot() as sql:
-            return read_attempts(sql, self.folder, condition, value)
+            return read_attempts(sql, self.folder, condition, value, judge)
 
 
 def _reader(folder: Path) -> Database:

@@ -6,10 +6,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from wke.keep.ruling import RAN, Judge, Ruling, rulings
 from wke.keep.trials import RUNNING, Derivation, StoredStart, StoredTrial
-
-RAN = "coalesce((SELECT source FROM derived WHERE attempt = a.id), a.id)"
-"""SQL for the attempt that really ran behind an attempt `a`: it has the tasks, the clocks and the folder."""
 
 
 def partial_folder(store: Path, trial: str, number: int) -> Path:
@@ -22,8 +20,11 @@ def final_folder(store: Path, trial: str, number: int) -> Path:
     return store / "trials" / trial / str(number)
 
 
-def read_attempts(sql: sqlite3.Connection, store: Path, condition: str, value: str) -> tuple[StoredTrial, ...]:
-    """Return the attempts `a` of the store in this folder that meet the SQL `condition`, by trial and number."""
+def read_attempts(sql: sqlite3.Connection, store: Path, condition: str, value: str, judge: Judge | None = None) -> tuple[StoredTrial, ...]:
+    """Return the attempts `a` of the store in this folder that meet the SQL `condition`, by trial and number.
+
+    With a `judge` they say what what machines are now says of them.
+    """
 
     def rows(columns: str, tables: str = "attempts a", order: str = "") -> list[tuple[Any, ...]]:
         return sql.execute(f"SELECT a.id, {columns} FROM {tables} WHERE {condition}{order}", (value,)).fetchall()  # noqa: S608 - ours, no input
@@ -37,6 +38,7 @@ def read_attempts(sql: sqlite3.Connection, store: Path, condition: str, value: s
     starts = {attempt: StoredStart(*start) for attempt, *start in begun}
     derived = "derived d JOIN attempts a ON a.id = d.attempt JOIN attempts r ON r.id = d.source"
     derivations = {attempt: Derivation(*why) for attempt, *why in rows("r.trial, r.number, d.how, d.at_ns, d.who, d.wke", derived)}
+    ruled = rulings(sql, condition, value, judge) if judge else {}
     owned = "attempts a JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series"
     columns = "a.trial, s.name, a.number, a.point, a.iteration, a.warmup, a.outcome, a.why, a.started_ns, a.ended_ns"
     return tuple(
@@ -56,6 +58,8 @@ def read_attempts(sql: sqlite3.Connection, store: Path, condition: str, value: s
             folder=_folder(store, trial, number, derivations.get(attempt)),
             start=starts.get(attempt),
             derivation=derivations.get(attempt),
+            changes=ruled.get(attempt, Ruling()).changes,
+            accepted=ruled.get(attempt, Ruling()).accepted,
         )
         for attempt, trial, series, number, point, iteration, warmup, outcome, why, started_ns, ended_ns in rows(
             columns, owned, " ORDER BY a.trial, a.number"

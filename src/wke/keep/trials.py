@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wke.keep.fingerprint import FactChange
 from wke.records import Outcome, Release, StartedTogether, TaskEnded
 
 INTERRUPTED, RUNNING = "interrupted", "running"
@@ -120,7 +121,8 @@ class Invalid:
 class StoredTrial:
     """A trial and one attempt at it. `outcome` is an Outcome's text, "interrupted", or "running" while it has none.
 
-    With a `derivation` another attempt ran, and `folder` is that one's.
+    With a `derivation` another attempt ran, and `folder` is that one's. Where it was asked how it stands to what machines are now,
+    `changes` speak against it, and but for the `accepted` acceptances more would; with `stands_for` it counts for that trial.
     """
 
     id: str
@@ -138,6 +140,9 @@ class StoredTrial:
     folder: Path
     start: StoredStart | None = None
     derivation: Derivation | None = None
+    changes: tuple[FactChange, ...] = ()
+    accepted: tuple[int, ...] = ()
+    stands_for: str | None = None
 
     @property
     def ran(self) -> tuple[str, int]:
@@ -151,9 +156,13 @@ class StoredTrial:
 
 
 def settled(attempts: Iterable[StoredTrial]) -> tuple[StoredTrial, ...]:
-    """Return one attempt for each trial, in the order in which the trials come: its first that is ok, else its last."""
+    """Return one attempt for each trial, in the order in which the trials come: its first that is ok, else its last.
+
+    One that needs no acceptance goes before those that do.
+    """
     kept: dict[str, StoredTrial] = {}
     for attempt in attempts:
-        if attempt.id not in kept or not kept[attempt.id].ok:
+        before = kept.get(attempt.id)
+        if before is None or not before.ok or (attempt.ok and before.accepted and not attempt.accepted):
             kept[attempt.id] = attempt
     return tuple(kept.values())
