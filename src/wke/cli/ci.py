@@ -128,7 +128,7 @@ def _revisions(project: Project, base: Revision, reference: str) -> Compared:
 
 def _elsewhere(folder: Path, series: str) -> Elsewhere:
     with Store.open(folder, readonly=True) as store:
-        return Elsewhere(folder, series, store.trials(series), store.fingerprints())
+        return Elsewhere(folder, series, store.trials(series), store.examinations.by_name(series))
 
 
 def _threshold(text: str) -> float:
@@ -151,7 +151,7 @@ def conclude(what: Compared, series: Series, store: Store, outcomes: Sequence[Ou
     there = {point_key(one.point) for one in found}
     wanted = [point for point in series.points if not _is_base(point, experiment.baseline)]
     missing = [point for point in wanted if point_key(point) not in there]
-    machines = store.fingerprints()
+    machines = store.examinations.by_name(experiment.name)
     used = {machine.name for item in series.trials for step in item.trial.steps for machine in step.machines}
     report = Report(
         title=f"{experiment.name.partition('@')[0]}: compared with {what.name}",

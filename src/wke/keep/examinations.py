@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 
 from wke.keep.database import Database
-from wke.keep.fingerprint import Reference
+from wke.keep.fingerprint import Facts, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,10 @@ class Examinations:
         """Return what the machines of a series are to it: as they were settled last, for this series."""
         owned = "settled AND invocation IN (SELECT v.id FROM invocations v JOIN series s ON s.id = v.series WHERE s.name = ?)"
         return self._found(owned, name)
+
+    def by_name(self, series: str) -> dict[str, Facts]:
+        """Return what the machines of a series are to it, by their names alone; of two at different addresses either."""
+        return {machine: facts for (machine, _), facts in self.of_series(series).items()}
 
     def last(self) -> Latest | None:
         """Return when and for which series machines were examined last; None before the first time."""

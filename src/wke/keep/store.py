@@ -47,17 +47,7 @@ from wke.keep.rows import insert_answer, insert_observations, insert_planned, in
 from wke.keep.ruling import RAN, Judge
 from wke.keep.schema import OutdatedError
 from wke.keep.stored import final_folder, partial_folder, read_attempts
-from wke.keep.trials import (
-    INTERRUPTED,
-    Answer,
-    Attempt,
-    Detached,
-    Invalid,
-    PlannedTrial,
-    Result,
-    StoredTrial,
-    settled,
-)
+from wke.keep.trials import INTERRUPTED, Answer, Attempt, Detached, Invalid, PlannedTrial, Result, StoredTrial, settled
 from wke.records import Release, TaskName
 
 OPENING_S = 20.0  # for another writer that is opening the store
