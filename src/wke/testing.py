@@ -28,6 +28,7 @@ from wke.describe.configuration import read_configuration
 from wke.describe.experiment import read_experiment
 from wke.describe.plan import Plan, make_plan
 from wke.errors import InputError
+from wke.judge.budget import spent_s
 from wke.judge.due import due
 from wke.keep.identity import planned_trials
 from wke.keep.store import Store
@@ -83,7 +84,8 @@ def _rehearse_in(folder: Path, plan: Plan, cluster: Cluster, play: Play) -> Rehe
         series = Series(scripted_place(cluster, play, loop), store, number, experiment, _ignore, _nothing)
 
         def next_due(attempted: Collection[str]) -> Sequence[Due]:
-            wanted = {trial.id for trial in due(experiment, planned, store.results(ids), attempted, store.invalid(ids))}
+            used_s = spent_s(experiment, planned, store.history(name) if experiment.budget is not None else ())
+            wanted = {t.id for t in due(experiment, planned, store.results(ids), attempted, store.invalid(ids), spent_s=used_s)}
             return [item for item in trials if item.planned.id in wanted]
 
         runner.run(run_series(series, next_due))

@@ -239,6 +239,43 @@ x.toml:13:1: steps[2].measure: a second step is measured
   hint: exactly one is; the first stands in line 9
 """,
     ),
+    "a budget that cannot be kept to": (
+        """
+[experiment]
+configuration = "kv"
+budget = "1h"
+order = "sequential"
+iterations = { min = 9, max = 8 }
+
+[[steps]]
+target = "load"
+measure = true
+""",
+        """
+x.toml:5:25: experiment.iterations.max: is less than min, which is 9
+""",
+    ),
+    "a budget without rounds and metrics": (
+        """
+[experiment]
+configuration = "kv"
+budget = "1h"
+order = "sequential"
+iterations = { min = 3, max = 8, of = "ops" }
+
+[[steps]]
+target = "load"
+measure = true
+""",
+        """
+x.toml:3:1: experiment.budget: there is no metric whose intervals could be looked at
+  hint: declare one in [metrics]
+x.toml:3:1: experiment.budget: only rounds of all points can be stopped by a budget
+  hint: write order = "interleaved"
+x.toml:5:34: experiment.iterations.of[0]: there is no metric "ops"
+  hint: none is defined
+""",
+    ),
     "scopes of steps": (
         """
 [experiment]

@@ -20,17 +20,18 @@ from wke.cli.changed import MachinesChangedError, PlanChangedError, resolve, set
 from wke.cli.ci import compared, conclude, publish
 from wke.cli.detaching import detachment, left_running, run_due, say_detached, say_left, scope_at
 from wke.cli.options import RESULTS, assignments, project
-from wke.cli.plan import advised, known, tell
+from wke.cli.plan import advised, budget_text, known, tell
 from wke.cli.prepare import Kept, Series, chosen, kept, on_cluster, plan_series, read_project, record
 from wke.cli.reanalyse import hint
 from wke.cli.summary import draw_figures, print_summary, write_csv
 from wke.errors import InputError, WkeError
+from wke.judge.budget import missed_text
 from wke.judge.climbing import climb_text, searches
 from wke.judge.stopping import precision_text, precisions, rule_text, undecided_text
 from wke.keep.current import CurrentWriter
 from wke.keep.store import Store
 from wke.records import Outcome
-from wke.tell.console import Printer, counted, worst_status
+from wke.tell.console import Printer, counted, seconds, worst_status
 from wke.tell.progress import SeriesState, progress, uneven_text
 
 DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
@@ -197,7 +198,7 @@ def _run(command: _Command) -> Sequence[Outcome]:
 def _say_stopped(command: _Command, state: SeriesState, first: int) -> None:
     """Say what there is of a series that ends before its time, and export and draw it."""
     store, experiment = command.store, command.series.plan.experiment
-    planned = "" if experiment.parameters.climb or experiment.stopping else f" of {first}"
+    planned = "" if experiment.parameters.climb or experiment.stopping or experiment.budget else f" of {first}"
     Printer().talk(f"stopped after {state.ended}{planned} trials; they are stored, and the same command goes on")
     say_left(store, experiment, command.series.project.cluster.detached_lease_s)
     with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
@@ -216,7 +217,9 @@ def _announce(series: Series, store: Store, to_run: int) -> None:
     """Say how much there is to do, and what is reused."""
     name, total, stored = series.plan.experiment.name, len(series.trials), len(kept(series, store).stored)
     climbed, stopping = series.plan.experiment.parameters.climb, series.plan.experiment.stopping
-    if stopping is not None and to_run:
+    if series.plan.experiment.budget is not None:
+        Printer().talk(f"{name}: {stored} of at most {total} trials are stored; {budget_text(series, kept(series, store))}")
+    elif stopping is not None and to_run:
         Printer().talk(
             f"{name}: {counted(to_run, 'trial')} to run, then more {rule_text(stopping)}; {stored} of at most {total} are stored already "
             f"and reused; seed {series.plan.seed}"
@@ -243,7 +246,10 @@ def _say_findings(series: Series, store: Store) -> None:
     """Say what a series that decides for itself how far it goes has come to."""
     experiment, have = series.plan.experiment, kept(series, store)
     stored = have.stored
-    if experiment.stopping is not None:
+    if experiment.budget is not None:
+        used = f"{seconds(have.spent_s)} of {seconds(experiment.budget.total_s)}"
+        Printer().talk(f"budget: {used} used; {missed_text(experiment, have.seen())}")
+    elif experiment.stopping is not None:
         seen = precisions(experiment.stopping, experiment.metrics, tuple(stored.values()), series.points)
         missing, rounds = len(have.due(series, series.trials)), have.rounds(series)
         Printer().talk(undecided_text(missing, rounds) if missing else precision_text(experiment, seen, rounds))

@@ -16,6 +16,7 @@ from wke.cli.prepare import Kept, Series, kept, plan_series, read_project
 from wke.cli.reanalyse import hint
 from wke.describe.deployment import times
 from wke.describe.experiment import Experiment
+from wke.judge.budget import outlook
 from wke.judge.due import done_with
 from wke.judge.state import STORED, TO_RUN, Relatives, State, kinds, state
 from wke.judge.stopping import EVERY, Precise, place_text, precisions, rule_text
@@ -91,12 +92,14 @@ def tell(series: Series, facts: Known, *, listed: Sequence[Due]) -> None:
     """Print the plan in words, and the trials that are to be listed one by one."""
     out = Printer()
     have, experiment, stored = facts.have, series.plan.experiment, facts.have.stored
-    most = "at most " if experiment.stopping else ""
+    most = "at most " if experiment.stopping or experiment.budget else ""
     out.data(f"{experiment.name}: {len(series.points)} points x ({_repetitions(experiment)}) = {most}{len(series.trials)} trials")
     seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn when it is measured first"
     out.data(f"  order {experiment.order}; {seed}")
     if experiment.parameters.climb is not None:
         out.data(f"  climbs along {experiment.parameters.climb}: of these trials only those that lead to the best value run")
+    if experiment.budget is not None:
+        out.data(f"  {budget_text(series, have)}")
     if experiment.stopping is not None:
         out.data(f"  {rule_text(experiment.stopping)} at two looks in a row, {EVERY} rounds apart")
     if experiment.baseline:
@@ -132,6 +135,22 @@ def _assumed(examined: Latest | None) -> str:
     return f"if the machines are what they were on {at}, when series {examined.series} examined them"
 
 
+def budget_text(series: Series, have: Kept) -> str:
+    """Return what a budget will probably buy, in words; nothing where there is none."""
+    experiment = series.plan.experiment
+    found, budget = outlook(experiment, series.planned, have.seen()), experiment.budget
+    if found is None or budget is None:
+        return ""
+    text = f"a budget of {seconds(budget.total_s)}, of which {seconds(have.spent_s)} are used"
+    first = f"the first {counted(budget.min, 'round')}" if budget.min > 1 else "the first round"
+    if found.basic is None or found.further is None:
+        return f"{text}; {found.lacking} trials of {first} are to run; when one has run, one knows how far it goes"
+    if found.basic < found.lacking:
+        return f"{text}: enough for about {found.basic} of the {found.lacking} trials that {first} lack, the coarse points first"
+    rest = f"{counted(found.lacking, 'trial')} that {first} lack, then " if found.lacking else ""
+    return f"{text}: enough for {rest}about {found.further} more where intervals are widest"
+
+
 def _deployments(series: Series, have: Kept) -> tuple[int, ...]:
     """Return how often each step with a scope is to run, if all trials go well that are missing."""
     given_up = done_with((), have.invalid)
@@ -148,6 +167,8 @@ def _to_run(series: Series, have: Kept) -> str:
     duration = _duration(missing, experiment.cooldown_s, tuple(have.stored.values()))
     if experiment.parameters.climb is not None:
         return f"at most {missing}{duration}{invalid}"
+    if experiment.budget is not None:
+        return f"at most {missing}{invalid}"
     if experiment.stopping is None:
         return f"{missing}{duration}{invalid}"
     now = len(have.due(series, series.trials))
@@ -155,7 +176,8 @@ def _to_run(series: Series, have: Kept) -> str:
 
 
 def _repetitions(experiment: Experiment) -> str:
-    least = f"{experiment.stopping.min} to " if experiment.stopping else ""
+    rule = experiment.stopping or experiment.budget
+    least = f"{rule.min} to " if rule and rule.min < experiment.iterations else ""
     warmups = f" + {experiment.warmups} warm-ups" if experiment.warmups else ""
     return f"{least}{experiment.iterations} iterations{warmups}"
 
@@ -173,12 +195,21 @@ def _duration(due: int, cooldown_s: float, stored: Sequence[StoredTrial]) -> str
     return f", about {seconds(due * (fmean(took) + cooldown_s))} by what stored trials took" if due and took else ""
 
 
+def _budget_json(series: Series, have: Kept) -> dict[str, object] | None:
+    budget, found = series.plan.experiment.budget, outlook(series.plan.experiment, series.planned, have.seen())
+    if found is None or budget is None:
+        return None
+    bought = {"lacking": found.lacking, "affordable": found.basic, "further": found.further}
+    return {"total-s": budget.total_s, "spent-s": have.spent_s, **bought}
+
+
 def _json(series: Series, facts: Known) -> dict[str, object]:
     steps, have, stored = series.plan.experiment.steps, facts.have, facts.have.stored
     return {
         "experiment": series.plan.experiment.name,
         "seed": series.plan.seed if series.seed_is_settled else None,
         "order": series.plan.experiment.order,
+        "budget": _budget_json(series, have),
         "deployments": [{"target": step.target, "times": often} for step, often in zip(steps, _deployments(series, have), strict=False)],
         "examined": {"at-ns": facts.examined.at_ns, "series": facts.examined.series} if facts.examined else None,
         "points": [{"point": dict(seen.point), "n": seen.n, **precision_json(seen)} for seen in _precise(series, stored)],

@@ -18,6 +18,7 @@ from wke.describe.revisions import Revisions
 from wke.describe.sweep import value_text
 from wke.describe.tables import gather
 from wke.errors import InputError, Problem, did_you_mean
+from wke.judge.budget import Seen, spent_s
 from wke.judge.due import done_with, due
 from wke.judge.stopping import rounds_of
 from wke.keep.fingerprint import Reference
@@ -76,16 +77,24 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the store knows of a series' trials, by their ids: those with a result, and those that were invalid so far."""
+    """What the store knows of a series' trials, by their ids: those with a result, and those that were invalid so far.
+
+    `spent_s` is what commands of the series took for these trials, if it has a budget.
+    """
 
     stored: Mapping[str, StoredTrial]
     invalid: Mapping[str, Invalid]
+    spent_s: float = 0.0
 
     def due(self, series: Series, candidates: Sequence[Due], attempted: Collection[str] = ()) -> list[Due]:
         """Return those of the candidates that are to run next, in their order, after those that were attempted just now."""
         planned = [item.planned for item in candidates]
-        wanted = {trial.id for trial in due(series.plan.experiment, planned, self.stored, attempted, self.invalid)}
+        wanted = {trial.id for trial in due(series.plan.experiment, planned, self.stored, attempted, self.invalid, spent_s=self.spent_s)}
         return [item for item in candidates if item.planned.id in wanted]
+
+    def seen(self) -> Seen:
+        """Return what a budget is judged by."""
+        return Seen(self.stored, done_with((), self.invalid), self.spent_s)
 
     def rounds(self, series: Series) -> int:
         """Return how many rounds the series is to have, as far as it can be told now."""
@@ -95,7 +104,10 @@ class Kept:
 def kept(series: Series, store: Store, reference: Reference | None = None) -> Kept:
     """Return what a store knows of a series that is measured on such machines, by default as they were examined last."""
     ids = [trial.id for trial in series.planned]
-    return Kept(store.results(ids, reference), store.invalid(ids, reference))
+    experiment, name = series.plan.experiment, series.plan.experiment.name
+    attempts = store.history(name) if experiment.budget is not None else ()
+    used_s = spent_s(experiment, series.planned, attempts)
+    return Kept(store.results(ids, reference), store.invalid(ids, reference), used_s)
 
 
 def read_project(file: Path, cluster_file: Path, on: str | None = None) -> Project:

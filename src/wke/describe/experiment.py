@@ -1,13 +1,13 @@
 """An experiment: what to vary, what a trial does, what is observed and which figures show it, as its file describes it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from wke.describe.conditions import check_problems, value_problems, without
 from wke.describe.equation import Expression, columns_of
-from wke.describe.experimentfile import ExperimentFile, IterationsEntry, MetricEntry, PlotEntry, StepEntry
+from wke.describe.experimentfile import ExperimentFile, ExperimentSection, IterationsEntry, MetricEntry, PlotEntry, StepEntry
 from wke.describe.expression import Expression as Condition
 from wke.describe.hdr import hdr_problems
 from wke.describe.metrics import NAME, Metric
@@ -33,6 +33,15 @@ class Stopping:
     precision: float
     of: tuple[str, ...]
     min: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a series may take: `min` iterations of each point first, then more where intervals of the metrics in `of` are widest."""
+
+    total_s: float
+    min: int
+    of: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,7 @@ class Experiment:
     configuration: str | None = None
     iterations: int = 1
     stopping: Stopping | None = None
+    budget: Budget | None = None
     warmups: int = 0
     order: str = "interleaved"
     seed: int | None = None
@@ -146,6 +156,7 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         configuration=section.configuration,
         iterations=section.iterations.max,
         stopping=_stopping(section.iterations, metrics, plots),
+        budget=_budget(section, metrics, plots),
         warmups=section.warmups,
         order=section.order or ("interleaved" if value.steps else "sequential"),
         seed=section.seed,
@@ -163,7 +174,7 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
     )
     problems += label_problems(experiment.plots, table.at)
     problems += _climb_problems(experiment)
-    problems += _stopping_problems(experiment)
+    problems += _stopping_problems(experiment, section.iterations.given)
     if experiment.steps:
         problems += _step_problems(experiment)
         problems += _metric_problems(experiment)
@@ -203,12 +214,18 @@ def _step(entry: StepEntry, where: Location) -> Step:
 
 
 def _stopping(entry: IterationsEntry, metrics: Sequence[Metric], plots: Sequence[Plot]) -> Stopping | None:
-    if entry.precision is None:
-        return None
+    return Stopping(entry.precision, _looked_at(entry, metrics, plots), entry.min) if entry.precision is not None else None
+
+
+def _budget(section: ExperimentSection, metrics: Sequence[Metric], plots: Sequence[Plot]) -> Budget | None:
+    entry = section.iterations
+    return Budget(section.budget, min(entry.min, entry.max), _looked_at(entry, metrics, plots)) if section.budget is not None else None
+
+
+def _looked_at(entry: IterationsEntry, metrics: Sequence[Metric], plots: Sequence[Plot]) -> tuple[str, ...]:
     names = [metric.name for metric in metrics]
     shown = {column for plot in plots for y in plot.y_axis for column in columns_of(y)}
-    of = entry.of or tuple(name for name in names if name in shown) or tuple(names)
-    return Stopping(entry.precision, of, entry.min)
+    return entry.of or tuple(name for name in names if name in shown) or tuple(names)
 
 
 def _metric(name: str, entry: MetricEntry) -> Metric:
@@ -305,26 +322,30 @@ def _climb_problems(experiment: Experiment) -> Iterator[Problem]:
         yield Problem("hill-climb has no goal", experiment.at(ROOT, climbed, CLIMB), hint)
 
 
-def _stopping_problems(experiment: Experiment) -> Iterator[Problem]:
-    """Check that there is something to look at, after rounds of all points."""
-    if experiment.stopping is None:
+def _stopping_problems(experiment: Experiment, given: Collection[str]) -> Iterator[Problem]:
+    """Check what a precision or a budget looks at, and that there are rounds of all points; `given` are the keys of iterations."""
+    stopping, budget = experiment.stopping, experiment.budget
+    key, noun = (("iterations", "precision"), "a precision") if stopping is not None else (("budget",), "a budget")
+    if stopping is None and budget is None:
+        if set(given) - {"max"}:
+            hint = 'write { min = 5, max = 30, precision = "5%" }'
+            yield Problem("precision is missing", experiment.at("experiment", "iterations"), hint)
         return
     names = [metric.name for metric in experiment.metrics]
-
-    def wrong(what: str, hint: str, *key: str | int) -> Problem:
-        return Problem(what, experiment.at("experiment", "iterations", *key), hint)
-
+    where = experiment.at("experiment", *key)
     if not experiment.steps:
-        yield wrong("a benchmark script's series cannot be stopped by a precision", "write a number", "precision")
+        yield Problem(f"a benchmark script's series cannot be stopped by {noun}", where, "write a number" if stopping else "remove it")
     elif not names:
-        yield wrong("there is no metric whose intervals could be looked at", "declare one in [metrics]", "precision")
-    for index, name in enumerate(experiment.stopping.of):
+        yield Problem("there is no metric whose intervals could be looked at", where, "declare one in [metrics]")
+    for index, name in enumerate(stopping.of if stopping is not None else budget.of if budget is not None else ()):
         if name not in names:
-            yield wrong(f"there is no metric {quoted(name)}", did_you_mean(name, names), "of", index)
+            at = experiment.at("experiment", "iterations", "of", index)
+            yield Problem(f"there is no metric {quoted(name)}", at, did_you_mean(name, names))
     if experiment.order == "sequential":
-        yield wrong("only rounds of all points can be stopped by a precision", 'write order = "interleaved"', "precision")
+        yield Problem(f"only rounds of all points can be stopped by {noun}", where, 'write order = "interleaved"')
     if experiment.parameters.climb is not None:
-        yield wrong("a climb cannot be stopped by a precision", "write a number: each value tried is measured so often", "precision")
+        hint = "write a number: each value tried is measured so often" if stopping else "remove it: a climb runs what leads to the best"
+        yield Problem(f"a climb cannot be stopped by {noun}", where, hint)
 
 
 def _baseline_problems(experiment: Experiment) -> Iterator[Problem]:

@@ -142,10 +142,8 @@ class IterationsEntry(TableModel):
     """The metrics whose intervals are looked at; by default those that plots show on their y-axis, and all where none does."""
 
     def check(self) -> None:
-        """Refuse a table that cannot decide."""
-        if self.precision is None and self.given != {"max"}:
-            raise FlawError("precision is missing", 'write { min = 5, max = 30, precision = "5%" }')
-        if self.precision is not None and self.min > self.max:
+        """Refuse what excludes itself."""
+        if (self.precision is not None or "min" in self.given) and self.min > self.max:
             raise FlawError(f"is less than min, which is {self.min}", None, ("max",))
 
 
@@ -171,6 +169,9 @@ class ExperimentSection(TableModel):
     """What the random order follows from; by default chosen once and stored with the series."""
     cooldown: Duration = 0.0
     """Pause between two trials."""
+    budget: Limit | None = None
+    """How long all its trials may take, such as `6h`. First come the ends and middles of ranges, then what lies between (`min` rounds each,
+    5 unless iterations says otherwise), then more iterations where intervals are widest."""
     baseline: Mapping[str, AnyScalar] = {}
     """Parameters and their values, such as `{ engine = "old" }`: every point is compared, round by round, with the one that has these."""
     threshold: Annotated[Share, Bounds(at_least=0)] = 0.0

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from wke.describe.experiment import Experiment
+from wke.judge.budget import Seen, affordable
 from wke.judge.climbing import searches
 from wke.judge.stopping import rounds_of
 from wke.judge.summaries import point_key
@@ -17,14 +18,19 @@ def due(
     stored: Mapping[str, StoredTrial],
     attempted: Collection[str] = (),
     invalid: Mapping[str, Invalid] | None = None,
+    *,
+    spent_s: float = 0.0,
 ) -> list[PlannedTrial]:
     """Return the trials to run next: those of `planned` that are neither `stored` (by id) nor `attempted`.
 
     One that turned out to be `invalid` runs again, REPEATS times and never more, whoever attempted it.
 
-    Where one climbs, only those that the searches want; where the series stops when it is precise, only those before the next look.
+    Where one climbs, only those that the searches want; where the series stops when it is precise, only those before the next look;
+    where it has a budget, of which `spent_s` are used, those that are affordable.
     """
     tried = done_with(attempted, invalid or {})
+    if experiment.budget is not None:
+        return affordable(experiment, planned, Seen(stored, tried, spent_s))
     missing = [trial for trial in planned if trial.id not in stored and trial.id not in tried]
     if experiment.stopping is not None:
         rounds = rounds_of(experiment, planned, stored, tried)
