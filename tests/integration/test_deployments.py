@@ -2,7 +2,8 @@
 
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
@@ -333,3 +334,53 @@ def test_the_folder_of_a_deployed_task_stays(series: Project) -> None:
     assert series.measure().status == 0
     assert (ledger / "there").read_text().split() == ["x"] * 6
     assert (ledger / "left").read_text() == ""
+
+
+SIZED = """
+[experiment]
+configuration = "kv"
+iterations = 2
+[parameters]
+num-servers = [1, 2]
+rate = [1, 2]
+[classes]
+servers = "{num-servers}"
+[[steps]]
+target = "serve"
+on = "servers"
+scope = "deploy"
+background = true
+ready = { log = "up", within = "20s" }
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "{servers.name}", rate = "{rate}" }
+[metrics]
+count = {}
+"""
+
+
+def test_a_parameter_sizes_a_class(new_project: Callable[[str], Project]) -> None:
+    """With one server the second takes no part: it is not in what scripts are told, runs nothing, and another size is deployed anew."""
+    machines = 'm0 = { class = "servers" }\nm1 = { class = "servers" }\nm2 = { class = "clients" }\n'
+    project = new_project(f'[cluster]\nprovider = "local"\nlease = "2s"\nshare = ["ledger"]\n[machines]\n{machines}')
+    note = NOTE.format(mark=mark_of(project), ledger=project.folder / "ledger")
+    load = 'note load "$1"\necho "wke: count=$(echo $1 | tr , "\\n" | wc -l)"\n'
+    serve = "trap 'note stopped; exit' TERM\nnote serve\necho up\nwhile :; do sleep 0.02; done\n"
+    project.targets({"load": '["servers", "rate"]'}, serve=note + serve, load=note + load)
+    project.write("experiments/series.toml", SIZED)
+    assert "serve on servers in the background, 4 times for the trials to run\n" in project.wke("plan", "experiments/series.toml").out
+    done = project.measure()
+    assert (done.status, project.outcomes()) == (0, ["ok"] * 8)
+    assert all(trial.observations["count"] == trial.point["num-servers"] for trial in project.trials())
+    serving: set[str] = set()
+    for entry in project.ledger():
+        if entry["what"] == "load":
+            assert ",".join(sorted(serving)) == entry["is"]
+        elif entry["what"] == "serve":
+            serving.add(entry["machine"])
+        else:
+            serving.discard(entry["machine"])
+    assert Counter(entry["machine"] for entry in project.ledger() if entry["what"] == "serve") == {"m0": 4, "m1": 2}
+    assert marked(mark_of(project)) == []

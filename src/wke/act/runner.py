@@ -91,11 +91,10 @@ async def run_series(
     with Standing(series.store.folder / "deployments", series.sink) as standing:
         async with _session(series, batch, standing) as session:
             running = _Running(series, session, standing)
-            _settle(series, _take_note(series, await session.examine()))
             while batch:
-                if new := _machines(batch).keys() - session.machines.keys():
-                    await session.connect(_machines(batch)[name] for name in new)
-                    _settle(series, _take_note(series, await session.examine()))
+                await session.connect(m for name, m in _machines(batch).items() if name not in session.machines)
+                if found := await session.examine():
+                    _settle(series, _take_note(series, found))
                 total = len(taken_up) + len(outcomes) + len(batch)
                 for item in batch:
                     await asyncio.sleep(series.experiment.cooldown_s if outcomes else 0)
