@@ -125,7 +125,8 @@ def test_an_improvement_is_no_failure_and_changes_need_no_commit(history: Projec
     load(history, "slower", 1.3)
     done = ci(history, "--baseline", "base", "--limit", "2")
     assert (done.status, "No regression is confirmed (nothing could be compared)." in done.out) == (0, True)
-    assert "- not compared, for want of two complete rounds: revision=head:" in done.out
+    assert "- not compared, for want of two complete rounds: size=1\n- not compared, for want of two complete rounds: size=2\n" in done.out
+    assert "2 trials to run; 0 of 32 are stored already" in done.err  # those of the baseline were measured beside another revision
 
 
 def test_each_revision_has_what_it_deployed(history: Project) -> None:
@@ -146,7 +147,9 @@ def test_trials_that_fail_are_no_verdict(history: Project) -> None:
     history.targets({"load": '["size"]'}, load="exit 3")
     done = ci(history, "--baseline", "base", "--only", "size=1")
     assert done.status == 1
-    assert "No regression is confirmed (nothing could be compared)." in done.out
+    assert (
+        "No regression is confirmed (nothing could be compared).\n\n- not compared, for want of two complete rounds: size=1\n\n" in done.out
+    )
 
 
 def test_results_from_elsewhere_count_from_the_same_machines_only(history: Project, tmp_path: Path) -> None:
@@ -183,6 +186,7 @@ def test_a_point_of_the_experiment_may_be_the_baseline(history: Project) -> None
         (["--ci", "--baseline", "size=3"], None, "--baseline size=3: size is never 3"),
         (["--ci", "--baseline", "length=3"], None, '--baseline length=3: there is no parameter "length"'),
         (["--ci", "--baseline", "base", "--threshold", "much"], None, "--threshold much: "),
+        (["--ci", "--baseline", "HEAD:kv"], None, "--baseline HEAD:kv is none of these"),
         (["--ci", "--baseline", "base", "--detach"], None, "--detach does not go with --ci"),
         (["--baseline", "base"], None, "--baseline and --threshold go with --ci"),
         (["--ci", "--baseline", "base"], ("iterations = 8", "iterations = 1"), "one round is no comparison"),

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,13 @@ def test_only_values_of_the_same_round_are_paired() -> None:
     trials = [stored("old", k, 100.0 + k) for k in range(5)] + [stored("new", k, 200.0 + 2 * k) for k in (1, 3, 4, 9)]
     (one,) = compare(trials, ["ops"], [{"engine": "new"}], {"engine": "old"})
     assert (one.n, one.factor) == (3, pytest.approx(2.0))
+
+
+def test_values_in_different_units_are_not_compared() -> None:
+    """A script that says seconds where the other says milliseconds has not become faster."""
+    trials = [stored(engine, k, 100.0 + k) for k in range(5) for engine in ("old", "new")]
+    trials = [replace(trial, units={"ops": "1/ms"}) if trial.point["engine"] == "new" else trial for trial in trials]
+    assert compare(trials, ["ops"], [{"engine": "new"}], {"engine": "old"}) == ()
 
 
 def test_partners() -> None:

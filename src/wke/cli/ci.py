@@ -5,15 +5,16 @@ measured beside the working tree, round by round; results from elsewhere are of 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from wke.cli.options import RESULTS, assignments
-from wke.cli.prepare import Project, Series
+from wke.cli.prepare import Project, Series, chosen
 from wke.cli.revision import checked_out, commit_of, head
 from wke.describe.configuration import read_configuration
+from wke.describe.experiment import Experiment
 from wke.describe.plan import make_plan
 from wke.describe.quantity import fraction
 from wke.describe.revisions import REVISION, Revision, Revisions
@@ -26,13 +27,13 @@ from wke.judge.summaries import metric_units, point_key
 from wke.keep.store import Store
 from wke.keep.trials import StoredTrial
 from wke.records import Outcome
-from wke.tell.comparisons import baseline_text
+from wke.tell.comparisons import baseline_text, shown
 from wke.tell.console import worst_status
 from wke.tell.markdown import Report, markdown
-from wke.tell.progress import point_words
 from wke.tell.tables import varied
 
 REGRESSION = 4
+MOST_MISSING = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _meant(project: Project, reference: str | None) -> Compared:
     if "=" in reference:
         return _point(project, reference)
     if Store.exists(Path(reference)):
-        return Compared(project, reference, _elsewhere(Path(reference), experiment.name))
+        return Compared(project, reference, _elsewhere(Path(reference), experiment.name, own=experiment.name))
     commit = commit_of(reference)
     if commit is not None:
         return _revisions(project, Revision(commit), reference)
@@ -90,7 +91,7 @@ def _meant(project: Project, reference: str | None) -> Compared:
         with Store.open(RESULTS, readonly=True) as store:
             names = store.names()
         if reference in names and reference != experiment.name:
-            return Compared(project, f"series {reference}", _elsewhere(RESULTS, reference))
+            return Compared(project, f"series {reference}", _elsewhere(RESULTS, reference, own=experiment.name))
     hint = "give a commit that this repository has (a shallow clone: git fetch), a results folder, a series, or PARAMETER=VALUE"
     raise InputError(f"--baseline {reference} is none of these", hint=hint)
 
@@ -126,7 +127,9 @@ def _revisions(project: Project, base: Revision, reference: str) -> Compared:
     return Compared(both, f"{reference} ({base})" if str(base) != reference else reference)
 
 
-def _elsewhere(folder: Path, series: str) -> Elsewhere:
+def _elsewhere(folder: Path, series: str, *, own: str) -> Elsewhere:
+    if folder.resolve() == RESULTS.resolve() and series == own:
+        raise InputError(f"--baseline {folder}: that is what is measured here", hint="give a commit, or a copy of results from elsewhere")
     with Store.open(folder, readonly=True) as store:
         return Elsewhere(folder, series, store.trials(series), store.examinations.by_name(series))
 
@@ -144,12 +147,12 @@ def _threshold(text: str) -> float:
 # -- what comes of it
 
 
-def conclude(what: Compared, series: Series, store: Store, outcomes: Sequence[Outcome]) -> tuple[str, int]:
+def conclude(what: Compared, series: Series, store: Store, outcomes: Sequence[Outcome], only: Mapping[str, str]) -> tuple[str, int]:
     """Return the summary and the exit status: that of a confirmed regression, else that of trials if points could not be compared."""
     experiment, trials = series.plan.experiment, store.trials(series.plan.experiment.name)
     found = _comparisons(what, series, trials)
-    there = {point_key(one.point) for one in found}
-    wanted = [point for point in series.points if not _is_base(point, experiment.baseline)]
+    there, asked = ({point_key(one.point) for one in found}, {point_key(item.planned.point) for item in chosen(series, only)})
+    wanted = [point for point in series.points if point_key(point) in asked and not _is_base(point, experiment.baseline)]
     missing = [point for point in wanted if point_key(point) not in there]
     machines = store.examinations.by_name(experiment.name)
     used = {machine.name for item in series.trials for step in item.trial.steps for machine in step.machines}
@@ -160,13 +163,27 @@ def conclude(what: Compared, series: Series, store: Store, outcomes: Sequence[Ou
         judged=judged(found, experiment.metrics, metric_units(trials, experiment.metrics)),
         facts=_facts(what, series, trials),
         machines={name: facts for name, facts in machines.items() if name in used},
-        missing=[
-            f"not compared, for want of two complete rounds: {point_words(point, 0, warmup=False).rpartition(',')[0]}" for point in missing
-        ],
+        missing=[*_missing(missing), *_without_factor(experiment, found)],
         doubts=_doubts(what.elsewhere, {name: machines.get(name) for name in used}),
     )
     status = REGRESSION if report.confirmed else worst_status(outcomes) if missing else 0
     return markdown(report), status
+
+
+def _missing(points: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    """Yield a line for each point that could not be compared, and not too many of them."""
+    for point in points[:MOST_MISSING]:
+        values = ", ".join(f"{name}={shown(value)}" for name, value in point.items() if name != REVISION)
+        yield f"not compared, for want of two complete rounds{': ' if values else ''}{values}"
+    if len(points) > MOST_MISSING:
+        yield f"and {len(points) - MOST_MISSING} more points"
+
+
+def _without_factor(experiment: Experiment, found: Sequence[Comparison]) -> Iterator[str]:
+    """Yield a line for each metric that was compared nowhere although others were."""
+    for metric in experiment.metrics if found else ():
+        if all(one.metric != metric.name for one in found):
+            yield f"{metric.name} has no factor: it was 0 or less, missing, or in another unit"
 
 
 def _is_base(point: Mapping[str, object], baseline: Mapping[str, object]) -> bool:

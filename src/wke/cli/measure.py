@@ -117,7 +117,7 @@ def measure(
         outcomes = _run_missing(series, store, choice)
         if comparing is not None:
             write_csv(store, series.plan.experiment)
-            text, status = conclude(comparing, series, store, outcomes)
+            text, status = conclude(comparing, series, store, outcomes, choice.only)
             Printer().data(text)
             publish(text)
             return status

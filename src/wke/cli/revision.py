@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from wke.cli.options import PLOTS, RESULTS
@@ -31,9 +31,16 @@ def head() -> Revision:
         return Revision(commit)
     content = sha256(changes.encode("utf-8", "surrogateescape"))
     for name in others:
-        path = Path(name)
-        content.update(os.fsencode(name) + b"\0" + (path.read_bytes() if path.is_file() and not path.is_symlink() else b""))
+        content.update(os.fsencode(name) + b"\0" + _digest(Path(name)))
     return Revision(commit, content.hexdigest())
+
+
+def _digest(path: Path) -> bytes:
+    """Return the hash of a file's content, or of where a link leads."""
+    if path.is_symlink():
+        return os.fsencode(path.readlink())
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").digest()
 
 
 @contextmanager

@@ -73,14 +73,17 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Return the comparison of every metric at every point with the same metric at the point's partner, round by round.
 
-    There is none where fewer than two rounds have both values, or a value is not positive.
+    There is none where fewer than two rounds have both values, a value is not positive, or the two have different units.
     """
     counted = by_point(trial for trial in trials if trial.ok and not trial.warmup)
     found = []
     for point in points:
         other = partner(point, baseline)
         for metric in metrics if other is not None else ():
-            here, there = (_by_round(counted.get(point_key(each), ()), metric) for each in (point, other or {}))
+            both = [counted.get(point_key(each), []) for each in (point, other or {})]
+            if len({trial.units.get(metric, "") for seen in both for trial in seen if metric in trial.observations}) > 1:
+                continue
+            here, there = (_by_round(seen, metric) for seen in both)
             ratios = [here[k] / there[k] for k in sorted(here.keys() & there.keys()) if here[k] > 0 and there[k] > 0]
             if len(ratios) >= 2 and len(ratios) == len(here.keys() & there.keys()):
                 found.append(_compared(point, metric, ratios, threshold))

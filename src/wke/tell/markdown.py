@@ -11,7 +11,7 @@ from wke.tell.console import counted
 from wke.tell.harmless import visible
 from wke.tell.tables import interval, titled
 
-FACTS = ("product", "processor", "cores", "SMT", "governor", "memory", "kernel", "clock source")
+FACTS = ("product", "processor", "processors", "SMT", "governor", "memory", "kernel", "clock source")
 WORDS = {
     Verdict.WORSE: "**worse**",
     Verdict.BETTER: "better",
