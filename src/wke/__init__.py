@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from wke.api.cluster import Cluster
     from wke.api.configuration import Configuration
     from wke.api.loads import plot_loads
+    from wke.api.results import Results, results
     from wke.api.running import background_run, check_run, run
     from wke.api.running import background_run as run_background
     from wke.api.scripterrors import (
@@ -40,6 +41,10 @@ _HOMES = {  # module -> the names that are taken from it
     "wke.measurement": (
         "MeasurementResult",
         "MeasurementSession",
+    ),
+    "wke.api.results": (
+        "Results",
+        "results",
     ),
     "wke.api.running": (
         "background_run",
@@ -77,6 +82,7 @@ __all__ = [
     "MeasurementResult",
     "MeasurementSession",
     "RemoteExecutionError",
+    "Results",
     "RunResult",
     "RunTargetError",
     "RunningStep",
@@ -85,6 +91,7 @@ __all__ = [
     "check_run",
     "open",
     "plot_loads",
+    "results",
     "run",
     "run_background",
 ]

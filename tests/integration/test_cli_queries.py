@@ -206,7 +206,13 @@ def test_logs_and_figures_as_json(asked: Project) -> None:
     trial = asked.trials()[4].id
     told = asked.wke("logs", trial, "m2", "--json").json
     lines = told.pop("lines")
-    assert told == {"trial": trial, "folder": f"results/trials/{trial}/1", "outcome": "failed(4)", "why": "work on m2: failed(4)"}
+    assert told == {
+        "trial": trial,
+        "folder": f"results/trials/{trial}/1",
+        "outcome": "failed(4)",
+        "why": "work on m2: failed(4)",
+        "deployed-in": [],
+    }
     whose = {"step": 0, "target": "work", "machine": "m2", "copy": 0}
     assert [{key: value for key, value in line.items() if key != "at-ns"} for line in lines] == [
         {**whose, "stream": 1, "text": "x is 2"},

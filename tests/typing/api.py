@@ -31,6 +31,14 @@ async def new_script() -> None:
         await machines.run("kv", "all", "load", multiply="2")  # type: ignore[arg-type]
 
 
+def notebook() -> None:
+    measured = wke.results("scale", folder=Path("results"))
+    assert_type(measured, wke.Results)
+    assert_type([row.observations["p99"] for row in measured.counted], list[float])
+    assert_type(measured.rows[0].outcome, str)
+    wke.results(5)  # type: ignore[arg-type]
+
+
 def old_script() -> int:
     cluster = Cluster()
     config = Configuration("kv", base_path="..")

@@ -99,10 +99,8 @@ def _found(series: Series, store: Store) -> Iterator[Found]:
         answers: list[Answer] = []
         silent: list[tuple[StoredTrial, str]] = []
         for attempt in attempts:
-            problems = [not_left(attempt.folder, task, step.collect) for step in item.trial.steps for task in step.tasks()]
             result, seen = observed(series.plan.experiment, item.trial, attempt.folder)
-            why = "; ".join(filter(None, problems)) or ("" if result.outcome.kind in {OutcomeKind.OK, OutcomeKind.INVALID} else result.why)
-            if why:
+            if why := _uncollected(item, attempt) or (result.why if result.outcome.kind is OutcomeKind.FAILED else ""):
                 silent.append((attempt, why))
                 continue
             derivation = Derivation(*attempt.ran, HOW, at_ns, who, wke)
@@ -110,6 +108,13 @@ def _found(series: Series, store: Store) -> Iterator[Found]:
             if result.outcome.ok or len(answers) > REPEATS:
                 break
         yield Found(item.planned, tuple(answers), tuple(silent))
+
+
+def _uncollected(item: Due, attempt: StoredTrial) -> str:
+    """Return which files the tasks of an attempt did not leave, if it failed: else it left them all."""
+    if attempt.ok or attempt.outcome == OutcomeKind.INVALID:
+        return ""
+    return "; ".join(filter(None, (not_left(attempt.folder, task, step.collect) for step in item.trial.steps for task in step.tasks())))
 
 
 def _tell(found: tuple[Found, ...], *, as_json: bool, dry_run: bool) -> None:

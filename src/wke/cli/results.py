@@ -1,7 +1,8 @@
-"""`wke results`: what was measured, as a table, JSON or CSV."""
+"""`wke results`: what was measured, as a table, JSON, CSV or a Parquet file."""
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -12,8 +13,10 @@ from wke.describe.metrics import Metric
 from wke.keep.store import Store
 from wke.keep.trials import Derivation, StoredStart, StoredTrial
 from wke.tell.comparisons import comparisons_json
-from wke.tell.console import Printer, seconds
+from wke.tell.console import Printer, counted, seconds
+from wke.tell.frames import write_parquet
 from wke.tell.progress import observation_words, point_words
+from wke.tell.resultrows import ResultRow, csv_text, series_rows
 from wke.tell.results_csv import results_csv
 from wke.tell.tables import Point, Table, results_table, to_json
 
@@ -21,16 +24,28 @@ from wke.tell.tables import Point, Table, results_table, to_json
 @click.command()
 @click.argument("name", required=False)
 @click.option("--trials", "each", is_flag=True, help="One line a trial, failed ones and warm-ups included, instead of one a point.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: one row a trial that counts.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: one row a trial that counts; with --trials one for every attempt.")
+@click.option("--parquet", type=click.Path(path_type=Path), metavar="FILE", help="Write a Parquet file: one row for every attempt.")
 @folder
 @as_json
-def results(name: str | None, *, each: bool, as_csv: bool, as_json: bool) -> None:
-    """Print what experiment NAME measured; without NAME, of every series in results/."""
+def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None, as_json: bool) -> None:
+    """Print what experiment NAME measured; without NAME, of every series in results/.
+
+    With --trials, JSON and CSV have every attempt at the trials of the latest plan, invalid, failed and interrupted ones too.
+    """
     out = Printer()
     with Store.open(RESULTS, readonly=True) as store:
         names = [name] if name else list(store.names())
+        if parquet is not None:
+            rows = _every_row(store, names)
+            write_parquet(parquet, rows)
+            out.talk(f"{parquet}: {counted(len(rows), 'row')}")
+            return
         if as_json:
-            out.data(json.dumps({n: _json(store, n) for n in names}, indent=2))
+            out.data(json.dumps({n: _json(store, n, each=each) for n in names}, indent=2))
+            return
+        if as_csv and each:
+            out.data(csv_text(_every_row(store, names)).rstrip("\n"))
             return
         for each_name in names:
             trials, metrics, points = store.trials(each_name), _metrics(store, each_name), _points(store, each_name)
@@ -48,6 +63,10 @@ def results(name: str | None, *, each: bool, as_csv: bool, as_json: bool) -> Non
                 print_comparisons(table, metrics, _baseline(store, each_name))
             if accepted := accepted_words(trials):
                 out.talk(accepted)
+
+
+def _every_row(store: Store, names: Sequence[str]) -> tuple[ResultRow, ...]:
+    return tuple(row for name in names for row in series_rows(store, name))
 
 
 def _metrics(store: Store, name: str) -> tuple[Metric, ...]:
@@ -81,12 +100,12 @@ def _table(store: Store, name: str, trials: Sequence[StoredTrial]) -> Table:
     return results_table(trials, _metrics(store, name), _points(store, name), stopping, baseline, threshold=threshold)
 
 
-def _json(store: Store, name: str) -> dict[str, object]:
+def _json(store: Store, name: str, *, each: bool) -> dict[str, object]:
     trials = store.trials(name)
     table = _table(store, name, trials)
     baseline = _baseline(store, name)
     compared = {"baseline": dict(baseline), "comparisons": comparisons_json(table.comparisons)} if baseline else {}
-    return {**to_json(table), **compared, "trials": [_trial_json(trial) for trial in trials]}
+    return {**to_json(table), **compared, "trials": [_trial_json(trial) for trial in (store.every(name) if each else trials)]}
 
 
 def _trial_json(trial: StoredTrial) -> dict[str, object]:

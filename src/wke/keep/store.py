@@ -368,6 +368,15 @@ class Store:
             if entry.id in kept
         )
 
+    def every(self, name: str) -> tuple[StoredTrial, ...]:
+        """Return all attempts at the trials of the latest plan of series `name`, in running order, whatever came of them."""
+        plan = {entry.id: entry for entry in self.planned(name)}
+        attempts = self._stored("a.trial IN (SELECT p.trial FROM planned p JOIN series o ON o.id = p.series WHERE o.name = ?)", name)
+        return tuple(
+            replace(one, series=name, iteration=plan[one.id].iteration, warmup=plan[one.id].warmup)
+            for one in sorted(attempts, key=lambda one: (plan[one.id].position, one.attempt))
+        )
+
     def attempts(self, trial: str) -> tuple[StoredTrial, ...]:
         """Return every attempt at the trial with this id, the oldest first."""
         return self._stored("a.trial = ?", trial)
