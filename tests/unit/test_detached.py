@@ -8,8 +8,11 @@ import pytest
 
 from wke.act.detached import DetachedSession, Detachment
 from wke.act.lasting import Held
+from wke.describe.configuration import Target
+from wke.describe.copies import Copy
 from wke.describe.plan import Trial
-from wke.records import TaskName
+from wke.describe.step import PlannedStep
+from wke.records import Record, TaskName
 
 SERVE, WORK = "0/serve/0/0", "1/work/0/0"
 RUNS = Held("aa-0.1", {SERVE: 1, WORK: 2}, {1, 2})
@@ -46,3 +49,20 @@ def test_what_stands_in_the_way(m0: Held, m1: Held, why: str) -> None:
         return session.obstacle(cast("Trial", SimpleNamespace(steps=steps)))
 
     assert asyncio.run(obstacle()) == why
+
+
+@pytest.mark.parametrize(("m1", "copied"), [(Held(), True), (EARLIER, True), (RUNS, False)])
+def test_files_are_not_copied_over_what_later_steps_made_of_them(m1: Held, *, copied: bool) -> None:
+    """Who takes an attempt up goes through its steps from the first, but copies only while no later step has begun on any machine."""
+
+    async def copy() -> tuple[str, list[Record]]:
+        told: list[Record] = []
+        session = DetachedSession(SimpleNamespace(), [], told.append, Detachment(60, leaves=True, attempt="aa-0.1"))
+        session.machines = {name: SimpleNamespace(name=name) for name in ("m0", "m1")}
+        session._connections = {name: SimpleNamespace(machine=name, held=held) for name, held in (("m0", Held()), ("m1", m1))}
+        step = PlannedStep(0, Target("copy-data", ""), (), copy=Copy("no such file", "", "", ""))
+        return await session.copy(step), told
+
+    why, told = asyncio.run(copy())
+    assert bool(told) is copied
+    assert ("has changed" in why) is copied

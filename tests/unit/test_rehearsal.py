@@ -165,13 +165,13 @@ def test_mistakes_of_a_play_are_told() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_a_played_machine_has_no_disk() -> None:
-    """Nothing can be copied there, and nothing is started here instead."""
+    """Nothing can be copied from there, and nothing is started here instead."""
 
     async def copy(loop: TimelapseLoop) -> None:
         cluster = read_cluster(Path("cluster.toml"))
         async with Session(scripted_place(cluster, {}, loop), cluster.machines, lambda _: None) as session:
             with pytest.raises(MachineError, match="is played"):
-                await session.send(["m0"], "cluster.toml", "/tmp/")
+                await session.receive("m0", "file", "here")
 
     with asyncio.Runner(loop_factory=TimelapseLoop) as runner:
         loop = runner.get_loop()

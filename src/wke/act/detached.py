@@ -100,6 +100,11 @@ class DetachedSession(Session):
             return "contact was lost while its measured step was being started: only some of the tasks had begun"
         return ""
 
+    async def copy(self, step: PlannedStep) -> str:
+        """Copy what a step says, unless a later step has begun in an attempt that is taken up: that may have changed what is there."""
+        begun = [int(key.partition("/")[0]) for connection in self._lasting() for key in connection.held.tasks]
+        return "" if any(index > step.index for index in begun) else await super().copy(step)
+
     async def _agree(self, step: PlannedStep, staging_ns: int) -> Release:
         if self._detachment.release is not None:
             return self._detachment.release

@@ -17,7 +17,7 @@ from wke.act.provider import Place
 from wke.act.task import RunningTask
 from wke.act.tasks import option_variable
 from wke.act.timelapse import BEGINNING_NS, TimelapseLoop
-from wke.act.transfer import Channel, Copied
+from wke.act.transfer import Channel, Copied, Digests, OnProgress
 from wke.agent import protocol
 from wke.agent.protocol import Frame
 from wke.agent.sender import wanted
@@ -99,6 +99,17 @@ class ScriptedConnection(Connection):
         for name, data in kept.items():
             write_atomically(Path(destination, name), data)
         return Copied(self.machine, len(kept), 0, sum(map(len, kept.values())))
+
+    async def send(
+        self,
+        source: str | Path,  # noqa: ARG002 - nothing of it is kept
+        destination: str,  # noqa: ARG002
+        *,
+        progress: OnProgress | None = None,  # noqa: ARG002
+        digests: Digests | None = None,  # noqa: ARG002
+    ) -> Copied:
+        """Take a file or a folder, and keep nothing of it."""
+        return Copied(self.machine, 0, 0, 0)
 
     def _copy(self) -> Channel:
         raise MachineError(f"machine {self.machine} is played: it has no files")

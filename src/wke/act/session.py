@@ -239,6 +239,21 @@ class Session:
         sends = [self._connections[name].send(source, destination, progress=progress, digests=digests) for name in machines]
         return _all_or_error(await asyncio.gather(*sends, return_exceptions=True))
 
+    async def copy(self, step: PlannedStep) -> str:
+        """Copy what a step says to its machines; return what is wrong, "" if nothing. Raises MachineError when contact is lost."""
+        copy, names = step.copy, [m.name for m in step.machines]
+        assert copy is not None
+        self._emit(StepStarted(step.index, step.target.name, tuple(names), len(names)))
+        if copy.has_changed:
+            return f"{copy.source} has changed since this command began; the same command goes on with what it is now"
+        try:
+            await self.send(names, copy.source, copy.destination)
+        except MachineError as error:
+            if any(self._connections[name].lost.is_set() for name in names):
+                raise
+            return f"{step.target.name}: {error}"
+        return ""
+
     async def receive(self, machine: str, source: str, destination: str | Path, *, progress: OnProgress | None = None) -> Copied:
         """Copy a file or a folder from a machine, as `Connection.receive` does."""
         return await self._connections[machine].receive(source, destination, progress=progress)

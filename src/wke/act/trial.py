@@ -51,6 +51,9 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, standing: i
 
 async def _take(session: Session, step: PlannedStep) -> TrialResult | None:
     """Take one step; return what is wrong when it ends the trial."""
+    if step.copy is not None:
+        problem = await session.copy(step)
+        return _broken(session) or (TrialResult(FAILED, problem) if problem else None)
     if step.background:
         ready = await session.start(step)
         return _broken(session) or (None if ready else _not_ready(step))

@@ -21,7 +21,7 @@ from wke.act.transfer import Copied, OnProgress, size_of
 from wke.api.request import Request
 from wke.cli.options import project
 from wke.describe.cluster import Cluster, Machine, read_cluster
-from wke.describe.configuration import COPY_DATA
+from wke.describe.copies import COPY_DATA
 from wke.describe.selector import select
 from wke.errors import InputError, did_you_mean
 from wke.records import Note, Record

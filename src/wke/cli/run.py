@@ -13,7 +13,8 @@ from wke.act.steps import run_steps, steps_session
 from wke.api.request import Request
 from wke.cli.options import assignments, project
 from wke.describe.cluster import Cluster, read_cluster
-from wke.describe.configuration import COPY_DATA, Configuration, read_configuration
+from wke.describe.configuration import Configuration, read_configuration
+from wke.describe.copies import COPY_DATA
 from wke.describe.quantity import seconds as read_seconds
 from wke.describe.step import DEFAULT_PRELUDE, PlannedStep
 from wke.describe.tables import gather

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wke.describe.configfile import ConfigurationFile, OptionEntry
+from wke.describe.copies import COPY_DATA
 from wke.describe.macros import check_macros, is_macro
 from wke.describe.optionvalue import Scalar, as_text, converted, type_of
 from wke.describe.shape import Key
@@ -12,7 +13,6 @@ from wke.describe.tables import Table, key_text, read
 from wke.describe.wording import quoted, shown
 from wke.errors import InputError, Location, Problem, did_you_mean
 
-COPY_DATA = "copy-data"  # what `wke run` does itself
 RESERVED_NAMES = ("all", "help", COPY_DATA)
 BUILT_IN_TARGETS = Path(__file__).parent.parent / "targets"
 NO_DESCRIPTION = "No description"

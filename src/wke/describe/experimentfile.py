@@ -214,7 +214,7 @@ class StepEntry(TableModel):
     """One step of a trial."""
 
     target: NonEmpty
-    """What to run."""
+    """What to run; `copy-data` copies its option `source`, a path here, to `destination` on the machines (their home folder)."""
     on: NonEmpty = "all"
     """A selector: where."""
     background: bool = False

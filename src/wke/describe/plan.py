@@ -1,13 +1,14 @@
 """A plan: every trial of an experiment on a cluster, in running order, fixed before anything runs. All checks happen here."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
-from wke.describe.cluster import Cluster, sized
-from wke.describe.configuration import Configuration
+from wke.describe.cluster import Cluster, Machine, sized
+from wke.describe.configuration import Configuration, Target
+from wke.describe.copies import ABOUT, COPY_DATA, read_copy
 from wke.describe.deployment import Deployment, layers, of_round, several, shuffled
 from wke.describe.experiment import Experiment, Step
 from wke.describe.metrics import Metric
@@ -158,12 +159,15 @@ def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
         multiply = _whole(filled.get(("multiply",), 1))
     if problems:
         raise InputError(*problems)
+    options = {name: filled.get(("options", name), value) for name, value in step.options.items()}
+    if filled["target",] == COPY_DATA:
+        return _plan_copy(planner, str(filled["on",]), options)
     planned = plan_step(
         planner.configuration,
         planner.cluster,
         target=str(filled["target",]),
         selector=str(filled["on",]),
-        options={name: filled.get(("options", name), value) for name, value in step.options.items()},
+        options=options,
         multiply=multiply,
         prelude=_prelude_name(step),
         index=planner.index,
@@ -188,6 +192,32 @@ def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
         collect=step.collect,
         scope=planner.scope,
     )
+
+
+def _plan_copy(planner: _StepPlanner, selector: str, options: Mapping[str, Value]) -> PlannedStep:
+    """Plan a step that copies from here to the machines; of what steps can have it takes machines and options."""
+    problems: list[Problem] = []
+    for key, usual in (
+        ("background", False),
+        ("measure", False),
+        ("multiply", "1"),
+        ("timeout_s", None),
+        ("prelude", None),
+        ("collect", ()),
+    ):
+        if getattr(planner.step, key) != usual:
+            name = key.removesuffix("_s")
+            problems.append(Problem(f'is not for "{COPY_DATA}", which runs no task', planner.at(name), "remove it"))
+    machines: tuple[Machine, ...] = ()
+    with collecting(problems, planner.at("on")):
+        machines = select(planner.cluster, selector)
+    copy = None
+    with collecting(problems, planner.at("options")):
+        copy = read_copy(options)
+    if problems or copy is None:
+        raise InputError(*problems)
+    bound = (("source", copy.source), ("destination", copy.destination))
+    return PlannedStep(planner.index, Target(COPY_DATA, ABOUT, builtin=True), machines, bound, scope=planner.scope, copy=copy)
 
 
 def _plan_ready(planner: _StepPlanner, target: str, selector: str) -> PlannedStep:

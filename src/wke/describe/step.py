@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from wke.describe.cluster import Cluster, Machine
 from wke.describe.configuration import Configuration, Prelude, Target, bind_options
+from wke.describe.copies import Copy
 from wke.describe.selector import select
 from wke.describe.wording import quoted
 from wke.errors import InputError, Location, Problem, did_you_mean
@@ -35,7 +36,7 @@ class PlannedStep:
     """A step with everything looked up. Macros in `options` are not yet replaced: they differ from task to task.
 
     `ready_step` is the target that tells whether a background step answers, planned for the same machines. With a `scope` other than
-    "trial" what it did stands for the trials that follow, as `deployment.py` has it.
+    "trial" what it did stands for the trials that follow, as `deployment.py` has it. One with a `copy` has no tasks.
     """
 
     index: int
@@ -53,18 +54,19 @@ class PlannedStep:
     environment: Mapping[str, str] = field(default_factory=dict)
     collect: tuple[str, ...] = ()
     scope: str = "trial"
+    copy: Copy | None = None
 
     def key(self) -> Hashable:
         """Return what two planned steps have in common when one did what the other would do."""
         return (
             (self.index, self.target.name, self.target.content, self.options, self.multiply, tuple(m.name for m in self.machines)),
             (self.prelude.content if self.prelude else None, self.background, self.ready, self.ready_step and self.ready_step.key()),
-            (self.timeout_s, self.workdir, tuple(sorted(self.environment.items())), self.collect, self.scope),
+            (self.timeout_s, self.workdir, tuple(sorted(self.environment.items())), self.collect, self.scope, self.copy),
         )
 
     def tasks(self) -> tuple[TaskName, ...]:
         """Return the step's tasks in the cluster's order, copies of one machine side by side."""
-        copies = range(self.multiply)
+        copies = range(0 if self.copy else self.multiply)
         return tuple(TaskName(self.index, self.target.name, machine.name, copy) for machine in self.machines for copy in copies)
 
 

@@ -10,7 +10,7 @@ Inputs = Mapping[str, Any]
 Script = Callable[[str], str | None]
 """Returns the text of a script by its digest, None when it was not kept."""
 
-FILES = ("script", "prelude")
+FILES = ("script", "prelude", "files")
 KINDS = {"steps": "step", "metrics": "metric", "scheme": "scheme of identities"}
 NOUNS = {"scheme": "the scheme of identities", "checks": "the checks", "metrics": "metric", "cluster": "the cluster"}
 

@@ -114,6 +114,8 @@ def _link(link: Link) -> Json:
 
 def _step(step: PlannedStep) -> Json:
     kept: dict[str, Json] = {"collect": list(step.collect)} if step.collect else {}
+    if step.copy is not None:
+        kept["files"] = step.copy.digest
     scope: dict[str, Json] = {"scope": step.scope} if step.scope != "trial" else {}
     return (
         kept
