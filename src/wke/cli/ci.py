@@ -152,7 +152,8 @@ def conclude(what: Compared, series: Series, store: Store, outcomes: Sequence[Ou
     experiment, trials = series.plan.experiment, store.trials(series.plan.experiment.name)
     found = _comparisons(what, series, trials)
     there, asked = ({point_key(one.point) for one in found}, {point_key(item.planned.point) for item in chosen(series, only)})
-    wanted = [point for point in series.points if point_key(point) in asked and not _is_base(point, experiment.baseline)]
+    baseline = experiment.baseline if what.elsewhere is None else {}
+    wanted = [point for point in series.points if point_key(point) in asked and not _is_base(point, baseline)]
     missing = [point for point in wanted if point_key(point) not in there]
     machines = store.examinations.by_name(experiment.name)
     used = {machine.name for item in series.trials for step in item.trial.steps for machine in step.machines}

@@ -27,9 +27,9 @@ WIDE = 1 << 20  # a pipe that takes much at once wakes us less often
 class Outlet:
     """Stands for sys.stdout and sys.stderr inside the block; when it is left, all is written that was not dropped."""
 
-    def __init__(self, pause: Callable[[], None] = lambda: None, resume: Callable[[], None] = lambda: None) -> None:
-        self._pause = pause
-        self._resume = resume
+    def __init__(self) -> None:
+        self._pause: Callable[[], None] = _nothing
+        self._resume: Callable[[], None] = _nothing
         self._kept: deque[tuple[int, memoryview]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watched: int | None = None
@@ -143,6 +143,10 @@ class _Face:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _nothing() -> None:
+    """Pause nobody: there is nobody who brings more."""
 
 
 def _written(number: int, data: memoryview) -> int:
