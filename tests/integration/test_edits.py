@@ -1,6 +1,8 @@
 """Identity by content: what an edit, another machine, another folder and another time make run again, counted by what the scripts noted."""
 
+import hashlib
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -79,6 +81,45 @@ def test_edits_run_again_what_depends_on_them(series: Project) -> None:
     series.edit("kv/targets/load", "int(sys.argv[3])", "int(sys.argv[5])")
     series.edit("kv/targets/load", "float(sys.argv[5])", "float(sys.argv[3])")
     assert runs_again(series) == ALL, "the order of a script's arguments"
+
+
+def test_listed_files_count_and_sources_are_recorded(series: Project) -> None:
+    """A program's bytes part results as a script's do; of a folder git's word is kept, and a commit there runs nothing again."""
+
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+        return subprocess.run(["git", "-C", source, *who, *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+    source = series.write("source/code.c", "int main;\n").parent
+    git("init", "--quiet")
+    git("add", "code.c")
+    git("commit", "--quiet", "-m", "first")
+    first = git("rev-parse", "HEAD")
+    series.write("build/program", b"\x7fELF one")
+    series.edit("experiments/series.toml", "seed = 7", 'seed = 7\nfiles = ["build/program", "source"]')
+    assert set(states(series).values()) == {"to run (files changed)"}
+    assert runs_again(series) == ALL
+
+    def software() -> dict:
+        return series.wke("results", "series", "--json").json["series"]["software"]
+
+    assert software()["sources"] == {"source": {"commit": first, "uncommitted": None}}
+    assert software()["files"] == {"build/program": hashlib.sha256(b"\x7fELF one").hexdigest()}
+    assert software()["python"] == platform.python_version()
+    series.edit("source/code.c", "main", "main = 1")
+    assert runs_again(series) == {}
+    changed = software()["sources"]["source"]
+    assert (changed["commit"], changed["uncommitted"] is None) == (first, False)
+    git("commit", "--quiet", "-a", "-m", "second")
+    assert runs_again(series) == {}
+    assert software()["sources"]["source"] == {"commit": git("rev-parse", "HEAD"), "uncommitted": None}
+    series.write("build/program", b"\x7fELF two")
+    assert set(states(series).values()) == {"to run (file build/program changed)"}
+    assert runs_again(series, "--only", "size=1") == {"old 1": 1, "new 1": 1}
+    (series.folder / "build/program").unlink()
+    gone = series.measure()
+    assert (gone.status, "experiments/series.toml:" in gone.err) == (2, True)
+    assert "build/program cannot be read: No such file or directory" in gone.err
 
 
 # -- machines

@@ -17,6 +17,7 @@ from wke.judge.due import due
 from wke.judge.summaries import point_key
 from wke.keep.disk import disk_errors
 from wke.keep.identity import Json, digest
+from wke.keep.software import software
 from wke.keep.store import Store
 from wke.keep.trials import LOGS, Attempt, PlannedTrial, Result, StoredTrial
 from wke.records import Outcome, OutcomeKind, Sink, TrialEnded, TrialStarted
@@ -70,7 +71,7 @@ def make_series(experiment: Experiment, surroundings: Json, store: Store, reuse:
     planned = tuple(_planned(experiment, surroundings, generation, seed))
     if reuse.always:
         planned = tuple(_adopted(planned, store, name))
-    text = json.dumps({"file": str(experiment.path), "metrics": [], GENERATION: generation})
+    text = json.dumps({"file": str(experiment.path), "metrics": [], GENERATION: generation, "software": software({})})
     number = store.series(name, text, seed, order=experiment.order, command=command, planned=planned)
     return Series(experiment, store, number, planned)
 

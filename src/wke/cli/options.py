@@ -15,6 +15,8 @@ Command = Callable[..., Any]
 RESULTS = Path("results")
 PLOTS = Path("plots")
 CLUSTER = Path("cluster.toml")
+PROJECT = (".", f":(exclude){RESULTS}", f":(exclude){PLOTS}")
+"""Pathspecs: what measuring itself writes does not make another revision."""
 
 
 def project(command: Command) -> Command:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from wke.act.runner import Due
-from wke.cli.options import RESULTS
+from wke.cli.options import PROJECT, RESULTS
 from wke.describe.cluster import Cluster, read_cluster, restricted
 from wke.describe.configuration import Configuration, read_configuration
 from wke.describe.experiment import Experiment, read_experiment
@@ -23,6 +23,7 @@ from wke.judge.due import done_with, due
 from wke.judge.stopping import rounds_of
 from wke.keep.fingerprint import Reference
 from wke.keep.identity import planned_trials, scripts
+from wke.keep.software import software
 from wke.keep.store import Store
 from wke.keep.trials import Invalid, PlannedTrial, StoredTrial
 
@@ -182,6 +183,7 @@ def chosen(series: Series, only: Mapping[str, str]) -> list[Due]:
 def record(series: Series, store: Store) -> int:
     """Store what the series consists of now, and that this command goes on with it."""
     plan = series.plan
+    copied = {step.copy.source: None for trial in plan.trials for step in trial.steps if step.copy and Path(step.copy.source).is_dir()}
     text = json.dumps(
         {
             "file": str(plan.experiment.path),
@@ -190,6 +192,7 @@ def record(series: Series, store: Store) -> int:
             "baseline": dict(plan.experiment.baseline),
             "threshold": plan.experiment.threshold,
             "climb": plan.experiment.parameters.climb,
+            "software": software({**plan.experiment.files, **copied}, PROJECT),
             "stopping": asdict(plan.experiment.stopping) if plan.experiment.stopping else None,
         }
     )

@@ -105,7 +105,8 @@ def _json(store: Store, name: str, *, each: bool) -> dict[str, object]:
     table = _table(store, name, trials)
     baseline = _baseline(store, name)
     compared = {"baseline": dict(baseline), "comparisons": comparisons_json(table.comparisons)} if baseline else {}
-    return {**to_json(table), **compared, "trials": [_trial_json(trial) for trial in (store.every(name) if each else trials)]}
+    told = [_trial_json(trial) for trial in (store.every(name) if each else trials)]
+    return {**to_json(table), **compared, "software": store.plan(name).get("software"), "trials": told}
 
 
 def _trial_json(trial: StoredTrial) -> dict[str, object]:

@@ -5,14 +5,12 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import file_digest, sha256
 from pathlib import Path
 
-from wke.cli.options import PLOTS, RESULTS
+from wke.cli.options import PROJECT
 from wke.describe.revisions import Revision
 from wke.errors import InputError
-
-OURS = (".", f":(exclude){RESULTS}", f":(exclude){PLOTS}")  # what measuring itself writes does not make another revision
+from wke.keep.software import revision_of
 
 
 def commit_of(reference: str) -> str | None:
@@ -22,25 +20,10 @@ def commit_of(reference: str) -> str | None:
 
 def head() -> Revision:
     """Return the revision of the working tree: HEAD, with a hash of what is not committed of this folder."""
-    commit = commit_of("HEAD")
-    if commit is None:
+    found = revision_of(Path(), PROJECT, contents=True)
+    if found is None:
         raise InputError("this folder has no commit yet", hint="commit the project; --baseline compares with a commit")
-    changes = _git("diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--", *OURS)
-    others = sorted(filter(None, _git("ls-files", "--others", "--exclude-standard", "-z", "--", *OURS).split("\0")))
-    if not changes and not others:
-        return Revision(commit)
-    content = sha256(changes.encode("utf-8", "surrogateescape"))
-    for name in others:
-        content.update(os.fsencode(name) + b"\0" + _digest(Path(name)))
-    return Revision(commit, content.hexdigest())
-
-
-def _digest(path: Path) -> bytes:
-    """Return the hash of a file's content, or of where a link leads."""
-    if path.is_symlink():
-        return os.fsencode(path.readlink())
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").digest()
+    return found
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from wke.describe.conditions import check_problems, value_problems, without
@@ -82,6 +83,7 @@ class Experiment:
     """One experiment file. Without steps it is a benchmark script's, which brings its own.
 
     `iterations` is the number of rounds that count, with `stopping` the most there can be.
+    `files` maps the files that it depends on to their SHA-256, folders to None.
     `classes` maps a class to the template of its size; `at` tells where a key stands in the file, `warnings` which old spellings it has.
     """
 
@@ -98,6 +100,7 @@ class Experiment:
     cooldown_s: float = 0.0
     baseline: Mapping[str, Value] = field(default_factory=dict)
     threshold: float = 0.0
+    files: Mapping[str, str | None] = field(default_factory=dict)
     parameters: Sweep = field(default_factory=Sweep)
     classes: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
@@ -163,6 +166,7 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         cooldown_s=section.cooldown,
         baseline=section.baseline,
         threshold=section.threshold,
+        files=_files(section.files, table.at, problems),
         parameters=sweep,
         classes=value.classes,
         steps=tuple(_step(entry, table.at("steps", index)) for index, entry in enumerate(value.steps)),
@@ -183,6 +187,7 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         given = {
             ("experiment", "baseline"): section.baseline,
             ("experiment", "threshold"): section.threshold,
+            ("experiment", "files"): section.files,
             ("exclude",): value.exclude,
             ("checks",): value.checks,
         }
@@ -193,6 +198,18 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
         columns = Columns(sweep, [metric.name for metric in metrics])
         problems += plot_problems(experiment.plots, value.plots, columns, table.at)
     return experiment
+
+
+def _files(paths: Sequence[str], at: Callable[..., Location], problems: list[Problem]) -> dict[str, str | None]:
+    """Return the digests of files, None for folders; add what cannot be read to the problems."""
+    found: dict[str, str | None] = {}
+    for index, path in enumerate(paths):
+        try:
+            found[path] = None if Path(path).is_dir() else sha256(Path(path).read_bytes()).hexdigest()
+        except OSError as error:
+            hint = "paths start at the project's folder, in which wke runs"
+            problems.append(Problem(f"{path} cannot be read: {error.strerror}", at("experiment", "files", index), hint))
+    return found
 
 
 def _step(entry: StepEntry, where: Location) -> Step:

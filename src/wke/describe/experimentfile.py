@@ -176,6 +176,9 @@ class ExperimentSection(TableModel):
     """Parameters and their values, such as `{ engine = "old" }`: every point is compared, round by round, with the one that has these."""
     threshold: Annotated[Share, Bounds(at_least=0)] = 0.0
     """Differences from the baseline of at most this share do not matter, such as `2%`."""
+    files: Items[NonEmpty] = ()
+    """What results depend on although no script holds it, by paths in the project: a file's bytes count as a script's do, such as those of
+    a program that scripts start; of a folder it is stored what git says of it."""
 
 
 class ReadyEntry(TableModel):

@@ -12,7 +12,7 @@ Script = Callable[[str], str | None]
 
 FILES = ("script", "prelude", "files")
 KINDS = {"steps": "step", "metrics": "metric", "scheme": "scheme of identities"}
-NOUNS = {"scheme": "the scheme of identities", "checks": "the checks", "metrics": "metric", "cluster": "the cluster"}
+NOUNS = {"files": "file", "scheme": "the scheme of identities", "checks": "the checks", "metrics": "metric", "cluster": "the cluster"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,9 @@ class Change:
     def kind(self) -> str:
         """Say in a clause what is another one, such as `script changed`."""
         head, last = self.place[0], self.place[-1]
-        if last in FILES:
+        if head == "files" and last != head:
+            return f"file {last} changed"
+        if head in FILES:
             return f"{last} changed"
         if head == "point":
             return f"parameter {'.'.join(self.place[1:])} changed"
@@ -44,7 +46,7 @@ class Change:
 def changes(before: Inputs, now: Inputs) -> tuple[Change, ...]:
     """Return where what two trials depend on differs."""
     return tuple(
-        Change(path[-1:] if path[-1] in FILES else path, json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True))
+        Change(path[-1:] if _is_script(path) else path, json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True))
         for path, old, new in _paths(before["depends"], now["depends"])
     )
 
@@ -59,7 +61,7 @@ def differences(before: Inputs, now: Inputs, script: Script) -> Iterator[str]:
     names: Sequence[str] = now.get("targets", ())
     for path, old, new in _paths(before["depends"], now["depends"]):
         text = f"{_place(path, names)} was {_value(old)}, is {_value(new)}"
-        if path[-1] in FILES and old is not None and new is not None:
+        if _is_script(path) and old is not None and new is not None:
             text = "\n".join([f"{_place(path, names)} changed", *_diff(script(old), script(new))])
         yield text
 
@@ -75,6 +77,10 @@ def _paths(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tup
             yield from _paths(old.get(name), new.get(name), (*path, str(name)))
     elif old != new:
         yield path, old, new
+
+
+def _is_script(path: tuple[str, ...]) -> bool:
+    return path[0] == "steps" and path[-1] in FILES and not {"options", "environment"} & set(path)
 
 
 def _place(path: tuple[str, ...], targets: Sequence[str]) -> str:

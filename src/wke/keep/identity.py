@@ -16,6 +16,7 @@ from wke.describe.metrics import Metric
 from wke.describe.plan import Plan, Trial
 from wke.describe.step import PlannedStep, Ready
 from wke.keep.fingerprint import place
+from wke.keep.software import Files
 from wke.keep.trials import PlannedTrial
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -24,21 +25,21 @@ SCHEME = 1
 """Part of every identity. To count it up makes all stored results old ones."""
 
 
-def trial_id(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = ()) -> str:
+def trial_id(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), files: Files | None = None) -> str:
     """Return the trial's name in the store: twelve hexadecimal digits of its point's identity and the iteration, as in 3fa9c1d2e0b4-2.
 
     A warm-up's iteration has a w before it.
     """
-    return f"{digest(_dependencies(trial, metrics, checks))[:12]}-{'w' if trial.warmup else ''}{trial.iteration}"
+    return f"{digest(_dependencies(trial, metrics, checks, files or {}))[:12]}-{'w' if trial.warmup else ''}{trial.iteration}"
 
 
-def inputs(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = ()) -> dict[str, Json]:
+def inputs(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), files: Files | None = None) -> dict[str, Json]:
     """Return what a trial depends on, for people and for a later comparison.
 
     `depends` is what the identity is the hash of; `digests` has the hash of each of its parts, so that two trials are compared part by
     part; `targets` calls the steps by their names, which the identity does not contain.
     """
-    depends = _dependencies(trial, metrics, checks)
+    depends = _dependencies(trial, metrics, checks, files or {})
     return {
         "depends": depends,
         "digests": {part: digest(value) for part, value in depends.items()},
@@ -54,10 +55,10 @@ def run_of(inputs: Mapping[str, Any]) -> str | None:
 
 def planned_trials(plan: Plan) -> Iterator[PlannedTrial]:
     """Yield what the store is to know each trial of a plan by, in running order."""
-    metrics, checks = plan.experiment.metrics, [check.text for check in plan.experiment.checks]
+    metrics, checks, files = plan.experiment.metrics, [check.text for check in plan.experiment.checks], plan.experiment.files
     for position, trial in enumerate(plan.trials):
-        text = json.dumps(inputs(trial, metrics, checks), sort_keys=True)
-        yield PlannedTrial(trial_id(trial, metrics, checks), trial.point, trial.iteration, trial.warmup, position, text)
+        text = json.dumps(inputs(trial, metrics, checks, files), sort_keys=True)
+        yield PlannedTrial(trial_id(trial, metrics, checks, files), trial.point, trial.iteration, trial.warmup, position, text)
 
 
 def addresses(inputs: Mapping[str, Any]) -> dict[str, str]:
@@ -78,15 +79,21 @@ def digest(value: Json) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _dependencies(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str]) -> dict[str, Json]:
+def _dependencies(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str], files: Files) -> dict[str, Json]:
     judged: dict[str, Json] = {"checks": list(checks)} if checks else {}
-    return judged | {
-        "scheme": SCHEME,
-        "point": dict(trial.point),
-        "cluster": _cluster(trial.cluster, trial.steps),
-        "steps": [_step(step) for step in trial.steps],
-        "metrics": {metric.name: _metric(metric) for metric in metrics},
-    }
+    bytes_of = {path: digest for path, digest in files.items() if digest is not None}
+    listed: dict[str, Json] = {"files": bytes_of} if bytes_of else {}
+    return (
+        judged
+        | listed
+        | {
+            "scheme": SCHEME,
+            "point": dict(trial.point),
+            "cluster": _cluster(trial.cluster, trial.steps),
+            "steps": [_step(step) for step in trial.steps],
+            "metrics": {metric.name: _metric(metric) for metric in metrics},
+        }
+    )
 
 
 def _cluster(cluster: Cluster, steps: Sequence[PlannedStep]) -> Json:

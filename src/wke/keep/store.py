@@ -464,7 +464,9 @@ class Store:
         return target
 
     def _inputs(self, condition: str) -> dict[str, Mapping[str, Any]]:
-        query = f"SELECT i.trial, i.json FROM inputs i WHERE i.trial IN (SELECT trial FROM attempts WHERE {condition}) ORDER BY i.trial"  # noqa: S608 - ours, no input
+        """Return the inputs of the trials with such attempts, those that were tried last first."""
+        tried = f"SELECT trial, max(id) AS last FROM attempts WHERE {condition} GROUP BY trial"  # noqa: S608 - ours, no input
+        query = f"SELECT i.trial, i.json FROM inputs i JOIN ({tried}) a ON a.trial = i.trial ORDER BY a.last DESC"  # noqa: S608 - ours, no input
         with self._database.snapshot() as sql:
             rows = sql.execute(query).fetchall()
         return {trial: json.loads(text) for trial, text in rows}
