@@ -116,12 +116,12 @@ def test_silence_shorter_than_the_lease_is_survived(transport: Sequence[str]) ->
         task = await one.start(b"echo $$; until [ -e $WKE_DIR/go ]; do sleep 0.05; done; echo on")
         await task.says(b"\n")
         agent = one.connection.hello.pid
-        folder = Path(one.connection.hello.workfolder, "tasks", str(task.running.channel))
+        folder = Path(one.connection.hello.workfolder, f"task-{task.running.channel}")
         os.kill(agent, signal.SIGSTOP)
         try:
-            beaten = one.connection._beat_at
+            beaten = one.connection._heart.beat_at
             (folder / "go").touch()
-            await until(lambda: one.connection._beat_at > beaten)
+            await until(lambda: one.connection._heart.beat_at > beaten)
         finally:
             os.kill(agent, signal.SIGCONT)
         end = await task.running.wait()

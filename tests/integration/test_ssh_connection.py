@@ -340,6 +340,6 @@ def test_only_ssh_itself_is_told_how_to_keep_memory(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
     told = process_environment(SshTransport(["ssh", "host"]))
     assert told is not None
-    assert told.keys() - os.environ.keys() <= {"MALLOC_MMAP_THRESHOLD_"}
-    assert told["MALLOC_TRIM_THRESHOLD_"] == "1"
+    assert told.keys() - os.environb.keys() <= {b"MALLOC_MMAP_THRESHOLD_"}
+    assert told[b"MALLOC_TRIM_THRESHOLD_"] == b"1"
     assert process_environment(local_transport()) is None

@@ -175,19 +175,24 @@ def test_what_a_failed_task_leaves_is_stopped_and_named(transport: Sequence[str]
     talk(transport, body)
 
 
+def left_by_tasks(one: Talk) -> list[Path]:
+    """Return the files in the folders of all tasks."""
+    return list(Path(one.connection.hello.workfolder).glob("task-*/*"))
+
+
 def test_clear_stops_everything_and_keeps_the_connection(transport: Sequence[str]) -> None:
-    """Running tasks end cancelled, left-over processes are named, folders of tasks go, and the next task runs."""
+    """Running tasks end cancelled, left-over processes are named, files of tasks go, and the next task runs."""
 
     async def body(one: Talk) -> None:
         await one.run(b'setsid sleep 1001 >/dev/null 2>&1 & while [ "$(cat /proc/$!/comm)" != sleep ]; do :; done')
-        running = await one.start(b"trap '' TERM; echo ready; sleep 1000; sleep 1000")
+        running = await one.start(b"trap '' TERM; echo x >$WKE_DIR/file; echo ready; sleep 1000; sleep 1000")
         await running.says(b"ready")
         names = await one.connection.clear(grace_s=0.3)
         assert [n.split()[0] for n in names] == ["sleep"]
         end = await running.running.wait()
         assert (str(end.outcome), end.rung) == ("cancelled", "SIGKILL")
         assert session(one.connection.hello.pid) == []
-        assert list((Path(one.connection.hello.workfolder) / "tasks").iterdir()) == []
+        assert left_by_tasks(one) == []
         assert (await one.run(b"ls $WKE_DIR; echo well")).out == b"well\n"
         assert await one.connection.clear() == ()
 

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wke.act import bootstrap, transfer
+from wke.act import bootstrap
 from wke.act.claim import Claim
 from wke.act.foreign import end_of, facts_of, number_of, text_of, texts_of
+from wke.act.heart import Heart
 from wke.act.hello import Hello, read_hello
 from wke.act.task import GRACE_S, RunningTask, TaskSpec, script_key
-from wke.act.transfer import Channel, Copied, Digests, OnProgress
 from wke.act.transport import SshTransport, command_line, process_environment
 from wke.act.wire import Wire
 from wke.agent import protocol
@@ -27,11 +28,13 @@ from wke.errors import MachineError
 from wke.judge.clocks import Probe, enough, reading
 from wke.records import ClockReading, MetricsWritten, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
 
+if TYPE_CHECKING:
+    from wke.act.transfer import Channel, Copied, Digests, OnProgress
+
 ANSWER_S = 3.0  # beyond the grace, for an answer to come back
 STUBBORN_S = 10.0  # so long an agent tries to kill what does not die
 EXIT_S = 5.0
 SILENT_EXIT_S = 1.0  # for a machine that does not answer any more
-LONGEST_BEAT_S = 3.0  # one that arrives after the way back was cut renews the lease once more
 EXAMINE_S = 10.0
 PART_SIZE = 1 << 19
 OUR_PYTHON = "{}.{}.".format(*sys.version_info)
@@ -70,8 +73,7 @@ class Connection:
         self._takes_compiled = True
         self._offset_ns = 0
         self._closed = False
-        self._beat_at = self._loop.time()
-        self._heart: asyncio.TimerHandle | None = None
+        self._heart = Heart(lease_s, beat=partial(self.tell, protocol.PING, 0, {}), heard_at=lambda: self._wire.heard_at, fail=self._lose)
 
     # -- what a session asks for
 
@@ -177,26 +179,34 @@ class Connection:
             self.tell(protocol.UNWATCH, channel, {})
 
     async def send(
-        self, source: str | Path, destination: str, *, progress: OnProgress | None = None, digests: Digests | None = None
-    ) -> Copied:
+        self, source: str | Path, destination: str, *, progress: "OnProgress | None" = None, digests: "Digests | None" = None
+    ) -> "Copied":
         """Copy a file or a folder to the machine; where it lands and what is kept, `act.transfer` says.
 
         What is there already is not sent again. Raises InputError for what is wrong here and MachineError for what is wrong there.
         """
-        return await transfer.send(self._copy(), source, destination, progress, digests or Digests())
+        from wke.act.transfer import send  # noqa: PLC0415 - takes long to import and is rarely wanted, here and below
+
+        return await send(self._copy(), source, destination, progress, digests)
 
     async def receive(
-        self, source: str, destination: str | Path, *, progress: OnProgress | None = None, digests: Digests | None = None
-    ) -> Copied:
+        self, source: str, destination: str | Path, *, progress: "OnProgress | None" = None, digests: "Digests | None" = None
+    ) -> "Copied":
         """Copy a file or a folder from the machine, in the same way as `send`."""
-        return await transfer.receive(self._copy(), source, destination, progress, digests or Digests())
+        from wke.act.transfer import receive  # noqa: PLC0415
 
-    async def fetch(self, task: RunningTask, destination: str | Path, only: Sequence[str]) -> Copied:
+        return await receive(self._copy(), source, destination, progress, digests)
+
+    async def fetch(self, task: RunningTask, destination: str | Path, only: Sequence[str]) -> "Copied":
         """Copy what matches the patterns `only` from the $WKE_DIR of a task, whose spec must say that it is `kept`, into a folder."""
         source = f"{self.hello.workfolder}/task-{task.channel}/."
-        return await transfer.receive(self._copy(), source, f"{destination}/", None, Digests(), only=only)
+        from wke.act.transfer import receive  # noqa: PLC0415
 
-    def _copy(self) -> Channel:
+        return await receive(self._copy(), source, f"{destination}/", only=only)
+
+    def _copy(self) -> "Channel":
+        from wke.act.transfer import Channel  # noqa: PLC0415
+
         if self._closed or self.lost.is_set():
             raise MachineError(f"machine {self.machine}: {self.why or 'the connection is closed'}")
         self._wire.widen()
@@ -254,7 +264,7 @@ class Connection:
         opening = self._opening() | {"environment": dict(environment)}
         self._wire.send(bootstrap.package(**self._extras()) + encode(protocol.OPEN, 0, opening))
         await self._greeted
-        self._beat()
+        self._heart.start()
 
     def _extras(self) -> dict[str, bool]:
         """Return what the agent shall be able to do from the start, in the words of `bootstrap.package`."""
@@ -274,8 +284,7 @@ class Connection:
         return self._wire.words
 
     async def _hang_up(self, within_s: float) -> None:
-        if self._heart is not None:
-            self._heart.cancel()
+        self._heart.stop()
         try:
             await self._wire.end(within_s)
         finally:
@@ -286,8 +295,7 @@ class Connection:
         words = self._wire.words.strip()
         self.why = f"{why}: {words.splitlines()[-1]}" if words else why
         self._wire.abandon()
-        if self._heart is not None:
-            self._heart.cancel()
+        self._heart.stop()
         if not self._closed:
             self.lost.set()
         self._let_go(self.why)
@@ -307,19 +315,6 @@ class Connection:
         copies, self._copies = self._copies, {}
         for copy in copies.values():
             copy.lose(why)
-
-    def _beat(self) -> None:
-        """Renew the lease, and look whether the machine still gives signs of life."""
-        now = self._loop.time()
-        pause = min(self._lease_s / 3, LONGEST_BEAT_S)
-        we_slept = now - self._beat_at > 2 * pause
-        self._beat_at = now
-        left = self._wire.heard_at + self._lease_s - now
-        if left <= 0 and not we_slept:
-            self._lose(f"no sign of life for {self._lease_s:g} s: it hangs, or the way to it is cut")
-            return
-        self.tell(protocol.PING, 0, {})
-        self._heart = self._loop.call_later(min(pause, left) if left > 0 else pause, self._beat)
 
     # -- to the agent
 

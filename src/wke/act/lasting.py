@@ -205,8 +205,7 @@ class LastingConnection(Connection):
             return
         self._attached = False
         self._wire.abandon()
-        if self._heart is not None:
-            self._heart.cancel()
+        self._heart.stop()
         self._notify(f"contact is lost ({why}); what runs there goes on, and we try again")
         self._attaching = self._loop.create_task(self._attach_again(self._loop.time()))
 
@@ -252,6 +251,7 @@ class LastingConnection(Connection):
 
     async def _go_on(self) -> None:
         """Say again what may not have arrived, and ask for what we have not heard."""
+        self.tell(protocol.PING, 0, {})  # it may be long since the last heartbeat
         if self.held.attempt != self._attempt:
             self.tell(protocol.HOLD, 0, {"attempt": self._attempt})
         for task in list(self._tasks.values()):

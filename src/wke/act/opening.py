@@ -4,11 +4,14 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from wke.act import bootstrap
 from wke.act.connection import Connection
-from wke.act.diagnosis import Failure
 from wke.errors import MachineError
+
+if TYPE_CHECKING:
+    from wke.act.diagnosis import Failure
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 3.0
@@ -45,7 +48,7 @@ async def open_connection(
 
 async def _attempt(
     connection: Connection, transport: Sequence[str], environment: Mapping[str, str], python: str, deadline: float
-) -> Failure | None:
+) -> "Failure | None":
     """Try once; leave nothing behind unless it worked."""
     began = time.monotonic()
     greeted = False
@@ -62,4 +65,8 @@ async def _attempt(
         what = str(error)
     finally:
         words = "" if greeted else await connection.abort()
-    return None if greeted else Failure(what, words, transport)
+    if greeted:
+        return None
+    from wke.act.diagnosis import Failure  # noqa: PLC0415 - for who fails only
+
+    return Failure(what, words, transport)

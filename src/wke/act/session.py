@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from wke.act.claim import Claim
 from wke.act.connection import Connection
@@ -21,13 +21,11 @@ from wke.act.provider import Place
 from wke.act.readiness import LogWatch
 from wke.act.task import RunningTask
 from wke.act.tasks import task_specs
-from wke.act.transfer import Copied, Digests, OnProgress
 from wke.describe.cluster import Machine
 from wke.describe.step import PlannedStep, Ready
 from wke.describe.wording import labelled
 from wke.errors import MachineError, Problem
 from wke.judge.clocks import ahead_ns, start_skew
-from wke.keep.logs import files_folder, not_left
 from wke.records import (
     ClockReading,
     MachineClock,
@@ -40,6 +38,9 @@ from wke.records import (
     StepStarted,
     TaskEnded,
 )
+
+if TYPE_CHECKING:
+    from wke.act.transfer import Copied, OnProgress
 
 PING_PAUSE_S = 0.05  # between two runs of a `ready.target` that says no
 FRESH_NS = 100_000_000  # a clock that was read so lately is not read again: whatever it gained since, the line between two readings shows
@@ -229,12 +230,14 @@ class Session:
     # -- copies
 
     async def send(
-        self, machines: Iterable[str], source: str | Path, destination: str, *, progress: OnProgress | None = None
-    ) -> tuple[Copied, ...]:
+        self, machines: Iterable[str], source: str | Path, destination: str, *, progress: "OnProgress | None" = None
+    ) -> "tuple[Copied, ...]":
         """Copy a file or a folder to several machines at once, as `Connection.send` does to one; return what each got, in that order.
 
         A machine that fails does not stop the others. Raises MachineError naming all that failed.
         """
+        from wke.act.transfer import Digests  # noqa: PLC0415 - as in connection.py
+
         digests = Digests()
         sends = [self._connections[name].send(source, destination, progress=progress, digests=digests) for name in machines]
         return _all_or_error(await asyncio.gather(*sends, return_exceptions=True))
@@ -254,13 +257,13 @@ class Session:
             return f"{step.target.name}: {error}"
         return ""
 
-    async def receive(self, machine: str, source: str, destination: str | Path, *, progress: OnProgress | None = None) -> Copied:
+    async def receive(self, machine: str, source: str, destination: str | Path, *, progress: "OnProgress | None" = None) -> "Copied":
         """Copy a file or a folder from a machine, as `Connection.receive` does."""
         return await self._connections[machine].receive(source, destination, progress=progress)
 
     async def collect(
-        self, machines: Iterable[str], source: str, folder: Path, *, progress: OnProgress | None = None
-    ) -> tuple[Copied, ...]:
+        self, machines: Iterable[str], source: str, folder: Path, *, progress: "OnProgress | None" = None
+    ) -> "tuple[Copied, ...]":
         """Copy a file or a folder from several machines at once, each into `folder`/MACHINE/; raise MachineError naming all that failed."""
         receives = [self.receive(name, source, f"{folder / name}/", progress=progress) for name in machines]
         return _all_or_error(await asyncio.gather(*receives, return_exceptions=True))
@@ -270,6 +273,7 @@ class Session:
 
         Raises MachineError when contact is lost.
         """
+        from wke.keep.logs import files_folder, not_left  # noqa: PLC0415 - which wke run has no need of
 
         async def one(task: RunningTask) -> str:
             connection, place = self._connections[task.name.machine], files_folder(folder, task.name)
@@ -440,17 +444,17 @@ class Session:
         await asyncio.gather(*(task.stop() for b in backgrounds for task in b.tasks))
 
 
-def _all_or_error(results: Iterable[Copied | BaseException]) -> tuple[Copied, ...]:
+def _all_or_error(results: "Iterable[Copied | BaseException]") -> "tuple[Copied, ...]":
     """Return the results; raise MachineError with the problems of all machines that failed, or what else went wrong."""
     copied: list[Copied] = []
     problems: list[Problem] = []
     for result in results:
-        if isinstance(result, Copied):
-            copied.append(result)
-        elif isinstance(result, MachineError):
+        if isinstance(result, MachineError):
             problems += result.problems
-        else:
+        elif isinstance(result, BaseException):
             raise result
+        else:
+            copied.append(result)
     if problems:
         raise MachineError(*problems)
     return tuple(copied)

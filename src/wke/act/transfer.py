@@ -247,10 +247,10 @@ def size_of(source: str | Path) -> int:
         raise here(error) from None
 
 
-async def send(channel: Channel, source: str | Path, destination: str, on_progress: OnProgress | None, digests: Digests) -> Copied:
+async def send(channel: Channel, source: str | Path, destination: str, on_progress: OnProgress | None, digests: Digests | None) -> Copied:
     """Copy `source` to the channel's machine. Raises InputError for what is wrong here, MachineError for what is wrong there."""
     root = os.fsencode(source)
-    sender = Sender(root, channel.tell, digests.steps)
+    sender = Sender(root, channel.tell, (digests or Digests()).steps)
     channel.report = _reporter(channel.machine, sender, on_progress)
     with channel.ending():
         channel.tell(protocol.COPY_IN, {"path": to_text(os.fsencode(destination)), "name": to_text(base_name(root))})
@@ -261,14 +261,20 @@ async def send(channel: Channel, source: str | Path, destination: str, on_progre
 
 
 async def receive(
-    channel: Channel, source: str, destination: str | Path, on_progress: OnProgress | None, digests: Digests, *, only: Sequence[str] = ()
+    channel: Channel,
+    source: str,
+    destination: str | Path,
+    on_progress: OnProgress | None = None,
+    digests: Digests | None = None,
+    *,
+    only: Sequence[str] = (),
 ) -> Copied:
     """Copy `source` from the channel's machine, of a folder `only` what matches such patterns.
 
     Raises InputError for what is wrong here, MachineError for what is wrong there.
     """
     root = os.fsencode(source)
-    landing = channel.landing = Landing(os.fsencode(destination), base_name(root), digests.steps)
+    landing = channel.landing = Landing(os.fsencode(destination), base_name(root), (digests or Digests()).steps)
     channel.report = _reporter(channel.machine, landing, on_progress)
     with channel.ending():
         channel.tell(protocol.COPY_OUT, {"path": to_text(root), "only": list(only)})

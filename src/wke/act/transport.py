@@ -27,7 +27,7 @@ class SshTransport(tuple[str, ...]):
 
 Transport = Sequence[str]
 
-SSH_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "16777216", "MALLOC_MMAP_THRESHOLD_": "16777216"}
+SSH_MEMORY = {b"MALLOC_TRIM_THRESHOLD_": b"16777216", b"MALLOC_MMAP_THRESHOLD_": b"16777216"}
 
 
 def command_line(transport: Transport, program: Sequence[str]) -> list[str]:
@@ -37,13 +37,13 @@ def command_line(transport: Transport, program: Sequence[str]) -> list[str]:
     return [*transport, *program]
 
 
-def process_environment(transport: Transport) -> dict[str, str] | None:
+def process_environment(transport: Transport) -> dict[bytes, bytes] | None:
     """Return the environment that the transport's process is to have; None is ours.
 
     While we are behind, ssh lets its buffer grow to the 2 MB of its window, a packet at a time, and every step is a new block. The GNU C
     library would fetch each from the kernel and give it back: with sixteen machines an eighth of all CPU time. Here it keeps them.
     """
-    return {**SSH_MEMORY, **os.environ} if isinstance(transport, SshTransport) else None
+    return {**SSH_MEMORY, **os.environb} if isinstance(transport, SshTransport) else None
 
 
 def local_transport() -> list[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from wke.act.foreign import shown
@@ -35,7 +35,7 @@ class Wire:
         self._paused_at: float | None = None
         self._paused_s = 0.0
 
-    def start(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def start(self, argv: list[str], environment: Mapping[bytes, bytes] | None = None) -> None:
         """Start the process. Raises OSError."""
         self._process = PipedProcess(argv, Listener(self.hear, self._complain, self._output_ended, self._exited), environment)
 
