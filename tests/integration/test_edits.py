@@ -148,6 +148,9 @@ def test_a_machine_that_is_another_one_is_told_and_asked_about(series: Project) 
 
     assert runs_again(series, "--remeasure", under=ONE_PROCESSOR) == dict.fromkeys(ALL, 2)
     assert [attempt for _, attempt, _, _ in values(series)] == [2] * 4 + [1] * 4
+    every = series.wke("results", "series", "--trials", "--json").json["series"]["trials"]
+    assert [t["machines-changed"] for t in every if t["attempt"] == 1 and t["iteration"] == 0] == [[f"m0, m1: {change}"]] * 4
+    assert [t["machines-changed"] for t in every if t["attempt"] == 2 or t["iteration"] == 1] == [[]] * 8
     assert "nothing to run" in series.measure(under=ONE_PROCESSOR).err
     series.edit("experiments/series.toml", "iterations = 2", "iterations = 1")
     back = series.measure("--remeasure")  # which looks, although nothing is known to be missing

@@ -105,10 +105,11 @@ class Kept:
 def kept(series: Series, store: Store, reference: Reference | None = None) -> Kept:
     """Return what a store knows of a series that is measured on such machines, by default as they were examined last."""
     ids = [trial.id for trial in series.planned]
+    now = store.examinations.latest() if reference is None else reference
     experiment, name = series.plan.experiment, series.plan.experiment.name
-    attempts = store.history(name) if experiment.budget is not None else ()
-    used_s = spent_s(experiment, series.planned, attempts)
-    return Kept(store.results(ids, reference), store.invalid(ids, reference), used_s)
+    tried = store.tried(ids, now) if experiment.budget is not None else ()
+    used_s = spent_s(experiment, series.planned, [attempt for attempt in tried if attempt.series == name and not attempt.changes])
+    return Kept(store.results(ids, now), store.invalid(ids, now), used_s)
 
 
 def read_project(file: Path, cluster_file: Path, on: str | None = None) -> Project:

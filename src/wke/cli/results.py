@@ -10,6 +10,7 @@ from wke.cli.options import RESULTS, as_json, folder
 from wke.cli.summary import accepted_words, print_comparisons, print_table
 from wke.describe.experiment import Stopping
 from wke.describe.metrics import Metric
+from wke.judge.state import facts_words
 from wke.keep.store import Store
 from wke.keep.trials import Derivation, StoredStart, StoredTrial
 from wke.tell.comparisons import comparisons_json
@@ -125,6 +126,7 @@ def _trial_json(trial: StoredTrial) -> dict[str, object]:
         "start": _start_json(trial.start),
         "folder": str(trial.folder),
         "derived": _derived_json(trial.derivation),
+        "machines-changed": facts_words(trial.changes),
         "accepted": list(trial.accepted),
         "stands-for": trial.stands_for,
     }

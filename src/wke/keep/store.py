@@ -46,12 +46,13 @@ from wke.keep.manifest import seal
 from wke.keep.rows import insert_answer, insert_observations, insert_planned, insert_start, read_release, task_row
 from wke.keep.ruling import RAN, Judge
 from wke.keep.schema import OutdatedError
-from wke.keep.stored import final_folder, partial_folder, read_attempts
+from wke.keep.stored import final_folder, partial_folder, read_attempts, read_makers
 from wke.keep.trials import INTERRUPTED, Answer, Attempt, Detached, Invalid, PlannedTrial, Result, StoredTrial, settled
 from wke.records import Release, TaskName
 
 OPENING_S = 20.0  # for another writer that is opening the store
 OF_TRIALS = "a.trial IN (SELECT value FROM json_each(?))"
+OF_SERIES = "a.trial IN (SELECT p.trial FROM planned p JOIN series o ON o.id = p.series WHERE o.name = ?)"
 OURS = "invocation IN (SELECT v.id FROM invocations v JOIN series s ON s.id = v.series WHERE s.name = coalesce(?, s.name))"
 
 
@@ -327,14 +328,11 @@ class Store:
         outcomes: dict[str, list[str]] = {}
         for attempt in self._stored(once, json.dumps(list(trials)), now):
             outcomes.setdefault(attempt.id, []).extend([] if attempt.changes else [attempt.outcome])
-        counted = {trial: Invalid(seen.count("invalid"), seen[-1:] == ["invalid"]) for trial, seen in outcomes.items() if "ok" not in seen}
-        return {trial: invalid for trial, invalid in counted.items() if invalid.times}
+        mine = {trial: seen for trial, seen in outcomes.items() if "invalid" in seen and "ok" not in seen}
+        return {trial: Invalid(seen.count("invalid"), seen[-1] == "invalid") for trial, seen in mine.items()}
 
     def tried(self, trials: Iterable[str], reference: Reference, moved: Mapping[str, str] | None = None) -> tuple[StoredTrial, ...]:
-        """Return every attempt at the trials with these ids, by trial, the oldest first, with what of its machines speaks against it.
-
-        Machines that `moved` are looked up in the reference under these addresses.
-        """
+        """Return every attempt at these trials, with what speaks against it; machines that `moved` have these addresses now."""
         return self._stored(OF_TRIALS, json.dumps(list(trials)), reference, moved)
 
     def planned(self, name: str) -> tuple[PlannedTrial, ...]:
@@ -358,9 +356,8 @@ class Store:
         if self.seed_of(name) is None:
             raise InputError(f'there is no series "{name}" in {self.folder}', hint=did_you_mean(name, self.names()))
         plan = self.planned(name)
-        reference = {**self.examinations.latest(), **self.examinations.of_series(name)}
-        planned = "a.trial IN (SELECT p.trial FROM planned p JOIN series o ON o.id = p.series WHERE o.name = ?)"
-        kept = {trial.id: trial for trial in settled(each for each in self._stored(planned, name, reference) if not each.changes)}
+        reference = self._machines_of(name)
+        kept = {trial.id: trial for trial in settled(each for each in self._stored(OF_SERIES, name, reference) if not each.changes)}
         kept |= self._standing_in({entry.id for entry in plan if not (entry.id in kept and kept[entry.id].ok)}, reference)
         return tuple(
             replace(kept[entry.id], series=name, point=entry.point, iteration=entry.iteration, warmup=entry.warmup)
@@ -371,7 +368,7 @@ class Store:
     def every(self, name: str) -> tuple[StoredTrial, ...]:
         """Return all attempts at the trials of the latest plan of series `name`, in running order, whatever came of them."""
         plan = {entry.id: entry for entry in self.planned(name)}
-        attempts = self._stored("a.trial IN (SELECT p.trial FROM planned p JOIN series o ON o.id = p.series WHERE o.name = ?)", name)
+        attempts = self._stored(OF_SERIES, name, self._machines_of(name))
         return tuple(
             replace(one, series=name, iteration=plan[one.id].iteration, warmup=plan[one.id].warmup)
             for one in sorted(attempts, key=lambda one: (plan[one.id].position, one.attempt))
@@ -383,12 +380,8 @@ class Store:
 
     def makers(self, trial: str, number: int) -> tuple[tuple[str, int], ...]:
         """Return the attempts, other than this one, that ran the steps with a scope on which an attempt at a trial was built."""
-        query = (
-            "SELECT DISTINCT m.trial, m.number FROM deployments d JOIN attempts a ON a.id = d.attempt JOIN attempts m ON m.id = d.maker "
-            "WHERE a.trial = ? AND a.number = ? AND m.id <> a.id ORDER BY m.id"
-        )
         with self._database.snapshot() as sql:
-            return tuple(sql.execute(query, (trial, number)).fetchall())
+            return read_makers(sql, trial, number)
 
     def history(self, name: str) -> tuple[StoredTrial, ...]:
         """Return every attempt that commands of series `name` made, whatever plan it belonged to, the oldest first."""
@@ -471,6 +464,10 @@ class Store:
             rows = sql.execute(query).fetchall()
         return {trial: json.loads(text) for trial, text in rows}
 
+    def _machines_of(self, name: str) -> Reference:
+        """Return what machines are to a series; those that it never settled are what they were examined to be last."""
+        return {**self.examinations.latest(), **self.examinations.of_series(name)}
+
     def _standing_in(self, trials: Collection[str], reference: Reference) -> dict[str, StoredTrial]:
         """Return, by trial, the attempts at other trials that count there because somebody accepted them."""
         accepted = self.acceptances.measured_for(trials)
@@ -486,10 +483,7 @@ class Store:
     def _stored(
         self, condition: str, value: str, reference: Reference | None = None, moved: Mapping[str, str] | None = None
     ) -> tuple[StoredTrial, ...]:
-        """Return the attempts `a` that meet the SQL `condition`, by trial and number; with a `reference`, also how they stand to it.
-
-        Machines that `moved` are at these addresses now.
-        """
+        """Return the attempts `a` that meet the SQL `condition`, by trial and number; with a `reference`, also what it says of them."""
         judge = Judge(reference, self.acceptances.facts(), moved) if reference else None
         with self._database.snapshot() as sql:
             return read_attempts(sql, self.folder, condition, value, judge)
