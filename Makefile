@@ -13,7 +13,7 @@ $(VENV)/installed: pyproject.toml scripts/setup
 	@PYTHON=$(PYTHON) scripts/setup environment $(VENV)
 
 install: $(VENV)/installed  ## a virtual environment with wke in it (.venv)
-	@echo "installed: $(BIN)/wke"
+	@echo "installed: $(BIN)/wke; this lets your shell find it: . $(BIN)/activate"
 
 demo: $(VENV)/installed  ## three sizes of a real etcd cluster on emulated machines, swept, measured, plotted (about two minutes)
 	@scripts/setup system demo

@@ -79,10 +79,12 @@ def uneven_text(state: SeriesState) -> str:
     worst = state.worst
     if worst is None:
         return ""
-    return (
-        f"began unevenly: {state.uneven} of {counted(state.ended, 'trial')}, at worst {worst.skew_ns / 1e6:.1f} ms "
-        f"(±{worst.bound_ns / 1e6:.1f}) later on {worst.last} than on {worst.first}"
-    )
+    far = f"{worst.skew_ns / 1e6:.1f} ms"
+    if worst.first == worst.last:
+        where = f"{far} apart on {worst.first}"
+    else:
+        where = f"{far} (±{worst.bound_ns / 1e6:.1f}) later on {worst.last} than on {worst.first}"
+    return f"began unevenly: {state.uneven} of {counted(state.ended, 'trial')}, at worst {where}"
 
 
 def point_words(point: Mapping[str, object], iteration: int, *, warmup: bool) -> str:
