@@ -32,6 +32,7 @@ over = { value = "p99 / p50" }
 LOAD = """#!/bin/sh
 mkdir -p "$WKE_DIR/out"
 cp "FOLDER/$WKE_MACHINE.$WKE_COPY.hlog" "$WKE_DIR/out/latency.hlog"
+cp "FOLDER/idle.hlog" "$WKE_DIR/out/idle.hlog"
 """
 
 
@@ -41,9 +42,10 @@ def latencies(machine: int, copy: int) -> list[int]:
 
 
 def project(emulated: Project) -> Project:
-    """Write a project of four generators on two machines, whose histograms have different settings."""
+    """Write a project of four generators on two machines, whose histograms have different settings, and beside them one that is empty."""
     emulated.targets(load=LOAD.replace("FOLDER", str(emulated.folder)))
     emulated.write("experiments/series.toml", SERIES)
+    emulated.write("idle.hlog", hdr.log(hdr.line([])))
     for machine in (0, 1):
         for copy in (0, 1):
             values, shape = latencies(machine, copy), {"digits": 3 - copy, "lowest": 1 + 999 * machine}

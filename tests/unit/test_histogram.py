@@ -4,6 +4,7 @@ import base64
 import contextlib
 import csv
 import math
+import os
 import random
 import tracemalloc
 import zlib
@@ -233,8 +234,10 @@ def test_memory_follows_what_is_there_not_what_is_claimed(tmp_path: Path) -> Non
     zeros = bytes(200 << 20)
     bomb = hdr.compressed(hdr.plain(zeros, highest=(1 << 63) - 1, digits=5))
     huge = hdr.compressed(hdr.plain(b"\x02", highest=(1 << 63) - 1, digits=5, length=(1 << 31) - 1))
-    (tmp_path / "endless").write_bytes(b"A" * (40 << 20))
-    (tmp_path / "binary").write_bytes(GOOD + bytes(40 << 20))
+    (tmp_path / "endless").write_bytes(b"A")
+    (tmp_path / "binary").write_bytes(GOOD)
+    for name in ("endless", "binary"):
+        os.truncate(tmp_path / name, 400 << 20)
     dense = hdr.compressed(hdr.plain(b"\x02" * 5_000_000, highest=(1 << 63) - 1, digits=5))
     del zeros
     tracemalloc.start()

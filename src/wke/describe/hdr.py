@@ -17,7 +17,16 @@ def covered(pattern: str, collect: Sequence[str]) -> bool:
     return any(_covers(one.strip("/").split("/"), parts) for one in collect)
 
 
-def unit_problem(metric: Metric, at: At) -> Problem | None:
+def hdr_problems(metrics: Sequence[Metric], collected: Callable[[Metric], Sequence[str] | None], at: At) -> Iterator[Problem]:
+    """Find metrics whose files do not come back or whose values have no unit; `collected` tells what a metric's step collects, if known."""
+    for metric in metrics:
+        if metric.hdr is not None:
+            collect = collected(metric)
+            found = (_collect_problem(metric, collect, at) if collect is not None else None, _unit_problem(metric, at))
+            yield from (problem for problem in found if problem)
+
+
+def _unit_problem(metric: Metric, at: At) -> Problem | None:
     """Return why the recorded values cannot be told in the metric's unit, if they cannot."""
     if metric.statistic == "count":
         return None
@@ -33,22 +42,13 @@ def unit_problem(metric: Metric, at: At) -> Problem | None:
     return None
 
 
-def collect_problem(metric: Metric, collect: Sequence[str], at: At) -> Problem | None:
+def _collect_problem(metric: Metric, collect: Sequence[str], at: At) -> Problem | None:
     """Return that nothing brings the metric's files from the machines, if nothing does; `collect` is what its step collects."""
     if metric.hdr is None or covered(metric.hdr, collect):
         return None
     some = f" (it collects {', '.join(collect)})" if collect else ""
     hint = f"write collect = [{', '.join(map(quoted, [*collect, metric.hdr]))}] in that step"
     return Problem(f"the step that it is read from does not collect {quoted(metric.hdr)}{some}", at("metrics", metric.name, "hdr"), hint)
-
-
-def hdr_problems(metrics: Sequence[Metric], collected: Callable[[Metric], Sequence[str] | None], at: At) -> Iterator[Problem]:
-    """Find metrics whose files do not come back or whose values have no unit; `collected` tells what a metric's step collects, if known."""
-    for metric in metrics:
-        if metric.hdr is not None:
-            collect = collected(metric)
-            found = (collect_problem(metric, collect, at) if collect is not None else None, unit_problem(metric, at))
-            yield from (problem for problem in found if problem)
 
 
 def _covers(collect: Sequence[str], parts: Sequence[str]) -> bool:

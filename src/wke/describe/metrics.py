@@ -137,8 +137,7 @@ def observe(
     for metric in (metric for metric in metrics if metric.value is None):
         tasks = (sources or {}).get(metric.name, tuple(logs))
         try:
-            asked = ask(metric, tasks) if ask and metric.hdr is not None and tasks else None
-            values[metric.name], units[metric.name] = asked or _observed(metric, tasks, logs, reports)
+            values[metric.name], units[metric.name] = _observed(metric, tasks, logs, reports, ask)
         except ValueError as error:
             problems.append(f"{metric.name}: {error}")
     if not problems:
@@ -187,11 +186,17 @@ def _declared(number: float, unit: str, declared: str) -> Report:
 
 
 def _observed(
-    metric: Metric, tasks: Sequence[TaskName], logs: Mapping[TaskName, Text], reports: Mapping[TaskName, Mapping[str, Report]]
+    metric: Metric,
+    tasks: Sequence[TaskName],
+    logs: Mapping[TaskName, Text],
+    reports: Mapping[TaskName, Mapping[str, Report]],
+    ask: Ask | None,
 ) -> Report:
     """Return a metric's joined value and its unit; raise ValueError saying why it has none."""
     if not tasks:
         raise ValueError("there is no task to read it from")
+    if metric.hdr is not None and ask is not None:
+        return ask(metric, tasks)
     if metric.log is None:
         found = {task: reports[task][metric.name] for task in tasks if metric.name in reports.get(task, {})}
         absent = f'reported no value; a target does that by printing "wke: {metric.name}=VALUE"'
