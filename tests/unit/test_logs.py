@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wke.describe.metrics import Metric, observe
 from wke.errors import StoreError
-from wke.keep.logs import PIECE, Line, LogWriter, lines, pieces, read_output, stderr, stdout, tasks
+from wke.keep.logs import PIECE, Line, LogWriter, collected_files, files_folder, lines, pieces, read_output, stderr, stdout, tasks
 from wke.records import Note, Outcome, OutcomeKind, Output, TaskEnded, TaskName
 
 LOAD = TaskName(1, "load", "node1")
@@ -171,3 +171,20 @@ def test_a_disk_that_takes_nothing_is_an_error_that_says_so(tmp_path: Path) -> N
     with pytest.raises(StoreError, match="is full"):
         writer(Output(LOAD, 1, b"lost", 1))
     writer.close()
+
+
+def test_collected_files_are_files_of_the_trial(tmp_path: Path) -> None:
+    """Links, to what is there already or to what is not the trial's, do not count, and neither does what would wait for a writer."""
+    place = files_folder(tmp_path, LOAD)
+    (place / "out").mkdir(parents=True)
+    (place / "out/b.hlog").write_text("b")
+    (place / "out/a.hlog").write_text("a")
+    (place / "out/again.hlog").symlink_to("a.hlog")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/c.hlog").write_text("c")
+    (place / "out/c.hlog").symlink_to(tmp_path / "elsewhere/c.hlog")
+    (place / "away").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(place / "out/pipe.hlog")
+    assert [name for name, _ in collected_files(tmp_path, LOAD, "out/*.hlog")] == ["out/a.hlog", "out/b.hlog"]
+    assert collected_files(tmp_path, LOAD, "*/c.hlog") == ()
+    assert collected_files(tmp_path, PEER, "out/*.hlog") == ()

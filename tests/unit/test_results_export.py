@@ -28,7 +28,7 @@ def planned(name: str, iteration: int, *, warmup: bool = False, **point: object)
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a project in the current folder: a warm-up, an invalid attempt and the one after it, a failed and a derived one; another series."""
+    """Make a project in the current folder: a warm-up, an invalid attempt and two after it, a failed and a derived one; another series."""
     monkeypatch.chdir(tmp_path)
     plan = [planned("w-0", 0, warmup=True), planned("a-0", 0), planned("b-1", 1, clients=8), planned("c-2", 2, ratio=2)]
     with Store.open(tmp_path / "results") as store:
@@ -38,6 +38,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (plan[0], OK, "", {"p99": 1.0}),
             (plan[1], Outcome(OutcomeKind.INVALID), "check errors == 0 does not hold: errors is 1", {"p99": 3.5, "errors": 1.0}),
             (plan[1], OK, "", {"p99": 2.5, "errors": 0.0}),
+            (plan[1], OK, "", {"p99": 9.0, "errors": 0.0}),
             (plan[2], Outcome(OutcomeKind.FAILED, 3), 'load on m0: failed(3), "quoted"\nand more', {}),
         ):
             attempt = store.begin_attempt(number, trial)
@@ -53,6 +54,7 @@ EXPECTED = [
     ("w-0", 1, "ok", False, None),
     ("a-0", 1, "invalid", False, None),
     ("a-0", 2, "ok", True, None),
+    ("a-0", 3, "ok", False, None),
     ("b-1", 1, "failed(3)", False, None),
     ("c-2", 1, "ok", True, "a-0.2"),
 ]
@@ -68,9 +70,9 @@ def test_rows_are_all_attempts(project: Path) -> None:
         {"p99": "ms", "errors": ""},
     )
     assert (rows.rows[2].point, rows.rows[2].skew_ms, rows.rows[2].elapsed_s) == (POINT, 2.5, 2.0)
-    assert rows.rows[4].folder == rows.rows[2].folder == Path("results/trials/a-0/2")
+    assert rows.rows[5].folder == rows.rows[2].folder == Path("results/trials/a-0/2")
     assert [row.trial for row in rows.counted] == ["a-0", "c-2"]
-    assert len(rows) == 5
+    assert len(rows) == 6
 
 
 @pytest.mark.parametrize(
@@ -121,16 +123,16 @@ def test_the_command_prints_every_attempt(project: Path) -> None:
     """As CSV of all series under one header, which reads back to the same, and as JSON."""
     done = command("--trials", "--csv")
     records = list(csv.DictReader(io.StringIO(done.stdout)))
-    assert [(r["series"], r["trial"], r["attempt"], r["outcome"], r["counts"]) for r in records[:5]] == [
+    assert [(r["series"], r["trial"], r["attempt"], r["outcome"], r["counts"]) for r in records[:6]] == [
         ("scale", trial, str(attempt), outcome, str(counts).lower()) for trial, attempt, outcome, counts, _ in EXPECTED
     ]
-    assert (records[3]["why"], records[3]["p99"], records[2]["p99"], records[4]["p99"]) == (
+    assert (records[4]["why"], records[4]["p99"], records[2]["p99"], records[5]["p99"]) == (
         'load on m0: failed(3), "quoted"\nand more',
         "",
         "2.5",
         "nan",
     )
-    assert len(records) == 7
+    assert len(records) == 9
     shown = json.loads(command("scale", "--trials", "--json").stdout)["scale"]["trials"]
     assert [(trial["id"], trial["attempt"]) for trial in shown] == [(trial, attempt) for trial, attempt, *_ in EXPECTED]
     assert len(json.loads(command("scale", "--json").stdout)["scale"]["trials"]) == 4
@@ -140,7 +142,7 @@ def test_parquet(project: Path) -> None:
     """Types and units come back; nothing but the file is left, and a folder that is not there is an error."""
     parquet = pytest.importorskip("pyarrow.parquet")
     done = command("scale", "--parquet", "all.parquet")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "all.parquet: 5 rows\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "all.parquet: 6 rows\n")
     table = parquet.read_table("all.parquet")
     assert [(row["trial"], row["attempt"], row["outcome"], row["counts"], row["derived_from"]) for row in table.to_pylist()] == EXPECTED
     assert table.schema.field("p99").metadata == {b"unit": b"ms"}
