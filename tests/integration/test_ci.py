@@ -1,5 +1,8 @@
 """`wke measure --ci`: a slow-down between two commits is confirmed, equals and improvements are no failure, whatever the luck."""
 
+import contextlib
+import os
+import pty
 import subprocess
 from pathlib import Path
 
@@ -160,6 +163,7 @@ def test_results_from_elsewhere_count_from_the_same_machines_only(history: Proje
     done = ci(history, "--baseline", str(tmp_path / "artifact"))
     assert (done.status, [row[4] for row in cells(done.out)]) == (4, ["**worse**"] * 2)
     assert "measured at another time" in done.out
+    assert f"| head | {git(history, 'rev-parse', 'HEAD')} with changes that are not committed |" in done.out
     import sqlite3  # noqa: PLC0415
 
     with sqlite3.connect(tmp_path / "artifact/wke.sqlite") as sql:
@@ -176,6 +180,23 @@ def test_a_point_of_the_experiment_may_be_the_baseline(history: Project) -> None
     assert (done.status, cells(done.out)[0][-1]) == (0, "better")
     history.edit("experiments/series.toml", "seed = 5", "seed = 5\nbaseline = { size = 1 }")
     assert (ci(history).status, len((history.folder / "ledger/ran").read_text().splitlines())) == (4, 16)
+
+
+def test_nothing_is_redrawn_on_a_terminal_either(history: Project) -> None:
+    """Jobs may have a terminal; what they keep of it is a log. Without --ci the same terminal has a display."""
+    said = []
+    for arguments in (["--ci", "--baseline", "size=2"], ["--no-figures"]):
+        ours, theirs = pty.openpty()
+        process = history.start("measure", "experiments/series.toml", "--limit", "1", *arguments, into=theirs, together=True, TERM="xterm")
+        os.close(theirs)
+        said.append(b"")
+        with contextlib.suppress(OSError):  # the kernel's way to say that nobody writes any more
+            while True:
+                said[-1] += os.read(ours, 1 << 16)
+        os.close(ours)
+        process.communicate(timeout=20)
+    assert ["iteration 1: ok" in text.decode() for text in said] == [True, True]
+    assert [b"\x1b[?25l" in text for text in said] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -219,10 +219,11 @@ def _doubts(elsewhere: Elsewhere | None, machines: Mapping[str, Mapping[str, str
 
 
 def _facts(what: Compared, series: Series, trials: Sequence[StoredTrial]) -> dict[str, str]:
-    revisions, ok = series.project.revisions, sum(trial.ok for trial in trials)
-    facts = {}
+    revisions, ok, facts = series.project.revisions, sum(trial.ok for trial in trials), {}
+    here = revisions.head if revisions is not None else head() if commit_of("HEAD") else None
+    if here is not None:
+        facts["head"] = f"{here.commit}{' with changes that are not committed' if here.changed else ''}"
     if revisions is not None:
-        facts["head"] = f"{revisions.head.commit}{' with changes that are not committed' if revisions.head.changed else ''}"
         facts["baseline"] = f"{revisions.base.commit}, measured beside it in each round"
     elif what.elsewhere is not None:
         facts["baseline"] = (
