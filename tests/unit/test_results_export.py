@@ -13,6 +13,7 @@ import pytest
 
 import wke
 from wke.errors import InputError, StoreError
+from wke.keep.acceptance import Harmless
 from wke.keep.store import Store
 from wke.keep.trials import Answer, Derivation, PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind, StartedTogether
@@ -73,6 +74,26 @@ def test_rows_are_all_attempts(project: Path) -> None:
     assert rows.rows[5].folder == rows.rows[2].folder == Path("results/trials/a-0/2")
     assert [row.trial for row in rows.counted] == ["a-0", "c-2"]
     assert len(rows) == 6
+
+
+def test_what_does_not_count_for_its_machines_says_so(project: Path) -> None:
+    """An attempt on a machine that is another one now says which facts differ; one that stands in for a trial says for which."""
+    trial = PlannedTrial("m-0", {}, 0, False, 0, json.dumps({"depends": {"cluster": {"machines": {"m0": {"external-addr": None}}}}}))
+    with Store.open(project / "results") as store:
+        for kernel in ("Linux 6.1", "Linux 6.6"):
+            number = store.series("kernels", "{}", 1, order="", command="", planned=[trial])
+            store.examinations.record(number, {("m0", "here"): {"kernel": kernel}})
+            store.examinations.settle(number)
+            store.finish_attempt(store.begin_attempt(number, trial), Result(OK, 1, 2))
+    assert [(row.counts, row.why, row.stands_for) for row in wke.results("kernels")] == [
+        (False, "m0: kernel Linux 6.1 -> Linux 6.6", None),
+        (True, "", None),
+    ]
+    new = PlannedTrial("n-0", {}, 0, False, 0, trial.inputs_json)
+    with Store.open(project / "results") as store:
+        store.series("kernels", "{}", 1, order="", command="", planned=[new])
+        store.acceptances.add(Harmless(["script"], (), [("n-0", "m-0")], {"n-0": new.inputs_json}), who="me", reason="the same")
+    assert [(row.trial, row.attempt, row.counts, row.stands_for) for row in wke.results("kernels")] == [("m-0", 2, True, "n-0")]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ FIXED: Mapping[str, type] = {
     "elapsed_s": float,
     "skew_ms": float,
     "derived_from": str,
+    "stands_for": str,
 }
 """The columns that every table has, and their types; a parameter or metric so called is `parameter.NAME` or `metric.NAME`."""
 
@@ -33,8 +34,9 @@ FIXED: Mapping[str, type] = {
 class ResultRow:
     """One attempt at a trial of the latest plan of `series`; `counts` says whether it is what tables and figures show of the trial.
 
-    `point` maps parameters to values, `observations` metrics to theirs, in `units`. `why` says what made the outcome anything but ok. With
-    `derived_from`, a trial and the number of an attempt joined by a dot, that one ran and `folder`, which has the output, is its.
+    `point` maps parameters to values, `observations` metrics to theirs, in `units`. `why` says what made the outcome anything but ok, or
+    on what machines it was, if these are no more. With `derived_from`, a trial and the number of an attempt joined by a dot, that one ran
+    and `folder`, which has the output, is its; with `stands_for` somebody accepted it for that trial of the plan.
     """
 
     series: str
@@ -49,6 +51,7 @@ class ResultRow:
     elapsed_s: float | None
     skew_ms: float | None
     derived_from: str | None
+    stands_for: str | None
     folder: Path
     point: Mapping[str, object] = field(default_factory=dict)
     observations: Mapping[str, float] = field(default_factory=dict)
@@ -108,12 +111,13 @@ def _row(series: str, attempt: StoredTrial, *, counts: bool) -> ResultRow:
         iteration=attempt.iteration,
         warmup=attempt.warmup,
         outcome=attempt.outcome,
-        why=attempt.why,
+        why=attempt.why or "; ".join(map(str, attempt.changes)),
         counts=counts,
         started_ns=attempt.started_ns,
         elapsed_s=attempt.elapsed_s,
         skew_ms=attempt.start.skew_ns / 1e6 if attempt.start else None,
         derived_from=".".join(map(str, attempt.ran)) if attempt.derivation else None,
+        stands_for=attempt.stands_for,
         folder=attempt.folder,
         point=attempt.point,
         observations=attempt.observations,
