@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -83,6 +84,7 @@ def test_a_budget_is_kept_to_and_resumed(emulated: Project) -> None:
     series.edit("experiments/series.toml", 'budget = "3s"', 'budget = "4s"')
     assert series.measure().status == 0
     assert len(ran.read_text().split()) > len(order)
+    assert re.search(r"trials  [0-9]+ ok; at most [0-9]+ to run\n", series.wke("status", "series").out)
     document = series.wke("plan", "experiments/series.toml", "--json").json
     assert (document["budget"]["total-s"], document["budget"]["lacking"]) == (4.0, 0)
     assert 3 < document["budget"]["spent-s"] < 4.5

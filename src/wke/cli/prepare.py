@@ -195,6 +195,7 @@ def record(series: Series, store: Store) -> int:
             "climb": plan.experiment.parameters.climb,
             "software": software({**plan.experiment.files, **copied}, PROJECT),
             "stopping": asdict(plan.experiment.stopping) if plan.experiment.stopping else None,
+            "budget": asdict(plan.experiment.budget) if plan.experiment.budget else None,
         }
     )
     store.keep_scripts({name: content for trial in plan.trials for name, content in scripts(trial).items()})

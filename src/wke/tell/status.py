@@ -103,6 +103,8 @@ def _ended_ns(attempt: StoredTrial) -> float:
 
 def _then(plan: Mapping[str, Any]) -> str:
     """Say what comes after the trials that a command knows of."""
+    if plan.get("budget"):
+        return f"then what the rest of {seconds(plan['budget']['total_s'])} buys"
     if plan.get("stopping"):
         return "until the next look at the intervals"
     return "then what the results ask for" if plan.get("climb") else ""
@@ -120,9 +122,9 @@ def _counts(store: Store, name: str, plan: Mapping[str, Any], attempted: set[str
 
 
 def _experiment(name: str, plan: Mapping[str, Any], planned: Sequence[PlannedTrial]) -> Experiment:
-    """Return as much of an experiment as the question takes which of its trials are due; of a climb, all may be."""
+    """Return as much of an experiment as the question takes which of its trials are due; of a climb or within a budget, all may be."""
     rounds = max((trial.iteration + 1 for trial in planned if not trial.warmup), default=1)
-    stopping = plan.get("stopping")
+    stopping = None if plan.get("budget") else plan.get("stopping")
     metrics = tuple(Metric(**metric) for metric in plan.get("metrics", ()))
     return Experiment(name, Path(), iterations=rounds, stopping=Stopping(**stopping) if stopping else None, metrics=metrics)
 
