@@ -148,12 +148,13 @@ def test_warm_ups_come_with_their_points() -> None:
     assert [trial.partition("-")[2] for trial in world.ran[:24]] == ["w0"] * 6 + ["0"] * 6 + ["1"] * 6 + ["2"] * 6
 
 
-def test_what_does_not_fit_gives_way_to_what_does() -> None:
-    """A point whose trials take longer than what is left does not keep the others from it."""
-    world = World(EXPERIMENT, cost=lambda point: 90.0 if point["size"] == 16 else 1.0).run()
-    assert world.spent_s <= 1000
-    assert 1000 - world.spent_s < 1.0
-    assert world.counts()["old16"] + world.counts()["new16"] >= 6
+@pytest.mark.parametrize(("long_s", "at_least"), [(90.0, 6), (400.0, 2)])
+def test_what_does_not_fit_gives_way_to_what_does(long_s: float, at_least: int) -> None:
+    """A point whose trials take longer than what is left does not keep the others from it, nor those that come later."""
+    world = World(EXPERIMENT, cost=lambda point: long_s if point["size"] == 16 else 4.0).run()
+    assert 1000 - 4 < world.spent_s <= 1000
+    assert world.counts()["old16"] + world.counts()["new16"] >= at_least
+    assert min(world.counts()[f"{engine}{size}"] for engine in ("old", "new") for size in (1, 2, 4, 8)) >= 3
 
 
 def test_a_point_that_always_fails_costs_its_first_rounds_only() -> None:

@@ -49,8 +49,8 @@ def affordable(experiment: Experiment, planned: Sequence[PlannedTrial], seen: Se
     costs, left_s = _Costs(experiment, seen), budget.total_s - seen.spent_s
     for level in _levels(experiment, planned):
         lacking = [trial for trial in level if seen.lacks(trial) and _is_basic(trial, budget)]
-        if lacking:
-            return costs.cut(lacking, left_s)
+        if lacking and (batch := costs.cut(lacking, left_s)):
+            return batch
     return next((batch for unit in _widest_first(experiment, planned, seen) if (batch := costs.whole(unit, left_s))), [])
 
 
@@ -166,18 +166,18 @@ class _Costs:
         return self.mean_s if known is None else known + self._pause_s
 
     def cut(self, trials: Sequence[PlannedTrial], left_s: float) -> list[PlannedTrial]:
-        """Return the first of those that fit, for a share of what is left; as long as nothing is known, the first one."""
+        """Return the first of those that fit, for a share of what is left, up to one of a point of which nothing is known yet."""
         batch: list[PlannedTrial] = []
         used_s = 0.0
         for trial in trials if left_s > 0 else ():
-            cost_s = self.of(trial)
-            if cost_s is None:
-                return [trial]
+            cost_s = self.of(trial) or 0.0
             if batch and used_s + cost_s > AHEAD * left_s:
                 break
             if cost_s <= left_s:
                 batch.append(trial)
                 used_s += cost_s
+                if point_key(trial.point) not in self._means:
+                    break
         return batch
 
     def whole(self, trials: list[PlannedTrial], left_s: float) -> list[PlannedTrial]:
