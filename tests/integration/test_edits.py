@@ -5,10 +5,12 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from projects import WKE, Project, by_point, write_series
+from sshd import cluster_toml, sshd_machine
 
 pytestmark = pytest.mark.netns
 
@@ -209,6 +211,36 @@ def test_on_a_terminal_one_is_asked(series: Project, answer: str, status: int, r
     assert b"measure these trials again, accept the change, or stop" in said
     if answer.startswith("accept"):
         assert [each["reason"] for each in series.wke("accept", "--list", "--json").json["acceptances"]] == ["it is the same"]
+
+
+THRICE = """
+[experiment]
+configuration = "kv"
+iterations = 3
+[[steps]]
+target = "work"
+on = "m0"
+measure = true
+"""
+
+
+@pytest.mark.sshd
+def test_a_machine_that_comes_back_as_another_one_ends_the_series(new_project: Callable[[str], Project], tmp_path: Path) -> None:
+    """In the second trial it goes away, and whoever connects afterwards gets one processor: the third does not run there."""
+    several_processors()
+    with sshd_machine(tmp_path / "sshd") as machine:
+        project = new_project(cluster_toml([machine]))
+        count = project.folder / "ledger/count"
+        project.targets(work=f"echo >> {count}\n[ $(wc -l < {count}) = 2 ] && taskset -p 1 {machine.pid} && kill -9 $PPID\ntrue\n")
+        project.write("experiments/series.toml", THRICE)
+        done = project.measure()
+        assert (done.status, project.outcomes(), count.read_text()) == (3, ["ok", "lost", "interrupted"], "\n\n")
+        assert f"no longer what it was when this command began: m0: usable processors {len(os.sched_getaffinity(0))} -> 1" in done.err
+        again = project.measure()
+        assert (again.status, count.read_text()) == (2, "\n\n")
+        assert "machines are not what 1 stored trial of series was measured on" in again.err
+        assert project.measure("--remeasure").status == 0
+        assert (project.outcomes(), count.read_text()) == (["ok"] * 3, "\n" * 5)
 
 
 def test_a_change_of_a_script_can_be_accepted(series: Project) -> None:
