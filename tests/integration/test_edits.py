@@ -264,6 +264,22 @@ def test_a_change_of_a_script_can_be_accepted(series: Project) -> None:
     assert runs_again(series) == NEW
 
 
+def test_what_is_accepted_was_measured_on_a_machine_too(series: Project) -> None:
+    """A trial that counts for another one is lost as well when machines change, and what changed is told."""
+    several_processors()
+    series.edit("experiments/series.toml", '["old", "new"]', '["new"]')
+    series.edit("experiments/series.toml", 'sort-by = "engine"', "")
+    series.edit("kv/targets/start-new", "# engine", "# Engine")
+    trial = series.wke("plan", "experiments/series.toml", "--json").json["trials"][0]["id"]
+    assert series.wke("accept", trial, "--reason", "a comment").status == 0
+    series.edit("experiments/series.toml", "iterations = 1", "iterations = 2")
+    asked = series.measure(under=ONE_PROCESSOR)
+    assert "machines are not what 2 stored trials of series were measured on:\n  m0, m1: usable processors" in asked.err
+    assert series.wke("accept", "all", "--reason", "it takes one").status == 0
+    assert runs_again(series, under=ONE_PROCESSOR) == NEW
+    assert [trial.accepted for trial in series.trials()] == [(1, 2), (1, 2), (), ()]
+
+
 def test_what_is_no_change_cannot_be_accepted(series: Project) -> None:
     """A new point was never measured, a new metric has no value, an unchanged machine is what it was, and nothing else is named so."""
     series.edit("experiments/series.toml", "size = [1, 4]", "size = [1, 2, 4]")

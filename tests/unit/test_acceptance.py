@@ -95,7 +95,9 @@ def test_what_is_settled_stays(store: Store) -> None:
 
 def test_an_accepted_fact(store: Store) -> None:
     """The old result counts, and says by what; a new one of the trial goes before; taken back, it counts no more."""
-    run(store, command(store, OLD), trial(), 1)
+    first = command(store, OLD)
+    run(store, first, trial(), 1)
+    run(store, first, trial("bb-0"), 3)
     number = command(store, NEW)
     assert store.acceptances.add(Harmless(["kernel"], [CHANGE]), who="me", reason="it is") == 1
     assert counting(store) == (1, (1,))
@@ -104,8 +106,9 @@ def test_an_accepted_fact(store: Store) -> None:
     command(store, OLD)
     assert counting(store) == (1, ())
     command(store, NEW)
-    assert [t.accepted for t in store.trials("s")] == [()]
+    assert [t.accepted for t in store.trials("s")] == [(), (1,)]
     assert store.acceptances.take_back(1, who="you").reason == "it is"
+    assert (counting(store), counting(store, "bb-0")) == ((2, ()), None)
     assert [(each.who, each.taken_back_by) for each in store.acceptances.all()] == [("me", "you")]
     for number in (1, 2):
         with pytest.raises(InputError):

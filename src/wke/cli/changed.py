@@ -48,10 +48,11 @@ def settle(series: Series, store: Store, number: int, before: Reference) -> None
     """
     now = store.examinations.latest()
     stood_on = {**before, **store.examinations.of_series(series.plan.experiment.name)}
-    lost = kept(series, store, stood_on).stored.keys() - kept(series, store, now).stored.keys()
+    counted_so_far, counts = kept(series, store, stood_on).stored, kept(series, store, now).stored
+    lost = {(attempt.id, attempt.attempt) for trial, attempt in counted_so_far.items() if trial not in counts}
     if lost:
-        changes = (change for attempt in store.tried(lost, now) if attempt.ok for change in attempt.changes)
-        raise MachinesChangedError(series, len(lost), changes)
+        tried = store.tried({trial for trial, _ in lost}, now)
+        raise MachinesChangedError(series, len(lost), (change for a in tried if (a.id, a.attempt) in lost for change in a.changes))
     store.examinations.settle(number)
     if kept(series, store, before) != kept(series, store, now):
         raise PlanChangedError
