@@ -25,14 +25,14 @@ def report(tables: Sequence[Table | Listing], facts: Mapping[str, str], versions
     return "\n".join([*lines, *map(render, tables)])
 
 
-def write_between(path: Path, text: str) -> None:
-    """Replace what stands between the markers of a page; ValueError when it has none."""
+def write_between(path: Path, text: str, first: str = BEGIN, last: str = END) -> None:
+    """Replace what stands between two markers of a page; ValueError when it has none."""
     page = path.read_text()
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"{path} lacks the lines {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+        raise ValueError(f"{path} lacks the lines {first} and {last}")
+    path.write_text(f"{before}{first}\n\n{text}\n{last}{after}")
 
 
 def keep(folder: Path, tables: Sequence[Table | Listing], facts: Mapping[str, str], versions: Mapping[str, str]) -> Path:
