@@ -161,6 +161,16 @@ def test_mistakes_of_a_play_are_told() -> None:
         rehearse("series.toml", {"laod": load})
     with pytest.raises(ZeroDivisionError):
         rehearse("series.toml", {"load": lambda _: Said(lasts_s=1 / 0)})
+    for wrong in (None, Said(code=256)):
+        with pytest.raises(InputError, match='target "load" is played wrongly'):
+            rehearse("series.toml", {"load": lambda _, wrong=wrong: wrong})
+
+
+@pytest.mark.usefixtures("project")
+def test_a_rehearsal_never_hangs() -> None:
+    """A server in the foreground ends never: where nothing can happen any more, that is told."""
+    with pytest.raises(RuntimeError, match="nothing will ever happen"):
+        rehearse("series.toml", {"load": lambda _: Said("ops/s: 5", lasts_s=FOREVER)})
 
 
 @pytest.mark.usefixtures("project")

@@ -13,6 +13,7 @@ from typing import Any
 
 from wke.act.claim import Claim
 from wke.act.connection import Connection
+from wke.act.foreign import HIGHEST_CODE
 from wke.act.provider import Place
 from wke.act.task import RunningTask
 from wke.act.tasks import option_variable
@@ -149,6 +150,8 @@ class ScriptedConnection(Connection):
         except ConnectionError as error:
             self._lose(str(error) or "the play has it so")
             return
+        if not isinstance(said, Said) or not 0 <= said.code <= HIGHEST_CODE:
+            raise InputError(f'target "{asked.target}" is played wrongly: it gave {said!r}', hint="return a Said with a code from 0 to 255")
         self._staged[channel] = said, math.inf if head["timeout"] is None else head["timeout"]
         self._files[channel] = said.files
         if head["held"]:

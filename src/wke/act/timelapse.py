@@ -1,7 +1,8 @@
 """Time without waiting: an event loop whose clock goes ahead wherever another one would wait.
 
 What sleeps an hour there has slept an hour by its clock, at once, and in the same order as if it had waited. Only timers make time go by:
-work for another thread is done at once, and whoever waits for processes or sockets finds that their time is another.
+work for another thread is done at once, and whoever waits for processes or sockets finds that their time is another. When everything waits
+for good, that is an error.
 """
 
 import asyncio
@@ -23,8 +24,10 @@ class _Impatient(selectors.SelectSelector):
         self.elapsed_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(timeout if timeout is None else 0)
-        if timeout is not None and not ready:
+        ready = super().select(0)
+        if not ready:
+            if timeout is None:
+                raise RuntimeError("everything waits, and nothing will ever happen")
             self.elapsed_s += max(0.0, timeout)
         return ready
 
