@@ -208,6 +208,12 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not heading or heading in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings], target
 
 
+def test_decisions_are_numbered_one_by_one() -> None:
+    """Pages that are written side by side do not share a number."""
+    numbers = sorted(int(page.name[:4]) for page in (DOCS / "decisions").glob("*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 @pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("*.md")), ids=lambda page: page.stem)
 def test_a_decision_has_its_three_parts(page: Path) -> None:
     """Context, decision, consequence, in that order; its number is the file's."""
