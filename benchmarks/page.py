@@ -4,25 +4,25 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import wrap
 
 from table import Listing, Table, render
 
 BEGIN = "<!-- figures: written by benchmarks/run.py -->"
 END = "<!-- end of figures -->"
+WIDTH = 140
 
 
 def report(tables: Sequence[Table | Listing], facts: Mapping[str, str], versions: Mapping[str, str], command: str) -> str:
     """Return facts, versions and tables as Markdown."""
-    lines = [
-        "Taken by",
-        "",
-        f"    {command}",
-        "",
-        *(f"- {name}: {value}" for name, value in facts.items()),
-        *([f"- peers: {', '.join(f'{name} {version}' for name, version in versions.items())}"] if versions else []),
-        "",
-    ]
-    return "\n".join([*lines, *map(render, tables)])
+    peers = f"; peers: {', '.join(f'{name} {version}' for name, version in versions.items())}" if versions else ""
+    known = ", ".join(f"{name}: {value}" for name, value in facts.items())
+    return "\n".join([*wrap(f"Taken by `{command}` ({known}{peers})", WIDTH, break_on_hyphens=False), "", *map(render, tables)])
+
+
+def marks(section: str) -> tuple[str, str]:
+    """Return the lines of a page between which a section's figures stand."""
+    return f"<!-- section {section}: written by benchmarks/run.py -->", f"<!-- end of section {section} -->"
 
 
 def write_between(path: Path, text: str, first: str = BEGIN, last: str = END) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import Bench
 from facts import facts, load
-from page import keep, report, write_between
+from page import keep, marks, report, write_between
 from peers import Peers
 from sections import commanding, copying, dispatching, emulating, fanning, outputting, series, session, starting, thousand
 
@@ -44,24 +44,24 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # tidy up as after Ctrl-C
     known = facts()
     peers = Peers(words.python312)
-    tables = []
+    taken = {}
     with tempfile.TemporaryDirectory(prefix="wke-bench-") as folder:
         bench = Bench(Path(folder), peers, words.runs)
         for name in words.section or SECTIONS:
             print(f"section {name}", file=sys.stderr)
-            tables += SECTIONS[name].tables(bench)
+            taken[name] = list(SECTIONS[name].tables(bench))
     known["load"] = f"{known['load']} before, {load()} after"
-    print("kept:", keep(RESULTS, tables, known, peers.versions()), file=sys.stderr)
-    text = report(tables, known, peers.versions(), _again(words))
-    print(text)
-    if words.write:
-        write_between(words.write, text)
+    print("kept:", keep(RESULTS, [table for tables in taken.values() for table in tables], known, peers.versions()), file=sys.stderr)
+    for name, tables in taken.items():
+        text = report(tables, known, peers.versions(), _again(name, words.runs))
+        print(text)
+        if words.write:
+            write_between(words.write, text, *marks(name))
 
 
-def _again(words: argparse.Namespace) -> str:
-    """Return the command that takes these figures again, without paths that mean nothing elsewhere."""
-    sections = [f"--section {name}" for name in words.section or ()]
-    return " ".join(["python benchmarks/run.py", *sections, *([f"--runs {words.runs}"] if words.runs else [])])
+def _again(section: str, runs: int | None) -> str:
+    """Return the command that takes a section's figures again, without paths that mean nothing elsewhere."""
+    return f"python benchmarks/run.py --section {section}{f' --runs {runs}' if runs else ''}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--section", action="append", choices=SECTIONS, help="only this one (may be given again)")
     parser.add_argument("--runs", type=int, help="counted runs of everything, instead of each section's own number")
     parser.add_argument("--python312", metavar="PYTHON", help="the Python >= 3.12 that old wke runs on")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="also put the figures between the markers of this page")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="also put each section's figures between its markers in this page")
     return parser
 
 

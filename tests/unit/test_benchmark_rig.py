@@ -1,6 +1,7 @@
 """The rig behind docs/benchmarks.md: who is timed when, what counts as CPU, who is out, and where the figures are written."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -205,8 +206,11 @@ def test_figures_go_between_the_markers_and_nowhere_else(modules: dict[str, Modu
         page.write_between(path, "third\n")
 
 
-def test_the_page_of_the_project_has_the_markers(modules: dict[str, ModuleType]) -> None:
-    """`run.py --write docs/benchmarks.md` finds its place."""
-    page = modules["page"]
-    text = (BENCHMARKS.parent / "docs/benchmarks.md").read_text()
-    assert text.index(page.BEGIN) < text.index(page.END)
+def test_the_page_of_the_project_has_a_place_for_every_section(modules: dict[str, ModuleType]) -> None:
+    """`run.py --write docs/benchmarks.md` finds it, and the page says of each section by which command it was taken."""
+    page, text = modules["page"], (BENCHMARKS.parent / "docs/benchmarks.md").read_text()
+    sections = re.findall(r'^    "(\w+)": \w+,$', (BENCHMARKS / "run.py").read_text(), re.MULTILINE)
+    assert "warm" in sections
+    for name in sections:
+        begin, end = page.marks(name)
+        assert f"Taken by `python benchmarks/run.py --section {name}" in text.partition(begin)[2].partition(end)[0], name
