@@ -104,6 +104,7 @@ QUERIES = {
     "cluster show": [],
     "check": [],
     "plot": ["experiments/series.toml"],
+    "show": ["TRIAL"],
     "logs": ["TRIAL"],
     "why": ["TRIAL"],
     "accept": ["--list"],
@@ -283,6 +284,42 @@ def test_the_logs_of_a_trial(asked: Project) -> None:
     assert all(re.match(r" *\d+\.\d{3} work", line) for line in done.out.splitlines())
     one = asked.wke("logs", trial, "m2", "--target", "work")
     assert [line.split(maxsplit=1)[1] for line in one.out.splitlines()] == ["work m2 │ x is 2", "work m2 ! no more"]
+
+
+def test_all_of_a_trial_for_people(asked: Project) -> None:
+    """One that failed says at which task, one that was ok its metrics; both on which machines and where the files are, and what is next."""
+    good, failed = asked.trials()[0].id, asked.trials()[4].id
+    shown = asked.wke("show", failed)
+    assert shown.err == f"next: wke logs {failed}; wke why {failed}\n"
+    lines = re.sub(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d", "TIME", plain(shown.out)).splitlines()
+    assert lines[:7] == [
+        "ID-0  series: x=2 kind=only, iteration 1",
+        "  outcome   failed(4): work on m2: failed(4)",
+        "  ran       at TIME, for 0.1 s; number 5 of its plan, order sequential, seed 3",
+        "            by wke measure experiments/series.toml --no-figures, begun at TIME",
+        "  attempts  1  TIME, 0.1 s  failed(4): work on m2: failed(4)",
+        "  tasks     0  work on m2: failed(4) after 0.1 s",
+        "            0  work on m1: ok after 0.1 s",
+    ]
+    assert re.fullmatch(r"  start     within 0\.1 ms \(±0\.1\), m[12] first, m[12] last", lines[7])
+    assert re.fullmatch(r"  machines  m1, m2: .*kernel Linux .*", lines[10])
+    assert re.fullmatch(r"  software  wke .*, Python .*; project: .*", lines[11])
+    assert re.fullmatch(r"  files     results/trials/ID-0/1 \(\d+ files, \d+ bytes\)", lines[12])
+    assert "  metrics   speed 3 m/s" in asked.wke("show", good).out.splitlines()
+    assert str(asked.trials()[0].folder.relative_to(asked.folder)) in asked.wke("show", good).out
+
+
+def test_a_trial_that_is_not_there_is_not_shown(asked: Project) -> None:
+    """The same errors as those of `wke logs`; an attempt that does not exist is named with those that do."""
+    for wrong in ("ffff-0", ""):
+        told = [asked.wke(command, wrong) for command in ("show", "logs")]
+        assert told[0] == told[1]
+        assert (told[0].status, told[0].out) == (2, "")
+    trial = asked.trials()[0].id
+    none = asked.wke("show", trial, "--attempt", "0")
+    assert (none.status, none.out) == (2, "")
+    assert f"trial {trial} has no attempt 0" in none.err
+    assert "it has 1" in none.err
 
 
 def test_the_plan_for_people(asked: Project) -> None:

@@ -159,6 +159,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "status",
         "check",
         "logs 3fa9",
+        "show 3fa9",
     ],
 )
 def test_every_key_of_json_output_is_explained(command: str, measured: Path) -> None:

@@ -29,7 +29,7 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
     """
     with Store.open(RESULTS, readonly=True) as store:
         stored = store.find(trial)
-        makers = [f"{maker}.{number}" for maker, number in store.makers(stored.id, stored.attempt)]
+        makers = store.particulars.makers(*stored.ran)
     written = tasks(stored.folder)
     _check("machine", machine, {task.machine for task in written})
     _check("target", target, {task.target for task in written})

@@ -44,6 +44,7 @@ COMMANDS = {  # name -> (module in wke.cli, one line of help)
     "results": ("results", "Print what an experiment measured."),
     "plot": ("plot", "Draw an experiment's figures from the stored trials."),
     "plot-loads": ("plot_loads", "Draw the machines' loads of a session, also while it runs."),
+    "show": ("trial", "Show all that is stored of a trial: outcome, attempts, metrics, tasks, machines, files."),
     "logs": ("logs", "Print what the tasks of a trial wrote, in order of time."),
     "merge-csv": ("merge", "Join two results files."),
     "cluster": ("cluster", "Bring emulated machines up, take them down, show them."),

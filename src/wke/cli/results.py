@@ -10,9 +10,8 @@ from wke.cli.options import RESULTS, as_json, folder
 from wke.cli.summary import accepted_words, print_comparisons, print_table
 from wke.describe.experiment import Stopping
 from wke.describe.metrics import Metric
-from wke.judge.state import facts_words
 from wke.keep.store import Store
-from wke.keep.trials import Derivation, StoredStart, StoredTrial
+from wke.keep.trials import StoredTrial
 from wke.tell.comparisons import comparisons_json
 from wke.tell.console import Printer, counted, seconds
 from wke.tell.frames import write_parquet
@@ -20,6 +19,7 @@ from wke.tell.progress import observation_words, point_words
 from wke.tell.resultrows import ResultRow, csv_text, series_rows
 from wke.tell.results_csv import results_csv
 from wke.tell.tables import Point, Table, results_table, to_json
+from wke.tell.trial import trial_json
 
 
 @click.command()
@@ -106,45 +106,8 @@ def _json(store: Store, name: str, *, each: bool) -> dict[str, object]:
     table = _table(store, name, trials)
     baseline = _baseline(store, name)
     compared = {"baseline": dict(baseline), "comparisons": comparisons_json(table.comparisons)} if baseline else {}
-    told = [_trial_json(trial) for trial in (store.every(name) if each else trials)]
+    told = [trial_json(trial) for trial in (store.every(name) if each else trials)]
     return {**to_json(table), **compared, "software": store.plan(name).get("software"), "trials": told}
-
-
-def _trial_json(trial: StoredTrial) -> dict[str, object]:
-    return {
-        "id": trial.id,
-        "point": dict(trial.point),
-        "iteration": trial.iteration,
-        "warmup": trial.warmup,
-        "attempt": trial.attempt,
-        "outcome": trial.outcome,
-        "why": trial.why,
-        "started-ns": trial.started_ns,
-        "elapsed-s": trial.elapsed_s,
-        "observations": dict(trial.observations),
-        "units": dict(trial.units),
-        "start": _start_json(trial.start),
-        "folder": str(trial.folder),
-        "derived": _derived_json(trial.derivation),
-        "machines-changed": facts_words(trial.changes),
-        "accepted": list(trial.accepted),
-        "stands-for": trial.stands_for,
-    }
-
-
-def _start_json(start: StoredStart | None) -> dict[str, object] | None:
-    """How far apart the measured tasks began; None where that is not known."""
-    if start is None:
-        return None
-    return {"skew-ms": start.skew_ns / 1e6, "bound-ms": start.bound_ns / 1e6, "first": start.first, "last": start.last}
-
-
-def _derived_json(derivation: Derivation | None) -> dict[str, object] | None:
-    """Where a trial comes from that was not run; None for one that was."""
-    if derivation is None:
-        return None
-    names = {"trial": derivation.trial, "attempt": derivation.attempt, "how": derivation.how}
-    return {**names, "at-ns": derivation.at_ns, "who": derivation.who, "wke": derivation.wke}
 
 
 def _line(trial: StoredTrial) -> str:

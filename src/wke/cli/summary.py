@@ -97,4 +97,4 @@ def print_summary(store: Store, experiment: Experiment, *, figures: bool) -> Non
     for path in paths:
         out.talk(f"  {path}")
     example = (failed or list(trials))[-1:]
-    out.talk("next: wke results " + experiment.name + "".join(f"; wke logs {trial.id}" for trial in example))
+    out.talk("next: wke results " + experiment.name + "".join(f"; wke show {trial.id}" for trial in example))

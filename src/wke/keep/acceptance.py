@@ -101,3 +101,12 @@ class Acceptances:
             for trial, measured, number in sql.execute(query, (json.dumps(list(trials)),)):
                 found.setdefault(trial, {}).setdefault(measured, number)
         return found
+
+    def measured_as(self, measured: str) -> dict[str, int]:
+        """Return the trials for which the result of trial `measured` is good now, with the acceptance that says so."""
+        query = (
+            "SELECT t.trial, max(t.acceptance) FROM accepted_trials t JOIN acceptances c ON c.id = t.acceptance "
+            "WHERE c.taken_back_by IS NULL AND t.measured = ? GROUP BY t.trial"
+        )
+        with self._database.snapshot() as sql:
+            return dict(sql.execute(query, (measured,)).fetchall())

@@ -43,10 +43,11 @@ from wke.keep.fingerprint import Reference
 from wke.keep.identity import addresses
 from wke.keep.lock import GLANCE_S, WriterLock, series_lock, writer_of, written_by
 from wke.keep.manifest import seal
+from wke.keep.particulars import Attempts
 from wke.keep.rows import insert_answer, insert_observations, insert_planned, insert_start, read_release, task_row
 from wke.keep.ruling import RAN, Judge
 from wke.keep.schema import OutdatedError
-from wke.keep.stored import final_folder, partial_folder, read_attempts, read_makers
+from wke.keep.stored import final_folder, partial_folder, read_attempts
 from wke.keep.trials import INTERRUPTED, Answer, Attempt, Detached, Invalid, PlannedTrial, Result, StoredTrial, settled
 from wke.records import Release, TaskName
 
@@ -72,6 +73,7 @@ class Store:
         self.folder = folder
         self.examinations = Examinations(database)
         self.acceptances = Acceptances(database)
+        self.particulars = Attempts(database)
         self._own = own  # the only series that we may write, None for all
         self.note = database.note
         self._database = database
@@ -377,11 +379,6 @@ class Store:
     def attempts(self, trial: str) -> tuple[StoredTrial, ...]:
         """Return every attempt at the trial with this id, the oldest first."""
         return self._stored("a.trial = ?", trial)
-
-    def makers(self, trial: str, number: int) -> tuple[tuple[str, int], ...]:
-        """Return the attempts, other than this one, that ran the steps with a scope on which an attempt at a trial was built."""
-        with self._database.snapshot() as sql:
-            return read_makers(sql, trial, number)
 
     def history(self, name: str) -> tuple[StoredTrial, ...]:
         """Return every attempt that commands of series `name` made, whatever plan it belonged to, the oldest first."""

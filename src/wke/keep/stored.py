@@ -67,15 +67,6 @@ def read_attempts(sql: sqlite3.Connection, store: Path, condition: str, value: s
     )
 
 
-def read_makers(sql: sqlite3.Connection, trial: str, number: int) -> tuple[tuple[str, int], ...]:
-    """Return the attempts, other than this one, that ran the steps with a scope on which it was built."""
-    query = (
-        "SELECT DISTINCT m.trial, m.number FROM deployments d JOIN attempts a ON a.id = d.attempt JOIN attempts m ON m.id = d.maker "
-        "WHERE a.trial = ? AND a.number = ? AND m.id <> a.id ORDER BY m.id"
-    )
-    return tuple(sql.execute(query, (trial, number)).fetchall())
-
-
 def _folder(store: Path, trial: str, number: int, derivation: Derivation | None) -> Path:
     """Return where the output of an attempt is: with the one that ran, if that is another."""
     ran = (derivation.trial, derivation.attempt) if derivation else (trial, number)

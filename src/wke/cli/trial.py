@@ -1,0 +1,34 @@
+"""`wke show`: all that is kept of one trial."""
+
+import json
+
+import click
+
+from wke.cli.options import RESULTS, as_json, folder
+from wke.keep.store import Store
+from wke.tell.console import Printer
+from wke.tell.harmless import visible
+from wke.tell.trial import read_trial, shown_json, trial_lines
+
+
+@click.command(epilog="`wke logs TRIAL` prints what its tasks wrote, `wke why TRIAL` why it is to run again, or is not.")
+@click.argument("trial")
+@click.option("--attempt", type=int, metavar="NUMBER", help="Of this attempt, instead of the one that counts or else the last.")
+@folder
+@as_json
+def show(trial: str, *, attempt: int | None, as_json: bool) -> None:
+    """Show all that is stored of TRIAL (the beginning of its id is enough) on one screen.
+
+    How it ended and why, when and by which command it ran, all attempts at it, what was accepted, its metrics, how each task ended, how far
+    apart its measured tasks began, what it was deployed by, on which machines and software it ran, and where its files are.
+    """
+    out = Printer()
+    with Store.open(RESULTS, readonly=True) as store:
+        shown = read_trial(store, trial, attempt)
+        if as_json:
+            particulars = {each.attempt: store.particulars.of(each.id, each.attempt) for each in shown.attempts}
+            out.data(json.dumps(shown_json(shown, particulars), indent=2))
+            return
+    for line in trial_lines(shown, RESULTS):
+        out.data(visible(line))
+    out.talk(f"next: wke logs {shown.at.id}; wke why {shown.at.id}")
