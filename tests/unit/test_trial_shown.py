@@ -14,7 +14,7 @@ from wke.keep.logs import LogWriter
 from wke.keep.store import Store
 from wke.keep.trials import Answer, Attempt, Derivation, PlannedTrial, Result
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Output, StartedTogether, TaskEnded, TaskName
-from wke.tell.trial import MOST_OK, Shown, read_trial, shown_json, trial_lines
+from wke.tell.trial import MOST, Shown, read_trial, shown_json, trial_lines
 
 OK, INVALID, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.INVALID), Outcome(OutcomeKind.FAILED, 4)
 OLD, NEW = {"kernel": "Linux 6.1", "memory": "8.0 GiB", "weakness x": "none"}, {"kernel": "Linux 6.6", "memory": "8.0 GiB"}
@@ -135,13 +135,23 @@ def test_of_many_tasks_those_that_failed_are_shown(store: Store) -> None:
     """They come first, and of those that were ok so many as fit; the rest is counted."""
     shown = read_trial(store, "aa-0", 2)
     ok, bad = shown.of.tasks
-    many = replace(shown, of=replace(shown.of, tasks=(*[ok] * (MOST_OK + 3), bad)))
+    many = replace(shown, of=replace(shown.of, tasks=(*[ok] * (MOST + 3), bad)))
     told = [line for line in lines(many, store) if " on m" in line or "more" in line]
     assert (len(told), told[0][12:], told[-1][12:]) == (
-        MOST_OK + 2,
+        MOST + 2,
         "1  load on m1.1: failed(4) after 2.00 s: no such file",
         "and 3 more that were ok; --json has them all",
     )
+
+
+def test_of_many_machines_that_are_alike_some_are_named(store: Store) -> None:
+    """A thousand machines take one line; one that differs has its own."""
+    shown = read_trial(store, "aa-0", 2)
+    machines = {(f"m{number}", "10.0.0.1"): OLD for number in range(1000)} | {("odd", "here"): NEW}
+    told = lines(replace(shown, of=replace(shown.of, machines=machines)), store)
+    (at,) = [index for index, line in enumerate(told) if line.startswith("  machines")]
+    assert told[at].endswith(", m11 (10.0.0.1) and 988 more: memory 8.0 GiB; kernel Linux 6.1")
+    assert told[at + 1] == "            odd: memory 8.0 GiB; kernel Linux 6.6"
 
 
 def test_json_has_everything(store: Store) -> None:

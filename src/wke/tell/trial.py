@@ -18,7 +18,7 @@ from wke.tell.console import counted, seconds
 from wke.tell.progress import observation_words, point_words
 from wke.tell.status import clock
 
-MOST_OK = 12  # tasks that ended well, and as many clocks
+MOST = 12  # tasks that ended well, clocks, names of machines that are alike
 SHOWN_FACTS = ("processor", "usable processors", "memory", "kernel", "governor", "SMT", "clock source", "product")
 
 
@@ -138,8 +138,8 @@ def _task(task: StoredTask) -> str:
 
 
 def _few(lines: list[str], noun: str) -> list[str]:
-    more = len(lines) - MOST_OK
-    return lines if more <= 0 else [*lines[:MOST_OK], f"and {more} more {noun}; --json has them all"]
+    more = len(lines) - MOST
+    return lines if more <= 0 else [*lines[:MOST], f"and {more} more {noun}; --json has them all"]
 
 
 def _start(start: StoredStart | None) -> list[str]:
@@ -167,7 +167,8 @@ def _machines(machines: Reference) -> Iterator[str]:
     for (machine, address), facts in machines.items():
         alike.setdefault(_facts(facts), []).append(machine if address in {"", "here"} else f"{machine} ({address})")
     for words, names in alike.items():
-        yield f"{', '.join(names)}: {words}"
+        more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+        yield f"{', '.join(names[:MOST])}{more}: {words}"
 
 
 def _facts(facts: Facts) -> str:
