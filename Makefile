@@ -12,6 +12,9 @@ help:  ## what can be made
 $(VENV)/installed: pyproject.toml scripts/setup
 	@PYTHON=$(PYTHON) scripts/setup environment $(VENV)
 
+$(VENV)/analysis: $(VENV)/installed
+	@scripts/setup extra $(VENV) analysis
+
 install: $(VENV)/installed  ## a virtual environment with wke in it (.venv)
 	@echo "installed: $(BIN)/wke; this lets your shell find it: . $(BIN)/activate"
 
@@ -19,7 +22,7 @@ demo: $(VENV)/installed  ## three sizes of a real etcd cluster on emulated machi
 	@scripts/setup system demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo
 
-test: $(VENV)/installed  ## all tests, against real daemons (own sshd, own namespaces)
+test: $(VENV)/analysis  ## all tests, against real daemons (own sshd, own namespaces)
 	@scripts/setup system test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(TESTFLAGS)
 

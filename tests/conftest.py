@@ -7,8 +7,9 @@ import pytest
 
 
 def pytest_configure() -> None:
-    """Hear SIGINT even when started in the background, where shells have it ignored: tests send it, and what they start inherits that."""
+    """Hear SIGINT and SIGHUP even where they are ignored (in the background, after nohup): tests send them, and what they start inherits it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(wrapper=True)
