@@ -21,7 +21,7 @@ from textwrap import dedent
 from support import free_port
 
 from wke.keep.store import Store
-from wke.keep.trials import StoredTrial
+from wke.keep.trials.trials import StoredTrial
 
 WKE = (sys.executable, "-m", "wke.cli")
 UNSET = ("WKE_EMULATION", "WKE_CI", "NO_COLOR", "FORCE_COLOR")

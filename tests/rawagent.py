@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from wke.act import bootstrap
-from wke.act.opening import open_connection
+from wke.act.connection import bootstrap
+from wke.act.connection.opening import open_connection
 from wke.agent import protocol
 from wke.agent.protocol import Decoder, Frame, encode
 from wke.errors import MachineError

@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 from support import eventually, free_port
 
-from wke.act.transport import SshTransport, ssh_transport
-from wke.describe.cluster import Cluster, Machine
+from wke.act.connection.transport import SshTransport, ssh_transport
+from wke.describe.cluster.cluster import Cluster, Machine
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 PRIVILEGE_SEPARATION = Path("/run/sshd")

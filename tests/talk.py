@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from wke.act.connection import Connection
-from wke.act.opening import open_connection
-from wke.act.task import RunningTask, TaskSpec
+from wke.act.connection.connection import Connection
+from wke.act.connection.opening import open_connection
+from wke.act.connection.task import RunningTask, TaskSpec
 from wke.records import Output, Record, TaskEnded, TaskName
 
 

@@ -14,17 +14,17 @@ from wke.benchmarking.identity import surroundings
 from wke.benchmarking.parameters import Known, completed, read_known
 from wke.benchmarking.results import ResultPrinter
 from wke.benchmarking.series import Reuse, Series, make_series, run_missing
-from wke.describe.experiment import Experiment, read_experiment
-from wke.describe.optionvalue import type_of
+from wke.describe.configuration.optionvalue import type_of
+from wke.describe.experiment.experiment import Experiment, read_experiment
 from wke.errors import InputError, Problem, WkeError
-from wke.judge.climbing import climb_text
-from wke.judge.summaries import point_key
+from wke.judge.policies.climbing import climb_text
+from wke.judge.statistics.summaries import point_key
 from wke.keep.store import Store
-from wke.keep.trials import StoredTrial
-from wke.tell.console import Printer
-from wke.tell.progress import PlainProgress, SeriesState
-from wke.tell.results_csv import results_csv, write_results_csv
+from wke.keep.trials.trials import StoredTrial
+from wke.tell.exports.results_csv import results_csv, write_results_csv
 from wke.tell.tables import results_table
+from wke.tell.terminal.console import Printer
+from wke.tell.terminal.progress import PlainProgress, SeriesState
 
 RESULTS, PLOTS = Path("results"), Path("plots")
 

@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from wke.keep.disk import disk_errors
-from wke.tell.console import Printer
+from wke.keep.files.disk import disk_errors
+from wke.tell.terminal.console import Printer
 
 
 class MetaLogger:

@@ -17,10 +17,10 @@ from wke.api.running import Call, run_call, start_call
 from wke.api.scripterrors import MeasurementFailedError, RunTargetError
 from wke.api.scripting import Details
 from wke.api.selection import Selectable, Selection
-from wke.keep.disk import disk_errors, private_folder
-from wke.keep.telemetry import record_window
+from wke.keep.files.disk import disk_errors, private_folder
+from wke.keep.output.telemetry import record_window
 from wke.legacy.names import OldSessionNames
-from wke.tell.console import Printer
+from wke.tell.terminal.console import Printer
 
 CURRENT, LAST = Path("current-measurement"), Path("last-measurement")
 

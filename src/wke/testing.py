@@ -20,19 +20,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from wke.act.runner import Due, Series, run_series
-from wke.act.scripted import FOREVER, Asked, Play, Said, scripted_place
-from wke.act.timelapse import TimelapseLoop
-from wke.describe.cluster import Cluster, read_cluster
-from wke.describe.configuration import read_configuration
-from wke.describe.experiment import read_experiment
-from wke.describe.plan import Plan, make_plan
+from wke.act.rehearsal.scripted import FOREVER, Asked, Play, Said, scripted_place
+from wke.act.rehearsal.timelapse import TimelapseLoop
+from wke.act.trials.runner import Due, Series, run_series
+from wke.describe.cluster.cluster import Cluster, read_cluster
+from wke.describe.configuration.configuration import read_configuration
+from wke.describe.experiment.experiment import read_experiment
+from wke.describe.plan.plan import Plan, make_plan
 from wke.errors import InputError
-from wke.judge.budget import spent_s
-from wke.judge.due import due
-from wke.keep.identity import planned_trials
+from wke.judge.policies.budget import spent_s
+from wke.judge.policies.due import due
 from wke.keep.store import Store
-from wke.keep.trials import StoredTrial
+from wke.keep.trials.identity import planned_trials
+from wke.keep.trials.trials import StoredTrial
 from wke.records import Record
 from wke.tell.tables import Table, results_table
 

@@ -5,8 +5,8 @@ from textwrap import dedent
 
 import pytest
 
-from wke.describe.cluster import read_cluster
-from wke.describe.configuration import read_configuration
+from wke.describe.cluster.cluster import read_cluster
+from wke.describe.configuration.configuration import read_configuration
 from wke.errors import InputError
 
 

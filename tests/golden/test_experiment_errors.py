@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.cluster import read_cluster
-from wke.describe.configuration import read_configuration
-from wke.describe.experiment import read_experiment
-from wke.describe.plan import make_plan
+from wke.describe.cluster.cluster import read_cluster
+from wke.describe.configuration.configuration import read_configuration
+from wke.describe.experiment.experiment import read_experiment
+from wke.describe.plan.plan import make_plan
 from wke.errors import InputError
 
 CLUSTER = '[cluster]\nprovider = "local"\nmachines = 5\n[classes]\nservers = 3\nclients = 2\n'

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.experiment import read_experiment
-from wke.describe.sweep import value_text
+from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.sweep import value_text
 
 FILES = {
     "constants alone are one point": (

@@ -12,7 +12,7 @@ from projects import Project, emulated_cluster
 from sshd import SshdMachine, cluster_toml, sshd_machine
 from support import eventually
 
-from wke.act.transport import local_transport
+from wke.act.connection.transport import local_transport
 
 
 @pytest.fixture(scope="module")

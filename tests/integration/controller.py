@@ -4,9 +4,9 @@ import asyncio
 import json
 import sys
 
-from wke.act.opening import open_connection
-from wke.act.task import TaskSpec
-from wke.act.transport import SshTransport
+from wke.act.connection.opening import open_connection
+from wke.act.connection.task import TaskSpec
+from wke.act.connection.transport import SshTransport
 from wke.records import Output, Record, TaskName
 
 SCRIPT = b"""#!/bin/bash

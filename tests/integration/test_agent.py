@@ -10,7 +10,7 @@ from rawagent import frames_of, raw_agent, refusal
 from support import alive, eventually, marked
 from talk import Talk, talk
 
-from wke.act import bootstrap
+from wke.act.connection import bootstrap
 from wke.agent import protocol
 from wke.agent.protocol import Decoder
 

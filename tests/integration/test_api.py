@@ -18,7 +18,7 @@ from support import alive, eventually, marked
 
 import wke
 from wke.errors import InputError
-from wke.keep.telemetry import read_windows
+from wke.keep.output.telemetry import read_windows
 from wke.legacy.slices import MachineSet
 from wke.records import OutcomeKind
 

@@ -15,8 +15,8 @@ import pytest
 from support import alive, eventually, marked
 from talk import Run, Talk, talk, talking, until
 
-from wke.act import bootstrap
-from wke.act.task import TaskSpec
+from wke.act.connection import bootstrap
+from wke.act.connection.task import TaskSpec
 from wke.errors import MachineError
 from wke.records import Output, TaskEnded, TaskName, TaskStarted
 

@@ -10,7 +10,7 @@ import pytest
 from projects import Project
 from support import eventually, marked
 
-from wke.keep import logs
+from wke.keep.output import logs
 
 EXPERIMENT = """
 [experiment]

@@ -13,7 +13,7 @@ from projects import Project, emulated_cluster
 from sshd import cluster_toml, sshd_machine
 from support import eventually, marked
 
-from wke.keep import logs
+from wke.keep.output import logs
 
 SERIES = """
 [experiment]

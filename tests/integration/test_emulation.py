@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 from support import alive, eventually
 
-from wke.act import emulation, keeping
-from wke.act.emulation import Emulation
-from wke.act.emulationplan import make_plan
-from wke.act.keeper import folder
-from wke.describe.cluster import LOCAL_NETWORK, Cluster, Link, Machine
+from wke.act.emulation import emulation
+from wke.act.emulation import keeper_client as keeping
+from wke.act.emulation.emulation import Emulation
+from wke.act.emulation.emulationplan import make_plan
+from wke.act.emulation.keeper import folder
+from wke.describe.cluster.cluster import LOCAL_NETWORK, Cluster, Link, Machine
 from wke.errors import InputError, MachineError
 
 pytestmark = pytest.mark.netns
@@ -44,8 +45,8 @@ CLIENT = "import socket, sys; print(socket.create_connection((sys.argv[1], int(s
 CONTROLLER = """
 import json, sys
 from pathlib import Path
-from wke.act import emulation
-from wke.describe.cluster import Cluster, Machine
+from wke.act.emulation import emulation
+from wke.describe.cluster.cluster import Cluster, Machine
 keep, path = sys.argv[1] == "keep", Path(sys.argv[2])
 machines = tuple(Machine(f"m{n}", n, None, f"10.181.0.{n + 2}") for n in range(2))
 made = emulation.up(Cluster(path=path, provider="local", machines=machines), keep=keep)
@@ -398,7 +399,7 @@ def test_a_machine_whose_router_is_gone_tells_nobody_else(tmp_path: Path) -> Non
     """A machine that fails when the router has given up already ends by itself: its words do not become a second answer."""
     program = """if True:
         import pickle, socket, sys
-        from wke.act.keeper.machine import be_machine
+        from wke.act.emulation.keeper.machine import be_machine
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.close()
         be_machine(pickle.load(sys.stdin.buffer), 0, abilities=None, router=None, report=theirs)
@@ -435,10 +436,10 @@ def test_a_refusal_leads_to_the_next_way_and_is_told(keepers: Path, monkeypatch:
     """Where the kernel refuses namespaces, plain processes do, with the kernel's words; when all are refused there is an error."""
     refuse = """
 import sys; sys.path.append(sys.argv[1])
-from wke.act.keeper import syscalls
+from wke.act.emulation.keeper import syscalls
 def no(flags, what): raise PermissionError(1, what + ": Operation not permitted")
 syscalls.unshare = no
-from wke.act.keeper.main import main; main()
+from wke.act.emulation.keeper.main import main; main()
 """
     monkeypatch.setattr(keeping, "START", refuse)
     with emulation.up(local_cluster(), keep=False) as made:
@@ -452,9 +453,9 @@ def test_without_overlays_machines_cannot_write_but_at_home(keepers: Path, monke
     """A kernel without overlays gives machines the disk read-only, their own home, /tmp and names, and says so."""
     bare = """
 import sys; sys.path.append(sys.argv[1])
-from wke.act.keeper.disk import Abilities
+from wke.act.emulation.keeper.disk import Abilities
 Abilities._allowed = lambda *_: False
-from wke.act.keeper.main import main; main()
+from wke.act.emulation.keeper.main import main; main()
 """
     monkeypatch.setattr(keeping, "START", bare)
     mark = f"/etc/wke-{os.getpid()}"

@@ -4,9 +4,9 @@ import hdr
 import pytest
 from projects import Project
 
-from wke.judge.latency import quantile
-from wke.keep.hdrlog import read_log
-from wke.keep.histogram import decode, merge
+from wke.judge.statistics.latency import quantile
+from wke.keep.output.hdrlog import read_log
+from wke.keep.output.histogram import decode, merge
 
 pytestmark = pytest.mark.netns
 

@@ -19,10 +19,10 @@ from rawagent import frames_of, raw_agent, refusal
 from support import eventually, marked
 from talk import Talk, talk, talking, until
 
-from wke.act import bootstrap
-from wke.act.connection import Connection
-from wke.act.task import TaskSpec
-from wke.act.telemetry import read_sample
+from wke.act.connection import bootstrap
+from wke.act.connection.connection import Connection
+from wke.act.connection.task import TaskSpec
+from wke.act.telemetry.telemetry import read_sample
 from wke.agent import protocol
 from wke.agent.protocol import Decoder, encode
 from wke.errors import WkeError
@@ -278,7 +278,7 @@ def test_words_of_a_machine_cannot_steer_the_terminal(tmp_path: Path) -> None:
 @pytest.mark.parametrize("question", ["stop", "clear", "clock", "port", "timeout", "staging"])
 def test_an_agent_that_only_says_that_it_lives_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
     """Signs of life do not replace answers: what is asked of a machine has an end, whatever it says."""
-    monkeypatch.setattr("wke.act.connection.STUBBORN_S", 0.1)
+    monkeypatch.setattr("wke.act.connection.connection.STUBBORN_S", 0.1)
     asks: dict[str, Callable[[Talk], object]] = {
         "clear": lambda one: one.connection.clear(0.1),
         "clock": lambda one: one.connection.clock(),

@@ -14,9 +14,9 @@ from support import alive, eventually, marked
 from talk import Talk, until
 from test_lease import parent
 
-from wke.act import lasting
-from wke.act.lasting import LastingConnection
-from wke.act.opening import open_connection
+from wke.act.connection import resumable as lasting
+from wke.act.connection.opening import open_connection
+from wke.act.connection.resumable import LastingConnection
 from wke.agent import protocol
 
 COUNT = 2_000_000

@@ -18,7 +18,7 @@ from controller import SCRIPT
 from support import alive, eventually, marked
 from talk import Talk, talk, until
 
-from wke.act import bootstrap
+from wke.act.connection import bootstrap
 
 LEASE_S = 1.0
 ENOUGH_S = LEASE_S + 5

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from support import eventually, marked
 
-from wke.describe.metrics import reported
+from wke.describe.experiment.metrics import reported
 
 CONFIGURATION = Path(__file__).parents[2] / "examples" / "etcd" / "etcd"
 LOAD = CONFIGURATION / "targets" / "load"

@@ -15,10 +15,10 @@ from projects import Project
 from support import alive, eventually
 from talk import talking, until
 
-from wke.act.claim import Claim
-from wke.act.connection import Connection
-from wke.act.provider import provide
-from wke.describe.cluster import Cluster, Machine
+from wke.act.connection.claim import Claim
+from wke.act.connection.connection import Connection
+from wke.act.providers.provider import provide
+from wke.describe.cluster.cluster import Cluster, Machine
 from wke.errors import MachineError
 from wke.keep.store import Store
 

@@ -12,9 +12,9 @@ import pytest
 from projects import Project
 from talk import talking, until
 
-from wke.act.task import TaskSpec
+from wke.act.connection.task import TaskSpec
 from wke.agent.task import PIPE_SIZE
-from wke.keep.logs import LogWriter, lines, pieces, stderr, stdout, tasks
+from wke.keep.output.logs import LogWriter, lines, pieces, stderr, stdout, tasks
 from wke.records import Output, Record, TaskName
 
 NAME = TaskName(0, "t", "m")

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from talk import Talk, until
 
-from wke.act.provider import Place, provide
-from wke.act.session import Session
-from wke.act.telemetry import sampling
-from wke.act.transport import local_transport
+from wke.act.connection.transport import local_transport
+from wke.act.providers.provider import Place, provide
+from wke.act.session.session import Session
+from wke.act.telemetry.telemetry import sampling
 from wke.agent import protocol
-from wke.describe.cluster import LOCAL_NETWORK, Cluster, Machine
+from wke.describe.cluster.cluster import LOCAL_NETWORK, Cluster, Machine
 from wke.errors import StoreError
-from wke.keep.telemetry import COLUMNS, LOADS, Loads, is_growing, read_loads, record_window
+from wke.keep.output.telemetry import COLUMNS, LOADS, Loads, is_growing, read_loads, record_window
 from wke.tell.figures.loads import TITLES, _figure, make_load_drawing
 
 BUSY = b"#!/usr/bin/env python3\nimport time\nover = time.monotonic() + 1\nwhile time.monotonic() < over: pass\n"

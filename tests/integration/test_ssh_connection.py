@@ -12,12 +12,12 @@ import pytest
 from sshd import SshdMachine, sshd_machine
 from talk import Talk, talk, talking
 
-from wke.act import transport
-from wke.act.opening import open_connection
-from wke.act.provider import Place
-from wke.act.session import Session
-from wke.act.transport import SshTransport, command_line, local_transport, process_environment, ssh_transport
-from wke.describe.cluster import Machine
+from wke.act.connection import transport
+from wke.act.connection.opening import open_connection
+from wke.act.connection.transport import SshTransport, command_line, local_transport, process_environment, ssh_transport
+from wke.act.providers.provider import Place
+from wke.act.session.session import Session
+from wke.describe.cluster.cluster import Machine
 from wke.errors import MachineError
 from wke.records import Connected, Connecting, Record
 

@@ -13,7 +13,7 @@ import pytest
 from projects import Project
 from support import eventually
 
-from wke.keep.current import current_file
+from wke.keep.files.current import current_file
 
 pytestmark = pytest.mark.netns
 

@@ -16,8 +16,8 @@ from projects import Project
 from support import alive, eventually
 from talk import Talk, talk, talking, until
 
-from wke.act import bootstrap
-from wke.act.transfer import Copied, Progress
+from wke.act.connection import bootstrap
+from wke.act.connection.transfer import Copied, Progress
 from wke.agent import protocol
 from wke.agent.tree import CHUNK, PART
 from wke.errors import InputError, MachineError

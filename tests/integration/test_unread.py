@@ -15,7 +15,7 @@ from projects import Project
 from support import eventually, marked
 from talk import Talk, talk
 
-from wke.act import connection
+from wke.act.connection import connection
 
 LEASE_S = 2.0  # that of the projects' clusters
 LINES = 400_000

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from wke.errors import InputError
-from wke.judge.state import Relatives, facts_words, state
-from wke.keep.acceptance import Harmless
-from wke.keep.fingerprint import FactChange, place
+from wke.judge.reuse.state import Relatives, facts_words, state
+from wke.keep.machines.acceptance import Harmless
+from wke.keep.machines.fingerprint import FactChange, place
 from wke.keep.store import Store
-from wke.keep.trials import Answer, Derivation, Invalid, PlannedTrial, Result
+from wke.keep.trials.trials import Answer, Derivation, Invalid, PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind
 
 OK, INVALID, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.INVALID), Outcome(OutcomeKind.FAILED, 4)

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.experiment import Budget, Experiment, Stopping
-from wke.describe.metrics import Metric
-from wke.describe.plan import running_order
-from wke.describe.sweep import Parameter, Sweep
-from wke.judge.budget import Outlook, Seen, coarseness, halving, missed_text, outlook
-from wke.judge.due import due
-from wke.judge.statistics import summarise
-from wke.judge.summaries import point_key
-from wke.keep.trials import PlannedTrial, StoredTrial
+from wke.describe.experiment.experiment import Budget, Experiment, Stopping
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.sweep import Parameter, Sweep
+from wke.describe.plan.plan import running_order
+from wke.judge.policies.budget import Outlook, Seen, coarseness, halving, missed_text, outlook
+from wke.judge.policies.due import due
+from wke.judge.statistics.statistics import summarise
+from wke.judge.statistics.summaries import point_key
+from wke.keep.trials.trials import PlannedTrial, StoredTrial
 
 SIZES = Parameter("size", (1, 2, 4, 8, 16))
 EXPERIMENT = Experiment(

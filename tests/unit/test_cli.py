@@ -36,9 +36,9 @@ def test_a_run_imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "hello: on a\n"
     modules = set(done.stderr.split())
-    assert "wke.act.connection" in modules
+    assert "wke.act.connection.connection" in modules
     assert not (HEAVY - {"asyncio"}) & modules
-    assert not {"wke.describe.experiment", "wke.keep.store", "wke.act.emulation", "wke.act.runner"} & modules
+    assert not {"wke.describe.experiment.experiment", "wke.keep.store", "wke.act.emulation.emulation", "wke.act.trials.runner"} & modules
 
 
 @pytest.mark.parametrize("name", COMMANDS)

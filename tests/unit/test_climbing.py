@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.equation import Equation
-from wke.describe.experiment import Experiment
-from wke.describe.metrics import Metric
-from wke.describe.plot import Plot
-from wke.describe.sweep import Parameter, Point, Sweep
-from wke.judge.climbing import climb_text, climbs, goal_of
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.plot import Plot
+from wke.describe.experiment.sweep import Parameter, Point, Sweep
+from wke.describe.expression.equation import Equation
+from wke.judge.policies.climbing import climb_text, climbs, goal_of
 
 EXPERIMENT = Experiment(
     "x",

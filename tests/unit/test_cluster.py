@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.cluster import Cluster, Link, Machine, link_between, read_cluster, restricted, sized
-from wke.describe.selector import select
+from wke.describe.cluster.cluster import Cluster, Link, Machine, link_between, read_cluster, restricted, sized
+from wke.describe.cluster.selector import select
 from wke.errors import InputError
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.describe.metrics import Metric
-from wke.judge.comparison import Comparison, compare, holm, partner
-from wke.keep.trials import StoredTrial
+from wke.describe.experiment.metrics import Metric
+from wke.judge.statistics.comparison import Comparison, compare, holm, partner
+from wke.keep.trials.trials import StoredTrial
 from wke.tell.comparisons import comparison_rows, comparisons_json
 from wke.tell.tables import results_table
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.describe.configuration import Configuration, Option, Prelude, Target, bind_options, read_configuration
+from wke.describe.configuration.configuration import Configuration, Option, Prelude, Target, bind_options, read_configuration
 from wke.errors import InputError
 
 

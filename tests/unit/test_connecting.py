@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from wke.records import Connecting, Note
-from wke.tell.connecting import ConnectingLine, connecting_words
+from wke.tell.terminal.connecting import ConnectingLine, connecting_words
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_terminal_has_one_line_that_goes_away(capsys: pytest.CaptureFixture[st
 ALLOW = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[2])))
-from wke.act.openfiles import allow_connections
+from wke.act.connection.openfiles import allow_connections
 try:
     allow_connections(int(sys.argv[3]))
 except Exception as error:

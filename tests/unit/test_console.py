@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.keep.linebuffer import LONGEST
+from wke.keep.output.linebuffer import LONGEST
 from wke.records import Note, Outcome, OutcomeKind, Output, TaskEnded, TaskName
-from wke.tell.console import LastWords, TaskLines, seconds, worst_status
-from wke.tell.harmless import harmless
+from wke.tell.terminal.console import LastWords, TaskLines, seconds, worst_status
+from wke.tell.terminal.sanitize import harmless
 
 TASK = TaskName(0, "hello", "m0")
 DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from wke.keep.current import Current, CurrentWriter, current_file, read_current
+from wke.keep.files.current import Current, CurrentWriter, current_file, read_current
 from wke.records import Outcome, OutcomeKind, Record, StepStarted, TrialEnded, TrialStarted
 
 

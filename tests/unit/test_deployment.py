@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.cluster import Cluster, Machine
-from wke.describe.configuration import Configuration, Option, Target
-from wke.describe.deployment import Deployment, shared, shuffled, times
-from wke.describe.experiment import Experiment, Step
-from wke.describe.plan import Trial, make_plan
-from wke.describe.sweep import Parameter, Sweep
-from wke.keep.identity import inputs, trial_id
+from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.configuration.configuration import Configuration, Option, Target
+from wke.describe.experiment.experiment import Experiment, Step
+from wke.describe.experiment.sweep import Parameter, Sweep
+from wke.describe.plan.deployment import Deployment, shared, shuffled, times
+from wke.describe.plan.plan import Trial, make_plan
+from wke.keep.trials.identity import inputs, trial_id
 
 NAMES = ("s0", "s1", "s2")
 CLUSTER = Cluster(

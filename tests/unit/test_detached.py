@@ -6,12 +6,12 @@ from typing import cast
 
 import pytest
 
-from wke.act.detached import DetachedSession, Detachment
-from wke.act.lasting import Held
-from wke.describe.configuration import Target
-from wke.describe.copies import Copy
-from wke.describe.plan import Trial
-from wke.describe.step import PlannedStep
+from wke.act.connection.resumable import Held
+from wke.act.session.detached import DetachedSession, Detachment
+from wke.describe.configuration.configuration import Target
+from wke.describe.configuration.copies import Copy
+from wke.describe.configuration.step import PlannedStep
+from wke.describe.plan.plan import Trial
 from wke.records import Record, TaskName
 
 SERVE, WORK = "0/serve/0/0", "1/work/0/0"

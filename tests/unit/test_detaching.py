@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wke.cli.detaching import detachment
-from wke.describe.cluster import read_cluster
+from wke.describe.cluster.cluster import read_cluster
 from wke.errors import InputError, Location
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wke.judge.differences import differences, nearest
+from wke.judge.reuse.differences import differences, nearest
 
 STEP = {"script": "s1", "prelude": None, "options": [["x", "1"], ["pace", "2"]], "machines": ["m0"], "timeout": None}
 

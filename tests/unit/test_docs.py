@@ -17,11 +17,11 @@ from pages import Block, blocks
 
 import wke
 from wke.cli.main import COMMANDS, STATUSES, cli
-from wke.describe.macros import MACROS
+from wke.describe.configuration.macros import MACROS
 from wke.describe.schema import schema
-from wke.keep import schema as tables
+from wke.keep.database import schema as tables
 from wke.keep.store import Store
-from wke.keep.trials import PlannedTrial, Result
+from wke.keep.trials.trials import PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind
 
 ROOT = Path(__file__).parent.parent.parent

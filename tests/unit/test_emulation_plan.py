@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.act import emulationplan
-from wke.act.emulation import EmulatedMachine, Emulation, up
-from wke.act.emulationplan import check, make_plan, visible
-from wke.act.keeper import disk, folder
-from wke.act.keeper.network import attribute
-from wke.act.keeper.plan import LinkPlan, MachinePlan, Plan, decode, encode
-from wke.act.keeping import alone, keepers_folder
-from wke.describe.cluster import LOCAL_NETWORK, Cluster, Link, Machine
+from wke.act.emulation import emulationplan
+from wke.act.emulation.emulation import EmulatedMachine, Emulation, up
+from wke.act.emulation.emulationplan import check, make_plan, visible
+from wke.act.emulation.keeper import disk, folder
+from wke.act.emulation.keeper.network import attribute
+from wke.act.emulation.keeper.plan import LinkPlan, MachinePlan, Plan, decode, encode
+from wke.act.emulation.keeper_client import alone, keepers_folder
+from wke.describe.cluster.cluster import LOCAL_NETWORK, Cluster, Link, Machine
 from wke.errors import InputError, MachineError
 
 MOUNTINFO = r"""
@@ -266,10 +266,10 @@ def test_a_folder_that_others_could_have_laid_out_is_refused(trap: str, tmp_path
 
 def test_the_keeper_imports_nothing_that_takes_long() -> None:
     """It has to start in milliseconds: no module of ours outside its folder, none of the slow ones of the standard library."""
-    code = "import sys; sys.path.append(sys.argv[1]); import wke.act.keeper.main; print(*sys.modules)"
-    sources = Path(disk.__file__).parents[3]
+    code = "import sys; sys.path.append(sys.argv[1]); import wke.act.emulation.keeper.main; print(*sys.modules)"
+    sources = Path(disk.__file__).parents[4]
     loaded = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, str(sources)], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert {m for m in loaded if m.startswith("wke.") and not m.startswith("wke.act.keeper")} == {"wke.act"}
+    assert {m for m in loaded if m.startswith("wke.") and not m.startswith("wke.act.emulation.keeper")} == {"wke.act", "wke.act.emulation"}
     assert not {"typing", "dataclasses", "pathlib", "subprocess", "asyncio", "logging", "shutil", "traceback"} & set(loaded)

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from wke.describe.equation import Equation, Expression, columns_of, evaluate, read_expression, text_of, unit_of
-from wke.describe.shape import FlawError
+from wke.describe.expression.equation import Equation, Expression, columns_of, evaluate, read_expression, text_of, unit_of
+from wke.describe.toml.shape import FlawError
 
 ROW = {"a": 6, "b": 1.5, "zero": 0, "word": "4", "flag": True, "huge": 1e308, "nothing": math.nan}
 UNITS = {"a": "1/s", "b": "1/s", "t": "ms"}

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.equation import Equation
-from wke.describe.experiment import Experiment, Step, Stopping, read_experiment
-from wke.describe.metrics import Metric
-from wke.describe.plot import Filter, Plot, Script
-from wke.describe.step import Ready
-from wke.describe.sweep import point_text
+from wke.describe.configuration.step import Ready
+from wke.describe.experiment.experiment import Experiment, Step, Stopping, read_experiment
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.plot import Filter, Plot, Script
+from wke.describe.experiment.sweep import point_text
+from wke.describe.expression.equation import Equation
 
 FULL = """
 [experiment]

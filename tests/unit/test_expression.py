@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.expression import (
+from wke.describe.expression.expression import (
     MOST_DEPTH,
     ExpressionError,
     Quantity,
@@ -20,7 +20,7 @@ from wke.describe.expression import (
     parse_calculation,
     parse_condition,
 )
-from wke.describe.shape import FlawError
+from wke.describe.toml.shape import FlawError
 
 ROW = {"engine": "old", "num-clients": 8, "fsync": True, "ops": 2000.0, "p99": 3.5, "cpu": 500.0, "lost": 0.002, "busy": 20.0, "n": 0}
 UNITS = {"ops": "1/s", "p99": "ms", "cpu": "us", "busy": "%"}

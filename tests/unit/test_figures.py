@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.equation import Equation
-from wke.describe.experiment import Experiment
-from wke.describe.metrics import Metric
-from wke.describe.plot import Filter, Plot
-from wke.describe.sweep import Parameter, Sweep
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.plot import Filter, Plot
+from wke.describe.experiment.sweep import Parameter, Sweep
+from wke.describe.expression.equation import Equation
 from wke.errors import InputError
-from wke.keep.trials import StoredTrial
+from wke.keep.trials.trials import StoredTrial
 from wke.tell.figures.axes import cuts_an_interval
 from wke.tell.figures.drawing import make_drawing
 from wke.tell.figures.figure import draw, stem

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.experiment import Experiment
-from wke.describe.plot import Plot, Script
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.plot import Plot, Script
 from wke.errors import InputError, TargetError, WkeError
-from wke.keep.trials import StoredTrial
+from wke.keep.trials.trials import StoredTrial
 from wke.tell.figures.figure import draw_all
 from wke.tell.figures.script import run_script
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from wke.agent.fingerprint import fingerprint, memory_speed
-from wke.judge.drift import drift
-from wke.keep.fingerprint import AcceptedFacts, FactChange, deciding
+from wke.judge.reuse.drift import drift
+from wke.keep.machines.fingerprint import AcceptedFacts, FactChange, deciding
 
 FILES = {
     "proc/cpuinfo": "processor\t: 0\nmodel name\t: Big Chip 9\ncpu cores\t: 2\nflags\t: fpu hypervisor\n\nprocessor\t: 1\nmodel name\t: Big Chip 9\n",

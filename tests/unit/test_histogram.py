@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.judge.latency import fewest, quantile, statistic
-from wke.keep.hdrlog import log_text, read_log
-from wke.keep.histogram import Histogram, decode, encode, merge
+from wke.judge.statistics.latency import fewest, quantile, statistic
+from wke.keep.output.hdrlog import log_text, read_log
+from wke.keep.output.histogram import Histogram, decode, encode, merge
 
 ANSWERS = Path(__file__).parents[1] / "known_answers"
 VALUES = st.lists(st.integers(0, 10**10), max_size=50)

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.cluster import Cluster, Link, Machine, read_cluster
-from wke.describe.configuration import Prelude, Target, read_configuration
-from wke.describe.experiment import read_experiment
-from wke.describe.metrics import Metric
-from wke.describe.plan import Trial, make_plan
-from wke.describe.step import PlannedStep, Ready
-from wke.keep.identity import digest, inputs, trial_id
+from wke.describe.cluster.cluster import Cluster, Link, Machine, read_cluster
+from wke.describe.configuration.configuration import Prelude, Target, read_configuration
+from wke.describe.configuration.step import PlannedStep, Ready
+from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.metrics import Metric
+from wke.describe.plan.plan import Trial, make_plan
+from wke.keep.trials.identity import digest, inputs, trial_id
 
 MACHINES = (
     Machine("s", 0, "s.example.org", "10.0.0.1", ("servers",)),

@@ -15,9 +15,9 @@ from test_store import FAILED, OK, begin, planned, result
 from wke.cli.check import check
 from wke.errors import StoreError
 from wke.keep.inspection import Inspection, inspect_store
-from wke.keep.logs import LogWriter
+from wke.keep.output.logs import LogWriter
 from wke.keep.store import Store
-from wke.keep.trials import Answer, Derivation
+from wke.keep.trials.trials import Answer, Derivation
 from wke.records import Outcome, Output, TaskName
 
 LOG = "00-load/m1.out"

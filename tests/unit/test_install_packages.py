@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.configuration import BUILT_IN_TARGETS
+from wke.describe.configuration.configuration import BUILT_IN_TARGETS
 
 RECORDER = """#!/bin/sh
 printf '%s' "${0##*/}" >> "$CALLS"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.keep.linebuffer import LONGEST, LineBuffer
+from wke.keep.output.linebuffer import LONGEST, LineBuffer
 
 
 @given(st.lists(st.binary(max_size=6) | st.sampled_from([b"\n", b"a\n\nb", b"x" * (LONGEST - 1), b"y" * LONGEST]), max_size=40))

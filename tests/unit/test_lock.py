@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from wke.errors import StoreError
-from wke.keep.lock import Holder, WriterLock, holder_of, writer_of
+from wke.keep.files.lock import Holder, WriterLock, holder_of, writer_of
 
-DIES = "import os, sys; from pathlib import Path; from wke.keep.lock import WriterLock; lock = WriterLock(Path(sys.argv[1]), 'wke x', 'x'); os._exit(9)"
+DIES = "import os, sys; from pathlib import Path; from wke.keep.files.lock import WriterLock; lock = WriterLock(Path(sys.argv[1]), 'wke x', 'x'); os._exit(9)"
 
 
 def test_who_holds_a_lock_is_told_in_parts(tmp_path: Path) -> None:

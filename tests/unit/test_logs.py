@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.describe.metrics import Metric, observe
+from wke.describe.experiment.metrics import Metric, observe
 from wke.errors import StoreError
-from wke.keep.logs import PIECE, Line, LogWriter, collected_files, files_folder, lines, pieces, read_output, stderr, stdout, tasks
+from wke.keep.output.logs import PIECE, Line, LogWriter, collected_files, files_folder, lines, pieces, read_output, stderr, stdout, tasks
 from wke.records import Note, Outcome, OutcomeKind, Output, TaskEnded, TaskName
 
 LOAD = TaskName(1, "load", "node1")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from wke.describe.cluster import Machine
-from wke.describe.macros import MACROS, check_macros, expand_macros
+from wke.describe.cluster.cluster import Machine
+from wke.describe.configuration.macros import MACROS, check_macros, expand_macros
 from wke.errors import InputError
 
 NODE = Machine("node1", 0, "node1.example.org", "10.1.1.1")

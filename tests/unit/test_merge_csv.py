@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wke.errors import InputError
-from wke.keep.trials import StoredTrial
-from wke.tell.results_csv import merge_csv, read_results_csv, results_csv
+from wke.keep.trials.trials import StoredTrial
+from wke.tell.exports.results_csv import merge_csv, read_results_csv, results_csv
 
 OURS = "# command: wke measure a.toml\n# constants: memory=1G note='two words'\nuid,clients,ops,p99\na-0,1,100.0,5.0\na-1,2,200.0,\n"
 OLD = (

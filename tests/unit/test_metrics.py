@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.metrics import Metric, compile_log, matched, observe, read_json_lines, reported
-from wke.describe.units import FAMILIES, convert
+from wke.describe.experiment.metrics import Metric, compile_log, matched, observe, read_json_lines, reported
+from wke.describe.expression.units import FAMILIES, convert
 from wke.records import TaskName
 
 REPORTS: dict[bytes, dict[str, tuple[float, str]]] = {

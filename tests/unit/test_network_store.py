@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_store import begin, planned, result, run
 
-from wke.keep.disk import file_system, is_network
+from wke.keep.files.disk import file_system, is_network
 from wke.keep.inspection import inspect_store
 from wke.keep.store import Store
 
@@ -50,7 +50,7 @@ def test_network_file_systems_are_known_by_their_kind() -> None:
 @pytest.fixture
 def on_nfs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let wke take every file system for NFS."""
-    monkeypatch.setattr("wke.keep.database.file_system", lambda _: "nfs4")
+    monkeypatch.setattr("wke.keep.database.database.file_system", lambda _: "nfs4")
 
 
 @pytest.mark.usefixtures("on_nfs")
@@ -73,7 +73,7 @@ def test_a_store_that_moves_changes_its_journal(tmp_path: Path, monkeypatch: pyt
     """From a disk of our own to a network file system, where that is said once, and back, where there is nothing to say."""
     notes = []
     for kind in ("ext4", "nfs4", "nfs4", "ext4"):
-        monkeypatch.setattr("wke.keep.database.file_system", lambda _, kind=kind: kind)
+        monkeypatch.setattr("wke.keep.database.database.file_system", lambda _, kind=kind: kind)
         with Store.open(tmp_path) as store:
             notes.append(bool(store.note))
             run(store, planned("aa-0"))
@@ -86,7 +86,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_store import planned, run
-from wke.keep import database
+from wke.keep.database import database
 from wke.keep.store import Store
 database.file_system = lambda _: "nfs4"
 store = Store.open(Path(sys.argv[1]))

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.experiment import Stopping
-from wke.judge.comparison import Comparison, compare
-from wke.judge.statistics import summarise
-from wke.judge.stopping import rounds_wanted
-from wke.keep.trials import StoredTrial
+from wke.describe.experiment.experiment import Stopping
+from wke.judge.policies.stopping import rounds_wanted
+from wke.judge.statistics.comparison import Comparison, compare
+from wke.judge.statistics.statistics import summarise
+from wke.keep.trials.trials import StoredTrial
 
 ANSWERS = Path(__file__).parents[1] / "known_answers" / "sim-operating-characteristics.csv"
 ROWS = list(csv.DictReader(line for line in ANSWERS.read_text().splitlines() if not line.startswith("#")))

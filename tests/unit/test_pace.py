@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from wke.judge.pace import RECENT, Pace, pace
-from wke.keep.trials import StoredTrial
+from wke.judge.policies.pace import RECENT, Pace, pace
+from wke.keep.trials.trials import StoredTrial
 
 
 def ended(number: int, elapsed_s: float) -> list[StoredTrial]:

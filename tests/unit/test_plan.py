@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wke.describe.cluster import Cluster, Machine
-from wke.describe.configuration import Configuration, Option, Prelude, Target
-from wke.describe.experiment import Experiment, Step
-from wke.describe.metrics import Metric
-from wke.describe.plan import Plan, Trial, make_plan, sources
-from wke.describe.step import DEFAULT_PRELUDE, Ready, plan_step
-from wke.describe.sweep import Choice, Parameter, Sweep, Value, point_text
+from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.configuration.configuration import Configuration, Option, Prelude, Target
+from wke.describe.configuration.step import DEFAULT_PRELUDE, Ready, plan_step
+from wke.describe.experiment.experiment import Experiment, Step
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.sweep import Choice, Parameter, Sweep, Value, point_text
+from wke.describe.plan.plan import Plan, Trial, make_plan, sources
 from wke.errors import InputError
 from wke.records import TaskName
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.experiment import Experiment, Stopping
-from wke.describe.metrics import Metric
-from wke.describe.plan import running_order
-from wke.describe.sweep import Parameter, Point, Sweep
-from wke.judge.due import due
-from wke.judge.statistics import summarise
-from wke.judge.stopping import precision_text, precisions, rounds_of, rounds_wanted, share_text
-from wke.keep.trials import PlannedTrial, StoredTrial
+from wke.describe.experiment.experiment import Experiment, Stopping
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.sweep import Parameter, Point, Sweep
+from wke.describe.plan.plan import running_order
+from wke.judge.policies.due import due
+from wke.judge.policies.stopping import precision_text, precisions, rounds_of, rounds_wanted, share_text
+from wke.judge.statistics.statistics import summarise
+from wke.keep.trials.trials import PlannedTrial, StoredTrial
 from wke.tell.tables import results_table, to_json
 
 RULE = Stopping(0.05, ("ops",), min=5)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from wke.describe.quantity import fraction, rate_bits, seconds, size_bytes
+from wke.describe.expression.quantity import fraction, rate_bits, seconds, size_bytes
 
 
 @pytest.mark.parametrize(

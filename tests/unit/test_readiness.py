@@ -2,7 +2,7 @@
 
 import pytest
 
-from wke.act.readiness import LogWatch
+from wke.act.session.readiness import LogWatch
 from wke.records import Output, TaskName
 
 A = TaskName(0, "server", "a")

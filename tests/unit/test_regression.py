@@ -2,10 +2,10 @@
 
 import pytest
 
-from wke.describe.metrics import Metric
-from wke.judge.comparison import Comparison
-from wke.judge.regression import judged
-from wke.tell.markdown import Report, markdown
+from wke.describe.experiment.metrics import Metric
+from wke.judge.statistics.comparison import Comparison
+from wke.judge.statistics.regression import judged
+from wke.tell.exports.markdown import Report, markdown
 
 METHOD = (
     "× baseline: geometric mean of the ratios within rounds [95 % interval]. Worse or better by more than 2 %: two-sided paired t-test of their"

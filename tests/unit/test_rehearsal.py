@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from pages import blocks
 
-from wke.act.scripted import scripted_place
-from wke.act.session import Session
-from wke.act.timelapse import TimelapseLoop
-from wke.describe.cluster import read_cluster
-from wke.describe.configuration import read_configuration
-from wke.describe.experiment import read_experiment
-from wke.describe.plan import make_plan
+from wke.act.rehearsal.scripted import scripted_place
+from wke.act.rehearsal.timelapse import TimelapseLoop
+from wke.act.session.session import Session
+from wke.describe.cluster.cluster import read_cluster
+from wke.describe.configuration.configuration import read_configuration
+from wke.describe.experiment.experiment import read_experiment
+from wke.describe.plan.plan import make_plan
 from wke.errors import InputError, MachineError
 from wke.testing import FOREVER, Asked, Rehearsal, Said, rehearse, rehearse_plan
 

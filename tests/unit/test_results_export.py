@@ -13,11 +13,11 @@ import pytest
 
 import wke
 from wke.errors import InputError, StoreError
-from wke.keep.acceptance import Harmless
+from wke.keep.machines.acceptance import Harmless
 from wke.keep.store import Store
-from wke.keep.trials import Answer, Derivation, PlannedTrial, Result
+from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind, StartedTogether
-from wke.tell.resultrows import FIXED, columns
+from wke.tell.exports.resultrows import FIXED, columns
 
 OK = Outcome(OutcomeKind.OK)
 POINT = {"clients": 4, "engine": "new", "sync": True, "outcome": 1.5}

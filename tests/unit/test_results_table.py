@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.metrics import Metric
-from wke.judge.statistics import Summary
-from wke.keep.trials import StoredTrial
-from wke.tell.results_csv import results_csv, write_results_csv
+from wke.describe.experiment.metrics import Metric
+from wke.judge.statistics.statistics import Summary
+from wke.keep.trials.trials import StoredTrial
+from wke.tell.exports.results_csv import results_csv, write_results_csv
 from wke.tell.tables import interval, number, results_table, to_json
 
 THROUGHPUT, LATENCY = Metric("throughput", unit="1/s"), Metric("p99", unit="ms")

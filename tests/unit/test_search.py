@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.judge.search import Advice, next_value
+from wke.judge.policies.search import Advice, next_value
 
 UNHURRIED = settings(deadline=None)
 

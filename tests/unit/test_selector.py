@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.describe.selector import select
+from wke.describe.cluster.selector import select
 from wke.errors import InputError
 
 

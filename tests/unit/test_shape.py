@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wke.describe.clusterfile import ClusterFile
-from wke.describe.configfile import ConfigurationFile
-from wke.describe.experimentfile import ExperimentFile
-from wke.describe.shape import After, Before, Bounds, FlawError, Items, NonEmpty, Reader, TableModel
+from wke.describe.cluster.clusterfile import ClusterFile
+from wke.describe.configuration.configfile import ConfigurationFile
+from wke.describe.experiment.experimentfile import ExperimentFile
+from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, NonEmpty, Reader, TableModel
 
 
 def _even(value: int) -> int:

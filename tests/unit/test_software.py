@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wke.keep.software import revision_of, software
+from wke.keep.trials.software import revision_of, software
 
 
 def git(folder: Path, *arguments: str) -> str:

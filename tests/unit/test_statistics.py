@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from wke.judge.statistics import order_ranks, summarise, usual_kind
+from wke.judge.statistics.statistics import order_ranks, summarise, usual_kind
 
 ANSWERS = Path(__file__).parents[1] / "known_answers"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from wke.keep.store import Store
-from wke.keep.trials import PlannedTrial
-from wke.tell.status import count_words, read_status
+from wke.keep.trials.trials import PlannedTrial
+from wke.tell.terminal.status import count_words, read_status
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from wke.errors import InputError, StoreError
-from wke.keep import schema
-from wke.keep.database import database_errors
-from wke.keep.disk import write_atomically
+from wke.keep.database import schema
+from wke.keep.database.database import database_errors
+from wke.keep.files.disk import write_atomically
 from wke.keep.inspection import inspect_store
 from wke.keep.store import Store
-from wke.keep.trials import Answer, Attempt, Derivation, PlannedTrial, Result, StoredStart, StoredTrial
+from wke.keep.trials.trials import Answer, Attempt, Derivation, PlannedTrial, Result, StoredStart, StoredTrial
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Release, StartedTogether, TaskEnded, TaskName
 
 OK, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.FAILED, 3)
@@ -238,7 +238,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from test_store import FAILED, OK, planned, run
-from wke.keep import database
+from wke.keep.database import database
 from wke.keep.store import Store
 database.file_system = lambda _: os.environ.get("FILE_SYSTEM", "ext4")
 folder, step, when = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -273,7 +273,7 @@ def test_killed_at_every_step_nothing_is_lost_and_nothing_runs_twice(
     """After SIGKILL at a step's boundary the store is sound, knows what was complete, and the next command does just the rest."""
     folder = tmp_path / "results"
     monkeypatch.setenv("FILE_SYSTEM", kind)
-    monkeypatch.setattr("wke.keep.database.file_system", lambda _: kind)
+    monkeypatch.setattr("wke.keep.database.database.file_system", lambda _: kind)
     status, told = child(folder, step, when)
     assert status == -signal.SIGKILL
     committed = when if step in {"finish: committed", "finish: renamed"} else when - 1

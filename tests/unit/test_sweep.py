@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wke.describe.expression import parse_condition
-from wke.describe.parameters import read_sweep
-from wke.describe.sweep import Choice, Parameter, Sweep, Value, point_text
-from wke.describe.tables import key_text
+from wke.describe.experiment.parameters import read_sweep
+from wke.describe.experiment.sweep import Choice, Parameter, Sweep, Value, point_text
+from wke.describe.expression.expression import parse_condition
+from wke.describe.toml.tables import key_text
 from wke.errors import Location, Problem
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.describe.locator import locate
-from wke.describe.shape import Bounds, FlawError, Items, TableModel
-from wke.describe.tables import Table, gather, key_text, load, read
+from wke.describe.toml.locator import locate
+from wke.describe.toml.shape import Bounds, FlawError, Items, TableModel
+from wke.describe.toml.tables import Table, gather, key_text, load, read
 from wke.errors import InputError, Location, Problem
 
 

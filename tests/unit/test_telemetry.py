@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wke.act.loadrows import LoadRows
-from wke.act.telemetry import read_sample
+from wke.act.telemetry.loadrows import LoadRows
+from wke.act.telemetry.telemetry import read_sample
 from wke.agent.protocol import SAMPLE, Frame, ProtocolError
 from wke.errors import InputError, StoreError
 from wke.judge.loads import load_between
-from wke.keep.telemetry import COLUMNS, LOADS, Loads, LoadsFile, Recording, is_growing, read_loads, record_window, write_recording
+from wke.keep.output.telemetry import COLUMNS, LOADS, Loads, LoadsFile, Recording, is_growing, read_loads, record_window, write_recording
 from wke.records import Sample
 from wke.tell.figures.loads import MOST_PLACES, TITLES, draw_loads, make_load_drawing, spread, thinned
 
@@ -196,7 +196,7 @@ def test_a_recording_grows_until_its_writer_is_gone(tmp_path: Path) -> None:
     assert read_loads(tmp_path).times == (0.1,)
     file.close()
     assert not is_growing(tmp_path)
-    killed = "import os, pathlib, sys; from wke.keep.telemetry import *; file = LoadsFile(pathlib.Path(sys.argv[1]), ['m']); file.append(1, {}); os.kill(os.getpid(), 9)"
+    killed = "import os, pathlib, sys; from wke.keep.output.telemetry import *; file = LoadsFile(pathlib.Path(sys.argv[1]), ['m']); file.append(1, {}); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", killed, str(tmp_path / "killed")], check=False, timeout=60)
     assert not is_growing(tmp_path / "killed")
     assert read_loads(tmp_path / "killed").times == (1,)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.cluster import Cluster, Machine
-from wke.describe.sweep import Value
-from wke.describe.template import check_template, fill, parameters_of
+from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.experiment.sweep import Value
+from wke.describe.experiment.template import check_template, fill, parameters_of
 from wke.errors import InputError
 
 CLUSTER = Cluster(

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from wke.errors import InputError
-from wke.keep.acceptance import Harmless
-from wke.keep.fingerprint import FactChange
-from wke.keep.logs import LogWriter
+from wke.keep.machines.acceptance import Harmless
+from wke.keep.machines.fingerprint import FactChange
+from wke.keep.output.logs import LogWriter
 from wke.keep.store import Store
-from wke.keep.trials import Answer, Attempt, Derivation, PlannedTrial, Result
+from wke.keep.trials.trials import Answer, Attempt, Derivation, PlannedTrial, Result
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Output, StartedTogether, TaskEnded, TaskName
-from wke.tell.trial import MOST, Shown, read_trial, shown_json, trial_lines
+from wke.tell.terminal.trial import MOST, Shown, read_trial, shown_json, trial_lines
 
 OK, INVALID, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.INVALID), Outcome(OutcomeKind.FAILED, 4)
 OLD, NEW = {"kernel": "Linux 6.1", "memory": "8.0 GiB", "weakness x": "none"}, {"kernel": "Linux 6.6", "memory": "8.0 GiB"}

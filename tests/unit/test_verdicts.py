@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.experiment import Experiment
-from wke.describe.expression import parse_condition
-from wke.judge.due import due
-from wke.judge.verdicts import objections
-from wke.keep.trials import Invalid, PlannedTrial
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.expression.expression import parse_condition
+from wke.judge.policies.due import due
+from wke.judge.verdicts.verdicts import objections
+from wke.keep.trials.trials import Invalid, PlannedTrial
 
 COLUMNS = {"errors": 3.0, "p99": 12.5, "engine": "new"}
 UNITS = {"p99": "ms"}

@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from wke.act.task import GRACE_S
+from wke.act.connection.task import GRACE_S
 from wke.api.engine import engine
 from wke.api.opened import Opened
 from wke.api.scripting import Machines, RunningStep
 from wke.errors import WkeError
 from wke.records import Note, OutcomeKind, Sink, TaskEnded
-from wke.tell.console import Printer
+from wke.tell.terminal.console import Printer
 
 Launch = Callable[[Sink], Coroutine[Any, Any, RunningStep]]
 

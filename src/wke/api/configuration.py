@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wke.api.scripterrors import ConfigurationError
-from wke.describe import configuration as describe
-from wke.describe.optionvalue import Scalar
+from wke.describe.configuration import configuration as describe
+from wke.describe.configuration.optionvalue import Scalar
 from wke.errors import InputError
 from wke.legacy.names import OldTargetNames
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from wke.keep.telemetry import read_loads
+from wke.keep.output.telemetry import read_loads
 from wke.tell.figures.loads import draw_loads, make_load_drawing
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wke.describe.cluster import Cluster
-from wke.describe.configuration import Configuration
-from wke.describe.quantity import seconds
-from wke.describe.step import DEFAULT_PRELUDE, PlannedStep, plan_step
+from wke.describe.cluster.cluster import Cluster
+from wke.describe.configuration.configuration import Configuration
+from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep, plan_step
+from wke.describe.expression.quantity import seconds
 from wke.errors import InputError
 
 NO_PRELUDE = "none"

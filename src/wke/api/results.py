@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wke.describe.experiment import read_experiment
+from wke.describe.experiment.experiment import read_experiment
 from wke.keep.store import Store
-from wke.tell import frames
-from wke.tell.resultrows import ResultRow, series_rows
+from wke.tell.exports import frames
+from wke.tell.exports.resultrows import ResultRow, series_rows
 
 if TYPE_CHECKING:
     import pandas as pd

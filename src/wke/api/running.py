@@ -15,11 +15,11 @@ from wke.api.engine import engine
 from wke.api.request import Request
 from wke.api.scripting import RunningStep, RunResult
 from wke.api.selection import Selectable, Selection
-from wke.describe.step import DEFAULT_PRELUDE, PlannedStep
-from wke.keep.logs import LogWriter
+from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep
+from wke.keep.output.logs import LogWriter
 from wke.legacy.machinelogs import MachineLogs
 from wke.records import OutcomeKind, Record, Sink, TaskEnded
-from wke.tell.console import TaskLines
+from wke.tell.terminal.console import TaskLines
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,7 +6,7 @@
             result = await machines.measure("kv", "clients", "load", {"operations": 1000}, capture=True)
             print(result.elapsed_s, result.output)
 
-Everything here drives one session (`act/session.py`); the synchronous functions of `wke` drive the same class from another thread.
+Everything here drives one session (`act/session/session.py`); the synchronous functions of `wke` drive the same class from another thread.
 """
 
 import asyncio
@@ -18,22 +18,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
-from wke.act.connection import Connection
-from wke.act.provider import Place, provide
-from wke.act.session import Session
-from wke.act.task import GRACE_S, RunningTask
-from wke.act.telemetry import sampling
-from wke.act.transfer import Digests
+from wke.act.connection.connection import Connection
+from wke.act.connection.task import GRACE_S, RunningTask
+from wke.act.connection.transfer import Digests
+from wke.act.providers.provider import Place, provide
+from wke.act.session.session import Session
+from wke.act.telemetry.telemetry import sampling
 from wke.api.configuration import Configuration
 from wke.api.request import Request
 from wke.api.scripterrors import RunTargetError
-from wke.describe.cluster import Cluster, Machine, read_cluster
-from wke.describe.configuration import Target
-from wke.describe.selector import select
-from wke.describe.step import PlannedStep
+from wke.describe.cluster.cluster import Cluster, Machine, read_cluster
+from wke.describe.cluster.selector import select
+from wke.describe.configuration.configuration import Target
+from wke.describe.configuration.step import PlannedStep
 from wke.errors import InputError, MachineError
 from wke.judge.clocks import ours
-from wke.keep.logs import LogWriter
+from wke.keep.output.logs import LogWriter
 from wke.records import Output, Record, Sink, StepReady, StepStarted, TaskEnded, TaskName, TaskStarted
 
 T = TypeVar("T")

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from wke.describe.parameters import ROOT, read_sweep
-from wke.describe.sweep import Sweep
+from wke.describe.experiment.parameters import ROOT, read_sweep
+from wke.describe.experiment.sweep import Sweep
 from wke.errors import InputError, Location, Problem
 
 FORMS = {

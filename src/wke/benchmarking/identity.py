@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from wke.describe.cluster import Cluster, read_cluster
-from wke.keep.identity import Json
+from wke.describe.cluster.cluster import Cluster, read_cluster
+from wke.keep.trials.identity import Json
 
 NOT_SCRIPTS = ("__pycache__", "site-packages")
 

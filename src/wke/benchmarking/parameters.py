@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from wke.api.scripterrors import BenchmarkError
-from wke.describe.optionvalue import converted, type_of
-from wke.describe.parameters import ROOT
-from wke.describe.sweep import Choice, Parameter, Sweep, Value
-from wke.describe.wording import shown
+from wke.describe.configuration.optionvalue import converted, type_of
+from wke.describe.experiment.parameters import ROOT
+from wke.describe.experiment.sweep import Choice, Parameter, Sweep, Value
+from wke.describe.toml.wording import shown
 from wke.errors import InputError, Location, Problem, did_you_mean
 
 NO_DESCRIPTION = "No description."

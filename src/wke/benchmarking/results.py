@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import SupportsFloat
 
 from wke.api.scripterrors import BenchmarkError
-from wke.tell.console import Printer
+from wke.tell.terminal.console import Printer
 
 
 class ResultPrinter:

@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from os.path import relpath
 
 from wke.benchmarking.results import ResultPrinter
-from wke.describe.experiment import Experiment
-from wke.describe.plan import running_order
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.plan.plan import running_order
 from wke.errors import WkeError
-from wke.judge.climbing import Climb, searches
-from wke.judge.due import due
-from wke.judge.summaries import point_key
-from wke.keep.disk import disk_errors
-from wke.keep.identity import Json, digest
-from wke.keep.software import software
+from wke.judge.policies.climbing import Climb, searches
+from wke.judge.policies.due import due
+from wke.judge.statistics.summaries import point_key
+from wke.keep.files.disk import disk_errors
 from wke.keep.store import Store
-from wke.keep.trials import LOGS, Attempt, PlannedTrial, Result, StoredTrial
+from wke.keep.trials.identity import Json, digest
+from wke.keep.trials.software import software
+from wke.keep.trials.trials import LOGS, Attempt, PlannedTrial, Result, StoredTrial
 from wke.records import Outcome, OutcomeKind, Sink, TrialEnded, TrialStarted
 
 GENERATION = "generation"

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from wke.act.detached import abandon as stop
 from wke.act.interrupt import run_to_end
-from wke.act.provider import provide
+from wke.act.providers.provider import provide
+from wke.act.session.detached import abandon as stop
 from wke.cli.options import RESULTS, project
-from wke.describe.cluster import read_cluster
+from wke.describe.cluster.cluster import read_cluster
 from wke.keep.store import Store
-from wke.tell.console import Printer, counted
+from wke.tell.terminal.console import Printer, counted
 
 
 @click.command()

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import click
 
-from wke.act.runner import Due
+from wke.act.trials.runner import Due
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import all_planned, named
 from wke.cli.why import relative_of, script_texts
-from wke.describe.cluster import read_cluster
-from wke.describe.selector import select
+from wke.describe.cluster.cluster import read_cluster
+from wke.describe.cluster.selector import select
 from wke.errors import InputError
-from wke.judge.differences import differences
-from wke.judge.state import Relatives, facts_words
-from wke.keep.acceptance import Acceptance, Harmless
-from wke.keep.fingerprint import FactChange, deciding, place
-from wke.keep.lock import person
+from wke.judge.reuse.differences import differences
+from wke.judge.reuse.state import Relatives, facts_words
+from wke.keep.files.lock import person
+from wke.keep.machines.acceptance import Acceptance, Harmless
+from wke.keep.machines.fingerprint import FactChange, deciding, place
 from wke.keep.store import Store
-from wke.tell.console import Printer, counted
+from wke.tell.terminal.console import Printer, counted
 
 
 @click.command()

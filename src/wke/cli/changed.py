@@ -10,12 +10,12 @@ import click
 from wke.cli.options import told
 from wke.cli.prepare import Series, kept
 from wke.errors import InputError
-from wke.judge.state import facts_words
-from wke.keep.acceptance import Harmless
-from wke.keep.fingerprint import FactChange, Reference
-from wke.keep.lock import person
+from wke.judge.reuse.state import facts_words
+from wke.keep.files.lock import person
+from wke.keep.machines.acceptance import Harmless
+from wke.keep.machines.fingerprint import FactChange, Reference
 from wke.keep.store import Store
-from wke.tell.console import Printer, counted
+from wke.tell.terminal.console import Printer, counted
 
 Answer = Literal["measure", "accept", "stop"]
 

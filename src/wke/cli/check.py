@@ -9,13 +9,13 @@ import click
 
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import plan_series, read_project
-from wke.describe.cluster import read_cluster
-from wke.describe.configuration import read_configuration
-from wke.describe.experiment import read_experiment
-from wke.describe.tables import gather
+from wke.describe.cluster.cluster import read_cluster
+from wke.describe.configuration.configuration import read_configuration
+from wke.describe.experiment.experiment import read_experiment
+from wke.describe.toml.tables import gather
 from wke.errors import InputError, Problem, StoreError
 from wke.keep.inspection import inspect_store
-from wke.tell.console import Printer
+from wke.tell.terminal.console import Printer
 
 
 @click.command()

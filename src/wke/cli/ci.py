@@ -13,24 +13,24 @@ from pathlib import Path
 from wke.cli.options import RESULTS, assignments
 from wke.cli.prepare import Project, Series, chosen
 from wke.cli.revision import checked_out, commit_of, head
-from wke.describe.configuration import read_configuration
-from wke.describe.experiment import Experiment
-from wke.describe.plan import make_plan
-from wke.describe.quantity import fraction
-from wke.describe.revisions import REVISION, Revision, Revisions
-from wke.describe.sweep import Value, value_text
+from wke.describe.configuration.configuration import read_configuration
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.sweep import Value, value_text
+from wke.describe.expression.quantity import fraction
+from wke.describe.plan.plan import make_plan
+from wke.describe.plan.revisions import REVISION, Revision, Revisions
 from wke.errors import InputError, did_you_mean
-from wke.judge.comparison import Comparison, compare
-from wke.judge.drift import drift
-from wke.judge.regression import judged
-from wke.judge.summaries import metric_units, point_key
+from wke.judge.reuse.drift import drift
+from wke.judge.statistics.comparison import Comparison, compare
+from wke.judge.statistics.regression import judged
+from wke.judge.statistics.summaries import metric_units, point_key
 from wke.keep.store import Store
-from wke.keep.trials import StoredTrial
+from wke.keep.trials.trials import StoredTrial
 from wke.records import Outcome
 from wke.tell.comparisons import baseline_text, shown
-from wke.tell.console import worst_status
-from wke.tell.markdown import Report, markdown
+from wke.tell.exports.markdown import Report, markdown
 from wke.tell.tables import varied
+from wke.tell.terminal.console import worst_status
 
 REGRESSION = 4
 MOST_MISSING = 5

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from wke.act import emulation
+from wke.act.emulation import emulation
 from wke.cli.options import as_json, project
-from wke.describe.cluster import Cluster, read_cluster
+from wke.describe.cluster.cluster import Cluster, read_cluster
 from wke.errors import InputError, Location
-from wke.tell.console import Printer
+from wke.tell.terminal.console import Printer
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

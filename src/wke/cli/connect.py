@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from wke.act.provider import provide
+from wke.act.providers.provider import provide
 from wke.cli.options import project
-from wke.describe.cluster import read_cluster
-from wke.describe.selector import select
+from wke.describe.cluster.cluster import read_cluster
+from wke.describe.cluster.selector import select
 from wke.errors import InputError
 
 

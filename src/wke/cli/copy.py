@@ -13,19 +13,20 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from wke.act import emulation, transfer
+from wke.act.connection import transfer
+from wke.act.connection.transfer import Copied, OnProgress, size_of
+from wke.act.emulation import emulation
 from wke.act.interrupt import run_to_end
-from wke.act.provider import Place, provide
-from wke.act.session import Session
-from wke.act.transfer import Copied, OnProgress, size_of
+from wke.act.providers.provider import Place, provide
+from wke.act.session.session import Session
 from wke.api.request import Request
 from wke.cli.options import project
-from wke.describe.cluster import Cluster, Machine, read_cluster
-from wke.describe.copies import COPY_DATA
-from wke.describe.selector import select
+from wke.describe.cluster.cluster import Cluster, Machine, read_cluster
+from wke.describe.cluster.selector import select
+from wke.describe.configuration.copies import COPY_DATA
 from wke.errors import InputError, did_you_mean
 from wke.records import Note, Record
-from wke.tell.console import Printer, seconds
+from wke.tell.terminal.console import Printer, seconds
 
 _ON_MACHINES = re.compile(r"(?P<selector>(?:[^\[\]:/]|\[[^\]]*\])+):(?P<path>.*)", re.DOTALL)
 

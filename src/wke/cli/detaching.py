@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Collection, Sequence
 
-from wke.act import runner
-from wke.act.detached import Detachment
-from wke.act.runner import Due
+from wke.act.session.detached import Detachment
+from wke.act.trials import runner
+from wke.act.trials.runner import Due
 from wke.cli.prepare import Series
-from wke.describe.cluster import Cluster
-from wke.describe.experiment import Experiment
+from wke.describe.cluster.cluster import Cluster
+from wke.describe.experiment.experiment import Experiment
 from wke.errors import InputError, Location
 from wke.keep.store import Store
-from wke.keep.trials import Detached
+from wke.keep.trials.trials import Detached
 from wke.records import Outcome
-from wke.tell.console import Printer, counted, seconds
+from wke.tell.terminal.console import Printer, counted, seconds
 
 LONG_LEASE_S = 300.0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from wke.errors import InputError
-from wke.tell.console import Printer
+from wke.tell.terminal.console import Printer
 
 TEMPLATE = Path(__file__).parent / "template"
 

@@ -8,11 +8,11 @@ import click
 
 from wke.cli.options import RESULTS, as_json, folder
 from wke.errors import InputError, did_you_mean
-from wke.keep.logs import Line, lines, tasks
+from wke.keep.output.logs import Line, lines, tasks
 from wke.keep.store import Store
-from wke.keep.trials import StoredTrial
-from wke.tell.console import Printer
-from wke.tell.harmless import harmless, visible
+from wke.keep.trials.trials import StoredTrial
+from wke.tell.terminal.console import Printer
+from wke.tell.terminal.sanitize import harmless, visible
 
 
 @click.command()

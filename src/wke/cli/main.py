@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from wke.errors import WkeError, did_you_mean
-from wke.tell.harmless import visible
+from wke.tell.terminal.sanitize import visible
 
 RARELY = 50_000  # new objects between two searches for garbage: the usual 700 cost a tenth of a command's start, which makes hardly any
 
@@ -44,14 +44,14 @@ COMMANDS = {  # name -> (module in wke.cli, one line of help)
     "results": ("results", "Print what an experiment measured."),
     "plot": ("plot", "Draw an experiment's figures from the stored trials."),
     "plot-loads": ("plot_loads", "Draw the machines' loads of a session, also while it runs."),
-    "show": ("trial", "Show all that is stored of a trial: outcome, attempts, metrics, tasks, machines, files."),
+    "show": ("show", "Show all that is stored of a trial: outcome, attempts, metrics, tasks, machines, files."),
     "logs": ("logs", "Print what the tasks of a trial wrote, in order of time."),
     "merge-csv": ("merge", "Join two results files."),
     "cluster": ("cluster", "Bring emulated machines up, take them down, show them."),
-    "show-cluster": ("show", "Describe the cluster."),
-    "show-machine": ("show", "Describe one machine."),
-    "show-config": ("show", "Describe a configuration: its targets, options and preludes."),
-    "get-machine-attribute": ("show", "Print one attribute of a machine."),
+    "show-cluster": ("describe", "Describe the cluster."),
+    "show-machine": ("describe", "Describe one machine."),
+    "show-config": ("describe", "Describe a configuration: its targets, options and preludes."),
+    "get-machine-attribute": ("describe", "Print one attribute of a machine."),
     "completion": ("completion", "Print the shell's completion script."),
 }
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import click
 
-from wke.act import runner
-from wke.act.detached import Detachment
 from wke.act.interrupt import run_to_end
-from wke.act.provider import Place, provide
+from wke.act.providers.provider import Place, provide
+from wke.act.session.detached import Detachment
+from wke.act.trials import runner
 from wke.cli.changed import MachinesChangedError, PlanChangedError, resolve, settle
 from wke.cli.ci import compared, conclude, publish
 from wke.cli.detaching import detachment, left_running, run_due, say_detached, say_left, scope_at
@@ -25,14 +25,14 @@ from wke.cli.prepare import Kept, Series, chosen, kept, on_cluster, plan_series,
 from wke.cli.reanalyse import hint
 from wke.cli.summary import draw_figures, print_summary, write_csv
 from wke.errors import InputError, WkeError
-from wke.judge.budget import missed_text
-from wke.judge.climbing import climb_text, searches
-from wke.judge.stopping import precision_text, precisions, rule_text, undecided_text
-from wke.keep.current import CurrentWriter
+from wke.judge.policies.budget import missed_text
+from wke.judge.policies.climbing import climb_text, searches
+from wke.judge.policies.stopping import precision_text, precisions, rule_text, undecided_text
+from wke.keep.files.current import CurrentWriter
 from wke.keep.store import Store
 from wke.records import Outcome
-from wke.tell.console import Printer, counted, seconds, worst_status
-from wke.tell.progress import SeriesState, progress, uneven_text
+from wke.tell.terminal.console import Printer, counted, seconds, worst_status
+from wke.tell.terminal.progress import SeriesState, progress, uneven_text
 
 DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
 

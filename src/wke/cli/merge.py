@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from wke.cli.options import project
-from wke.describe.tables import read_text
-from wke.tell.results_csv import merge_csv as merged
-from wke.tell.results_csv import write_results_csv
+from wke.describe.toml.tables import read_text
+from wke.tell.exports.results_csv import merge_csv as merged
+from wke.tell.exports.results_csv import write_results_csv
 
 
 @click.command("merge-csv")

@@ -10,23 +10,23 @@ from statistics import fmean
 
 import click
 
-from wke.act.runner import Due
+from wke.act.trials.runner import Due
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import Kept, Series, kept, plan_series, read_project
 from wke.cli.reanalyse import hint
-from wke.describe.deployment import times
-from wke.describe.experiment import Experiment
-from wke.judge.budget import outlook
-from wke.judge.due import done_with
-from wke.judge.state import STORED, TO_RUN, Relatives, State, kinds, state
-from wke.judge.stopping import EVERY, Precise, place_text, precisions, rule_text
-from wke.keep.examinations import Latest
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.plan.deployment import times
+from wke.judge.policies.budget import outlook
+from wke.judge.policies.due import done_with
+from wke.judge.policies.stopping import EVERY, Precise, place_text, precisions, rule_text
+from wke.judge.reuse.state import STORED, TO_RUN, Relatives, State, kinds, state
+from wke.keep.machines.examinations import Latest
 from wke.keep.store import Store
-from wke.keep.trials import PlannedTrial, StoredTrial
+from wke.keep.trials.trials import PlannedTrial, StoredTrial
 from wke.tell.comparisons import baseline_text
-from wke.tell.console import Printer, counted, seconds
-from wke.tell.progress import point_words
 from wke.tell.tables import precision_json
+from wke.tell.terminal.console import Printer, counted, seconds
+from wke.tell.terminal.progress import point_words
 
 
 @click.command()

@@ -7,10 +7,10 @@ import click
 
 from wke.cli.options import RESULTS, as_json, folder
 from wke.cli.summary import draw_figures
-from wke.describe.experiment import read_experiment
+from wke.describe.experiment.experiment import read_experiment
 from wke.errors import InputError
 from wke.keep.store import Store
-from wke.tell.console import Printer
+from wke.tell.terminal.console import Printer
 
 
 @click.command()

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from wke.cli.options import project
-from wke.keep.telemetry import is_growing, read_loads
-from wke.tell.console import Printer
+from wke.keep.output.telemetry import is_growing, read_loads
 from wke.tell.figures.loads import draw_loads, make_load_drawing
+from wke.tell.terminal.console import Printer
 
 
 @click.command()

@@ -8,24 +8,24 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from wke.act.runner import Due
+from wke.act.trials.runner import Due
 from wke.cli.options import PROJECT, RESULTS
-from wke.describe.cluster import Cluster, read_cluster, restricted
-from wke.describe.configuration import Configuration, read_configuration
-from wke.describe.experiment import Experiment, read_experiment
-from wke.describe.plan import Plan, make_plan
-from wke.describe.revisions import Revisions
-from wke.describe.sweep import value_text
-from wke.describe.tables import gather
+from wke.describe.cluster.cluster import Cluster, read_cluster, restricted
+from wke.describe.configuration.configuration import Configuration, read_configuration
+from wke.describe.experiment.experiment import Experiment, read_experiment
+from wke.describe.experiment.sweep import value_text
+from wke.describe.plan.plan import Plan, make_plan
+from wke.describe.plan.revisions import Revisions
+from wke.describe.toml.tables import gather
 from wke.errors import InputError, Problem, did_you_mean
-from wke.judge.budget import Seen, spent_s
-from wke.judge.due import done_with, due
-from wke.judge.stopping import rounds_of
-from wke.keep.fingerprint import Reference
-from wke.keep.identity import planned_trials, scripts
-from wke.keep.software import software
+from wke.judge.policies.budget import Seen, spent_s
+from wke.judge.policies.due import done_with, due
+from wke.judge.policies.stopping import rounds_of
+from wke.keep.machines.fingerprint import Reference
 from wke.keep.store import Store
-from wke.keep.trials import Invalid, PlannedTrial, StoredTrial
+from wke.keep.trials.identity import planned_trials, scripts
+from wke.keep.trials.software import software
+from wke.keep.trials.trials import Invalid, PlannedTrial, StoredTrial
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import click
 
-from wke.act.observing import observed
-from wke.act.runner import Due
+from wke.act.trials.observe_trial import observed
+from wke.act.trials.runner import Due
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import Series, kept, plan_series, read_project, record
 from wke.cli.summary import print_summary
-from wke.judge.due import REPEATS, done_with
-from wke.judge.reanalysis import readable, same_runs
-from wke.keep.lock import person
-from wke.keep.logs import not_left
+from wke.judge.policies.due import REPEATS, done_with
+from wke.judge.reuse.reanalysis import readable, same_runs
+from wke.keep.files.lock import person
+from wke.keep.output.logs import not_left
 from wke.keep.store import Store
-from wke.keep.trials import Answer, Derivation, PlannedTrial, StoredTrial
+from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, StoredTrial
 from wke.records import OutcomeKind
-from wke.tell.console import Printer, counted
-from wke.tell.progress import observation_words, point_words
+from wke.tell.terminal.console import Printer, counted
+from wke.tell.terminal.progress import observation_words, point_words
 
 HOW = "reanalysed"
 MOST_LISTED = 20

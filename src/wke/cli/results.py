@@ -8,18 +8,18 @@ import click
 
 from wke.cli.options import RESULTS, as_json, folder
 from wke.cli.summary import accepted_words, print_comparisons, print_table
-from wke.describe.experiment import Stopping
-from wke.describe.metrics import Metric
+from wke.describe.experiment.experiment import Stopping
+from wke.describe.experiment.metrics import Metric
 from wke.keep.store import Store
-from wke.keep.trials import StoredTrial
+from wke.keep.trials.trials import StoredTrial
 from wke.tell.comparisons import comparisons_json
-from wke.tell.console import Printer, counted, seconds
-from wke.tell.frames import write_parquet
-from wke.tell.progress import observation_words, point_words
-from wke.tell.resultrows import ResultRow, csv_text, series_rows
-from wke.tell.results_csv import results_csv
+from wke.tell.exports.frames import write_parquet
+from wke.tell.exports.resultrows import ResultRow, csv_text, series_rows
+from wke.tell.exports.results_csv import results_csv
 from wke.tell.tables import Point, Table, results_table, to_json
-from wke.tell.trial import trial_json
+from wke.tell.terminal.console import Printer, counted, seconds
+from wke.tell.terminal.progress import observation_words, point_words
+from wke.tell.terminal.trial import trial_json
 
 
 @click.command()

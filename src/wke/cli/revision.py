@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wke.cli.options import PROJECT
-from wke.describe.revisions import Revision
+from wke.describe.plan.revisions import Revision
 from wke.errors import InputError
-from wke.keep.software import revision_of
+from wke.keep.trials.software import revision_of
 
 
 def commit_of(reference: str) -> str | None:

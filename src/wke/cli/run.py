@@ -8,21 +8,21 @@ from pathlib import Path
 import click
 
 from wke.act.interrupt import run_to_end
-from wke.act.provider import Place, provide
-from wke.act.steps import run_steps, steps_session
+from wke.act.providers.provider import Place, provide
+from wke.act.session.steps import run_steps, steps_session
 from wke.api.request import Request
 from wke.cli.options import assignments, project
-from wke.describe.cluster import Cluster, read_cluster
-from wke.describe.configuration import Configuration, read_configuration
-from wke.describe.copies import COPY_DATA
-from wke.describe.quantity import seconds as read_seconds
-from wke.describe.step import DEFAULT_PRELUDE, PlannedStep
-from wke.describe.tables import gather
+from wke.describe.cluster.cluster import Cluster, read_cluster
+from wke.describe.configuration.configuration import Configuration, read_configuration
+from wke.describe.configuration.copies import COPY_DATA
+from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep
+from wke.describe.expression.quantity import seconds as read_seconds
+from wke.describe.toml.tables import gather
 from wke.errors import InputError, did_you_mean
 from wke.records import Record, Sink, TaskEnded
-from wke.tell.connecting import ConnectingLine
-from wke.tell.console import Printer, TaskLines, seconds, worst_status
-from wke.tell.outlet import Outlet
+from wke.tell.terminal.connecting import ConnectingLine
+from wke.tell.terminal.console import Printer, TaskLines, seconds, worst_status
+from wke.tell.terminal.nonblocking_output import Outlet
 
 COPY_HINT = f"{COPY_DATA} is run by itself; `wke copy` has all that can be copied, to machines and back"
 
@@ -117,7 +117,7 @@ def _keeping(folder: Path | None, lines: Sink) -> Iterator[Sink]:
     if folder is None:
         yield show
         return
-    from wke.keep.logs import LogWriter  # noqa: PLC0415 - rarely asked for, and the disk's errors include a database's
+    from wke.keep.output.logs import LogWriter  # noqa: PLC0415 - rarely asked for, and the disk's errors include a database's
 
     with LogWriter(folder) as logs:
 

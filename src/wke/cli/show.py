@@ -1,141 +1,34 @@
-"""`wke show-cluster`, `show-machine`, `show-config`, `get-machine-attribute`: what the files say."""
+"""`wke show`: all that is kept of one trial."""
 
 import json
-from pathlib import Path
 
 import click
 
-from wke.cli.options import as_json, project
-from wke.describe.cluster import Cluster, Machine, read_cluster
-from wke.describe.configuration import Configuration, Option, read_configuration
-from wke.describe.selector import select
-from wke.errors import InputError, did_you_mean
-from wke.tell.console import Printer
+from wke.cli.options import RESULTS, as_json, folder
+from wke.keep.store import Store
+from wke.tell.terminal.console import Printer
+from wke.tell.terminal.sanitize import visible
+from wke.tell.terminal.trial import read_trial, shown_json, trial_lines
 
 
-def machine_facts(machine: Machine, cluster: Cluster) -> dict[str, object]:
-    """Return all that is known of a machine before it is asked; None where the file leaves it to ssh."""
-    return {
-        "external-addr": machine.external_addr,
-        "internal-addr": machine.internal_addr,
-        "index": machine.index,
-        "classes": list(machine.classes),
-        "ssh-port": machine.ssh_port or cluster.ssh_port,
-        "username": machine.username or cluster.username,
-        "workdir": cluster.workdir,
-    }
-
-
-@click.command()
-@project
+@click.command(epilog="`wke logs TRIAL` prints what its tasks wrote, `wke why TRIAL` why it is to run again, or is not.")
+@click.argument("trial")
+@click.option("--attempt", type=int, metavar="NUMBER", help="Of this attempt, instead of the one that counts or else the last.")
+@folder
 @as_json
-def show_cluster(cluster_file: Path, *, as_json: bool) -> None:
-    """Print the cluster's machines, addresses and classes."""
-    cluster = read_cluster(cluster_file)
+def show(trial: str, *, attempt: int | None, as_json: bool) -> None:
+    """Show all that is stored of TRIAL (the beginning of its id is enough) on one screen.
+
+    How it ended and why, when and by which command it ran, all attempts at it, what was accepted, its metrics, how each task ended, how far
+    apart its measured tasks began, what it was deployed by, on which machines and software it ran, and where its files are.
+    """
     out = Printer()
-    if as_json:
-        machines = {m.name: machine_facts(m, cluster) for m in cluster.machines}
-        classes = {name: list(members) for name, members in cluster.classes.items()}
-        out.data(json.dumps({"provider": cluster.provider, "machines": machines, "classes": classes}, indent=2))
-        return
-    rows = [("machine", "index", "external", "internal", "classes")]
-    rows += [(m.name, str(m.index), m.external_addr or "–", m.internal_addr, ", ".join(m.classes) or "–") for m in cluster.machines]
-    out.table(rows)
-
-
-@click.command()
-@click.argument("machine")
-@project
-@as_json
-def show_machine(machine: str, cluster_file: Path, *, as_json: bool) -> None:
-    """Print what is known of MACHINE."""
-    facts = _facts(machine, cluster_file)
-    out = Printer()
-    if as_json:
-        out.data(json.dumps(facts, indent=2))
-    else:
-        out.table([(name, _text(value)) for name, value in facts.items()])
-
-
-@click.command()
-@click.argument("machine")
-@click.argument("attribute")
-@project
-def get_machine_attribute(machine: str, attribute: str, cluster_file: Path) -> None:
-    """Print one ATTRIBUTE of MACHINE: external-addr, internal-addr, or any other that `show-machine` prints."""
-    facts = _facts(machine, cluster_file)
-    if attribute not in facts:
-        raise InputError(f'a machine has no attribute "{attribute}"', hint=did_you_mean(attribute, facts))
-    Printer().data(_text(facts[attribute]))
-
-
-@click.command()
-@click.argument("config")
-@click.option("-v", "--verbose", is_flag=True, help="Also the targets' options.")
-@project
-@as_json
-def show_config(config: str, cluster_file: Path, *, verbose: bool, as_json: bool) -> None:  # noqa: ARG001 - accepted everywhere
-    """Print the targets, options and preludes of configuration CONFIG."""
-    configuration = read_configuration(config, Path())
-    out = Printer()
-    if as_json:
-        out.data(json.dumps(_config_json(configuration, verbose=verbose), indent=2))
-    else:
-        for line in _config_lines(configuration, verbose=verbose):
-            out.data(line)
-    for warning in configuration.warnings:
-        out.talk(f"warning: {warning}")
-
-
-def _facts(machine: str, cluster_file: Path) -> dict[str, object]:
-    cluster = read_cluster(cluster_file)
-    found = select(cluster, machine)
-    if len(found) != 1:
-        raise InputError(f'"{machine}" names {len(found)} machines, not one', hint="name one: " + ", ".join(m.name for m in found[:5]))
-    return machine_facts(found[0], cluster)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return "" if value is None else str(value)
-
-
-def _config_json(configuration: Configuration, *, verbose: bool) -> dict[str, object]:
-    targets = configuration.targets.values()
-    facts: dict[str, object] = {
-        "preludes": {prelude.name: prelude.about for prelude in configuration.preludes.values()},
-        "targets": {t.name: {"about": t.about, "options": [_option_json(o) for o in t.options]} if verbose else t.about for t in targets},
-    }
-    if configuration.default_prelude:
-        facts["default-prelude"] = configuration.default_prelude
-    ubuntu = {"required-packages": configuration.required_packages, "required-repositories": configuration.required_repositories}
-    if any(ubuntu.values()):
-        facts["ubuntu"] = {key: list(value) for key, value in ubuntu.items() if value}
-    return facts
-
-
-def _option_json(option: Option) -> dict[str, object]:
-    if option.required:
-        return {"name": option.name, "required": True}
-    return {"name": option.name, "required": False, "default-value": option.default}
-
-
-def _config_lines(configuration: Configuration, *, verbose: bool) -> list[str]:
-    lines = ["targets:"]
-    for target in configuration.targets.values():
-        lines.append(f"  {target.name}: {target.about}")
-        lines += [f"    {_option_words(option)}" for option in target.options if verbose]
-    if configuration.preludes:
-        lines.append("preludes:")
-    for prelude in configuration.preludes.values():
-        default = " (default)" if prelude.name == configuration.default_prelude else ""
-        lines.append(f"  {prelude.name}{default}: {prelude.about}")
-    return lines
-
-
-def _option_words(option: Option) -> str:
-    value = "required" if option.required else f"default {option.default!r}"
-    choices = f", one of {', '.join(map(str, option.choices))}" if option.choices else ""
-    about = f": {option.about}" if option.about else ""
-    return f"{option.name} ({option.value_type}, {value}{choices}){about}"
+    with Store.open(RESULTS, readonly=True) as store:
+        shown = read_trial(store, trial, attempt)
+        if as_json:
+            particulars = {each.attempt: store.particulars.of(each.id, each.attempt) for each in shown.attempts}
+            out.data(json.dumps(shown_json(shown, particulars), indent=2))
+            return
+    for line in trial_lines(shown, RESULTS):
+        out.data(visible(line))
+    out.talk(f"next: wke logs {shown.at.id}; wke why {shown.at.id}")

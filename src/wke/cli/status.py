@@ -13,14 +13,14 @@ from typing import Self
 import click
 
 from wke.cli.options import RESULTS, as_json, project
-from wke.describe.cluster import read_cluster
-from wke.describe.experiment import read_experiment
+from wke.describe.cluster.cluster import read_cluster
+from wke.describe.experiment.experiment import read_experiment
 from wke.errors import InputError
-from wke.keep.lock import holder_of
+from wke.keep.files.lock import holder_of
 from wke.keep.store import Store
-from wke.tell.console import Printer
-from wke.tell.harmless import visible
-from wke.tell.status import Status, change_line, read_status, status_json, status_lines, summary_line
+from wke.tell.terminal.console import Printer
+from wke.tell.terminal.sanitize import visible
+from wke.tell.terminal.status import Status, change_line, read_status, status_json, status_lines, summary_line
 
 LOOK_S = 0.2  # between two looks at files' times
 READING = 0.05  # at most this share of the time goes into reading: the machines may be emulated on this computer
@@ -81,10 +81,10 @@ def _json(seen: list[Status]) -> dict[str, object]:
 
 def _owners(cluster_file: Path) -> dict[str, dict[str, str]]:
     """Ask the machines who has them. Those that are emulated for one command only are that command's."""
-    from wke.act import emulation  # noqa: PLC0415 - only for who asks
+    from wke.act.emulation import emulation  # noqa: PLC0415 - only for who asks
     from wke.act.interrupt import run_to_end  # noqa: PLC0415
-    from wke.act.provider import provide  # noqa: PLC0415
-    from wke.act.whose import owners  # noqa: PLC0415
+    from wke.act.providers.provider import provide  # noqa: PLC0415
+    from wke.act.session.owners import owners  # noqa: PLC0415
 
     cluster = read_cluster(cluster_file)
     if cluster.provider == "local" and emulation.find(cluster) is None:

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wke.cli.options import PLOTS, RESULTS
-from wke.describe.experiment import Experiment
-from wke.describe.metrics import Metric
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.metrics import Metric
 from wke.errors import Problem
-from wke.judge.summaries import point_key
+from wke.judge.statistics.summaries import point_key
 from wke.keep.store import Store
-from wke.keep.trials import StoredTrial
+from wke.keep.trials.trials import StoredTrial
 from wke.tell.comparisons import baseline_text, comparison_rows
-from wke.tell.console import Printer, counted
-from wke.tell.results_csv import results_csv, write_results_csv
+from wke.tell.exports.results_csv import results_csv, write_results_csv
 from wke.tell.tables import Table, results_table
+from wke.tell.terminal.console import Printer, counted
 
 
 def draw_figures(trials: Sequence[StoredTrial], experiment: Experiment) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:

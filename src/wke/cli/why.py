@@ -8,16 +8,16 @@ from textwrap import indent
 
 import click
 
-from wke.act.runner import Due
+from wke.act.trials.runner import Due
 from wke.cli.options import RESULTS, as_json, project, told
 from wke.cli.prepare import all_planned, named
-from wke.judge.differences import Change, Inputs, Script, differences, nearest
-from wke.judge.state import Relatives, facts_words
-from wke.keep.fingerprint import FactChange
-from wke.keep.identity import addresses, scripts
+from wke.judge.reuse.differences import Change, Inputs, Script, differences, nearest
+from wke.judge.reuse.state import Relatives, facts_words
+from wke.keep.machines.fingerprint import FactChange
 from wke.keep.store import Store
-from wke.keep.trials import StoredTrial
-from wke.tell.console import Printer
+from wke.keep.trials.identity import addresses, scripts
+from wke.keep.trials.trials import StoredTrial
+from wke.tell.terminal.console import Printer
 
 
 @click.command()

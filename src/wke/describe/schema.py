@@ -13,10 +13,10 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from wke.describe.clusterfile import ClusterFile
-from wke.describe.configfile import ConfigurationFile
-from wke.describe.experimentfile import ExperimentFile
-from wke.describe.shape import Before, Bounds, Filled, TableModel
+from wke.describe.cluster.clusterfile import ClusterFile
+from wke.describe.configuration.configfile import ConfigurationFile
+from wke.describe.experiment.experimentfile import ExperimentFile
+from wke.describe.toml.shape import Before, Bounds, Filled, TableModel
 
 FOLDER = Path(__file__).parent.parent / "schemas"
 

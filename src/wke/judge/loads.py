@@ -1,6 +1,6 @@
 """A machine's load between two samples of its probes."""
 
-from wke.keep.telemetry import COLUMNS, Load
+from wke.keep.output.telemetry import COLUMNS, Load
 from wke.records import Sample
 
 USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL = range(8)

@@ -35,20 +35,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from wke.errors import InputError, StoreError, did_you_mean
-from wke.keep.acceptance import Acceptances
-from wke.keep.database import Database
-from wke.keep.disk import disk_errors, private_folder, sync_folder
-from wke.keep.examinations import Examinations
-from wke.keep.fingerprint import Reference
-from wke.keep.identity import addresses
-from wke.keep.lock import GLANCE_S, WriterLock, series_lock, writer_of, written_by
-from wke.keep.manifest import seal
-from wke.keep.particulars import Attempts
-from wke.keep.rows import insert_answer, insert_observations, insert_planned, insert_start, read_release, task_row
-from wke.keep.ruling import RAN, Judge
-from wke.keep.schema import OutdatedError
-from wke.keep.stored import final_folder, partial_folder, read_attempts
-from wke.keep.trials import INTERRUPTED, Answer, Attempt, Detached, Invalid, PlannedTrial, Result, StoredTrial, settled
+from wke.keep.database.database import Database
+from wke.keep.database.schema import OutdatedError
+from wke.keep.files.disk import disk_errors, private_folder, sync_folder
+from wke.keep.files.lock import GLANCE_S, WriterLock, series_lock, writer_of, written_by
+from wke.keep.files.manifest import seal
+from wke.keep.machines.acceptance import Acceptances
+from wke.keep.machines.examinations import Examinations
+from wke.keep.machines.fingerprint import Reference
+from wke.keep.machines.machine_changes import RAN, Judge
+from wke.keep.trials.details import Attempts
+from wke.keep.trials.identity import addresses
+from wke.keep.trials.rows import insert_answer, insert_observations, insert_planned, insert_start, read_release, task_row
+from wke.keep.trials.stored import final_folder, partial_folder, read_attempts
+from wke.keep.trials.trials import INTERRUPTED, Answer, Attempt, Detached, Invalid, PlannedTrial, Result, StoredTrial, settled
 from wke.records import Release, TaskName
 
 OPENING_S = 20.0  # for another writer that is opening the store

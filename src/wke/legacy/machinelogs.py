@@ -4,8 +4,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Self
 
-from wke.keep.disk import disk_errors
-from wke.keep.linebuffer import LineBuffer
+from wke.keep.files.disk import disk_errors
+from wke.keep.output.linebuffer import LineBuffer
 from wke.records import Output, Record, TaskEnded, TaskName, TaskStarted
 
 

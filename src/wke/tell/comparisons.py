@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from wke.describe.metrics import Metric
-from wke.describe.sweep import value_text
-from wke.judge.comparison import Comparison
-from wke.judge.statistics import Summary
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.sweep import value_text
+from wke.judge.statistics.comparison import Comparison
+from wke.judge.statistics.statistics import Summary
 from wke.tell.tables import interval
 
 

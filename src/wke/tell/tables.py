@@ -4,14 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from wke.describe.experiment import Stopping
-from wke.describe.metrics import Metric
-from wke.describe.sweep import value_text
-from wke.judge.comparison import Comparison, compare
-from wke.judge.statistics import Summary
-from wke.judge.stopping import Precise, precisions, share_text
-from wke.judge.summaries import by_point, metric_units, point_key, point_summaries
-from wke.keep.trials import INTERRUPTED, RUNNING, StoredTrial, settled
+from wke.describe.experiment.experiment import Stopping
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.sweep import value_text
+from wke.judge.policies.stopping import Precise, precisions, share_text
+from wke.judge.statistics.comparison import Comparison, compare
+from wke.judge.statistics.statistics import Summary
+from wke.judge.statistics.summaries import by_point, metric_units, point_key, point_summaries
+from wke.keep.trials.trials import INTERRUPTED, RUNNING, StoredTrial, settled
 from wke.records import OutcomeKind
 
 Point = Mapping[str, object]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from wke.describe.plot import Plot
+from wke.describe.experiment.plot import Plot
 from wke.tell.figures.drawing import Drawing, Panel
 from wke.tell.figures.style import tick_text
 

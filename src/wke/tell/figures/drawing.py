@@ -4,14 +4,14 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from wke.describe.equation import Expression, text_of, unit_of
-from wke.describe.experiment import Experiment
-from wke.describe.plot import Plot
-from wke.describe.sweep import value_text
-from wke.judge.statistics import Summary, summarise, usual_kind
-from wke.judge.stopping import precisions, share_text
-from wke.judge.summaries import metric_units
-from wke.keep.trials import StoredTrial, settled
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.plot import Plot
+from wke.describe.experiment.sweep import value_text
+from wke.describe.expression.equation import Expression, text_of, unit_of
+from wke.judge.policies.stopping import precisions, share_text
+from wke.judge.statistics.statistics import Summary, summarise, usual_kind
+from wke.judge.statistics.summaries import metric_units
+from wke.keep.trials.trials import StoredTrial, settled
 from wke.tell.figures.rows import Row, expressions, make_rows, normalised, shows, x_is_measured
 from wke.tell.tables import titled, value_order, varied
 

@@ -16,11 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from wke.describe.experiment import Experiment
-from wke.describe.plot import Plot
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.plot import Plot
 from wke.errors import InputError, Problem, TargetError
-from wke.keep.disk import write_atomically
-from wke.keep.trials import StoredTrial
+from wke.keep.files.disk import write_atomically
+from wke.keep.trials.trials import StoredTrial
 from wke.tell.figures.axes import cuts_an_interval, finish_x, finish_y
 from wke.tell.figures.bars import draw_bars
 from wke.tell.figures.drawing import Drawing, make_drawing

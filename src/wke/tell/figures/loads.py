@@ -15,8 +15,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from wke.errors import InputError
-from wke.keep.disk import write_atomically
-from wke.keep.telemetry import COLUMNS, Loads
+from wke.keep.files.disk import write_atomically
+from wke.keep.output.telemetry import COLUMNS, Loads
 from wke.tell.figures.figure import METADATA
 from wke.tell.figures.style import COLOURS, DASHES, FONT_PT, GREY, WIDTH_IN, Layout, settings, tick_text
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from wke.describe.equation import Equation, Expression, columns_of, evaluate
-from wke.describe.plot import Filter, Plot
+from wke.describe.experiment.plot import Filter, Plot
+from wke.describe.expression.equation import Equation, Expression, columns_of, evaluate
 from wke.errors import InputError, did_you_mean
-from wke.judge.statistics import summarise
-from wke.keep.trials import StoredTrial
+from wke.judge.statistics.statistics import summarise
+from wke.keep.trials.trials import StoredTrial
 from wke.tell.tables import Point
 
 Columns = Mapping[str, object]

@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from wke.describe.plot import FOLDER, NAME, VALUE, Script
+from wke.describe.experiment.plot import FOLDER, NAME, VALUE, Script
 from wke.errors import InputError, TargetError, did_you_mean
-from wke.keep.trials import LOGS, StoredTrial
-from wke.tell.results_csv import result_rows
+from wke.keep.trials.trials import LOGS, StoredTrial
+from wke.tell.exports.results_csv import result_rows
 
 LIMIT_S = 300.0  # a script that waits for something would keep the whole series waiting
 

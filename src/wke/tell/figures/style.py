@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from wke.describe.plot import Plot
+from wke.describe.experiment.plot import Plot
 
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart; markers and hatches repeat what they say.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")

@@ -1,0 +1,72 @@
+"""Opening a connection to a machine: tries again while its ssh server is too busy, and says which stage failed."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from wke.act.connection import bootstrap
+from wke.act.connection.connection import Connection
+from wke.errors import MachineError
+
+if TYPE_CHECKING:
+    from wke.act.connection.diagnosis import Failure
+
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 3.0
+
+
+async def open_connection(
+    machine: str,
+    transport: Sequence[str],
+    *,
+    deadline_s: float,
+    lease_s: float,
+    environment: Mapping[str, str] | None = None,
+    python: str = bootstrap.SYSTEM_PYTHON,
+    made: Callable[[str, float], Connection] = Connection,
+) -> Connection:
+    """Start an agent on a machine and return the connection to it, which is `made(machine, lease_s)`.
+
+    Tries again, at random moments, while the machine's ssh server is too busy to listen. Raises MachineError, with the stage that failed,
+    OpenSSH's words and what to try, at the latest after `deadline_s`. Without a heartbeat for `lease_s` the machine stops all we started.
+    """
+    deadline = time.monotonic() + deadline_s
+    pause = FIRST_PAUSE_S
+    while True:
+        connection = made(machine, lease_s)
+        failure = await _attempt(connection, transport, environment or {}, python, deadline)
+        if failure is None:
+            return connection
+        wait = random.uniform(pause / 2, pause)
+        if not failure.cause.passing or time.monotonic() + wait >= deadline:
+            raise failure.error(machine)
+        await asyncio.sleep(wait)
+        pause = min(LONGEST_PAUSE_S, 2 * pause)
+
+
+async def _attempt(
+    connection: Connection, transport: Sequence[str], environment: Mapping[str, str], python: str, deadline: float
+) -> "Failure | None":
+    """Try once; leave nothing behind unless it worked."""
+    began = time.monotonic()
+    greeted = False
+    what = ""
+    try:
+        async with asyncio.timeout(deadline - began):
+            await connection.greet(transport, environment, python)
+        greeted = True
+    except TimeoutError:
+        what = f"no answer within {time.monotonic() - began:.0f} s"
+    except OSError as error:
+        what = f"cannot start {error.filename or transport[0]}: {error.strerror}"
+    except MachineError as error:
+        what = str(error)
+    finally:
+        words = "" if greeted else await connection.abort()
+    if greeted:
+        return None
+    from wke.act.connection.diagnosis import Failure  # noqa: PLC0415 - for who fails only
+
+    return Failure(what, words, transport)

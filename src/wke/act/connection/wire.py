@@ -1,0 +1,182 @@
+"""The process that carries a connection's bytes: frames go in and come out, its complaints are kept for the diagnosis."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from wke.act.connection.pipedprocess import Listener, PipedProcess
+from wke.act.connection.untrusted import shown
+from wke.agent.protocol import Decoder, Frame, ProtocolError
+
+MAX_HEAD = 1 << 20
+NOISE = 1 << 16  # what a machine's shell start-up files may print before the agent speaks
+KEPT_WORDS = 1 << 13
+PIPE_SIZE = 1 << 16  # what the kernel gives
+WIDE_SIZE = 1 << 18  # for a machine that fills that
+KEPT_MEMORY = 4 << 20
+LAST_WORDS_S = 1.0  # from the end of the output to the end of the process, which may have a complaint
+KILL_S = 2.0
+
+
+class Wire:
+    """Calls `receive(frame)` for what comes and `broken(why)` once when no more will; never both for the same bytes."""
+
+    def __init__(self, receive: Callable[[Frame], None], broken: Callable[[str], None]) -> None:
+        self._receive = receive
+        self._broken: Callable[[str], None] | None = broken
+        self._decoder = Decoder(max_head=MAX_HEAD, noise=NOISE)
+        self._words = b""
+        self._loop = asyncio.get_running_loop()
+        self._process: PipedProcess | None = None
+        self._wide = False
+        self._heard_at = self._loop.time()
+        self._paused_at: float | None = None
+        self._paused_s = 0.0
+
+    def start(self, argv: list[str], environment: Mapping[bytes, bytes] | None = None) -> None:
+        """Start the process. Raises OSError."""
+        self._process = PipedProcess(argv, Listener(self.hear, self._complain, self._output_ended, self._exited), environment)
+
+    @property
+    def pid(self) -> int | None:
+        """The process, once it is started."""
+        return self._process.pid if self._process else None
+
+    @property
+    def words(self) -> str:
+        """The end of what the process wrote to its standard error, and what came instead of frames."""
+        return "\n".join(map(shown, (self._decoder.heard + self._words).decode("utf-8", "replace").splitlines()))
+
+    @property
+    def heard_at(self) -> float:
+        """When the machine gave a sign of life last, as far as we know; just now while we do not listen."""
+        return self._heard_at if self._paused_at is None else self._loop.time()
+
+    @property
+    def paused_s(self) -> float:
+        """For how long, in all, we did not listen."""
+        return self._paused_s + (0.0 if self._paused_at is None else self._loop.time() - self._paused_at)
+
+    def pause(self) -> None:
+        """Read no more from the machine, which then has to wait, until `resume`. What is sent goes out as ever."""
+        if self._process is not None and self._paused_at is None:
+            self._paused_at = self._loop.time()
+            self._process.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._process is not None and self._paused_at is not None:
+            self._paused_s, self._paused_at, self._heard_at = self.paused_s, None, self._loop.time()
+            self._process.resume()
+
+    # -- to the machine
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, or drop them when nobody takes them any more (`broken` tells)."""
+        if self._process is not None:
+            self._process.write(data)
+
+    async def drain(self) -> None:
+        """Return when the process has taken nearly all that was sent."""
+        if self._process is not None:
+            await self._process.writable.wait()
+
+    def widen(self) -> None:
+        """Get ready for much: a larger pipe from the machine wakes us less often."""
+        if self._process is not None and not self._wide:
+            self._wide = True
+            _keep_memory()
+            self._process.widen(WIDE_SIZE)
+
+    async def end(self, within_s: float) -> None:
+        """Close the input and wait for the process; kill it when that takes too long or somebody cancels.
+
+        The machine does not need it: that the input is closed is what the agent there goes by.
+        """
+        self._broken = None
+        if self._process is None:
+            return
+        self._process.close_input()
+        try:
+            await _set(self._process.exited, within_s)
+        finally:
+            try:
+                self._process.send_signal(signal.SIGKILL)
+                await _set(self._process.exited, KILL_S)
+            finally:
+                self._process.close()
+
+    def abandon(self) -> None:
+        """Hear and say no more; the process is asked to end."""
+        self._broken = None
+        if self._process is not None:
+            self._process.close()
+            self._process.send_signal(signal.SIGTERM)
+
+    # -- from the machine
+
+    def hear(self, data: bytes) -> None:
+        """Hand on the frames that are complete."""
+        if self._broken is None:
+            return
+        self._heard_at = self._loop.time()
+        if len(data) == PIPE_SIZE:
+            self.widen()
+        try:
+            for frame in self._decoder.frames(data):
+                if self._broken is None:
+                    return
+                self._receive(frame)
+        except ProtocolError as error:
+            self._break(f"what it says makes no sense: {error}")
+        except Exception as error:
+            self._break(f"a mistake of ours: {error!r}")
+            raise
+
+    def _complain(self, data: bytes) -> None:
+        self._words = (self._words + data)[-KEPT_WORDS:]
+
+    def _output_ended(self) -> None:
+        """Wait a moment for the last complaint when the output has ended."""
+        assert self._process is not None
+        self._loop.call_later(0 if self._process.exited.is_set() else LAST_WORDS_S, self._ended)
+
+    def _exited(self) -> None:
+        """Go by that it is over; the output may hold more, or be held open by others."""
+        assert self._process is not None
+        if self._process.output_is_open:
+            self._loop.call_later(LAST_WORDS_S, self._ended_silently)
+        else:
+            self._loop.call_soon(self._ended)  # after what it complained of last
+
+    def _ended_silently(self) -> None:
+        if self._loop.time() - self.heard_at < LAST_WORDS_S:
+            self._loop.call_later(LAST_WORDS_S, self._ended_silently)
+        else:
+            self._ended()
+
+    def _ended(self) -> None:
+        status = self._process.status if self._process else None
+        self._break("the connection ended" if not status else f"the connection ended with status {status}")
+
+    def _break(self, why: str) -> None:
+        broken, self._broken = self._broken, None
+        if self._process is not None:
+            self._process.writable.set()  # who waits for room learns what happened elsewhere
+        if broken is not None:
+            broken(why)
+
+
+async def _set(event: asyncio.Event, within_s: float) -> None:
+    """Return when the event is set, or the time is up."""
+    if not event.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), within_s)
+
+
+@cache
+def _keep_memory() -> None:
+    """Have the GNU C library keep what reads need: it does after more was freed once. Page faults cost more than the reads."""
+    bytes(KEPT_MEMORY)

@@ -1,0 +1,1 @@
+"""Emulated machines: namespaces on this computer, held by a keeper process."""

@@ -1,0 +1,102 @@
+"""The keeper's own process: it starts the router, and stays outside to clear away what the kernel does not.
+
+It reads its plan, a line, from standard input and writes one line to standard output: the machines, or what went wrong. Then it lives
+until the router dies or standard input ends, which is when the controller is gone. A byte on standard input makes it stay for good.
+"""
+
+import json
+import os
+import select
+import signal
+
+from wke.act.emulation.keeper import folder, syscalls
+from wke.act.emulation.keeper.machine import failure
+from wke.act.emulation.keeper.plan import PROCESSES, USER_NAMESPACES, Plan, decode
+from wke.act.emulation.keeper.router import be_router
+
+STAY = b"s"
+
+
+def main() -> None:
+    """Keep the machines that standard input asks for."""
+    plan = decode(_read_line())
+    router = None
+    try:
+        if plan.mode == PROCESSES:
+            _make_homes(plan)
+        else:
+            router = _start_router(plan)
+        _redirect(1)
+        _wait(router)
+    except OSError as error:
+        os.write(1, json.dumps(failure(error)).encode() + b"\n")
+    finally:
+        if router is not None:
+            os.kill(router, signal.SIGKILL)
+            os.waitpid(router, 0)  # returns when everything in its pid namespace is gone
+        folder.remove(plan.folder)
+
+
+def _read_line() -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        part = os.read(0, 1 << 16)
+        if not part:
+            raise SystemExit(0)
+        line += part
+    return line
+
+
+def _start_router(plan: Plan) -> int:
+    if plan.mode == USER_NAMESPACES:
+        _enter_user_namespace()
+    syscalls.unshare(syscalls.NEWPID, "making a pid namespace")
+    pid = os.fork()
+    if pid == 0:
+        _redirect(0)
+        answer = os.dup(1)
+        _redirect(1)
+        be_router(plan, answer)
+    return pid
+
+
+def _enter_user_namespace() -> None:
+    """Become root of a user namespace in which only this user exists."""
+    user, group = os.geteuid(), os.getegid()
+    syscalls.unshare(syscalls.NEWUSER, "making a user namespace")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+
+
+def _make_homes(plan: Plan) -> None:
+    for machine in plan.machines:
+        os.makedirs(os.path.join(machine.folder, "home"))
+        os.mkdir(os.path.join(machine.folder, "tmp"))
+    homes = [{"name": m.name, "pid": 0, "started": 0, "home": os.path.join(m.folder, "home")} for m in plan.machines]
+    os.write(1, json.dumps({"machines": homes, "missing": []}).encode() + b"\n")
+
+
+def _redirect(fd: int) -> None:
+    """Point a standard stream at nothing."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, fd)
+    os.close(null)
+
+
+def _wait(router: int | None) -> None:
+    """Return when the router is dead or the controller gone."""
+    poll = select.poll()
+    poll.register(0, select.POLLIN)
+    if router is not None:
+        poll.register(os.pidfd_open(router), select.POLLIN)
+    while True:
+        for fd, _ in poll.poll():
+            if fd != 0 or os.read(0, 1) != STAY:
+                return
+            poll.unregister(0)
+            _redirect(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Rehearsals: connections and clocks that are played, so that a series runs without machines."""

@@ -1,0 +1,1 @@
+"""Sessions: the connections and background tasks of one trial."""

@@ -1,0 +1,51 @@
+"""From a planned step to what each machine is told: macros replaced, options as arguments and as environment."""
+
+from collections.abc import Iterator, Mapping
+
+from wke.act.connection.task import TaskSpec
+from wke.describe.cluster.cluster import Machine
+from wke.describe.configuration.macros import expand_macros
+from wke.describe.configuration.step import PlannedStep
+from wke.records import TaskName
+
+
+def task_specs(step: PlannedStep, users: Mapping[str, str]) -> Iterator[TaskSpec]:
+    """Yield one specification a task, in the plan's order; `users` maps a machine to the login name there (for `@USERNAME`)."""
+    machines = {m.name: m for m in step.machines}
+    names = step.tasks()
+    for index, name in enumerate(names):
+        machine = machines[name.machine]
+        values = [
+            (option, expand_macros(value, machine=machine, username=users[name.machine], index=index, size=len(names)))
+            for option, value in step.options
+        ]
+        yield TaskSpec(
+            name=name,
+            content=step.target.content or b"",
+            arguments=tuple(value for _, value in values),
+            environment={
+                **step.environment,
+                **_environment(name, machine, index, len(names)),
+                **{option_variable(option): value for option, value in values},
+            },
+            workdir=step.workdir,
+            prelude=step.prelude.content if step.prelude else None,
+            timeout_s=step.timeout_s,
+            kept=bool(step.collect) or step.scope != "trial",
+        )
+
+
+def _environment(name: TaskName, machine: Machine, index: int, size: int) -> dict[str, str]:
+    return {
+        "WKE_MACHINE": machine.name,
+        "WKE_INTERNAL_ADDR": machine.internal_addr,
+        "WKE_TARGET": name.target,
+        "WKE_COPY": str(name.copy),
+        "WKE_GROUP_INDEX": str(index),
+        "WKE_GROUP_SIZE": str(size),
+    }
+
+
+def option_variable(name: str) -> str:
+    """Return the variable in which a script finds an option: `num-clients` is `WKE_OPTION_NUM_CLIENTS`, which a shell can name."""
+    return "WKE_OPTION_" + "".join(c if c.isalnum() else "_" for c in name).upper()

@@ -1,0 +1,1 @@
+"""Telemetry: samples that agents take on the machines, collected and stored."""

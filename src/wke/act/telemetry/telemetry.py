@@ -1,0 +1,118 @@
+"""Sampling: what the machines' probes say, ten times a second, into a log folder's `loads.csv` for as long as a block lasts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wke.act.connection.connection import Connection
+from wke.act.session.session import Session
+from wke.act.telemetry.loadrows import LoadRows
+from wke.agent.protocol import Frame, ProtocolError
+from wke.errors import MachineError, StoreError
+from wke.judge.loads import load_between
+from wke.keep.output.telemetry import Load, LoadsFile, Recording, write_recording
+from wke.records import Sample
+
+INTERVAL_S = 0.1
+FUTURE_NS = 5_000_000_000  # no clocks that were compared disagree by so much
+
+
+@asynccontextmanager
+async def sampling(
+    session: Session, folder: Path, *, interval_s: float = INTERVAL_S, machines: Iterable[str] | None = None
+) -> AsyncIterator[None]:
+    """Record the loads of connected machines, by default all of the session's, while the block runs (see keep/output/telemetry.py).
+
+    All sample at the same instants, as far as their clocks can be compared. A machine that cannot be asked, or is lost, has empty fields
+    from then on, also when the session connects to it again. Raises StoreError: at once when the folder cannot be written or has a
+    recording, but when the disk fails later only at the end, for telemetry is not worth a measurement.
+    """
+    connections = [session.connection(name) for name in (session.machines if machines is None else machines)]
+    names = [connection.machine for connection in connections]
+    start_ns = time.time_ns()
+    recorder = _Recorder(LoadsFile(folder, names), LoadRows(names, start_ns, int(1e9 * interval_s)), interval_s)
+    streams = [_Stream(connection, recorder) for connection in connections]
+    try:
+        whereabouts = dict(zip(names, await asyncio.gather(*(stream.begin(start_ns, interval_s) for stream in streams)), strict=True))
+        kernels, networks = ({name: where[kind] for name, where in whereabouts.items()} for kind in ("kernel", "network"))
+        write_recording(folder, Recording(start_ns, interval_s, kernels, networks))
+        yield
+    finally:
+        for stream in streams:
+            stream.end()
+        recorder.end()
+    if recorder.failure is not None:
+        raise recorder.failure
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """Puts loads into rows and rows into the file, until that fails."""
+
+    file: LoadsFile
+    rows: LoadRows
+    interval_s: float
+    failure: StoreError | None = None
+
+    def take(self, machine: str, at_ns: int, load: Load | None) -> None:
+        self._write(self.rows.add(machine, at_ns, load))
+
+    def end(self) -> None:
+        self._write(self.rows.finish())
+        try:
+            self.file.close()
+        except StoreError as error:
+            self.failure = self.failure or error
+
+    def _write(self, rows: list[tuple[int, dict[str, Load]]]) -> None:
+        try:
+            for number, loads in rows if self.failure is None else ():
+                self.file.append(number * self.interval_s, loads)
+        except StoreError as error:
+            self.failure = error
+
+
+class _Stream:
+    """One machine's samples, put on the controller's clock."""
+
+    def __init__(self, connection: Connection, recorder: _Recorder) -> None:
+        self._connection = connection
+        self._recorder = recorder
+        self._channel: int | None = None
+        self._offset_ns = 0
+        self._last: Sample | None = None
+
+    async def begin(self, start_ns: int, interval_s: float) -> dict[str, str]:
+        """Order samples at `start_ns` and every `interval_s` after it; return whose numbers they are, as far as that is known."""
+        try:
+            self._offset_ns = (await self._connection.clock()).offset_ns
+            answer = await self._connection.watch(interval_s, start_ns + self._offset_ns, self._take)
+        except MachineError:
+            return {"kernel": "", "network": ""}
+        self._channel = answer.channel
+        return {kind: str(answer.head.get(kind, "")) for kind in ("kernel", "network")}
+
+    def end(self) -> None:
+        if self._channel is not None:
+            self._connection.unwatch(self._channel)
+
+    def _take(self, frame: Frame) -> None:
+        sample = read_sample(self._connection.machine, frame)
+        if sample.at_ns - self._offset_ns > time.time_ns() + FUTURE_NS:
+            return  # its clock has jumped: to follow it would close the rows of all machines until then
+        last, self._last = self._last, sample
+        load = load_between(last, sample) if last is not None else None
+        self._recorder.take(self._connection.machine, sample.at_ns - self._offset_ns, load)
+
+
+def read_sample(machine: str, frame: Frame) -> Sample:
+    """Return what a SAMPLE frame says; raise ProtocolError when it is not one of an honest agent's."""
+    probes = dict(frame.head)
+    at_ns = probes.pop("at", None)
+    numbers = {name: tuple(values) for name, values in probes.items() if isinstance(values, list)}
+    if type(at_ns) is not int or len(numbers) != len(probes) or any(type(n) is not int for values in numbers.values() for n in values):
+        raise ProtocolError(f"{frame} is not a sample")
+    return Sample(machine, at_ns, numbers)

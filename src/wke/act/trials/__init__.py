@@ -1,0 +1,1 @@
+"""Running a series: deployments, trials, and what is observed in them."""

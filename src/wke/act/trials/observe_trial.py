@@ -1,0 +1,40 @@
+"""What an attempt's folder shows by an experiment's metrics and checks: asked when a trial has ended, and again by `wke reanalyse`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wke.act.trials.trial import FAILED, OK, TrialResult
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.metrics import Observations, observe
+from wke.describe.plan.plan import Trial, sources
+from wke.judge.verdicts.verdicts import objections
+from wke.keep.output.logs import read_metrics, read_output
+from wke.records import Outcome, OutcomeKind
+
+if TYPE_CHECKING:
+    from wke.act.trials.histograms import Histograms
+
+
+def observed(experiment: Experiment, trial: Trial, folder: Path, *, keep: bool = False) -> tuple[TrialResult, Observations]:
+    """Return whether a trial counts whose tasks went well, and what it showed; `keep` histograms that were merged in its folder.
+
+    One that does not show its metrics has failed: nobody should find that out at the end of the night. One that shows them counts unless a
+    check speaks against it.
+    """
+    metrics = experiment.metrics
+    output, written = read_output(folder), read_metrics(folder)
+    histograms = _histograms(folder) if any(metric.hdr for metric in metrics) else None
+    ask = histograms.ask if histograms else None
+    seen = observe(metrics, output, sources(metrics, trial), point=trial.point, written=written, ask=ask)
+    if keep and histograms:
+        histograms.keep(metrics)
+    if seen.problems:
+        return TrialResult(FAILED, "; ".join(seen.problems)), seen
+    against = objections(experiment.checks, {**trial.point, **seen.values}, seen.units)
+    return TrialResult(Outcome(OutcomeKind.INVALID), "; ".join(against)) if against else TrialResult(OK), seen
+
+
+def _histograms(folder: Path) -> "Histograms":
+    from wke.act.trials.histograms import Histograms  # noqa: PLC0415 - numpy, only where it is needed
+
+    return Histograms(folder)

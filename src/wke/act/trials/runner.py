@@ -1,0 +1,253 @@
+"""A series: every trial that is still missing, one after the other, each stored as it ends.
+
+What to run was decided before (`describe.plan`), and which trials are missing was asked of the store. A trial that fails is stored and the
+series goes on; one that is interrupted stays a partial attempt and runs again next time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+from wke.act.providers.provider import Place
+from wke.act.session.detached import DetachedSession, Detachment
+from wke.act.session.session import Session
+from wke.act.trials.deployment import Standing
+from wke.act.trials.observe_trial import observed
+from wke.act.trials.trial import TrialResult, run_trial
+from wke.describe.cluster.cluster import Machine
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.metrics import Observations
+from wke.describe.plan.plan import Trial
+from wke.errors import MachineError
+from wke.judge.reuse.drift import drift
+from wke.keep.files.lock import holder
+from wke.keep.machines.fingerprint import Facts, Reference, deciding, place
+from wke.keep.output.logs import LogWriter
+from wke.keep.store import Store
+from wke.keep.trials.trials import Attempt, Detached, PlannedTrial, Result
+from wke.records import Note, Outcome, OutcomeKind, Record, Sink, StartedTogether, TaskEnded, TaskName, TrialEnded, TrialStarted
+
+UNREACHABLE_LIMIT = 3  # so many trials in a row without a machine end the series: to wait for it would only burn the night
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A trial that is to run, and what the store knows it by."""
+
+    planned: PlannedTrial
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Where and how the trials of an experiment run. `after_trial` is awaited between trials, while the machines are quiet.
+
+    With a `detachment` the trial that runs may outlive this command. `settle` is called when machines were examined, with what they were
+    before: it settles what was found, or raises what then ends the run. Without it all that is found is settled.
+    """
+
+    place: Place
+    store: Store
+    number: int
+    experiment: Experiment
+    sink: Sink
+    after_trial: Callable[[], Awaitable[None]]
+    fail_fast: bool = False
+    detachment: Detachment | None = None
+    settle: Callable[[Reference], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A series, the session that its trials run in, and what stands on the machines."""
+
+    series: Series
+    session: Session
+    standing: Standing
+
+
+async def run_series(
+    series: Series, next_due: Callable[[Collection[str]], Sequence[Due]], *, taken_up: Collection[str] = ()
+) -> tuple[Outcome, ...]:
+    """Run what is due, and what is due after that, until nothing is; return the outcomes.
+
+    `next_due` gets the ids of the trials that were attempted, of those that were `taken_up` before too. For each trial:
+
+    1. The machines cool down, and what is deployed that the trial cannot use is stopped.
+    2. It begins in the store; connections that were lost are opened again.
+    3. Its steps run, less those that are deployed already.
+    4. What its tasks said is read: metrics, then checks.
+    5. Its result is stored.
+    6. Figures are drawn, now that the machines are quiet.
+
+    Raises MachineError when machines stay out of reach.
+    """
+    outcomes: list[Outcome] = []
+    attempted = set(taken_up)
+    if not (batch := next_due(attempted)):
+        return ()
+    with Standing(series.store.folder / "deployments", series.sink) as standing:
+        async with _session(series, batch, standing) as session:
+            running = _Running(series, session, standing)
+            while batch:
+                await session.connect(m for name, m in _machines(batch).items() if name not in session.machines)
+                if found := await session.examine():
+                    _settle(series, _take_note(series, found))
+                total = len(taken_up) + len(outcomes) + len(batch)
+                for item in batch:
+                    await asyncio.sleep(series.experiment.cooldown_s if outcomes else 0)
+                    await standing.make_way(session, item.trial.deployment)
+                    _tell_start(series, item, len(taken_up) + len(outcomes) + 1, total)
+                    attempt = series.store.begin_attempt(series.number, item.planned)
+                    outcomes.append(await _run_and_store(running, item, attempt, series.place.now()))
+                    await series.after_trial()
+                    if series.fail_fast and not outcomes[-1].ok:
+                        return tuple(outcomes)
+                    _check_reach(outcomes)
+                attempted.update(item.planned.id for item in batch)
+                batch = next_due(attempted)
+    return tuple(outcomes)
+
+
+def _tell_start(series: Series, item: Due, position: int, total: int) -> None:
+    planned = item.planned
+    series.sink(TrialStarted(planned.id, position, total, planned.point, planned.iteration, planned.warmup))
+
+
+def _check_reach(outcomes: Sequence[Outcome]) -> None:
+    """Raise MachineError after too many trials in a row without a machine."""
+    if [o.kind for o in outcomes[-UNREACHABLE_LIMIT:]] == [OutcomeKind.UNREACHABLE] * UNREACHABLE_LIMIT:
+        raise MachineError(
+            f"machines were out of reach for {UNREACHABLE_LIMIT} trials in a row; the series stops here",
+            hint="all that is stored stays; when the machines are back, the same command goes on",
+        )
+
+
+async def look(series: Series, due: Sequence[Due]) -> None:
+    """Examine the machines of trials, and settle what was found; run nothing."""
+    async with _session(series, due, series.sink) as session:
+        _settle(series, _take_note(series, await session.examine()))
+
+
+async def take_up(series: Series, detachment: Detachment, left: Detached, item: Due, total: int) -> Outcome | None:
+    """Go on with an attempt that another command left running, the first of `total`; None when that cannot be, and why is stored then.
+
+    Its steps are gone through from the first: what a machine has done already is not done again, its records come from there. Raises
+    MachineError while a machine is out of reach; then all stays as it is.
+    """
+    detachment = replace(detachment, attempt=left.attempt.name, folders=left.folders, release=left.release)
+    with Standing(series.store.folder / "deployments", series.sink) as standing:
+        async with _detached_session(series, detachment, [item], standing) as session:
+            why = session.obstacle(item.trial)
+            if why:
+                series.store.interrupt(left.attempt, why)
+                await session.let_go()
+                series.sink(Note(f"trial {left.attempt.trial} runs again: {why}"))
+                return None
+            _tell_start(series, item, 1, total)
+            _take_note(series, await session.examine())
+            series.store.begin_again(left.attempt)
+            return await _run_and_store(_Running(series, session, standing), item, left.attempt, left.started_ns)
+
+
+def _take_note(series: Series, found: Mapping[Machine, Facts]) -> Reference:
+    """Record what machines are, tell what is no longer as it was when one was examined before, and return what all were then.
+
+    Raises MachineError when one is not what this command has settled: it was away and came back as another one.
+    """
+    before, settled = series.store.examinations.latest(), series.store.examinations.settled(series.number)
+    now = {(machine.name, place(machine.external_addr)): facts for machine, facts in found.items()}
+    for machine, facts in now.items():
+        for change in drift(before[machine], facts) if machine in before else ():
+            series.sink(Note(f"not as it was when it was last measured on: {change}", machine[0]))
+    others = [str(change) for machine in now.keys() & settled.keys() for change in deciding(machine[0], settled[machine], now[machine])]
+    if others:
+        what = f"no longer what it was when this command began: {'; '.join(others)}"
+        raise MachineError(what, hint="what was measured is stored; the same command goes on")
+    series.store.examinations.record(series.number, now)
+    return before
+
+
+def _settle(series: Series, before: Reference) -> None:
+    if series.settle is None:
+        series.store.examinations.settle(series.number)
+    else:
+        series.settle(before)
+
+
+def _machines(due: Sequence[Due]) -> dict[str, Machine]:
+    return {m.name: m for item in due for step in item.trial.steps for m in step.machines}
+
+
+def _session(series: Series, due: Sequence[Due], sink: Sink) -> AbstractAsyncContextManager[Session]:
+    """Return a session with all machines of these trials; a trial of it outlives the command if the series says so."""
+    if series.detachment is not None:
+        return _detached_session(series, series.detachment, due, sink)
+    return Session(series.place, _machines(due).values(), sink, holder=_owner(series))
+
+
+@asynccontextmanager
+async def _detached_session(series: Series, detachment: Detachment, due: Sequence[Due], sink: Sink) -> AsyncIterator[DetachedSession]:
+    """Open a session whose trial may outlive it; when it ends without leaving one running, the store shall expect none."""
+    detached = DetachedSession(series.place, _machines(due).values(), sink, detachment, holder=_owner(series))
+    try:
+        async with detached:
+            yield detached
+    finally:
+        if not detached.left:
+            for left in series.store.detached(series.experiment.name):
+                series.store.interrupt(left.attempt, "the command that ran it stopped it")
+
+
+def _owner(series: Series) -> str:
+    return f"series {series.experiment.name}, {holder()}"
+
+
+async def _run_and_store(running: _Running, item: Due, attempt: Attempt, started_ns: int) -> Outcome:
+    series, session, standing = running.series, running.session, running.standing
+    ends: dict[TaskName, TaskEnded] = {}  # a target that tells when a server is ready runs again and again: its last end counts
+    starts: list[StartedTogether] = []  # of the measured step, of which a trial has one
+    with LogWriter(attempt.folder) as logs:
+
+        def keep(record: Record) -> None:
+            logs(record)
+            if isinstance(record, TaskEnded):
+                ends[record.task] = record
+            elif isinstance(record, StartedTogether):
+                starts.append(record)
+            series.sink(record)
+
+        with session.reporting_to(keep):
+            result = await _connect_and_run(running, item.trial, attempt)
+    seen = Observations({}, {})
+    if result.outcome.ok:
+        # In a thread: machines want to hear from us meanwhile.
+        result, seen = await asyncio.to_thread(observed, series.experiment, item.trial, attempt.folder, keep=True)
+    standing.ended(result.outcome)
+    ended_ns = series.place.now()
+    tasks, machines = tuple(ends.values()), session.fingerprints()
+    start = starts[-1] if starts else None
+    series.store.finish_attempt(
+        attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start, standing.makers)
+    )
+    await session.let_go()
+    series.sink(TrialEnded(attempt.trial, result.outcome, (ended_ns - started_ns) / 1e9, seen.values, result.why))
+    return result.outcome
+
+
+async def _connect_and_run(running: _Running, trial: Trial, attempt: Attempt) -> TrialResult:
+    """Run a trial after opening again the connections that an earlier one lost; one that may outlive us is first stored as such."""
+    session, standing, store = running.session, running.standing, running.series.store
+    already = len(standing.layers)
+    standing.serve(attempt, trial.deployment)
+    try:
+        await session.connect()
+        found = await session.examine()
+    except MachineError as error:
+        return TrialResult(Outcome(OutcomeKind.UNREACHABLE), str(error))
+    if found:
+        _take_note(running.series, found)
+    await session.hold(attempt.name, partial(store.detach, attempt), partial(store.agree, attempt))
+    return await run_trial(session, trial, attempt.folder, standing=already)

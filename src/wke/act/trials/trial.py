@@ -1,0 +1,95 @@
+"""One trial: its steps in order, on machines that are already connected."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wke.act.session.session import Session
+from wke.describe.configuration.step import PlannedStep
+from wke.describe.plan.plan import Trial
+from wke.errors import MachineError
+from wke.records import Outcome, OutcomeKind, TaskEnded
+
+OK = Outcome(OutcomeKind.OK)
+FAILED = Outcome(OutcomeKind.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """How a trial went. `why` says in words what made it anything but ok."""
+
+    outcome: Outcome
+    why: str = ""
+
+
+async def run_trial(session: Session, trial: Trial, folder: Path, *, standing: int = 0) -> TrialResult:
+    """Run a trial's steps in order, less those that are `standing` from earlier ones; the first that does not end well ends the trial.
+
+    1. Foreground steps run to their end on all their machines.
+    2. Background steps are started, awaited until ready, and go on.
+    3. When a background task ends before the trial does, the trial has failed, whatever the steps say.
+    4. When contact breaks off while a machine is asked something (a port, its clock), the trial is lost.
+    5. The files that a step is to leave are copied to the trial's `folder`: when it has ended, or at the end if it is in the background.
+    6. Whatever still runs is stopped; after a trial that went well, steps with a scope stay as they are.
+    """
+    kept = 0
+    try:
+        for step in trial.steps[standing:]:
+            problem = await _take(session, step) or (None if step.background else await _fetch(session, step, folder))
+            if problem:
+                return problem
+        for step in trial.steps:
+            problem = await _fetch(session, step, folder)
+            if problem:
+                return problem
+        kept = len(trial.deployment)
+        return TrialResult(OK)
+    except MachineError as error:
+        return TrialResult(Outcome(OutcomeKind.LOST), str(error))
+    finally:
+        await session.clear(kept)
+
+
+async def _take(session: Session, step: PlannedStep) -> TrialResult | None:
+    """Take one step; return what is wrong when it ends the trial."""
+    if step.copy is not None:
+        problem = await session.copy(step)
+        return _broken(session) or (TrialResult(FAILED, problem) if problem else None)
+    if step.background:
+        ready = await session.start(step)
+        return _broken(session) or (None if ready else _not_ready(step))
+    ends = await session.run(step)
+    return _broken(session) or _worst(ends)
+
+
+async def _fetch(session: Session, step: PlannedStep, folder: Path) -> TrialResult | None:
+    """Collect what a step was to leave, if that has not been done; return what is wrong with it."""
+    problems = await session.fetch(step, folder) if step.collect else ()
+    return TrialResult(FAILED, "; ".join(problems)) if problems else None
+
+
+def _broken(session: Session) -> TrialResult | None:
+    end = session.broken
+    if end is None:
+        return None
+    where = f"{end.task.target} on {end.task.machine}"
+    outcome = end.outcome if end.outcome.kind is OutcomeKind.LOST else FAILED
+    return TrialResult(outcome, f"background step {where} ended before the trial did: {_words(end)}")
+
+
+def _not_ready(step: PlannedStep) -> TrialResult:
+    within = step.ready.within_s if step.ready else 0
+    return TrialResult(Outcome(OutcomeKind.TIMED_OUT), f"{step.target.name} was not ready within {within:g} s")
+
+
+def _worst(ends: tuple[TaskEnded, ...]) -> TrialResult | None:
+    """Explain by the first task that did not end well; a task that was cancelled because of another one is not the cause."""
+    bad = [end for end in ends if not end.outcome.ok]
+    if not bad:
+        return None
+    end = next((e for e in bad if e.outcome.kind is not OutcomeKind.CANCELLED), bad[0])
+    others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return TrialResult(end.outcome, f"{end.task.target} on {end.task.machine}: {_words(end)}{others}")
+
+
+def _words(end: TaskEnded) -> str:
+    return f"{end.outcome}, {end.detail}" if end.detail else str(end.outcome)

@@ -1,0 +1,1 @@
+"""cluster.toml: machines, classes, links, and the selectors that name sets of machines."""

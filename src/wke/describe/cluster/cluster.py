@@ -1,0 +1,341 @@
+"""The cluster: its machines, their classes, and the links between them, as cluster.toml describes them."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from wke.describe.cluster.clusterfile import MOST_MACHINES, ClusterFile, LinkEntry, MachineEntry
+from wke.describe.cluster.folding import unfold
+from wke.describe.cluster.selector import select
+from wke.describe.toml.shape import Key
+from wke.describe.toml.tables import Table, read
+from wke.errors import InputError, Problem, did_you_mean
+
+LOCAL_NETWORK = ip_network("10.181.0.0/16")
+"""Where emulated machines live: the first is 10.181.0.2."""
+
+RESERVED_NAMES = frozenset({"all"})
+
+DETACHED_LEASE_S = 7200.0
+"""The lease of a trial that is left running, where the file gives none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One host under test. We connect to `external_addr` (an emulated machine has none); machines know each other by `internal_addr`."""
+
+    name: str
+    index: int
+    external_addr: str | None
+    internal_addr: str
+    classes: tuple[str, ...] = ()
+    ssh_port: int | None = None
+    username: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What disturbs the packets on their way from one machine to another; `rate_bits` is None for as fast as it goes."""
+
+    delay_s: float = 0.0
+    jitter_s: float = 0.0
+    loss: float = 0.0
+    rate_bits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """All machines, in the file's order.
+
+    `classes` names each class's machines in that order; `links` is keyed as in the file; `warnings` tells which old spellings it has.
+    `detached_lease_s` is the lease of what is left running on purpose.
+    """
+
+    path: Path | None
+    provider: str
+    machines: tuple[Machine, ...]
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    username: str | None = None
+    workdir: str | None = None
+    ssh_port: int | None = None
+    connect_limit: int = 64
+    connect_timeout_s: float = 30.0
+    lease_s: float = 30.0
+    detached_lease_s: float = DETACHED_LEASE_S
+    ssh_options: tuple[str, ...] = ()
+    forward_agent: bool = False
+    key_exchange: str | None = None
+    share: tuple[str, ...] = ()
+    links: Mapping[str, Link] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+
+
+def read_cluster(path: Path) -> Cluster:
+    """Read a cluster.toml; raise InputError with all that is wrong in it."""
+    return read(path, ClusterFile, _build)
+
+
+def sized(cluster: Cluster, sizes: Mapping[str, int]) -> Cluster:
+    """Return the cluster with some classes cut down to their first machines; raise InputError where a class has fewer.
+
+    A machine that thereby leaves its last class leaves the cluster: it takes no part. The others keep their index and address.
+    """
+    for name, size in sizes.items():
+        if name not in cluster.classes:
+            raise InputError(f'there is no class "{name}" to size', hint=did_you_mean(name, cluster.classes))
+        available = len(cluster.classes[name])
+        if not 1 <= size <= available:
+            raise InputError(
+                f"class {name} cannot have {_machines(size)}", hint=f"it has {_machines(available)} in the cluster, of which it needs one"
+            )
+    classes = {name: members[: sizes.get(name, len(members))] for name, members in cluster.classes.items()}
+    own = _memberships(classes)
+    staying = (machine for machine in cluster.machines if machine.name in own or not machine.classes)
+    return replace(cluster, machines=tuple(replace(machine, classes=own.get(machine.name, ())) for machine in staying), classes=classes)
+
+
+def restricted(cluster: Cluster, selector: str) -> Cluster:
+    """Return the cluster with the selected machines only, and the classes that they are in; each keeps its index and address.
+
+    Raises InputError as `select` does.
+    """
+    machines = select(cluster, selector)
+    names = {machine.name for machine in machines}
+    members = {name: tuple(m for m in members if m in names) for name, members in cluster.classes.items()}
+    return replace(cluster, machines=machines, classes={name: left for name, left in members.items() if left})
+
+
+def link_between(cluster: Cluster, source: Machine, destination: Machine) -> Link:
+    """Return the link for packets from one machine to another: the last in the file that fits, else the default one."""
+    for key in reversed(list(cluster.links)):
+        ends = _ends(key)
+        if ends and source in select(cluster, ends[0]) and destination in select(cluster, ends[1]):
+            return cluster.links[key]
+    return cluster.links.get("default", Link())
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A machine that has a name and an entry but no place in the cluster yet."""
+
+    name: str
+    entry: MachineEntry
+    key: Key
+    external: str | None
+    internal: str | None
+
+
+def _build(table: Table[ClusterFile], problems: list[Problem]) -> Cluster:
+    section = table.value.cluster
+    drafts = _drafts(table, problems)
+    addressed = any(draft.external or draft.internal for draft in drafts)
+    provider = section.provider or ("ssh" if addressed else "local")
+    if provider == "ssh":
+        problems += _missing_addresses(table, drafts)
+    classes = _classes(table, drafts, problems)
+    own = _memberships(classes)
+    cluster = Cluster(
+        path=table.path,
+        provider=provider,
+        machines=tuple(_machine(draft, index, provider, own.get(draft.name, ())) for index, draft in enumerate(drafts)),
+        classes=classes,
+        username=section.username,
+        workdir=section.workdir,
+        ssh_port=section.ssh_port,
+        connect_limit=section.connect_limit,
+        connect_timeout_s=section.connect_timeout,
+        lease_s=section.lease,
+        detached_lease_s=section.lease if "lease" in section.given else DETACHED_LEASE_S,
+        ssh_options=section.ssh_options,
+        forward_agent=section.forward_agent,
+        key_exchange=section.key_exchange,
+        share=section.share,
+        warnings=table.old_spellings,
+    )
+    return replace(cluster, links=_links(table, cluster, problems))
+
+
+def _machine(draft: _Draft, index: int, provider: str, classes: tuple[str, ...]) -> Machine:
+    """Give a draft its place. An emulated machine's address follows from its place; what the file says is for other providers."""
+    local = provider == "local"
+    return Machine(
+        name=draft.name,
+        index=index,
+        external_addr=None if local else draft.external,
+        internal_addr=str(LOCAL_NETWORK[index + 2]) if local else draft.internal or draft.external or "",
+        classes=classes,
+        ssh_port=draft.entry.ssh_port,
+        username=draft.entry.username,
+    )
+
+
+def _drafts(table: Table[ClusterFile], problems: list[Problem]) -> list[_Draft]:
+    """Return the machines by name, folded names expanded, wrong and repeated ones left out."""
+    value = table.value
+    number = value.cluster.machines
+    if number is not None and value.machines:
+        problems.append(Problem("machines are given here and in [machines]", table.at("cluster", "machines"), "keep one of the two"))
+    if number is None and not value.machines:
+        problems.append(Problem("the cluster has no machines", table.at(), 'write machines = 3 in [cluster], or a = "host" in [machines]'))
+    entries: Mapping[str | int, MachineEntry] = value.machines or {f"m{i}": MachineEntry() for i in range(number or 0)}
+    drafts: dict[str, _Draft] = {}
+    for key, entry in entries.items():
+        try:
+            unfolded = list(_unfolded(key, entry))
+        except ValueError as error:
+            problems.append(Problem(str(error), table.at("machines", key)))
+            continue
+        for draft in unfolded:
+            what = _name_problem("machine", draft.name)
+            if draft.name in drafts:
+                first = table.at(*drafts[draft.name].key)
+                what = f'machine "{draft.name}" is defined twice, first in line {first.line}'
+            if what:
+                problems.append(Problem(what, table.at(*draft.key)))
+            drafts.setdefault(draft.name, draft)
+    if len(drafts) > MOST_MACHINES:
+        problems.append(Problem(f"{len(drafts)} machines are too many", table.at("machines"), f"at most {MOST_MACHINES}"))
+    return list(drafts.values())[:MOST_MACHINES]
+
+
+def _unfolded(key: str | int, entry: MachineEntry) -> Iterator[_Draft]:
+    """Yield the machines that one entry stands for. In a list of machines the address is the name."""
+    if isinstance(key, int) and not entry.external_addr:
+        msg = "has no external-addr, which in a list of machines is also the name"
+        raise ValueError(msg)
+    names = unfold(key if isinstance(key, str) else entry.external_addr or "")
+    addresses: list[tuple[str | None, ...]] = []
+    for word, address in (("external-addr", entry.external_addr), ("internal-addr", entry.internal_addr)):
+        unfolded = (None,) * len(names) if address is None else unfold(address)
+        if len(unfolded) != len(names):
+            msg = f"stands for {_machines(len(names))}, but its {word} for {len(unfolded)}"
+            raise ValueError(msg)
+        addresses.append(unfolded)
+    for name, external, internal in zip(names, *addresses, strict=True):
+        yield _Draft(name, entry, ("machines", key), external, internal)
+
+
+def _name_problem(noun: str, name: str) -> str | None:
+    """Say what is wrong with the name of a machine or class: selectors, file names and host names must be able to hold it."""
+    if not name:
+        return f"the name of a {noun} must not be empty"
+    if name in RESERVED_NAMES:
+        return f'"{name}" is reserved: no {noun} can be called so'
+    if re.search(r"[\s,!&/\[\]]|^[-.]|\.\.", name):
+        return f'"{name}" cannot be the name of a {noun}: it holds a space or one of , ! & / [ ] or begins with a dash or a dot'
+    return None
+
+
+def _missing_addresses(table: Table[ClusterFile], drafts: Iterable[_Draft]) -> Iterator[Problem]:
+    for key in dict.fromkeys(draft.key for draft in drafts if not draft.external):
+        hint = 'write external-addr = "host", or provider = "local" in [cluster] for emulated machines'
+        where = table.at(*key) if key in table.positions else table.at("cluster", "machines")
+        yield Problem("has no external-addr, where we connect", where, hint)
+
+
+def _classes(table: Table[ClusterFile], drafts: list[_Draft], problems: list[Problem]) -> dict[str, tuple[str, ...]]:
+    """Return each class's machines: those that [classes] lists, those that name the class, then so many of the rest as it asks for."""
+    names = [draft.name for draft in drafts]
+    members: dict[str, set[str]] = {name: set() for name in table.value.classes}
+    for draft in drafts:
+        for name in draft.entry.class_:
+            members.setdefault(name, set()).add(draft.name)
+    for name, listed in table.value.classes.items():
+        if isinstance(listed, int):
+            continue
+        already: set[str] = set()
+        for index, text in enumerate(listed):
+            found, problem = _listed_machines(text, names, already)
+            already.update(found)
+            if problem:
+                problems.append(replace(problem, where=table.at("classes", name, index)))
+        members[name] |= already
+    _hand_out(table, names, members, problems)
+    problems += _class_name_problems(table, names, drafts, members)
+    order = {name: index for index, name in enumerate(names)}
+    return {name: tuple(sorted(found, key=order.__getitem__)) for name, found in members.items()}
+
+
+def _listed_machines(text: str, names: list[str], already: set[str]) -> tuple[list[str], Problem | None]:
+    """Return the machines that one element of a class's list stands for, and what is wrong with it."""
+    try:
+        found = unfold(text)
+    except ValueError as error:
+        return [], Problem(str(error))
+    known = set(names)
+    unknown = [name for name in found if name not in known]
+    if unknown:
+        return [], Problem(f'there is no machine "{unknown[0]}"', hint=did_you_mean(unknown[0], names))
+    twice = [name for name in found if name in already]
+    return list(found), Problem(f'lists machine "{twice[0]}" a second time') if twice else None
+
+
+def _hand_out(table: Table[ClusterFile], names: list[str], members: dict[str, set[str]], problems: list[Problem]) -> None:
+    """Give classes that ask for a number the next so-many machines that are in no class yet."""
+    taken = set().union(*members.values())
+    free = [name for name in names if name not in taken]
+    for name, size in table.value.classes.items():
+        if not isinstance(size, int):
+            continue
+        where = table.at("classes", name)
+        if members[name]:
+            problems.append(Problem(f"asks for {size} machines, but machines name this class themselves", where, "do one or the other"))
+        elif size > len(free):
+            left = f"{len(free)} of {_machines(len(names))} {'is' if len(free) == 1 else 'are'} in no other class"
+            problems.append(Problem(f"asks for {size} machines, but only {left}", where))
+        else:
+            members[name], free = set(free[:size]), free[size:]
+
+
+def _class_name_problems(table: Table[ClusterFile], names: list[str], drafts: list[_Draft], members: Iterable[str]) -> Iterator[Problem]:
+    for name in members:
+        what = _name_problem("class", name)
+        if name in names:
+            what = f'"{name}" is the name of a machine already: no class can be called so'
+        if what:
+            naming = (draft for draft in drafts if name in draft.entry.class_)
+            yield Problem(what, table.at("classes", name) if name in table.value.classes else table.at(*next(naming).key, "class"))
+
+
+def _memberships(classes: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return the classes of each machine that is in one."""
+    own: dict[str, tuple[str, ...]] = {}
+    for name, members in classes.items():
+        for machine in members:
+            own[machine] = (*own.get(machine, ()), name)
+    return own
+
+
+def _machines(number: int) -> str:
+    return "1 machine" if number == 1 else f"{number} machines"
+
+
+def _links(table: Table[ClusterFile], cluster: Cluster, problems: list[Problem]) -> dict[str, Link]:
+    """Return the links; what an entry leaves open is as in the default one."""
+    entries = table.value.links
+    default = _link(entries["default"], Link()) if "default" in entries else Link()
+    for key in entries:
+        ends = _ends(key)
+        if ends is None and key != "default":
+            hint = 'write "clients -> servers", selectors on both sides, or default'
+            problems.append(Problem(f'"{key}" names no link', table.at("links", key), hint))
+        for end in ends or ():
+            try:
+                select(cluster, end)
+            except InputError as error:
+                problems += [replace(problem, where=table.at("links", key)) for problem in error.problems]
+    return {key: _link(entry, default) for key, entry in entries.items()}
+
+
+def _link(entry: LinkEntry, default: Link) -> Link:
+    given: dict[str, Any] = {"delay_s": entry.delay, "jitter_s": entry.jitter, "loss": entry.loss, "rate_bits": entry.rate}
+    return replace(default, **{name: value for name, value in given.items() if value is not None})
+
+
+def _ends(key: str) -> tuple[str, str] | None:
+    """Return the two selectors of a link's key, `FROM -> TO`."""
+    source, arrow, destination = key.partition("->")
+    return (source.strip(), destination.strip()) if arrow else None

@@ -1,0 +1,1 @@
+"""config.toml: targets, options, preludes, copies, and the steps that use them."""

@@ -1,0 +1,146 @@
+"""The shape of config.toml, its short forms spelled out. What its words mean together is configuration.py's business."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from wke.describe.configuration.optionvalue import TYPE_NAMES, Scalar, TypeName, ValueType
+from wke.describe.toml.shape import After, Before, FlawError, Items, NonEmpty, TableModel
+from wke.describe.toml.wording import quoted, shown
+from wke.errors import did_you_mean
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, bool | int | float | str):
+        raise FlawError(f"must be text, a number, true or false, not {shown(value)}")
+    return value
+
+
+def _value_type(value: Any) -> Any:
+    if not isinstance(value, str) or value not in TYPE_NAMES:
+        known = ", ".join(map(quoted, TYPE_NAMES))
+        near = did_you_mean(value, TYPE_NAMES) if isinstance(value, str) else ""
+        raise FlawError(f"must be one of {known}, not {shown(value)}", near if near.startswith("did") else None)
+    return TYPE_NAMES[value]
+
+
+AnyScalar = Annotated[Any, Before(_scalar, Scalar)]
+
+
+class OptionEntry(TableModel):
+    """One option."""
+
+    name: NonEmpty
+    """Its name; the script gets its value as an argument, in the order of this list, and as WKE_OPTION_<NAME>."""
+    default: AnyScalar = None  # `given` tells whether there is one
+    """Its value where none is given; without a default an option is required. May be a macro such as @NAME."""
+    type: Annotated[ValueType, Before(_value_type, TypeName)] | None = None
+    """What its values must be; by default the type of the default, else of the choices."""
+    choices: Items[AnyScalar] | None = None
+    """The only values it may have."""
+    required: bool | None = None
+    """Whether a value must be given; by default, if it has no default. An option without either is the empty text."""
+    about: str | None = None
+    """One line for people."""
+
+
+def _as_option_table(value: Any) -> Any:
+    """Turn `"name"`, `["name"]` and `["name", default]` into the table they are short for."""
+    if isinstance(value, str):
+        if not value:
+            raise FlawError("must not be empty: it is an option's name")
+        return {"name": value}
+    if isinstance(value, list):
+        if len(value) not in {1, 2}:
+            raise FlawError(f"must be a name, or a name and a default, not {len(value)} values", 'write ["name", default]')
+        if not isinstance(value[0], str) or not value[0]:
+            raise FlawError(f"must be an option's name, not {shown(value[0])}", key=(0,))
+        if not isinstance(value[-1], bool | int | float | str):
+            raise FlawError(f"must be a default: text, a number, true or false, not {shown(value[-1])}", key=(1,))
+        return dict(zip(("name", "default"), value, strict=False))
+    if not isinstance(value, dict):
+        raise FlawError(f"must be an option, not {shown(value)}", 'write "name", ["name", default] or { name = "name" }')
+    return value
+
+
+OptionForm = Annotated[OptionEntry, Before(_as_option_table, str | list[Scalar] | OptionEntry)]
+
+
+class TargetEntry(TableModel):
+    """One target."""
+
+    about: str | None = None
+    """One line for people."""
+    options: Items[OptionForm] | None = None
+    """Its options, in the order in which the script gets their values."""
+
+
+def _as_target_table(value: Any) -> Any:
+    """Turn a list of options into the table it is short for."""
+    if isinstance(value, list):
+        return {"options": value}
+    if not isinstance(value, dict):
+        raise FlawError(f"must be a list of options or a table, not {shown(value)}", "write [] for a target without options")
+    return value
+
+
+TargetForm = Annotated[TargetEntry, Before(_as_target_table, list[OptionForm] | TargetEntry)]
+
+
+class PreludeEntry(TableModel):
+    """One prelude."""
+
+    about: str | None = None
+    """One line for people."""
+
+
+def _as_prelude_table(value: Any) -> Any:
+    """Turn a description into the table it is short for."""
+    if isinstance(value, str):
+        return {"about": value}
+    if not isinstance(value, dict):
+        raise FlawError(f"must be a description, not {shown(value)}", 'write "what it does" or { about = "what it does" }')
+    return value
+
+
+PreludeForm = Annotated[PreludeEntry, Before(_as_prelude_table, str | PreludeEntry)]
+
+
+def _one_line(value: str) -> str:
+    """Refuse what cannot be passed on line by line."""
+    if not value.strip() or "\n" in value:
+        raise FlawError("must be one line that is not empty")
+    return value
+
+
+OneLine = Annotated[str, After(_one_line)]
+
+
+class UbuntuSection(TableModel):
+    """What `install-packages` installs."""
+
+    required_packages: Items[OneLine] | None = None
+    """Debian packages."""
+    required_repositories: Items[OneLine] | None = None
+    """Arguments of apt-add-repository, added before the packages are installed."""
+
+
+class ConfigSection(TableModel):
+    """What holds for the configuration as a whole."""
+
+    default_prelude: NonEmpty | None = None
+    """The prelude that runs before each target, unless a step or --prelude says otherwise."""
+    inherits: NonEmpty | None = None
+    """A sibling folder: all that it defines is there too, except for what this file defines again."""
+
+
+class ConfigurationFile(TableModel):
+    """All of config.toml."""
+
+    config: ConfigSection = ConfigSection()
+    """What holds for the configuration as a whole."""
+    ubuntu: UbuntuSection = UbuntuSection()
+    """What the built-in target install-packages installs."""
+    preludes: Mapping[str, PreludeForm] = {}
+    """NAME = a description or a table; the lines are in preludes/NAME."""
+    targets: Mapping[str, TargetForm] = {}
+    """NAME = a list of options or a table; the script is targets/NAME, or targets/name_of_it.py."""

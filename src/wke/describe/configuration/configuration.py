@@ -1,0 +1,306 @@
+"""A configuration: the folder of targets and preludes for one project, with what it inherits."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import wke.errors
+from wke.describe.configuration.configfile import ConfigurationFile, OptionEntry
+from wke.describe.configuration.copies import COPY_DATA
+from wke.describe.configuration.macros import check_macros, is_macro
+from wke.describe.configuration.optionvalue import Scalar, as_text, converted, type_of
+from wke.describe.toml.shape import Key
+from wke.describe.toml.tables import Table, key_text, read
+from wke.describe.toml.wording import quoted, shown
+from wke.errors import InputError, Location, Problem, did_you_mean
+
+RESERVED_NAMES = ("all", "help", COPY_DATA)
+BUILT_IN_TARGETS = Path(wke.errors.__file__).parent / "targets"
+NO_DESCRIPTION = "No description"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A value handed to a target. `default` is None where there is none; `choices` is empty where anything of the type goes."""
+
+    name: str
+    default: Scalar | None = None
+    required: bool = False
+    choices: tuple[Scalar, ...] = ()
+    value_type: str = "any"
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prelude:
+    """Shell lines that run before a target, in its shell."""
+
+    name: str
+    about: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A script and its options. `content` is None while the script is missing: such a target can be shown but not run."""
+
+    name: str
+    about: str
+    options: tuple[Option, ...] = ()
+    content: bytes | None = None
+    path: Path | None = None
+    builtin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All that a config.toml and the ones it inherits from define; `path` is that file, `parents` the inherited ones, nearest first.
+
+    `warnings` tells which scripts are missing and which old spellings the files have.
+    """
+
+    name: str
+    path: Path
+    targets: Mapping[str, Target]
+    preludes: Mapping[str, Prelude]
+    default_prelude: str | None = None
+    required_packages: tuple[str, ...] = ()
+    required_repositories: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    parents: tuple[str, ...] = ()
+
+
+def read_configuration(name: str, base: Path) -> Configuration:
+    """Read the configuration in the folder `name` of `base`; raise InputError with all that is wrong in it and in what it inherits."""
+    name = name.rstrip("/") or name
+    return _read(name, base / name, trail=(Path(name).name,))
+
+
+def bind_options(target: Target, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """Return every option of a target with the text that its script gets, in the order of the definition.
+
+    Values are converted to the option's type first, then written as Python's `str` does: that is what scripts made for wke 0.1 know
+    (`True`, not `true`). An option without value or default is the empty text. Macros are checked here and replaced later. Raises
+    InputError with every unknown option, missing one, and value of the wrong type or not among the choices.
+    """
+    names = [option.name for option in target.options]
+    problems = [
+        Problem(f'target "{target.name}" has no option "{name}"', hint=did_you_mean(name, names)) for name in values if name not in names
+    ]
+    bound: list[tuple[str, str]] = []
+    for option in target.options:
+        if option.name not in values and option.required:
+            choices = f"; one of {_listed(option.choices)}" if option.choices else ""
+            problems.append(Problem(f'target "{target.name}" needs option "{option.name}"', hint=f"give it a value{choices}"))
+            continue
+        try:
+            value = _bound(option, values[option.name]) if option.name in values else option.default
+        except InputError as error:
+            problems += [replace(p, what=f'target "{target.name}", option "{option.name}": {p.what}') for p in error.problems]
+        else:
+            bound.append((option.name, as_text(value)))
+    if problems:
+        raise InputError(*problems)
+    return tuple(bound)
+
+
+def _bound(option: Option, value: object) -> Scalar:
+    """Return the value that an option takes when it is given `value`; a macro stands for a value of any type."""
+    if isinstance(value, str) and is_macro(value):
+        check_macros(value)
+        return value
+    try:
+        result = converted(value, option.value_type)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    if "\0" in as_text(result):
+        raise InputError("must not hold a NUL character: no argument of a program can")
+    if option.choices and as_text(result) not in map(as_text, option.choices):
+        raise InputError(f"must be one of {_listed(option.choices)}, not {shown(value)}")
+    return result
+
+
+def _listed(values: tuple[Scalar, ...]) -> str:
+    return ", ".join(quoted(value) if isinstance(value, str) else as_text(value) for value in values)
+
+
+def _read(name: str, folder: Path, trail: tuple[str, ...]) -> Configuration:
+    """Read one configuration of a chain; `trail` names the chain so far, this one last."""
+    if not folder.is_dir():
+        others = sorted(path.parent.name for path in folder.parent.glob("*/config.toml"))
+        hint = did_you_mean(folder.name, others) if others else f"{folder.parent} holds no folder with a config.toml"
+        raise InputError(f'there is no configuration "{name}": {folder} is no folder', hint=hint)
+
+    def build(table: Table[ConfigurationFile], problems: list[Problem]) -> Configuration:
+        parent = _parent(table, folder, trail, problems)
+        targets = {name: target for name, target in parent.targets.items() if not target.builtin} if parent else {}
+        targets |= _targets(table, folder, targets, problems)
+        if "install-packages" not in targets:
+            targets["install-packages"] = _install_packages()
+        preludes = dict(parent.preludes) if parent else {}
+        preludes |= _preludes(table, folder, preludes, problems)
+        config, ubuntu = table.value.config, table.value.ubuntu
+        if config.default_prelude is not None and config.default_prelude not in preludes:
+            problems.append(_no_default_prelude(table, config.default_prelude, preludes))
+        inherited = parent or Configuration(name, table.path, {}, {})
+        return Configuration(
+            name=name,
+            path=table.path,
+            targets=targets,
+            preludes=preludes,
+            default_prelude=inherited.default_prelude if config.default_prelude is None else config.default_prelude,
+            required_packages=_or(ubuntu.required_packages, inherited.required_packages),
+            required_repositories=_or(ubuntu.required_repositories, inherited.required_repositories),
+            warnings=tuple(_warnings(table, inherited, targets, preludes)),
+            parents=(parent.name, *parent.parents) if parent else (),
+        )
+
+    return read(folder / "config.toml", ConfigurationFile, build)
+
+
+def _or(own: tuple[str, ...] | None, inherited: tuple[str, ...]) -> tuple[str, ...]:
+    return inherited if own is None else own
+
+
+def _parent(table: Table[ConfigurationFile], folder: Path, trail: tuple[str, ...], problems: list[Problem]) -> Configuration | None:
+    """Read the configuration that this one inherits from; None where there is none or it is wrong."""
+    name = table.value.config.inherits
+    if name is None:
+        return None
+    where = table.at("config", "inherits")
+    if "/" in name or name in {".", ".."}:
+        problems.append(Problem(f"must be the name of a sibling folder, not {quoted(name)}", where))
+    elif name in trail:
+        circle = " -> ".join((*trail[trail.index(name) :], name))
+        problems.append(Problem(f"inherits in a circle: {circle}", where, "remove inherits from one of them"))
+    else:
+        try:
+            return _read(name, folder.parent / name, (*trail, name))
+        except InputError as error:
+            problems += [problem if problem.where else replace(problem, where=where) for problem in error.problems]
+    return None
+
+
+def _targets(
+    table: Table[ConfigurationFile], folder: Path, inherited: Mapping[str, Target], problems: list[Problem]
+) -> Iterator[tuple[str, Target]]:
+    """Yield the targets of this file; what one leaves open is as in the inherited one of the same name."""
+    for name, entry in table.value.targets.items():
+        problems += _name_problems(name, "target", table.at("targets", name))
+        old = inherited.get(name, Target(name, NO_DESCRIPTION))
+        options = tuple(_options(table, name, entry.options, problems)) if entry.options is not None else old.options
+        script = _script(folder, "targets", name)
+        content = _content(script, problems) if script else old.content
+        yield name, Target(name, entry.about or old.about, options, content, script or old.path)
+
+
+def _preludes(
+    table: Table[ConfigurationFile], folder: Path, inherited: Mapping[str, Prelude], problems: list[Problem]
+) -> Iterator[tuple[str, Prelude]]:
+    """Yield the preludes of this file that have a script, of their own or inherited."""
+    for name, entry in table.value.preludes.items():
+        problems += _name_problems(name, "prelude", table.at("preludes", name))
+        old = inherited.get(name)
+        script = _script(folder, "preludes", name)
+        content = _content(script, problems) if script else old.content if old else None
+        if content is not None:
+            yield name, Prelude(name, entry.about or (old.about if old else NO_DESCRIPTION), content)
+
+
+def _warnings(
+    table: Table[ConfigurationFile], inherited: Configuration, targets: Mapping[str, Target], preludes: Mapping[str, Prelude]
+) -> Iterator[Problem]:
+    """Yield what does not hinder reading but will hinder running: scripts that are missing. A redefined name is judged anew."""
+    own = [("targets", name) for name in table.value.targets] + [("preludes", name) for name in table.value.preludes]
+    yield from table.old_spellings
+    redefined = {key_text(key) for key in own}
+    yield from (warning for warning in inherited.warnings if not (warning.where and warning.where.key in redefined))
+    for kind, name in own:
+        missing = targets[name].content is None if kind == "targets" else name not in preludes
+        if missing:
+            alternative = f" or targets/{_python_name(name)}" if kind == "targets" else ""
+            yield Problem("has no script", table.at(kind, name), f"write {table.path.parent / kind / name}{alternative}")
+
+
+def _no_default_prelude(table: Table[ConfigurationFile], name: str, preludes: Mapping[str, Prelude]) -> Problem:
+    where = table.at("config", "default-prelude")
+    if name in table.value.preludes:
+        return Problem(f'prelude "{name}" has no script', where, f"write {table.path.parent / 'preludes' / name}")
+    return Problem(f'there is no prelude "{name}"', where, did_you_mean(name, preludes))
+
+
+def _name_problems(name: str, noun: str, where: Location) -> Iterator[Problem]:
+    if name in RESERVED_NAMES:
+        yield Problem(f'"{name}" is reserved: no {noun} can be called so', where, "choose another name")
+    elif not name or "/" in name or "\0" in name or name in {".", ".."} or set(name) & set(",+"):
+        yield Problem(f"{quoted(name)} cannot be the name of a {noun}", where, "a name is a file's name without , and +")
+
+
+def _script(folder: Path, kind: str, name: str) -> Path | None:
+    """Return the script of a target or prelude, None when there is none."""
+    names = [name, _python_name(name)] if kind == "targets" else [name]
+    candidates = [folder / kind / each for each in names if each and "\0" not in each]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _python_name(name: str) -> str:
+    return name.lower().replace("-", "_") + ".py"
+
+
+def _content(script: Path, problems: list[Problem]) -> bytes | None:
+    try:
+        return script.read_bytes()
+    except OSError as error:
+        problems.append(Problem(f"cannot be read: {error.strerror}", Location(str(script)), "check its owner and mode"))
+        return None
+
+
+def _install_packages() -> Target:
+    script = BUILT_IN_TARGETS / "install-packages"
+    return Target(script.name, "Install the required debian packages", (), script.read_bytes(), script, builtin=True)
+
+
+def _options(table: Table[ConfigurationFile], target: str, entries: tuple[OptionEntry, ...], problems: list[Problem]) -> Iterator[Option]:
+    seen: set[str] = set()
+    for index, entry in enumerate(entries):
+        key: Key = ("targets", target, "options", index)
+        if entry.name in seen:
+            problems.append(Problem(f'option "{entry.name}" is defined twice', table.at(*key), "remove or rename one of the two"))
+        if "=" in entry.name or "\0" in entry.name:
+            problems.append(Problem(f"{quoted(entry.name)} cannot be the name of an option", table.at(*key), "leave out the equals sign"))
+        seen.add(entry.name)
+        yield _option(table, key, entry, problems)
+
+
+def _option(table: Table[ConfigurationFile], key: Key, entry: OptionEntry, problems: list[Problem]) -> Option:
+    has_default = "default" in entry.given
+    option = Option(
+        name=entry.name,
+        required=not has_default if entry.required is None else entry.required,
+        value_type=entry.type or _implied_type(entry),
+        about=entry.about or "",
+    )
+    choices: list[Scalar] = []
+    for number, choice in enumerate(entry.choices or ()):
+        try:
+            choices.append(converted(choice, option.value_type))
+        except ValueError as error:
+            problems.append(Problem(str(error), table.at(*key, "choices", number), "choices are of the option's type"))
+    if entry.choices == ():
+        problems.append(Problem("must not be empty", table.at(*key, "choices"), "leave it out where anything goes"))
+    option = replace(option, choices=tuple(choices))
+    if not has_default:
+        return option
+    try:
+        return replace(option, default=_bound(option, entry.default))
+    except InputError as error:
+        problems += [replace(problem, where=table.at(*key, "default")) for problem in error.problems]
+        return option
+
+
+def _implied_type(entry: OptionEntry) -> str:
+    """Return the type of the default; where there is none, that of the choices if they agree."""
+    if "default" in entry.given:
+        return type_of(entry.default)
+    types = {type_of(choice) for choice in entry.choices or ()}
+    return types.pop() if len(types) == 1 else "any"

@@ -1,0 +1,45 @@
+"""Macros: option values that mean something else to each task, such as `@NAME` for the machine's name.
+
+A value is a macro when the whole of it is `@` and capitals. Other text with an `@` in it (an e-mail address) is left alone.
+"""
+
+import re
+
+from wke.describe.cluster.cluster import Machine
+from wke.errors import InputError, did_you_mean
+
+MACROS = {
+    "@GROUP_INDEX": "the position of the task among all tasks of this run, from 0",
+    "@GROUP_SIZE": "the number of tasks of this run",
+    "@NAME": "the machine's name",
+    "@INTERNAL": "the machine's internal address",
+    "@EXTERNAL": "the machine's external address, the internal one where it has none",
+    "@USERNAME": "the user who is logged in on the machine",
+}
+
+_MACRO = re.compile(r"@[A-Z_]+")
+
+
+def is_macro(value: object) -> bool:
+    """Tell whether a value has the form of a macro, known or not."""
+    return isinstance(value, str) and _MACRO.fullmatch(value) is not None
+
+
+def check_macros(text: str) -> None:
+    """Raise InputError when a value has the form of a macro and is none."""
+    if is_macro(text) and text not in MACROS:
+        raise InputError(f"there is no macro {text}", hint=did_you_mean(text, MACROS))
+
+
+def expand_macros(text: str, *, machine: Machine, username: str, index: int, size: int) -> str:
+    """Return what a value means to task number `index` of `size`, on `machine`; raise InputError for an unknown macro."""
+    check_macros(text)
+    meanings = {
+        "@GROUP_INDEX": str(index),
+        "@GROUP_SIZE": str(size),
+        "@NAME": machine.name,
+        "@INTERNAL": machine.internal_addr,
+        "@EXTERNAL": machine.external_addr or machine.internal_addr,
+        "@USERNAME": username,
+    }
+    return meanings.get(text, text)

@@ -1,0 +1,175 @@
+"""A step as it will run: one target on its machines, everything that its request names looked up and checked."""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.cluster.selector import select
+from wke.describe.configuration.configuration import Configuration, Prelude, Target, bind_options
+from wke.describe.configuration.copies import Copy
+from wke.describe.toml.wording import quoted
+from wke.errors import InputError, Location, Problem, did_you_mean
+from wke.records import TaskName
+
+DEFAULT_PRELUDE = "<default>"
+"""Stands for the prelude that the configuration uses unless told otherwise; no prelude can be called so."""
+
+SCOPES = ("deploy", "point", "trial")
+"""How often a step runs, the seldom ones first."""
+
+At = Callable[..., Location | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """How to tell that a background step answers: a port accepts, each task writes a line like `log`, or a target succeeds."""
+
+    port: str | None = None
+    log: str | None = None
+    target: str | None = None
+    within_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step with everything looked up. Macros in `options` are not yet replaced: they differ from task to task.
+
+    `ready_step` is the target that tells whether a background step answers, planned for the same machines. With a `scope` other than
+    "trial" what it did stands for the trials that follow, as `deployment.py` has it. One with a `copy` has no tasks.
+    """
+
+    index: int
+    target: Target
+    machines: tuple[Machine, ...]
+    options: tuple[tuple[str, str], ...] = ()
+    multiply: int = 1
+    prelude: Prelude | None = None
+    background: bool = False
+    measure: bool = False
+    ready: Ready | None = None
+    ready_step: "PlannedStep | None" = None
+    timeout_s: float | None = None
+    workdir: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    collect: tuple[str, ...] = ()
+    scope: str = "trial"
+    copy: Copy | None = None
+
+    def key(self) -> Hashable:
+        """Return what two planned steps have in common when one did what the other would do."""
+        return (
+            (self.index, self.target.name, self.target.content, self.options, self.multiply, tuple(m.name for m in self.machines)),
+            (self.prelude.content if self.prelude else None, self.background, self.ready, self.ready_step and self.ready_step.key()),
+            (self.timeout_s, self.workdir, tuple(sorted(self.environment.items())), self.collect, self.scope, self.copy),
+        )
+
+    def tasks(self) -> tuple[TaskName, ...]:
+        """Return the step's tasks in the cluster's order, copies of one machine side by side."""
+        copies = range(0 if self.copy else self.multiply)
+        return tuple(TaskName(self.index, self.target.name, machine.name, copy) for machine in self.machines for copy in copies)
+
+
+def plan_step(
+    configuration: Configuration,
+    cluster: Cluster,
+    *,
+    target: str,
+    selector: str,
+    options: Mapping[str, object],
+    multiply: int = 1,
+    prelude: str | None = DEFAULT_PRELUDE,
+    index: int = 0,
+    timeout_s: float | None = None,
+    workdir: str | None = None,
+    at: At = lambda *_: None,
+) -> PlannedStep:
+    """Look everything up that a foreground step names; raise InputError with all that is wrong. A prelude of None means none.
+
+    `at` tells where a key of the step stands, for the problems.
+    """
+    problems: list[Problem] = []
+    machines: tuple[Machine, ...] = ()
+    bound: tuple[tuple[str, str], ...] = ()
+    found_target: Target | None = None
+    found_prelude: Prelude | None = None
+    with collecting(problems, at("on")):
+        machines = select(cluster, selector)
+    with collecting(problems, at("target")):
+        found_target = _find_target(configuration, target)
+    with collecting(problems, at("prelude")):
+        found_prelude = _find_prelude(configuration, _prelude_of(found_target, prelude))
+    if found_target is not None:
+        bound = _bound(found_target, options, problems, at)
+    if multiply < 1:
+        problems.append(Problem(f"must be at least 1, not {multiply}", at("multiply"), "so many tasks run on each machine"))
+    if problems or found_target is None:
+        raise InputError(*problems)
+    return PlannedStep(
+        index=index,
+        target=found_target,
+        machines=machines,
+        options=bound,
+        multiply=multiply,
+        prelude=found_prelude,
+        timeout_s=timeout_s,
+        workdir=workdir or cluster.workdir,
+        environment=_environment(configuration, found_target),
+    )
+
+
+@contextmanager
+def collecting(problems: list[Problem], where: Location | None) -> Iterator[None]:
+    """Append the problems of an InputError raised inside; one that does not say where it is stands at `where`."""
+    try:
+        yield
+    except InputError as error:
+        problems += [problem if problem.where else replace(problem, where=where) for problem in error.problems]
+
+
+def _find_target(configuration: Configuration, name: str) -> Target:
+    target = configuration.targets.get(name)
+    if target is None:
+        raise InputError(f"configuration {configuration.name} has no target {quoted(name)}", hint=did_you_mean(name, configuration.targets))
+    if target.content is None:
+        raise InputError(f"target {quoted(name)} has no script", hint=f"write it to {configuration.path.parent / 'targets' / name}")
+    return target
+
+
+def _prelude_of(target: Target | None, prelude: str | None) -> str | None:
+    """Return the prelude asked for; a built-in target has no default one, which may need what `install-packages` is yet to install."""
+    return None if target is not None and target.builtin and prelude == DEFAULT_PRELUDE else prelude
+
+
+def _find_prelude(configuration: Configuration, name: str | None) -> Prelude | None:
+    wanted = configuration.default_prelude if name == DEFAULT_PRELUDE else name
+    if wanted is None:
+        return None
+    if wanted not in configuration.preludes:
+        what = f"configuration {configuration.name} has no prelude {quoted(wanted)}"
+        raise InputError(what, hint=did_you_mean(wanted, [*configuration.preludes, "none"]))
+    return configuration.preludes[wanted]
+
+
+def _bound(target: Target, values: Mapping[str, object], problems: list[Problem], at: At) -> tuple[tuple[str, str], ...]:
+    """Bind options; what is wrong is found again one by one, so that each problem stands at its own option."""
+    try:
+        return bind_options(target, values)
+    except InputError:
+        forgiving = replace(target, options=tuple(replace(option, required=False) for option in target.options))
+        for name, value in values.items():
+            with collecting(problems, at("options", name)):
+                bind_options(forgiving, {name: value})
+        with collecting(problems, at("options")):
+            bind_options(replace(target, options=tuple(option for option in target.options if option.name not in values)), {})
+        return ()
+
+
+def _environment(configuration: Configuration, target: Target) -> dict[str, str]:
+    """Return what a built-in target must know of the configuration that it is run for."""
+    if not target.builtin:
+        return {}
+    return {
+        "WKE_PACKAGES": "\n".join(configuration.required_packages),
+        "WKE_REPOSITORIES": "\n".join(configuration.required_repositories),
+    }

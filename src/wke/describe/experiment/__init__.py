@@ -1,0 +1,1 @@
+"""Experiment files: parameters and sweeps, conditions, metrics, plots."""

@@ -1,0 +1,69 @@
+"""The conditions of an experiment file: which points are left out, what must hold for a trial to count, what metrics are computed of."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from wke.describe.experiment.metrics import Metric, computed
+from wke.describe.experiment.sweep import Sweep, excludes, point_text
+from wke.describe.expression.expression import Expression, ExpressionError, check_names, parse
+from wke.describe.toml.shape import FlawError
+from wke.describe.toml.wording import quoted
+from wke.errors import Location, Problem, did_you_mean
+
+At = Callable[..., Location]
+
+
+def without(sweep: Sweep, conditions: Sequence[Expression], at: At, problems: list[Problem]) -> Sweep:
+    """Return a sweep without the points for which one of the conditions is true; what is wrong with them is added to `problems`."""
+    points = sweep.points()
+    wrong: list[Problem] = []
+    for index, condition in enumerate(conditions):
+        where = at("exclude", index, "when")
+        try:
+            check_names(condition, sweep.names, "parameter")
+        except FlawError as error:
+            wrong.append(Problem(str(error), where, error.hint))
+            continue
+        for point in points:
+            try:
+                excludes(condition, point)
+            except ExpressionError as error:
+                wrong.append(Problem(str(error), where, f"at {point_text(point)}"))
+                break
+    problems += wrong
+    if wrong:
+        return sweep
+    left = replace(sweep, exclude=tuple(conditions))
+    if conditions and points and not left.points():
+        problems.append(Problem("no point is left", at("exclude", len(conditions) - 1, "when"), "each is excluded by some condition"))
+    return left
+
+
+def check_problems(checks: Sequence[Expression], known: Mapping[str, str], at: At) -> Iterator[Problem]:
+    """Find checks of what is neither a metric nor a parameter; `known` maps each of these names to what it is."""
+    for index, check in enumerate(checks):
+        try:
+            check_names(check, known, "metric or parameter")
+        except FlawError as error:
+            hint = error.hint or ""
+            hint = hint if hint.startswith(("did", "to")) else f"declare it in [metrics]; {hint}"
+            yield Problem(str(error), at("checks", index, "that"), hint)
+
+
+def value_problems(metrics: Sequence[Metric], parameters: Sequence[str], at: At) -> Iterator[Problem]:
+    """Find computed metrics of what is neither a metric nor a parameter, and those that need each other."""
+    names = [metric.name for metric in metrics]
+    wrong = False
+    for metric in metrics:
+        for name in parse(metric.value).names if metric.value is not None else ():
+            if name not in names and name not in parameters:
+                wrong = True
+                hint = did_you_mean(name, [*names, *parameters])
+                yield Problem(f"there is no metric or parameter {quoted(name)}", at("metrics", metric.name, "value"), hint)
+    if wrong:
+        return
+    try:
+        computed(metrics)
+    except ValueError as error:
+        circle = str(error).partition(": ")[2].split(", ")
+        yield Problem(f"the values of metrics {error}", at("metrics", circle[0], "value"), "compute one of them of what is read")

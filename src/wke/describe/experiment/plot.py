@@ -1,0 +1,130 @@
+"""A plot: which figure shows what of an experiment's trials. What it draws is said here, how it looks in `tell/figures`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wke.describe.experiment.sweep import Value
+from wke.describe.expression.equation import Expression, columns_of
+from wke.describe.toml.shape import FlawError, Key, present_spelling
+from wke.describe.toml.wording import shown
+from wke.errors import did_you_mean
+
+VALUE, FOLDER, NAME = "@VALUE:", "@EXPFOLDER:", "@PLOT_NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Keeps the trials in whose column `key` one of `values` stands."""
+
+    key: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A program of the user's that draws the figure.
+
+    In its arguments `@EXPFOLDER:i` stands for the log folder of the i-th row of the results, `@VALUE:i:column` for a value of that row
+    (rows count from 0, from the end when negative), and `@PLOT_NAME`, also as a part, for the file that the figure is expected in.
+    """
+
+    path: str
+    args: tuple[str, ...] = ()
+
+    def columns(self) -> Iterator[tuple[int, str]]:
+        """Yield the columns that arguments stand for values of, with the arguments' positions."""
+        for position, arg in enumerate(self.args):
+            if arg.startswith(VALUE):
+                yield position, arg.split(":", 2)[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """One figure: a panel for each expression of `y_axis`, a line or bar group for each value of the column `sort_by`.
+
+    A column is a parameter or a metric. `sort_labels` maps a value's text to its label; only trials that all of `filter_by` keep are
+    drawn. `maximize_by` keeps, for each x and group, the trials of that column's value whose mean of the first y is the highest.
+    `normalize_by` is a column that every y is divided by, trial by trial; or a filter, and every y is divided by the mean y of the trials
+    that it keeps, of the same x and (unless the filter is on `sort_by` itself) group. A plot of type "script" has `script` and no axes.
+    """
+
+    type: str
+    x_axis: str = ""
+    y_axis: tuple[Expression, ...] = ()
+    label: str | None = None
+    title: str | None = None
+    sort_by: str | None = None
+    sort_labels: Mapping[str, str] = field(default_factory=dict)
+    filter_by: tuple[Filter, ...] = ()
+    maximize_by: str | None = None
+    normalize_by: str | Filter | None = None
+    x_label: str | None = None
+    y_label: tuple[str, ...] = ()
+    x_scale: str = "linear"
+    y_scale: str = "linear"
+    set_xticks: bool = False
+    legend_location: str | None = None
+    font_size: float | None = None
+    plot_scale: float = 1.0
+    style: str = "whitegrid"
+    script: Script | None = None
+
+    @property
+    def baseline(self) -> Filter | None:
+        """What every y is normalised by the mean of."""
+        return self.normalize_by if isinstance(self.normalize_by, Filter) else None
+
+    def columns(self) -> Iterator[str]:
+        """Yield every column that the plot names."""
+        yield from (name for name in (self.x_axis, self.sort_by, self.maximize_by) if name)
+        yield from (name for y in self.y_axis for name in columns_of(y))
+        yield from (kept.key for kept in self.filter_by)
+        if self.normalize_by is not None:
+            yield self.normalize_by if isinstance(self.normalize_by, str) else self.normalize_by.key
+        if self.script is not None:
+            yield from (name for _, name in self.script.columns())
+
+
+def read_filters(form: Any) -> tuple[Filter, ...]:
+    """Return the filters of `{ key, value }` or a list of such tables, all of which must keep a trial; raise FlawError for other forms."""
+    if isinstance(form, list):
+        return tuple(read_filter(one, (index,)) for index, one in enumerate(form))
+    return (read_filter(form, ()),)
+
+
+def read_filter(form: Any, key: Key) -> Filter:
+    """Return the filter of `{ key = "column", value = 1 }`, or `value = [1, 2]` for any of several; raise FlawError for other forms."""
+    example = 'a filter is { key = "engine", value = "new" }'
+    if not isinstance(form, Mapping):
+        raise FlawError(f"must be a table, not {shown(form)}", example, key)
+    for name in form:
+        if present_spelling(name) not in {"key", "value"}:
+            raise FlawError("unknown key", did_you_mean(name, ["key", "value"]), (*key, name))
+    for name in ("key", "value"):
+        if name not in form:
+            raise FlawError(f"{name} is missing", example, key)
+    column, value = form["key"], form["value"]
+    if not isinstance(column, str) or not column:
+        raise FlawError(f"must be the name of a column, not {shown(column)}", None, (*key, "key"))
+    values = value if isinstance(value, list) and value else [value]
+    for index, one in enumerate(values):
+        if not isinstance(one, bool | int | float | str):
+            place = (*key, "value", index) if isinstance(value, list) and value else (*key, "value")
+            raise FlawError(f"must be text, a number, true or false, not {shown(one)}", None, place)
+    return Filter(column, tuple(values))
+
+
+def read_argument(text: str) -> str:
+    """Return an argument of a script as it is; raise FlawError when what it stands for is written wrong."""
+    kind = next((kind for kind in (VALUE, FOLDER) if text.startswith(kind)), None)
+    parts = text.split(":", 2)
+    if kind == VALUE and not (len(parts) == 3 and _is_row(parts[1]) and parts[2]):
+        raise FlawError(f"{text} must be @VALUE:ROW:COLUMN", "rows count from 0: @VALUE:0:throughput")
+    if kind == FOLDER and not _is_row(text.removeprefix(FOLDER)):
+        raise FlawError(f"{text} must be @EXPFOLDER:ROW", "rows count from 0: @EXPFOLDER:0")
+    return text
+
+
+def _is_row(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()

@@ -1,0 +1,129 @@
+"""What can be wrong with the plots of an experiment file: columns that nothing fills, values that never come up, two of one name.
+
+A benchmark script's experiment file says neither which metrics there are nor all parameters; its columns are checked when it is drawn.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from wke.describe.experiment.experimentfile import PlotEntry
+from wke.describe.experiment.plot import Filter, Plot
+from wke.describe.experiment.sweep import Sweep, value_text
+from wke.describe.expression.equation import Equation, columns_of
+from wke.describe.toml.wording import quoted, shown
+from wke.errors import Location, Problem, did_you_mean
+
+At = Callable[..., Location]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a plot may show: the parameters of a sweep, and metrics."""
+
+    sweep: Sweep
+    metrics: Sequence[str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.sweep.names, *self.metrics)
+
+
+def label_problems(plots: Sequence[Plot], at: At) -> Iterator[Problem]:
+    """Find plots whose files would have the same name."""
+    seen: set[str | None] = set()
+    for index, plot in enumerate(plots):
+        if plot.label in seen:
+            what = "a second plot has no label" if plot.label is None else f"a second plot has the label {quoted(plot.label)}"
+            key = () if plot.label is None else ("label",)
+            yield Problem(what, at("plots", index, *key), "plots are files called by their labels: give each its own")
+        seen.add(plot.label)
+
+
+def plot_problems(plots: Sequence[Plot], entries: Sequence[PlotEntry], columns: Columns, at: At) -> Iterator[Problem]:
+    """Check that plots show what the experiment varies and observes; `entries` are the plots as the file has them."""
+    for index, (plot, entry) in enumerate(zip(plots, entries, strict=True)):
+
+        def here(*key: str | int, index: int = index) -> Location:
+            return at("plots", index, *key)
+
+        yield from _axis_problems(plot, columns, here)
+        yield from _y_problems(plot, columns, here)
+        yield from _label_list_problems(plot, entry, columns.sweep, here)
+        yield from _filter_problems(plot, columns, here)
+        yield from _script_problems(plot, columns, here)
+
+
+def _axis_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
+    """Check that what divides the figure differs from trial to trial, and is something else each time."""
+    sweep = columns.sweep
+    for axis, name in (("x-axis", plot.x_axis), ("sort-by", plot.sort_by), ("maximize-by", plot.maximize_by)):
+        if name and name not in sweep.varied and name not in columns.metrics:
+            what = f"parameter {quoted(name)} does not vary" if name in sweep.names else f"there is no parameter {quoted(name)}"
+            yield Problem(what, at(axis), did_you_mean(name, sweep.varied))
+    if plot.sort_by and plot.sort_by == plot.x_axis:
+        yield Problem("is the x-axis already", at("sort-by"), "sort by another parameter, or by none")
+    if plot.maximize_by and plot.maximize_by in {plot.x_axis, plot.sort_by}:
+        taken = "the x-axis" if plot.maximize_by == plot.x_axis else "sort-by"
+        yield Problem(f"is {taken} already", at("maximize-by"), "name a parameter that the figure does not show otherwise")
+
+
+def _y_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
+    for position, y in enumerate(plot.y_axis):
+        known = columns.names if isinstance(y, Equation) else columns.metrics
+        key = ("y-axis", position) if len(plot.y_axis) > 1 else ("y-axis",)
+        for name in columns_of(y):
+            if name not in known:
+                kind = "column" if isinstance(y, Equation) else "metric"
+                yield Problem(f"there is no {kind} {quoted(name)}", at(*key), did_you_mean(name, known))
+    divisor = plot.normalize_by
+    if isinstance(divisor, str) and divisor not in columns.names:
+        yield Problem(f"there is no column {quoted(divisor)}", at("normalize-by"), did_you_mean(divisor, columns.names))
+    if len(plot.y_label) > 1 and len(plot.y_label) != len(plot.y_axis):
+        what = f"must be {len(plot.y_axis)} labels, not {len(plot.y_label)}"
+        yield Problem(what, at("y-label"), "one for each panel of y-axis, or one text for all")
+
+
+def _label_list_problems(plot: Plot, entry: PlotEntry, sweep: Sweep, at: At) -> Iterator[Problem]:
+    if plot.sort_by and plot.sort_by not in sweep.names:
+        return  # a metric: who knows its values
+    values = sweep.values(plot.sort_by or "")
+    listed = [key for key in entry.sort_labels if isinstance(key, int)]
+    if listed and len(listed) != len(values):
+        hint = f"one label for each of {', '.join(map(value_text, values))}" if values else "they name the values of sort-by"
+        yield Problem(f"must be {len(values)} labels, not {len(listed)}", at("sort-labels"), hint)
+    texts = [value_text(value) for value in values]
+    for text in plot.sort_labels:
+        if text not in texts:
+            yield Problem(f"{plot.sort_by or 'no parameter'} is never {text}", at("sort-labels", text), did_you_mean(text, texts))
+
+
+def _filter_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
+    """Check that what a plot selects is there to be selected."""
+    several = len(plot.filter_by) > 1
+    for index, kept in enumerate(plot.filter_by):
+        place = ("filter-by", index) if several else ("filter-by",)
+        yield from _selection_problems(kept, columns, lambda *key, place=place: at(*place, *key))
+    if plot.baseline is not None:
+        yield from _selection_problems(plot.baseline, columns, lambda *key: at("normalize-by", *key))
+
+
+def _selection_problems(kept: Filter, columns: Columns, at: At) -> Iterator[Problem]:
+    sweep = columns.sweep
+    if kept.key in columns.metrics:
+        return
+    if kept.key not in sweep.names:
+        yield Problem(f"there is no parameter {quoted(kept.key)}", at("key"), did_you_mean(kept.key, sweep.names))
+        return
+    for value in kept.values:
+        if value not in sweep.values(kept.key):
+            known = map(value_text, sweep.values(kept.key))
+            yield Problem(f"{kept.key} is never {shown(value)}", at("value"), did_you_mean(value_text(value), known))
+
+
+def _script_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
+    if plot.script is None:
+        return
+    for position, name in plot.script.columns():
+        if name not in columns.names:
+            yield Problem(f"there is no column {quoted(name)}", at("args", position), did_you_mean(name, columns.names))

@@ -1,0 +1,156 @@
+"""A sweep: every point that an experiment visits, as nested loops over its parameters in the order of the file.
+
+A loop runs over the values of one parameter, or over tables one of which is chosen (`sub-parameters`), each a sweep of its own. The last
+loop is the innermost: it varies fastest. What a later loop sets replaces what an earlier one set, and a point that comes up twice is
+visited once. Points for which one of the conditions in `exclude` is true are left out; one that does not set what a condition needs stays.
+
+The innermost loop may be climbed: then only those of its points are visited that a search for the best value asks for.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+from wke.describe.expression.expression import Expression, UnsetError, holds
+from wke.describe.toml.wording import quoted
+
+Value = bool | int | float | str
+Point = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A loop over the values of one parameter; `climb`: only over those that lead to the best."""
+
+    name: str
+    values: tuple[Value, ...]
+    climb: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many times the loop goes round."""
+        return len(self.values)
+
+    def settings(self) -> tuple[Point, ...]:
+        """Return what each round of the loop sets."""
+        return tuple({self.name: value} for value in self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A loop over tables of parameters, by their names in the file."""
+
+    tables: Mapping[str, "Sweep"]
+
+    @property
+    def size(self) -> int:
+        """How many times the loop goes round."""
+        return sum(sweep.size for sweep in self.tables.values())
+
+    def settings(self) -> tuple[Point, ...]:
+        """Return what each round of the loop sets."""
+        return tuple(point for sweep in self.tables.values() for point in sweep.points())
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Nested loops, the outermost first. Without any, the sweep is one empty point."""
+
+    loops: tuple[Parameter | Choice, ...] = ()
+    exclude: tuple[Expression, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of points, those that come up twice or are left out included."""
+        return prod(loop.size for loop in self.loops)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every parameter that some point sets, in the order of the file."""
+        return tuple(dict.fromkeys(loop.name for loop in self.flat()))
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The parameters that do not have the same value at every point, in the order of the file."""
+        values = self._values()
+        return tuple(name for name in self.names if len(values[name]) > 1)
+
+    @property
+    def constants(self) -> Point:
+        """The parameters that have the same value at every point."""
+        return {name: value for name, seen in self._values().items() if len(seen) == 1 for value in seen.values() if value is not None}
+
+    def varied_from(self, values: Point) -> bool:
+        """Tell whether some point that sets these parameters sets one of them to another value."""
+        return any(values.keys() <= point.keys() and any(point[name] != value for name, value in values.items()) for point in self.points())
+
+    @property
+    def climb(self) -> str | None:
+        """The parameter that is climbed; None when every point is visited."""
+        last = self.loops[-1] if self.loops else None
+        return last.name if isinstance(last, Parameter) and last.climb else None
+
+    def climbs(self) -> tuple[tuple[Point, ...], ...]:
+        """Return the points grouped by all but the climbed parameter, each group in the order of that parameter's range."""
+        groups: dict[object, list[Point]] = {}
+        for point in self.points():
+            others = frozenset((name, type(value), value) for name, value in point.items() if name != self.climb)
+            groups.setdefault(others, []).append(point)
+        return tuple(map(tuple, groups.values()))
+
+    def points(self) -> tuple[Point, ...]:
+        """Return all points in the order of nested loops, none twice."""
+        points: dict[object, Point] = {}
+        for settings in product(*(loop.settings() for loop in self.loops)):
+            point = {name: value for setting in settings for name, value in setting.items()}
+            points.setdefault(frozenset((name, type(value), value) for name, value in point.items()), point)
+        return tuple(point for point in points.values() if not any(excludes(condition, point) for condition in self.exclude))
+
+    def values(self, name: str) -> tuple[Value, ...]:
+        """Return the values that a parameter takes, in the order of the points; none for a parameter that no point sets."""
+        return tuple(value for value in self._values().get(name, {}).values() if value is not None)
+
+    def flat(self) -> Iterator[Parameter]:
+        """Yield the loops over parameters, those in tables that are chosen included, in the order of the file."""
+        for loop in self.loops:
+            if isinstance(loop, Parameter):
+                yield loop
+            else:
+                for sweep in loop.tables.values():
+                    yield from sweep.flat()
+
+    def tables(self) -> Iterator[tuple[str, "Sweep"]]:
+        """Yield the tables that sub-parameters choose from, at any depth, with their names in the file."""
+        for loop in self.loops:
+            if isinstance(loop, Choice):
+                for name, sweep in loop.tables.items():
+                    yield name, sweep
+                    yield from sweep.tables()
+
+    def _values(self) -> dict[str, dict[object, Value | None]]:
+        """Return the distinct values of each parameter; None stands for the points that do not set it."""
+        values: dict[str, dict[object, Value | None]] = {name: {} for name in self.names}
+        for point in self.points():
+            for name, seen in values.items():
+                value = point.get(name)
+                seen[type(value), value] = value
+        return values
+
+
+def excludes(condition: Expression, point: Point) -> bool:
+    """Tell whether a condition leaves a point out; raise ExpressionError when its values do not go together."""
+    try:
+        return holds(condition, point)
+    except UnsetError:
+        return False
+
+
+def value_text(value: Value) -> str:
+    """Return a parameter's value as the file would write it, text without its quotes."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def point_text(point: Point) -> str:
+    """Return a point as `name=value, name=value`."""
+    return ", ".join(f"{name}={value_text(value) if not isinstance(value, str) else quoted(value)}" for name, value in point.items())

@@ -1,0 +1,126 @@
+"""Templates: text of an experiment file in which `{memory}` is a parameter and `{servers.internal-addr}` a fact of the cluster.
+
+A fact is SELECTOR.ATTRIBUTE; what it says of several machines is joined by ",". A doubled brace is a literal one.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.cluster.selector import select
+from wke.describe.configuration.optionvalue import as_text
+from wke.describe.experiment.sweep import Point, Value
+from wke.describe.toml.wording import quoted
+from wke.errors import InputError, did_you_mean
+
+ATTRIBUTES = ("name", "internal-addr", "external-addr", "count")
+
+_TOKEN = re.compile(r"(?P<literal>[^{}]+)|(?P<doubled>\{\{|\}\})|\{(?P<reference>[^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What a template asks of the cluster."""
+
+    selector: str
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a template asks of the point."""
+
+    name: str
+
+
+Part = str | Fact | Parameter
+
+
+def parse_template(text: str) -> tuple[Part, ...]:
+    """Return the parts of a template; raise InputError when a brace stands alone or a fact is none."""
+    return tuple(_parts(text))
+
+
+def parameters_of(text: str) -> tuple[str, ...]:
+    """Return the parameters that a template names, in order; raise InputError when it is not a template."""
+    return tuple(part.name for part in parse_template(text) if isinstance(part, Parameter))
+
+
+def check_template(text: str, known: Iterable[str]) -> None:
+    """Raise InputError when a text is not a template or names a parameter that is not among `known`."""
+    names = tuple(known)
+    for name in parameters_of(text):
+        if name not in names:
+            raise InputError(f"there is no parameter {quoted(name)}", hint=_unknown_hint(name, names))
+
+
+def fill(text: str, point: Point, cluster: Cluster) -> Value:
+    """Return a template with its parts filled in; one that is nothing but `{name}` keeps the type of that parameter.
+
+    Elsewhere a value is written as scripts get it, `True` and not `true`. Raises InputError when the text is not a template, the point
+    does not set a parameter, or the cluster cannot tell a fact.
+    """
+    parts = parse_template(text)
+    values = [part if isinstance(part, str) else _value(part, point, cluster) for part in parts]
+    return values[0] if len(values) == 1 else "".join(map(as_text, values))
+
+
+def _parts(text: str) -> Iterator[Part]:
+    at = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise InputError(f"has a {text[at]} that stands alone", hint="a parameter is {name}; a literal brace is doubled: {{ or }}")
+        at = match.end()
+        if match["literal"]:
+            yield match["literal"]
+        elif match["doubled"]:
+            yield match["doubled"][0]
+        else:
+            yield _reference(match["reference"])
+
+
+def _reference(text: str) -> Fact | Parameter:
+    selector, dot, attribute = text.strip().rpartition(".")
+    if not dot:
+        if not attribute:
+            raise InputError("has {} with nothing in it", hint="a parameter is {name}; a literal brace is doubled: {{ or }}")
+        return Parameter(attribute)
+    attribute = attribute.replace("_", "-")
+    if attribute not in ATTRIBUTES:
+        raise InputError(f"{{{text}}} asks for {quoted(attribute)}, which machines do not have", hint=did_you_mean(attribute, ATTRIBUTES))
+    if not selector:
+        raise InputError(f"{{{text}}} does not say which machines", hint=f"write {{all.{attribute}}} or name a class")
+    return Fact(selector, attribute)
+
+
+def _value(part: Fact | Parameter, point: Point, cluster: Cluster) -> Value:
+    if isinstance(part, Parameter):
+        if part.name not in point:
+            raise InputError(f"parameter {quoted(part.name)} is not set at every point", hint=_unset_hint(part.name))
+        return point[part.name]
+    machines = select(cluster, part.selector)
+    if part.attribute == "count":
+        return len(machines)
+    return ",".join(_told(machine, part.attribute) for machine in machines)
+
+
+def _told(machine: Machine, attribute: str) -> str:
+    if attribute == "name":
+        return machine.name
+    if attribute == "internal-addr":
+        return machine.internal_addr
+    if machine.external_addr is None:
+        raise InputError(f"machine {machine.name} has no external address", hint="emulated machines have internal-addr only")
+    return machine.external_addr
+
+
+def _unknown_hint(name: str, names: tuple[str, ...]) -> str:
+    if name in {"", *ATTRIBUTES}:
+        return f"a fact of the cluster names machines too: {{all.{name}}}"
+    return did_you_mean(name, names) if names else f"give it a value in [parameters]; a literal brace is doubled: {{{{{name}}}}}"
+
+
+def _unset_hint(name: str) -> str:
+    return f"set {name} in every table that sub-parameters chooses from, or give it a default before them"

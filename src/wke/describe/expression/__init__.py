@@ -1,0 +1,1 @@
+"""The expression language: numbers with units, arithmetic, comparison."""

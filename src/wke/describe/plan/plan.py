@@ -1,0 +1,309 @@
+"""A plan: every trial of an experiment on a cluster, in running order, fixed before anything runs. All checks happen here."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeVar
+
+from wke.describe.cluster.cluster import Cluster, Machine, sized
+from wke.describe.cluster.selector import select
+from wke.describe.configuration.configuration import Configuration, Target
+from wke.describe.configuration.copies import ABOUT, COPY_DATA, read_copy
+from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep, collecting, plan_step
+from wke.describe.experiment.experiment import Experiment, Step
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.sweep import Point, Value
+from wke.describe.experiment.template import fill
+from wke.describe.plan.deployment import Deployment, layers, of_round, several, shuffled
+from wke.describe.plan.revisions import Revisions
+from wke.describe.toml.wording import shown
+from wke.errors import InputError, Location, Problem
+from wke.records import TaskName
+
+MOST_MISTAKES = 5
+"""So many different mistakes at one place are told; those of a hundred points are hardly different ones."""
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One iteration of one point. Warm-ups are counted apart, from 0 too; `round` counts both. `cluster` is cut to the sized classes.
+
+    `deployment` is what stands when its steps with a scope have run; they come first.
+    """
+
+    point: Point
+    iteration: int
+    warmup: bool
+    round: int
+    cluster: Cluster
+    steps: tuple[PlannedStep, ...]
+    deployment: Deployment = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The trials of an experiment in running order; the same seed gives the same order."""
+
+    experiment: Experiment
+    seed: int
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedPoint:
+    point: Point
+    cluster: Cluster
+    steps: tuple[PlannedStep, ...]
+
+
+def make_plan(
+    experiment: Experiment, configuration: Configuration, cluster: Cluster, *, seed: int, revisions: Revisions | None = None
+) -> Plan:
+    """Plan every trial; raise InputError with all that is wrong at any point, each mistake once, where it stands in the file.
+
+    With `revisions`, whose experiment this is, each point has the configuration of its own; `configuration` is that of the head.
+    """
+    if not experiment.steps:
+        hint = f"run that script: python benchmark.py toml {experiment.path}; `wke measure` needs [[steps]] and configuration"
+        raise InputError("has no [[steps]]: this experiment belongs to a benchmark script", where=experiment.where, hint=hint)
+    points: list[_PlannedPoint] = []
+    problems: list[Problem] = []
+    for point in experiment.parameters.points():
+        try:
+            own = configuration if revisions is None else revisions.configuration(point, configuration)
+            planned = _plan_point(experiment, own, cluster, point)
+            points.append(planned if revisions is None else replace(planned, steps=revisions.told(point, planned.steps)))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(*sorted(_each_once(problems), key=_line))
+    return Plan(experiment, seed, tuple(_in_running_order(experiment, points, seed)))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """When it is a point's turn: in which round, and which iteration that is. Warm-ups are counted apart."""
+
+    round: int
+    iteration: int
+    warmup: bool
+
+
+def running_order(experiment: Experiment, points: Sequence[P], seed: int, stacks: Sequence[Deployment] = ()) -> Iterator[tuple[Turn, P]]:
+    """Yield every turn of every point: point by point, or round by round, every point once in each, in an order of the round's own.
+
+    Within a round points follow one another that share layers of what they need to be deployed, which `stacks` has for each of them.
+    """
+    turns = [Turn(number, number, warmup=True) for number in range(experiment.warmups)]
+    turns += [Turn(experiment.warmups + number, number, warmup=False) for number in range(experiment.iterations)]
+    if experiment.order == "sequential":
+        yield from ((turn, point) for point in points for turn in turns)
+    else:
+        for turn in turns:
+            yield from ((turn, point) for point in shuffled(points, stacks, random.Random(f"{seed}/{turn.round}")))
+
+
+def sources(metrics: Sequence[Metric], trial: Trial) -> dict[str, tuple[TaskName, ...]]:
+    """Return the tasks of a trial that each metric is read from, if it is read; raise InputError when its selector is wrong."""
+    return {metric.name: _tasks_of(metric, trial.steps, trial.cluster) for metric in metrics if metric.value is None}
+
+
+def _plan_point(experiment: Experiment, configuration: Configuration, cluster: Cluster, point: Point) -> _PlannedPoint:
+    problems: list[Problem] = []
+    part = cluster
+    for name, template in experiment.classes.items():
+        with collecting(problems, experiment.at("classes", name)):
+            part = sized(part, {name: _whole(fill(template, point, cluster))})
+    steps: list[PlannedStep] = []
+    for index, step in enumerate(experiment.steps):
+        with collecting(problems, step.where):
+            steps.append(_plan_file_step(_StepPlanner(configuration, part, point, step, index, _scope(experiment, step), experiment.at)))
+    if problems:
+        raise InputError(*problems)
+    for metric in experiment.metrics:
+        problems += [] if metric.value is not None else _source_problems(metric, steps, part, experiment.at)
+    if problems:
+        raise InputError(*problems)
+    return _PlannedPoint(point, part, tuple(steps))
+
+
+@dataclass(frozen=True, slots=True)
+class _StepPlanner:
+    """One step of the file at one point."""
+
+    configuration: Configuration
+    cluster: Cluster
+    point: Point
+    step: Step
+    index: int
+    scope: str
+    where: Callable[..., Location]
+
+    def at(self, *key: str | int) -> Location:
+        return self.where("steps", self.index, *key)
+
+
+def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
+    """Fill the templates of a step, look up what they name, add what only experiments have."""
+    step, at = planner.step, planner.at
+    problems: list[Problem] = []
+    filled: dict[object, Value] = {}
+    for key, template in step.templates():
+        with collecting(problems, at(*key)):
+            filled[key] = fill(template, planner.point, planner.cluster)
+    multiply = 1
+    with collecting(problems, at("multiply")):
+        multiply = _whole(filled.get(("multiply",), 1))
+    if problems:
+        raise InputError(*problems)
+    options = {name: filled.get(("options", name), value) for name, value in step.options.items()}
+    if filled["target",] == COPY_DATA:
+        return _plan_copy(planner, str(filled["on",]), options)
+    planned = plan_step(
+        planner.configuration,
+        planner.cluster,
+        target=str(filled["target",]),
+        selector=str(filled["on",]),
+        options=options,
+        multiply=multiply,
+        prelude=_prelude_name(step),
+        index=planner.index,
+        timeout_s=step.timeout_s,
+        at=at,
+    )
+    ready, ready_step = step.ready, None
+    if ready is not None and ready.port is not None:
+        with collecting(problems, at("ready", "port")):
+            ready = replace(ready, port=str(_port(filled["ready", "port"])))
+    if ready is not None and ready.target is not None:
+        with collecting(problems, at("ready", "target")):
+            ready_step = _plan_ready(planner, ready.target, str(filled["on",]))
+    if problems:
+        raise InputError(*problems)
+    return replace(
+        planned,
+        background=step.background,
+        measure=step.measure,
+        ready=ready,
+        ready_step=ready_step,
+        collect=step.collect,
+        scope=planner.scope,
+    )
+
+
+def _plan_copy(planner: _StepPlanner, selector: str, options: Mapping[str, Value]) -> PlannedStep:
+    """Plan a step that copies from here to the machines; of what steps can have it takes machines and options."""
+    problems: list[Problem] = []
+    for key, usual in (
+        ("background", False),
+        ("measure", False),
+        ("multiply", "1"),
+        ("timeout_s", None),
+        ("prelude", None),
+        ("collect", ()),
+    ):
+        if getattr(planner.step, key) != usual:
+            name = key.removesuffix("_s")
+            problems.append(Problem(f'is not for "{COPY_DATA}", which runs no task', planner.at(name), "remove it"))
+    machines: tuple[Machine, ...] = ()
+    with collecting(problems, planner.at("on")):
+        machines = select(planner.cluster, selector)
+    copy = None
+    with collecting(problems, planner.at("options")):
+        copy = read_copy(options)
+    if problems or copy is None:
+        raise InputError(*problems)
+    bound = (("source", copy.source), ("destination", copy.destination))
+    return PlannedStep(planner.index, Target(COPY_DATA, ABOUT, builtin=True), machines, bound, scope=planner.scope, copy=copy)
+
+
+def _plan_ready(planner: _StepPlanner, target: str, selector: str) -> PlannedStep:
+    return plan_step(
+        planner.configuration,
+        planner.cluster,
+        target=target,
+        selector=selector,
+        options={},
+        prelude=_prelude_name(planner.step),
+        index=planner.index,
+        at=lambda *_: planner.at("ready", "target"),
+    )
+
+
+def _scope(experiment: Experiment, step: Step) -> str:
+    """Return the scope that a step has in effect: in a round every point is visited for one trial."""
+    return "trial" if step.scope == "point" and experiment.order != "sequential" else step.scope
+
+
+def _prelude_name(step: Step) -> str | None:
+    return DEFAULT_PRELUDE if step.prelude is None else None if step.prelude == "none" else step.prelude
+
+
+def _tasks_of(metric: Metric, steps: Sequence[PlannedStep], cluster: Cluster) -> tuple[TaskName, ...]:
+    machines = {machine.name for machine in (cluster.machines if metric.on is None else select(cluster, metric.on))}
+    return tuple(task for step in _read_steps(metric, steps) for task in step.tasks() if task.machine in machines)
+
+
+def _read_steps(metric: Metric, steps: Sequence[PlannedStep]) -> list[PlannedStep]:
+    return [step for step in steps if (step.measure if metric.step is None else step.target.name == metric.step)]
+
+
+def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: Cluster, at: Callable[..., Location]) -> list[Problem]:
+    problems: list[Problem] = []
+    with collecting(problems, at("metrics", metric.name, "on")):
+        tasks = _tasks_of(metric, steps, cluster)
+        if not tasks:
+            raise InputError("no task of the step that this metric is read from runs there", hint="name machines on which it does")
+        if len(tasks) > 1 and metric.join is None and metric.hdr is None:
+            hint = f'write join = "sum" (or mean, min, max, median), or on = "{tasks[0].machine}"'
+            problems.append(Problem("is read from several tasks, and no join makes one value of theirs", at("metrics", metric.name), hint))
+        if any(step.scope != "trial" and not step.background for step in _read_steps(metric, steps)):
+            what, hint = "is read from a step that does not run in every trial", "remove scope from that step"
+            problems.append(Problem(what, at("metrics", metric.name), hint))
+    return problems
+
+
+def _in_running_order(experiment: Experiment, points: Sequence[_PlannedPoint], seed: int) -> Iterator[Trial]:
+    """Yield a trial for every turn of every point."""
+    stacks = layers([planned.steps for planned in points])
+    many = several(stacks) if experiment.order != "sequential" else (False,) * len(stacks[0] if stacks else ())
+    for turn, place in running_order(experiment, range(len(points)), seed, stacks):
+        planned, stack = points[place], of_round(stacks[place], many, turn.round)
+        yield Trial(planned.point, turn.iteration, turn.warmup, turn.round, planned.cluster, planned.steps, stack)
+
+
+def _whole(value: Value) -> int:
+    """Return a value that must be a whole number, whether a parameter or text gave it."""
+    try:
+        number = int(value) if isinstance(value, str) else value
+    except ValueError:
+        number = 0.5
+    if isinstance(number, bool) or number != int(number):
+        raise InputError(f"must be a whole number, not {shown(value)}")
+    return int(number)
+
+
+def _port(value: Value) -> int:
+    port = _whole(value)
+    if not 1 <= port <= 65535:
+        raise InputError(f"must be a port between 1 and 65535, not {port}")
+    return port
+
+
+def _each_once(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield the problems of all points, at one place those that differ in more than their hint, and not too many of them."""
+    places: dict[Location | None, dict[str, Problem]] = {}
+    for problem in problems:
+        places.setdefault(problem.where, {}).setdefault(problem.what, problem)
+    for where, found in places.items():
+        yield from islice(found.values(), MOST_MISTAKES)
+        if len(found) > MOST_MISTAKES:
+            yield Problem(f"and {len(found) - MOST_MISTAKES} more mistakes of this kind, at other points", where)
+
+
+def _line(problem: Problem) -> tuple[int, int]:
+    where = problem.where
+    return (where.line or 0, where.column or 0) if where else (0, 0)

@@ -1,0 +1,73 @@
+"""Two revisions of a configuration measured beside each other: one more parameter, whose first value is the baseline.
+
+All that is there for a baseline then serves (rounds, pairs, tables). What a trial runs comes from its revision's configuration; the
+question, which is the experiment's file, and the machines are the same for both.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from wke.describe.configuration.configuration import Configuration
+from wke.describe.configuration.step import PlannedStep
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.sweep import Parameter, Point
+from wke.errors import InputError
+
+REVISION = "revision"
+SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A commit; `changed` is a hash of what is not committed, "" where all is."""
+
+    commit: str
+    changed: str = ""
+
+    def __str__(self) -> str:
+        return self.commit[:SHORT] + (f"+{self.changed[:SHORT]}" if self.changed else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """The baseline's revision with its configuration, and the revision that is judged."""
+
+    base: Revision
+    head: Revision
+    base_configuration: Configuration
+
+    @property
+    def baseline(self) -> Mapping[str, str]:
+        """The parameter's value that all is compared with."""
+        return {REVISION: f"base:{self.base}"}
+
+    def experiment(self, asked: Experiment) -> Experiment:
+        """Return the experiment with every point in both revisions, under a name of its own for each baseline."""
+        if REVISION in asked.parameters.names:
+            raise InputError(
+                f'the parameter "{REVISION}" is needed for what is compared', where=asked.at("parameters", REVISION), hint="rename it"
+            )
+        both = Parameter(REVISION, (f"base:{self.base}", f"head:{self.head}"))
+        parameters = replace(asked.parameters, loops=(both, *asked.parameters.loops))
+        return replace(asked, name=f"{asked.name}@{self.base}", parameters=parameters, baseline=self.baseline)
+
+    def configuration(self, point: Point, head: Configuration) -> Configuration:
+        """Return the configuration of a point's revision, given that of the head."""
+        return self.base_configuration if self._is_base(point) else head
+
+    def told(self, point: Point, steps: Iterable[PlannedStep]) -> tuple[PlannedStep, ...]:
+        """Return a point's steps as they are told which revision they are of, and what it is measured beside.
+
+        The latter belongs to a trial's identity: what was measured beside another revision was so at another time.
+        """
+        own = self.base if self._is_base(point) else self.head
+        variables = {"WKE_REVISION": own.commit, "WKE_COMPARED": f"{self.base}..{self.head}"}
+        return tuple(_with(step, variables) for step in steps)
+
+    def _is_base(self, point: Point) -> bool:
+        return point[REVISION] == self.baseline[REVISION]
+
+
+def _with(step: PlannedStep, variables: Mapping[str, str]) -> PlannedStep:
+    ready = None if step.ready_step is None else _with(step.ready_step, variables)
+    return replace(step, environment={**step.environment, **variables}, ready_step=ready)

@@ -1,0 +1,245 @@
+"""The shape of a TOML table: a class whose annotated names are the table's keys, and the reader that holds a table against it.
+
+    class Server(TableModel):
+        host: NonEmpty
+        port: Annotated[int, Bounds(at_least=1, at_most=65535)] = 22
+
+Keys are the names in kebab-case (a trailing underscore is dropped); those without a default must be there, others than these must not.
+An annotation is str, int, float, bool, Any, a `Literal` of texts, a TableModel, `Mapping[str, X]`, `Items[X]` (a list), `X | None` for what
+may be left out, or any of these `Annotated` with what else holds. Types are exact, except that a whole number is a number too.
+
+Own text instead of a library because every command reads files when it starts: docs/decisions/0003.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
+
+from wke.describe.toml.wording import not_among, of_other_type
+from wke.errors import did_you_mean
+
+Key = tuple[str | int, ...]
+T = TypeVar("T")
+Items = tuple[T, ...]
+"""A TOML list as a tuple."""
+
+OLD_SPELLINGS: Mapping[str, str] = {"num-iterations": "iterations", "arguments": "options", "group-by": "sort-by"}
+
+_WRONG = object()
+"""Stands for a value with a mistake."""
+
+
+class FlawError(ValueError):
+    """Raised by a check: what is wrong with the value, and what would mend it. `key` leads from the value to the culprit."""
+
+    def __init__(self, what: str, hint: str | None = None, key: Key = ()) -> None:
+        super().__init__(what)
+        self.hint = hint
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What stands in the file is first given to `function`, and the annotated type is for what that returns; it may raise any ValueError.
+
+    `form` is the type of what may stand in the file, for the JSON Schema.
+    """
+
+    function: Callable[[Any], Any]
+    form: Any
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A value of the right type is given to `function`, which returns it or raises any ValueError."""
+
+    function: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A number must lie between these."""
+
+    at_least: float | None = None
+    over: float | None = None
+    at_most: float | None = None
+
+    def check(self, number: float, written: object) -> None:
+        """Raise FlawError for a number outside; `written` is how the file has it."""
+        if self.at_least is not None and number < self.at_least:
+            raise FlawError(f"must be at least {self.at_least}, not {written}")
+        if self.over is not None and not number > self.over:
+            raise FlawError(f"must be more than {self.over}, not {written}")
+        if self.at_most is not None and number > self.at_most:
+            raise FlawError(f"must be at most {self.at_most}, not {written}")
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A text must not be empty."""
+
+
+NonEmpty = Annotated[str, Filled()]
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class TableModel:
+    """A TOML table of ours. `given` names the attributes that are set by the file; with `others=True` a table may hold other keys too."""
+
+    keys: ClassVar[Mapping[str, str]]
+    """The attribute of each key."""
+    open: ClassVar[bool] = False
+    given: ClassVar[frozenset[str]] = frozenset()
+    others: ClassVar[Mapping[str, Any]] = {}
+
+    def __init_subclass__(cls, *, others: bool = False) -> None:
+        cls.open = others
+        cls.keys = {name.rstrip("_").replace("_", "-"): name for name in cls.__annotations__}
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values, given=frozenset(values))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be set")
+
+    def check(self) -> None:
+        """Raise FlawError when the values do not go together."""
+
+
+M = TypeVar("M", bound=TableModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong with the value at `key`."""
+
+    key: Key
+    what: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OldSpelling:
+    """In the table at `key` the key `old` is an old spelling of `new`."""
+
+    key: Key
+    old: str
+    new: str
+
+
+def present_spelling(key: str) -> str:
+    """Return today's spelling of a key that may be written in an old one."""
+    dashed = key.replace("_", "-")
+    return OLD_SPELLINGS.get(dashed, dashed)
+
+
+class Reader:
+    """Reads one document; `mistakes` and `spellings` are what it found."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[Mistake] = []
+        self.spellings: list[OldSpelling] = []
+
+    def table(self, model: type[M], data: object) -> M | None:
+        """Return a document as its model; None when more than unknown keys is wrong with it."""
+        value = self._table(model, data, ())
+        return value if isinstance(value, model) else None
+
+    def _wrong(self, key: Key, what: str, hint: str | None = None) -> object:
+        self.mistakes.append(Mistake(key, what, hint))
+        return _WRONG
+
+    def _flaw(self, key: Key, error: ValueError) -> object:
+        return self._wrong((*key, *getattr(error, "key", ())), str(error), getattr(error, "hint", None))
+
+    def _value(self, annotation: Any, value: object, key: Key) -> Any:
+        """Return a value as its annotation has it, `_WRONG` after noting what is wrong with it."""
+        origin, arguments = get_origin(annotation), get_args(annotation)
+        if origin is None:
+            return self._simple(annotation, value, key)
+        if origin is Annotated:
+            return self._annotated(arguments[0], arguments[1:], value, key)
+        if origin is Literal:
+            return value if value in arguments else self._wrong(key, *not_among(arguments, value))
+        if origin is tuple:
+            return self._list(arguments[0], value, key)
+        if origin in {UnionType, Union}:  # with None, which TOML does not have
+            return self._value(arguments[0], value, key)
+        return self._mapping(arguments[1], value, key)
+
+    def _simple(self, annotation: Any, value: object, key: Key) -> Any:
+        if annotation is Any or type(value) is annotation or (annotation is float and type(value) is int):
+            return value
+        if issubclass(annotation, TableModel):
+            return self._table(annotation, value, key)
+        return self._wrong(key, *of_other_type(annotation, value))
+
+    def _annotated(self, inner: Any, rules: Iterable[object], written: object, key: Key) -> Any:
+        value: Any = written
+        try:
+            for rule in rules:
+                if isinstance(rule, Before):
+                    value = rule.function(value)
+            value = self._value(inner, value, key)
+            for rule in rules if value is not _WRONG else ():
+                if isinstance(rule, After):
+                    value = rule.function(value)
+                elif isinstance(rule, Bounds):
+                    rule.check(value, written)
+                elif isinstance(rule, Filled) and not value:
+                    raise FlawError("must not be empty")
+        except ValueError as error:
+            return self._flaw(key, error)
+        return value
+
+    def _list(self, element: Any, value: object, key: Key) -> Any:
+        if not isinstance(value, list | tuple):
+            return self._wrong(key, *of_other_type(list, value))
+        items = tuple(self._value(element, item, (*key, index)) for index, item in enumerate(value))
+        return _WRONG if _WRONG in items else items
+
+    def _mapping(self, element: Any, value: object, key: Key) -> Any:
+        if not isinstance(value, dict):
+            return self._wrong(key, *of_other_type(dict, value))
+        entries = {name: self._value(element, entry, (*key, name)) for name, entry in value.items()}
+        return _WRONG if _WRONG in entries.values() else entries
+
+    def _table(self, model: type[TableModel], value: object, key: Key) -> Any:
+        if not isinstance(value, dict):
+            return self._wrong(key, *of_other_type(dict, value))
+        try:
+            data = self._present(model, value, key)
+        except FlawError as error:
+            return self._flaw(key, error)
+        known = model.keys
+        unknown = [name for name in data if name not in known and not model.open]
+        for name in unknown:
+            self._wrong((*key, name), "unknown key", did_you_mean(name, known))
+        values = {
+            known[name]: self._value(model.__annotations__[known[name]], item, (*key, name)) for name, item in data.items() if name in known
+        }
+        missing = [name for name, attribute in known.items() if name not in data and not hasattr(model, attribute)]
+        for name in missing:
+            if not any(did_you_mean(other, [name]).startswith("did") for other in unknown):  # else that one says it
+                self._wrong((*key, name), "is missing")
+        if missing or _WRONG in values.values():
+            return _WRONG
+        table = model(**values)
+        if model.open:
+            table.__dict__["others"] = {name: item for name, item in data.items() if name not in known}
+        try:
+            table.check()
+        except FlawError as error:
+            return _WRONG if unknown else self._flaw(key, error)  # an unknown key may be what is missing
+        return table
+
+    def _present(self, model: type[TableModel], data: Mapping[str, Any], key: Key) -> Mapping[str, Any]:
+        """Return a table under today's spellings of its keys."""
+        known = model.keys
+        renamed = {name: new for name in data if name not in known and (new := present_spelling(name)) in known}
+        for old, new in renamed.items():
+            if new in data or list(renamed.values()).count(new) > 1:
+                raise FlawError(f"is given twice, as {new} and in its old spelling {old}", "keep one of them", key=(old,))
+        self.spellings += [OldSpelling(key, old, new) for old, new in renamed.items()]
+        return {renamed.get(name, name): value for name, value in data.items()} if renamed else data

@@ -1,0 +1,183 @@
+"""TOML files in, checked values out: the only translator between the files' kebab-case keys and our names.
+
+A file's shape is a `TableModel`. Whatever is wrong with a file becomes a `Problem` in plain words with line, column, key and hint; all
+problems of a file are raised at once, and `gather` adds up those of several files.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from wke.describe.toml.locator import Position, locate
+from wke.describe.toml.shape import Key, OldSpelling, Reader, TableModel, present_spelling
+from wke.describe.toml.wording import quoted, syntax_hint
+from wke.errors import InputError, Location, Problem, did_you_mean
+
+T = TypeVar("T")
+M = TypeVar("M", bound=TableModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[M]):
+    """A file that was read: its value, and where each of its keys stands. `old_spellings` is what `wke check` would say about them."""
+
+    path: Path
+    value: M
+    positions: Mapping[Key, Position]
+    old_spellings: tuple[Problem, ...] = ()
+
+    def at(self, *key: str | int) -> Location:
+        """Return where a key stands, spelled old or new; a key that is not in the file stands where its nearest parent does."""
+        return _where(self.path, self.positions, key)
+
+
+def read(path: Path, model: type[M], build: Callable[[Table[M], list[Problem]], T]) -> T:
+    """Read a file and build a value of it; raise one InputError with everything that is wrong, by line.
+
+    `build` gets the table and a list, and appends to the list what is wrong with the meaning of the file. It runs when the file's shape
+    is right, unknown keys aside: they are raised together with what `build` finds.
+    """
+    document = _open(path)
+    reader = Reader()
+    value = reader.table(model, document.data)
+    problems = [Problem(mistake.what, document.at(mistake.key), mistake.hint) for mistake in reader.mistakes]
+    if value is None:
+        raise _in_order(path, problems)
+    old_spellings = tuple(_spelling_problem(document, spelling) for spelling in reader.spellings)
+    result = build(Table(path, value, document.positions, old_spellings), problems)
+    if problems:
+        raise _in_order(path, problems)
+    return result
+
+
+def load(path: Path, model: type[M]) -> Table[M]:
+    """Read a file whose shape is all there is to check; raise one InputError with all its problems, by line."""
+
+    def whole(table: Table[M], _: list[Problem]) -> Table[M]:
+        return table
+
+    return read(path, model, whole)
+
+
+def gather(*readers: Callable[[], T]) -> tuple[T, ...]:
+    """Call every reader and return what they return; raise one InputError with the problems of all that failed, each problem once."""
+    results: list[T] = []
+    problems: dict[Problem, None] = {}
+    for reader in readers:
+        try:
+            results.append(reader())
+        except InputError as error:
+            problems.update(dict.fromkeys(error.problems))
+    if problems:
+        raise InputError(*problems)
+    return tuple(results)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file that the user wrote; raise InputError when it is missing, not a file, unreadable or not UTF-8."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=Location(str(path)), hint=_missing_hint(path)) from None
+    except IsADirectoryError:
+        raise InputError("is a folder, not a file", where=Location(str(path)), hint="name the .toml file in it") from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=Location(str(path)), hint="check its owner and mode") from None
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode()
+        where = Location(str(path), *_end(before))
+        raise InputError(f"is not UTF-8 text: byte 0x{raw[error.start]:02x}", where=where, hint="save the file as UTF-8") from None
+
+
+def key_text(key: Iterable[str | int]) -> str:
+    """Return a key as the user would write it: `steps[0].options."my key"`."""
+    text = ""
+    for part in key:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            bare = re.fullmatch(r"[A-Za-z0-9_-]+", part)
+            text += ("." if text else "") + (part if bare else quoted(part))
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A TOML document as the parser gives it."""
+
+    path: Path
+    data: dict[str, Any]
+    positions: Mapping[Key, Position]
+
+    def at(self, key: Key) -> Location:
+        return _where(self.path, self.positions, key)
+
+
+def _open(path: Path) -> _Document:
+    text = read_text(path)
+    try:
+        return _Document(path, tomllib.loads(text), locate(text))
+    except RecursionError:
+        raise InputError("is nested too deeply", where=Location(str(path))) from None
+    except ValueError as error:  # besides TOMLDecodeError, an endless number is one
+        what, _, rest = str(error).partition(" (at ")
+        numbers = [int(number) for number in re.findall(r"\d+", rest)]
+        line, column = numbers if len(numbers) == 2 else _end(text)
+        raise InputError(f"is not TOML: {what}", where=Location(str(path), line, column), hint=syntax_hint(what)) from None
+
+
+def _spelling_problem(document: _Document, spelling: OldSpelling) -> Problem:
+    where = document.at((*spelling.key, spelling.old))
+    return Problem(f"is an old spelling of {spelling.new}", where, f"write {spelling.new}")
+
+
+def _missing_hint(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"the folder {folder} does not exist either"
+    names = sorted(entry.name for entry in folder.glob("*.toml"))
+    return did_you_mean(path.name, names) if names else f"no .toml file is in {folder}"
+
+
+def _end(text: str) -> Position:
+    return text.count("\n") + 1, len(text) - (text.rfind("\n") + 1) + 1
+
+
+def _where(path: Path, positions: Mapping[Key, Position], key: Key) -> Location:
+    """Find a key part by part, as written or in an old spelling.
+
+    A list that the file gives where its models want a table (`NAME = [...]` for `NAME = { options = [...] }`) makes keys that are not in
+    the file, followed by indices that are: such keys are left out.
+    """
+    found: Key = ()
+    missing: Key = ()
+    for part in key:
+        actual = _spelled(positions, found, part) if not missing or isinstance(part, int) else None
+        found, missing = (found, (*missing, part)) if actual is None else ((*found, actual), ())
+    line, column = positions.get(found, (None, None))
+    return Location(str(path), line, column, key_text((*found, *missing)) or None)
+
+
+def _spelled(positions: Mapping[Key, Position], table: Key, part: str | int) -> str | int | None:
+    """Return a key of a table as the file spells it, None when it is not there."""
+    if (*table, part) in positions:
+        return part
+    if isinstance(part, int):
+        return None
+    keys = (key[-1] for key in positions if key[:-1] == table)
+    return next((key for key in keys if isinstance(key, str) and present_spelling(key) == part), None)
+
+
+def _in_order(path: Path, problems: Iterable[Problem]) -> InputError:
+    """Return one error with each problem once, by line, those of the file itself before those of files that it leads to."""
+
+    def place(problem: Problem) -> tuple[bool, str, int, int]:
+        where = problem.where or Location(str(path))
+        return where.file != str(path), where.file, where.line or 0, where.column or 0
+
+    return InputError(*sorted(dict.fromkeys(problems), key=place))

@@ -1,0 +1,1 @@
+"""Policies: which trials a series runs next, and when it has enough."""

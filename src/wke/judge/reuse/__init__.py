@@ -1,0 +1,1 @@
+"""Which stored results still count, and what changed where they do not."""

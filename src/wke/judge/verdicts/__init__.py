@@ -1,0 +1,1 @@
+"""Verdicts: whether a trial may be trusted. One file per rule."""

@@ -1,0 +1,139 @@
+"""A connection to the store's SQLite file: opened safely, used in whole transactions, its errors translated."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from wke.errors import StoreError
+from wke.keep.database import schema
+from wke.keep.files.disk import disk_errors, file_system, full, is_network
+
+WAIT_S = 20.0  # for a reader or a checkpoint that holds the file; only network file systems make writers wait for readers
+
+
+@contextlib.contextmanager
+def database_errors(folder: Path) -> Iterator[None]:
+    """Turn what SQLite or the disk says about `folder` into a StoreError that says what happened and what to do."""
+    try:
+        with disk_errors(folder):
+            yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # our mistake, not the disk's
+    except sqlite3.Error as error:
+        raise _translated(folder, error) from error
+
+
+def _translated(folder: Path, error: sqlite3.Error) -> StoreError:
+    text = str(error)
+    if "full" in text:
+        return full(folder)
+    if "not a database" in text or "malformed" in text:
+        return StoreError(
+            f"{folder / 'wke.sqlite'} is damaged or not a wke store: {text}",
+            hint="move it away to begin a new store; raw logs under trials/ are plain files and stay readable",
+        )
+    if "locked" in text:
+        return StoreError(
+            f"{folder / 'wke.sqlite'} is kept locked by another program", hint="close whatever reads it for so long, then try again"
+        )
+    if "readonly" in text or "read-only" in text:
+        return StoreError(
+            f"{folder / 'wke.sqlite'} cannot be written: {text}", hint="check who owns the file and whether the disk is mounted read-only"
+        )
+    return StoreError(f"cannot use {folder / 'wke.sqlite'}: {text}", hint="check that the folder exists and that you may read and write it")
+
+
+class Database:
+    """One connection to `folder`/wke.sqlite. Whoever opens one for writing holds the writer's lock.
+
+    `note` is what a person should know since this connection was opened, "" for nothing.
+    """
+
+    def __init__(self, folder: Path, *, readonly: bool) -> None:
+        self._folder = folder
+        self.note = ""
+        with database_errors(folder):
+            if readonly:
+                self._connection = _reader(folder / "wke.sqlite")
+            else:
+                self._connection, self.note = _writer(folder / "wke.sqlite")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Make all of the block's changes, on the disk when it ends, or none."""
+        with database_errors(self._folder):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # SQLite rolls back by itself where the disk is full
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Let all queries of the block see the same instant."""
+        with database_errors(self._folder):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("COMMIT")
+
+
+def _writer(path: Path) -> tuple[sqlite3.Connection, str]:
+    """Return a connection that may write, and what is new about that."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would let the group read; its journals copy this mode
+    connection = _connection(path, "rw")
+    try:
+        is_new = schema.checked_version(connection, path) == 0
+        note = _choose_journal(connection, path, is_new=is_new)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        schema.migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection, note
+
+
+def _choose_journal(connection: sqlite3.Connection, path: Path, *, is_new: bool) -> str:
+    """Have the journal that works where the store is, and return what to say when it has not been there before.
+
+    A write-ahead log needs memory that all who use it share, which machines do not.
+    """
+    kind = file_system(path)
+    (before,) = connection.execute("PRAGMA journal_mode").fetchone()
+    connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(kind) else 'WAL'}")
+    if not is_network(kind) or not (is_new or before == "wal"):
+        return ""
+    return f"{path.parent} is on a file system shared over a network ({kind}), where readers and writers of the store wait for each other"
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise StoreError(f"there are no results in {path.parent}", hint="wke measure makes them; or change to the project's folder")
+    # Beside a log that nobody can create, SQLite reads only what it is told will not change: a copy on a read-only disk.
+    frozen = not os.access(path.parent, os.W_OK) and not path.with_name("wke.sqlite-wal").exists()
+    connection = _connection(path, "ro&immutable=1" if frozen else "ro")
+    try:
+        schema.check_readable(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connection(path: Path, mode: str) -> sqlite3.Connection:
+    # A runner may store from a helper thread so that its event loop goes on; it does so one call at a time.
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=WAIT_S, isolation_level=None, check_same_thread=False
+    )

@@ -1,0 +1,95 @@
+"""What an attempt's folder held when the attempt ended: size and checksum of every file, so that later losses and changes are found."""
+
+import os
+import stat
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wke.errors import Location, Problem
+from wke.keep.files.disk import sync_folder
+
+PART = 1 << 20
+RESTORE = "restore it from a copy; what the attempt observed is in the database and still counts"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file by its path below the folder. Its CRC-32 finds what rots and what is edited, not what is forged."""
+
+    path: str
+    size: int
+    crc: int
+
+    @property
+    def text(self) -> str | bytes:
+        """The path as SQLite takes it: text, or bytes where a name is no text."""
+        try:
+            self.path.encode()
+        except UnicodeEncodeError:
+            return os.fsencode(self.path)
+        return self.path
+
+
+def seal(folder: Path) -> tuple[KeptFile, ...]:
+    """Return what is in `folder` when all of it is on the disk: each file, then each folder from the leaves up.
+
+    Links and what else is no file are left alone.
+    """
+    sealed: list[KeptFile] = []
+    for place, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            path = os.path.join(place, name)  # noqa: PTH118 - a trial may have thousands
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                continue
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+                sealed.append(KeptFile(os.path.relpath(path, folder), *_sums(descriptor)))
+            finally:
+                os.close(descriptor)
+        sync_folder(Path(place))
+    return tuple(sealed)
+
+
+def differences(folder: Path, kept: Iterable[KeptFile]) -> Iterator[Problem]:
+    """Yield what is wrong with the files in `folder`: one lost, altered, unreadable or too many."""
+    expected = {file.path: file for file in kept}
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in sorted(names)):
+            file = expected.pop(str(path.relative_to(folder)), None)
+            if file is not None:
+                what = _difference(path, file)
+                if what:
+                    yield Problem(what, Location(str(path)), RESTORE)
+            elif stat.S_ISREG(path.lstat().st_mode):
+                yield Problem("was not there when the attempt ended", Location(str(path)), "move it away; wke has not written it")
+    for lost in expected:
+        yield Problem("is missing", Location(str(folder / lost)), RESTORE)
+
+
+def _difference(path: Path, file: KeptFile) -> str:
+    """Say what is different about a file, "" for nothing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    try:
+        size, crc = _sums(descriptor)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    finally:
+        os.close(descriptor)
+    if size != file.size:
+        return f"had {file.size} bytes when the attempt ended and has {size} now"
+    return "" if crc == file.crc else "is as long as it was when the attempt ended, but has other bytes"
+
+
+def _sums(descriptor: int) -> tuple[int, int]:
+    """Return how many bytes there are to read, and their CRC-32."""
+    size = crc = 0
+    while part := os.read(descriptor, PART):
+        size += len(part)
+        crc = zlib.crc32(part, crc)
+    return size, crc

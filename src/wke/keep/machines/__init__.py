@@ -1,0 +1,1 @@
+"""What is stored about machines: fingerprints, examinations, and changes that users accepted."""

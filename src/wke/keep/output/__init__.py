@@ -1,0 +1,1 @@
+"""What tasks wrote: raw logs with their time index, histograms, telemetry."""

@@ -1,0 +1,286 @@
+"""What tasks wrote, byte for byte, with the time of every piece.
+
+A trial's folder holds, for each task, `STEP-TARGET/MACHINE[.COPY].out`, `.err`, `.idx`, `.metrics` for what it wrote to $WKE_METRICS, and
+`.files/` for what was collected from it; each exists once there is something to put in it. The index has one record of 24 bytes for each
+piece, in the order of arrival: time, offset in its file, length, stream. Every piece is handed to the kernel as it arrives, data before
+index, so that a killed controller loses nothing that it had received and an index never points behind its data; only the power cord can
+cut deeper, and for that the store syncs a folder before it calls it complete.
+"""
+
+import functools
+import heapq
+import mmap
+import os
+import re
+import struct
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote, unquote
+
+from wke.describe.toml.wording import labelled
+from wke.keep.files.disk import disk_errors, private_folder
+from wke.keep.output.linebuffer import LineBuffer
+from wke.records import MetricsWritten, Output, Record, TaskEnded, TaskName
+
+PIECE = struct.Struct("<qQIB3x")  # at_ns, offset, length, stream
+PIECES_AT_ONCE = 256
+STREAMS = {1: "out", 2: "err"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line (or the last, unfinished one) that `task` wrote to `stream`; `at_ns` is when its end arrived.
+
+    A line of more than LONGEST bytes (see LineBuffer) comes in several: all but the last say that it `continues`.
+    """
+
+    at_ns: int
+    task: TaskName
+    stream: int
+    data: bytes
+    continues: bool = False
+
+
+class LogWriter:
+    """A sink that keeps Output records in `folder`, whatever the number of tasks, with at most `limit` files open. Other records pass."""
+
+    def __init__(self, folder: Path, *, limit: int = 256) -> None:
+        self._folder = folder
+        self._files = _OpenFiles(os.O_WRONLY | os.O_CREAT | os.O_APPEND, limit)
+        self._sizes: dict[Path, int] = {}
+        self._made: set[Path] = set()
+
+    def __call__(self, record: Record) -> None:
+        """Keep `record` if it is output, close its task's files if the task ended. StoreError when the disk does not take it."""
+        if isinstance(record, Output):
+            with disk_errors(self._folder):
+                self._append(record)
+        elif isinstance(record, MetricsWritten):
+            with disk_errors(self._folder):
+                path = _path(self._folder, record.task, "metrics")
+                self._make_folder(path.parent)
+                _write(self._files.descriptor(path), record.data)
+        elif isinstance(record, TaskEnded):
+            for suffix in ("out", "err", "idx", "metrics"):
+                self._files.close(_path(self._folder, record.task, suffix))
+
+    def close(self) -> None:
+        """Close all files. A record that comes later opens its file again."""
+        self._files.close_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _append(self, piece: Output) -> None:
+        data, index = (_path(self._folder, piece.task, suffix) for suffix in (STREAMS[piece.stream], "idx"))
+        self._make_folder(data.parent)
+        if data not in self._sizes:
+            self._sizes[data] = data.stat().st_size if data.exists() else 0
+        offset = self._sizes[data]
+        _write(self._files.descriptor(data), piece.data)
+        _write(self._files.descriptor(index), PIECE.pack(piece.at_ns, offset, len(piece.data), piece.stream))
+        self._sizes[data] = offset + len(piece.data)
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder not in self._made:
+            private_folder(folder)
+            self._made.add(folder)
+
+
+def tasks(folder: Path) -> tuple[TaskName, ...]:
+    """Return the tasks that wrote anything into `folder`, by step, target, machine and copy."""
+    return tuple(sorted((_task(path) for path in folder.glob("*-*/*.idx")), key=lambda t: (t.step, t.target, t.machine, t.copy)))
+
+
+def stdout(folder: Path, task: TaskName) -> bytes:
+    """Return everything that `task` wrote to its standard output."""
+    return _content(_path(folder, task, "out"))
+
+
+def stderr(folder: Path, task: TaskName) -> bytes:
+    """Return everything that `task` wrote to its standard error."""
+    return _content(_path(folder, task, "err"))
+
+
+def read_output(folder: Path) -> dict[TaskName, bytes | mmap.mmap]:
+    """Return what every task in `folder` that wrote anything wrote to its standard output: what metrics are read from.
+
+    Files are mapped, not read: however much was written, it takes no memory that the kernel could not have back.
+    """
+    return {task: _mapped(_path(folder, task, "out")) for task in tasks(folder)}
+
+
+def read_metrics(folder: Path) -> dict[TaskName, bytes]:
+    """Return what every task in `folder` that wrote to $WKE_METRICS wrote there."""
+    return {_task(path): path.read_bytes() for path in sorted(folder.glob("*-*/*.metrics"))}
+
+
+def files_folder(folder: Path, task: TaskName) -> Path:
+    """Return where the files that are collected from a task go."""
+    return _path(folder, task, "files")
+
+
+def collected_files(folder: Path, task: TaskName, pattern: str) -> tuple[tuple[str, Path], ...]:
+    """Return the files of a pattern that were collected from a task, by name; no links, and nothing that lies elsewhere."""
+    place = files_folder(folder, task)
+    inside = place.resolve()
+    found = sorted(path for path in place.glob(pattern.strip("/")) if not path.is_symlink() and path.is_file())
+    return tuple((str(path.relative_to(place)), path) for path in found if path.resolve().is_relative_to(inside))
+
+
+def not_left(folder: Path, task: TaskName, patterns: Sequence[str]) -> str:
+    """Return which of the files that a task was to leave were not collected from it, in words; "" when all were."""
+    place = files_folder(folder, task)
+    missing = [pattern for pattern in patterns if next(place.glob(pattern.strip("/")), None) is None]
+    return f"{labelled([task])} left no {' and no '.join(missing)} in $WKE_DIR" if missing else ""
+
+
+def pieces(folder: Path, task: TaskName) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (at_ns, stream, data) for every piece that `task` wrote, as it came."""
+    with _OpenFiles(os.O_RDONLY, 2) as files:
+        for at_ns, stream, offset, length in _index(folder, task):
+            yield at_ns, stream, os.pread(files.descriptor(_path(folder, task, STREAMS[stream])), length, offset)
+
+
+def lines(folder: Path) -> Iterator[Line]:
+    """Yield the lines of all tasks in `folder` in the order of time, each without its newline.
+
+    Times are those of the machines, as they were recorded: clocks of different machines may disagree. A trial that still runs can be read.
+    """
+    names = tasks(folder)
+    buffers: defaultdict[tuple[TaskName, int], LineBuffer] = defaultdict(LineBuffer)
+    last_ns: dict[tuple[TaskName, int], int] = {}
+    with _OpenFiles(os.O_RDONLY, 256) as files:
+        for at_ns, number, stream, offset, length in heapq.merge(*(_numbered(folder, names, number) for number in range(len(names)))):
+            key = task, _ = names[number], stream
+            last_ns[key] = at_ns
+            data = os.pread(files.descriptor(_path(folder, task, STREAMS[stream])), length, offset)
+            yield from _cut(at_ns, key, buffers[key].add(data), continues=True)
+    for key, buffer in buffers.items():
+        yield from _cut(last_ns[key], key, buffer.rest(), continues=False)
+
+
+def torn(folder: Path) -> Iterator[Path]:
+    """Yield each index in `folder` that points behind what there is of its task's output, or is no whole number of records."""
+    for task in tasks(folder):
+        index = _path(folder, task, "idx")
+        ends = dict.fromkeys(STREAMS, 0)
+        for _, stream, offset, length in _index(folder, task):
+            ends[stream] = max(ends.get(stream, 0), offset + length)
+        sizes = {stream: _size(_path(folder, task, suffix)) for stream, suffix in STREAMS.items()}
+        if index.stat().st_size % PIECE.size or any(end > sizes.get(stream, 0) for stream, end in ends.items()):
+            yield index
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _cut(at_ns: int, key: tuple[TaskName, int], block: bytes, *, continues: bool) -> Iterator[Line]:
+    """Yield the lines of a block; `continues` says what becomes of one that has no end in it."""
+    *ended, unfinished = block.split(b"\n")
+    for line in ended:
+        yield Line(at_ns, *key, line)
+    if unfinished:
+        yield Line(at_ns, *key, unfinished, continues)
+
+
+class _OpenFiles:
+    """Descriptors by path; opens what is asked for and closes what was not asked for longest, so that never more than `limit` are open."""
+
+    def __init__(self, flags: int, limit: int) -> None:
+        self._flags = flags
+        self._limit = limit
+        self._open: OrderedDict[Path, int] = OrderedDict()
+
+    def descriptor(self, path: Path) -> int:
+        if path in self._open:
+            self._open.move_to_end(path)
+        else:
+            if len(self._open) >= self._limit:
+                os.close(self._open.popitem(last=False)[1])
+            self._open[path] = os.open(path, self._flags | os.O_CLOEXEC, 0o600)
+        return self._open[path]
+
+    def close(self, path: Path) -> None:
+        if path in self._open:
+            os.close(self._open.pop(path))
+
+    def close_all(self) -> None:
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close_all()
+
+
+@functools.lru_cache(maxsize=4096)
+def _path(folder: Path, task: TaskName, suffix: str) -> Path:
+    """Return a task's file. Names are quoted as in an address; a machine's last number too, for it would read as a copy's."""
+    machine = re.sub(r"\.(?=[0-9]+$)", "%2E", quote(task.machine, safe=""))
+    copy = f".{task.copy}" if task.copy else ""
+    return folder / f"{task.step:02d}-{quote(task.target, safe='')}" / f"{machine}{copy}.{suffix}"
+
+
+def _task(path: Path) -> TaskName:
+    """Return the task whose file this is."""
+    step, _, target = path.parent.name.partition("-")
+    machine, _, copy = path.stem.rpartition(".")
+    if not (machine and copy.isdecimal()):
+        machine, copy = path.stem, "0"
+    return TaskName(int(step), unquote(target), unquote(machine), int(copy))
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _mapped(path: Path) -> bytes | mmap.mmap:
+    try:
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (FileNotFoundError, ValueError):  # nothing was written, and nothing cannot be mapped
+        return b""
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:  # nothing was written
+        return b""
+
+
+def _index(folder: Path, task: TaskName) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (at_ns, stream, offset, length) of each whole record: the last one may still be on its way."""
+    path, position = _path(folder, task, "idx"), 0
+    while records := _whole_records(path, position):
+        for at_ns, offset, length, stream in PIECE.iter_unpack(records):
+            yield at_ns, stream, offset, length
+        position += len(records)
+
+
+def _whole_records(path: Path, position: int) -> bytes:
+    """Return some records of an index from `position` on. It is open only meanwhile: a thousand tasks may be read side by side."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            file.seek(position)
+            records = file.read(PIECES_AT_ONCE * PIECE.size)
+    except FileNotFoundError:  # nothing was written
+        return b""
+    return records[: len(records) // PIECE.size * PIECE.size]
+
+
+def _numbered(folder: Path, names: Sequence[TaskName], number: int) -> Iterator[tuple[int, int, int, int, int]]:
+    for at_ns, stream, offset, length in _index(folder, names[number]):
+        yield at_ns, number, stream, offset, length

@@ -1,0 +1,1 @@
+"""What is stored about trials: plans, attempts, results, and what identifies a trial."""

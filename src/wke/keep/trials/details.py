@@ -1,0 +1,135 @@
+"""Particulars: what the store has of one attempt beside its result: who ran it, each task's end, clocks, machines, deployments, files."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wke.keep.database.database import Database
+from wke.keep.machines.fingerprint import Reference
+from wke.keep.machines.machine_changes import RAN
+from wke.records import ClockReading, TaskName
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The command that ran an attempt, the order and the seed of its plan, and its `software`, {} where that is not known."""
+
+    words: str
+    order: str
+    seed: int
+    started_ns: int
+    software: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTask:
+    """How a task ended, by its machine's clock; `outcome` is an Outcome's text."""
+
+    name: TaskName
+    outcome: str
+    started_ns: int
+    ended_ns: int
+    rung: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """Attempt number `attempt` at `trial` ran a step with a scope; `step` is its number (from 0)."""
+
+    step: int
+    trial: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What there is of an attempt; of one that was not run but derived, what there is of the attempt that ran.
+
+    `position` is its place in the plan, from 0. `machines` are what the command found those to be that take part, `said` is what each said
+    of itself when it was connected. The measured step was to begin at `released_ns`. `files` and `size_bytes` tell what the folder held at
+    the end. None is for what never was, or was not counted.
+    """
+
+    command: Command
+    position: int
+    tasks: tuple[StoredTask, ...]
+    clocks: Mapping[str, tuple[ClockReading, ...]]
+    machines: Reference
+    said: Mapping[str, Mapping[str, object]]
+    deployments: tuple[Deployed, ...]
+    released_ns: int | None
+    files: int | None
+    size_bytes: int | None
+
+
+class Attempts:
+    """The attempts in a store, asked for their particulars one at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, trial: str, number: int) -> Particulars:
+        """Return the particulars of attempt `number` at `trial`, which must be stored."""
+        columns = (
+            "r.id, v.id, r.position, v.command, v.\"order\", v.seed, v.started_ns, json_extract(v.plan, '$.software'), "
+            "coalesce(i.json, '{}'), r.files, (SELECT sum(size) FROM files WHERE attempt = r.id), "
+            "(SELECT released_ns FROM starts WHERE attempt = r.id)"
+        )
+        made = (
+            f"attempts a JOIN attempts r ON r.id = {RAN} JOIN invocations v ON v.id = r.invocation LEFT JOIN inputs i ON i.trial = r.trial"
+        )
+        query = f"SELECT {columns} FROM {made} WHERE a.trial = ? AND a.number = ?"  # noqa: S608 - ours, no input
+        with self._database.snapshot() as sql:
+            row = sql.execute(query, (trial, number)).fetchone()
+            ran, command, position, words, order, seed, started_ns, software, inputs, files, size, released_ns = row
+            return Particulars(
+                command=Command(words, order, seed, started_ns, json.loads(software or "{}")),
+                position=position,
+                tasks=_tasks(sql, ran),
+                clocks=_clocks(sql, ran),
+                machines=_machines(sql, command, json.loads(inputs)),
+                said=_said(sql, ran),
+                deployments=_deployments(sql, ran),
+                released_ns=released_ns,
+                files=files,
+                size_bytes=None if files is None else size or 0,
+            )
+
+    def makers(self, trial: str, number: int) -> tuple[str, ...]:
+        """Return the attempts (`TRIAL.NUMBER`), other than this one, that ran the steps with a scope on which an attempt was built."""
+        made = self.of(trial, number).deployments
+        return tuple(dict.fromkeys(f"{one.trial}.{one.attempt}" for one in made if (one.trial, one.attempt) != (trial, number)))
+
+
+def _tasks(sql: sqlite3.Connection, attempt: int) -> tuple[StoredTask, ...]:
+    query = "SELECT step, target, machine, copy, outcome, started_ns, ended_ns, rung, detail FROM tasks WHERE attempt = ?"
+    rows = sql.execute(f"{query} ORDER BY step, target, machine, copy", (attempt,))
+    return tuple(StoredTask(TaskName(*row[:4]), *row[4:]) for row in rows)
+
+
+def _clocks(sql: sqlite3.Connection, attempt: int) -> dict[str, tuple[ClockReading, ...]]:
+    found: dict[str, tuple[ClockReading, ...]] = {}
+    query = "SELECT machine, offset_ns, bound_ns, at_ns FROM clocks WHERE attempt = ? ORDER BY machine, at_ns"
+    for machine, *reading in sql.execute(query, (attempt,)):
+        found[machine] = (*found.get(machine, ()), ClockReading(*reading))
+    return found
+
+
+def _machines(sql: sqlite3.Connection, command: int, inputs: Mapping[str, Any]) -> Reference:
+    """Return what a command found machines to be; only those that take part, where the inputs of the trial say which."""
+    taking_part = (inputs.get("depends", {}).get("cluster") or {}).get("machines")
+    rows = sql.execute("SELECT machine, address, json FROM machines WHERE invocation = ? ORDER BY machine", (command,))
+    return {(machine, address): json.loads(facts) for machine, address, facts in rows if taking_part is None or machine in taking_part}
+
+
+def _said(sql: sqlite3.Connection, attempt: int) -> dict[str, Mapping[str, object]]:
+    rows = sql.execute("SELECT machine, json FROM fingerprints WHERE attempt = ? ORDER BY machine", (attempt,))
+    return {machine: json.loads(facts) for machine, facts in rows}
+
+
+def _deployments(sql: sqlite3.Connection, attempt: int) -> tuple[Deployed, ...]:
+    query = "SELECT d.step, m.trial, m.number FROM deployments d JOIN attempts m ON m.id = d.maker WHERE d.attempt = ? ORDER BY d.step"
+    return tuple(Deployed(*row) for row in sql.execute(query, (attempt,)))

@@ -1,0 +1,1 @@
+"""Exports: CSV, Markdown, Parquet and data frames."""

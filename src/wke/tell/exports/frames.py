@@ -1,0 +1,71 @@
+"""Rows as tables of other libraries, which are imported only here and only when they are asked for."""
+
+import importlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wke.errors import InputError
+from wke.keep.files.disk import disk_errors
+from wke.tell.exports.resultrows import ResultRow, columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+
+def arrow_table(rows: Sequence[ResultRow]) -> "pa.Table":
+    """Return the rows as a table of pyarrow; the unit of a metric is in its field's metadata."""
+    arrow = _library("pyarrow")
+    table = columns(rows)
+    types = {bool: arrow.bool_(), int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
+    units = {name: {"unit": unit} for name, unit in table.units.items() if unit}
+    schema = arrow.schema([arrow.field(name, types[table.type_of(name)], metadata=units.get(name)) for name in table.cells])
+    made: pa.Table = arrow.table(dict(table.cells), schema=schema)
+    return made
+
+
+def pandas_frame(rows: Sequence[ResultRow]) -> "pd.DataFrame":
+    """Return the rows as a data frame of pandas; `attrs["units"]` has the units of the metrics."""
+    pandas = _library("pandas")
+    table = columns(rows)
+    whole, gaps = (
+        {bool: "bool", int: "int64", float: "float64", str: "str"},
+        {bool: "boolean", int: "Int64", float: "float64", str: "object"},
+    )
+    types = {name: (gaps if None in cells else whole)[table.type_of(name)] for name, cells in table.cells.items()}
+    made: pd.DataFrame = pandas.DataFrame({name: pandas.Series(cells, dtype=types[name]) for name, cells in table.cells.items()})
+    made.attrs["units"] = dict(table.units)
+    return made
+
+
+def polars_frame(rows: Sequence[ResultRow]) -> "pl.DataFrame":
+    """Return the rows as a data frame of polars."""
+    polars = _library("polars")
+    types = {bool: polars.Boolean, int: polars.Int64, float: polars.Float64, str: polars.String}
+    table = columns(rows)
+    made: pl.DataFrame = polars.DataFrame(dict(table.cells), schema={name: types[table.type_of(name)] for name in table.cells})
+    return made
+
+
+def write_parquet(path: Path, rows: Sequence[ResultRow]) -> None:
+    """Make the file at `path` a Parquet file with the rows, never a part of it. StoreError when the disk does not take it."""
+    table = arrow_table(rows)
+    parquet = _library("pyarrow.parquet")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path.parent):
+        try:
+            parquet.write_table(table, temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _library(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        package = name.partition(".")[0]
+        raise InputError(f"this needs {package}, which is not installed", hint=f'pip install "wke[analysis]", or {package} alone') from None

@@ -1,0 +1,109 @@
+"""The summary of a comparison as Markdown, for the page of a pull request: verdicts first, then what they rest on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from wke.judge.statistics.comparison import Comparison
+from wke.judge.statistics.regression import Judged, Verdict
+from wke.judge.statistics.statistics import Summary
+from wke.tell.comparisons import share_words, shown
+from wke.tell.tables import interval, titled
+from wke.tell.terminal.console import counted
+from wke.tell.terminal.sanitize import visible
+
+FACTS = ("product", "processor", "processors", "SMT", "governor", "memory", "kernel", "clock source")
+WORDS = {
+    Verdict.WORSE: "**worse**",
+    Verdict.BETTER: "better",
+    Verdict.DIFFERENT: "different",
+    Verdict.SAME: "same",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is told: `facts` are lines about how it was measured, `doubts` why nothing can be confirmed, if there are any."""
+
+    title: str
+    threshold: float
+    parameters: Sequence[str]
+    judged: Sequence[Judged]
+    facts: Mapping[str, str]
+    machines: Mapping[str, Mapping[str, str]]
+    missing: Sequence[str] = ()
+    doubts: Sequence[str] = ()
+
+    @property
+    def confirmed(self) -> int:
+        """How many regressions are beyond doubt."""
+        return 0 if self.doubts else sum(one.verdict is Verdict.WORSE for one in self.judged)
+
+
+def markdown(report: Report) -> str:
+    """Return the whole summary."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield from [f"## {_plain(report.title)}", "", _headline(report), ""]
+    yield from (f"- {_plain(line)}" for line in (*report.doubts, *report.missing))
+    if report.doubts or report.missing:
+        yield ""
+    if report.judged:
+        header = [*map(_plain, report.parameters), "metric", "rounds", "× baseline", "verdict"]
+        yield from _table(header, [_row(one, report.parameters) for one in report.judged])
+        yield from [_method(report), ""]
+    yield from _table(["measured", ""], [[name, _plain(text)] for name, text in report.facts.items()])
+    yield from _machines(report.machines)
+
+
+def _headline(report: Report) -> str:
+    verdicts = [one.verdict for one in report.judged]
+    counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in Verdict if verdict in verdicts]
+    of = f"{counted(len(verdicts), 'comparison')}: {', '.join(counts)}" if verdicts else "nothing could be compared"
+    found = f"**{counted(report.confirmed, 'regression')} confirmed**" if report.confirmed else "No regression is confirmed"
+    return f"{found} ({of})."
+
+
+def _row(one: Judged, parameters: Sequence[str]) -> list[str]:
+    seen = one.comparison
+    factor = interval(Summary(seen.n, seen.factor, seen.low, seen.high, "geometric-mean"))
+    values = (_plain(shown(seen.point.get(name))) for name in parameters)
+    return [*values, _plain(titled(seen.metric, one.unit)), str(seen.n), factor, WORDS.get(one.verdict) or _inconclusive(seen)]
+
+
+def _inconclusive(seen: Comparison) -> str:
+    return "inconclusive" if seen.more is None else f"inconclusive: about {seen.more} more rounds"
+
+
+def _method(report: Report) -> str:
+    beyond = f" by more than {share_words(report.threshold)}" if report.threshold else ""
+    many = f", corrected for {len(report.judged)} comparisons (Holm)" if len(report.judged) > 1 else ""
+    return (
+        f"× baseline: geometric mean of the ratios within rounds [95 % interval]. Worse or better{beyond}: two-sided paired t-test of their"
+        f" logarithms at 5 %{many}."
+    )
+
+
+def _machines(machines: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Yield a row for each kind of machine."""
+    alike: dict[str, list[str]] = {}
+    for name, facts in machines.items():
+        text = ", ".join(f"{fact}: {facts[fact]}" for fact in FACTS if fact in facts)
+        alike.setdefault(text, []).append(name)
+    if alike:
+        yield from _table(["machines", "what they are"], [[_plain(", ".join(names)), _plain(text)] for text, names in alike.items()])
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(header)} |"
+    yield f"|{' --- |' * len(header)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""
+
+
+def _plain(text: str) -> str:
+    """Return text that means nothing to Markdown where it could do harm: in a cell, as HTML, on a line of its own."""
+    for sign, other in (("\\", "\\\\"), ("\n", " "), ("|", "\\|"), ("<", "&lt;"), ("`", "\\`"), ("*", "\\*"), ("[", "\\[")):
+        text = text.replace(sign, other)
+    return visible(text)

@@ -1,0 +1,167 @@
+"""The results as a CSV file that spreadsheets read: written, read back, two joined. An export: the store is the truth.
+
+Files of old wke are read too. It wrote `, ` between fields and nothing in quotes; constants too stood bare, so that those of text with
+blanks are read as well as they can be.
+"""
+
+import csv
+import io
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wke.describe.experiment.metrics import Metric
+from wke.errors import InputError
+from wke.judge.statistics.summaries import metric_units
+from wke.keep.files.disk import write_atomically
+from wke.keep.trials.trials import StoredTrial, settled
+from wke.tell.tables import Point, varied
+
+COMMAND, CONSTANTS = "# command:", "# constants:"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsFile:
+    """One results file: the commands that made it, the parameters that did not vary, and the rows under their header. All is text."""
+
+    commands: tuple[str, ...]
+    constants: Mapping[str, str]
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+
+
+def results_csv(trials: Sequence[StoredTrial], metrics: Sequence[Metric] = (), *, command: str = "", points: Sequence[Point] = ()) -> str:
+    """Return comment lines (command, constants), a header `uid, varied parameters…, metrics…` and one row for each trial that is ok.
+
+    Warm-ups are left out; a metric that a trial does not have is an empty field. What varies is told by `points`, else by the trials.
+    """
+    rows = result_rows(trials)
+    known = list(points) or [trial.point for trial in rows]
+    parameters, names = varied(known), list(metric_units(rows, metrics))
+    text = io.StringIO()
+    text.write(_comment(COMMAND, command))
+    text.write(_comment(CONSTANTS, _written({name: v for point in known[:1] for name, v in point.items() if name not in parameters})))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["uid", *parameters, *names])
+    for trial in rows:
+        writer.writerow(
+            [trial.id, *(trial.point.get(name, "") for name in parameters), *(trial.observations.get(name, "") for name in names)]
+        )
+    return text.getvalue()
+
+
+def result_rows(trials: Iterable[StoredTrial]) -> tuple[StoredTrial, ...]:
+    """Return the trials that are rows of the results: one attempt of each that is ok and no warm-up, in the order of `trials`."""
+    return tuple(trial for trial in settled(trials) if trial.ok and not trial.warmup)
+
+
+def write_results_csv(path: Path, text: str) -> None:
+    """Make the file at `path` hold `text`, never a part of it."""
+    write_atomically(path, text.encode())
+
+
+def read_results_csv(text: str, name: str = "the file") -> ResultsFile:
+    """Read a results file's text; `name` says in an InputError which file is none."""
+    text = text.replace("\r\n", "\n").removeprefix("\ufeff")
+    lines = text.split("\n")
+    head = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
+    comments = lines[:head]
+    told = [line.removeprefix(CONSTANTS) for line in comments if line.startswith(CONSTANTS)]
+    if not told or head == len(lines):
+        what = f'has no line that begins with "{CONSTANTS}"' if not told else "has no header"
+        raise InputError(f"{name} {what}", hint="is it a results file of wke?")
+    is_old = ", " in lines[head]
+    unescaped: Callable[[str], str] = str if is_old else _commented
+    records = csv.reader(io.StringIO("\n".join(lines[head:])), skipinitialspace=is_old)
+    header, *rest = [record for record in records if record and not record[0].startswith("#")]
+    columns = tuple(column.strip() for column in header)
+    if columns[0] != "uid" or len(set(columns)) < len(columns):
+        raise InputError(f"{name} has no header that begins with uid and names each column once", hint="is it a results file of wke?")
+    return ResultsFile(
+        commands=tuple(unescaped(line.removeprefix(COMMAND).strip()) for line in comments if line.startswith(COMMAND)),
+        constants=_assignments(unescaped(told[0].strip())),
+        columns=columns,
+        rows=tuple(_rows(rest, columns, name)),
+    )
+
+
+def merge_csv(a: str, b: str, names: tuple[str, str] = ("the first file", "the second file")) -> str:
+    """Return the results file with the rows of both: those of `a`, then those of `b` that are not in `a` already.
+
+    Columns stand as in `a`, then those that only `b` has; a row without a column leaves it empty. InputError when the constants differ,
+    naming each that does: the rows would then say the same of different things.
+    """
+    first, second = read_results_csv(a, names[0]), read_results_csv(b, names[1])
+    _refuse_different(first, second, names)
+    columns = tuple(dict.fromkeys([*first.columns, *second.columns]))
+    out = io.StringIO()
+    for command in dict.fromkeys([*first.commands, *second.commands]):
+        out.write(_comment(COMMAND, command))
+    out.write(_comment(CONSTANTS, _written(first.constants)))
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(first.rows)
+    known = {frozenset(row.items()) for row in first.rows}
+    writer.writerows(row for row in second.rows if frozenset(row.items()) not in known)
+    return out.getvalue()
+
+
+def _comment(key: str, value: str) -> str:
+    """Return a comment line; a newline in the value would end the comment, so it is written as two signs, and a backslash too."""
+    shown = value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return f"{key} {shown}".rstrip(" ") + "\n"
+
+
+def _commented(text: str) -> str:
+    """Return the value of a comment line as it was before it was written."""
+    signs = {"n": "\n", "r": "\r"}
+    return re.sub(r"\\(.)", lambda match: signs.get(match[1], match[1]), text)
+
+
+def _written(constants: Mapping[str, object]) -> str:
+    return " ".join(f"{name}={shlex.quote(str(value))}" for name, value in constants.items())
+
+
+def _refuse_different(first: ResultsFile, second: ResultsFile, names: tuple[str, str]) -> None:
+    differences = [
+        f"{key} is {_told(first, key)} in {names[0]} and {_told(second, key)} in {names[1]}"
+        for key in dict.fromkeys([*first.constants, *second.constants])
+        if first.constants.get(key) != second.constants.get(key)
+    ]
+    if differences:
+        hint = "only results of the same constants can stand in one file"
+        raise InputError(f"the constants differ: {'; '.join(differences)}", hint=hint)
+
+
+def _told(file: ResultsFile, key: str) -> str:
+    if key in file.constants:
+        return file.constants[key] or "empty"
+    return "varied" if key in file.columns else "not set"
+
+
+def _rows(records: Sequence[Sequence[str]], columns: Sequence[str], name: str) -> Iterator[Mapping[str, str]]:
+    for number, record in enumerate(records, start=1):
+        if len(record) != len(columns):
+            what = f"{name}: row {number} ({record[0]}) has {len(record)} fields, but there are {len(columns)} columns"
+            raise InputError(what, hint="a value with a comma in it stands in quotes")
+        yield dict(zip(columns, (field.strip() for field in record), strict=True))
+
+
+def _assignments(text: str) -> dict[str, str]:
+    """Read `k=v k=v`, values quoted as for a shell or bare; a bare word that is no assignment goes on with the value before it."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = text.split()
+    constants: dict[str, str] = {}
+    last = ""
+    for word in words:
+        key, equals, value = word.partition("=")
+        if equals:
+            last = key
+            constants[key] = value
+        elif last:
+            constants[last] += f" {word}"
+    return constants

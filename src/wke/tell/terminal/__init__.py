@@ -1,0 +1,1 @@
+"""The terminal: plain lines, live progress, status, one trial's page."""

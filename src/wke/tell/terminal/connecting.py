@@ -1,0 +1,54 @@
+"""How far connecting is, told while one waits for it: a line that is redrawn on a terminal, a line now and then elsewhere."""
+
+import os
+import shutil
+import sys
+
+from wke.records import Connecting, Record
+from wke.tell.terminal.console import seconds
+
+PATIENCE_S = 3.0  # machines that take longer are named
+FIRST_LINE_S = 5.0  # where nothing can be redrawn; the next lines come after twice, four times, ... as long
+MOST_NAMED = 2
+
+
+def connecting_words(state: Connecting) -> str:
+    """Write `connected 412 of 1,000; waiting for node17, node93 and 3 more, 12 s`."""
+    text = f"connected {state.connected:,} of {state.total:,}"
+    if not state.waiting or state.longest_s < PATIENCE_S:
+        return text
+    more = len(state.waiting) - MOST_NAMED
+    names = ", ".join(state.waiting[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return f"{text}; waiting for {names}, {seconds(state.longest_s)}"
+
+
+class ConnectingLine:
+    """A sink that shows connecting on stderr. It has to get each record before who else writes there: it then takes its line away."""
+
+    def __init__(self) -> None:
+        self._redraws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._shown = False
+        self._next_s = FIRST_LINE_S
+
+    def __call__(self, record: Record) -> None:
+        """Take a record."""
+        self._clear()
+        if not isinstance(record, Connecting) or not record.waiting:
+            return
+        text = connecting_words(record)
+        if self._redraws:
+            width = shutil.get_terminal_size().columns - 1
+            self._write(f"\r{text[:width]}")
+            self._shown = True
+        elif record.longest_s >= self._next_s:
+            self._next_s *= 2
+            self._write(f"{text}\n")
+
+    def _clear(self) -> None:
+        if self._shown:
+            self._shown = False
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -1,0 +1,195 @@
+"""The only file that writes to the terminal while machines work: data to stdout, talk to stderr.
+
+`Printer` writes whole lines. `TaskLines` is a sink that shows what tasks write, each line behind the name of its machine.
+"""
+
+import os
+import sys
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from wke.keep.output.linebuffer import LineBuffer
+from wke.records import Connected, Note, Outcome, OutcomeKind, Output, Record, StepReady, StepStarted, TaskEnded, TaskName
+from wke.tell.terminal.sanitize import harmless, visible
+
+COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
+KEPT_LINES = 10
+KEPT_BYTES = 1 << 14
+KEPT_PIECES = 256
+JOINED_BYTES = 1 << 10  # smaller pieces of one stream become one
+
+
+def colourful(stream: TextIO) -> bool:
+    """Tell whether to colour what is written to `stream` (NO_COLOR, FORCE_COLOR and TERM=dumb decide before the terminal does)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def seconds(value: float) -> str:
+    """Write a duration as a person would say it: 0.42 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    if value < 10:
+        return f"{value:.2f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write `1 trial`, `2 trials`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+class Printer:
+    """Writes whole lines to stdout and stderr, coloured where that is wanted."""
+
+    def __init__(self) -> None:
+        self._colour = {stream: colourful(stream) for stream in (sys.stdout, sys.stderr)}
+
+    def data(self, line: str) -> None:
+        """Write a line to stdout."""
+        sys.stdout.write(line + "\n")
+
+    def talk(self, line: str) -> None:
+        """Write a line to stderr, after what stdout still holds."""
+        sys.stdout.flush()
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        """Write rows to stdout, columns aligned: numbers to the right, words to the left."""
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        right = [all(cell[:1].isdigit() or cell[:1] in "-–" for cell in column) for column in zip(*rows[1:], strict=True)] or [False] * len(
+            widths
+        )
+        for row in rows:
+            cells = (cell.rjust(width) if to_right else cell.ljust(width) for cell, width, to_right in zip(row, widths, right, strict=True))
+            self.data("  ".join(cells).rstrip())
+
+    def painted(self, text: str, colour: str, stream: TextIO) -> str:
+        """Return `text` in an ANSI colour if `stream` shows colours."""
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colour[stream] else text
+
+
+class TaskLines:
+    """A sink that prints the lines of tasks behind their machines' names, and says which tasks did not end well.
+
+    A line goes out whole, as soon as it has ended or its task has; one that is longer than LONGEST (see LineBuffer) in several.
+    """
+
+    def __init__(self, machines: tuple[str, ...], *, quiet: bool = False, verbose: bool = False) -> None:
+        self._out = Printer()
+        self._quiet = quiet
+        self._verbose = verbose
+        self._width = max(map(len, machines), default=0)
+        self._colour = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(machines)}
+        self._unfinished: defaultdict[tuple[TaskName, int], LineBuffer] = defaultdict(LineBuffer)
+        self._last: defaultdict[TaskName, LastWords] = defaultdict(LastWords)
+        self.failures: list[TaskEnded] = []
+
+    def __call__(self, record: Record) -> None:
+        """Take a record: print what is new."""
+        match record:
+            case Output() if self._quiet:
+                self._last[record.task].add(record.stream, record.data)
+            case Output():
+                self._show(record.task, record.stream, self._unfinished[record.task, record.stream].add(record.data))
+            case TaskEnded():
+                self._ended(record)
+            case Note(text, machine):
+                self._out.talk(visible(f"{machine}: {text}" if machine else text))
+            case StepStarted() if self._verbose:
+                self._out.talk(f"{record.target}: {counted(record.tasks, 'task')} on {', '.join(record.machines)}")
+            case StepReady() if self._verbose:
+                self._out.talk(f"{record.target}: ready after {seconds(record.after_s)}")
+            case Connected() if self._verbose:
+                self._out.talk(f"{record.machine}: connected in {seconds(record.after_s)}")
+
+    def _show(self, task: TaskName, stream: int, lines: bytes) -> None:
+        """Print lines in one go: what takes time is done for all of them at once."""
+        if lines:
+            target = sys.stdout if stream == 1 else sys.stderr
+            name = f"{task.machine}.{task.copy}" if task.copy else task.machine
+            before = self._out.painted(f"{name:<{self._width}} │ ", self._colour.get(task.machine, "36"), target)
+            text = harmless(lines).removesuffix("\n").replace("\n", "\n" + before)
+            target.write(f"{before}{text}\n")
+            target.flush()
+
+    def _ended(self, end: TaskEnded) -> None:
+        for stream in (1, 2):
+            buffer = self._unfinished.pop((end.task, stream), None)
+            if buffer is not None:
+                self._show(end.task, stream, buffer.rest())
+        last = self._last.pop(end.task, None)
+        if end.outcome.ok:
+            if self._verbose:
+                self._out.talk(f"{end.task.machine}: {end.task.target}: ok after {seconds(end.elapsed_s)}")
+            return
+        self.failures.append(end)
+        for line in last.lines() if last else ():
+            self._out.talk(f"{end.task.machine} │ {line}")
+
+    def say(self, notes: Iterable[str]) -> None:
+        """Print sentences for the person."""
+        for note in notes:
+            self._out.talk(note)
+
+    def summary(self) -> None:
+        """Print one line a failed task."""
+        for end in self.failures:
+            self._out.talk(self._out.painted(f"{end.task.machine}: {describe_end(end)}", "31", sys.stderr))
+
+
+class LastWords:
+    """The end of what a task wrote to its two streams, in the order in which it came: KEPT_BYTES and a little more."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[tuple[int, bytes]] = deque()
+        self._size = 0
+
+    def add(self, stream: int, data: bytes) -> None:
+        """Take the next piece."""
+        data = data[-KEPT_BYTES:]
+        if self._pieces and self._pieces[-1][0] == stream and len(self._pieces[-1][1]) < JOINED_BYTES:
+            data = self._pop(-1) + data
+        if len(self._pieces) == KEPT_PIECES:
+            self._pop(0)
+        self._pieces.append((stream, data))
+        self._size += len(data)
+        while self._size - len(self._pieces[0][1]) >= KEPT_BYTES:
+            self._pop(0)
+
+    def _pop(self, index: int) -> bytes:
+        _, data = self._pieces[index]
+        del self._pieces[index]
+        self._size -= len(data)
+        return data
+
+    def lines(self) -> list[str]:
+        """Return the last KEPT_LINES lines, fit to be shown."""
+        buffers = {1: LineBuffer(), 2: LineBuffer()}
+        blocks = [buffers[stream].add(data) for stream, data in self._pieces] + [buffer.rest() for buffer in buffers.values()]
+        return [line for block in blocks if block for line in harmless(block).removesuffix("\n").split("\n")][-KEPT_LINES:]
+
+
+def describe_end(end: TaskEnded) -> str:
+    """Say in words how a task ended: `load failed(3) after 0.42 s (needed SIGKILL): no such interpreter`."""
+    text = f"{end.task.target} {end.outcome} after {seconds(end.elapsed_s)}"
+    if end.rung:
+        text += f" (needed {end.rung})"
+    return f"{text}: {visible(end.detail)}" if end.detail else text
+
+
+def worst_status(outcomes: Sequence[Outcome]) -> int:
+    """Return the exit status for these outcomes: 0 if all are ok, else 3 unreachable, 124 timed out, or 1."""
+    kinds = {o.kind for o in outcomes}
+    if kinds <= {OutcomeKind.OK}:
+        return 0
+    if kinds & {OutcomeKind.UNREACHABLE, OutcomeKind.LOST}:
+        return 3
+    return 124 if kinds <= {OutcomeKind.OK, OutcomeKind.TIMED_OUT} else 1

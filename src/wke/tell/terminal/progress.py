@@ -1,0 +1,197 @@
+"""How far a series is: a display on a terminal, plain lines elsewhere. Both read one state that the records feed."""
+
+import math
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from wke.records import Connecting, Note, Record, StartedTogether, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
+from wke.tell.terminal.connecting import ConnectingLine, connecting_words
+from wke.tell.terminal.console import Printer, counted, seconds
+from wke.tell.terminal.sanitize import visible
+
+MOST_ROWS = 20  # machines shown on a terminal
+HZ = 4
+SKEW_LIMIT_NS = 5_000_000  # further apart than that, and than the clocks can tell, is worth a word
+
+
+@dataclass(slots=True)
+class SeriesState:
+    """What the records so far add up to, however many. `doing` maps a machine to its running targets and when the first began."""
+
+    cooldown_s: float
+    units: Mapping[str, str]
+    total: int = 0
+    ended: int = 0
+    failed: int = 0
+    current: TrialStarted | None = None
+    step: str = ""
+    connecting: Connecting | None = None
+    doing: dict[str, dict[str, float]] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+    uneven: int = 0
+    worst: StartedTogether | None = None
+
+    def take(self, record: Record) -> None:
+        """Bring the state up to date with one more record."""
+        match record:
+            case TrialStarted():
+                self.current, self.total = record, record.total
+            case TrialEnded():
+                self.ended += 1
+                self.failed += not record.outcome.ok
+                self.doing.clear()
+            case Connecting():
+                self.connecting = record if record.waiting else None
+            case StepStarted():
+                self.step = record.target
+            case StartedTogether() if record.skew_ns > SKEW_LIMIT_NS + record.bound_ns:
+                self.uneven += 1
+                self.worst = max(self.worst or record, record, key=lambda start: start.skew_ns)
+            case TaskStarted(task):
+                self.doing.setdefault(task.machine, {})[task.target] = time.monotonic()
+            case TaskEnded(task):
+                self.doing.get(task.machine, {}).pop(task.target, None)
+
+    def left_s(self) -> float:
+        """Estimate the seconds that the rest takes, from what the trials so far took; NaN before the first has ended."""
+        if not self.ended:
+            return math.nan
+        return (self.total - self.ended) * (time.monotonic() - self.began) / self.ended
+
+    def left(self) -> str:
+        """Say how much time is left."""
+        left_s = self.left_s()
+        return "" if math.isnan(left_s) or self.ended == self.total else f"about {seconds(left_s)} left"
+
+
+def uneven_text(state: SeriesState) -> str:
+    """Say how many trials did not begin everywhere at once, and how far apart the worst began; nothing if there were none."""
+    worst = state.worst
+    if worst is None:
+        return ""
+    far = f"{worst.skew_ns / 1e6:.1f} ms"
+    if worst.first == worst.last:
+        where = f"{far} apart on {worst.first}"
+    else:
+        where = f"{far} (±{worst.bound_ns / 1e6:.1f}) later on {worst.last} than on {worst.first}"
+    return f"began unevenly: {state.uneven} of {counted(state.ended, 'trial')}, at worst {where}"
+
+
+def point_words(point: Mapping[str, object], iteration: int, *, warmup: bool) -> str:
+    """Write a trial as a person would: `num-clients=4 engine=old, warm-up 1`."""
+    values = " ".join(f"{name}={value}" for name, value in point.items())
+    return f"{values}, {'warm-up' if warmup else 'iteration'} {iteration + 1}".lstrip(", ")
+
+
+def observation_words(values: Mapping[str, float], units: Mapping[str, str]) -> str:
+    """Write observations as `throughput 1,234 1/s, p99 3.41 ms`."""
+    return ", ".join(f"{name} {_number(value)}{' ' + units[name] if units.get(name) else ''}" for name, value in values.items())
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e12 else f"{value:.4g}"
+
+
+class PlainProgress:
+    """One line a trial, for files and pipes."""
+
+    def __init__(self, state: SeriesState) -> None:
+        self._state = state
+        self._out = Printer()
+        self._connecting = ConnectingLine()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing is left on the terminal that would have to be tidied."""
+
+    def __call__(self, record: Record) -> None:
+        """Take a record: print a trial's line when it has ended."""
+        self._state.take(record)
+        self._connecting(record)
+        if isinstance(record, Note):
+            self._out.talk(_note(record))
+        elif isinstance(record, TrialEnded):
+            left = self._state.left()
+            self._out.talk(trial_line(self._state, record) + (f" ({left})" if left else ""))
+
+
+def trial_line(state: SeriesState, end: TrialEnded) -> str:
+    """Write the line of a trial that has just ended."""
+    started = state.current
+    words = point_words(started.point, started.iteration, warmup=started.warmup) if started else end.trial
+    width = len(str(state.total))
+    text = f"[{state.ended:>{width}}/{state.total}] {words}: {end.outcome}, {seconds(end.elapsed_s)}"
+    if end.observations:
+        text += f"; {observation_words(end.observations, state.units)}"
+    if end.why:
+        text += f"\n    {visible(end.why)}"
+    return text
+
+
+def _note(note: Note) -> str:
+    return visible(f"{note.machine}: {note.text}" if note.machine else note.text)
+
+
+class LiveProgress:
+    """A display that is redrawn in place: the bar, the trial, what each machine does; failed trials stay above it as lines."""
+
+    def __init__(self, state: SeriesState) -> None:
+        self._state = state
+        self._live = Live(console=Console(stderr=True), refresh_per_second=HZ, transient=True, get_renderable=self._render)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def __call__(self, record: Record) -> None:
+        """Take a record: the display shows it when it is next redrawn."""
+        self._state.take(record)
+        if isinstance(record, Note):
+            self._live.console.print(Text(_note(record)))
+        elif isinstance(record, TrialEnded):
+            self._live.console.print(Text(trial_line(self._state, record), style="" if record.outcome.ok else "red"))
+
+    def _render(self) -> Group:
+        state = self._state
+        head = Table.grid(padding=(0, 1))
+        counts = f"{state.ended}/{state.total} trials" + (f", {state.failed} failed" if state.failed else "")
+        head.add_row(ProgressBar(total=max(state.total, 1), completed=state.ended, width=30), Text(counts), Text(state.left(), style="dim"))
+        lines: list[Text | Table] = [head]
+        if state.current:
+            words = point_words(state.current.point, state.current.iteration, warmup=state.current.warmup)
+            lines.append(Text(f"{words}: {state.step}"))
+        if state.connecting:
+            lines.append(Text(connecting_words(state.connecting)))
+        lines.append(self._machines())
+        return Group(*lines)
+
+    def _machines(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        now = time.monotonic()
+        rows = [(name, targets) for name, targets in sorted(self._state.doing.items()) if targets]
+        for name, targets in rows[:MOST_ROWS]:
+            table.add_row(Text(f"  {name}", style="cyan"), Text(", ".join(f"{t} {now - since:.0f} s" for t, since in targets.items())))
+        if len(rows) > MOST_ROWS:
+            table.add_row(Text(f"  and {len(rows) - MOST_ROWS} more machines", style="dim"))
+        return table
+
+
+def progress(state: SeriesState, *, plain: bool = False) -> PlainProgress | LiveProgress:
+    """Return the display for where stderr goes: a terminal that can be redrawn, or anything else and where `plain` lines are wanted."""
+    live = not plain and sys.stderr.isatty() and Console(stderr=True).is_terminal and not Console(stderr=True).is_dumb_terminal
+    return LiveProgress(state) if live else PlainProgress(state)

@@ -1,0 +1,274 @@
+"""All that is kept of one trial: in words for one screen, and as JSON."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from wke.errors import InputError
+from wke.judge.reuse.state import facts_words
+from wke.keep.machines.acceptance import Acceptance
+from wke.keep.machines.fingerprint import Facts, Reference
+from wke.keep.store import Store
+from wke.keep.trials.details import Deployed, Particulars, StoredTask
+from wke.keep.trials.stored import final_folder
+from wke.keep.trials.trials import Derivation, StoredStart, StoredTrial
+from wke.records import ClockReading
+from wke.tell.terminal.console import counted, seconds
+from wke.tell.terminal.progress import observation_words, point_words
+from wke.tell.terminal.status import clock
+
+MOST = 12  # tasks that ended well, clocks, names of machines that are alike
+SHOWN_FACTS = ("processor", "usable processors", "memory", "kernel", "governor", "SMT", "clock source", "product")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One attempt at a trial (`at`, with its particulars `of`) among all of them, as seen at `now_ns`.
+
+    `acceptances` are those but for which an attempt would not count, or by which the trial's result counts for the trials `answers_for`.
+    `between` is what deployed steps said after this attempt, None if there is nothing.
+    """
+
+    at: StoredTrial
+    of: Particulars
+    attempts: tuple[StoredTrial, ...]
+    answers_for: Mapping[str, int]
+    acceptances: tuple[Acceptance, ...]
+    between: Path | None
+    now_ns: int
+
+
+def read_trial(store: Store, prefix: str, number: int | None = None) -> Shown:
+    """Return what is kept of a trial, above all of attempt `number`, by default of the one that counts, else the last.
+
+    InputError when the beginning of the id does not name one trial, or there is no such attempt.
+    """
+    found = store.find(prefix)
+    attempts = store.tried([found.id], store.examinations.latest())
+    at = next((each for each in attempts if each.attempt == (found.attempt if number is None else number)), None)
+    if at is None:
+        raise InputError(f"trial {found.id} has no attempt {number}", hint=f"it has {', '.join(str(each.attempt) for each in attempts)}")
+    answers_for = store.acceptances.measured_as(found.id)
+    numbers = {*answers_for.values(), *(one for each in attempts for one in each.accepted)}
+    between = store.folder / "deployments" / ".".join(map(str, at.ran))
+    return Shown(
+        at=at,
+        of=store.particulars.of(at.id, at.attempt),
+        attempts=attempts,
+        answers_for=answers_for,
+        acceptances=tuple(each for each in store.acceptances.all() if each.number in numbers),
+        between=between if between.exists() else None,
+        now_ns=time.time_ns(),
+    )
+
+
+# -- in words
+
+
+def trial_lines(shown: Shown, store: Path) -> Iterator[str]:
+    """Yield the lines that a person reads; times are those of this computer's clock. `store` is the folder of the store."""
+    at, of = shown.at, shown.of
+    yield f"{at.id}  {at.series}: {point_words(at.point, at.iteration, warmup=at.warmup)}"
+    for title, lines in (
+        ("outcome", [_outcome(at)]),
+        ("ran", _ran(shown)),
+        ("attempts", [_attempt(each, shown) for each in shown.attempts]),
+        ("accepted", _accepted(shown)),
+        ("metrics", [observation_words({name: value}, at.units) for name, value in at.observations.items()]),
+        ("tasks", _tasks(of.tasks)),
+        ("start", _start(at.start)),
+        ("clocks", _few([_clock(machine, readings) for machine, readings in of.clocks.items()], "machines")),
+        ("deployed", _deployed(of.deployments, at.ran, store)),
+        ("machines", _machines(of.machines)),
+        ("software", _software(of.command.software)),
+        ("files", _files(shown)),
+    ):
+        for index, line in enumerate(lines):
+            yield f"  {'' if index else title:<9} {line}"
+
+
+def _outcome(at: StoredTrial) -> str:
+    against = "; ".join(facts_words(at.changes))
+    return f"{at.outcome}{f': {at.why}' if at.why else ''}{f'; does not count now: {against}' if against else ''}"
+
+
+def _ran(shown: Shown) -> Iterator[str]:
+    at, of = shown.at, shown.of
+    took = "" if at.elapsed_s is None else f", for {seconds(at.elapsed_s)}"
+    turn = f"number {of.position + 1} of its plan, order {of.command.order}, seed {of.command.seed}"
+    ran = f"as {at.derivation.trial}.{at.derivation.attempt}, " if at.derivation else ""
+    yield f"{ran}at {clock(at.started_ns or 0, shown.now_ns)}{took}; {turn}"
+    yield f"by {of.command.words}, begun at {clock(of.command.started_ns, shown.now_ns)}"
+
+
+def _attempt(each: StoredTrial, shown: Shown) -> str:
+    took = "" if each.elapsed_s is None else f", {seconds(each.elapsed_s)}"
+    mark = " (shown here)" if each.attempt == shown.at.attempt and len(shown.attempts) > 1 else ""
+    by = f"; accepted: {', '.join(map(str, each.accepted))}" if each.accepted else ""
+    when = f"{each.attempt}  {clock(each.started_ns or 0, shown.now_ns)}{took}"
+    return f"{when}  {_outcome(each)}{_derived(each.derivation, shown.now_ns)}{by}{mark}"
+
+
+def _derived(whence: Derivation | None, now_ns: int) -> str:
+    if whence is None:
+        return ""
+    return f"; {whence.how} from {whence.trial}.{whence.attempt} by {whence.who} at {clock(whence.at_ns, now_ns)} with wke {whence.wke}"
+
+
+def _accepted(shown: Shown) -> Iterator[str]:
+    for each in shown.acceptances:
+        trials = [trial for trial, number in shown.answers_for.items() if number == each.number]
+        good = f", also for {', '.join(trials)}" if trials else ""
+        yield f"{each.number}  by {each.who} at {clock(each.at_ns, shown.now_ns)}{good}: {each.reason}"
+
+
+def _tasks(tasks: Sequence[StoredTask]) -> list[str]:
+    """Say how each task ended, by step; of those that ended well the first ones only."""
+    bad = [_task(task) for task in tasks if task.outcome != "ok"]
+    return bad + _few([_task(task) for task in tasks if task.outcome == "ok"], "that were ok")
+
+
+def _task(task: StoredTask) -> str:
+    name = task.name
+    machine = f"{name.machine}.{name.copy}" if name.copy else name.machine
+    needed = f" (needed {task.rung})" if task.rung else ""
+    after = f"after {seconds((task.ended_ns - task.started_ns) / 1e9)}{needed}"
+    return f"{name.step}  {name.target} on {machine}: {task.outcome} {after}{f': {task.detail}' if task.detail else ''}"
+
+
+def _few(lines: list[str], noun: str) -> list[str]:
+    more = len(lines) - MOST
+    return lines if more <= 0 else [*lines[:MOST], f"and {more} more {noun}; --json has them all"]
+
+
+def _start(start: StoredStart | None) -> list[str]:
+    if start is None:
+        return []
+    return [f"within {start.skew_ns / 1e6:.2f} ms (±{start.bound_ns / 1e6:.2f}), {start.first} first, {start.last} last"]
+
+
+def _clock(machine: str, readings: Iterable[ClockReading]) -> str:
+    return f"{machine}: " + ", then ".join(f"{each.offset_ns / 1e6:+.3f} ms (±{each.bound_ns / 1e6:.3f})" for each in readings)
+
+
+def _deployed(deployments: Iterable[Deployed], ran: tuple[str, int], store: Path) -> Iterator[str]:
+    steps: dict[tuple[str, int], list[str]] = {}
+    for each in deployments:
+        steps.setdefault((each.trial, each.attempt), []).append(str(each.step))
+    for maker, numbers in steps.items():
+        where = "in this attempt" if maker == ran else f"in {maker[0]}.{maker[1]}: {final_folder(store, *maker)}"
+        yield f"{'step' if len(numbers) == 1 else 'steps'} {', '.join(numbers)} {where}"
+
+
+def _machines(machines: Reference) -> Iterator[str]:
+    """Say what machines were, at once where several were the same."""
+    alike: dict[str, list[str]] = {}
+    for (machine, address), facts in machines.items():
+        alike.setdefault(_facts(facts), []).append(machine if address in {"", "here"} else f"{machine} ({address})")
+    for words, names in alike.items():
+        more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+        yield f"{', '.join(names[:MOST])}{more}: {words}"
+
+
+def _facts(facts: Facts) -> str:
+    return "; ".join(f"{name} {facts[name]}" for name in SHOWN_FACTS if name in facts)
+
+
+def _software(software: Mapping[str, object]) -> Iterator[str]:
+    if not software:
+        return
+    yield f"wke {software.get('wke')}, Python {software.get('python')}; project: {_git(software.get('git'))}"
+    sources, files = software.get("sources"), software.get("files")
+    if isinstance(sources, dict):
+        yield from (f"{path}: {_git(revision)}" for path, revision in sources.items())
+    if isinstance(files, dict):
+        yield from (f"{path}: SHA-256 {str(digest)[:12]}" for path, digest in files.items())
+
+
+def _git(revision: object) -> str:
+    if not isinstance(revision, dict):
+        return "no git commit"
+    state = "with changes that were not committed" if revision["uncommitted"] else "all committed"
+    return f"git commit {str(revision['commit'])[:12]}, {state}"
+
+
+def _files(shown: Shown) -> Iterator[str]:
+    of = shown.of
+    held = "" if of.files is None or of.size_bytes is None else f" ({counted(of.files, 'file')}, {of.size_bytes:,} bytes)"
+    yield f"{shown.at.folder}{held}"
+    if shown.between is not None:
+        yield f"{shown.between} (what deployed steps said after it)"
+
+
+# -- for programs
+
+
+def shown_json(shown: Shown, particulars: Mapping[int, Particulars]) -> dict[str, object]:
+    """Return all of it as values that `json.dumps` takes; `particulars` are those of each attempt, by its number."""
+    return {
+        "trial": shown.at.id,
+        "series": shown.at.series,
+        "shown": shown.at.attempt,
+        "attempts": [{**trial_json(each), **_particulars_json(particulars[each.attempt])} for each in shown.attempts],
+        "answers-for": dict(shown.answers_for),
+        "acceptances": [_kebab(asdict(each)) for each in shown.acceptances],
+        "between": None if shown.between is None else str(shown.between),
+    }
+
+
+def _particulars_json(of: Particulars) -> dict[str, object]:
+    return {
+        "command": _kebab(asdict(of.command)),
+        "position": of.position,
+        "tasks": [_kebab({**asdict(task.name), **{k: v for k, v in asdict(task).items() if k != "name"}}) for task in of.tasks],
+        "released-ns": of.released_ns,
+        "clocks": {machine: [_kebab(asdict(each)) for each in readings] for machine, readings in of.clocks.items()},
+        "machines": {machine: {"address": address, "facts": dict(facts)} for (machine, address), facts in of.machines.items()},
+        "said": {machine: dict(facts) for machine, facts in of.said.items()},
+        "deployments": [asdict(each) for each in of.deployments],
+        "files": of.files,
+        "size-bytes": of.size_bytes,
+    }
+
+
+def _kebab(values: Mapping[str, object]) -> dict[str, object]:
+    return {name.replace("_", "-"): value for name, value in values.items()}
+
+
+def trial_json(trial: StoredTrial) -> dict[str, object]:
+    """Return an attempt as values that `json.dumps` takes."""
+    return {
+        "id": trial.id,
+        "point": dict(trial.point),
+        "iteration": trial.iteration,
+        "warmup": trial.warmup,
+        "attempt": trial.attempt,
+        "outcome": trial.outcome,
+        "why": trial.why,
+        "started-ns": trial.started_ns,
+        "elapsed-s": trial.elapsed_s,
+        "observations": dict(trial.observations),
+        "units": dict(trial.units),
+        "start": _start_json(trial.start),
+        "folder": str(trial.folder),
+        "derived": _derived_json(trial.derivation),
+        "machines-changed": facts_words(trial.changes),
+        "accepted": list(trial.accepted),
+        "stands-for": trial.stands_for,
+    }
+
+
+def _start_json(start: StoredStart | None) -> dict[str, object] | None:
+    """How far apart the measured tasks began; None where that is not known."""
+    if start is None:
+        return None
+    return {"skew-ms": start.skew_ns / 1e6, "bound-ms": start.bound_ns / 1e6, "first": start.first, "last": start.last}
+
+
+def _derived_json(derivation: Derivation | None) -> dict[str, object] | None:
+    """Where a trial comes from that was not run; None for one that was."""
+    if derivation is None:
+        return None
+    names = {"trial": derivation.trial, "attempt": derivation.attempt, "how": derivation.how}
+    return {**names, "at-ns": derivation.at_ns, "who": derivation.who, "wke": derivation.wke}
