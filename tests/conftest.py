@@ -4,6 +4,11 @@ import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No limits of time: a loaded machine must not fail a property.
+settings.register_profile("wke", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("wke")
 
 
 def pytest_configure() -> None:

@@ -385,6 +385,22 @@ def test_every_key_is_found_at_its_line_and_column(writer: Writer) -> None:
     assert {path: found[path] for path in writer.places} == writer.places
 
 
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("'' = '''\na'''", {("",): (1, 1)}),
+        ('"" = """\na"""', {("",): (1, 1)}),
+        ("a = '''x'''''\nb = 1", {("a",): (1, 1), ("b",): (2, 1)}),
+        ('a = """x\\""""""\nb = 1', {("a",): (1, 1), ("b",): (2, 1)}),
+        ("b = 1\na = ['', ''''x''']", {("b",): (1, 1), ("a",): (2, 1), ("a", 0): (2, 6), ("a", 1): (2, 10)}),
+    ],
+)
+def test_quotes_beside_quotes_are_stepped_over(text: str, places: dict[tuple[str | int, ...], tuple[int, int]]) -> None:
+    """Empty texts, multi-line texts and quotes within them end where the parser ends them."""
+    tomllib.loads(text)
+    assert locate(text) == places
+
+
 def test_windows_line_ends_do_not_shift_positions() -> None:
     """A carriage return before a line end is part of the line end, in multi-line texts too."""
     assert locate('a = """\r\n\r\n"""\r\nb = 1\r\n') == {("a",): (1, 1), ("b",): (4, 1)}

@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping
 Path = tuple[str | int, ...]
 Position = tuple[int, int]
 
+# Plain quantifiers only: Debian 12's Python 3.11.2 mishandles possessive ones. On a valid document each pattern can match in one way only.
 _STRING = re.compile(
-    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*+"{3,5}' r"|'''(?:[^']|'{1,2}(?!'))*+'{3,5}" r'|"(?:[^"\\]|\\.)*+"' r"|'[^']*+'",
+    r'"""[^"\\]*(?:(?:\\.|"{1,2}(?!"))[^"\\]*)*"{3,5}' r"|'''[^']*(?:'{1,2}(?!')[^']*)*'{3,5}" r'|"[^"\\]*(?:\\.[^"\\]*)*"' r"|'[^']*'",
     re.DOTALL,
 )
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _PLAIN_VALUE = re.compile(r"[^,\]}#\n]+")
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
+_BLANK = re.compile(r"[ \t\r\n]*(?:#[^\n]*[ \t\r\n]*)*")
 
 
 def locate(text: str) -> Mapping[Path, Position]:
