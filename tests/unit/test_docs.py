@@ -1,5 +1,6 @@
 """The pages say all that there is, and nothing that is not: commands, options, keys, statuses, variables, tables, nouns."""
 
+import ast
 import importlib.util
 import json
 import re
@@ -220,6 +221,91 @@ def test_a_decision_has_its_three_parts(page: Path) -> None:
     """Context, decision, consequence, in that order; its number is the file's."""
     parts = re.findall(r"^# (\d+)\.|^\*\*(\w+)\.\*\*", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert [a or b for a, b in parts] == [str(int(page.name[:4])), "Context", "Decision", "Consequence"]
+
+
+# -- installing
+
+
+INSTALLING = re.compile(r"\b(?:pip[\d.]*|pipx|uv(?: pip| tool)?) (?:install|add|run)\b([^\n`;&|]*)|\buvx\b([^\n`;&|]*)")
+FROM_PYPI = re.compile(r"wke(?:\[[^\]]*\])?(?:[=<>~!]=?[\w.*]+)?")
+
+
+def installs_from_pypi(told: str) -> list[str]:
+    """Return the commands in a text that install the package `wke` of that name from PyPI; files and folders called so are none."""
+    lines = re.sub(r"(?<!`)`[^`]+`(?!`)", lambda code: code[0].replace("\n", " "), told.replace("\\\n", " "))
+    found = INSTALLING.finditer(re.sub(r"[ \t]+", " ", lines))
+    return [
+        command[0].strip()
+        for command in found
+        if any(FROM_PYPI.fullmatch(word.strip("'\",.)")) for word in "".join(filter(None, command.groups())).split())
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pip install wke",
+        "pip3 install -U wke",
+        "python3 -m pip install --upgrade  wke",
+        'pip install "wke[analysis]"',
+        "pip install 'wke[analysis,docs]==1.0'",
+        "pip install wke>=1",
+        "pip install numpy wke",
+        "pip install \\\n    wke",
+        "`pip install\nwke`",
+        "pipx install wke",
+        "pipx run wke",
+        "uv tool install wke",
+        "uv tool run wke",
+        "uv pip install wke",
+        "uv add wke",
+        "uvx wke init",
+        "- run: pip install wke",
+    ],
+)
+def test_an_installation_from_pypi_is_found(command: str) -> None:
+    """Each usual way to install by name is recognised."""
+    assert len(installs_from_pypi(command)) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pip install .",
+        "pip install '.[analysis]'",
+        "pip install ./wke",
+        "pip install PATH/TO/wke",
+        "pip install tools/wke-1.0.0-py3-none-any.whl",
+        "pip install pandas\n$ wke results scale",
+        "- run: pip install tools/wke.whl\n- run: wke measure FILE",
+        "`pip install .`, then call wke",
+        "pip install pandas && wke results",
+    ],
+)
+def test_other_installations_are_not(command: str) -> None:
+    """A checkout, a wheel and another package may be installed, and wke may be called afterwards."""
+    assert installs_from_pypi(command) == []
+
+
+def test_nothing_is_said_to_be_on_pypi() -> None:
+    """Until a release, `wke` on PyPI is the old 0.1: pages, examples, templates and messages install from a checkout or a wheel."""
+    files = [
+        path for folder in (ROOT / "examples", SOURCES) for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+    found = {
+        str(path.relative_to(ROOT)): commands
+        for path in [*PAGES, *files]
+        if (commands := [one for told in _texts(path) for one in installs_from_pypi(told)])
+    }
+    assert found == {}
+
+
+def _texts(path: Path) -> list[str]:
+    """Return what a file tells people: of Python its strings, joined as they are printed, of other files all of it."""
+    text = path.read_bytes().decode("utf-8", "replace")
+    if path.suffix != ".py":
+        return [text]
+    return [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 def test_pre_commit_runs_what_lint_runs() -> None:

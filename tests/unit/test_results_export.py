@@ -221,7 +221,7 @@ def test_an_absent_library_is_named(project: Path, monkeypatch: pytest.MonkeyPat
     rows = wke.results("scale")
     with pytest.raises(InputError) as error:
         getattr(rows, method)(*(["x.parquet"] if method == "to_parquet" else []))
-    assert str(error.value) == f'this needs {library}, which is not installed\n  hint: pip install "wke[analysis]", or {library} alone'
+    assert str(error.value) == f"this needs {library}, which is not installed\n  hint: pip install {library}"
     assert not Path("x.parquet").exists()
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Results:
     """Rows of one series or several, one for every attempt: failed, invalid, interrupted ones and warm-ups too. `counted` leaves those out.
 
-    `to_pandas`, `to_polars`, `to_arrow` and `to_parquet` need that library (`pip install "wke[analysis]"` brings them all), and raise an
+    `to_pandas`, `to_polars`, `to_arrow` and `to_parquet` need that library (the extra `analysis` installs all of them), and raise an
     InputError that says so where it is not there. Columns: series, trial, attempt, iteration, warmup, outcome, why, counts, started_ns,
     elapsed_s, skew_ms, derived_from, stands_for, then one for every parameter and every metric.
     """

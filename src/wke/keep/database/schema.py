@@ -220,7 +220,7 @@ def checked_version(connection: sqlite3.Connection, path: Path, newest: int = le
     if version > newest:
         raise StoreError(
             f"{path} was written by a newer wke: its version is {version}, this wke reads up to {newest}",
-            hint="upgrade wke (pip install --upgrade wke); the store was left untouched",
+            hint="use a newer wke; the store was left untouched",
         )
     return version
 

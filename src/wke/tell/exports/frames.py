@@ -68,4 +68,4 @@ def _library(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError:
         package = name.partition(".")[0]
-        raise InputError(f"this needs {package}, which is not installed", hint=f'pip install "wke[analysis]", or {package} alone') from None
+        raise InputError(f"this needs {package}, which is not installed", hint=f"pip install {package}") from None
