@@ -1,7 +1,7 @@
-"""Runs what the README and the tutorial show, and puts what it printed and drew into them: `python docs/refresh.py`.
+"""Runs what the pages show, and puts what it printed and drew into them: `python docs/refresh.py`.
 
-The demo goes into the README, the first experiment of `wke init` into the tutorial. Read the sentences around them afterwards: they say
-what the figures show.
+The demo goes into the README, the first experiment of `wke init` into the tutorial, the replicated system of docs/howto/your-system.md into
+that page and into docs/howto/read-a-figure.md. Read the sentences around them afterwards: they say what the figures show.
 """
 
 import re
@@ -12,18 +12,21 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-IMAGES = ROOT / "docs" / "images"
+DOCS = ROOT / "docs"
+IMAGES = DOCS / "images"
 SESSION = re.compile(r"(?<=<!-- session: begin -->\n).*?(?=<!-- session: end -->)", re.DOTALL)
 NOT_RUN = "<!-- not run: it takes two minutes -->"
-TABLE = re.compile(r"(?<=^\$ wke results durability\n).*?(?=^```)", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"^<!-- file: (?P<path>\S+) -->\n```\w+\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+EARLY_TRIALS = 9
 FIRST_TRIALS, LAST_TRIALS = 1, 1
 
 
 def main() -> None:
-    """Refresh both pages and their figures."""
+    """Refresh the pages and their figures."""
     with tempfile.TemporaryDirectory() as folder:
         _refresh_readme(Path(folder) / "etcd")
         _refresh_tutorial(Path(folder) / "first")
+        _refresh_replication(Path(folder) / "replication")
 
 
 def _refresh_readme(folder: Path) -> None:
@@ -40,8 +43,23 @@ def _refresh_readme(folder: Path) -> None:
 def _refresh_tutorial(folder: Path) -> None:
     _wke(ROOT, "init", str(folder))
     _wke(folder, "measure", "experiments/durability.toml")
-    _replace(ROOT / "docs" / "tutorial.md", TABLE, _wke(folder, "results", "durability"))
+    _replace(DOCS / "tutorial.md", _table("durability"), _wke(folder, "results", "durability"))
     shutil.copyfile(folder / "plots" / "durability.png", IMAGES / "durability.png")
+
+
+def _refresh_replication(folder: Path) -> None:
+    pages = DOCS / "howto" / "your-system.md", DOCS / "howto" / "read-a-figure.md"
+    for block in FILE.finditer(pages[0].read_text(encoding="utf-8")):
+        path = folder / block["path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block["text"], encoding="utf-8")
+    measure = ("measure", "experiments/replication.toml")
+    _wke(folder, *measure, "--limit", str(EARLY_TRIALS))
+    shutil.copyfile(folder / "plots" / "replication.png", IMAGES / "replication-early.png")
+    _wke(folder, *measure)
+    shutil.copyfile(folder / "plots" / "replication.png", IMAGES / "replication.png")
+    for page in pages:
+        _replace(page, _table("replication"), _wke(folder, "results", "replication"))
 
 
 def _wke(folder: Path, *arguments: str) -> str:
@@ -56,6 +74,11 @@ def _shortened(text: str) -> str:
     trials = [number for number, line in enumerate(lines) if line.startswith("[")]
     kept = [*lines[: trials[0] + FIRST_TRIALS], "…", *lines[trials[-LAST_TRIALS] :]]
     return "".join(f"{line}\n" for line in kept)
+
+
+def _table(series: str) -> re.Pattern[str]:
+    """Return what finds the table of a series in a page."""
+    return re.compile(rf"(?<=^\$ wke results {series}\n).*?(?=^```)", re.DOTALL | re.MULTILINE)
 
 
 def _replace(page: Path, place: re.Pattern[str], text: str) -> None:
