@@ -21,7 +21,7 @@ from textwrap import dedent
 from support import free_port
 
 from wke.keep.store import Store
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 
 WKE = (sys.executable, "-m", "wke.cli")
 UNSET = ("WKE_EMULATION", "WKE_CI", "NO_COLOR", "FORCE_COLOR")
@@ -127,7 +127,7 @@ class Project:
 
     # -- what was measured
 
-    def trials(self) -> tuple[StoredTrial, ...]:
+    def trials(self) -> tuple[StoredAttempt, ...]:
         """Return the stored trials of the experiment, in running order."""
         with Store.open(self.folder / "results", readonly=True) as store:
             return store.trials("series")

@@ -20,7 +20,7 @@ from wke.errors import InputError, Problem, WkeError
 from wke.judge.policies.climbing import climb_text
 from wke.judge.statistics.summaries import point_key
 from wke.keep.store import Store
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.exports.results_csv import results_csv, write_results_csv
 from wke.tell.tables import results_table
 from wke.tell.terminal.console import Printer
@@ -173,7 +173,7 @@ def _export(series: Series, command: str, table: ResultsFile) -> None:
     write_results_csv(table.path, results_csv(trials, command=command))
 
 
-def _draw(experiment: Experiment, trials: Sequence[StoredTrial]) -> tuple[Problem, ...]:
+def _draw(experiment: Experiment, trials: Sequence[StoredAttempt]) -> tuple[Problem, ...]:
     """Draw the figures; return what keeps one from being drawn, which is no reason to stop measuring."""
     if not experiment.plots:
         return ()

@@ -32,7 +32,7 @@ from wke.judge.policies.budget import spent_s
 from wke.judge.policies.due import due
 from wke.keep.store import Store
 from wke.keep.trials.identity import planned_trials
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.records import Record
 from wke.tell.tables import Table, results_table
 
@@ -43,7 +43,7 @@ __all__ = ["FOREVER", "Asked", "Rehearsal", "Said", "rehearse", "rehearse_plan"]
 class Rehearsal:
     """What came of it: every trial in running order, the table of its points, and how long it would have taken."""
 
-    trials: tuple[StoredTrial, ...]
+    trials: tuple[StoredAttempt, ...]
     table: Table
     elapsed_s: float
 

@@ -20,7 +20,7 @@ from wke.judge.policies.budget import Outlook, Seen, coarseness, halving, missed
 from wke.judge.policies.due import due
 from wke.judge.statistics.statistics import summarise
 from wke.judge.statistics.summaries import point_key
-from wke.keep.trials.trials import PlannedTrial, StoredTrial
+from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 
 SIZES = Parameter("size", (1, 2, 4, 8, 16))
 EXPERIMENT = Experiment(
@@ -92,7 +92,7 @@ class World:
     cost: Callable[[Mapping[str, object]], float] = ten
     spread: Callable[[Mapping[str, object]], float] = quiet
     seed: int = 0
-    stored: dict[str, StoredTrial] = field(default_factory=dict)
+    stored: dict[str, StoredAttempt] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     spent_s: float = 0.0
 
@@ -112,7 +112,7 @@ class World:
         self.spent_s += cost_s
         if not math.isnan(spread):
             ops = 1000 * math.exp(random.Random(f"{self.seed}/{trial.id}").gauss(0, spread))
-            self.stored[trial.id] = StoredTrial(
+            self.stored[trial.id] = StoredAttempt(
                 trial.id, "x", 1, trial.point, trial.iteration, trial.warmup, "ok", "", 0, cost_s, {"ops": ops}, {"ops": "1/s"}, Path()
             )
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from wke.describe.experiment.metrics import Metric
 from wke.judge.statistics.comparison import Comparison, compare, holm, partner
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.comparisons import comparison_rows, comparisons_json
 from wke.tell.tables import results_table
 
 
-def stored(engine: str, iteration: int, value: float, **more: object) -> StoredTrial:
+def stored(engine: str, iteration: int, value: float, **more: object) -> StoredAttempt:
     point = {"engine": engine, **more}
-    return StoredTrial(f"{point}-{iteration}", "x", 1, point, iteration, False, "ok", "", 0, 1.0, {"ops": value}, {"ops": "1/s"}, Path())
+    return StoredAttempt(f"{point}-{iteration}", "x", 1, point, iteration, False, "ok", "", 0, 1.0, {"ops": value}, {"ops": "1/s"}, Path())
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.1, "higher"), (0.9, "lower"), (1.0, "inconclusive")])

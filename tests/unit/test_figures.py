@@ -15,7 +15,7 @@ from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.experiment.sweep import Parameter, Sweep
 from wke.describe.expression.equation import Equation
 from wke.errors import InputError
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.figures.axes import cuts_an_interval
 from wke.tell.figures.drawing import make_drawing
 from wke.tell.figures.figure import draw, stem
@@ -31,14 +31,16 @@ EXPERIMENT = Experiment(
 LINES = Plot("line", "num-clients", ("throughput",), sort_by="engine")
 
 
-def trials(iterations: int = 3) -> list[StoredTrial]:
+def trials(iterations: int = 3) -> list[StoredAttempt]:
     found = []
     for k in range(iterations):
         for point in EXPERIMENT.parameters.points():
             speed = float(str(point["num-clients"])) * (100 + 3 * k) * (2 if point["engine"] == "new" else 1)
             seen = {"throughput": speed, "p99": 5000 / speed}
             uid = f"{point['num-clients']}{point['engine']}-{k}"
-            found.append(StoredTrial(uid, "scale", 1, point, k, False, "ok", "", 0, 1.0, seen, {"throughput": "1/s", "p99": "ms"}, Path()))
+            found.append(
+                StoredAttempt(uid, "scale", 1, point, k, False, "ok", "", 0, 1.0, seen, {"throughput": "1/s", "p99": "ms"}, Path())
+            )
     return found
 
 
@@ -80,7 +82,7 @@ def test_a_line_for_each_value_in_the_order_of_the_file() -> None:
         ),
     ],
 )
-def test_the_footnote_says_what_is_drawn(plot: Plot, kept: list[StoredTrial], footnote: str) -> None:
+def test_the_footnote_says_what_is_drawn(plot: Plot, kept: list[StoredAttempt], footnote: str) -> None:
     """What a mark is, of how many trials, what the whiskers are, what was joined, how much is still missing."""
     assert make_drawing(plot, kept, EXPERIMENT).footnote == footnote
 

@@ -11,7 +11,7 @@ from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.experiment.sweep import Parameter, Sweep
 from wke.describe.expression.equation import Equation
 from wke.judge.statistics.statistics import summarise
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.figures.drawing import Drawing, make_drawing
 
 UNITS = {"ops": "1/s", "lat": "ms"}
@@ -32,9 +32,9 @@ OPS = {  # engine, threads, n: the two iterations
 }
 
 
-def trials() -> list[StoredTrial]:
+def trials() -> list[StoredAttempt]:
     return [
-        StoredTrial(
+        StoredAttempt(
             f"{engine}{threads}{n}-{k}",
             "x",
             1,

@@ -8,14 +8,14 @@ import pytest
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.plot import Plot, Script
 from wke.errors import InputError, TargetError, WkeError
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.figures.figure import draw_all
 from wke.tell.figures.script import run_script
 
 
-def trial(uid: str, outcome: str = "ok", *, warmup: bool = False, **observations: float) -> StoredTrial:
+def trial(uid: str, outcome: str = "ok", *, warmup: bool = False, **observations: float) -> StoredAttempt:
     point = {"clients": 4, "engine": "new", "safe": True}
-    return StoredTrial(uid, "x", 1, point, 0, warmup, outcome, "", 0, 1.0, observations, {}, Path("results/trials") / uid)
+    return StoredAttempt(uid, "x", 1, point, 0, warmup, outcome, "", 0, 1.0, observations, {}, Path("results/trials") / uid)
 
 
 TRIALS = [trial("w", warmup=True), trial("f", "failed(1)"), trial("a", ops=100.0), trial("b", ops=250.5)]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wke.errors import InputError
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.exports.results_csv import merge_csv, read_results_csv, results_csv
 
 OURS = "# command: wke measure a.toml\n# constants: memory=1G note='two words'\nuid,clients,ops,p99\na-0,1,100.0,5.0\na-1,2,200.0,\n"
@@ -84,7 +84,7 @@ def test_what_we_write_we_read(values: list[str], constant: str) -> None:
     """Whatever parameters are, they come back as they were, and a second merge changes nothing."""
     points = [{"k": constant, "x": value, "y": number} for number, value in enumerate(values)]
     trials = [
-        StoredTrial(f"t-{number}", "s", 1, point, 0, False, "ok", "", 0, 1.0, {"ops": 0.1}, {}, Path())
+        StoredAttempt(f"t-{number}", "s", 1, point, 0, False, "ok", "", 0, 1.0, {"ops": 0.1}, {}, Path())
         for number, point in enumerate(points)
     ]
     text = results_csv(trials, command="wke measure x.toml", points=points)

@@ -15,7 +15,7 @@ from wke.describe.experiment.experiment import Stopping
 from wke.judge.policies.stopping import rounds_wanted
 from wke.judge.statistics.comparison import Comparison, compare
 from wke.judge.statistics.statistics import summarise
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 
 ANSWERS = Path(__file__).parents[1] / "known_answers" / "sim-operating-characteristics.csv"
 ROWS = list(csv.DictReader(line for line in ANSWERS.read_text().splitlines() if not line.startswith("#")))
@@ -104,7 +104,9 @@ def measured(noise: Iterator[float], chance: random.Random, n: int, versions: in
         for version in chance.sample(range(versions), versions):
             value = math.exp(next(noise)) * (factor if version else 1)
             point = {"version": version}
-            trials.append(StoredTrial(f"{version}-{k}", "x", 1, point, k, False, "ok", "", 0, 1.0, {"ops": value}, {"ops": "1/s"}, Path()))
+            trials.append(
+                StoredAttempt(f"{version}-{k}", "x", 1, point, k, False, "ok", "", 0, 1.0, {"ops": value}, {"ops": "1/s"}, Path())
+            )
     return compare(trials, ["ops"], [{"version": version} for version in range(versions)], {"version": 0})
 
 

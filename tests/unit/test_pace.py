@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from wke.judge.policies.pace import RECENT, Pace, pace
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 
 
-def ended(number: int, elapsed_s: float) -> list[StoredTrial]:
+def ended(number: int, elapsed_s: float) -> list[StoredAttempt]:
     """Return so many trials that took so long."""
-    return [StoredTrial(f"t-{k}", "s", 1, {}, k, False, "ok", "", k, elapsed_s, {}, {}, Path()) for k in range(number)]
+    return [StoredAttempt(f"t-{k}", "s", 1, {}, k, False, "ok", "", k, elapsed_s, {}, {}, Path()) for k in range(number)]
 
 
 SECONDS = 1_000_000_000

@@ -17,7 +17,7 @@ from wke.describe.plan.plan import running_order
 from wke.judge.policies.due import due
 from wke.judge.policies.stopping import precision_text, precisions, rounds_of, rounds_wanted, share_text
 from wke.judge.statistics.statistics import summarise
-from wke.keep.trials.trials import PlannedTrial, StoredTrial
+from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 from wke.tell.tables import results_table, to_json
 
 RULE = Stopping(0.05, ("ops",), min=5)
@@ -65,16 +65,16 @@ def planned() -> list[PlannedTrial]:
     ]
 
 
-def ran(trial: PlannedTrial, spread: float, outcome: str = "ok") -> StoredTrial:
+def ran(trial: PlannedTrial, spread: float, outcome: str = "ok") -> StoredAttempt:
     """Return the trial as it is stored: its value depends on nothing but its id."""
     ops = 1000 * math.exp(random.Random(trial.id).gauss(0, spread))
     seen = {"ops": ops, "lat": 5.0} if outcome == "ok" else {}
-    return StoredTrial(
+    return StoredAttempt(
         trial.id, "x", 1, trial.point, trial.iteration, trial.warmup, outcome, "", 0, 1.0, seen, dict.fromkeys(seen, ""), Path()
     )
 
 
-def run_on(stored: dict[str, StoredTrial], spread: float, limit: int = 1000, broken: str = "") -> dict[str, StoredTrial]:
+def run_on(stored: dict[str, StoredAttempt], spread: float, limit: int = 1000, broken: str = "") -> dict[str, StoredAttempt]:
     """Run what is due, batch after batch, until nothing is or so many have run; trials of the engine `broken` fail."""
     stored, attempted = dict(stored), set[str]()
     while batch := due(EXPERIMENT, planned(), stored, attempted)[: limit - len(attempted)]:
@@ -88,7 +88,7 @@ def run_on(stored: dict[str, StoredTrial], spread: float, limit: int = 1000, bro
 def test_an_interrupted_series_ends_where_the_whole_one_does(spread: float, pieces: list[int]) -> None:
     """Killed after any number of trials and begun again, it runs the very same trials."""
     whole = run_on({}, spread)
-    stored: dict[str, StoredTrial] = {}
+    stored: dict[str, StoredAttempt] = {}
     for piece in pieces:
         stored = run_on(stored, spread, piece)
     assert run_on(stored, spread).keys() == whole.keys()
@@ -110,10 +110,10 @@ def test_all_rounds_without_a_rule() -> None:
     assert len(due(fixed, planned(), {})) == 2 * 31
 
 
-def values(*, old: list[float], new: list[float]) -> tuple[StoredTrial, ...]:
+def values(*, old: list[float], new: list[float]) -> tuple[StoredAttempt, ...]:
     points: dict[str, Point] = {str(point["engine"]): point for point in EXPERIMENT.parameters.points()}
     return tuple(
-        StoredTrial(f"{engine}-{k}", "x", 1, points[engine], k, False, "ok", "", 0, 1.0, {"ops": value}, {"ops": "1/s"}, Path())
+        StoredAttempt(f"{engine}-{k}", "x", 1, points[engine], k, False, "ok", "", 0, 1.0, {"ops": value}, {"ops": "1/s"}, Path())
         for engine, seen in (("old", old), ("new", new))
         for k, value in enumerate(seen)
     )

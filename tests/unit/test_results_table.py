@@ -9,7 +9,7 @@ import pytest
 
 from wke.describe.experiment.metrics import Metric
 from wke.judge.statistics.statistics import Summary
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.exports.results_csv import results_csv, write_results_csv
 from wke.tell.tables import interval, number, results_table, to_json
 
@@ -18,9 +18,9 @@ THROUGHPUT, LATENCY = Metric("throughput", unit="1/s"), Metric("p99", unit="ms")
 
 def trial(
     uid: str, outcome: str = "ok", *, warmup: bool = False, attempt: int = 1, point: dict[str, object] | None = None, **observations: float
-) -> StoredTrial:
+) -> StoredAttempt:
     units = {name: {"throughput": "1/s", "p99": "ms"}.get(name, "") for name in observations}
-    return StoredTrial(
+    return StoredAttempt(
         uid, "scale", attempt, point or {"clients": 1, "engine": "new"}, 0, warmup, outcome, "", 0, 1.0, observations, units, Path()
     )
 

@@ -21,7 +21,7 @@ from wke.keep.database.database import database_errors
 from wke.keep.files.disk import write_atomically
 from wke.keep.inspection import inspect_store
 from wke.keep.store import Store
-from wke.keep.trials.trials import Answer, Attempt, Derivation, PlannedTrial, Result, StoredStart, StoredTrial
+from wke.keep.trials.trials import Answer, Attempt, Derivation, PlannedTrial, Result, StoredAttempt, StoredStart
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Release, StartedTogether, TaskEnded, TaskName
 
 OK, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.FAILED, 3)
@@ -61,7 +61,7 @@ def test_a_trial_is_kept_whole(store: Store) -> None:
         attempt, Result(OK, 1_000_000_000, 3_500_000_000, "", {"ops": 12.5}, {"ops": "1/s"}, [task], {"node1": {"cpus": 2}})
     )
     assert store.trials("scale") == (
-        StoredTrial(
+        StoredAttempt(
             id="aa-0",
             series="scale",
             attempt=1,

@@ -19,7 +19,7 @@ from wke.keep.files.disk import disk_errors
 from wke.keep.store import Store
 from wke.keep.trials.identity import Json, digest
 from wke.keep.trials.software import software
-from wke.keep.trials.trials import LOGS, Attempt, PlannedTrial, Result, StoredTrial
+from wke.keep.trials.trials import LOGS, Attempt, PlannedTrial, Result, StoredAttempt
 from wke.records import Outcome, OutcomeKind, Sink, TrialEnded, TrialStarted
 
 GENERATION = "generation"
@@ -57,7 +57,7 @@ class Series:
         """Return where the searches stand, none where nothing is climbed."""
         return searches(self.experiment, self.planned, self._stored())
 
-    def _stored(self) -> dict[str, StoredTrial]:
+    def _stored(self) -> dict[str, StoredAttempt]:
         return self.store.results(trial.id for trial in self.planned)
 
 

@@ -25,7 +25,7 @@ from wke.judge.statistics.comparison import Comparison, compare
 from wke.judge.statistics.regression import judged
 from wke.judge.statistics.summaries import metric_units, point_key
 from wke.keep.store import Store
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.records import Outcome
 from wke.tell.comparisons import baseline_text, shown
 from wke.tell.exports.markdown import Report, markdown
@@ -42,7 +42,7 @@ class Elsewhere:
 
     folder: Path
     series: str
-    trials: tuple[StoredTrial, ...]
+    trials: tuple[StoredAttempt, ...]
     machines: Mapping[str, Mapping[str, str]]
 
 
@@ -192,7 +192,7 @@ def _is_base(point: Mapping[str, object], baseline: Mapping[str, object]) -> boo
     return bool(baseline) and all(name in point and point[name] == value for name, value in baseline.items())
 
 
-def _comparisons(what: Compared, series: Series, trials: Sequence[StoredTrial]) -> tuple[Comparison, ...]:
+def _comparisons(what: Compared, series: Series, trials: Sequence[StoredAttempt]) -> tuple[Comparison, ...]:
     experiment = series.plan.experiment
     names = tuple(metric_units(trials, experiment.metrics))
     if what.elsewhere is None:
@@ -218,7 +218,7 @@ def _doubts(elsewhere: Elsewhere | None, machines: Mapping[str, Mapping[str, str
     return doubts
 
 
-def _facts(what: Compared, series: Series, trials: Sequence[StoredTrial]) -> dict[str, str]:
+def _facts(what: Compared, series: Series, trials: Sequence[StoredAttempt]) -> dict[str, str]:
     revisions, ok, facts = series.project.revisions, sum(trial.ok for trial in trials), {}
     here = revisions.head if revisions is not None else head() if commit_of("HEAD") else None
     if here is not None:

@@ -10,7 +10,7 @@ from wke.cli.options import RESULTS, as_json, folder
 from wke.errors import InputError, did_you_mean
 from wke.keep.output.logs import Line, lines, tasks
 from wke.keep.store import Store
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.sanitize import harmless, visible
 
@@ -37,7 +37,7 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
     sys.stdout.writelines(_document(stored, makers, wanted) if as_json else _text(stored, makers, wanted))
 
 
-def _text(stored: StoredTrial, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[str]:
+def _text(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[str]:
     """Yield the lines for a person, after saying whose they are, and which attempts deployed what they were said on."""
     Printer().talk(visible(f"{stored.folder}  ({stored.outcome}{': ' + stored.why if stored.why else ''})"))
     for maker in makers:
@@ -50,7 +50,7 @@ def _text(stored: StoredTrial, makers: Sequence[str], wanted: Iterable[Line]) ->
         yield f"{(line.at_ns - first_ns) / 1e9:9.3f} {line.task.target} {name} {mark} {harmless(line.data)}\n"
 
 
-def _document(stored: StoredTrial, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[str]:
+def _document(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[str]:
     """Yield one JSON document piece by piece: logs may be larger than memory."""
     head = {"trial": stored.id, "folder": str(stored.folder), "outcome": stored.outcome, "why": stored.why, "deployed-in": makers}
     yield json.dumps(head).removesuffix("}") + ', "lines": ['

@@ -22,7 +22,7 @@ from wke.judge.policies.stopping import EVERY, Precise, place_text, precisions, 
 from wke.judge.reuse.state import STORED, TO_RUN, Relatives, State, kinds, state
 from wke.keep.machines.examinations import Latest
 from wke.keep.store import Store
-from wke.keep.trials.trials import PlannedTrial, StoredTrial
+from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 from wke.tell.comparisons import baseline_text
 from wke.tell.tables import precision_json
 from wke.tell.terminal.console import Printer, counted, seconds
@@ -76,7 +76,7 @@ def advised(series: Series) -> str:
 def states(planned: Sequence[PlannedTrial], store: Store, have: Kept) -> dict[str, State]:
     """Return the state of each trial, by its id."""
     missing = [trial for trial in planned if trial.id not in have.stored]
-    tried: dict[str, list[StoredTrial]] = {}
+    tried: dict[str, list[StoredAttempt]] = {}
     for attempt in store.tried([trial.id for trial in missing], store.examinations.latest()):
         tried.setdefault(attempt.id, []).append(attempt)
     relatives = Relatives(store.result_inputs() if len(tried) < len(missing) else {})
@@ -182,7 +182,7 @@ def _repetitions(experiment: Experiment) -> str:
     return f"{least}{experiment.iterations} iterations{warmups}"
 
 
-def _precise(series: Series, stored: Mapping[str, StoredTrial]) -> tuple[Precise, ...]:
+def _precise(series: Series, stored: Mapping[str, StoredAttempt]) -> tuple[Precise, ...]:
     """Return how precise each point is, once there are results of a series that stops when it is precise."""
     experiment = series.plan.experiment
     if experiment.stopping is None or not stored:
@@ -190,7 +190,7 @@ def _precise(series: Series, stored: Mapping[str, StoredTrial]) -> tuple[Precise
     return precisions(experiment.stopping, experiment.metrics, tuple(stored.values()), series.points)
 
 
-def _duration(due: int, cooldown_s: float, stored: Sequence[StoredTrial]) -> str:
+def _duration(due: int, cooldown_s: float, stored: Sequence[StoredAttempt]) -> str:
     took = [attempt.elapsed_s for attempt in stored if attempt.elapsed_s is not None]
     return f", about {seconds(due * (fmean(took) + cooldown_s))} by what stored trials took" if due and took else ""
 

@@ -25,7 +25,7 @@ from wke.keep.machines.fingerprint import Reference
 from wke.keep.store import Store
 from wke.keep.trials.identity import planned_trials, scripts
 from wke.keep.trials.software import software
-from wke.keep.trials.trials import Invalid, PlannedTrial, StoredTrial
+from wke.keep.trials.trials import Invalid, PlannedTrial, StoredAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Kept:
     `spent_s` is what commands of the series took for these trials, if it has a budget.
     """
 
-    stored: Mapping[str, StoredTrial]
+    stored: Mapping[str, StoredAttempt]
     invalid: Mapping[str, Invalid]
     spent_s: float = 0.0
 

@@ -21,7 +21,7 @@ from wke.judge.reuse.reanalysis import readable, same_runs
 from wke.keep.files.lock import person
 from wke.keep.output.logs import not_left
 from wke.keep.store import Store
-from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, StoredTrial
+from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, StoredAttempt
 from wke.records import OutcomeKind
 from wke.tell.terminal.console import Printer, counted
 from wke.tell.terminal.progress import observation_words, point_words
@@ -36,7 +36,7 @@ class Found:
 
     trial: PlannedTrial
     answers: tuple[Answer, ...]
-    silent: tuple[tuple[StoredTrial, str], ...]
+    silent: tuple[tuple[StoredAttempt, str], ...]
 
 
 @click.command()
@@ -76,7 +76,7 @@ def hint(series: Series, store: Store) -> str:
     return f"{counted(count, 'trial')} ran already under other metrics or checks: wke reanalyse {path} reads them anew" if count else ""
 
 
-def _candidates(series: Series, store: Store) -> Iterator[tuple[Due, tuple[StoredTrial, ...]]]:
+def _candidates(series: Series, store: Store) -> Iterator[tuple[Due, tuple[StoredAttempt, ...]]]:
     """Yield each trial that has no result, with the stored attempts that ran the same and have not been asked yet, if there are any."""
     have = kept(series, store)
     over = done_with((), have.invalid)
@@ -97,7 +97,7 @@ def _found(series: Series, store: Store) -> Iterator[Found]:
     at_ns, who, wke = time.time_ns(), person(), version("wke")
     for item, attempts in _candidates(series, store):
         answers: list[Answer] = []
-        silent: list[tuple[StoredTrial, str]] = []
+        silent: list[tuple[StoredAttempt, str]] = []
         for attempt in attempts:
             result, seen = observed(series.plan.experiment, item.trial, attempt.folder)
             if why := _uncollected(item, attempt) or (result.why if result.outcome.kind is OutcomeKind.FAILED else ""):
@@ -110,7 +110,7 @@ def _found(series: Series, store: Store) -> Iterator[Found]:
         yield Found(item.planned, tuple(answers), tuple(silent))
 
 
-def _uncollected(item: Due, attempt: StoredTrial) -> str:
+def _uncollected(item: Due, attempt: StoredAttempt) -> str:
     """Return which files the tasks of an attempt did not leave, if it failed: else it left them all."""
     if attempt.ok or attempt.outcome == OutcomeKind.INVALID:
         return ""

@@ -11,7 +11,7 @@ from wke.cli.summary import accepted_words, print_comparisons, print_table
 from wke.describe.experiment.experiment import Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.keep.store import Store
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.comparisons import comparisons_json
 from wke.tell.exports.frames import write_parquet
 from wke.tell.exports.resultrows import ResultRow, csv_text, series_rows
@@ -96,7 +96,7 @@ def _threshold(store: Store, name: str) -> float:
     return float(store.plan(name).get("threshold", 0.0))
 
 
-def _table(store: Store, name: str, trials: Sequence[StoredTrial]) -> Table:
+def _table(store: Store, name: str, trials: Sequence[StoredAttempt]) -> Table:
     stopping, baseline, threshold = _stopping(store, name), _baseline(store, name), _threshold(store, name)
     return results_table(trials, _metrics(store, name), _points(store, name), stopping, baseline, threshold=threshold)
 
@@ -110,7 +110,7 @@ def _json(store: Store, name: str, *, each: bool) -> dict[str, object]:
     return {**to_json(table), **compared, "software": store.plan(name).get("software"), "trials": told}
 
 
-def _line(trial: StoredTrial) -> str:
+def _line(trial: StoredAttempt) -> str:
     took = "" if trial.elapsed_s is None else f", {seconds(trial.elapsed_s)}"
     seen = f"; {observation_words(trial.observations, trial.units)}" if trial.observations else ""
     why = f": {trial.why}" if trial.why else ""

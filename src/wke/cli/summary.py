@@ -9,14 +9,14 @@ from wke.describe.experiment.metrics import Metric
 from wke.errors import Problem
 from wke.judge.statistics.summaries import point_key
 from wke.keep.store import Store
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.comparisons import baseline_text, comparison_rows
 from wke.tell.exports.results_csv import results_csv, write_results_csv
 from wke.tell.tables import Table, results_table
 from wke.tell.terminal.console import Printer, counted
 
 
-def draw_figures(trials: Sequence[StoredTrial], experiment: Experiment) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
+def draw_figures(trials: Sequence[StoredAttempt], experiment: Experiment) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
     """Draw every plot of the experiment; return the files, in the order of the plots, and what kept others from being drawn."""
     from wke.tell.figures.figure import draw_all  # noqa: PLC0415 - matplotlib takes half a second to import
 
@@ -67,7 +67,7 @@ def print_comparisons(table: Table, metrics: Sequence[Metric], baseline: Mapping
         out.talk(f"nothing to compare with {baseline_text(baseline)} yet: that takes two rounds with both values, none of them 0 or less")
 
 
-def accepted_words(trials: Sequence[StoredTrial]) -> str:
+def accepted_words(trials: Sequence[StoredAttempt]) -> str:
     """Say how many of the trials count only because somebody accepted a change; nothing if none do."""
     numbers = sorted({number for trial in trials for number in trial.accepted})
     count = sum(bool(trial.accepted) for trial in trials)

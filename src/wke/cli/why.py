@@ -16,7 +16,7 @@ from wke.judge.reuse.state import Relatives, facts_words
 from wke.keep.machines.fingerprint import FactChange
 from wke.keep.store import Store
 from wke.keep.trials.identity import addresses, scripts
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.terminal.console import Printer
 
 
@@ -77,7 +77,7 @@ def relative_of(store: Store, item: Due) -> Relative | None:
     return None
 
 
-def _attempts(store: Store, item: Due, name: str) -> tuple[StoredTrial, ...]:
+def _attempts(store: Store, item: Due, name: str) -> tuple[StoredAttempt, ...]:
     return store.tried([name], store.examinations.latest(), addresses(json.loads(item.planned.inputs_json)))
 
 

@@ -48,7 +48,7 @@ from wke.keep.trials.details import Attempts
 from wke.keep.trials.identity import addresses
 from wke.keep.trials.rows import insert_answer, insert_observations, insert_planned, insert_start, read_release, task_row
 from wke.keep.trials.stored import final_folder, partial_folder, read_attempts
-from wke.keep.trials.trials import INTERRUPTED, Answer, Attempt, Detached, Invalid, PlannedTrial, Result, StoredTrial, settled
+from wke.keep.trials.trials import INTERRUPTED, Answer, Attempt, Detached, Invalid, PlannedTrial, Result, StoredAttempt, settled
 from wke.records import Release, TaskName
 
 OPENING_S = 20.0  # for another writer that is opening the store
@@ -311,7 +311,7 @@ class Store:
         with self._database.snapshot() as sql:
             return frozenset(trials) & {trial for (trial,) in sql.execute("SELECT trial FROM attempts WHERE outcome = 'ok'")}
 
-    def results(self, trials: Iterable[str], reference: Reference | None = None) -> dict[str, StoredTrial]:
+    def results(self, trials: Iterable[str], reference: Reference | None = None) -> dict[str, StoredAttempt]:
         """Return the attempts that count at the trials with these ids, by id: they are ok, and their machines still are what they were.
 
         What machines are is the `reference`, by default how they were examined last. An attempt at another trial counts where somebody
@@ -333,7 +333,7 @@ class Store:
         mine = {trial: seen for trial, seen in outcomes.items() if "invalid" in seen and "ok" not in seen}
         return {trial: Invalid(seen.count("invalid"), seen[-1] == "invalid") for trial, seen in mine.items()}
 
-    def tried(self, trials: Iterable[str], reference: Reference, moved: Mapping[str, str] | None = None) -> tuple[StoredTrial, ...]:
+    def tried(self, trials: Iterable[str], reference: Reference, moved: Mapping[str, str] | None = None) -> tuple[StoredAttempt, ...]:
         """Return every attempt at these trials, with what speaks against it; machines that `moved` have these addresses now."""
         return self._stored(OF_TRIALS, json.dumps(list(trials)), reference, moved)
 
@@ -349,7 +349,7 @@ class Store:
             PlannedTrial(trial, json.loads(point), k, bool(warmup), position, text) for trial, point, k, warmup, position, text in rows
         )
 
-    def trials(self, name: str) -> tuple[StoredTrial, ...]:
+    def trials(self, name: str) -> tuple[StoredAttempt, ...]:
         """Return the trials of the latest plan of series `name` that were begun, in running order: each with its ok attempt, else its last.
 
         A trial that another series ran counts here too when this plan holds it; an older plan's trials do not, and neither do attempts on
@@ -367,7 +367,7 @@ class Store:
             if entry.id in kept
         )
 
-    def every(self, name: str) -> tuple[StoredTrial, ...]:
+    def every(self, name: str) -> tuple[StoredAttempt, ...]:
         """Return all attempts at the trials of the latest plan of series `name`, in running order, whatever came of them."""
         plan = {entry.id: entry for entry in self.planned(name)}
         attempts = self._stored(OF_SERIES, name, self._machines_of(name))
@@ -376,16 +376,16 @@ class Store:
             for one in sorted(attempts, key=lambda one: (plan[one.id].position, one.attempt))
         )
 
-    def attempts(self, trial: str) -> tuple[StoredTrial, ...]:
+    def attempts(self, trial: str) -> tuple[StoredAttempt, ...]:
         """Return every attempt at the trial with this id, the oldest first."""
         return self._stored("a.trial = ?", trial)
 
-    def history(self, name: str) -> tuple[StoredTrial, ...]:
+    def history(self, name: str) -> tuple[StoredAttempt, ...]:
         """Return every attempt that commands of series `name` made, whatever plan it belonged to, the oldest first."""
         attempts = self._stored("a.invocation IN (SELECT i.id FROM invocations i JOIN series o ON o.id = i.series WHERE o.name = ?)", name)
         return tuple(sorted(attempts, key=lambda attempt: attempt.started_ns or 0))
 
-    def find(self, prefix: str) -> StoredTrial:
+    def find(self, prefix: str) -> StoredAttempt:
         """Return the trial whose id begins with `prefix`, with the attempt that counts, else its last. InputError if none or several do."""
         with self._database.snapshot() as sql:
             ids = [trial for (trial,) in sql.execute("SELECT DISTINCT trial FROM attempts ORDER BY trial")]
@@ -411,7 +411,7 @@ class Store:
         """Return what the identity of each trial was computed from that has ended once, well or badly."""
         return self._inputs("outcome <> 'interrupted'")
 
-    def task_ends(self, attempt: StoredTrial) -> dict[TaskName, str]:
+    def task_ends(self, attempt: StoredAttempt) -> dict[TaskName, str]:
         """Return the outcomes of the tasks of an attempt."""
         tasks = f"tasks t JOIN attempts a ON t.attempt = {RAN}"
         query = f"SELECT t.step, t.target, t.machine, t.copy, t.outcome FROM {tasks} WHERE a.trial = ? AND a.number = ?"  # noqa: S608 - ours, no input
@@ -465,10 +465,10 @@ class Store:
         """Return what machines are to a series; those that it never settled are what they were examined to be last."""
         return {**self.examinations.latest(), **self.examinations.of_series(name)}
 
-    def _standing_in(self, trials: Collection[str], reference: Reference) -> dict[str, StoredTrial]:
+    def _standing_in(self, trials: Collection[str], reference: Reference) -> dict[str, StoredAttempt]:
         """Return, by trial, the attempts at other trials that count there because somebody accepted them."""
         accepted = self.acceptances.measured_for(trials)
-        found: dict[str, StoredTrial] = {}
+        found: dict[str, StoredAttempt] = {}
         for trial, measured in accepted.items():
             moved = addresses(self.inputs(trial))
             for attempt in self._stored(f"a.outcome = 'ok' AND {OF_TRIALS}", json.dumps(list(measured)), reference, moved):
@@ -479,7 +479,7 @@ class Store:
 
     def _stored(
         self, condition: str, value: str, reference: Reference | None = None, moved: Mapping[str, str] | None = None
-    ) -> tuple[StoredTrial, ...]:
+    ) -> tuple[StoredAttempt, ...]:
         """Return the attempts `a` that meet the SQL `condition`, by trial and number; with a `reference`, also what it says of them."""
         judge = Judge(reference, self.acceptances.facts(), moved) if reference else None
         with self._database.snapshot() as sql:

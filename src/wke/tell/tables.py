@@ -11,7 +11,7 @@ from wke.judge.policies.stopping import Precise, precisions, share_text
 from wke.judge.statistics.comparison import Comparison, compare
 from wke.judge.statistics.statistics import Summary
 from wke.judge.statistics.summaries import by_point, metric_units, point_key, point_summaries
-from wke.keep.trials.trials import INTERRUPTED, RUNNING, StoredTrial, settled
+from wke.keep.trials.trials import INTERRUPTED, RUNNING, StoredAttempt, settled
 from wke.records import OutcomeKind
 
 Point = Mapping[str, object]
@@ -79,7 +79,7 @@ class Table:
 
 
 def results_table(
-    trials: Sequence[StoredTrial],
+    trials: Sequence[StoredAttempt],
     metrics: Sequence[Metric] = (),
     points: Sequence[Point] = (),
     stopping: Stopping | None = None,
@@ -148,7 +148,7 @@ def varied(points: Sequence[Point]) -> tuple[str, ...]:
     return tuple(name for name in names if any(point.get(name) != points[0].get(name) for point in points))
 
 
-def sorted_points(trials: Sequence[StoredTrial]) -> list[Point]:
+def sorted_points(trials: Sequence[StoredAttempt]) -> list[Point]:
     """Return the distinct points of `trials`, the last parameter varying fastest; numbers come before words."""
     points = {repr(dict(trial.point)): trial.point for trial in trials}
     return sorted(points.values(), key=lambda point: [value_order(value) for value in point.values()])

@@ -23,7 +23,7 @@ from statistics import fmean
 from wke.describe.experiment.experiment import Budget, Experiment, Stopping
 from wke.judge.policies.stopping import Precise, place_text, precisions, rounds_wanted, share_text
 from wke.judge.statistics.summaries import by_point, point_key
-from wke.keep.trials.trials import PlannedTrial, StoredTrial
+from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 
 AHEAD = 0.1  # of what is left of the budget is decided on at once, by what trials took so far
 
@@ -32,7 +32,7 @@ AHEAD = 0.1  # of what is left of the budget is decided on at once, by what tria
 class Seen:
     """What is known when it is decided: results by id, trials that were tried in vain, and the time that all of it took."""
 
-    stored: Mapping[str, StoredTrial]
+    stored: Mapping[str, StoredAttempt]
     tried: Collection[str]
     spent_s: float
 
@@ -54,7 +54,7 @@ def affordable(experiment: Experiment, planned: Sequence[PlannedTrial], seen: Se
     return next((batch for unit in _widest_first(experiment, planned, seen) if (batch := costs.whole(unit, left_s))), [])
 
 
-def spent_s(experiment: Experiment, planned: Sequence[PlannedTrial], attempts: Iterable[StoredTrial]) -> float:
+def spent_s(experiment: Experiment, planned: Sequence[PlannedTrial], attempts: Iterable[StoredAttempt]) -> float:
     """Return how long those `attempts`, made by commands of the series, took that were at trials of the plan, each with its cooldown."""
     ids = {trial.id for trial in planned}
     took = [attempt.elapsed_s for attempt in attempts if attempt.id in ids]

@@ -11,7 +11,7 @@ from wke.describe.experiment.sweep import Point, Value, point_text, value_text
 from wke.describe.expression.equation import evaluate, text_of
 from wke.judge.policies.search import Advice, next_value
 from wke.judge.statistics.summaries import point_key
-from wke.keep.trials.trials import PlannedTrial, StoredTrial
+from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Climb:
 
 
 def searches(
-    experiment: Experiment, planned: Sequence[PlannedTrial], stored: Mapping[str, StoredTrial], attempted: Collection[str] = ()
+    experiment: Experiment, planned: Sequence[PlannedTrial], stored: Mapping[str, StoredAttempt], attempted: Collection[str] = ()
 ) -> tuple[Climb, ...]:
     """Return where an experiment's searches stand; none if it has none.
 

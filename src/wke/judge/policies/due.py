@@ -7,7 +7,7 @@ from wke.judge.policies.budget import Seen, affordable
 from wke.judge.policies.climbing import searches
 from wke.judge.policies.stopping import rounds_of
 from wke.judge.statistics.summaries import point_key
-from wke.keep.trials.trials import Invalid, PlannedTrial, StoredTrial
+from wke.keep.trials.trials import Invalid, PlannedTrial, StoredAttempt
 
 REPEATS = 2
 
@@ -15,7 +15,7 @@ REPEATS = 2
 def due(
     experiment: Experiment,
     planned: Sequence[PlannedTrial],
-    stored: Mapping[str, StoredTrial],
+    stored: Mapping[str, StoredAttempt],
     attempted: Collection[str] = (),
     invalid: Mapping[str, Invalid] | None = None,
     *,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 
 RECENT = 20
 
@@ -26,7 +26,7 @@ class Pace:
         return max(0.0, trials * self.each_s - begun_s)
 
 
-def pace(starts_ns: Sequence[int], ended: Sequence[StoredTrial], earlier: Sequence[StoredTrial]) -> Pace | None:
+def pace(starts_ns: Sequence[int], ended: Sequence[StoredAttempt], earlier: Sequence[StoredAttempt]) -> Pace | None:
     """Return the pace by the starts of a command's trials, in order; None when nothing can be known.
 
     `ended` are those of them that have ended, `earlier` trials of other commands that have.

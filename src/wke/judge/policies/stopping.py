@@ -15,7 +15,7 @@ from wke.describe.experiment.experiment import Experiment, Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.sweep import Point, point_text
 from wke.judge.statistics.summaries import point_key, point_summaries
-from wke.keep.trials.trials import PlannedTrial, StoredTrial
+from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 
 EVERY = 5
 AGREE = 2
@@ -56,7 +56,7 @@ def rounds_wanted(rule: Stopping, most: int, complete: int, is_precise: Callable
 
 
 def rounds_of(
-    experiment: Experiment, planned: Sequence[PlannedTrial], stored: Mapping[str, StoredTrial], attempted: Collection[str] = ()
+    experiment: Experiment, planned: Sequence[PlannedTrial], stored: Mapping[str, StoredAttempt], attempted: Collection[str] = ()
 ) -> int:
     """Return how many rounds of `planned` are to be run in all; all of them unless the experiment stops when it is precise.
 
@@ -78,7 +78,7 @@ def rounds_of(
 
 
 def precisions(
-    rule: Stopping, metrics: Sequence[Metric], trials: Sequence[StoredTrial], points: Sequence[Mapping[str, object]] = ()
+    rule: Stopping, metrics: Sequence[Metric], trials: Sequence[StoredAttempt], points: Sequence[Mapping[str, object]] = ()
 ) -> tuple[Precise, ...]:
     """Return how precise each point is by those of `trials` that are ok: `points`, or else all at which there is such a trial."""
     counted = [trial for trial in trials if trial.ok and not trial.warmup]

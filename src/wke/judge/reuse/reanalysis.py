@@ -6,7 +6,7 @@ from typing import Any
 
 from wke.describe.configuration.step import PlannedStep
 from wke.keep.trials.identity import run_of
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.records import OutcomeKind, TaskName
 
 Inputs = Mapping[str, Any]
@@ -23,11 +23,11 @@ def same_runs(planned: Mapping[str, Inputs], stored: Mapping[str, Inputs]) -> di
 
 
 def readable(
-    tried: Sequence[StoredTrial],
-    attempts: Iterable[StoredTrial],
+    tried: Sequence[StoredAttempt],
+    attempts: Iterable[StoredAttempt],
     steps: Sequence[PlannedStep],
-    ends: Callable[[StoredTrial], Mapping[TaskName, str]],
-) -> Iterator[StoredTrial]:
+    ends: Callable[[StoredAttempt], Mapping[TaskName, str]],
+) -> Iterator[StoredAttempt]:
     """Yield those of the `attempts` whose tasks all went well, each run once, the oldest first; not what was `tried` at the trial itself.
 
     One that failed for its metrics only, or was invalid by its checks, is among them: others may make something of it.

@@ -9,7 +9,7 @@ from wke.judge.policies.due import REPEATS
 from wke.judge.reuse.differences import Change, Inputs, changes
 from wke.judge.statistics.summaries import point_key
 from wke.keep.machines.fingerprint import FactChange
-from wke.keep.trials.trials import Invalid, PlannedTrial, StoredTrial
+from wke.keep.trials.trials import Invalid, PlannedTrial, StoredAttempt
 
 STORED, TO_RUN, GIVEN_UP = "stored", "to run", "invalid"
 
@@ -20,7 +20,7 @@ class State:
 
     word: str
     why: str = ""
-    by: StoredTrial | None = None
+    by: StoredAttempt | None = None
 
     def __str__(self) -> str:
         """Say it as `to run (script changed)`."""
@@ -49,7 +49,7 @@ def _turn(trial: str, point: Mapping[str, Any]) -> object:
     return point_key(point), trial.rpartition("-")[2]
 
 
-def state(stored: StoredTrial | None, invalid: Invalid | None, tried: Sequence[StoredTrial], change: str) -> State:
+def state(stored: StoredAttempt | None, invalid: Invalid | None, tried: Sequence[StoredAttempt], change: str) -> State:
     """Return the state of a trial: with its `stored` result, else by its attempts, else by what `change` there was since its relative."""
     if stored is not None:
         return State(STORED, f"accepted: {', '.join(map(str, stored.accepted))}" if stored.accepted else "", stored)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from wke.judge.statistics.statistics import summarise
 from wke.judge.statistics.summaries import by_point, point_key
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 
 LEVEL = 0.05
 MOST_ROUNDS = 1000
@@ -65,7 +65,7 @@ def partner(point: Mapping[str, object], baseline: Mapping[str, object]) -> Mapp
 
 
 def compare(
-    trials: Sequence[StoredTrial],
+    trials: Sequence[StoredAttempt],
     metrics: Sequence[str],
     points: Sequence[Mapping[str, object]],
     baseline: Mapping[str, object],
@@ -105,7 +105,7 @@ def holm(chances: Sequence[float], level: float = LEVEL) -> list[bool]:
     return significant
 
 
-def _by_round(trials: Sequence[StoredTrial], metric: str) -> dict[int, float]:
+def _by_round(trials: Sequence[StoredAttempt], metric: str) -> dict[int, float]:
     values = {trial.iteration: trial.observations.get(metric, math.nan) for trial in trials}
     return {iteration: value for iteration, value in values.items() if math.isfinite(value)}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wke.keep.machines.machine_changes import RAN, Judge, Ruling, rulings
-from wke.keep.trials.trials import RUNNING, Derivation, StoredStart, StoredTrial
+from wke.keep.trials.trials import RUNNING, Derivation, StoredAttempt, StoredStart
 
 
 def partial_folder(store: Path, trial: str, number: int) -> Path:
@@ -20,7 +20,9 @@ def final_folder(store: Path, trial: str, number: int) -> Path:
     return store / "trials" / trial / str(number)
 
 
-def read_attempts(sql: sqlite3.Connection, store: Path, condition: str, value: str, judge: Judge | None = None) -> tuple[StoredTrial, ...]:
+def read_attempts(
+    sql: sqlite3.Connection, store: Path, condition: str, value: str, judge: Judge | None = None
+) -> tuple[StoredAttempt, ...]:
     """Return the attempts `a` of the store in this folder that meet the SQL `condition`, by trial and number.
 
     With a `judge` they say what what machines are now says of them.
@@ -42,7 +44,7 @@ def read_attempts(sql: sqlite3.Connection, store: Path, condition: str, value: s
     owned = "attempts a JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series"
     columns = "a.trial, s.name, a.number, a.point, a.iteration, a.warmup, a.outcome, a.why, a.started_ns, a.ended_ns"
     return tuple(
-        StoredTrial(
+        StoredAttempt(
             id=trial,
             series=series,
             attempt=number,

@@ -118,7 +118,7 @@ class Invalid:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredTrial:
+class StoredAttempt:
     """A trial and one attempt at it. `outcome` is an Outcome's text, "interrupted", or "running" while it has none.
 
     With a `derivation` another attempt ran, and `folder` is that one's. Where it was asked how it stands to what machines are now,
@@ -155,12 +155,12 @@ class StoredTrial:
         return self.outcome == "ok"
 
 
-def settled(attempts: Iterable[StoredTrial]) -> tuple[StoredTrial, ...]:
+def settled(attempts: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:
     """Return one attempt for each trial, in the order in which the trials come: its first that is ok, else its last.
 
     One that needs no acceptance goes before those that do.
     """
-    kept: dict[str, StoredTrial] = {}
+    kept: dict[str, StoredAttempt] = {}
     for attempt in attempts:
         before = kept.get(attempt.id)
         if before is None or not before.ok or (attempt.ok and before.accepted and not attempt.accepted):

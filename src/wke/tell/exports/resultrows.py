@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wke.describe.experiment.sweep import value_text
 from wke.keep.store import Store
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 
 Cell = bool | int | float | str | None
 
@@ -103,7 +103,7 @@ def csv_text(rows: Sequence[ResultRow]) -> str:
     return text.getvalue()
 
 
-def _row(series: str, attempt: StoredTrial, *, counts: bool) -> ResultRow:
+def _row(series: str, attempt: StoredAttempt, *, counts: bool) -> ResultRow:
     return ResultRow(
         series=series,
         trial=attempt.id,

@@ -16,7 +16,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.errors import InputError
 from wke.judge.statistics.summaries import metric_units
 from wke.keep.files.disk import write_atomically
-from wke.keep.trials.trials import StoredTrial, settled
+from wke.keep.trials.trials import StoredAttempt, settled
 from wke.tell.tables import Point, varied
 
 COMMAND, CONSTANTS = "# command:", "# constants:"
@@ -32,7 +32,7 @@ class ResultsFile:
     rows: tuple[Mapping[str, str], ...]
 
 
-def results_csv(trials: Sequence[StoredTrial], metrics: Sequence[Metric] = (), *, command: str = "", points: Sequence[Point] = ()) -> str:
+def results_csv(trials: Sequence[StoredAttempt], metrics: Sequence[Metric] = (), *, command: str = "", points: Sequence[Point] = ()) -> str:
     """Return comment lines (command, constants), a header `uid, varied parameters…, metrics…` and one row for each trial that is ok.
 
     Warm-ups are left out; a metric that a trial does not have is an empty field. What varies is told by `points`, else by the trials.
@@ -52,7 +52,7 @@ def results_csv(trials: Sequence[StoredTrial], metrics: Sequence[Metric] = (), *
     return text.getvalue()
 
 
-def result_rows(trials: Iterable[StoredTrial]) -> tuple[StoredTrial, ...]:
+def result_rows(trials: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:
     """Return the trials that are rows of the results: one attempt of each that is ok and no warm-up, in the order of `trials`."""
     return tuple(trial for trial in settled(trials) if trial.ok and not trial.warmup)
 

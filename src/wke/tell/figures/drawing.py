@@ -11,7 +11,7 @@ from wke.describe.expression.equation import Expression, text_of, unit_of
 from wke.judge.policies.stopping import precisions, share_text
 from wke.judge.statistics.statistics import Summary, summarise, usual_kind
 from wke.judge.statistics.summaries import metric_units
-from wke.keep.trials.trials import StoredTrial, settled
+from wke.keep.trials.trials import StoredAttempt, settled
 from wke.tell.figures.rows import Row, expressions, make_rows, normalised, shows, x_is_measured
 from wke.tell.tables import titled, value_order, varied
 
@@ -68,7 +68,7 @@ class Drawing:
         return all(isinstance(x, int | float) and not isinstance(x, bool) for x in self.xs)
 
 
-def make_drawing(plot: Plot, trials: Sequence[StoredTrial], experiment: Experiment) -> Drawing:
+def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experiment) -> Drawing:
     """Return what `plot` shows of `trials`, as far as they are there: warm-ups and trials that are not ok are left out.
 
     InputError when trials are there but have no column of the name that the plot gives.
@@ -199,7 +199,7 @@ def _mixed(plot: Plot, rows: Sequence[Row], *, measured: bool) -> Iterator[str]:
         yield f"Joined over different {' and '.join(map(_words, others))}."
 
 
-def _missing(plot: Plot, good: Sequence[StoredTrial], experiment: Experiment) -> Iterator[str]:
+def _missing(plot: Plot, good: Sequence[StoredAttempt], experiment: Experiment) -> Iterator[str]:
     """Yield how much of the series is there, as long as it is not all of it."""
     sweep = experiment.parameters
     if sweep.climb:

@@ -20,7 +20,7 @@ from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.plot import Plot
 from wke.errors import InputError, Problem, TargetError
 from wke.keep.files.disk import write_atomically
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.figures.axes import cuts_an_interval, finish_x, finish_y
 from wke.tell.figures.bars import draw_bars
 from wke.tell.figures.drawing import Drawing, make_drawing
@@ -41,7 +41,7 @@ def stem(folder: Path, name: str, plot: Plot) -> Path:
     return folder / (f"{name}_{plot.label}" if plot.label else name)
 
 
-def draw(plot: Plot, trials: Sequence[StoredTrial], path: Path, experiment: Experiment) -> list[Path]:
+def draw(plot: Plot, trials: Sequence[StoredAttempt], path: Path, experiment: Experiment) -> list[Path]:
     """Draw `plot` of `trials` and write it to `path` with the suffixes .pdf, .svg and .png, each whole or not at all; return the files.
 
     A plot of type "script" is drawn by the script, in a format of its own. InputError when the plot does not fit the trials, TargetError
@@ -71,7 +71,7 @@ class Drawn:
     problems: tuple[Problem, ...]
 
 
-def draw_all(experiment: Experiment, trials: Sequence[StoredTrial], folder: Path) -> Drawn:
+def draw_all(experiment: Experiment, trials: Sequence[StoredAttempt], folder: Path) -> Drawn:
     """Draw every plot of an experiment into `folder`; one that cannot be drawn is a problem at its place in the file, never an error."""
     files: list[Path] = []
     problems: list[Problem] = []

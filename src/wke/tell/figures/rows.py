@@ -12,7 +12,7 @@ from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.expression.equation import Equation, Expression, columns_of, evaluate
 from wke.errors import InputError, did_you_mean
 from wke.judge.statistics.statistics import summarise
-from wke.keep.trials.trials import StoredTrial
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.tables import Point
 
 Columns = Mapping[str, object]
@@ -30,7 +30,7 @@ class Row:
     ys: tuple[float, ...]
 
 
-def make_rows(plot: Plot, trials: Sequence[StoredTrial]) -> list[Row]:
+def make_rows(plot: Plot, trials: Sequence[StoredAttempt]) -> list[Row]:
     """Return the rows of the trials that the plot shows: filtered, computed, and of what it maximises by only the best.
 
     InputError when trials are there but none has a column that the plot names, or not a number where one is needed.
@@ -61,7 +61,7 @@ def expressions(plot: Plot) -> tuple[Expression, ...]:
     return plot.y_axis
 
 
-def x_is_measured(plot: Plot, trials: Sequence[StoredTrial]) -> bool:
+def x_is_measured(plot: Plot, trials: Sequence[StoredAttempt]) -> bool:
     """Tell whether the x-axis is one of a metric and not of a parameter."""
     return bool(trials) and not any(plot.x_axis in trial.point for trial in trials)
 
@@ -86,7 +86,7 @@ def normalised(plot: Plot, rows: Sequence[Row], ys: Sequence[float], kind: str) 
     return [y / means[place(row)] if means.get(place(row)) else math.nan for row, y in zip(rows, ys, strict=True)]
 
 
-def _row(plot: Plot, trial: StoredTrial, columns: Columns, *, measured: bool) -> Row:
+def _row(plot: Plot, trial: StoredAttempt, columns: Columns, *, measured: bool) -> Row:
     x = columns.get(plot.x_axis)
     own = evaluate(plot.x_axis, columns) if measured else math.nan
     ys = tuple(evaluate(y, columns) for y in expressions(plot))

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from wke.describe.experiment.plot import FOLDER, NAME, VALUE, Script
 from wke.errors import InputError, TargetError, did_you_mean
-from wke.keep.trials.trials import LOGS, StoredTrial
+from wke.keep.trials.trials import LOGS, StoredAttempt
 from wke.tell.exports.results_csv import result_rows
 
 LIMIT_S = 300.0  # a script that waits for something would keep the whole series waiting
 
 
-def run_script(script: Script, trials: Sequence[StoredTrial], path: Path, *, limit_s: float = LIMIT_S) -> list[Path]:
+def run_script(script: Script, trials: Sequence[StoredAttempt], path: Path, *, limit_s: float = LIMIT_S) -> list[Path]:
     """Run a plot's script in the current folder and return the file that it drew: `path`, if its arguments name it.
 
     The rows that its arguments count are those of the results file. Before there is one, nothing runs. InputError when the script is not
@@ -46,7 +46,7 @@ def run_script(script: Script, trials: Sequence[StoredTrial], path: Path, *, lim
     return [path]
 
 
-def filled(arg: str, rows: Sequence[StoredTrial], path: Path) -> str:
+def filled(arg: str, rows: Sequence[StoredAttempt], path: Path) -> str:
     """Return an argument with what it stands for put in its place; InputError when there is no such row or column."""
     if arg.startswith(FOLDER):
         folder = _row(arg.removeprefix(FOLDER), rows, arg).folder
@@ -61,7 +61,7 @@ def filled(arg: str, rows: Sequence[StoredTrial], path: Path) -> str:
     return str(values[column])
 
 
-def _row(place: str, rows: Sequence[StoredTrial], arg: str) -> StoredTrial:
+def _row(place: str, rows: Sequence[StoredAttempt], arg: str) -> StoredAttempt:
     try:
         return rows[int(place)]
     except IndexError:

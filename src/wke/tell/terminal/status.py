@@ -13,7 +13,7 @@ from wke.judge.policies.pace import Pace, pace
 from wke.keep.files.current import Current, read_current
 from wke.keep.files.lock import Holder, holder_of, series_lock
 from wke.keep.store import Store
-from wke.keep.trials.trials import INTERRUPTED, RUNNING, Detached, PlannedTrial, StoredTrial
+from wke.keep.trials.trials import INTERRUPTED, RUNNING, Detached, PlannedTrial, StoredAttempt
 from wke.records import OutcomeKind
 from wke.tell.terminal.console import counted, seconds
 from wke.tell.terminal.progress import point_words
@@ -44,12 +44,12 @@ class Status:
     file: str
     now_ns: int
     holder: Holder | None
-    running: StoredTrial | None
+    running: StoredAttempt | None
     current: Current | None
     counts: Counts
     pace: Pace | None
     then: str
-    ends: tuple[StoredTrial, ...]
+    ends: tuple[StoredAttempt, ...]
     left: tuple[Detached, ...]
 
     @property
@@ -97,7 +97,7 @@ def read_status(store: Store, name: str) -> Status:
     )
 
 
-def _ended_ns(attempt: StoredTrial) -> float:
+def _ended_ns(attempt: StoredAttempt) -> float:
     return (attempt.started_ns or 0) + (attempt.elapsed_s or 0.0) * 1e9
 
 
@@ -201,7 +201,7 @@ def pace_words(status: Status) -> str:
     return f"a trial in {each}: about {seconds(status.left_s)} left{after}, to about {end} ({basis})"
 
 
-def end_words(end: StoredTrial, now_ns: int) -> str:
+def end_words(end: StoredAttempt, now_ns: int) -> str:
     """Say how a trial ended, when, and why it was not well."""
     when = f" at {clock(int(_ended_ns(end)), now_ns)} after {seconds(end.elapsed_s)}" if end.elapsed_s is not None else ""
     why = f": {visible(end.why)}" if end.why else ""
@@ -244,7 +244,7 @@ def _step_json(current: Current | None) -> dict[str, object] | None:
     return None if step is None else {"index": step.index, "target": step.target, "tasks": step.tasks, "since-ns": step.since_ns}
 
 
-def _trial_json(trial: StoredTrial) -> dict[str, object]:
+def _trial_json(trial: StoredAttempt) -> dict[str, object]:
     return {
         "id": trial.id,
         "attempt": trial.attempt,

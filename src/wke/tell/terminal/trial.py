@@ -12,7 +12,7 @@ from wke.keep.machines.fingerprint import Facts, Reference
 from wke.keep.store import Store
 from wke.keep.trials.details import Deployed, Particulars, StoredTask
 from wke.keep.trials.stored import final_folder
-from wke.keep.trials.trials import Derivation, StoredStart, StoredTrial
+from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
 from wke.records import ClockReading
 from wke.tell.terminal.console import counted, seconds
 from wke.tell.terminal.progress import observation_words, point_words
@@ -30,9 +30,9 @@ class Shown:
     `between` is what deployed steps said after this attempt, None if there is nothing.
     """
 
-    at: StoredTrial
+    at: StoredAttempt
     of: Particulars
-    attempts: tuple[StoredTrial, ...]
+    attempts: tuple[StoredAttempt, ...]
     answers_for: Mapping[str, int]
     acceptances: tuple[Acceptance, ...]
     between: Path | None
@@ -88,7 +88,7 @@ def trial_lines(shown: Shown, store: Path) -> Iterator[str]:
             yield f"  {'' if index else title:<9} {line}"
 
 
-def _outcome(at: StoredTrial) -> str:
+def _outcome(at: StoredAttempt) -> str:
     against = "; ".join(facts_words(at.changes))
     return f"{at.outcome}{f': {at.why}' if at.why else ''}{f'; does not count now: {against}' if against else ''}"
 
@@ -102,7 +102,7 @@ def _ran(shown: Shown) -> Iterator[str]:
     yield f"by {of.command.words}, begun at {clock(of.command.started_ns, shown.now_ns)}"
 
 
-def _attempt(each: StoredTrial, shown: Shown) -> str:
+def _attempt(each: StoredAttempt, shown: Shown) -> str:
     took = "" if each.elapsed_s is None else f", {seconds(each.elapsed_s)}"
     mark = " (shown here)" if each.attempt == shown.at.attempt and len(shown.attempts) > 1 else ""
     by = f"; accepted: {', '.join(map(str, each.accepted))}" if each.accepted else ""
@@ -236,7 +236,7 @@ def _kebab(values: Mapping[str, object]) -> dict[str, object]:
     return {name.replace("_", "-"): value for name, value in values.items()}
 
 
-def trial_json(trial: StoredTrial) -> dict[str, object]:
+def trial_json(trial: StoredAttempt) -> dict[str, object]:
     """Return an attempt as values that `json.dumps` takes."""
     return {
         "id": trial.id,
