@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 from wke.act.rehearsal.scripted import FOREVER, Asked, Play, Said, scripted_place
 from wke.act.rehearsal.timelapse import TimelapseLoop
-from wke.act.trials.runner import Due, Series, run_series
+from wke.act.trials.runner import IdentifiedTrial, Series, run_series
 from wke.describe.cluster.cluster import Cluster, read_cluster
 from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experiment import read_experiment
@@ -72,7 +72,7 @@ def rehearse_plan(plan: Plan, cluster: Cluster, play: Play) -> Rehearsal:
 
 def _rehearse_in(folder: Path, plan: Plan, cluster: Cluster, play: Play) -> Rehearsal:
     experiment = plan.experiment
-    trials = tuple(map(Due, planned_trials(plan), plan.trials))
+    trials = tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials))
     planned = [item.planned for item in trials]
     ids = [trial.id for trial in planned]
     name, command = experiment.name, "a rehearsal"
@@ -83,7 +83,7 @@ def _rehearse_in(folder: Path, plan: Plan, cluster: Cluster, play: Play) -> Rehe
         number = store.series(name, plan_json, plan.seed, order=experiment.order, command=command, planned=planned)
         series = Series(scripted_place(cluster, play, loop), store, number, experiment, _ignore, _nothing)
 
-        def next_due(attempted: Collection[str]) -> Sequence[Due]:
+        def next_due(attempted: Collection[str]) -> Sequence[IdentifiedTrial]:
             used_s = spent_s(experiment, planned, store.history(name) if experiment.budget is not None else ())
             wanted = {t.id for t in due(experiment, planned, store.results(ids), attempted, store.invalid(ids), spent_s=used_s)}
             return [item for item in trials if item.planned.id in wanted]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from wke.act.trials.runner import Due
+from wke.act.trials.runner import IdentifiedTrial
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import all_planned, named
 from wke.cli.why import relative_of, script_texts
@@ -88,7 +88,7 @@ def _machines(store: Store, machines: set[tuple[str, str]]) -> Iterator[FactChan
                 yield from (change for change in deciding(machine[0], facts, latest[machine]) if not accepted.covering(change))
 
 
-def _trial(item: Due, planned: Iterable[Due], store: Store) -> Harmless:
+def _trial(item: IdentifiedTrial, planned: Iterable[IdentifiedTrial], store: Store) -> Harmless:
     """Return what `wke why` says of a trial, and all pairs of a planned trial and a stored one between which nothing else lies."""
     identity = item.planned.id
     if identity in store.results([identity]):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from wke.act.session.detached import Detachment
 from wke.act.trials import runner
-from wke.act.trials.runner import Due
+from wke.act.trials.runner import IdentifiedTrial
 from wke.cli.prepare import Series
 from wke.describe.cluster.cluster import Cluster
 from wke.describe.experiment.experiment import Experiment
@@ -38,7 +38,7 @@ def scope_at(series: Series) -> Location | None:
     return series.plan.experiment.at("steps", 0, "scope") if shares else None
 
 
-def left_running(series: Series, store: Store) -> tuple[Detached, Due] | None:
+def left_running(series: Series, store: Store) -> tuple[Detached, IdentifiedTrial] | None:
     """Return the attempt that an earlier command left running and what is planned of it, None when there is none.
 
     Raises InputError when what was left running on our machines is not of this series: they are not free.
@@ -59,7 +59,7 @@ def left_running(series: Series, store: Store) -> tuple[Detached, Due] | None:
 
 
 async def run_due(
-    running: runner.Series, left: tuple[Detached, Due] | None, next_due: Callable[[Collection[str]], Sequence[Due]]
+    running: runner.Series, left: tuple[Detached, IdentifiedTrial] | None, next_due: Callable[[Collection[str]], Sequence[IdentifiedTrial]]
 ) -> Sequence[Outcome]:
     """Take up what was left running, then run what is due as `run_series` does; `next_due` is told of all that was attempted."""
     if left is None:

@@ -160,7 +160,7 @@ class _Command:
     choice: Choice
     detached: Detachment | None
 
-    def due(self, attempted: Collection[str] = ()) -> list[runner.Due]:
+    def due(self, attempted: Collection[str] = ()) -> list[runner.IdentifiedTrial]:
         return _due(self.series, kept(self.series, self.store), self.choice, attempted)
 
 
@@ -207,7 +207,7 @@ def _say_stopped(command: _Command, state: SeriesState, first: int) -> None:
             draw_figures(store.trials(experiment.name), experiment)
 
 
-def _due(series: Series, have: Kept, choice: Choice, attempted: Collection[str] = ()) -> list[runner.Due]:
+def _due(series: Series, have: Kept, choice: Choice, attempted: Collection[str] = ()) -> list[runner.IdentifiedTrial]:
     """Return what to run next, after those trials that this command attempted already."""
     limit = None if choice.limit is None else choice.limit - len(attempted)
     return have.due(series, chosen(series, choice.only), attempted)[:limit]

@@ -10,7 +10,7 @@ from statistics import fmean
 
 import click
 
-from wke.act.trials.runner import Due
+from wke.act.trials.runner import IdentifiedTrial
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import Kept, Series, kept, plan_series, read_project
 from wke.cli.reanalyse import hint
@@ -88,7 +88,7 @@ def states(planned: Sequence[PlannedTrial], store: Store, have: Kept) -> dict[st
     return {t.id: state(have.stored.get(t.id), have.invalid.get(t.id), tried.get(t.id, ()), change(t)) for t in planned}
 
 
-def tell(series: Series, facts: Known, *, listed: Sequence[Due]) -> None:
+def tell(series: Series, facts: Known, *, listed: Sequence[IdentifiedTrial]) -> None:
     """Print the plan in words, and the trials that are to be listed one by one."""
     out = Printer()
     have, experiment, stored = facts.have, series.plan.experiment, facts.have.stored

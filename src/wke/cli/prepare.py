@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from wke.act.trials.runner import Due
+from wke.act.trials.runner import IdentifiedTrial
 from wke.cli.options import PROJECT, RESULTS
 from wke.describe.cluster.cluster import Cluster, read_cluster, restricted
 from wke.describe.configuration.configuration import Configuration, read_configuration
@@ -62,7 +62,7 @@ class Series:
 
     project: Project
     plan: Plan
-    trials: tuple[Due, ...]
+    trials: tuple[IdentifiedTrial, ...]
     seed_is_settled: bool = True
 
     @property
@@ -87,7 +87,7 @@ class Kept:
     invalid: Mapping[str, Invalid]
     spent_s: float = 0.0
 
-    def due(self, series: Series, candidates: Sequence[Due], attempted: Collection[str] = ()) -> list[Due]:
+    def due(self, series: Series, candidates: Sequence[IdentifiedTrial], attempted: Collection[str] = ()) -> list[IdentifiedTrial]:
         """Return those of the candidates that are to run next, in their order, after those that were attempted just now."""
         planned = [item.planned for item in candidates]
         wanted = {trial.id for trial in due(series.plan.experiment, planned, self.stored, attempted, self.invalid, spent_s=self.spent_s)}
@@ -140,10 +140,10 @@ def plan_series(project: Project, seed: int | None = None) -> Series:
     chosen = next((s for s in known if s is not None), None)
     settled_seed = secrets.randbits(32) if chosen is None else chosen
     plan = make_plan(project.experiment, project.configuration, project.cluster, seed=settled_seed, revisions=project.revisions)
-    return Series(project, plan, tuple(map(Due, planned_trials(plan), plan.trials)), chosen is not None)
+    return Series(project, plan, tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials)), chosen is not None)
 
 
-def all_planned(cluster_file: Path) -> dict[str, Due]:
+def all_planned(cluster_file: Path) -> dict[str, IdentifiedTrial]:
     """Return the trials of all experiments in experiments/, by their ids; those that benchmark scripts run are not known."""
     files = [file for file in sorted(Path("experiments").glob("*.toml")) if read_experiment(file).steps]
     return {item.planned.id: item for file in files for item in plan_series(read_project(file, cluster_file)).trials}
@@ -169,7 +169,7 @@ def _stored_seed(name: str) -> int | None:
         return store.seed_of(name)
 
 
-def chosen(series: Series, only: Mapping[str, str]) -> list[Due]:
+def chosen(series: Series, only: Mapping[str, str]) -> list[IdentifiedTrial]:
     """Return the trials, in running order, whose parameters have the values of `only`."""
     parameters = series.plan.experiment.parameters
     for name, text in only.items():

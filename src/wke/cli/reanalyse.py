@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from wke.act.trials.observe_trial import observed
-from wke.act.trials.runner import Due
+from wke.act.trials.runner import IdentifiedTrial
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import Series, kept, plan_series, read_project, record
 from wke.cli.summary import print_summary
@@ -76,7 +76,7 @@ def hint(series: Series, store: Store) -> str:
     return f"{counted(count, 'trial')} ran already under other metrics or checks: wke reanalyse {path} reads them anew" if count else ""
 
 
-def _candidates(series: Series, store: Store) -> Iterator[tuple[Due, tuple[StoredAttempt, ...]]]:
+def _candidates(series: Series, store: Store) -> Iterator[tuple[IdentifiedTrial, tuple[StoredAttempt, ...]]]:
     """Yield each trial that has no result, with the stored attempts that ran the same and have not been asked yet, if there are any."""
     have = kept(series, store)
     over = done_with((), have.invalid)
@@ -110,7 +110,7 @@ def _found(series: Series, store: Store) -> Iterator[Found]:
         yield Found(item.planned, tuple(answers), tuple(silent))
 
 
-def _uncollected(item: Due, attempt: StoredAttempt) -> str:
+def _uncollected(item: IdentifiedTrial, attempt: StoredAttempt) -> str:
     """Return which files the tasks of an attempt did not leave, if it failed: else it left them all."""
     if attempt.ok or attempt.outcome == OutcomeKind.INVALID:
         return ""

@@ -8,7 +8,7 @@ from textwrap import indent
 
 import click
 
-from wke.act.trials.runner import Due
+from wke.act.trials.runner import IdentifiedTrial
 from wke.cli.options import RESULTS, as_json, project, told
 from wke.cli.prepare import all_planned, named
 from wke.judge.reuse.differences import Change, Inputs, Script, differences, nearest
@@ -67,7 +67,7 @@ class Relative:
     machines: tuple[FactChange, ...]
 
 
-def relative_of(store: Store, item: Due) -> Relative | None:
+def relative_of(store: Store, item: IdentifiedTrial) -> Relative | None:
     """Return the stored result of a trial that does not count, else that of the nearest trial at the same point and iteration."""
     found = Relatives(store.result_inputs()).of(item.planned)
     for name, changes in ((item.planned.id, ()), *found[:1]):
@@ -77,11 +77,11 @@ def relative_of(store: Store, item: Due) -> Relative | None:
     return None
 
 
-def _attempts(store: Store, item: Due, name: str) -> tuple[StoredAttempt, ...]:
+def _attempts(store: Store, item: IdentifiedTrial, name: str) -> tuple[StoredAttempt, ...]:
     return store.tried([name], store.examinations.latest(), addresses(json.loads(item.planned.inputs_json)))
 
 
-def _planned(store: Store, item: Due, script: Script, cluster_file: Path) -> Answer:
+def _planned(store: Store, item: IdentifiedTrial, script: Script, cluster_file: Path) -> Answer:
     identity, own = item.planned.id, json.loads(item.planned.inputs_json)
     stored = store.results([identity]).get(identity)
     if stored is not None and stored.accepted:
@@ -104,7 +104,7 @@ def _planned(store: Store, item: Due, script: Script, cluster_file: Path) -> Ans
     return Answer(identity, f"is to run; {since}:" if changed else same, other, changed, command if changed and harmless else None)
 
 
-def _unplanned(identity: str, own: Inputs, planned: Mapping[str, Due], script: Script) -> Answer:
+def _unplanned(identity: str, own: Inputs, planned: Mapping[str, IdentifiedTrial], script: Script) -> Answer:
     plans: dict[str, Inputs] = {name: json.loads(item.planned.inputs_json) for name, item in planned.items()}
     other = nearest(own, plans)
     if other is None:
@@ -114,7 +114,7 @@ def _unplanned(identity: str, own: Inputs, planned: Mapping[str, Due], script: S
     return Answer(identity, f"is in no plan now; to {other}, the nearest planned trial:" if changes else same, other, changes)
 
 
-def script_texts(planned: Iterable[Due], store: Store) -> Callable[[str], str | None]:
+def script_texts(planned: Iterable[IdentifiedTrial], store: Store) -> Callable[[str], str | None]:
     """Return what finds the text of a script by its digest: among those that are planned, else in the store."""
     texts = {digest: content for item in planned for digest, content in scripts(item.trial).items()}
     return lambda digest: texts[digest].decode("utf-8", "replace") if digest in texts else store.script(digest)

@@ -33,7 +33,7 @@ UNREACHABLE_LIMIT = 3  # so many trials in a row without a machine end the serie
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class IdentifiedTrial:
     """A trial that is to run, and what the store knows it by."""
 
     planned: PlannedTrial
@@ -69,7 +69,7 @@ class _Running:
 
 
 async def run_series(
-    series: Series, next_due: Callable[[Collection[str]], Sequence[Due]], *, taken_up: Collection[str] = ()
+    series: Series, next_due: Callable[[Collection[str]], Sequence[IdentifiedTrial]], *, taken_up: Collection[str] = ()
 ) -> tuple[Outcome, ...]:
     """Run what is due, and what is due after that, until nothing is; return the outcomes.
 
@@ -111,7 +111,7 @@ async def run_series(
     return tuple(outcomes)
 
 
-def _tell_start(series: Series, item: Due, position: int, total: int) -> None:
+def _tell_start(series: Series, item: IdentifiedTrial, position: int, total: int) -> None:
     planned = item.planned
     series.sink(TrialStarted(planned.id, position, total, planned.point, planned.iteration, planned.warmup))
 
@@ -125,13 +125,13 @@ def _check_reach(outcomes: Sequence[Outcome]) -> None:
         )
 
 
-async def look(series: Series, due: Sequence[Due]) -> None:
+async def look(series: Series, due: Sequence[IdentifiedTrial]) -> None:
     """Examine the machines of trials, and settle what was found; run nothing."""
     async with _session(series, due, series.sink) as session:
         _settle(series, _take_note(series, await session.examine()))
 
 
-async def take_up(series: Series, detachment: Detachment, left: Detached, item: Due, total: int) -> Outcome | None:
+async def take_up(series: Series, detachment: Detachment, left: Detached, item: IdentifiedTrial, total: int) -> Outcome | None:
     """Go on with an attempt that another command left running, the first of `total`; None when that cannot be, and why is stored then.
 
     Its steps are gone through from the first: what a machine has done already is not done again, its records come from there. Raises
@@ -177,11 +177,11 @@ def _settle(series: Series, before: Reference) -> None:
         series.settle(before)
 
 
-def _machines(due: Sequence[Due]) -> dict[str, Machine]:
+def _machines(due: Sequence[IdentifiedTrial]) -> dict[str, Machine]:
     return {m.name: m for item in due for step in item.trial.steps for m in step.machines}
 
 
-def _session(series: Series, due: Sequence[Due], sink: Sink) -> AbstractAsyncContextManager[Session]:
+def _session(series: Series, due: Sequence[IdentifiedTrial], sink: Sink) -> AbstractAsyncContextManager[Session]:
     """Return a session with all machines of these trials; a trial of it outlives the command if the series says so."""
     if series.detachment is not None:
         return _detached_session(series, series.detachment, due, sink)
@@ -189,7 +189,9 @@ def _session(series: Series, due: Sequence[Due], sink: Sink) -> AbstractAsyncCon
 
 
 @asynccontextmanager
-async def _detached_session(series: Series, detachment: Detachment, due: Sequence[Due], sink: Sink) -> AsyncIterator[DetachedSession]:
+async def _detached_session(
+    series: Series, detachment: Detachment, due: Sequence[IdentifiedTrial], sink: Sink
+) -> AsyncIterator[DetachedSession]:
     """Open a session whose trial may outlive it; when it ends without leaving one running, the store shall expect none."""
     detached = DetachedSession(series.place, _machines(due).values(), sink, detachment, holder=_owner(series))
     try:
@@ -205,7 +207,7 @@ def _owner(series: Series) -> str:
     return f"series {series.experiment.name}, {holder()}"
 
 
-async def _run_and_store(running: _Running, item: Due, attempt: Attempt, started_ns: int) -> Outcome:
+async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Attempt, started_ns: int) -> Outcome:
     series, session, standing = running.series, running.session, running.standing
     ends: dict[TaskName, TaskEnded] = {}  # a target that tells when a server is ready runs again and again: its last end counts
     starts: list[StartedTogether] = []  # of the measured step, of which a trial has one
