@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 from wke.act.rehearsal.scripted import FOREVER, Asked, Play, Said, scripted_place
 from wke.act.rehearsal.timelapse import TimelapseLoop
-from wke.act.trials.runner import IdentifiedTrial, Series, run_series
+from wke.act.trials.runner import IdentifiedTrial, RunningSeries, run_series
 from wke.describe.cluster.cluster import Cluster, read_cluster
 from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experiment import read_experiment
@@ -81,7 +81,7 @@ def _rehearse_in(folder: Path, plan: Plan, cluster: Cluster, play: Play) -> Rehe
         assert isinstance(loop, TimelapseLoop)
         plan_json = json.dumps({"file": str(experiment.path)})
         number = store.series(name, plan_json, plan.seed, order=experiment.order, command=command, planned=planned)
-        series = Series(scripted_place(cluster, play, loop), store, number, experiment, _ignore, _nothing)
+        series = RunningSeries(scripted_place(cluster, play, loop), store, number, experiment, _ignore, _nothing)
 
         def next_due(attempted: Collection[str]) -> Sequence[IdentifiedTrial]:
             used_s = spent_s(experiment, planned, store.history(name) if experiment.budget is not None else ())

@@ -59,7 +59,9 @@ def left_running(series: Series, store: Store) -> tuple[Detached, IdentifiedTria
 
 
 async def run_due(
-    running: runner.Series, left: tuple[Detached, IdentifiedTrial] | None, next_due: Callable[[Collection[str]], Sequence[IdentifiedTrial]]
+    running: runner.RunningSeries,
+    left: tuple[Detached, IdentifiedTrial] | None,
+    next_due: Callable[[Collection[str]], Sequence[IdentifiedTrial]],
 ) -> Sequence[Outcome]:
     """Take up what was left running, then run what is due as `run_series` does; `next_due` is told of all that was attempted."""
     if left is None:

@@ -178,7 +178,7 @@ def _run(command: _Command) -> Sequence[Outcome]:
     settled = partial(settle, series, store, command.number)
     try:
         with progress(state, plain=choice.plain) as display, CurrentWriter(RESULTS, experiment.name, display) as sink:
-            running = runner.Series(
+            running = runner.RunningSeries(
                 command.place, store, command.number, experiment, sink, redraw, choice.fail_fast, command.detached, settled
             )
             if choice.remeasure and left is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from wke.act.trials.observe_trial import observed
+from wke.act.trials.observe_trial import observe_trial
 from wke.act.trials.runner import IdentifiedTrial
 from wke.cli.options import RESULTS, as_json, project
 from wke.cli.prepare import Series, kept, plan_series, read_project, record
@@ -99,7 +99,7 @@ def _found(series: Series, store: Store) -> Iterator[Found]:
         answers: list[Answer] = []
         silent: list[tuple[StoredAttempt, str]] = []
         for attempt in attempts:
-            result, seen = observed(series.plan.experiment, item.trial, attempt.folder)
+            result, seen = observe_trial(series.plan.experiment, item.trial, attempt.folder)
             if why := _uncollected(item, attempt) or (result.why if result.outcome.kind is OutcomeKind.FAILED else ""):
                 silent.append((attempt, why))
                 continue

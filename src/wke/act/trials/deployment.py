@@ -11,7 +11,7 @@ from wke.keep.trials.trials import Attempt
 from wke.records import MetricsWritten, Outcome, Output, Record, Sink, TaskEnded
 
 
-class Standing:
+class Deployed:
     """The layers that the steps with a scope have made, from the lowest on. None of it is trusted after a trial that did not go well.
 
     As a sink, between trials, it keeps what deployed tasks say in `folder`/ATTEMPT/, by the attempt that deployed them.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wke.act.trials.histograms import Histograms
 
 
-def observed(experiment: Experiment, trial: Trial, folder: Path, *, keep: bool = False) -> tuple[TrialResult, Observations]:
+def observe_trial(experiment: Experiment, trial: Trial, folder: Path, *, keep: bool = False) -> tuple[TrialResult, Observations]:
     """Return whether a trial counts whose tasks went well, and what it showed; `keep` histograms that were merged in its folder.
 
     One that does not show its metrics has failed: nobody should find that out at the end of the night. One that shows them counts unless a

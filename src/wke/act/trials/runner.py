@@ -13,8 +13,8 @@ from functools import partial
 from wke.act.providers.provider import Place
 from wke.act.session.detached import DetachedSession, Detachment
 from wke.act.session.session import Session
-from wke.act.trials.deployment import Standing
-from wke.act.trials.observe_trial import observed
+from wke.act.trials.deployment import Deployed
+from wke.act.trials.observe_trial import observe_trial
 from wke.act.trials.trial import TrialResult, run_trial
 from wke.describe.cluster.cluster import Machine
 from wke.describe.experiment.experiment import Experiment
@@ -41,7 +41,7 @@ class IdentifiedTrial:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class RunningSeries:
     """Where and how the trials of an experiment run. `after_trial` is awaited between trials, while the machines are quiet.
 
     With a `detachment` the trial that runs may outlive this command. `settle` is called when machines were examined, with what they were
@@ -63,13 +63,13 @@ class Series:
 class _Running:
     """A series, the session that its trials run in, and what stands on the machines."""
 
-    series: Series
+    series: RunningSeries
     session: Session
-    standing: Standing
+    deployed: Deployed
 
 
 async def run_series(
-    series: Series, next_due: Callable[[Collection[str]], Sequence[IdentifiedTrial]], *, taken_up: Collection[str] = ()
+    series: RunningSeries, next_due: Callable[[Collection[str]], Sequence[IdentifiedTrial]], *, taken_up: Collection[str] = ()
 ) -> tuple[Outcome, ...]:
     """Run what is due, and what is due after that, until nothing is; return the outcomes.
 
@@ -88,9 +88,9 @@ async def run_series(
     attempted = set(taken_up)
     if not (batch := next_due(attempted)):
         return ()
-    with Standing(series.store.folder / "deployments", series.sink) as standing:
-        async with _session(series, batch, standing) as session:
-            running = _Running(series, session, standing)
+    with Deployed(series.store.folder / "deployments", series.sink) as deployed:
+        async with _session(series, batch, deployed) as session:
+            running = _Running(series, session, deployed)
             while batch:
                 await session.connect(m for name, m in _machines(batch).items() if name not in session.machines)
                 if found := await session.examine():
@@ -98,7 +98,7 @@ async def run_series(
                 total = len(taken_up) + len(outcomes) + len(batch)
                 for item in batch:
                     await asyncio.sleep(series.experiment.cooldown_s if outcomes else 0)
-                    await standing.make_way(session, item.trial.deployment)
+                    await deployed.make_way(session, item.trial.deployment)
                     _tell_start(series, item, len(taken_up) + len(outcomes) + 1, total)
                     attempt = series.store.begin_attempt(series.number, item.planned)
                     outcomes.append(await _run_and_store(running, item, attempt, series.place.now()))
@@ -111,7 +111,7 @@ async def run_series(
     return tuple(outcomes)
 
 
-def _tell_start(series: Series, item: IdentifiedTrial, position: int, total: int) -> None:
+def _tell_start(series: RunningSeries, item: IdentifiedTrial, position: int, total: int) -> None:
     planned = item.planned
     series.sink(TrialStarted(planned.id, position, total, planned.point, planned.iteration, planned.warmup))
 
@@ -125,21 +125,21 @@ def _check_reach(outcomes: Sequence[Outcome]) -> None:
         )
 
 
-async def look(series: Series, due: Sequence[IdentifiedTrial]) -> None:
+async def look(series: RunningSeries, due: Sequence[IdentifiedTrial]) -> None:
     """Examine the machines of trials, and settle what was found; run nothing."""
     async with _session(series, due, series.sink) as session:
         _settle(series, _take_note(series, await session.examine()))
 
 
-async def take_up(series: Series, detachment: Detachment, left: Detached, item: IdentifiedTrial, total: int) -> Outcome | None:
+async def take_up(series: RunningSeries, detachment: Detachment, left: Detached, item: IdentifiedTrial, total: int) -> Outcome | None:
     """Go on with an attempt that another command left running, the first of `total`; None when that cannot be, and why is stored then.
 
     Its steps are gone through from the first: what a machine has done already is not done again, its records come from there. Raises
     MachineError while a machine is out of reach; then all stays as it is.
     """
     detachment = replace(detachment, attempt=left.attempt.name, folders=left.folders, release=left.release)
-    with Standing(series.store.folder / "deployments", series.sink) as standing:
-        async with _detached_session(series, detachment, [item], standing) as session:
+    with Deployed(series.store.folder / "deployments", series.sink) as deployed:
+        async with _detached_session(series, detachment, [item], deployed) as session:
             why = session.obstacle(item.trial)
             if why:
                 series.store.interrupt(left.attempt, why)
@@ -149,10 +149,10 @@ async def take_up(series: Series, detachment: Detachment, left: Detached, item: 
             _tell_start(series, item, 1, total)
             _take_note(series, await session.examine())
             series.store.begin_again(left.attempt)
-            return await _run_and_store(_Running(series, session, standing), item, left.attempt, left.started_ns)
+            return await _run_and_store(_Running(series, session, deployed), item, left.attempt, left.started_ns)
 
 
-def _take_note(series: Series, found: Mapping[Machine, Facts]) -> Reference:
+def _take_note(series: RunningSeries, found: Mapping[Machine, Facts]) -> Reference:
     """Record what machines are, tell what is no longer as it was when one was examined before, and return what all were then.
 
     Raises MachineError when one is not what this command has settled: it was away and came back as another one.
@@ -170,7 +170,7 @@ def _take_note(series: Series, found: Mapping[Machine, Facts]) -> Reference:
     return before
 
 
-def _settle(series: Series, before: Reference) -> None:
+def _settle(series: RunningSeries, before: Reference) -> None:
     if series.settle is None:
         series.store.examinations.settle(series.number)
     else:
@@ -181,7 +181,7 @@ def _machines(due: Sequence[IdentifiedTrial]) -> dict[str, Machine]:
     return {m.name: m for item in due for step in item.trial.steps for m in step.machines}
 
 
-def _session(series: Series, due: Sequence[IdentifiedTrial], sink: Sink) -> AbstractAsyncContextManager[Session]:
+def _session(series: RunningSeries, due: Sequence[IdentifiedTrial], sink: Sink) -> AbstractAsyncContextManager[Session]:
     """Return a session with all machines of these trials; a trial of it outlives the command if the series says so."""
     if series.detachment is not None:
         return _detached_session(series, series.detachment, due, sink)
@@ -190,7 +190,7 @@ def _session(series: Series, due: Sequence[IdentifiedTrial], sink: Sink) -> Abst
 
 @asynccontextmanager
 async def _detached_session(
-    series: Series, detachment: Detachment, due: Sequence[IdentifiedTrial], sink: Sink
+    series: RunningSeries, detachment: Detachment, due: Sequence[IdentifiedTrial], sink: Sink
 ) -> AsyncIterator[DetachedSession]:
     """Open a session whose trial may outlive it; when it ends without leaving one running, the store shall expect none."""
     detached = DetachedSession(series.place, _machines(due).values(), sink, detachment, holder=_owner(series))
@@ -203,12 +203,12 @@ async def _detached_session(
                 series.store.interrupt(left.attempt, "the command that ran it stopped it")
 
 
-def _owner(series: Series) -> str:
+def _owner(series: RunningSeries) -> str:
     return f"series {series.experiment.name}, {holder()}"
 
 
 async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Attempt, started_ns: int) -> Outcome:
-    series, session, standing = running.series, running.session, running.standing
+    series, session, deployed = running.series, running.session, running.deployed
     ends: dict[TaskName, TaskEnded] = {}  # a target that tells when a server is ready runs again and again: its last end counts
     starts: list[StartedTogether] = []  # of the measured step, of which a trial has one
     with LogWriter(attempt.folder) as logs:
@@ -226,13 +226,13 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
     seen = Observations({}, {})
     if result.outcome.ok:
         # In a thread: machines want to hear from us meanwhile.
-        result, seen = await asyncio.to_thread(observed, series.experiment, item.trial, attempt.folder, keep=True)
-    standing.ended(result.outcome)
+        result, seen = await asyncio.to_thread(observe_trial, series.experiment, item.trial, attempt.folder, keep=True)
+    deployed.ended(result.outcome)
     ended_ns = series.place.now()
     tasks, machines = tuple(ends.values()), session.fingerprints()
     start = starts[-1] if starts else None
     series.store.finish_attempt(
-        attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start, standing.makers)
+        attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start, deployed.makers)
     )
     await session.let_go()
     series.sink(TrialEnded(attempt.trial, result.outcome, (ended_ns - started_ns) / 1e9, seen.values, result.why))
@@ -241,9 +241,9 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
 
 async def _connect_and_run(running: _Running, trial: Trial, attempt: Attempt) -> TrialResult:
     """Run a trial after opening again the connections that an earlier one lost; one that may outlive us is first stored as such."""
-    session, standing, store = running.session, running.standing, running.series.store
-    already = len(standing.layers)
-    standing.serve(attempt, trial.deployment)
+    session, deployed, store = running.session, running.deployed, running.series.store
+    already = len(deployed.layers)
+    deployed.serve(attempt, trial.deployment)
     try:
         await session.connect()
         found = await session.examine()
@@ -252,4 +252,4 @@ async def _connect_and_run(running: _Running, trial: Trial, attempt: Attempt) ->
     if found:
         _take_note(running.series, found)
     await session.hold(attempt.name, partial(store.detach, attempt), partial(store.agree, attempt))
-    return await run_trial(session, trial, attempt.folder, standing=already)
+    return await run_trial(session, trial, attempt.folder, deployed=already)

@@ -21,8 +21,8 @@ class TrialResult:
     why: str = ""
 
 
-async def run_trial(session: Session, trial: Trial, folder: Path, *, standing: int = 0) -> TrialResult:
-    """Run a trial's steps in order, less those that are `standing` from earlier ones; the first that does not end well ends the trial.
+async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: int = 0) -> TrialResult:
+    """Run a trial's steps in order, less those that are `deployed` from earlier ones; the first that does not end well ends the trial.
 
     1. Foreground steps run to their end on all their machines.
     2. Background steps are started, awaited until ready, and go on.
@@ -33,7 +33,7 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, standing: i
     """
     kept = 0
     try:
-        for step in trial.steps[standing:]:
+        for step in trial.steps[deployed:]:
             problem = await _take(session, step) or (None if step.background else await _fetch(session, step, folder))
             if problem:
                 return problem
