@@ -1,13 +1,17 @@
-"""The command line as a whole: light to start, and every mistake told in the same way."""
+"""The command line as a whole: it starts fast and reports every mistake in the same way."""
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import click
 import pytest
+from click.testing import CliRunner
 
-from wke.cli.main import COMMANDS, STATUSES, cli
+from wke.cli.main import COMMANDS, GROUPS, STATUSES, cli
+from wke.cli.options import grouped
 
 HEAVY = {"numpy", "scipy", "matplotlib", "rich", "asyncio", "sqlite3"}
 
@@ -18,7 +22,7 @@ def wke(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 
 
 def test_help_imports_nothing_heavy() -> None:
-    """`wke --help` comes at once because it loads no command."""
+    """`wke --help` is fast because it loads no command."""
     code = "import sys, wke.cli.main as m\ntry: m.main()\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
     assert "Deploy and measure distributed systems" in done.stdout
@@ -26,7 +30,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_a_run_imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:
-    """What experiments, results and emulated machines need is not read for a command that runs a target over ssh."""
+    """A command that runs a target over ssh does not import what experiments, results and emulated machines need."""
     (tmp_path / "cluster.toml").write_text('[machines]\na = "a.example.org"\n')
     (tmp_path / "kv" / "targets").mkdir(parents=True)
     (tmp_path / "kv" / "config.toml").write_text("[targets]\nhello = []\n")
@@ -43,7 +47,7 @@ def test_a_run_imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_loads_and_explains_itself(name: str) -> None:
-    """Each row of the table leads to a command with help of its own."""
+    """Each row of the table leads to a command with help."""
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     assert command.help
@@ -51,10 +55,42 @@ def test_every_command_loads_and_explains_itself(name: str) -> None:
 
 
 def test_help_lists_every_command_and_exit_status() -> None:
-    """What can be typed and what comes back is told by --help alone."""
+    """`wke --help` lists all commands, by group, and all exit statuses."""
     text = wke("--help").stdout
+    assert [line[:-1] for line in text.splitlines() if line in {f"{title}:" for title in GROUPS}] == list(GROUPS)
     assert [name for name in COMMANDS if f"\n  {name} " not in text] == []
     assert [meaning for meaning in STATUSES.values() if meaning not in text] == []
+
+
+@dataclass(frozen=True)
+class _Size:
+    width: Annotated[int, click.option("--width", default=3, help="How wide.")]
+    deep: Annotated[bool, click.option("-d", "--deep", is_flag=True, help="How deep.")]
+
+
+def test_grouped_options_reach_the_command_as_one_value() -> None:
+    """Options of a group are parsed and listed like others, and handed over together under the name that the command chose."""
+
+    @click.command()
+    @click.argument("name")
+    @grouped(_Size, "size")
+    def command(name: str, *, size: _Size) -> None:
+        click.echo(f"{name} {size}")
+
+    assert [parameter.name for parameter in command.params] == ["name", "width", "deep"]
+    done = CliRunner().invoke(command, ["box", "--width", "5", "-d"])
+    assert done.output == "box _Size(width=5, deep=True)\n"
+
+
+def test_a_field_of_a_group_without_an_option_is_refused() -> None:
+    """A forgotten annotation is an error when the module is imported, not when the command runs."""
+
+    @dataclass(frozen=True)
+    class Forgotten:
+        width: int
+
+    with pytest.raises(TypeError, match="the annotation of width"):
+        grouped(Forgotten)
 
 
 OLD_COMMANDS = {
@@ -71,7 +107,7 @@ OLD_COMMANDS = {
 
 @pytest.mark.parametrize("name", OLD_COMMANDS)
 def test_commands_and_flags_of_old_projects_are_there(name: str) -> None:
-    """What people have in their fingers and their shell scripts; every one of them takes a cluster file and a folder."""
+    """Commands and flags of wke 0.1 work; each command takes a cluster file and a folder."""
     command = cli.get_command(click.Context(cli), name)
     known = {option for parameter in command.params for option in parameter.opts}
     assert {*OLD_COMMANDS[name].split(), "-f", "--cluster-file", "--cwd"} <= known
@@ -88,7 +124,7 @@ def test_commands_and_flags_of_old_projects_are_there(name: str) -> None:
     ],
 )
 def test_wrong_input_is_told_with_status_2(tmp_path: Path, arguments: list[str], message: str) -> None:
-    """No traceback, one clear text on stderr, status 2."""
+    """No traceback, one message on stderr, status 2."""
     done = wke(*arguments, cwd=tmp_path)
     assert message in done.stderr
     assert "Traceback" not in done.stderr

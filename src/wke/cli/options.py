@@ -1,22 +1,60 @@
-"""What several commands share: options, and the folders of a project."""
+"""What several commands share: options, groups of options, and the folders of a project."""
 
+import functools
 import os
 import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, get_args, get_origin
 
 import click
 
 from wke.errors import InputError
 
-Command = Callable[..., Any]
+Command = Callable[..., int | None]
 
 RESULTS = Path("results")
 PLOTS = Path("plots")
 CLUSTER = Path("cluster.toml")
 PROJECT = (".", f":(exclude){RESULTS}", f":(exclude){PLOTS}")
-"""Pathspecs: what measuring itself writes does not make another revision."""
+"""Pathspecs of the project without the files that measuring itself writes: these do not make another revision."""
+
+
+def grouped(group: type[object], parameter: str = "options") -> Callable[[Command], Command]:
+    """Add the options that a dataclass lists; the command gets their values as one object, its keyword argument `parameter`.
+
+    Each field is annotated with its option, whose name must be the field's. They appear in `--help` in the order of the fields.
+
+        @dataclass(frozen=True, slots=True)
+        class RunOptions:
+            multiply: Annotated[int, click.option("--multiply", default=1, help="Tasks per machine.")]
+
+        @click.command()
+        @grouped(RunOptions)
+        def run(*, options: RunOptions) -> int: ...
+    """
+    fields = {name: _option_of(name, annotation) for name, annotation in group.__annotations__.items()}
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_group(*args: object, **values: object) -> int | None:
+            together = group(**{name: values.pop(name) for name in fields})
+            return command(*args, **values, **{parameter: together})
+
+        for add in reversed(fields.values()):
+            add(with_group)
+        return with_group
+
+    return decorate
+
+
+def _option_of(name: str, annotation: object) -> Callable[[Command], Command]:
+    """Return what adds a field's option to a command."""
+    options = [add for add in get_args(annotation)[1:] if callable(add)] if get_origin(annotation) is Annotated else []
+    if len(options) != 1:
+        raise TypeError(f"the annotation of {name} must be Annotated[TYPE, click.option(...)]")
+    add: Callable[[Command], Command] = options[0]
+    return add
 
 
 def project(command: Command) -> Command:
@@ -32,7 +70,7 @@ def folder(command: Command) -> Command:
 
 
 def told(cluster_file: Path | None) -> str:
-    """Return what a command that is suggested needs to find the same cluster, with a blank before it."""
+    """Return the option that a suggested command needs to find the same cluster, after a space; "" for the default file."""
     return "" if cluster_file in (None, CLUSTER) else f" -f {shlex.quote(str(cluster_file))}"
 
 
@@ -57,7 +95,7 @@ def _change_folder(_ctx: click.Context, _param: click.Parameter, value: Path | N
 
 
 def assignments(texts: Iterable[str], flag: str) -> dict[str, str]:
-    """Split each NAME=VALUE at its first `=`; InputError when one has none or a name comes twice."""
+    """Split each NAME=VALUE at its first `=`; raise InputError for one without `=` and for a name given twice."""
     values: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")

@@ -1,9 +1,10 @@
-"""`wke run`: targets on machines, one after the other, until one fails."""
+"""`wke run`: runs targets on machines, one after the other, until one fails."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import click
 
@@ -11,7 +12,7 @@ from wke.act.interrupt import run_to_end
 from wke.act.providers.provider import Place, provide
 from wke.act.session.steps import run_steps, steps_session
 from wke.api.request import Request
-from wke.cli.options import assignments, project
+from wke.cli.options import assignments, grouped, project
 from wke.describe.cluster.cluster import Cluster, read_cluster
 from wke.describe.configuration.configuration import Configuration, read_configuration
 from wke.describe.configuration.copies import COPY_DATA
@@ -24,41 +25,43 @@ from wke.tell.terminal.connecting import ConnectingLine
 from wke.tell.terminal.console import Printer, TaskLines, seconds, worst_status
 from wke.tell.terminal.nonblocking_output import Outlet
 
-COPY_HINT = f"{COPY_DATA} is run by itself; `wke copy` has all that can be copied, to machines and back"
+COPY_HINT = f"run {COPY_DATA} alone, or use `wke copy`, which copies to machines and back"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RunOptions:
+    """The options of `wke run`."""
+
+    options: Annotated[
+        tuple[str, ...],
+        click.option("-D", "options", multiple=True, metavar="OPTION=VALUE", help="An option of the target (only with a single target)."),
+    ]
+    multiply: Annotated[
+        int, click.option("--multiply", default=1, show_default=True, type=click.IntRange(min=1), help="Tasks per machine.")
+    ]
+    prelude: Annotated[str | None, click.option("--prelude", help='Use this prelude instead of the default one; "none" for none.')]
+    workdir: Annotated[str | None, click.option("--workdir", help="Folder on the machines to run in.")]
+    timeout: Annotated[str | None, click.option("--timeout", help='Stop a task after this long, as in "90s" or "5min"; that is a failure.')]
+    log_dir: Annotated[
+        Path | None,
+        click.option(
+            "--log-dir",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Also keep what tasks write, byte for byte: one file per task.",
+        ),
+    ]
+    dry_run: Annotated[bool, click.option("--dry-run", is_flag=True, help="Check everything and print what would run; connect to nothing.")]
+    quiet: Annotated[bool, click.option("-q", "--quiet", is_flag=True, help="Print a task's output only if the task failed.")]
+    verbose: Annotated[bool, click.option("-v", "--verbose", "--debug", is_flag=True, help="Also print when tasks start and end.")]
 
 
 @click.command()
 @click.argument("config")
 @click.argument("selector")
 @click.argument("targets")
-@click.option("-D", "options", multiple=True, metavar="OPTION=VALUE", help="An option of the target (only with a single target).")
-@click.option("--multiply", default=1, show_default=True, type=click.IntRange(min=1), help="Tasks a machine.")
-@click.option("--prelude", help='Use this prelude instead of the default one; "none" for none.')
-@click.option("--workdir", help="Folder on the machines to run in.")
-@click.option("--timeout", help='Stop a task after this long, as in "90s" or "5min"; that is a failure.')
-@click.option(
-    "--log-dir", type=click.Path(file_okay=False, path_type=Path), help="Also keep, byte for byte, what tasks write: a file a task."
-)
-@click.option("--dry-run", is_flag=True, help="Check everything, say what would run, connect to nothing.")
-@click.option("-q", "--quiet", is_flag=True, help="Print what a task wrote only when it failed.")
-@click.option("-v", "--verbose", "--debug", is_flag=True, help="Also say what happens when.")
+@grouped(RunOptions)
 @project
-def run(
-    config: str,
-    selector: str,
-    targets: str,
-    cluster_file: Path,
-    *,
-    options: tuple[str, ...],
-    multiply: int,
-    prelude: str | None,
-    workdir: str | None,
-    timeout: str | None,
-    log_dir: Path | None,
-    dry_run: bool,
-    quiet: bool,
-    verbose: bool,
-) -> int:
+def run(config: str, selector: str, targets: str, cluster_file: Path, *, options: RunOptions) -> int:
     """Run TARGETS of configuration CONFIG on the machines that SELECTOR names.
 
     TARGETS is one name, several joined by commas (run in that order until one fails), or "all". SELECTOR is "all", a class, a machine,
@@ -69,45 +72,51 @@ def run(
       wke run redis servers install-packages,start
       wke run redis all bench -D clients=8 -D key="two words"
       wke run redis all copy-data -D source=traces -D destination=input/
-    """  # noqa: D301 - click wants the sign itself
+    """  # noqa: D301 - click needs \b as it is
     request = Request(
         selector,
         targets,
-        assignments(options, "-D"),
-        multiply,
-        DEFAULT_PRELUDE if prelude is None else prelude,
-        _timeout(timeout),
-        workdir,
+        assignments(options.options, "-D"),
+        options.multiply,
+        DEFAULT_PRELUDE if options.prelude is None else options.prelude,
+        _timeout(options.timeout),
+        options.workdir,
     )
     cluster, configuration = _read(cluster_file, config)
     if targets == COPY_DATA:
         from wke.cli.copy import copy_data  # noqa: PLC0415 - its progress bar takes long to import
 
-        copy_data(request, cluster_file, quiet=quiet, dry_run=dry_run)
+        copy_data(request, cluster_file, quiet=options.quiet, dry_run=options.dry_run)
         return 0
     steps = _plan(configuration, cluster, request)
-    if dry_run:
-        _tell(steps)
+    if options.dry_run:
+        _print_steps(steps)
         return 0
+    return _run_here(cluster, configuration, request, options)
+
+
+def _run_here(cluster: Cluster, configuration: Configuration, request: Request, options: RunOptions) -> int:
+    """Run the steps on the cluster's machines, print what they write, and return the exit status."""
     with provide(cluster) as place, Outlet() as outlet:
-        lines = TaskLines(tuple(m.name for m in steps[0].machines), quiet=quiet, verbose=verbose)
-        if verbose:
+        steps = _plan(configuration, place.cluster, request)
+        lines = TaskLines(tuple(m.name for m in steps[0].machines), quiet=options.quiet, verbose=options.verbose)
+        if options.verbose:
             lines.say(place.notes)
-        with _keeping(log_dir, lines) as sink:
-            ends = run_to_end(_run(place, _plan(configuration, place.cluster, request), sink, outlet))
+        with _keeping(options.log_dir, lines) as sink:
+            ends = run_to_end(_run(place, steps, sink, outlet))
         lines.summary()
     return worst_status([end.outcome for end in ends])
 
 
 async def _run(place: Place, steps: list[PlannedStep], sink: Sink, outlet: Outlet) -> tuple[TaskEnded, ...]:
-    """Run the steps; machines are not listened to while nobody reads what they said."""
+    """Run the steps; reading from the machines pauses while our own output is blocked."""
     session = steps_session(place, steps, sink)
     return await outlet.through(run_steps(session, steps), pause=session.pause, resume=session.resume)
 
 
 @contextmanager
 def _keeping(folder: Path | None, lines: Sink) -> Iterator[Sink]:
-    """Yield a sink that keeps what tasks write in `folder`, if there is one, and then shows it."""
+    """Yield a sink that stores what tasks write in `folder`, unless it is None, and then shows it."""
     connecting = ConnectingLine()
 
     def show(record: Record) -> None:
@@ -117,7 +126,7 @@ def _keeping(folder: Path | None, lines: Sink) -> Iterator[Sink]:
     if folder is None:
         yield show
         return
-    from wke.keep.output.logs import LogWriter  # noqa: PLC0415 - rarely asked for, and the disk's errors include a database's
+    from wke.keep.output.logs import LogWriter  # noqa: PLC0415 - rarely used, and it imports the database
 
     with LogWriter(folder) as logs:
 
@@ -136,7 +145,7 @@ def _read(cluster_file: Path, config: str) -> tuple[Cluster, Configuration]:
 
 
 def _plan(configuration: Configuration, cluster: Cluster, request: Request) -> list[PlannedStep]:
-    """Check everything and return one step for each target that the request names, in the order they run."""
+    """Check everything and return one step per target of the request, in the order they run."""
     names = _target_names(configuration, request.target)
     if request.options and len(names) > 1:
         raise InputError("-D needs a single target", hint="run the targets one by one, each with its options")
@@ -169,7 +178,7 @@ def _timeout(text: str | None) -> float | None:
     return timeout_s
 
 
-def _tell(steps: list[PlannedStep]) -> None:
+def _print_steps(steps: list[PlannedStep]) -> None:
     out = Printer()
     for step in steps:
         machines = ", ".join(m.name for m in step.machines)
