@@ -218,9 +218,9 @@ def test_decisions_are_numbered_one_by_one() -> None:
 
 @pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("*.md")), ids=lambda page: page.stem)
 def test_a_decision_has_its_three_parts(page: Path) -> None:
-    """Context, decision, consequence, in that order; its number is the file's."""
+    """Each page has a decision, why, and consequences, in that order; its number is the number of its file."""
     parts = re.findall(r"^# (\d+)\.|^\*\*(\w+)\.\*\*", page.read_text(encoding="utf-8"), re.MULTILINE)
-    assert [a or b for a, b in parts] == [str(int(page.name[:4])), "Context", "Decision", "Consequence"]
+    assert [a or b for a, b in parts] == [str(int(page.name[:4])), "Decision", "Why", "Consequences"]
 
 
 # -- installing
