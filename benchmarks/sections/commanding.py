@@ -19,19 +19,20 @@ from table import Goal, Table, measured
 COUNT = 8
 RUNS = 10
 MADE = """\
-Machines made for this one command and removed after it. The machines' own work is part of all figures: they are processes here. wke starts
-an agent on every machine, which runs the script in a session of its own, brings back output and outcome and leaves nothing running; the
-others fork and exec `true`."""
+The machines are created for this one command and removed after it. All figures include the machines' own work, because they are processes
+on this computer. wke starts an agent on every machine. The agent runs the script in its own session, returns output and outcome and
+leaves nothing running. The others fork and exec `true`."""
 KEPT = """\
-The same on machines that are there (`wke cluster up`, or the script's). `ip netns exec` enters a network namespace and execs: that is the
-floor. What it leaves out (agent, lease, output and outcome of every machine, nothing left running) is the difference. `wke run --dry-run`
-starts, reads and checks everything and touches no machine: so much of our figures here and below is Python's start."""
+The same on machines that already exist (`wke cluster up`, or the script's). `ip netns exec` enters a network namespace and execs, which
+is the least that can be done. The difference to wke is the agent, the lease, output and outcome of every machine, and that nothing keeps
+running. `wke run --dry-run` starts, reads and checks everything and contacts no machine. This is the part of our figures, here and below,
+that Python's start takes."""
 SSH = f"""\
-Eight own sshd processes on loopback addresses, {KEY_EXCHANGE} for all (the servers take no other), own keys, known_hosts prepared, no
-ssh agent, eight at a time, logins counted in the servers' logs. The servers work on the same cores in the same time; the client's CPU is
-without them. Rows marked (open) use connections that an earlier command left. wke leaves none: its connections last as long as a command or
-a series, so these rows show where a connection that is kept between two commands is ahead of us. wke, OpenSSH and what starts it, pyinfra
-and asyncssh check host keys here; Fabric, parallel-ssh and old wke accept any."""
+Eight separate sshd processes on loopback addresses, {KEY_EXCHANGE} for all (the servers accept nothing else), separate keys, prepared
+known_hosts, no ssh agent, eight machines at a time. Logins are counted in the servers' logs. The servers work on the same cores at the
+same time; the client's CPU excludes them. Rows marked (open) use connections that an earlier command left open. wke leaves none open: its
+connections last as long as a command or a series. These rows therefore show where a connection kept between two commands is ahead of wke.
+wke, OpenSSH and the tools that start it, pyinfra and asyncssh check host keys here. Fabric, parallel-ssh and old wke accept any key."""
 
 
 def tables(bench: Bench) -> Iterator[Table]:
@@ -48,7 +49,7 @@ def _made(bench: Bench, folder: Path) -> Table:
         *(_script(Prefix(bench.folder / "prefix"), way) for way in WAYS),
         mininet(bench, COUNT, "true"),
     ]
-    title = f"`true` on {COUNT} emulated machines made for it"
+    title = f"`true` on {COUNT} emulated machines created for it"
     return measured(title, MADE, entries, runs=bench.times(RUNS), goals=(Goal("wke", 1.0),))
 
 
@@ -74,7 +75,7 @@ def _kept(bench: Bench, folder: Path) -> Table:
             entries.append(Absent("wke", f"cluster up: {error.stderr.strip()}"))
         else:
             entries.insert(0, Contender("wke", (Phase(RUN),), folder=folder, ours=True))
-        title = f"`true` on {COUNT} emulated machines that are there"
+        title = f"`true` on {COUNT} existing emulated machines"
         return measured(title, KEPT, entries, runs=bench.times(RUNS), goals=(Goal("wke", 1.0),))
 
 

@@ -23,17 +23,17 @@ BLOCK = 1 << 20
 PLACE = "copies"  # on every machine, in its home folder
 
 SMALL = f"""\
-Sixteen own sshd processes on loopback addresses as above, each with a home folder of its own on the same disk; {FILES:,} files of
-{FILE_SIZE:,} bytes in one folder, random content. *out* copies the folder to all machines at once, *back* copies it from all of them into a
-folder a machine; nothing is there before. What came back is compared with the source, byte by byte, after every run. All use the same
-ssh client, configuration and cipher and check host keys; rsync, scp and tar are started by `xargs -P 16`, one a machine. The machines'
-ends (sshd, our agent, rsync's and scp's servers) work on the same cores at the same time; the client's CPU is without them."""
+Sixteen separate sshd processes on loopback addresses as above, each with its own home folder on the same disk; one folder with {FILES:,}
+files of {FILE_SIZE:,} bytes, random content. *out* copies the folder to all machines at once, *back* copies it from all of them into one
+folder per machine; the destination is empty before. After every run the copies are compared with the source, byte by byte. All tools use
+the same ssh client, configuration and cipher and check host keys. rsync, scp and tar are started by `xargs -P 16`, one per machine. The
+machines' ends (sshd, our agent, the servers of rsync and scp) work on the same cores at the same time; the client's CPU excludes them."""
 LARGE = f"""\
-The same with one file of {LARGE_MEBIBYTES:,} MiB, random content: {LARGE_MEBIBYTES * COUNT / 1024:.0f} GiB
-each way, once and without a round to warm up. Nobody can be faster than the disk that all of it ends on."""
+The same with one file of {LARGE_MEBIBYTES:,} MiB, random content: {LARGE_MEBIBYTES * COUNT / 1024:.0f} GiB each way, once and without a
+warm-up round. The disk that receives all of it limits every tool."""
 AGAIN = f"""\
-The {FILES:,} files once more, while all of them are there and nothing has changed. rsync looks at sizes and times only, unless it is told
-`--checksum`; wke compares contents (SHA-256) always; scp and tar copy everything."""
+The {FILES:,} files once more, when all of them have arrived and nothing has changed. rsync compares only sizes and times unless it is
+given `--checksum`; wke always compares contents (SHA-256); scp and tar copy everything."""
 
 
 def tables(bench: Bench) -> Iterator[Table]:

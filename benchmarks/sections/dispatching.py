@@ -17,14 +17,15 @@ COUNT, COMMANDS, RUNS = 256, 11, 2
 TOGETHER, RELEASES = 64, 31
 WARM_MS, CONTROLLER_MS, SKEW_MS = 0.6, 0.15, 2.0
 WARM = f"""\
-A session as above on {COUNT} machines, {COMMANDS} commands, of which the first is not counted; the script reads the clock and CPU
-times after it and after the last one. *all in* is time, divided by machines and commands; the machines' work on the same {CORES} cores is
-in it. The CPU times are of the script's process and of the ssh processes that it has started (asyncssh, parallel-ssh: none)."""
+A session as above on {COUNT} machines with {COMMANDS} commands, of which the first is not counted. The script reads the clock and CPU
+times after the first command and after the last one. *all in* is the time divided by machines and commands. It includes the machines'
+work on the same {CORES} cores. The CPU times are those of the script's process and of the ssh processes that it started (asyncssh and
+parallel-ssh start none)."""
 SKEW = f"""\
-`measure` stages a task on each of {TOGETHER} machines and releases all at one agreed instant, {RELEASES - 1} times after one that is not
-counted. Starts are those of wke's records; all machines are this computer and their clocks are one. Each start is compared with the first
-one of its release: {(RELEASES - 1) * TOGETHER:,} differences. {TOGETHER} processes are started on {CORES} cores here, so that most of it is
-the machines waiting for one another; those that are computers do not."""
+`measure` stages a task on each of {TOGETHER} machines and releases all of them at one agreed instant, {RELEASES - 1} times after a first
+one that is not counted. Starts are those in wke's records. All machines are this computer, so their clocks are the same. Each start is
+compared with the first start of its release: {(RELEASES - 1) * TOGETHER:,} differences. {TOGETHER} processes start on {CORES} cores here,
+so most of the difference comes from machines waiting for each other. Separate computers do not wait for each other."""
 
 
 def tables(bench: Bench) -> Iterator[Table | Listing]:
@@ -52,9 +53,9 @@ def _warm(bench: Bench, fleet: Fleet) -> Listing:
             ("controller CPU, own process", CONTROLLER_MS, ours.own_s),
             ("controller CPU, its ssh processes included", CONTROLLER_MS, ours.own_s + ours.children_s),
         ):
-            wanted = f"wke, {what}, at most {limit_ms:g} ms a machine"
+            wanted = f"wke, {what}, at most {limit_ms:g} ms per machine"
             verdicts.append(verdict(wanted, f"{_ms(value_s)} ms", met=value_s * 1000 <= limit_ms))
-    header = ("", "all in, ms a machine", "CPU of the process, ms a machine", "CPU of its ssh processes, ms a machine")
+    header = ("", "all in, ms per machine", "CPU of the process, ms per machine", "CPU of its ssh processes, ms per machine")
     return Listing(f"One more `true` on {COUNT} machines", WARM, header, tuple(rows), tuple(verdicts), tuple(results))
 
 

@@ -13,10 +13,11 @@ from table import Goal, Table, measured
 COUNTS = {8: 10, 64: 5}  # machines -> runs
 SYSTEM_PYTHON = "/usr/bin/python3"
 ABOUT = """\
-`up` and `down` are two processes. A machine of wke has network, process, host name, mount and ipc namespaces, its own /tmp and home and a
-copy-on-write disk; the shell script's (`ip netns`, veth, bridge) has a network namespace only, mininet's network and mount namespaces and a
-shell. mininet lives and dies in one process. The keeper that holds our machines works in the time of `up`; its CPU is counted until `up`
-ends. The kernel removes namespaces in the background, for all alike, outside these figures."""
+`up` and `down` are two processes. A wke machine has network, process, hostname, mount and IPC namespaces, its own /tmp and home folder,
+and a copy-on-write disk. A machine of the shell script (`ip netns`, veth, bridge) has only a network namespace. A mininet machine has
+network and mount namespaces and a shell. mininet starts and stops its machines in one process. The keeper that holds our machines works
+during `up`; its CPU is counted until `up` ends. The kernel removes namespaces in the background for all tools; these figures exclude
+that."""
 
 
 def tables(bench: Bench) -> Iterator[Table]:

@@ -12,12 +12,12 @@ RUNS = {64: 3, 256: 3}
 FASTER_THAN = ("Fabric", "pyinfra", "Ansible raw", "Ansible shell", "Ansible shell with Mitogen", "Mitogen", "execnet")
 GOALS = (Lead("xargs ssh", "CPU", 0.8), Lead("xargs ssh", "net", 0.8), *(Lead(peer, "time", 1.0) for peer in FASTER_THAN))
 ABOUT = f"""\
-Own sshd processes with default limits on loopback addresses, {KEY_EXCHANGE} for all, logins counted; at most {WIDTH} at a time
-for those who can be told (asyncssh and parallel-ssh open all). The machines work on the same cores: *machines' CPU* is what sshd, the login
-shell, `true` and, where a tool starts one there, its Python have used when the tool ended. *net* is the time without it, as if it had been
-spread over all cores and waited for: time less machines' CPU divided by the number of cores. That is about right for tools that keep every
-core busy, and flatters those that use one core, beside which the machines had another to themselves. A ratio of 0.8 is the same as at most
-1.25 times the peer's. Ansible, Mitogen and execnet are slow and have one run."""
+Separate sshd processes with default limits on loopback addresses, {KEY_EXCHANGE} for all. Logins are counted. Tools with a limit get at
+most {WIDTH} connections at a time (asyncssh and parallel-ssh open all at once). The machines work on the same cores: *machines' CPU* is
+what sshd, the login shell, `true` and, if the tool starts one there, a Python had used when the tool ended. *net* is the time without
+that work, assuming that it was spread over all cores and waited for: time minus machines' CPU divided by the number of cores. That is
+about right for tools that keep every core busy. It favours tools that use one core, because the machines had another core to themselves.
+A ratio of 0.8 means that wke takes 1.25 times the peer's figure. Ansible, Mitogen and execnet are slow and run once."""
 
 
 def tables(bench: Bench) -> Iterator[Table]:

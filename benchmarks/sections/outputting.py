@@ -24,16 +24,16 @@ FLOOD, GROWTH = 10_000_000_000, 64  # bytes; MB
 SHARE = 0.8
 POLL_S = 0.1
 ABOUT = """\
-A script runs `cat` on a file of random bytes, which the page cache holds; its output ends in a file for each machine, which is compared
-with the source. wke is `wke run -q --log-dir`: its start, agent, lease and the index of times are in it; ssh is `ssh HOST cat FILE > OUT`,
-one process a machine, by xargs. The machines' ends work on the same cores at the same time."""
+A script runs `cat` on a file of random bytes, which is in the page cache. Its output is stored in one file per machine and compared with
+the source. wke is `wke run -q --log-dir`; its start, agent, lease and the index of times are included. ssh is `ssh HOST cat FILE > OUT`,
+one process per machine, started by xargs. The machines' ends work on the same cores at the same time."""
 ABOUT_LINES = f"""\
-{LINES:,} lines of {LINE_SIZE} bytes from one machine. *shown* also prints every line behind its machine's name, into a pipe that `cat`
-reads."""
-ABOUT_LONG = "One line without a newline before its end, 25 MiB and 100 MiB of it: the second should take no more than four times as long."
+{LINES:,} lines of {LINE_SIZE} bytes from one machine. *shown* also prints every line, prefixed with its machine's name, into a pipe that
+`cat` reads."""
+ABOUT_LONG = "One line with a newline only at its end, of 25 MiB and of 100 MiB: the second should take at most four times as long."
 ABOUT_MEMORY = f"""\
-`wke run -q --log-dir` of one machine that writes {FLOOD / 1e9:.0f} GB, beside one that writes a single byte: the most that the controller's
-process ever had in memory (VmHWM, asked every {POLL_S:g} s). Once each."""
+`wke run -q --log-dir` of one machine that writes {FLOOD / 1e9:.0f} GB, compared with one that writes a single byte: the largest memory of
+the controller's process (VmHWM, read every {POLL_S:g} s). Once each."""
 
 
 def tables(bench: Bench) -> Iterator[Table | Listing]:

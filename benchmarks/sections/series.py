@@ -29,14 +29,14 @@ on = "all"
 measure = true
 """
 LONG = f"""\
-`wke measure` on {MACHINES} emulated machines; a trial measures a script that does nothing: {TRIALS:,} trials, without figures. Time is
-from the end of a trial to that of the next, as the command tells them; memory (resident) and descriptors are the command's own, read from
-outside after each thousand."""
+`wke measure` on {MACHINES} emulated machines. Each trial measures a script that does nothing: {TRIALS:,} trials, without figures. The
+time is from the end of one trial to the end of the next, as the command prints them. Memory (resident) and descriptors are those of the
+command's process, read from outside after each thousand trials."""
 BESIDE = f"""\
-The same trial over ssh, {OVER_SSH} times, on {MACHINES} machines that are logins to one server here; the first one, which connects, is not
-counted. Old wke has a script for its `benchmark_main`, {OF_OLD_WKE} trials, no cooldown; each logs in to every machine, as it always does.
-Its trial starts the script on each machine as soon as it can, wke's at one agreed instant on all, and reads the clocks after it; and wke
-stores it, synced to the disk."""
+The same trial over ssh, {OVER_SSH} times, on {MACHINES} machines that are logins to one server on this computer. The first trial, which
+connects, is not counted. Old wke runs a script that calls its `benchmark_main`, {OF_OLD_WKE} trials, no cooldown; each trial logs in to
+every machine. Its trial starts the script on each machine as soon as it can. A trial of wke starts it at one agreed instant on all
+machines, reads the clocks after it, and stores the result, synced to disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ def _long(bench: Bench) -> Listing:
         )
         for number, (gaps, size) in enumerate(zip(parts, seen.sizes, strict=True))
     ]
-    header = ("Trials", "median, ms a trial", "p99, ms", "memory, MiB", "descriptors")
+    header = ("Trials", "median, ms per trial", "p99, ms", "memory, MiB", "descriptors")
     return Listing(f"{TRIALS:,} trials that do nothing", LONG, header, tuple(rows), tuple(_verdicts(seen, parts)))
 
 
 def _verdicts(seen: Seen, parts: Sequence[Sequence[float]]) -> Iterator[str]:
     median_ms = statistics.median(seen.gaps_ms())
-    yield verdict(f"at most {LIMIT_MS:g} ms a trial", f"{median_ms:.1f} ms", met=median_ms <= LIMIT_MS)
+    yield verdict(f"at most {LIMIT_MS:g} ms per trial", f"{median_ms:.1f} ms", met=median_ms <= LIMIT_MS)
     slower = statistics.median(parts[-1]) / statistics.median(parts[0])
     yield verdict(f"the last thousand takes at most {FLAT:g} times the first", f"{slower:.2f}", met=slower <= FLAT)
     first, last = seen.sizes[0], seen.sizes[-2]  # when the very last trial has ended, connections are being closed
@@ -109,8 +109,8 @@ def _beside(bench: Bench, fleet: Fleet) -> Listing:
         gaps = found.gaps_ms()
         medians.append(statistics.median(gaps))
         rows.append((name, str(len(gaps)), f"{medians[-1]:.1f}", f"{min(gaps):.1f}–{max(gaps):.1f}", f"{medians[-1] / medians[0]:.2f}"))
-    verdicts.insert(0, verdict(f"wke at most {LIMIT_MS:g} ms a trial", f"{medians[0]:.1f} ms", met=medians[0] <= LIMIT_MS))
-    header = ("", "trials", "median, ms a trial", "min–max", "time / wke")
+    verdicts.insert(0, verdict(f"wke at most {LIMIT_MS:g} ms per trial", f"{medians[0]:.1f} ms", met=medians[0] <= LIMIT_MS))
+    header = ("", "trials", "median, ms per trial", "min–max", "time / wke")
     return Listing("A trial that does nothing, over ssh", BESIDE, header, tuple(rows), tuple(verdicts))
 
 

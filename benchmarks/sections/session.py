@@ -17,12 +17,13 @@ GOALS = (
     Lead("asyncssh", "warm", 3),
 )
 ABOUT = f"""\
-Machines as in the tables before. A session connects, runs `true` on all machines {COMMANDS} times, each time on all before the next,
-and closes. wke, asyncssh, Fabric, parallel-ssh, execnet and Mitogen are a script that keeps its connections; execnet and Mitogen tell a
-Python there to start `true`. Old wke is a script with its MeasurementSession, which logs in for every command, as plain ssh and execo do.
-Ansible (alone and with Mitogen) has a playbook of {COMMANDS} tasks, pyinfra a deploy of {COMMANDS} operations. *last {COMMANDS - 1}* is the
-time from the end of the first command to that of the last, by the script's own clock; it is all that is taken from within. Those who log in
-for every command, and the slow ones, have one run. pdsh and ClusterShell's command know no session."""
+The same machines as in the tables before. A session connects, runs `true` on all machines {COMMANDS} times, each time on all of them
+before the next, and closes. wke, asyncssh, Fabric, parallel-ssh, execnet and Mitogen run a script that keeps its connections; execnet and
+Mitogen tell a Python on the machine to start `true`. Old wke runs a script with its MeasurementSession, which logs in for every command,
+as plain ssh and execo do. Ansible (alone and with Mitogen) runs a playbook of {COMMANDS} tasks, pyinfra a deploy of {COMMANDS}
+operations. *last {COMMANDS - 1}* is the time from the end of the first command to the end of the last, by the script's own clock. No
+other figure is taken from within. Tools that log in for every command, and slow tools, run once. pdsh and the clush command of
+ClusterShell have no sessions."""
 
 
 def tables(bench: Bench) -> Iterator[Table]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench import PEER_SCRIPTS
 
 SCRIPT = PEER_SCRIPTS / "netns.sh"
-WAYS = {"plain": "shell script, one ip a step", "batch": "shell script, ip -batch"}
+WAYS = {"plain": "shell script, one ip per step", "batch": "shell script, ip -batch"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ PEERS = {  # peer -> program, the argument that makes it print its help, its exi
     "pyinfra": ("pyinfra", "--help", 0),
     "ReFrame": ("reframe", "--help", 0),
 }
-ABOUT = "The whole process, output to a file. pdsh is a C program; the others are Python, each in an environment of its own."
+ABOUT = "The whole process, with output to a file. pdsh is a C program; the others are Python, each in its own environment."
 
 
 def tables(bench: Bench) -> Iterator[Table]:

@@ -16,11 +16,12 @@ COUNT = 1000
 DEADLINE_S, MEMORY = 120.0, 400_000_000
 PATIENCE_S = 200.0
 ABOUT = f"""\
-{COUNT:,} own sshd processes with default limits (MaxStartups and all else). The command waits on every machine until all are there, so all
-connections are open at the same time; then the client's memory is read, the command ends, and the client closes. One run each. wke makes
-64 connections at a time (`connect-limit`), xargs starts {COUNT:,} ssh processes, asyncssh opens {COUNT:,} connections from one. *all in* is
-the time until the last machine was there; *done* the whole process, less the time they were held. Memory: *share* counts a page that
-several processes map in parts (PSS), *resident* counts it for each of them (RSS). The machines' work is in the times."""
+{COUNT:,} separate sshd processes with default limits (MaxStartups and all others). The command waits on every machine until all machines
+have arrived, so all connections are open at the same time. Then the client's memory is read, the command ends, and the client closes. One
+run each. wke makes 64 connections at a time (`connect-limit`), xargs starts {COUNT:,} ssh processes, and asyncssh opens {COUNT:,}
+connections from one process. *all in* is the time until the last machine arrived. *done* is the time of the whole process, minus the time
+the connections were held. Memory: *share* counts a page that several processes map proportionally (PSS), *resident* counts it in full for
+each of them (RSS). The times include the machines' work."""
 HEADER = (
     "",
     "all in, s",
