@@ -32,7 +32,7 @@ from wke.keep.store import Store
 
 DIES = Path(__file__).with_name("dies.py")
 STEPS = ("begin: committed", "begin: folder made", "finish: synced", "finish: committed", "finish: renamed")
-CHANCE = "an instant of chance"
+CHANCE = "a random instant"
 LIMIT = 4  # trials a command
 MACHINES = 2
 STUBBORN = 8  # one trial of so many takes a second and hears no signal that can be ignored
@@ -40,7 +40,7 @@ LONGEST_S = 2.0  # a command with its trials takes about half of that
 PATIENCE_S = 120.0
 FACTS = ("date", "wke", "processor", "kernel", "Python")
 MARKS = ("<!-- kills: written by benchmarks/kills.py -->", "<!-- end of kills -->")
-HEADER = ("Killed at", "Kills", "Results lost", "Finished trials run again", "Attempts that overlap on a machine", "Store not sound")
+HEADER = ("Killed at", "Kills", "Results lost", "Finished trials run again", "Attempts that overlap on a machine", "Store damaged")
 
 CLUSTER = f'[cluster]\nprovider = "local"\nmachines = {MACHINES}\nlease = "2s"\nshare = ["ledger"]\n'
 SERIES = """\

@@ -1,7 +1,7 @@
-"""Runs what the pages show, and puts what it printed and drew into them: `python docs/refresh.py`.
+"""Runs the commands that the pages show, and puts their output and figures into the pages: `python docs/refresh.py`.
 
-The demo goes into the README, the first experiment of `wke init` into the tutorial, the replicated system of docs/howto/your-system.md into
-that page and into docs/howto/read-a-figure.md. Read the sentences around them afterwards: they say what the figures show.
+The README shows the demo, the tutorial the first experiment of `wke init`, and docs/howto/your-system.md and docs/howto/read-a-figure.md the
+replicated system. Read the sentences around them afterwards, because they describe the figures.
 """
 
 import re
@@ -22,7 +22,7 @@ FIRST_TRIALS, LAST_TRIALS = 1, 1
 
 
 def main() -> None:
-    """Refresh the pages and their figures."""
+    """Update the pages and their figures."""
     with tempfile.TemporaryDirectory() as folder:
         _refresh_readme(Path(folder) / "etcd")
         _refresh_tutorial(Path(folder) / "first")
@@ -63,13 +63,13 @@ def _refresh_replication(folder: Path) -> None:
 
 
 def _wke(folder: Path, *arguments: str) -> str:
-    """Run a command and return what it prints, both streams together."""
+    """Run a command and return its output, both streams together."""
     command = [sys.executable, "-m", "wke.cli", *arguments]
     return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
 
 
 def _shortened(text: str) -> str:
-    """Leave out most of the trials' lines, and say so by an ellipsis."""
+    """Replace most of the trials' lines by an ellipsis."""
     lines = text.splitlines()
     trials = [number for number, line in enumerate(lines) if line.startswith("[")]
     kept = [*lines[: trials[0] + FIRST_TRIALS], "…", *lines[trials[-LAST_TRIALS] :]]
