@@ -1,4 +1,4 @@
-"""What every section is given: where to work, how often to run, where wke and its peers are."""
+"""What every section gets: a folder to work in, how often to run, and where wke and its peers are."""
 
 import sys
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ PEER_SCRIPTS = Path(__file__).with_name("peer_scripts")
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """`folder` is empty and temporary; `runs` is what the user asked for, None for each section's own number."""
+    """`folder` is empty and temporary; `runs` is the number the user asked for, or None for each section's default."""
 
     folder: Path
     peers: Peers
     runs: int | None = None
 
     def times(self, usual: int) -> int:
-        """Return how often to run what is usually run `usual` times."""
+        """Return how often to run something whose default is `usual` times."""
         return self.runs or usual
 
     def program(self, peer: str, name: str) -> Path | Absent:

@@ -1,6 +1,6 @@
-"""dies.py STEP TIMES ARGUMENT...: the command `wke ARGUMENT...`, which kills itself (-9) when it reaches a step of the store so often.
+"""dies.py STEP TIMES ARGUMENT...: runs `wke ARGUMENT...`, and kills itself (-9) when it reaches STEP of the store for the TIMES-th time.
 
-The steps are those at which the store calls its checkpoint (keep/store.py). `never` is none of them.
+The steps are those at which the store calls its checkpoint (keep/store.py). With `never` it is not killed.
 """
 
 import os
@@ -15,7 +15,7 @@ reached = 0
 
 
 def die(at: str) -> None:
-    """Die at the right time."""
+    """Kill this process if `at` is the step to die at."""
     global reached  # noqa: PLW0603 - a program of its own
     reached += at == step
     if at == step and reached == times:

@@ -1,4 +1,4 @@
-"""What a reader must know about the computer and the programs before believing a figure."""
+"""The facts about the computer and the programs that a reader needs to judge a figure."""
 
 import os
 import platform
@@ -29,7 +29,7 @@ def facts() -> dict[str, str]:
 
 
 def load() -> str:
-    """Return the load of the last minute; a figure taken on a busy computer says little."""
+    """Return the load of the last minute, because figures taken on a busy computer mean little."""
     return f"{os.getloadavg()[0]:.1f}"
 
 
@@ -50,7 +50,7 @@ def _field(path: str, name: str) -> str:
 
 
 def _said(command: list[str]) -> str:
-    """Return what a program prints, on whichever stream; nothing when it is not here or fails."""
+    """Return the output of a program, from either stream; an empty text if it is missing or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:

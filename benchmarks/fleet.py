@@ -1,7 +1,7 @@
-"""A fleet of machines to ssh into: own sshd processes on addresses of 127.0.0.0/8, with own keys and one port for all.
+"""A fleet of machines to ssh into: separate sshd processes on addresses of 127.0.0.0/8, with separate keys and one common port.
 
-Their limits (MaxStartups, MaxSessions) are the defaults. All take one key exchange (curve25519), so that no contender is faster for the
-algorithm it happens to prefer. Sessions get an empty home folder: a person's shell start-up files are no part of what is measured.
+Their limits (MaxStartups, MaxSessions) are the defaults. All take one key exchange (curve25519), so that no contender is faster because
+of the algorithm it prefers. Sessions get an empty home folder, so a person's shell start-up files are not part of the measurement.
 """
 
 import getpass
@@ -56,10 +56,10 @@ Host *
 
 
 class Fleet:
-    """`count` machines while the block lasts. Its files: `config` for ssh -F, `id`, `known_hosts`, `home` with a .ssh of the same.
+    """`count` machines while the block lasts. Its files: `config` for ssh -F, `id`, `known_hosts`, and `home`, whose .ssh holds the same.
 
-    With `own_homes` each machine has a home folder of its own, `homes`/ADDRESS. `keeper` is the process from which all of them and all that
-    logins start descend; it is there while the block lasts.
+    With `own_homes` each machine has its own home folder, `homes`/ADDRESS. `keeper` is the process from which all machines and everything
+    that logins start descend. It lives while the block lasts.
     """
 
     def __init__(self, count: int, folder: Path, *, own_homes: bool = False) -> None:
@@ -84,7 +84,7 @@ class Fleet:
         if daemon is None:
             raise FileNotFoundError("no sshd here (Debian package openssh-server)")
         if self.user == "root":
-            Path("/run/sshd").mkdir(exist_ok=True)  # sshd of Debian will not start without
+            Path("/run/sshd").mkdir(exist_ok=True)  # Debian's sshd does not start without it
         self._write_files()
         try:
             self._start([self._command(daemon, host) for host in self.hosts])
@@ -100,7 +100,7 @@ class Fleet:
         self._stack.close()
 
     def new_logins(self) -> int:
-        """Return how many logins there were since this was last asked."""
+        """Return the number of logins since the last call."""
         logins = sum(log.read_text(errors="replace").count("Accepted publickey") for log in self.folder.glob("*.log"))
         new, self._seen = logins - self._seen, logins
         return new
@@ -113,13 +113,13 @@ class Fleet:
         self.config.write_text(SSH_CONFIG.format(**words))
         key = " ".join((self.folder / "host.pub").read_text().split()[:2])
         self.known_hosts.write_text("".join(f"[{host}]:{self.port},{host} {key}\n" for host in self.hosts))
-        theirs = self.home / ".ssh"  # for contenders that look nowhere else
+        theirs = self.home / ".ssh"  # for contenders that read nothing else
         theirs.mkdir(parents=True, mode=0o700)
         shutil.copy(self.key, theirs / "id_ed25519")
         shutil.copy(self.known_hosts, theirs)
 
     def _command(self, daemon: str, host: str) -> list[str]:
-        """Return the command line of a machine's sshd; its home folder, if it has one of its own, exists."""
+        """Return the command line of a machine's sshd; if it has its own home folder, create that."""
         own: tuple[str, ...] = ()
         if self._own_homes:
             (self.homes / host).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""All machines of a contender at once: its command waits on every machine until all are there, and the client's memory is read then."""
+"""All machines of a contender at once: its command waits on every machine until all have arrived, and then the client's memory is read."""
 
 import os
 import threading
@@ -11,12 +11,12 @@ from pathlib import Path
 from rig import ContenderError
 
 POLL_S = 0.05
-SETTLE_S = 0.5  # for the last machine to wait, after it has said that it is there
+SETTLE_S = 0.5  # for the last machine to start waiting after it has reported its arrival
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of memory of processes: resident (shared pages counted for each), and the share proportional to who else maps a page."""
+    """Memory of processes in bytes: resident (shared pages counted in full), and with the proportional share of shared pages."""
 
     resident: int
     share: int
@@ -24,7 +24,7 @@ class Memory:
 
 @dataclass(slots=True)
 class Gathering:
-    """What was seen of one client: seconds until all were in, seconds they were then held, memory of it and of all its processes."""
+    """What was observed of one client: seconds until all machines arrived, seconds they were held, memory of it and its processes."""
 
     folder: Path
     machines: int
@@ -39,18 +39,18 @@ class Gathering:
 
     @property
     def script(self) -> Path:
-        """The script for the machines: says that it is there and waits until all are."""
+        """The script for the machines: reports its arrival and waits until all have arrived."""
         return self.folder / "wait-for-all"
 
     def prepare(self) -> None:
-        """Write the script and make what it waits for."""
+        """Write the script and create the pipe it waits for."""
         self.folder.mkdir()
         os.mkfifo(self._release)
         self._arrivals.touch()
         self.script.write_text(f"#!/bin/sh\necho >> {self._arrivals}\nread -r _ < {self._release}\ntrue\n")
 
     def watch(self, stopwatch: int) -> None:
-        """Watch the client that the stopwatch, a process, has for a child."""
+        """Watch the client, which is the child of the stopwatch process."""
         self._watcher = threading.Thread(target=self._watch, args=(stopwatch, time.perf_counter()))
         self._watcher.start()
 
@@ -61,7 +61,7 @@ class Gathering:
             self._watcher.join()
 
     def check(self) -> None:
-        """Raise ContenderError unless all machines were there at once."""
+        """Raise ContenderError unless all machines were connected at the same time."""
         if self.arrived != self.machines:
             raise ContenderError(f"{self.arrived} machines of {self.machines} were there at once")
 
@@ -75,7 +75,7 @@ class Gathering:
             self.own, self.tree = memory(own), memory([pid for child in own for pid in _tree(child)])
         self.held_s = time.perf_counter() - in_at
         while not self._over.wait(POLL_S):  # a machine that came late must not wait for ever
-            with suppress(OSError):  # nobody waits
+            with suppress(OSError):  # no machine is waiting
                 os.close(os.open(self._release, os.O_WRONLY | os.O_NONBLOCK))
 
     @property
@@ -88,7 +88,7 @@ class Gathering:
 
 
 def memory(pids: list[int]) -> Memory:
-    """Return what these processes hold together; one that has ended holds nothing."""
+    """Return the total memory of these processes; one that has ended counts as nothing."""
     resident = share = 0
     for pid in pids:
         with suppress(OSError):

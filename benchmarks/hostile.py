@@ -1,9 +1,9 @@
-"""Does harm to wke for real and tells what a user sees of it: hostile scripts, processes killed, machines frozen, networks cut.
+"""Makes wke fail for real and reports what a user sees: hostile scripts, killed processes, frozen machines, cut networks.
 
     python benchmarks/hostile.py --write docs/robustness.md
 
-Needs root and nft; takes about four minutes. Every case has a machine of its own (see lab.py), reached over ssh; `wke run` is the command
-that a person would type, and what it writes to standard error is what is quoted.
+Needs root and nft; takes about four minutes. Every case has its own machine (see lab.py), reached over ssh. `wke run` is called as a
+person would call it, and the table quotes what it writes to standard error.
 """
 
 import argparse
@@ -62,19 +62,19 @@ SCRIPTS = {
 
 
 def nothing(_: object) -> None:
-    """Do no harm: the script, or the place, is harm enough."""
+    """Do nothing: the script or the port is the failure."""
 
 
 @dataclass(slots=True)
 class Attack:
-    """A running command, its machine, and when the harm was done."""
+    """A running command, its machine, and the timers that undo the harm."""
 
     machine: Machine
     command: subprocess.Popen[bytes]
     undo: list[threading.Timer] = field(default_factory=list)
 
     def later(self, after_s: float, undo: Callable[[], None]) -> None:
-        """Undo the harm after so long."""
+        """Undo the harm after this time."""
         timer = threading.Timer(after_s, undo)
         timer.start()
         self.undo.append(timer)
@@ -82,7 +82,7 @@ class Attack:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Something hostile: the `target` that runs, and the harm done once it says that it is ready (it may be its own harm)."""
+    """Something hostile: the `target` that runs, and the harm done once it is ready (the target itself may be the harm)."""
 
     name: str
     target: str
@@ -90,14 +90,14 @@ class Case:
     lease_s: float = LEASE_S
     options: tuple[str, ...] = ()
     connect_s: float = LEASE_S
-    prepare: Callable[[Machine], None] | None = None  # harm done before: it never becomes ready
-    back_s: float = 0  # so long nobody on the machine can do anything
+    prepare: Callable[[Machine], None] | None = None  # harm done before the command starts: the target never becomes ready
+    back_s: float = 0  # for this long nothing on the machine can run
     stored: bool = False  # the command is `wke measure`, and its log is looked at
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What came of a case: the command's last words and status, how long after the harm it ended, and how long until nothing was left."""
+    """The result of a case: the command's last words and status, how long after the harm it ended, and how long until nothing was left."""
 
     case: Case
     words: str
@@ -123,7 +123,7 @@ def kill_sshd(attack: Attack) -> None:
 
 
 def agent_of(machine: Machine) -> int:
-    """Return the pid of the agent: the first process's only child that is no shell and no server is the guardian, its child the agent."""
+    """Return the pid of the agent. Its parent, the guardian, has the same kind of command line."""
     python = [pid for pid in machine.alive() if b"wke: python" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     return next(pid for pid in python if _parent(pid) in python)
 
@@ -139,7 +139,7 @@ def kill_guardian(attack: Attack) -> None:
 
 
 def freeze_agent(attack: Attack) -> None:
-    """Stop the agent for ever."""
+    """Stop the agent for good."""
     os.kill(agent_of(attack.machine), signal.SIGSTOP)
 
 
@@ -195,7 +195,7 @@ TOGETHER = (
 
 
 def attack(case: Case, folder: Path, number: int) -> Seen:
-    """Let a case happen and watch."""
+    """Run a case and observe it."""
     with Machine(folder / "machine", number) as machine, _silence(machine) if "silent" in case.name else nullcontext(PORT) as port:
         project = _project(folder / "project", case, machine, port)
         if case.prepare is not None:
@@ -223,7 +223,7 @@ def attack(case: Case, folder: Path, number: int) -> Seen:
 
 
 def _end(command: subprocess.Popen[bytes]) -> tuple[int, float, float]:
-    """Wait for the command; return its status, when it ended, and the most memory it had, less the files that it maps."""
+    """Wait for the command; return its status, when it ended, and its largest memory, without mapped files."""
     most = 0.0
     while command.poll() is None:
         most = max(most, _own_memory_mib(command.pid))
@@ -237,7 +237,7 @@ def _own_memory_mib(pid: int) -> float:
 
 
 def _clean(machine: Machine, began: float, within_s: float) -> tuple[float | None, int]:
-    """Return how long after the harm nothing was left on the machine, and how much is left when that is too long."""
+    """Return how long after the harm the machine was clean, or None, and how many processes were left at the end."""
     while left := machine.alive():
         if time.monotonic() - began > within_s:
             return None, len(left)
@@ -288,7 +288,7 @@ def _project(folder: Path, case: Case, machine: Machine, port: int) -> Path:
 
 @contextmanager
 def _silence(_: Machine) -> Iterator[int]:
-    """Yield a port that accepts and says nothing."""
+    """Yield a port that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -314,7 +314,7 @@ def _parent(pid: int) -> int:
 
 
 def table(results: Sequence[Seen]) -> str:
-    """Return what was seen as Markdown."""
+    """Return the results as Markdown."""
     lines = [
         "| Case | What the user sees | Exit status | Command over after | Machine clean after | Left |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
@@ -328,7 +328,7 @@ def table(results: Sequence[Seen]) -> str:
 
 def main() -> None:
     """Run the cases that the command line asks for: short ones in turn, long ones at once."""
-    parser = argparse.ArgumentParser(description="Do harm to wke and tell what a user sees.")
+    parser = argparse.ArgumentParser(description="Make wke fail and report what a user sees.")
     parser.add_argument("--only", default="", metavar="REGEX", help="cases whose name matches")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="also put the table between the markers of this page")
     words = parser.parse_args()

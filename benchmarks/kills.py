@@ -1,10 +1,10 @@
-"""Kills the controller of a series with -9 a hundred times and counts what that cost: nothing, if all is well.
+"""Kills the controller of a series with -9 a hundred times and counts the losses, which should be zero.
 
     python benchmarks/kills.py --write docs/robustness.md
 
-One series on two emulated machines that stay. Again and again `wke measure` goes on with it, is killed, and is given again at once: at
-every boundary of a commit (the store's own checkpoints) and at instants of chance, chosen from outside. The scripts write a ledger on their
-machines: when they begin and end, and whether another attempt's process is still there. What the store says is compared with that.
+One series runs on two emulated machines that stay up. `wke measure` continues it, is killed, and is started again at once, over and over:
+at every boundary of a commit (the store's own checkpoints) and at random instants, chosen from outside. The scripts write a ledger on their
+machines: when they begin and end, and whether a process of another attempt is still running. The store is compared with the ledger.
 """
 
 import argparse
@@ -33,10 +33,10 @@ from wke.keep.store import Store
 DIES = Path(__file__).with_name("dies.py")
 STEPS = ("begin: committed", "begin: folder made", "finish: synced", "finish: committed", "finish: renamed")
 CHANCE = "a random instant"
-LIMIT = 4  # trials a command
+LIMIT = 4  # trials per command
 MACHINES = 2
-STUBBORN = 8  # one trial of so many takes a second and hears no signal that can be ignored
-LONGEST_S = 2.0  # a command with its trials takes about half of that
+STUBBORN = 8  # every eighth trial takes a second and ignores all signals that can be ignored
+LONGEST_S = 2.0  # a command with its trials takes about half of this
 PATIENCE_S = 120.0
 FACTS = ("date", "wke", "processor", "kernel", "Python")
 MARKS = ("<!-- kills: written by benchmarks/kills.py -->", "<!-- end of kills -->")
@@ -74,7 +74,7 @@ note end
 
 @dataclass(slots=True)
 class Count:
-    """What kills of one kind cost; all but `kills` should be 0."""
+    """The losses through kills of one kind; everything except `kills` should be 0."""
 
     kills: int = 0
     lost: int = 0
@@ -89,27 +89,27 @@ class Count:
 
     @property
     def harm(self) -> int:
-        """All that should not be."""
+        """The sum of all losses."""
         return self.lost + self.again + self.overlaps + self.unsound
 
 
 @dataclass(slots=True)
 class Trouble:
-    """A series that is killed again and again; `counts` has a Count for each kind."""
+    """A series whose command is killed again and again; `counts` has a Count for each kind of kill."""
 
     folder: Path
     environment: dict[str, str]
     counts: dict[str, Count] = field(default_factory=dict)
-    stored: dict[int, int] = field(default_factory=dict)  # x of a trial with a result -> when that was seen, ns
-    read: int = 0  # lines of the ledger
+    stored: dict[int, int] = field(default_factory=dict)  # x of a trial with a result -> when the result was first seen, ns
+    read: int = 0  # lines of the ledger read so far
 
     def start(self, step: str = "never", times: int = 1, *flags: str) -> "subprocess.Popen[bytes]":
-        """Start a command that goes on with the series."""
+        """Start a command that continues the series."""
         words = [sys.executable, DIES, step, str(times), "measure", "experiments/series.toml", "--no-figures", *flags]
         return subprocess.Popen(words, cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def kill(self, kind: str, chance: random.Random) -> None:
-        """Have a command killed that is to be killed at such an instant; one that was too quick does not count."""
+        """Start commands until one of them is killed at an instant of this kind; one that ended before it was killed does not count."""
         limit = f"--limit={LIMIT}"
         while True:
             command = self.start("never", 1, limit) if kind == CHANCE else self.start(kind, chance.randint(1, LIMIT), limit)
@@ -125,7 +125,7 @@ class Trouble:
                 return
 
     def finish(self) -> None:
-        """Let the rest run, and hold it against the ledger."""
+        """Run the remaining trials, and compare the store with the ledger."""
         command = self.start()
         _, said = command.communicate(timeout=PATIENCE_S)
         if command.returncode:
@@ -139,7 +139,7 @@ class Trouble:
         count.lost += sum((x, f"m{machine}") not in ended for x in self.stored for machine in range(MACHINES))
 
     def _look(self, count: Count) -> None:
-        """Hold what the store says against what it said before, and what machines did against that."""
+        """Compare the store with its earlier content, and the ledger with the store."""
         notes = self._ledger()
         fresh, self.read = notes[self.read :], len(notes)
         count.again += sum(note["what"] == "begin" and note["at"] > self.stored.get(note["x"], note["at"]) for note in fresh)
@@ -164,7 +164,7 @@ class Trouble:
 
 @contextmanager
 def trouble(trials: int) -> Iterator[Trouble]:
-    """Yield a series of so many trials on machines that are there, and remove all of it."""
+    """Yield a series of `trials` trials on running machines, and remove everything afterwards."""
     home = Path(tempfile.mkdtemp(prefix="wke-kills-", dir="/var/tmp"))  # on a disk: the machines' writes are kept apart on it
     folder, machines = home / "project", home / "machines"
     for path in (folder / "kv" / "targets", folder / "experiments", folder / "ledger", machines):
@@ -184,7 +184,7 @@ def trouble(trials: int) -> Iterator[Trouble]:
 
 
 def main() -> None:
-    """Kill as often as the command line asks for, and print the table; status 1 when anything was lost or done twice."""
+    """Kill as often as the command line asks, and print the table; status 1 if anything was lost or done twice."""
     words = _parser().parse_args()
     chance = random.Random(words.seed)
     kinds = [STEPS[n // 2 % len(STEPS)] if n % 2 else CHANCE for n in range(words.kills)]
@@ -225,7 +225,7 @@ def _report(series: Trouble, words: argparse.Namespace) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Kill the controller of a series, and count what that costs.")
+    parser = argparse.ArgumentParser(description="Kill the controller of a series, and count the losses.")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", type=Path, metavar="PAGE", help="also put the table between its markers in this page")

@@ -1,7 +1,7 @@
-"""A machine to do harm to: its own process table and network, an OpenSSH server as its first process, one routed link to here.
+"""A machine to test failures on: its own process table and network, an OpenSSH server as its first process, one routed link to here.
 
-What is alive on it can be counted without trusting anybody: it is what its process namespace holds. `own_network` must have moved this
-program to a network of its own before, so that nothing here touches the computer's.
+Its process namespace holds every process on it, so they can be counted reliably. `own_network` must be called first: it moves this
+program to its own network, so that the computer's network is not touched.
 """
 
 import getpass
@@ -27,7 +27,7 @@ CHAINS = {"to": "input", "from": "output"}  # seen from the machine
 
 
 def own_network() -> None:
-    """Start this program again, in a network namespace of its own; return in that one. Needs root."""
+    """Restart this program in its own network namespace; return only there. Needs root."""
     if not os.environ.get(OWN):
         os.environ[OWN] = "1"
         os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
@@ -35,7 +35,7 @@ def own_network() -> None:
 
 
 class Machine:
-    """Machine `number` while the block lasts; its files are in `folder`. `options` make an ssh client find it, at `address`."""
+    """Machine `number` while the block lasts; its files are in `folder`. `options` let an ssh client reach it at `address`."""
 
     def __init__(self, folder: Path, number: int) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ class Machine:
         server = shutil.which("sshd", path="/usr/sbin:/sbin:/usr/local/sbin:/usr/bin")
         if server is None:
             raise FileNotFoundError("no sshd here (Debian package openssh-server)")
-        Path("/run/sshd").mkdir(exist_ok=True)  # Debian's will not start without
+        Path("/run/sshd").mkdir(exist_ok=True)  # Debian's sshd does not start without it
         spaces = ("unshare", "--net", "--pid", "--fork", "--mount-proc", "--kill-child")
         command = (*spaces, server, "-D", "-f", self.folder / "sshd_config", "-E", self.folder / "sshd.log")
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
@@ -71,7 +71,7 @@ class Machine:
     # -- what is there
 
     def alive(self) -> list[int]:
-        """Return the pids of all that lives on it but OpenSSH's own processes."""
+        """Return the pids of all processes on it except those of OpenSSH."""
         return [pid for pid in self._all() if not _name(pid).startswith("sshd")]
 
     def sessions(self) -> list[int]:
@@ -95,7 +95,7 @@ class Machine:
             os.kill(pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let all go on."""
+        """Let all processes continue."""
         for pid in self._all():
             os.kill(pid, signal.SIGCONT)
 
@@ -106,7 +106,7 @@ class Machine:
             self._do("nft", f"add chain ip cut {way} {{ type filter hook {CHAINS[way]} priority 0; policy drop; }}")
 
     def drop_port(self) -> None:
-        """Drop whatever knocks at the ssh port."""
+        """Drop all packets to the ssh port."""
         self._do("nft", "add", "table", "ip", "cut")
         self._do("nft", "add chain ip cut to { type filter hook input priority 0; }")
         self._do("nft", "add", "rule", "ip", "cut", "to", "tcp", "dport", str(PORT), "drop")

@@ -1,9 +1,9 @@
-"""Keeps the sshd processes of a fleet: one process that all of them, and all that logins start, descend from to their end.
+"""Holds the sshd processes of a fleet: one process from which all of them, and everything that logins start, descend.
 
     machines.py FILE            FILE: a JSON list of command lines
 
-It prints "started" when every command was. What a machine's login leaves behind (an agent's guardian, a daemon) would otherwise become a
-child of init and be lost to the sum of the machines' CPU time. SIGTERM, or the end of its standard input, ends everything and then this.
+It prints "started" when every command was started. Without it, what a login leaves behind (an agent's guardian, a daemon) would become a
+child of init and be missing from the machines' CPU time. SIGTERM, or the end of its standard input, ends everything and then this process.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ POLL_S = 0.02
 
 
 def main() -> None:
-    """Start what the file says and keep it until it is time to end."""
+    """Start the commands in the file and hold them until the end."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         sys.exit(f"machines: cannot become a reaper: {os.strerror(ctypes.get_errno())}")
     wake, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _reap() -> bool:
-    """Collect every child that has ended; tell whether any is left."""
+    """Reap every child that has ended; return whether any is left."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -55,7 +55,7 @@ def _reap() -> bool:
 
 
 def _end_all() -> None:
-    """End all descendants: ask them, and kill what is there after the grace."""
+    """End all descendants: send SIGTERM, and kill those that are left after the grace."""
     deadline = time.monotonic() + GRACE_S
     _signal_all(signal.SIGTERM)
     while _reap():

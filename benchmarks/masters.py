@@ -1,4 +1,4 @@
-"""OpenSSH connections that are there before a command needs them (ControlMaster), and the end of those that others left."""
+"""OpenSSH connections that are open before a command needs them (ControlMaster), and closing those that other tools left open."""
 
 import subprocess
 import time

@@ -1,4 +1,4 @@
-"""The report as Markdown, and its place between two markers in a page that people wrote."""
+"""The report as Markdown, written between two markers of a hand-written page."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ def report(tables: Sequence[Table | Listing], facts: Mapping[str, str], versions
 
 
 def marks(section: str) -> tuple[str, str]:
-    """Return the lines of a page between which a section's figures stand."""
+    """Return the two lines of a page that enclose a section's figures."""
     return f"<!-- section {section}: written by benchmarks/run.py -->", f"<!-- end of section {section} -->"
 
 
 def write_between(path: Path, text: str, first: str = BEGIN, last: str = END) -> None:
-    """Replace what stands between two markers of a page; ValueError when it has none."""
+    """Replace the text between two markers of a page; raise ValueError if they are missing."""
     page = path.read_text()
     before, begin, rest = page.partition(first)
     _, end, after = rest.partition(last)
@@ -36,7 +36,7 @@ def write_between(path: Path, text: str, first: str = BEGIN, last: str = END) ->
 
 
 def keep(folder: Path, tables: Sequence[Table | Listing], facts: Mapping[str, str], versions: Mapping[str, str]) -> Path:
-    """Write every sample as JSON, a file a run of the rig, and return its path."""
+    """Write every sample to a JSON file, one for this run of the rig, and return its path."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{facts['date'].replace(' UTC', '').replace(' ', '-').replace(':', '')}.json"
     content = {"facts": dict(facts), "versions": dict(versions), "tables": [asdict(table) for table in tables]}

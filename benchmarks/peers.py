@@ -1,4 +1,4 @@
-"""Where the peers come from: PyPI, each into a virtual environment of its own beside this file, and the operating system."""
+"""Where the peers come from: PyPI, each in its own virtual environment next to this file, and the operating system."""
 
 import os
 import platform
@@ -32,7 +32,7 @@ PACKAGES = {"mininet": ("mn", ("mininet", "bridge-utils")), "pdsh": ("pdsh", ("p
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A peer that is here: its version and the folder of its programs."""
+    """An installed peer: its version and the folder of its programs."""
 
     name: str
     version: str
@@ -51,13 +51,13 @@ class Peers:
         self._known: dict[str, Peer | Absent] = {}
 
     def get(self, name: str) -> Peer | Absent:
-        """Return a peer of REQUIREMENTS or PACKAGES, or why it is not here."""
+        """Return a peer of REQUIREMENTS or PACKAGES, or why it is not available."""
         if name not in self._known:
             self._known[name] = self._from_pypi(name) if name in REQUIREMENTS else _from_system(name)
         return self._known[name]
 
     def versions(self) -> dict[str, str]:
-        """Return the versions of all peers that were asked for and are here."""
+        """Return the versions of all peers that were asked for and are available."""
         return {peer.name: peer.version for peer in self._known.values() if isinstance(peer, Peer)}
 
     def _from_pypi(self, name: str) -> Peer | Absent:
@@ -106,7 +106,7 @@ def _from_system(name: str) -> Peer | Absent:
 
 
 def _old_python() -> str | None:
-    """Return an interpreter that old wke runs on, the nearest to its time first."""
+    """Return an interpreter for old wke, preferring the versions closest to its time."""
     question = "import sys; print(sys.version_info[:2] >= (3, 12))"
     return next((path for path in _interpreters() if _output(path, "-c", question) == "True"), None)
 

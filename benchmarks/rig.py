@@ -1,7 +1,7 @@
 """The rig: contenders take turns, each a whole process timed from outside.
 
-A round runs every contender once, in the order of the list; the first round warms caches and byte code and is not counted. What a
-contender prepares and tidies up (`before`, `after`) is not timed. One that fails is out for the rest of its table, with its last words.
+A round runs every contender once, in the order of the list. The first round warms caches and byte code and is not counted. Preparing and
+cleaning up (`before`, `after`) is not timed. A contender that fails is left out for the rest of its table, with its last words.
 """
 
 import json
@@ -20,9 +20,9 @@ STOPWATCH = Path(__file__).with_name("stopwatch.py")
 DEADLINE_S = 120.0
 REST_S = 0.2  # for the kernel, which removes namespaces and sockets in the background
 LAST_WORDS = 200
-MARKS = "BENCH_MARKS"  # names the file to which a script adds a line when another of its commands is done; the line begins with the time
+MARKS = "BENCH_MARKS"  # names the file to which a script adds a line, starting with the time, when one more of its commands is done
 CORES = len(os.sched_getaffinity(0))
-PERSONAL = ("PYTHON", "SSH_")  # settings that would make one contender slower (no byte code kept) or another one's login different
+PERSONAL = ("PYTHON", "SSH_")  # settings that could slow one contender down (no byte code kept) or change another's login
 
 
 class ContenderError(Exception):
@@ -30,7 +30,7 @@ class ContenderError(Exception):
 
 
 def nothing() -> None:
-    """Prepare, tidy up or check nothing."""
+    """Do nothing to prepare, clean up or check."""
 
 
 def nobody(_: int) -> None:
@@ -41,7 +41,7 @@ def nobody(_: int) -> None:
 class Phase:
     """One timed process of a contender; `name` is the column it is shown in, `status` the exit status of a success.
 
-    `marks` is how many commands it says to have done, where it says so (peer_scripts/marks.py).
+    `marks` is the number of commands it reports as done, if it reports them (peer_scripts/marks.py).
     """
 
     command: Sequence[str | Path]
@@ -53,12 +53,12 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Something to time. `check` runs after every run and raises ContenderError when the work was not really done.
+    """Something to time. `check` is called after every run and raises ContenderError if the work was not really done.
 
-    `started` is told the stopwatch's process, whose child the contender is.
+    `started` is called with the pid of the stopwatch, the contender's parent process.
 
-    `machines` is the process from which all machines descend, where there is one (fleet.py). A slow contender can be let off after `most`
-    rounds, of which then none is for warming up.
+    `machines` is the process from which all machines descend, if there is one (fleet.py). A slow contender can be limited to `most`
+    rounds; then none of them is a warm-up.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """What a script says of its commands but the first: how many, their time, CPU time of its process and of its living children."""
+    """What a script reports of its commands except the first: how many, their time, CPU time of its process and of its living children."""
 
     commands: int = 0
     wall_s: float = 0.0
@@ -107,7 +107,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All samples of a contender: one row a counted round, one sample a phase."""
+    """All samples of a contender: one row per counted round, one sample per phase."""
 
     name: str
     ours: bool
@@ -127,15 +127,15 @@ class Result:
         return self._median(lambda sample: sample.cpu_s)
 
     def machines_s(self) -> float:
-        """Return the median of the CPU times of the machines; 0 where nobody asked."""
+        """Return the median of the CPU times of the machines; 0 if they were not measured."""
         return self._median(lambda sample: sample.machines_s)
 
     def net_s(self) -> float:
-        """Return the median of the wall times less the machines' work, as if that had been spread over all cores and waited for."""
+        """Return the median of the wall times minus the machines' work, assuming that this was spread over all cores and waited for."""
         return self._median(lambda sample: sample.wall_s - sample.machines_s / CORES)
 
     def warm(self) -> Warm:
-        """Return the medians of what was said of all commands but the first; all is 0 where nobody said."""
+        """Return the medians of what was reported of all commands except the first; all 0 if nothing was reported."""
         commands = max((sample.warm.commands for samples in self.rounds for sample in samples), default=0)
         wall_s, own_s = self._median(lambda sample: sample.warm.wall_s), self._median(lambda sample: sample.warm.own_s)
         return Warm(commands, wall_s, own_s, self._median(lambda sample: sample.warm.children_s))
@@ -145,7 +145,7 @@ class Result:
 
 
 def measure(entries: Sequence[Contender | Absent], runs: int, *, warm: bool = True) -> tuple[list[Result], list[Absent]]:
-    """Run every contender `runs` times, taking turns, after one round that is not counted unless `warm` is false."""
+    """Run every contender `runs` times, in turns, after one round that is not counted (no such round if `warm` is false)."""
     absent = [entry for entry in entries if isinstance(entry, Absent)]
     racing = [entry for entry in entries if isinstance(entry, Contender)]
     rounds: dict[str, list[tuple[Sample, ...]]] = {contender.name: [] for contender in racing}
@@ -208,7 +208,7 @@ def _timed(phase: Phase, contender: Contender) -> Sample:
 
 
 def _warm(marks: Path, phase: Phase) -> Warm:
-    """Return what a script's marks say; nothing for a phase that leaves none."""
+    """Return what a script's marks report; an empty Warm for a phase without marks."""
     if not phase.marks:
         return Warm()
     lines = [[float(word) for word in line.split()] for line in marks.read_text().splitlines()] if marks.exists() else []

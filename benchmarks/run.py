@@ -1,4 +1,4 @@
-"""Measures wke beside its peers and prints the figures as Markdown: `make bench`, or run.py with the environment's python.
+"""Measures wke and its peers and prints the figures as Markdown: `make bench`, or run.py with the environment's python.
 
 Needs root for the sections on emulated machines' peers; installs peers into benchmarks/.peers (PyPI) and, as root on Debian, by apt-get.
 All samples are kept in benchmarks/results.
@@ -41,7 +41,7 @@ def main() -> None:
         sys.exit(
             f"run.py: this Python has the wke of {Path(wke.__file__).parent}, not the one beside this file: use the .venv of `make install`"
         )
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # tidy up as after Ctrl-C
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # clean up as after Ctrl-C
     known = facts()
     peers = Peers(words.python312)
     taken = {}
@@ -60,14 +60,14 @@ def main() -> None:
 
 
 def _again(section: str, runs: int | None) -> str:
-    """Return the command that takes a section's figures again, without paths that mean nothing elsewhere."""
+    """Return the command that measures a section again, without paths that exist only here."""
     return f"python benchmarks/run.py --section {section}{f' --runs {runs}' if runs else ''}"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Measure wke beside its peers.")
-    parser.add_argument("--section", action="append", choices=SECTIONS, help="only this one (may be given again)")
-    parser.add_argument("--runs", type=int, help="counted runs of everything, instead of each section's own number")
+    parser = argparse.ArgumentParser(description="Measure wke and its peers.")
+    parser.add_argument("--section", action="append", choices=SECTIONS, help="only this section (may be repeated)")
+    parser.add_argument("--runs", type=int, help="counted runs of everything, instead of each section's default")
     parser.add_argument("--python312", metavar="PYTHON", help="the Python >= 3.12 that old wke runs on")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="also put each section's figures between its markers in this page")
     return parser

@@ -2,10 +2,10 @@
 
     stopwatch.py FILE PID COMMAND [ARGUMENT...]
 
-The command's output goes to FILE. PID is a process that is no part of the command (0: none): what it and its descendants use until the
-command ends is told apart, for machines that work on the same cores. The stopwatch is a process of its own, so that it can be the reaper of
-what the command leaves behind: daemons (a kept OpenSSH connection, the keeper of emulated machines) would otherwise escape the sum. Wall
-time ends when the command itself does.
+The command's output goes to FILE. PID is a process that is not part of the command (0: none). What it and its descendants use until the
+command ends is reported separately, for machines that work on the same cores. The stopwatch is a separate process, so that it can reap what
+the command leaves behind. Daemons (a kept OpenSSH connection, the keeper of emulated machines) would otherwise not be counted. Wall time
+ends when the command itself ends.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ POLL_S = 0.005
 
 
 def main() -> None:
-    """Time the command of the command line."""
+    """Time the command that the command line names."""
     output, machines, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         sys.exit(f"stopwatch: cannot become a reaper: {os.strerror(ctypes.get_errno())}")
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _left_behind_s() -> float:
-    """Return the CPU time of the processes that outlived the command: all of it for those that end soon, so far for those that stay."""
+    """Return the CPU time of the processes that outlived the command: in full for those that end soon, up to now for those that stay."""
     total, deadline = 0.0, time.perf_counter() + LINGER_S
     while time.perf_counter() < deadline:
         try:
@@ -57,7 +57,7 @@ def _left_behind_s() -> float:
 
 
 def _used_s(pid: int) -> float:
-    """Return what a living process and its descendants have used: own time by the nanosecond, ended children's by the clock tick."""
+    """Return the CPU time of a living process and its descendants: its own in nanoseconds, that of ended children in clock ticks."""
     try:
         own_s = sum(int(file.read_text().split()[0]) for file in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

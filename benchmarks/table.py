@@ -1,11 +1,11 @@
-"""A table of results as a value, and as Markdown: the fastest first, ours in bold, ratios to ours, who is absent and why."""
+"""A table of results as a value, and as Markdown: the fastest first, ours in bold, ratios to ours, and who is absent and why."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rig import Absent, Contender, Result, measure
 
-FIGURES: dict[str, Callable[[Result], float]] = {  # as peers are compared with us: each is a column "... / wke"
+FIGURES: dict[str, Callable[[Result], float]] = {  # by which peers are compared with wke: each is a column "... / wke"
     "time": Result.wall_s,
     "CPU": Result.cpu_s,
     "net": Result.net_s,
@@ -15,7 +15,7 @@ FIGURES: dict[str, Callable[[Result], float]] = {  # as peers are compared with 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What the project demands of its own contender: a median below `limit_s`, of one phase or of all together."""
+    """A goal for our own contender: a median below `limit_s`, of one phase or of all together."""
 
     contender: str
     limit_s: float
@@ -24,7 +24,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """What the project demands of its own contender beside a peer: the peer's figure (see FIGURES) is at least `ratio` times ours."""
+    """A goal for our own contender compared with a peer: the peer's figure (see FIGURES) is at least `ratio` times ours."""
 
     peer: str
     figure: str
@@ -33,7 +33,7 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What was measured under one title; `about` says what a reader must know to read it."""
+    """The measurements under one title; `about` explains how to read them."""
 
     title: str
     about: str
@@ -45,14 +45,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Figures of another shape: rows of text under a header, and what was wanted of them, a line each."""
+    """Figures of another shape: rows of text under a header, and one line for each goal."""
 
     title: str
     about: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     verdicts: tuple[str, ...] = ()
-    results: tuple[Result, ...] = ()  # what the rows were made from, to be kept
+    results: tuple[Result, ...] = ()  # the samples behind the rows, to be stored
 
 
 def measured(
@@ -64,7 +64,7 @@ def measured(
     goals: tuple[Goal | Lead, ...] = (),
     warm: bool = True,
 ) -> Table:
-    """Let the contenders take turns and return their table."""
+    """Measure the contenders in turns and return their table."""
     results, absent = measure(entries, runs, warm=warm)
     return Table(title, about, runs, tuple(results), tuple(absent), goals)
 
@@ -80,7 +80,7 @@ def render(table: Table | Listing) -> str:
 
 
 def verdict(wanted: str, value: str, *, met: bool) -> str:
-    """Return the line that says whether something wanted was reached."""
+    """Return the line that says whether a goal was reached."""
     return f"- wanted: {wanted}; measured {value}: {'met' if met else '**missed**'}"
 
 
@@ -117,13 +117,13 @@ def _rows(results: Sequence[Result], runs: int) -> list[str]:
 
 
 def _name(result: Result, runs: int) -> str:
-    """Return the name as it is shown: ours in bold, fewer runs than the others' told."""
+    """Return the name as it is shown: ours in bold, with the number of runs if there were fewer."""
     few = "" if len(result.rounds) == runs else f" ({len(result.rounds)} run{'s' if len(result.rounds) > 1 else ''})"
     return f"**{result.name}**{few}" if result.ours else f"{result.name}{few}"
 
 
 def _judged(goal: Goal | Lead, results: Mapping[str, Result], ours: Result | None) -> str:
-    """Return the line that says what was wanted and what came of it."""
+    """Return the line that states a goal and its result."""
     if isinstance(goal, Goal):
         what = f"{goal.contender}, {goal.phase}" if goal.phase else goal.contender
         wanted, result = f"{what} under {_ms(goal.limit_s)} ms", results.get(goal.contender)
@@ -152,7 +152,7 @@ def _ms(value_s: float) -> str:
 
 
 def _ratio(figure: str, result: Result, ours: Result | None) -> str:
-    """Return a result's figure divided by ours, which has to be there and to have one."""
+    """Return a result's figure divided by ours; a dash if one of them is missing."""
     if ours is None or not FIGURES[figure](ours) or not FIGURES[figure](result):
         return "–"
     ratio = FIGURES[figure](result) / FIGURES[figure](ours)

@@ -1,4 +1,4 @@
-"""execo_true.py COUNT SSH_CONFIG HOST...: `true` on every host at once, COUNT times, an ssh a command."""
+"""execo_true.py COUNT SSH_CONFIG HOST...: `true` on every host at once, COUNT times, one ssh per command."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""fabric_true.py COUNT USER PORT KEY KNOWN_HOSTS HOST...: `true` on every host at once, COUNT times, a thread each.
+"""fabric_true.py COUNT USER PORT KEY KNOWN_HOSTS HOST...: `true` on every host at once, COUNT times, one thread per host.
 
 It accepts any host key.
 """

@@ -1,4 +1,4 @@
-"""How a script tells the rig that another of its commands is done (rig.MARKS names the file)."""
+"""How a script reports to the rig that one more of its commands is done (rig.MARKS names the file)."""
 
 import os
 import time
@@ -16,7 +16,7 @@ def mark(done: int, count: int) -> None:
 
 
 def _children_s() -> float:
-    """Return the CPU time of the children that live: the ssh processes of those who use them."""
+    """Return the CPU time of the living children, which are the ssh processes of scripts that use ssh."""
     pids = (pid for tasks in Path("/proc/self/task").glob("*/children") for pid in tasks.read_text().split())
     files = (file for pid in pids for file in Path(f"/proc/{pid}/task").glob("*/schedstat"))
     return sum(int(file.read_text().split()[0]) for file in files) / 1e9

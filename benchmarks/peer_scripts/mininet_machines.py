@@ -2,8 +2,8 @@
 
     mininet_machines.py COUNT PREFIX-FILE [COMMAND...]
 
-Mininet's own program `mn` is not used: it first tidies up by killing processes by name. Nor are its changes to the kernel's settings
-(fixLimits), which stay behind; that spares it a dozen sysctl calls.
+Mininet's own program `mn` is not used, because it first cleans up by killing processes by name. Its changes to kernel settings (fixLimits)
+are not made either, because they would remain; this saves it a dozen sysctl calls.
 """
 
 import os

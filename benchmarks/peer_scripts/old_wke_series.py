@@ -1,4 +1,4 @@
-"""old_wke_series.py cmdline ...: a benchmark script for wke 0.1; a trial runs a target on every machine, and prints "trial" then."""
+"""old_wke_series.py cmdline ...: a benchmark script for wke 0.1. A trial runs a target on every machine and then prints "trial"."""
 
 from functools import cache
 
@@ -13,7 +13,7 @@ def machines():
 
 @cache
 def session():
-    """Return one session for all trials: two that begin in the same second would have the same folder."""
+    """Return one session for all trials, because two that begin in the same second would share a folder."""
     return MeasurementSession(machines(), Configuration("nothing"), None, False)
 
 

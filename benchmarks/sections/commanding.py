@@ -36,7 +36,7 @@ wke, OpenSSH and the tools that start it, pyinfra and asyncssh check host keys h
 
 
 def tables(bench: Bench) -> Iterator[Table]:
-    """Yield the tables: machines made for the command, machines kept, machines over ssh."""
+    """Yield the tables: machines created for the command, existing machines, machines over ssh."""
     folder = write_project(bench.folder / "commanding", cluster=emulated_cluster(COUNT))
     yield _made(bench, folder)
     yield _kept(bench, folder)

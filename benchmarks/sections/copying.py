@@ -71,7 +71,7 @@ class Copying:
     folder: Path
 
     def there_and_back(self, source: Path) -> Iterator[Contender | Absent]:
-        """Yield everybody's way to copy `source` to every machine and back."""
+        """Yield each tool's way to copy `source` to every machine and back."""
         ssh, name = f"ssh -F {self.fleet.config}", source.name
         there, back = f"{self.fleet.homes}/{{}}/{PLACE}", self._back / "{}"
         yield self._contender(
@@ -95,7 +95,7 @@ class Copying:
             yield Contender(name, (Phase(command),)) if shutil.which("rsync") else Absent(name, "not installed")
 
     def fill(self, source: Path) -> None:
-        """Put `source` on every machine, times and all."""
+        """Put `source` on every machine, including file times."""
         self.clean()
         for home in self._homes():
             shutil.copytree(source, home / PLACE / source.name)
@@ -108,7 +108,7 @@ class Copying:
             (home / PLACE).mkdir()
         for host in self.fleet.hosts:
             (self._back / host).mkdir(parents=True)
-        os.sync()  # or who comes next would wait for the disk
+        os.sync()  # otherwise the next contender would wait for the disk
 
     def _parallel(self, name: str, program: str, source: Path, out: Sequence[str | Path], back: Sequence[str | Path]) -> Contender | Absent:
         if shutil.which(program) is None:
@@ -135,7 +135,7 @@ class Copying:
         return ("xargs", "-a", hosts, "-P", str(COUNT), "-I", "{}", *command)
 
     def _check(self, source: Path) -> None:
-        """See to it that every machine's copy came back as it went."""
+        """Raise ContenderError unless every machine's copy came back unchanged."""
         backs = [back / source.name for back in self._back.iterdir() if (back / source.name).exists()]
         if len(backs) != COUNT:
             raise ContenderError(f"{len(backs)} copies came back instead of {COUNT}")

@@ -1,4 +1,4 @@
-"""What one more command costs on connections that are open, and how far apart tasks begin that shall begin together."""
+"""What one more command costs on open connections, and how far apart tasks start that should start together."""
 
 import json
 import statistics
@@ -60,7 +60,7 @@ def _warm(bench: Bench, fleet: Fleet) -> Listing:
 
 
 def cost(result: Result, machines: int) -> Warm:
-    """Return what a warm command costs a machine."""
+    """Return what a warm command costs per machine."""
     warm = result.warm()
     share = warm.commands * machines
     return Warm(1, warm.wall_s / share, warm.own_s / share, warm.children_s / share)

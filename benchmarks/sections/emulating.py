@@ -1,4 +1,4 @@
-"""How long it takes to make machines that are none, and to remove them."""
+"""How long it takes to create emulated machines, and to remove them."""
 
 import subprocess
 from collections.abc import Iterator

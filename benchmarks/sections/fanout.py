@@ -1,4 +1,4 @@
-"""Everybody's way to run `true` on all machines of a fleet over ssh, once or several times, each as its own manual says."""
+"""Each tool's way to run `true` on all machines of a fleet over ssh, once or several times, as its own manual says."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,10 +31,10 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class Fanout:
-    """Contenders for one fleet, each at most WIDTH machines at a time where it can be told.
+    """Contenders for one fleet, each limited to WIDTH machines at a time where this can be set.
 
-    `project` is a folder that old wke can work in, its cluster file old.toml and ours cluster.toml. `count` is how many times those run
-    `true` that can do so in one process; they then say when each was done. `slow` is how many rounds the slow ones are asked for.
+    `project` is a folder that old wke can work in; old.toml is its cluster file and cluster.toml ours. `count` is how many times contenders
+    that can do so in one process run `true`; they report when each command was done. `slow` is the number of rounds for slow contenders.
     """
 
     bench: Bench
@@ -44,7 +44,7 @@ class Fanout:
     slow: int | None = None
 
     def contender(self, name: str, program: Path | Absent, *arguments: str | Path, how: How | None = None) -> Contender | Absent:
-        """Return a contender that has to log in to every machine, and is caught when it does not; absent without its program."""
+        """Return a contender that has to log in to every machine, which is checked; Absent if its program is missing."""
         if isinstance(program, Absent):
             return Absent(name, program.why)
         how = how or How()
@@ -77,7 +77,7 @@ class Fanout:
         return self.contender("xargs ssh", PEER_SCRIPTS / "ssh_true.sh", *self._ssh_words(), how=how)
 
     def multiplexed_ssh(self) -> Contender | Absent:
-        """Return ssh that leaves its connection to the next command: the first one opens it, and the last one leaves it open."""
+        """Return ssh with shared connections: the first command opens them, and the last one leaves them open."""
         folder = self.fleet.folder / "multiplexed"
         folder.mkdir(exist_ok=True)
         options = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={folder}/%h")
@@ -85,12 +85,12 @@ class Fanout:
         return self.contender("xargs ssh, multiplexed", PEER_SCRIPTS / "ssh_true.sh", *self._ssh_words(), *options, how=how)
 
     def open_ssh(self, masters: Masters) -> Contender:
-        """Return ssh through connections that are open already."""
+        """Return ssh through connections that are already open."""
         command = (PEER_SCRIPTS / "ssh_true.sh", *self._ssh_words(), *masters.options)
         return Contender("xargs ssh, multiplexed (open)", (Phase(command),), machines=self.fleet.keeper)
 
     def ssh_starters(self) -> Iterator[Contender | Absent]:
-        """Yield the tools that start an ssh for every machine and command, and run one command only."""
+        """Yield the tools that start one ssh per machine and command, and run one command only."""
         hosts = ",".join(self.fleet.hosts)
         clush = self.bench.program("ClusterShell", "clush")
         yield self.contender("ClusterShell", clush, "-f", self._width, "-o", f"-F {self.fleet.config}", "-w", hosts, "true")
@@ -115,13 +115,13 @@ class Fanout:
         return self._script("old wke", "old_wke_true.py", CONFIG, IN_BASH, how=how)
 
     def libraries(self) -> Iterator[Contender | Absent]:
-        """Yield the libraries that speak ssh themselves, each with the shortest script its manual leads to."""
+        """Yield the libraries that implement ssh themselves, each with the shortest script that follows its manual."""
         words: tuple[str | Path, ...] = (self.fleet.user, str(self.fleet.port), self.fleet.key, self.fleet.known_hosts, *self.fleet.hosts)
         for name, script in (("asyncssh", "asyncssh_true.py"), ("Fabric", "fabric_true.py"), ("parallel-ssh", "parallel_ssh_true.py")):
             yield self._script(name, script, *words, how=How(marks=self.count))
 
     def ssh_libraries(self) -> Iterator[Contender | Absent]:
-        """Yield the libraries that start ssh: execo for every command, execnet and Mitogen for a Python that stays there."""
+        """Yield the libraries that start ssh: execo for every command, execnet and Mitogen once, for a Python that stays on the machine."""
         hosts, config = self.fleet.hosts, self.fleet.config
         yield self._script("execo", "execo_true.py", config, *hosts, how=How(logins=self.count, marks=self.count, most=self._repeated))
         for name, script in (("execnet", "execnet_true.py"), ("Mitogen", "mitogen_true.py")):
@@ -192,7 +192,7 @@ class Fanout:
         return self.bench.program(peer, "ansible-playbook"), "-i", inventory, "-f", self._width, playbook
 
     def _ansible_connections(self, name: str, *, persist_s: int) -> tuple[Mapping[str, str], Callable[[], None]]:
-        """Return the environment that makes Ansible keep its connections in a folder of their own, and what ends them."""
+        """Return the environment that makes Ansible keep its connections in a separate folder, and a function that ends them."""
         folder = self.fleet.folder / f"ansible-{name}"
         environment = {
             "ANSIBLE_HOME": str(self.fleet.folder / "ansible"),
@@ -203,7 +203,7 @@ class Fanout:
 
     @property
     def _repeated(self) -> int | None:
-        """How many rounds those are asked for who log in for every command: with several commands they are slow."""
+        """The number of rounds for contenders that log in for every command; with several commands they are slow."""
         return self.slow if self.count > 1 else None
 
     @property

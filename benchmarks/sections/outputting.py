@@ -1,4 +1,4 @@
-"""How fast what a script writes gets from its stdout into a file here, and what memory that needs."""
+"""How fast the output of a script gets into a file on the controller, and how much memory that needs."""
 
 import filecmp
 import os
@@ -77,7 +77,7 @@ class Outputting:
     source: Path
 
     def all(self) -> Iterator[Contender | Absent]:
-        """Yield everybody."""
+        """Yield all contenders."""
         yield self.ours()
         yield self.ssh()
         yield self._library("asyncssh")
@@ -93,7 +93,7 @@ class Outputting:
         return self._contender("wke, shown", ("sh", "-c", '"$@" | cat > /dev/null', "sh", *self._run))
 
     def ssh(self) -> Contender:
-        """Return plain ssh, one process a machine."""
+        """Return plain ssh, one process per machine."""
         hosts = self.fleet.folder / "hosts"
         hosts.write_text("".join(f"{host}\n" for host in self.fleet.hosts))
         one = f"ssh -F {self.fleet.config} {{}} cat {self.source} > {self._logs}/{{}}.out"
@@ -108,7 +108,7 @@ class Outputting:
         return self._contender(name, (python, PEER_SCRIPTS / f"{name}_cat.py", *words), most=1)
 
     def _old_wke(self) -> Contender | Absent:
-        """Return the published wke 0.1, which keeps text: what it has kept is not compared."""
+        """Return the published wke 0.1, which stores text; its files are not compared."""
         wke = self.bench.program("old wke", "wke")
         if isinstance(wke, Absent):
             return wke
@@ -138,10 +138,10 @@ class Outputting:
     def _clean(self) -> None:
         shutil.rmtree(self._logs, ignore_errors=True)
         self._logs.mkdir()
-        os.sync()  # or who comes next would wait for the disk
+        os.sync()  # otherwise the next contender would wait for the disk
 
     def _check(self) -> None:
-        """See to it that every machine's output is there as it was written."""
+        """Raise ContenderError unless every machine's output was stored as it was written."""
         outputs = list(self._logs.rglob("*.out"))
         if len(outputs) != len(self.fleet.hosts) or not all(filecmp.cmp(self.source, output, shallow=False) for output in outputs):
             raise ContenderError("what was written is not what was kept")
@@ -157,7 +157,7 @@ def _memory(fleet: Fleet) -> Listing:
 
 
 def _most_mb(fleet: Fleet, size: int) -> float:
-    """Return the most memory that the controller has while a machine writes so many bytes."""
+    """Return the largest memory of the controller while a machine writes `size` bytes."""
     folder = _project(fleet.folder / f"flood-{size}", fleet, f"head -c {size} /dev/zero")
     command = [WKE, "run", CONFIG, "all", TARGET, "-q", "--log-dir", folder / "kept"]
     most_kb = 0

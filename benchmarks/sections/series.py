@@ -1,4 +1,4 @@
-"""What a series costs beside its scripts, and whether the last thousand trials cost what the first did."""
+"""What a series costs in addition to its scripts, and whether the last thousand trials cost as much as the first."""
 
 import os
 import re
@@ -41,7 +41,7 @@ machines, reads the clocks after it, and stores the result, synced to disk."""
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a process had at a moment."""
+    """The memory and descriptors of a process at one moment."""
 
     resident_kb: int
     descriptors: int
@@ -49,7 +49,7 @@ class Size:
 
 @dataclass(slots=True)
 class Seen:
-    """When trials ended, and how large the process was after every so many."""
+    """When trials ended, and the size of the process after every PART trials."""
 
     ends_s: list[float] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
@@ -61,12 +61,12 @@ class Seen:
 
 
 def tables(bench: Bench) -> Iterator[Listing]:
-    """Yield the table of the long series, and of a short one beside old wke."""
+    """Yield the table of the long series, and of a short one compared with old wke."""
     yield _long(bench)
     home = bench.folder / "series-ssh"
     home.mkdir()
     with Fleet(1, home) as fleet:
-        fleet.hosts *= MACHINES  # of machines that are one host, each has a lock of its own
+        fleet.hosts *= MACHINES  # each entry for the same host has its own lock
         yield _beside(bench, fleet)
 
 

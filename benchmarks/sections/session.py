@@ -1,4 +1,4 @@
-"""What ten commands cost when they are one session, each tool in its own best way."""
+"""What ten commands cost in one session, with each tool used in its best way."""
 
 from collections.abc import Iterator
 

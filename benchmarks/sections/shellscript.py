@@ -1,4 +1,4 @@
-"""The peer by hand: a shell script that makes network namespaces, under names that are new in every run."""
+"""The hand-written peer: a shell script that creates network namespaces, with new names in every run."""
 
 import random
 import subprocess
@@ -13,16 +13,16 @@ WAYS = {"plain": "shell script, one ip per step", "batch": "shell script, ip -ba
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """The beginning of all names of interfaces and namespaces that a contender makes, in a file that it reads."""
+    """The prefix of all interfaces and namespaces that a contender creates, in a file that it reads."""
 
     file: Path
 
     def renew(self) -> None:
-        """Choose one that nobody else here uses."""
+        """Choose a new prefix."""
         self.file.write_text(f"w{random.randrange(16**6):06x}")
 
     def remove_all(self) -> None:
-        """Remove what still has it: nothing after a run that went well, but for links whose removal the kernel put off."""
+        """Remove everything that still has it. After a successful run these are only links whose removal the kernel has deferred."""
         prefix = self.file.read_text()
         for name in Path("/run/netns").glob(f"{prefix}*"):
             subprocess.run(["ip", "netns", "delete", name.name], capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""How long a command line takes to say what it can do: the price of every command before it begins."""
+"""How long a command takes to print its help, which is the cost of every command before its work begins."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A thousand connections at once: how long they take, whether all come, and what memory they need."""
+"""A thousand connections at once: how long they take, whether all succeed, and how much memory they need."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -83,7 +83,7 @@ def _contenders(bench: Bench, fleet: Fleet, gatherings: dict[str, Gathering]) ->
 
 
 def _watched(contender: Contender, gathering: Gathering) -> Contender:
-    """Return the contender with its machines gathered."""
+    """Return the contender with its machines watched by `gathering`."""
 
     def check() -> None:
         contender.check()
