@@ -1,4 +1,4 @@
-"""The pages say all that there is, and nothing that is not: commands, options, keys, statuses, variables, tables, nouns."""
+"""The pages describe everything that exists and nothing else: commands, options, keys, statuses, variables, tables, nouns."""
 
 import ast
 import importlib.util
@@ -58,12 +58,12 @@ def generator() -> ModuleType:
 
 
 def test_generated_pages_are_up_to_date(generator: ModuleType) -> None:
-    """Every command, option, argument, exit status and key is in them; `python docs/reference.py` brings them up to date."""
+    """The generated pages match the code; `python docs/reference.py` updates them."""
     assert {name: text(f"reference/{name}") for name in generator.pages()} == generator.pages()
 
 
 def test_every_command_and_status_is_in_the_reference(generator: ModuleType) -> None:
-    """The generator itself leaves nothing out."""
+    """The generator leaves nothing out."""
     page = text("reference/cli.md")
     assert [words for words, _ in generator.commands() if f"## {words}\n" not in page] == []
     assert [name for name in COMMANDS if f"`wke {name}`" not in page] == []
@@ -74,7 +74,7 @@ def test_every_command_and_status_is_in_the_reference(generator: ModuleType) -> 
 
 @pytest.mark.parametrize("kind", ["cluster", "configuration", "experiment"])
 def test_every_key_is_described(kind: str) -> None:
-    """A field without a string below it would be a key without a meaning, here and in editors."""
+    """Every field has a string below it, which describes the key on the page and in editors."""
     described = schema(kind)
     models = {kind: described, **described["$defs"]}
     silent = [
@@ -86,7 +86,7 @@ def test_every_key_is_described(kind: str) -> None:
 
 
 def test_every_variable_of_ours_is_explained() -> None:
-    """A WKE_ variable that the code knows is in the table of what a script or the command sees."""
+    """Every WKE_ variable in the code is in a table of the page about scripts."""
     sources = [path.read_text(encoding="utf-8") for path in SOURCES.rglob("*") if path.suffix == ".py" or path.name == "install-packages"]
     known = {name.rstrip("_") for source in sources for name in re.findall(r"_?WKE_[A-Z_]+", source)}
     explained = text("reference/scripts.md")
@@ -94,7 +94,7 @@ def test_every_variable_of_ours_is_explained() -> None:
 
 
 def test_every_table_and_column_of_the_store_is_explained() -> None:
-    """Who reads the database without wke finds each column in the page."""
+    """Every column of the database is on the page, for readers without wke."""
     page = text("reference/results.md")
     store = sqlite3.connect(":memory:")
     for migration in tables.MIGRATIONS:
@@ -109,13 +109,13 @@ def test_every_table_and_column_of_the_store_is_explained() -> None:
 
 
 def test_macros_and_outcomes_are_explained() -> None:
-    """Each macro and each way to end has its line."""
+    """Every macro and every outcome is described."""
     assert [macro for macro in MACROS if f"`{macro}`" not in text("reference/scripts.md")] == []
     assert [kind for kind in OutcomeKind if not re.search(rf"`{kind}[(`]", text("concepts.md"))] == []
 
 
 def test_every_noun_is_defined() -> None:
-    """The vocabulary that binds code, files and pages is in concepts.md."""
+    """The vocabulary of code, files and pages is defined in concepts.md."""
     defined = {
         word.casefold().rstrip("s")
         for term in re.findall(r"\*\*([^*]+)\*\*|\*([a-zA-Z-]+)\*", text("concepts.md"))
@@ -128,7 +128,7 @@ NAMED_BY_USERS = {"machines", "classes", "targets", "preludes", "point", "summar
 
 
 def keys(value: object, name: str = "") -> set[str]:
-    """Return the keys of all objects in a value; names that users choose are no keys."""
+    """Return the keys of all objects in a value, except names that users choose."""
     if isinstance(value, list):
         return {key for item in value for key in keys(item)}
     if not isinstance(value, dict):
@@ -165,7 +165,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_every_key_of_json_output_is_explained(command: str, measured: Path) -> None:
-    """What `--json` prints has no key that the page does not name."""
+    """Every key that `--json` prints is named on the page."""
     arguments = [sys.executable, "-m", "wke.cli", *shlex.split(command), "--json"]
     done = subprocess.run(arguments, cwd=measured, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
@@ -180,13 +180,13 @@ def test_every_key_of_json_output_is_explained(command: str, measured: Path) -> 
 
 @pytest.mark.parametrize("block", [b for b in SHOWN if b.language == "toml" and not b.has("excerpt")], ids=str)
 def test_shown_toml_is_toml(block: Block) -> None:
-    """What is shown can be copied."""
+    """Every TOML block on a page can be parsed."""
     assert tomllib.loads(block.text)
 
 
 @pytest.mark.parametrize("block", [b for b in SHOWN if b.language == "console" and b.has("not run")], ids=str)
 def test_commands_that_are_only_shown_exist(block: Block) -> None:
-    """A command that no test runs is at least one that wke knows, with the options it is given."""
+    """A shown command that no test runs exists, with its options."""
     for line, _ in block.exchanges():
         words = shlex.split(line)
         if words[0] == "wke":
@@ -202,7 +202,7 @@ def test_commands_that_are_only_shown_exist(block: Block) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    """A link to a file of ours, with a heading or without, finds it."""
+    """Every link to a file of ours, and to a heading in it, has a target."""
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text(encoding="utf-8")):
         path, _, heading = target.partition("#")
         file = page.parent / path if path else page
@@ -212,7 +212,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_decisions_are_numbered_one_by_one() -> None:
-    """Pages that are written side by side do not share a number."""
+    """Decisions are numbered from 1 without gaps or duplicates."""
     numbers = sorted(int(page.name[:4]) for page in (DOCS / "decisions").glob("*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
 
@@ -310,7 +310,7 @@ def _texts(path: Path) -> list[str]:
 
 
 def test_pre_commit_runs_what_lint_runs() -> None:
-    """Nobody learns of a finding only after pushing."""
+    """The pre-commit hooks run the same commands as `make lint`."""
     makefile, hooks = (ROOT / "Makefile").read_text(), (ROOT / ".pre-commit-config.yaml").read_text()
     lint = re.search(r"^lint:.*\n\t@(.*)", makefile, re.MULTILINE)
     assert lint is not None
