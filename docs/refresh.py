@@ -1,7 +1,7 @@
 """Runs the commands that the pages show, and puts their output and figures into the pages: `python docs/refresh.py`.
 
-The README shows the demo, the tutorial the first experiment of `wke init`, and docs/howto/your-system.md and docs/howto/read-a-figure.md the
-replicated system. Read the sentences around them afterwards, because they describe the figures.
+The README shows the demo, the tutorial the first experiment of `wke init`, and docs/howto/your-system.md and docs/howto/read-a-figure.md
+the replicated system. Read the sentences around them afterwards, because they describe the figures.
 """
 
 import re
