@@ -1,9 +1,6 @@
 """The event loop behind synchronous scripts: results, errors, interruptions."""
 
 import asyncio
-import os
-import subprocess
-import sys
 import threading
 from concurrent.futures import CancelledError
 
@@ -33,31 +30,6 @@ def test_a_call_returns_what_the_coroutine_does() -> None:
     assert not engine().is_here
 
 
-INTERRUPTED = """
-import asyncio, os, signal
-from wke.api.engine import engine
-
-async def work():
-    try:
-        os.kill(os.getpid(), signal.SIGINT)
-        await asyncio.Event().wait()
-    finally:
-        await asyncio.sleep(0.05)
-        print("stopped", flush=True)
-
-try:
-    engine().call(work())
-except KeyboardInterrupt:
-    print("interrupted")
-"""
-
-
-def test_an_interrupted_call_returns_when_the_work_has_stopped() -> None:
-    """Ctrl-C cancels it and waits for what it does on its way out; in a process of its own, for the signal would end pytest's worker."""
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=True, timeout=30)
-    assert done.stdout == "stopped\ninterrupted\n"
-
-
 def test_work_goes_on_by_itself() -> None:
     """Submitted, it ends when it ends; cancelled, it ends cancelled."""
     gate = threading.Event()
@@ -73,13 +45,3 @@ def test_work_goes_on_by_itself() -> None:
     second.cancel()
     with pytest.raises(CancelledError):
         second.end.result(5)
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_has_an_engine_of_its_own() -> None:
-    """The parent's thread is not there, so its loop would wait for ever."""
-    engine().call(answer())
-    child = os.fork()
-    if not child:
-        os._exit(engine().call(answer()))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 42

@@ -1,36 +1,19 @@
 """A budget: coarse points first, then where intervals are widest; it is kept to, and interruptions change nothing."""
 
 import math
-import random
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from worlds import EXPERIMENT, SIZES, World, planned
 
-from wke.describe.experiment.experiment import Budget, Experiment, Stopping
-from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.experiment import Budget, Stopping
 from wke.describe.experiment.sweep import Parameter, Sweep
-from wke.describe.plan.plan import running_order
 from wke.judge.policies.budget import Outlook, Seen, coarseness, halving, missed_text, outlook
-from wke.judge.policies.due import due
-from wke.judge.statistics.statistics import summarise
 from wke.judge.statistics.summaries import point_key
-from wke.keep.trials.trials import PlannedTrial, StoredAttempt
-
-SIZES = Parameter("size", (1, 2, 4, 8, 16))
-EXPERIMENT = Experiment(
-    "x",
-    Path("x.toml"),
-    iterations=30,
-    budget=Budget(1000.0, 3, ("ops",)),
-    parameters=Sweep((Parameter("engine", ("old", "new")), SIZES)),
-    metrics=(Metric("ops", unit="1/s"),),
-)
 
 
 @pytest.mark.parametrize(
@@ -66,59 +49,6 @@ def test_what_is_coarse() -> None:
     ]
     assert Counter(levels.values()) == {0: 3 * 3 * 5, 1: 16 * 5}
     assert set(coarseness(replace(EXPERIMENT, baseline={"size": 1})).values()) == {0}
-
-
-def planned(experiment: Experiment) -> list[PlannedTrial]:
-    turns = running_order(experiment, experiment.parameters.points(), 7)
-    return [
-        PlannedTrial(f"{point['engine']}{point['size']}-{'w' * turn.warmup}{turn.iteration}", point, turn.iteration, turn.warmup, position)
-        for position, (turn, point) in enumerate(turns)
-    ]
-
-
-def quiet(_: Mapping[str, object]) -> float:
-    return 0.05
-
-
-def ten(_: Mapping[str, object]) -> float:
-    return 10.0
-
-
-@dataclass
-class World:
-    """Machines that take `cost(point)` for a trial and spread its result by `spread(point)`; NaN makes it fail."""
-
-    experiment: Experiment
-    cost: Callable[[Mapping[str, object]], float] = ten
-    spread: Callable[[Mapping[str, object]], float] = quiet
-    seed: int = 0
-    stored: dict[str, StoredAttempt] = field(default_factory=dict)
-    ran: list[str] = field(default_factory=list)
-    spent_s: float = 0.0
-
-    def run(self, limit: int = 10_000) -> "World":
-        """Run one command: what is due, until nothing is or so many have run."""
-        attempted: set[str] = set()
-        plan = planned(self.experiment)
-        while batch := due(self.experiment, plan, self.stored, attempted, spent_s=self.spent_s)[: limit - len(attempted)]:
-            for trial in batch:
-                self._run(trial)
-                attempted.add(trial.id)
-        return self
-
-    def _run(self, trial: PlannedTrial) -> None:
-        cost_s, spread = self.cost(trial.point), self.spread(trial.point)
-        self.ran.append(trial.id)
-        self.spent_s += cost_s
-        if not math.isnan(spread):
-            ops = 1000 * math.exp(random.Random(f"{self.seed}/{trial.id}").gauss(0, spread))
-            self.stored[trial.id] = StoredAttempt(
-                trial.id, "x", 1, trial.point, trial.iteration, trial.warmup, "ok", "", 0, cost_s, {"ops": ops}, {"ops": "1/s"}, Path()
-            )
-
-    def counts(self) -> dict[str, int]:
-        """Return how many iterations each point has."""
-        return Counter(trial.partition("-")[0] for trial in self.ran if "w" not in trial.partition("-")[2])
 
 
 COARSE = {f"{engine}{size}" for engine in ("old", "new") for size in (1, 4, 16)}
@@ -183,28 +113,6 @@ def test_a_baseline_goes_with_its_points() -> None:
         assert one.removeprefix("old").removeprefix("new") == other.removeprefix("old").removeprefix("new")
 
 
-@settings(deadline=None, max_examples=25)
-@given(
-    st.lists(st.integers(1, 40), max_size=6),
-    st.sampled_from([0.01, 0.1, 0.5]),
-    st.booleans(),
-    st.sampled_from([None, 0.05]),
-)
-def test_an_interrupted_series_goes_on_as_the_whole_one_does(pieces: list[int], spread: float, paired: bool, wish: float | None) -> None:  # noqa: FBT001 - drawn
-    """The very same trials in the same order, wherever it was interrupted."""
-    experiment = replace(
-        EXPERIMENT, baseline={"engine": "old"} if paired else {}, stopping=Stopping(wish, ("ops",), 3) if wish is not None else None
-    )
-
-    def noisy(point: Mapping[str, object]) -> float:
-        return spread * (3 if point["size"] == 8 else 1)
-
-    whole, parts = World(experiment, spread=noisy).run(), World(experiment, spread=noisy)
-    for piece in pieces:
-        parts.run(piece)
-    assert parts.run().ran == whole.ran
-
-
 def test_the_outlook() -> None:
     """Nothing is known before the first trial; then how many trials of the first rounds fit, and how many more."""
     plan = planned(EXPERIMENT)
@@ -226,20 +134,3 @@ def test_what_was_missed() -> None:
     done = World(EXPERIMENT).run()
     text = missed_text(EXPERIMENT, Seen(done.stored, (), done.spent_s))
     assert text.startswith('the widest interval is engine="')
-
-
-def covered(experiment: Experiment, series: int) -> float:
-    """Return how many of the intervals of so many series of equal points hold the true value."""
-    held = total = 0
-    for seed in range(series):
-        world = World(experiment, spread=lambda _: 0.1, seed=seed).run()
-        for point in experiment.parameters.points():
-            summary = summarise([t.observations["ops"] for t in world.stored.values() if t.point == point], "geometric-mean")
-            held += (summary.low or 0) <= 1000 <= (summary.high or math.inf)
-            total += 1
-    return held / total
-
-
-def test_intervals_hold_the_truth_nearly_as_often_as_they_should() -> None:
-    """Those that looked narrow by luck get no more trials and stay too narrow; docs/decisions/0018 says how much that is."""
-    assert 0.9 < covered(replace(EXPERIMENT, budget=Budget(800.0, 5, ("ops",))), 30) < 0.98

@@ -1,6 +1,5 @@
 """What is shown while connections are opened, and that enough files may be open for them."""
 
-import subprocess
 import sys
 
 import pytest
@@ -49,39 +48,3 @@ def test_a_terminal_has_one_line_that_goes_away(capsys: pytest.CaptureFixture[st
     line(Connecting(2, 1000, ("slow",), 10.0))
     line(Note("something else"))
     assert capsys.readouterr().err == "\rconnected 1 of 1,00\r\x1b[K\rconnected 2 of 1,00\r\x1b[K"
-
-
-ALLOW = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[2])))
-from wke.act.connection.openfiles import allow_connections
-try:
-    allow_connections(int(sys.argv[3]))
-except Exception as error:
-    print(f"{type(error).__name__}: {error}")
-print(*resource.getrlimit(resource.RLIMIT_NOFILE))
-"""
-
-
-@pytest.mark.parametrize(
-    ("soft", "hard", "connections", "expected"),
-    [
-        (100, 2000, 1, "100 2000"),
-        (100, 2000, 100, "864 2000"),
-        (100, 2000, 400, "2000 2000"),
-        (
-            100,
-            2000,
-            1000,
-            (
-                "MachineError: 1,000 connections need 4,064 open files, and this process may have 2,000\n"
-                "  hint: raise the hard limit: `ulimit -Hn 4064` as root, nofile in /etc/security/limits.conf, LimitNOFILE= of a service\n"
-                "100 2000"
-            ),
-        ),
-    ],
-)
-def test_as_many_files_may_be_open_as_connections_need(soft: int, hard: int, connections: int, expected: str) -> None:
-    """The soft limit is raised as far as it helps and may; a hard one that is too low is said before anything is started."""
-    command = [sys.executable, "-c", ALLOW, *map(str, (soft, hard, connections))]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == expected.replace("\n", "\n")

@@ -2,12 +2,9 @@
 
 import ast
 import importlib.util
-import json
 import re
 import shlex
 import sqlite3
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -21,9 +18,7 @@ from wke.cli.main import COMMANDS, STATUSES, cli
 from wke.describe.configuration.macros import MACROS
 from wke.describe.schema import schema
 from wke.keep.database import schema as tables
-from wke.keep.store import Store
-from wke.keep.trials.trials import PlannedTrial, Result
-from wke.records import Outcome, OutcomeKind
+from wke.records import OutcomeKind
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -122,57 +117,6 @@ def test_every_noun_is_defined() -> None:
         for word in re.split(r"; ", "".join(term))
     }
     assert [noun for noun in NOUNS.split() if noun.rstrip("s") not in defined] == []
-
-
-NAMED_BY_USERS = {"machines", "classes", "targets", "preludes", "point", "summaries", "observations", "units", "results", "series"}
-
-
-def keys(value: object, name: str = "") -> set[str]:
-    """Return the keys of all objects in a value, except names that users choose."""
-    if isinstance(value, list):
-        return {key for item in value for key in keys(item)}
-    if not isinstance(value, dict):
-        return set()
-    return {key for inner, item in value.items() for key in keys(item, inner)} | (set() if name in NAMED_BY_USERS else set(value))
-
-
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project with one stored trial of the series `series`."""
-    folder = tmp_path_factory.mktemp("project")
-    subprocess.run([sys.executable, "-m", "wke.cli", "init", str(folder)], check=True, capture_output=True)
-    trial = PlannedTrial("3fa9c1d2e0b4-0", {"clients": 1}, 0, warmup=False, position=0)
-    with Store.open(folder / "results") as store:
-        number = store.series("series", json.dumps({"metrics": []}), 7, order="interleaved", command="wke measure", planned=[trial])
-        attempt = store.begin_attempt(number, trial)
-        store.finish_attempt(attempt, Result(Outcome(OutcomeKind.OK), 1, 2, observations={"throughput": 5.0}, units={"throughput": "1/s"}))
-    return folder
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "show-cluster",
-        "show-machine server",
-        "show-config kv --verbose",
-        "plan experiments/durability.toml",
-        "cluster show",
-        "results",
-        "status",
-        "check",
-        "logs 3fa9",
-        "show 3fa9",
-    ],
-)
-def test_every_key_of_json_output_is_explained(command: str, measured: Path) -> None:
-    """Every key that `--json` prints is named on the page."""
-    arguments = [sys.executable, "-m", "wke.cli", *shlex.split(command), "--json"]
-    done = subprocess.run(arguments, cwd=measured, capture_output=True, text=True, check=False)
-    assert done.stdout, done.stderr
-    found = keys(json.loads(done.stdout), command)
-    assert found
-    page = text("reference/json.md")
-    assert [key for key in sorted(found) if f"`{key}`" not in page] == []
 
 
 # -- blocks

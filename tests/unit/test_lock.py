@@ -2,8 +2,6 @@
 
 import fcntl
 import os
-import subprocess
-import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -13,8 +11,6 @@ import pytest
 
 from wke.errors import StoreError
 from wke.keep.files.lock import Holder, WriterLock, holder_of, writer_of
-
-DIES = "import os, sys; from pathlib import Path; from wke.keep.files.lock import WriterLock; lock = WriterLock(Path(sys.argv[1]), 'wke x', 'x'); os._exit(9)"
 
 
 def test_who_holds_a_lock_is_told_in_parts(tmp_path: Path) -> None:
@@ -30,17 +26,6 @@ def test_who_holds_a_lock_is_told_in_parts(tmp_path: Path) -> None:
     assert writer_of(path) == found.words
     lock.release()
     assert (holder_of(path), writer_of(path)) == (None, None)
-
-
-def test_who_was_killed_is_known_and_holds_nothing(tmp_path: Path) -> None:
-    """The words stay, the lock is free, and the next one takes it."""
-    path = tmp_path / "a.lock"
-    assert subprocess.run([sys.executable, "-c", DIES, str(path)], check=False).returncode == 9
-    found = holder_of(path)
-    assert found is not None
-    assert (found.alive, found.facts["command"], writer_of(path)) == (False, "wke x", None)
-    WriterLock(path, "wke y", "y").release()
-    assert holder_of(path) is None
 
 
 def test_words_of_others_have_no_parts() -> None:

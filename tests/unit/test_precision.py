@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Collection
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,9 +66,15 @@ def planned() -> list[PlannedTrial]:
     ]
 
 
+@cache
+def luck(trial: str) -> float:
+    """Return a number from the standard normal distribution that depends on nothing but the trial's id."""
+    return random.Random(trial).gauss(0, 1)
+
+
 def ran(trial: PlannedTrial, spread: float, outcome: str = "ok") -> StoredAttempt:
     """Return the trial as it is stored: its value depends on nothing but its id."""
-    ops = 1000 * math.exp(random.Random(trial.id).gauss(0, spread))
+    ops = 1000 * math.exp(spread * luck(trial.id))
     seen = {"ops": ops, "lat": 5.0} if outcome == "ok" else {}
     return StoredAttempt(
         trial.id, "x", 1, trial.point, trial.iteration, trial.warmup, outcome, "", 0, 1.0, seen, dict.fromkeys(seen, ""), Path()

@@ -1,0 +1,64 @@
+"""The page about JSON output explains every key that a command prints."""
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wke.keep.store import Store
+from wke.keep.trials.trials import PlannedTrial, Result
+from wke.records import Outcome, OutcomeKind
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
+NAMED_BY_USERS = {"machines", "classes", "targets", "preludes", "point", "summaries", "observations", "units", "results", "series"}
+
+
+def keys(value: object, name: str = "") -> set[str]:
+    """Return the keys of all objects in a value, except names that users choose."""
+    if isinstance(value, list):
+        return {key for item in value for key in keys(item)}
+    if not isinstance(value, dict):
+        return set()
+    return {key for inner, item in value.items() for key in keys(item, inner)} | (set() if name in NAMED_BY_USERS else set(value))
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project with one stored trial of the series `series`."""
+    folder = tmp_path_factory.mktemp("project")
+    subprocess.run([sys.executable, "-m", "wke.cli", "init", str(folder)], check=True, capture_output=True)
+    trial = PlannedTrial("3fa9c1d2e0b4-0", {"clients": 1}, 0, warmup=False, position=0)
+    with Store.open(folder / "results") as store:
+        number = store.series("series", json.dumps({"metrics": []}), 7, order="interleaved", command="wke measure", planned=[trial])
+        attempt = store.begin_attempt(number, trial)
+        store.finish_attempt(attempt, Result(Outcome(OutcomeKind.OK), 1, 2, observations={"throughput": 5.0}, units={"throughput": "1/s"}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "show-cluster",
+        "show-machine server",
+        "show-config kv --verbose",
+        "plan experiments/durability.toml",
+        "cluster show",
+        "results",
+        "status",
+        "check",
+        "logs 3fa9",
+        "show 3fa9",
+    ],
+)
+def test_every_key_of_json_output_is_explained(command: str, measured: Path) -> None:
+    """Every key that `--json` prints is named on the page."""
+    arguments = [sys.executable, "-m", "wke.cli", *shlex.split(command), "--json"]
+    done = subprocess.run(arguments, cwd=measured, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    found = keys(json.loads(done.stdout), command)
+    assert found
+    page = PAGE.read_text(encoding="utf-8")
+    assert [key for key in sorted(found) if f"`{key}`" not in page] == []

@@ -1,0 +1,28 @@
+"""Stores for tests: trials of the series `scale`, and one folder of results with every kind of attempt in it."""
+
+from pathlib import Path
+
+from wke.keep.store import Store
+from wke.keep.trials.trials import Attempt, PlannedTrial, Result
+from wke.records import Outcome, OutcomeKind
+
+OK, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.FAILED, 3)
+
+
+def planned(name: str, position: int = 0, **point: object) -> PlannedTrial:
+    return PlannedTrial(name, point or {"clients": position}, 0, False, position, f'{{"trial": "{name}"}}')
+
+
+def result(outcome: Outcome = OK, **observations: float) -> Result:
+    return Result(outcome, 1_000_000_000, 3_500_000_000, observations=observations, units=dict.fromkeys(observations, "1/s"))
+
+
+def begin(store: Store, trial: PlannedTrial) -> Attempt:
+    series = store.series("scale", "{}", 7, order="interleaved", command="wke measure scale.toml")
+    attempt = store.begin_attempt(series, trial)
+    (attempt.folder / "log").write_text(trial.id)
+    return attempt
+
+
+def run(store: Store, trial: PlannedTrial, outcome: Outcome = OK, **observations: float) -> Path:
+    return store.finish_attempt(begin(store, trial), result(outcome, **observations))
