@@ -16,7 +16,7 @@ reached = 0
 
 def die(at: str) -> None:
     """Kill this process if `at` is the step to die at."""
-    global reached  # noqa: PLW0603 - a program of its own
+    global reached  # noqa: PLW0603 - a separate program
     reached += at == step
     if at == step and reached == times:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -39,7 +39,7 @@ def main() -> None:
     words = _parser().parse_args()
     if not Path(wke.__file__).is_relative_to(SOURCE):
         sys.exit(
-            f"run.py: this Python has the wke of {Path(wke.__file__).parent}, not the one beside this file: use the .venv of `make install`"
+            f"run.py: this Python imports wke from {Path(wke.__file__).parent}, not from this checkout: use the .venv of `make install`"
         )
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # clean up as after Ctrl-C
     known = facts()

@@ -16,7 +16,7 @@ from rig import Absent, Contender, ContenderError, Phase
 from table import Goal, Lead, Listing, Table, measured, verdict
 
 MEBIBYTE = 1 << 20
-ONE, EACH, COUNT = 1024, 256, 16  # MiB from one machine; from each of so many
+ONE, EACH, COUNT = 1024, 256, 16  # MiB from one machine; MiB from each of COUNT machines
 RUNS, DEADLINE_S = 3, 300.0
 LINES, LINE_SIZE, LINES_PER_S = 1 << 22, 64, 400_000
 LINE_LENGTHS = (25, 100)  # MiB
