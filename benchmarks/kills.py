@@ -133,7 +133,7 @@ class Trouble:
         count = self.counts.setdefault(CHANCE, Count())
         self._look(count)
         with Store.open(self.folder / "results", readonly=True) as store:
-            ok = [trial.id for trial in store.history("series") if trial.ok]
+            ok = [trial.id for trial in store.attempts.of_series("series") if trial.ok]
         count.again += len(ok) - len(set(ok))
         ended = {(note["x"], note["machine"]) for note in self._ledger() if note["what"] == "end"}
         count.lost += sum((x, f"m{machine}") not in ended for x in self.stored for machine in range(MACHINES))
@@ -153,9 +153,9 @@ class Trouble:
 
     def _stored(self) -> set[int]:
         with Store.open(self.folder / "results", readonly=True) as store:
-            if "series" not in store.names():
+            if "series" not in store.plans.names():
                 return set()
-            return {int(str(trial.point["x"])) for trial in store.trials("series") if trial.ok and trial.observations}
+            return {int(str(trial.point["x"])) for trial in store.attempts.one_per_trial("series") if trial.ok and trial.observations}
 
     def _ledger(self) -> list[dict[str, Any]]:
         file = self.folder / "ledger" / "ledger"

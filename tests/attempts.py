@@ -19,7 +19,7 @@ def store_attempts(folder: Path) -> None:
     """Fill a store: a warm-up, an invalid attempt and two after it, a failed and a derived one; another series."""
     plan = [planned("w-0", 0, warmup=True), planned("a-0", 0), planned("b-1", 1, clients=8), planned("c-2", 2, ratio=2)]
     with Store.open(folder) as store:
-        number = store.series("scale", "{}", 7, order="interleaved", command="", planned=plan)
+        number = store.writer.begin_series("scale", "{}", 7, order="interleaved", command="", planned=plan)
         start = StartedTogether(0, "load", 5, 2_500_000, 1, "m0", "m1", {})
         for trial, outcome, why, seen in (
             (plan[0], OK, "", {"p99": 1.0}),
@@ -28,12 +28,14 @@ def store_attempts(folder: Path) -> None:
             (plan[1], OK, "", {"p99": 9.0, "errors": 0.0}),
             (plan[2], Outcome(OutcomeKind.FAILED, 3), 'load on m0: failed(3), "quoted"\nand more', {}),
         ):
-            attempt = store.begin_attempt(number, trial)
+            attempt = store.writer.begin_attempt(number, trial)
             units = {"p99": "ms"}
-            store.finish_attempt(attempt, Result(outcome, 10, 2_000_000_010, why, seen, {n: units.get(n, "") for n in seen}, start=start))
+            store.writer.finish_attempt(
+                attempt, Result(outcome, 10, 2_000_000_010, why, seen, {n: units.get(n, "") for n in seen}, start=start)
+            )
         why = Derivation("a-0", 2, "reanalysed", 5, "me", "1.0")
-        store.answer(number, [Answer(plan[3], why, OK, "", {"p99": math.nan}, {"p99": "ms"})])
-        store.series("other", "{}", 7, order="interleaved", command="", planned=[planned("a-0", 0)])
+        store.writer.add_answers(number, [Answer(plan[3], why, OK, "", {"p99": math.nan}, {"p99": "ms"})])
+        store.writer.begin_series("other", "{}", 7, order="interleaved", command="", planned=[planned("a-0", 0)])
 
 
 EXPECTED = [  # trial, attempt, outcome, whether it counts, what it derives from

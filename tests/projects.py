@@ -130,7 +130,7 @@ class Project:
     def trials(self) -> tuple[StoredAttempt, ...]:
         """Return the stored trials of the experiment, in running order."""
         with Store.open(self.folder / "results", readonly=True) as store:
-            return store.trials("series")
+            return store.attempts.one_per_trial("series")
 
     def outcomes(self) -> list[str]:
         """Return how the trials ended, in running order."""

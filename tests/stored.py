@@ -18,11 +18,11 @@ def result(outcome: Outcome = OK, **observations: float) -> Result:
 
 
 def begin(store: Store, trial: PlannedTrial) -> Attempt:
-    series = store.series("scale", "{}", 7, order="interleaved", command="wke measure scale.toml")
-    attempt = store.begin_attempt(series, trial)
+    series = store.writer.begin_series("scale", "{}", 7, order="interleaved", command="wke measure scale.toml")
+    attempt = store.writer.begin_attempt(series, trial)
     (attempt.folder / "log").write_text(trial.id)
     return attempt
 
 
 def run(store: Store, trial: PlannedTrial, outcome: Outcome = OK, **observations: float) -> Path:
-    return store.finish_attempt(begin(store, trial), result(outcome, **observations))
+    return store.writer.finish_attempt(begin(store, trial), result(outcome, **observations))

@@ -106,7 +106,7 @@ def _toml(benchmark: Benchmark, options: argparse.Namespace) -> int:
     experiment = replace(read, parameters=completed(read.parameters, benchmark.parameters, read.at))
     if options.refresh_plots:
         with Store.open(RESULTS, readonly=True) as store:
-            problems = _draw(experiment, store.trials(experiment.name))
+            problems = _draw(experiment, store.attempts.one_per_trial(experiment.name))
         _say_problems(problems)
         return 1 if problems else 0
     reuse = Reuse(rerun=options.force_rerun, always=options.force_reuse)
@@ -133,7 +133,7 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsFile, reuse
 
         def update() -> None:
             _export(series, benchmark.command, table)
-            _draw(experiment, store.trials(experiment.name))  # what keeps a figure from being drawn now is told at the end
+            _draw(experiment, store.attempts.one_per_trial(experiment.name))  # what keeps a figure from being drawn now is told at the end
 
         try:
             with PlainProgress(SeriesState(_cooldown_s(benchmark, experiment), {})) as display:
@@ -142,7 +142,7 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsFile, reuse
             out.talk("stopped; all trials that had ended are stored, and the same command goes on")
             raise
         _export(series, benchmark.command, table)
-        _say_problems(_draw(experiment, store.trials(experiment.name)))
+        _say_problems(_draw(experiment, store.attempts.one_per_trial(experiment.name)))
         _say_results(series)
         out.talk(f"  {table.path}")
     return 0 if all(outcome.ok for outcome in outcomes) else 1
@@ -169,7 +169,7 @@ def _cooldown_s(benchmark: Benchmark, experiment: Experiment) -> float:
 
 def _export(series: Series, command: str, table: ResultsFile) -> None:
     store, name = series.store, series.experiment.name
-    trials = store.history(name) if table.appended else store.trials(name)
+    trials = store.attempts.of_series(name) if table.appended else store.attempts.one_per_trial(name)
     write_results_csv(table.path, results_csv(trials, command=command))
 
 
@@ -191,7 +191,7 @@ def _say_problems(problems: Sequence[Problem]) -> None:
 def _say_results(series: Series) -> None:
     """Print the table of what was visited, and what searches found."""
     out = Printer()
-    trials = series.store.trials(series.experiment.name)
+    trials = series.store.attempts.one_per_trial(series.experiment.name)
     visited = {point_key(trial.point) for trial in trials}
     points = tuple(point for point in series.experiment.parameters.points() if point_key(point) in visited)
     shown = results_table(trials, (), points)
@@ -204,7 +204,7 @@ def _say_results(series: Series) -> None:
 
 def _set_aside(table: Path, store: Store, name: str) -> None:
     """Rename a results file that this store did not write: it holds results of an older wke, which must not be lost."""
-    if table.exists() and name not in store.names():
+    if table.exists() and name not in store.plans.names():
         kept = table.with_name(f"{table.stem}-before.csv")
         if kept.exists():
             raise InputError(f"{table} and {kept} hold results that are not in {RESULTS}", hint="move one of them away")

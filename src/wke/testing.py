@@ -80,16 +80,18 @@ def _rehearse_in(folder: Path, plan: Plan, cluster: Cluster, play: Play) -> Rehe
         loop = runner.get_loop()
         assert isinstance(loop, TimelapseLoop)
         plan_json = json.dumps({"file": str(experiment.path)})
-        number = store.series(name, plan_json, plan.seed, order=experiment.order, command=command, planned=planned)
+        number = store.writer.begin_series(name, plan_json, plan.seed, order=experiment.order, command=command, planned=planned)
         series = RunningSeries(scripted_place(cluster, play, loop), store, number, experiment, _ignore, _nothing)
 
         def next_due(attempted: Collection[str]) -> Sequence[IdentifiedTrial]:
-            used_s = spent_s(experiment, planned, store.history(name) if experiment.budget is not None else ())
-            wanted = {t.id for t in due(experiment, planned, store.results(ids), attempted, store.invalid(ids), spent_s=used_s)}
+            used_s = spent_s(experiment, planned, store.attempts.of_series(name) if experiment.budget is not None else ())
+            wanted = {
+                t.id for t in due(experiment, planned, store.attempts.results(ids), attempted, store.attempts.invalid(ids), spent_s=used_s)
+            }
             return [item for item in trials if item.planned.id in wanted]
 
         runner.run(run_series(series, next_due))
-        ended, points = store.trials(name), tuple(experiment.parameters.points())
+        ended, points = store.attempts.one_per_trial(name), tuple(experiment.parameters.points())
         table = results_table(ended, experiment.metrics, points, experiment.stopping, experiment.baseline)
         return Rehearsal(ended, table, loop.time())
 

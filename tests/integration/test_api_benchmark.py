@@ -311,7 +311,7 @@ def test_a_trial_that_fails_does_not_end_the_sweep(script: Script, act: Callable
     assert script("toml", "x.toml") == 1
     assert len(script.calls) == 8
     with Store.open(Path("results"), readonly=True) as store:
-        failed = [trial for trial in store.trials("x") if not trial.ok]
+        failed = [trial for trial in store.attempts.one_per_trial("x") if not trial.ok]
     assert [trial.why.splitlines()[0] for trial in failed] == [why] * 4
     assert len(rows()) == 4
     script.act = usual

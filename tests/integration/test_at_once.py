@@ -57,7 +57,7 @@ def test_three_series_into_one_store(cluster: Project) -> None:
         assert command.returncode == 0, err
     with Store.open(cluster.folder / "results", readonly=True) as store:
         for name in "abc":
-            assert [(t.series, t.attempt, t.outcome, dict(t.observations)) for t in store.trials(name)] == [
+            assert [(t.series, t.attempt, t.outcome, dict(t.observations)) for t in store.attempts.one_per_trial(name)] == [
                 (name, 1, "ok", {"value": 1.0})
             ] * TRIALS
     seen = inspect_store(cluster.folder / "results")
@@ -81,5 +81,5 @@ def test_three_times_the_same_series(cluster: Project) -> None:
             assert (command.returncode, out) == (1, "")
             assert f"series a in results is being written by pid {first.pid} of " in err
     with Store.open(cluster.folder / "results", readonly=True) as store:
-        assert [(t.attempt, t.outcome) for t in store.history("a")] == [(1, "ok")] * TRIALS
+        assert [(t.attempt, t.outcome) for t in store.attempts.of_series("a")] == [(1, "ok")] * TRIALS
     assert len(cluster.ledger()) == TRIALS

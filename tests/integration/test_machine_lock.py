@@ -227,7 +227,9 @@ def test_drift_is_told(staying: Project) -> None:
     with Store.open(staying.folder / "results", series="series") as store:
         ((machine, facts),) = store.examinations.latest().items()
         assert facts["kernel"] == f"Linux {os.uname().release}"
-        store.examinations.record(store.series("series", "{}", 1, order="", command=""), {machine: facts | {"kernel": "Linux 2.4"}})
+        store.examinations.record(
+            store.writer.begin_series("series", "{}", 1, order="", command=""), {machine: facts | {"kernel": "Linux 2.4"}}
+        )
     staying.edit("experiments/series.toml", "iterations = 1", "iterations = 2")
     drifted = staying.measure("--on", "m0")
     assert f"not as it was when it was last measured on: kernel was Linux 2.4, and is {facts['kernel']}" in drifted.err

@@ -61,9 +61,9 @@ def test_on_a_network_file_system_the_store_has_no_shared_memory(tmp_path: Path)
         run(store, planned("aa-0"))
         with Store.open(tmp_path, readonly=True) as reader:
             running = begin(store, planned("bb-0", 1))
-            assert reader.completed(["aa-0", "bb-0"]) == {"aa-0"}
-            store.finish_attempt(running, result())
-            assert reader.completed(["aa-0", "bb-0"]) == {"aa-0", "bb-0"}
+            assert reader.attempts.results(["aa-0", "bb-0"]).keys() == {"aa-0"}
+            store.writer.finish_attempt(running, result())
+            assert reader.attempts.results(["aa-0", "bb-0"]).keys() == {"aa-0", "bb-0"}
         assert not (tmp_path / "wke.sqlite-wal").exists()
     with Store.open(tmp_path) as store:
         assert store.note == ""
@@ -105,5 +105,5 @@ def test_killed_in_a_transaction_on_a_network_file_system(tmp_path: Path) -> Non
     assert subprocess.run(arguments, timeout=60, check=False).returncode == -signal.SIGKILL
     assert (tmp_path / "wke.sqlite-journal").stat().st_size > 0
     with Store.open(tmp_path, readonly=True) as reader:
-        assert (reader.completed(["aa-0"]), reader.script("1")) == ({"aa-0"}, None)
+        assert (reader.attempts.results(["aa-0"]).keys(), reader.inputs.script("1")) == ({"aa-0"}, None)
     assert inspect_store(tmp_path).findings == []

@@ -33,7 +33,7 @@ def die(at):
 store = Store.open(folder, command="wke measure", checkpoint=die)
 for position in range(3):
     name = f"t{position}-0"
-    if name not in store.completed([name]):
+    if name not in store.attempts.results([name]).keys():
         run(store, planned(name, position), FAILED if os.environ.get("FAIL") == name else OK, ops=float(position))
         print(name, flush=True)
 """
@@ -60,17 +60,17 @@ def test_killed_at_every_step_nothing_is_lost_and_nothing_runs_twice(
     assert status == -signal.SIGKILL
     committed = when if step in {"finish: committed", "finish: renamed"} else when - 1
     with Store.open(folder, readonly=True) as before:  # a reader understands the state even before it is repaired
-        assert len(before.completed(["t0-0", "t1-0", "t2-0"])) == committed
-        assert all(t.folder.is_dir() for t in before.trials("scale") if t.ok)
+        assert len(before.attempts.results(["t0-0", "t1-0", "t2-0"]).keys()) == committed
+        assert all(t.folder.is_dir() for t in before.attempts.one_per_trial("scale") if t.ok)
     status, again = child(folder, "never", 1)
     assert status == 0
     assert [*told, *again] == [f"t{k}-0" for k in range(3) if f"t{k}-0" in told or k >= committed]
     with Store.open(folder) as store:
         assert inspect_store(folder).findings == []
-        trials = store.trials("scale")
+        trials = store.attempts.one_per_trial("scale")
         assert [(t.id, t.ok, t.observations) for t in trials] == [(f"t{k}-0", True, {"ops": float(k)}) for k in range(3)]
         assert all((t.folder / "log").read_text() == t.id and t.folder.parts[-3] == "trials" for t in trials)
-        attempts = [attempt for k in range(3) for attempt in store.attempts(f"t{k}-0")]
+        attempts = [attempt for k in range(3) for attempt in store.attempts.of_trial(f"t{k}-0")]
         interrupted = [t for t in attempts if t.outcome == "interrupted"]
         assert len(attempts) - len(interrupted) == 3
         assert len(interrupted) == (step not in {"finish: committed", "finish: renamed"})
@@ -83,7 +83,7 @@ def test_a_failed_attempt_killed_before_its_rename_is_put_in_place(tmp_path: Pat
     assert child(tmp_path / "results", "finish: committed", 1, FAIL="t0-0")[0] == -signal.SIGKILL
     assert child(tmp_path / "results", "never", 1) == (0, ["t0-0", "t1-0", "t2-0"])
     with Store.open(tmp_path / "results", readonly=True) as store:
-        assert [(t.outcome, t.folder.parts[-3:]) for t in store.attempts("t0-0")] == [
+        assert [(t.outcome, t.folder.parts[-3:]) for t in store.attempts.of_trial("t0-0")] == [
             ("failed(3)", ("trials", "t0-0", "1")),
             ("ok", ("trials", "t0-0", "2")),
         ]

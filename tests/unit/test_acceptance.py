@@ -29,7 +29,7 @@ def command(
     store: Store, facts: Mapping[str, str] | None, *, series: str = "s", machine: tuple[str, str] = HERE, settle: bool = True
 ) -> int:
     """Begin a command that finds its machine to be so."""
-    number = store.series(series, "{}", 1, order="", command="")
+    number = store.writer.begin_series(series, "{}", 1, order="", command="")
     if facts is not None:
         store.examinations.record(number, {machine: facts})
     if settle:
@@ -38,11 +38,11 @@ def command(
 
 
 def run(store: Store, number: int, planned: PlannedTrial, value: float, outcome: Outcome = OK) -> None:
-    store.finish_attempt(store.begin_attempt(number, planned), Result(outcome, 1, 2, observations={"x": value}))
+    store.writer.finish_attempt(store.writer.begin_attempt(number, planned), Result(outcome, 1, 2, observations={"x": value}))
 
 
 def counting(store: Store, name: str = "aa-0") -> tuple[float, tuple[int, ...]] | None:
-    found = store.results([name]).get(name)
+    found = store.attempts.results([name]).get(name)
     return found and (found.observations["x"], found.accepted)
 
 
@@ -59,14 +59,14 @@ def test_a_result_counts_on_machines_like_its_own(store: Store) -> None:
     assert (counting(store), counting(store, "bb-0")) == ((1, ()), (2, ()))
     number = command(store, NEW, settle=False)
     assert (counting(store), counting(store, "bb-0")) == (None, (2, ()))
-    assert store.tried(["aa-0"], store.examinations.latest())[0].changes == (CHANGE,)
-    assert [t.observations["x"] for t in store.trials("s")] == [1, 2]  # what was found is not settled for the series
+    assert store.attempts.of_trials(["aa-0"], store.examinations.latest())[0].changes == (CHANGE,)
+    assert [t.observations["x"] for t in store.attempts.one_per_trial("s")] == [1, 2]  # what was found is not settled for the series
     store.examinations.settle(number)
-    assert [t.observations["x"] for t in store.trials("s")] == [2]
+    assert [t.observations["x"] for t in store.attempts.one_per_trial("s")] == [2]
     run(store, number, trial(), 3)
-    assert (counting(store), store.find("aa-0").observations) == ((3, ()), {"x": 3})
+    assert (counting(store), store.attempts.find("aa-0").observations) == ((3, ()), {"x": 3})
     command(store, OLD)
-    assert (counting(store), store.find("aa-0").observations, len(store.attempts("aa-0"))) == ((1, ()), {"x": 1}, 2)
+    assert (counting(store), store.attempts.find("aa-0").observations, len(store.attempts.of_trial("aa-0"))) == ((1, ()), {"x": 1}, 2)
 
 
 def test_a_machine_elsewhere_is_another_one(store: Store) -> None:
@@ -83,7 +83,7 @@ def test_another_series_does_not_settle_ours(store: Store) -> None:
     run(store, command(store, OLD), trial(), 1)
     command(store, NEW, series="other")
     assert counting(store) is None
-    assert [t.observations["x"] for t in store.trials("s")] == [1]
+    assert [t.observations["x"] for t in store.attempts.one_per_trial("s")] == [1]
 
 
 def test_what_is_settled_stays(store: Store) -> None:
@@ -106,7 +106,7 @@ def test_an_accepted_fact(store: Store) -> None:
     command(store, OLD)
     assert counting(store) == (1, ())
     command(store, NEW)
-    assert [t.accepted for t in store.trials("s")] == [(), (1,)]
+    assert [t.accepted for t in store.attempts.one_per_trial("s")] == [(), (1,)]
     assert store.acceptances.take_back(1, who="you").reason == "it is"
     assert (counting(store), counting(store, "bb-0")) == ((2, ()), None)
     assert [(each.who, each.taken_back_by) for each in store.acceptances.all()] == [("me", "you")]
@@ -118,18 +118,18 @@ def test_an_accepted_fact(store: Store) -> None:
 def test_an_accepted_trial(store: Store) -> None:
     """It stands for another one in results and in the series, under its own name, until it is taken back or that one is measured."""
     run(store, command(store, OLD), trial(), 1)
-    number = store.series("s", "{}", 1, order="", command="", planned=[trial("bb-0", script="b")])
+    number = store.writer.begin_series("s", "{}", 1, order="", command="", planned=[trial("bb-0", script="b")])
     store.acceptances.add(Harmless(["script"], (), [("bb-0", "aa-0")], {"bb-0": trial("bb-0").inputs_json}), who="me", reason="it is")
-    found = store.results(["bb-0"])["bb-0"]
+    found = store.attempts.results(["bb-0"])["bb-0"]
     assert (found.id, found.stands_for, found.accepted, found.observations) == ("aa-0", "bb-0", (1,), {"x": 1})
-    assert [(t.id, t.accepted) for t in store.trials("s")] == [("aa-0", (1,))]
+    assert [(t.id, t.accepted) for t in store.attempts.one_per_trial("s")] == [("aa-0", (1,))]
     command(store, NEW)
     assert counting(store, "bb-0") is None
     store.acceptances.add(Harmless(["kernel"], [CHANGE]), who="me", reason="it is")
     assert counting(store, "bb-0") == (1, (1, 2))
     run(store, number, trial("bb-0"), 2)
     assert counting(store, "bb-0") == (2, ())
-    assert [t.id for t in store.trials("s")] == ["bb-0"]
+    assert [t.id for t in store.attempts.one_per_trial("s")] == ["bb-0"]
 
 
 def test_a_trial_that_is_accepted_on_a_machine_elsewhere(store: Store) -> None:
@@ -147,16 +147,16 @@ def test_invalid_attempts_count_where_they_were(store: Store) -> None:
     number = command(store, OLD)
     for _ in range(3):
         run(store, number, trial(), 1, INVALID)
-    assert store.invalid(["aa-0"]) == {"aa-0": Invalid(3, last=True)}
+    assert store.attempts.invalid(["aa-0"]) == {"aa-0": Invalid(3, last=True)}
     run(store, command(store, NEW), trial(), 1, INVALID)
-    assert store.invalid(["aa-0"]) == {"aa-0": Invalid(1, last=True)}
+    assert store.attempts.invalid(["aa-0"]) == {"aa-0": Invalid(1, last=True)}
 
 
 def test_an_answer_stands_on_the_machines_of_what_ran(store: Store) -> None:
     """Whoever reads old output anew does so on a controller; the trial ran where it ran."""
     run(store, command(store, OLD), trial(), 1)
     derivation = Derivation("aa-0", 1, "reanalysed", 5, "me", "2.0")
-    store.answer(command(store, None), [Answer(trial("bb-0"), derivation, OK, observations={"x": 7.0})])
+    store.writer.add_answers(command(store, None), [Answer(trial("bb-0"), derivation, OK, observations={"x": 7.0})])
     assert counting(store, "bb-0") == (7, ())
     command(store, NEW)
     assert counting(store, "bb-0") is None
@@ -168,13 +168,13 @@ def test_the_state_of_a_trial(store: Store) -> None:
     assert str(state(None, None, (), "")) == "to run (new)"
     assert str(state(None, None, (), "script changed")) == "to run (script changed)"
     run(store, command(store, OLD), trial(), 1)
-    assert str(state(store.results(["aa-0"])["aa-0"], None, (), "")) == "stored"
+    assert str(state(store.attempts.results(["aa-0"])["aa-0"], None, (), "")) == "stored"
     number = command(store, NEW)
-    assert str(state(None, None, store.tried(["aa-0"], now()), "")) == "to run (kernel changed)"
+    assert str(state(None, None, store.attempts.of_trials(["aa-0"], now()), "")) == "to run (kernel changed)"
     run(store, number, trial(), 1, FAILED)
-    assert str(state(None, None, store.tried(["aa-0"], now()), "")) == "to run (failed(4))"
-    assert str(state(None, Invalid(3, last=True), store.tried(["aa-0"], now()), "")) == "invalid (3 times)"
-    assert str(state(None, Invalid(1, last=True), store.tried(["aa-0"], now()), "")) == "to run (failed(4))"
+    assert str(state(None, None, store.attempts.of_trials(["aa-0"], now()), "")) == "to run (failed(4))"
+    assert str(state(None, Invalid(3, last=True), store.attempts.of_trials(["aa-0"], now()), "")) == "invalid (3 times)"
+    assert str(state(None, Invalid(1, last=True), store.attempts.of_trials(["aa-0"], now()), "")) == "to run (failed(4))"
 
 
 def test_relatives_are_of_the_same_point_and_iteration() -> None:

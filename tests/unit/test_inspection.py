@@ -27,7 +27,7 @@ def run(store: Store, name: str, position: int, outcome: Outcome | None = None) 
     attempt = begin(store, planned(name, position))
     with LogWriter(attempt.folder) as logs:
         logs(Output(TaskName(0, "load", "m1", 0), 1, f"output of {name}\n".encode(), 7))
-    store.finish_attempt(attempt, result(outcome) if outcome else result())
+    store.writer.finish_attempt(attempt, result(outcome) if outcome else result())
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         run(store, "aa-0", 0, FAILED)
         run(store, "aa-0", 0)
         run(store, "bb-0", 1)
-        number = store.series("scale", "{}", 7, order="", command="wke reanalyse")
-        store.answer(number, [Answer(planned("dd-0", 9), Derivation("bb-0", 1, "reanalysed", 5, "me", "1"), OK)])
+        number = store.writer.begin_series("scale", "{}", 7, order="", command="wke reanalyse")
+        store.writer.add_answers(number, [Answer(planned("dd-0", 9), Derivation("bb-0", 1, "reanalysed", 5, "me", "1"), OK)])
         begin(store, planned("cc-0", 2))
     return tmp_path / "results"
 
@@ -162,7 +162,7 @@ def test_links_and_odd_names_among_collected_files(folder: Path) -> None:
         attempt = begin(store, planned("ee-0", 3))
         (attempt.folder / odd).write_text("x")
         (attempt.folder / "latest").symlink_to(odd)
-        store.finish_attempt(attempt, result())
+        store.writer.finish_attempt(attempt, result())
     assert inspect_store(folder).findings == []
     (folder / "trials/ee-0/1" / odd).write_text("y")
     assert len(inspect_store(folder).findings) == 1
@@ -180,7 +180,7 @@ def test_while_an_attempt_runs(folder: Path) -> None:
                 "partial: of an attempt that runs, or whose command was killed",
             ],
         )
-        store.finish_attempt(attempt, result())
+        store.writer.finish_attempt(attempt, result())
     assert inspect_store(folder).findings == []
 
 

@@ -23,5 +23,7 @@ def test_how_many_trials_are_to_run(plan: dict[str, object], words: str, tmp_pat
     """All that are missing; at most these; or those before the next look."""
     planned = [PlannedTrial(f"{x}-{k}", {"x": x}, k, warmup=False, position=2 * k + x) for k in range(4) for x in range(2)]
     with Store.open(tmp_path / "results", series="s") as store:
-        store.series("s", json.dumps({"metrics": [{"name": "ops"}], **plan}), 1, order="interleaved", command="", planned=planned)
+        store.writer.begin_series(
+            "s", json.dumps({"metrics": [{"name": "ops"}], **plan}), 1, order="interleaved", command="", planned=planned
+        )
         assert count_words(read_status(store, "s")) == words

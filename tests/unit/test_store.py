@@ -18,6 +18,7 @@ from wke.errors import InputError, StoreError
 from wke.keep.database import schema
 from wke.keep.database.database import database_errors
 from wke.keep.files.disk import write_atomically
+from wke.keep.files.lock import series_lock, writer_of
 from wke.keep.inspection import inspect_store
 from wke.keep.store import Store
 from wke.keep.trials.trials import Answer, Derivation, Result, StoredAttempt, StoredStart
@@ -34,10 +35,10 @@ def test_a_trial_is_kept_whole(store: Store) -> None:
     """What is stored comes back as it was: point, outcome, observations with units, and the folder in its place."""
     task = TaskEnded(TaskName(1, "load", "node1", 2), OK, 5, 9, "SIGTERM", "slow")
     attempt = begin(store, planned("aa-0", clients=4, engine="new", sync=True, ratio=0.5))
-    folder = store.finish_attempt(
+    folder = store.writer.finish_attempt(
         attempt, Result(OK, 1_000_000_000, 3_500_000_000, "", {"ops": 12.5}, {"ops": "1/s"}, [task], {"node1": {"cpus": 2}})
     )
-    assert store.trials("scale") == (
+    assert store.attempts.one_per_trial("scale") == (
         StoredAttempt(
             id="aa-0",
             series="scale",
@@ -57,9 +58,9 @@ def test_a_trial_is_kept_whole(store: Store) -> None:
     assert folder == store.folder / "trials" / "aa-0" / "1"
     assert (folder / "log").read_text() == "aa-0"
     assert list((store.folder / "partial").iterdir()) == []
-    assert store.inputs("aa-0") == {"trial": "aa-0"}
-    assert store.seed_of("scale") == 7
-    assert store.seed_of("other") is None
+    assert store.inputs.of("aa-0") == {"trial": "aa-0"}
+    assert store.plans.seed("scale") == 7
+    assert store.plans.seed("other") is None
 
 
 def test_how_a_measured_step_began_is_kept(store: Store) -> None:
@@ -70,8 +71,8 @@ def test_how_a_measured_step_began_is_kept(store: Store) -> None:
     }
     start = StartedTogether(2, "load", 500, 30, 6, "a", "b", clocks)
     run(store, planned("aa-0"))
-    store.finish_attempt(begin(store, planned("bb-0", 1)), Result(OK, 0, 1, start=start))
-    assert [trial.start for trial in store.trials("scale")] == [None, StoredStart(30, 6, "a", "b")]
+    store.writer.finish_attempt(begin(store, planned("bb-0", 1)), Result(OK, 0, 1, start=start))
+    assert [trial.start for trial in store.attempts.one_per_trial("scale")] == [None, StoredStart(30, 6, "a", "b")]
     with contextlib.closing(sqlite3.connect(store.folder / "wke.sqlite")) as sql:
         readings = sql.execute("SELECT machine, at_ns, offset_ns, bound_ns FROM clocks ORDER BY machine, at_ns").fetchall()
         assert sql.execute("SELECT step, released_ns FROM starts").fetchall() == [(2, 500)]
@@ -83,22 +84,22 @@ def test_an_attempt_answers_for_another_trial(store: Store) -> None:
     task = TaskEnded(TaskName(0, "load", "m0"), OK, 5, 9)
     start = StartedTogether(0, "load", 5, 7, 1, "m0", "m1", {})
     attempt = begin(store, planned("aa-0", clients=4))
-    folder = store.finish_attempt(attempt, Result(OK, 10, 2_000_000_010, "", {"ops": 1.0}, {"ops": "1/s"}, [task], start=start))
-    before = store.find("aa-0")
-    number = store.series("scale", "{}", 7, order="", command="wke reanalyse", planned=[planned("bb-0", clients=4)])
+    folder = store.writer.finish_attempt(attempt, Result(OK, 10, 2_000_000_010, "", {"ops": 1.0}, {"ops": "1/s"}, [task], start=start))
+    before = store.attempts.find("aa-0")
+    number = store.writer.begin_series("scale", "{}", 7, order="", command="wke reanalyse", planned=[planned("bb-0", clients=4)])
     why = Derivation("aa-0", 1, "reanalysed", 99, "me on here", "1.0")
     invalid = Answer(planned("bb-0", clients=4), why, Outcome(OutcomeKind.INVALID), "too slow", {"ops": 2.0}, {"ops": "k/s"})
-    store.answer(number, [invalid, Answer(planned("bb-0", clients=4), why, OK, "", {"ops": math.nan})])
-    first, second = store.attempts("bb-0")
+    store.writer.add_answers(number, [invalid, Answer(planned("bb-0", clients=4), why, OK, "", {"ops": math.nan})])
+    first, second = store.attempts.of_trial("bb-0")
     assert (first.outcome, first.why, first.observations, first.units) == ("invalid", "too slow", {"ops": 2.0}, {"ops": "k/s"})
     assert (second.attempt, second.derivation, second.ran, second.folder, second.elapsed_s) == (2, why, ("aa-0", 1), folder, 2.0)
     assert (second.start, second.started_ns) == (StoredStart(7, 1, "m0", "m1"), 10)
-    assert store.task_ends(second) == {TaskName(0, "load", "m0"): "ok"}
-    assert [trial.id for trial in store.trials("scale")] == ["bb-0"]
-    assert (store.completed(["aa-0", "bb-0"]), store.find("aa-0")) == ({"aa-0", "bb-0"}, before)
+    assert store.details.task_ends(second) == {TaskName(0, "load", "m0"): "ok"}
+    assert [trial.id for trial in store.attempts.one_per_trial("scale")] == ["bb-0"]
+    assert (store.attempts.results(["aa-0", "bb-0"]).keys(), store.attempts.find("aa-0")) == ({"aa-0", "bb-0"}, before)
     with pytest.raises(TypeError):
-        store.answer(number, [invalid, replace(invalid, derivation=replace(why, trial="never ran"))])
-    assert len(store.attempts("bb-0")) == 2
+        store.writer.add_answers(number, [invalid, replace(invalid, derivation=replace(why, trial="never ran"))])
+    assert len(store.attempts.of_trial("bb-0")) == 2
 
 
 def test_a_failed_trial_is_kept_and_may_run_again(store: Store) -> None:
@@ -106,30 +107,30 @@ def test_a_failed_trial_is_kept_and_may_run_again(store: Store) -> None:
     for outcome in (FAILED, OK, FAILED):
         run(store, planned("aa-0"), outcome)
     run(store, planned("bb-0", 1), FAILED)
-    assert store.completed(["aa-0", "bb-0", "cc-0"]) == {"aa-0"}
-    assert [(t.attempt, t.outcome) for t in store.attempts("aa-0")] == [(1, "failed(3)"), (2, "ok"), (3, "failed(3)")]
-    assert [(t.id, t.attempt, t.ok) for t in store.trials("scale")] == [("aa-0", 2, True), ("bb-0", 1, False)]
-    assert all(t.folder.is_dir() for t in store.attempts("aa-0"))
+    assert store.attempts.results(["aa-0", "bb-0", "cc-0"]).keys() == {"aa-0"}
+    assert [(t.attempt, t.outcome) for t in store.attempts.of_trial("aa-0")] == [(1, "failed(3)"), (2, "ok"), (3, "failed(3)")]
+    assert [(t.id, t.attempt, t.ok) for t in store.attempts.one_per_trial("scale")] == [("aa-0", 2, True), ("bb-0", 1, False)]
+    assert all(t.folder.is_dir() for t in store.attempts.of_trial("aa-0"))
 
 
 def test_a_series_shows_its_latest_plan(store: Store) -> None:
     """A new plan drops what it does not hold, keeps order, and takes in trials that another series ran."""
     first = [planned("aa-0", 0), planned("bb-0", 1)]
-    series = store.series("old", "{}", 7, order="sequential", command="", planned=first)
+    series = store.writer.begin_series("old", "{}", 7, order="sequential", command="", planned=first)
     for trial in first:
-        store.finish_attempt(store.begin_attempt(series, trial), result())
-    store.series("new", "{}", 8, order="sequential", command="", planned=[planned("cc-0", 0), planned("bb-0", 1, clients=9)])
-    assert [(t.id, t.series, t.point) for t in store.trials("new")] == [("bb-0", "new", {"clients": 9})]
-    assert [t.id for t in store.planned("new")] == ["cc-0", "bb-0"]
-    assert [t.id for t in store.trials("old")] == ["aa-0", "bb-0"]
-    assert store.names() == ("old", "new")
+        store.writer.finish_attempt(store.writer.begin_attempt(series, trial), result())
+    store.writer.begin_series("new", "{}", 8, order="sequential", command="", planned=[planned("cc-0", 0), planned("bb-0", 1, clients=9)])
+    assert [(t.id, t.series, t.point) for t in store.attempts.one_per_trial("new")] == [("bb-0", "new", {"clients": 9})]
+    assert [t.id for t in store.plans.trials("new")] == ["cc-0", "bb-0"]
+    assert [t.id for t in store.attempts.one_per_trial("old")] == ["aa-0", "bb-0"]
+    assert store.plans.names() == ("old", "new")
 
 
 def test_the_first_seed_stays(store: Store) -> None:
     """A series goes on with the seed it began with; every invocation keeps its own command, order and plan."""
-    store.series("scale", '{"k": 1}', 7, order="interleaved", command="wke measure a")
-    store.series("scale", '{"k": 2}', 9, order="sequential", command="wke measure b")
-    assert store.seed_of("scale") == 7
+    store.writer.begin_series("scale", '{"k": 1}', 7, order="interleaved", command="wke measure a")
+    store.writer.begin_series("scale", '{"k": 2}', 9, order="sequential", command="wke measure b")
+    assert store.plans.seed("scale") == 7
     with contextlib.closing(sqlite3.connect(store.folder / "wke.sqlite")) as connection:
         rows = connection.execute('SELECT command, "order", seed, plan FROM invocations').fetchall()
     assert rows == [("wke measure a", "interleaved", 7, '{"k": 1}'), ("wke measure b", "sequential", 9, '{"k": 2}')]
@@ -141,42 +142,45 @@ def test_a_detached_attempt_waits_to_be_taken_up(tmp_path: Path) -> None:
     release = Release(10**18 + 7, {"m1": ClockReading(-5, 3, 10**18)})
     with Store.open(results) as store:
         attempt = begin(store, planned("aa-0"))
-        store.detach(attempt, {"m0": "/tmp/wke-a", "m1": "/tmp/wke-b"})
-        assert store.detached()[0].release is None
-        store.agree(attempt, release)
+        store.writer.detach(attempt, {"m0": "/tmp/wke-a", "m1": "/tmp/wke-b"})
+        assert store.attempts.detached()[0].release is None
+        store.writer.record_release(attempt, release)
     with Store.open(results) as store:
-        (left,) = store.detached()
+        (left,) = store.attempts.detached()
         assert left.release == release
         assert (left.attempt, left.series, left.folders) == (attempt, "scale", {"m0": "/tmp/wke-a", "m1": "/tmp/wke-b"})
-        assert [t.outcome for t in store.attempts("aa-0")] == ["running"]
+        assert [t.outcome for t in store.attempts.of_trial("aa-0")] == ["running"]
         with pytest.raises(StoreError, match="trial aa-0 of series scale was left running"):
             begin(store, planned("bb-0", 1))
         (attempt.folder / "old").touch()
-        store.begin_again(left.attempt)
+        store.writer.begin_again(left.attempt)
         assert list(attempt.folder.iterdir()) == []
-        store.finish_attempt(left.attempt, result())
-        assert (store.detached(), [t.outcome for t in store.attempts("aa-0")]) == ((), ["ok"])
+        store.writer.finish_attempt(left.attempt, result())
+        assert (store.attempts.detached(), [t.outcome for t in store.attempts.of_trial("aa-0")]) == ((), ["ok"])
         given_up = begin(store, planned("bb-0", 1))
-        store.detach(given_up, {"m0": "/tmp/wke-c"})
-        store.interrupt(given_up, "abandoned")
-        assert (store.detached(), [(t.outcome, t.why) for t in store.attempts("bb-0")]) == ((), [("interrupted", "abandoned")])
+        store.writer.detach(given_up, {"m0": "/tmp/wke-c"})
+        store.writer.interrupt(given_up, "abandoned")
+        assert (store.attempts.detached(), [(t.outcome, t.why) for t in store.attempts.of_trial("bb-0")]) == (
+            (),
+            [("interrupted", "abandoned")],
+        )
         begin(store, planned("cc-0", 2))
 
 
 def test_an_attempt_ends_once(store: Store) -> None:
     """Ending it again is refused, changes nothing, and leaves the store in order."""
     attempt = begin(store, planned("aa-0"))
-    store.finish_attempt(attempt, result(ops=1.0))
+    store.writer.finish_attempt(attempt, result(ops=1.0))
     with pytest.raises(ValueError, match="attempt 1 of trial aa-0 has ended already"):
-        store.finish_attempt(attempt, result(FAILED, ops=2.0))
-    assert [(t.outcome, t.observations) for t in store.attempts("aa-0")] == [("ok", {"ops": 1.0})]
+        store.writer.finish_attempt(attempt, result(FAILED, ops=2.0))
+    assert [(t.outcome, t.observations) for t in store.attempts.of_trial("aa-0")] == [("ok", {"ops": 1.0})]
     run(store, planned("bb-0", 1))
 
 
 def test_not_a_number_is_kept(store: Store) -> None:
     """A metric that came out as NaN or infinite is stored as such and stops nothing."""
     run(store, planned("aa-0"), ops=float("nan"), rate=float("inf"))
-    seen = store.find("aa").observations
+    seen = store.attempts.find("aa").observations
     assert seen["ops"] != seen["ops"]
     assert seen["rate"] == float("inf")
 
@@ -195,10 +199,10 @@ def test_find(store: Store, prefix: str, found: str | None, words: str) -> None:
     for position, name in enumerate(["aa-0", "ab1-1", "ab1-10"]):
         run(store, planned(name, position))
     if found:
-        assert store.find(prefix).id == found
+        assert store.attempts.find(prefix).id == found
     else:
         with pytest.raises(InputError) as caught:
-            store.find(prefix)
+            store.attempts.find(prefix)
         assert str(caught.value) == words
 
 
@@ -206,7 +210,7 @@ def test_an_unknown_series_is_an_error_with_the_nearest_name(store: Store) -> No
     """A misspelt name does not look like an empty series."""
     run(store, planned("aa-0"))
     with pytest.raises(InputError, match='no series "scal"') as caught:
-        store.trials("scal")
+        store.attempts.one_per_trial("scal")
     assert caught.value.problems[0].hint == 'did you mean "scale"?'
 
 
@@ -220,7 +224,7 @@ def test_every_byte_is_on_the_disk_before_the_commit(tmp_path: Path, monkeypatch
         attempt = begin(store, planned("aa-0"))
         (attempt.folder / "00-load").mkdir()
         (attempt.folder / "00-load" / "node1.out").write_text("x")
-        store.finish_attempt(attempt, result())
+        store.writer.finish_attempt(attempt, result())
     partial = tmp_path / "partial" / "aa-0.1"
     assert {str(path) for path in (partial, partial / "log", partial / "00-load", partial / "00-load" / "node1.out")} <= seen[
         "finish: synced"
@@ -241,22 +245,25 @@ def test_a_second_writer_is_told_who_the_first_is(store: Store) -> None:
 def test_series_are_written_side_by_side(tmp_path: Path) -> None:
     """Two writers of two series: neither takes the other's running attempt for dead; whoever wants the same, or everything, waits."""
     with Store.open(tmp_path, series="a/b", command="wke measure one") as one:
-        first = one.begin_attempt(one.series("a/b", "{}", 1, order="", command=""), planned("aa-0"))
+        first = one.writer.begin_attempt(one.writer.begin_series("a/b", "{}", 1, order="", command=""), planned("aa-0"))
         with Store.open(tmp_path, series="two", command="wke measure two") as two:
-            second = two.begin_attempt(two.series("two", "{}", 1, order="", command=""), planned("aa-0"))
-            assert [(one.writer(name) or "").endswith(f": {who}") for name, who in (("two", "wke measure two"), ("a/b", "wke measure one"))]
+            second = two.writer.begin_attempt(two.writer.begin_series("two", "{}", 1, order="", command=""), planned("aa-0"))
+            assert [
+                (writer_of(series_lock(tmp_path, name)) or "").endswith(f": {who}")
+                for name, who in (("two", "wke measure two"), ("a/b", "wke measure one"))
+            ]
             for series, words in (("two", "wke measure two"), (None, "wke measure")):
                 with pytest.raises(StoreError, match=f"is being written by pid {os.getpid()} of .*: {words}"):
                     Store.open(tmp_path, series=series)
-            one.finish_attempt(first, result())
-            two.finish_attempt(second, result())
-        assert one.writer("two") is None
+            one.writer.finish_attempt(first, result())
+            two.writer.finish_attempt(second, result())
+        assert writer_of(series_lock(tmp_path, "two")) is None
         with Store.open(tmp_path, series="two"):
-            begun = one.begin_attempt(one.series("a/b", "{}", 1, order="", command=""), planned("bb-0", 1))
-        one.finish_attempt(begun, result())
+            begun = one.writer.begin_attempt(one.writer.begin_series("a/b", "{}", 1, order="", command=""), planned("bb-0", 1))
+        one.writer.finish_attempt(begun, result())
     with Store.open(tmp_path) as store:
-        assert [(a.series, a.attempt, a.outcome) for a in store.attempts("aa-0")] == [("a/b", 1, "ok"), ("two", 2, "ok")]
-        assert store.attempts("bb-0")[0].folder.parts[-3:] == ("trials", "bb-0", "1")
+        assert [(a.series, a.attempt, a.outcome) for a in store.attempts.of_trial("aa-0")] == [("a/b", 1, "ok"), ("two", 2, "ok")]
+        assert store.attempts.of_trial("bb-0")[0].folder.parts[-3:] == ("trials", "bb-0", "1")
 
 
 def test_readers_are_possible_while_a_trial_runs(store: Store) -> None:
@@ -264,14 +271,14 @@ def test_readers_are_possible_while_a_trial_runs(store: Store) -> None:
     run(store, planned("aa-0"))
     attempt = begin(store, planned("bb-0", 1))
     with Store.open(store.folder, readonly=True) as reader:
-        assert [(t.id, t.outcome, t.elapsed_s is None) for t in reader.trials("scale")] == [
+        assert [(t.id, t.outcome, t.elapsed_s is None) for t in reader.attempts.one_per_trial("scale")] == [
             ("aa-0", "ok", False),
             ("bb-0", "running", True),
         ]
-        store.finish_attempt(attempt, result())
-        assert reader.completed(["bb-0"]) == {"bb-0"}
+        store.writer.finish_attempt(attempt, result())
+        assert reader.attempts.results(["bb-0"]).keys() == {"bb-0"}
         with pytest.raises(StoreError, match="cannot be written"):
-            reader.series("x", "{}", 1, order="", command="")
+            reader.writer.begin_series("x", "{}", 1, order="", command="")
 
 
 def test_private(store: Store) -> None:
@@ -314,7 +321,7 @@ def make_torn(path: Path) -> None:
     [
         (make_text, "is damaged or not a wke store", "move it away"),
         (make_foreign, "is an SQLite database, but not a wke store", "move it away"),
-        (make_newer, f"was written by a newer wke: its version is 99, this wke reads up to {len(schema.MIGRATIONS)}", "upgrade wke"),
+        (make_newer, f"was written by a newer wke: its version is 99, this wke reads up to {len(schema.MIGRATIONS)}", "use a newer wke"),
         (make_torn, "is damaged or not a wke store", "move it away"),
     ],
 )
@@ -362,16 +369,16 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
         attempt = begin(store, planned("bb-0", 1))
         many = {f"metric-{k}": 1.0 for k in range(2000)}
         with pytest.raises(StoreError, match=r"is full: [0-9.]+ MB are free") as caught:
-            store.finish_attempt(attempt, result(**many))
+            store.writer.finish_attempt(attempt, result(**many))
         assert "the series continues" in str(caught.value)
         sql.execute("PRAGMA max_page_count = 1000000")
         run(store, planned("cc-0", 2))  # nothing of the failed transaction is in the way
     with Store.open(tmp_path) as store:
         assert inspect_store(tmp_path).findings == []
-        assert store.completed(["aa-0", "bb-0", "cc-0"]) == {"aa-0", "cc-0"}
-        assert [(t.outcome, t.observations) for t in store.attempts("bb-0")] == [("interrupted", {})]
+        assert store.attempts.results(["aa-0", "bb-0", "cc-0"]).keys() == {"aa-0", "cc-0"}
+        assert [(t.outcome, t.observations) for t in store.attempts.of_trial("bb-0")] == [("interrupted", {})]
         run(store, planned("bb-0", 1), ops=2.0)
-        assert store.find("bb-0").attempt == 2
+        assert store.attempts.find("bb-0").attempt == 2
 
 
 @pytest.mark.parametrize(
@@ -400,7 +407,7 @@ def test_a_copy_is_readable(store: Store, tmp_path: Path) -> None:
     store.close()
     shutil.copytree(store.folder, tmp_path / "copy")
     with Store.open(tmp_path / "copy", readonly=True) as copy:
-        (trial,) = copy.trials("scale")
+        (trial,) = copy.attempts.one_per_trial("scale")
     assert trial.folder == tmp_path / "copy" / "trials" / "aa-0" / "1"
     assert (trial.folder / "log").read_text() == "aa-0"
 
@@ -422,7 +429,7 @@ def test_written_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_points_keep_their_order_and_types(store: Store) -> None:
     """JSON gives back what went in: the order of parameters, and True that is not 1."""
     run(store, planned("aa-0", zulu=1, alpha=True, mike=1.0))
-    assert json.dumps(dict(store.find("aa-0").point)) == '{"zulu": 1, "alpha": true, "mike": 1.0}'
+    assert json.dumps(dict(store.attempts.find("aa-0").point)) == '{"zulu": 1, "alpha": true, "mike": 1.0}'
 
 
 @pytest.mark.parametrize("file", sorted(Path(__file__).parent.parent.joinpath("old_stores").glob("*.sql")), ids=lambda file: file.stem)
@@ -431,22 +438,22 @@ def test_a_store_of_an_older_wke_goes_on(tmp_path: Path, file: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "wke.sqlite")) as connection:
         connection.executescript(file.read_text())
     with Store.open(tmp_path, readonly=True) as reader:  # the first that comes brings it up to date, as wke measure asks before it writes
-        assert reader.seed_of("scale") == 7
+        assert reader.plans.seed("scale") == 7
     with Store.open(tmp_path, series="scale") as store:
-        found = [(t.id, t.outcome, dict(t.observations), t.units) for t in store.trials("scale")]
+        found = [(t.id, t.outcome, dict(t.observations), t.units) for t in store.attempts.one_per_trial("scale")]
         assert found == [
             ("3fa9c1d2e0b4-0", "ok", {"throughput": 12.5}, {"throughput": "1/s"}),
             ("3fa9c1d2e0b4-1", "interrupted", {}, {}),
         ]
-        assert store.inputs("3fa9c1d2e0b4-0") == {"depends": {"scheme": 1}}
+        assert store.inputs.of("3fa9c1d2e0b4-0") == {"depends": {"scheme": 1}}
         known = store.examinations.of_series("scale")
         assert known == ({("m0", ""): {"kernel": "Linux 6.0"}} if file.stem == "version-6" else {})
-        number = store.series("scale", "{}", 1, order="", command="")
+        number = store.writer.begin_series("scale", "{}", 1, order="", command="")
         store.examinations.record(number, {("m0", "here"): {"kernel": "Linux 6.1"}})
-        store.finish_attempt(store.begin_attempt(number, store.planned("scale")[1]), result())
-        store.answer(number, [Answer(planned("other-0"), Derivation("3fa9c1d2e0b4-0", 1, "reanalysed", 5, "me", "2.0"), OK)])
-        assert store.find("other-0").started_ns == store.find("3fa9c1d2e0b4-0").started_ns
+        store.writer.finish_attempt(store.writer.begin_attempt(number, store.plans.trials("scale")[1]), result())
+        store.writer.add_answers(number, [Answer(planned("other-0"), Derivation("3fa9c1d2e0b4-0", 1, "reanalysed", 5, "me", "2.0"), OK)])
+        assert store.attempts.find("other-0").started_ns == store.attempts.find("3fa9c1d2e0b4-0").started_ns
     assert [found.what for found in inspect_store(tmp_path).findings] == ["the folder of an attempt that ended ok is missing"]
     with Store.open(tmp_path, readonly=True) as reader:
-        assert reader.completed(["3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"]) == {"3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"}
-        assert (reader.seed_of("scale"), reader.examinations.latest()) == (7, known | {("m0", "here"): {"kernel": "Linux 6.1"}})
+        assert reader.attempts.results(["3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"]).keys() == {"3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"}
+        assert (reader.plans.seed("scale"), reader.examinations.latest()) == (7, known | {("m0", "here"): {"kernel": "Linux 6.1"}})

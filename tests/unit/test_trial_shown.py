@@ -34,7 +34,9 @@ def planned(name: str, *machines: str) -> PlannedTrial:
 
 
 def begin(store: Store, facts: dict[str, str]) -> int:
-    number = store.series("scale", json.dumps({"software": SOFTWARE}), 7, order="interleaved", command="wke measure scale.toml")
+    number = store.writer.begin_series(
+        "scale", json.dumps({"software": SOFTWARE}), 7, order="interleaved", command="wke measure scale.toml"
+    )
     store.examinations.record(number, {(machine, "here"): facts for machine in ("m0", "m1", "unused")})
     store.examinations.settle(number)
     return number
@@ -50,7 +52,7 @@ def finish(store: Store, attempt: Attempt, outcome: Outcome, why: str = "", make
     with LogWriter(attempt.folder) as logs:
         logs(Output(tasks[0].task, 1, b"x\n", 1))
     said = {"m0": {"user": "root"}}
-    store.finish_attempt(
+    store.writer.finish_attempt(
         attempt,
         Result(outcome, SECOND, 4 * SECOND, why, {"ops": 1250.0}, {"ops": "1/s"}, tasks, said, start, makers),
     )
@@ -62,15 +64,15 @@ def store(tmp_path: Path) -> Store:
     folder = tmp_path / "results"
     with Store.open(folder) as opened:
         command = begin(opened, OLD)
-        opened.begin_attempt(command, planned("aa-0", "m0", "m1"))
+        opened.writer.begin_attempt(command, planned("aa-0", "m0", "m1"))
     with Store.open(folder) as opened:
         command = begin(opened, OLD)
-        second = opened.begin_attempt(command, planned("aa-0", "m0", "m1"))
+        second = opened.writer.begin_attempt(command, planned("aa-0", "m0", "m1"))
         finish(opened, second, INVALID, "errors == 0 does not hold", (second, second))
-        other = opened.begin_attempt(command, planned("bb-0", "m0", "m1"))
+        other = opened.writer.begin_attempt(command, planned("bb-0", "m0", "m1"))
         finish(opened, other, OK, makers=(second, other))
         derivation = Derivation("bb-0", 1, "reanalysed", 5 * SECOND, "ann@host", "1.1")
-        opened.answer(command, [Answer(planned("aa-0", "m0", "m1"), derivation, OK, "", {"ops": 1300.0}, {"ops": "1/s"})])
+        opened.writer.add_answers(command, [Answer(planned("aa-0", "m0", "m1"), derivation, OK, "", {"ops": 1300.0}, {"ops": "1/s"})])
         begin(opened, NEW)
         changes = [FactChange(machine, "kernel", "Linux 6.1", "Linux 6.6") for machine in ("m0", "m1")]
         opened.acceptances.add(Harmless(["kernel"], changes), who="bob", reason="a security fix")
@@ -157,7 +159,7 @@ def test_of_many_machines_that_are_alike_some_are_named(store: Store) -> None:
 def test_json_has_everything(store: Store) -> None:
     """Every attempt with its own particulars, also facts that the screen has no room for."""
     shown = read_trial(store, "aa-0")
-    told = json.loads(json.dumps(shown_json(shown, {n: store.particulars.of("aa-0", n) for n in (1, 2, 3)})))
+    told = json.loads(json.dumps(shown_json(shown, {n: store.details.of("aa-0", n) for n in (1, 2, 3)})))
     assert (told["trial"], told["series"], told["shown"], told["answers-for"]) == ("aa-0", "scale", 3, {"cc-0": 2})
     assert [(each["outcome"], len(each["tasks"]), each["files"]) for each in told["attempts"]] == [
         ("interrupted", 0, None),

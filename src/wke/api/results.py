@@ -63,7 +63,7 @@ def results(what: str | Path | None = None, *, folder: str | Path = "results") -
     """
     store, name = _found(what, Path(folder))
     with Store.open(store, readonly=True) as opened:
-        names = opened.names() if name is None else (name,)
+        names = opened.plans.names() if name is None else (name,)
         return Results(tuple(row for each in names for row in series_rows(opened, each)))
 
 
@@ -83,4 +83,4 @@ def _has(folder: Path, name: str) -> bool:
     if not Store.exists(folder):
         return False
     with Store.open(folder, readonly=True) as store:
-        return name in store.names()
+        return name in store.plans.names()

@@ -47,7 +47,7 @@ class Series:
     @property
     def missing(self) -> int:
         """How many trials have no result; of a series that climbs, most of them are never wanted."""
-        return len(self.planned) - len(self.store.completed(trial.id for trial in self.planned))
+        return len(self.planned) - len(self._stored())
 
     def due(self, attempted: Collection[str]) -> list[PlannedTrial]:
         """Return what to run next, after those trials that this command attempted already."""
@@ -58,21 +58,21 @@ class Series:
         return searches(self.experiment, self.planned, self._stored())
 
     def _stored(self) -> dict[str, StoredAttempt]:
-        return self.store.results(trial.id for trial in self.planned)
+        return self.store.attempts.results(trial.id for trial in self.planned)
 
 
 def make_series(experiment: Experiment, surroundings: Json, store: Store, reuse: Reuse, command: str) -> Series:
     """Plan an experiment whose points are complete, and store the plan."""
     name = experiment.name
-    known = store.seed_of(name)
-    before = store.plan(name) if known is not None else {}
+    known = store.plans.seed(name)
+    before = store.plans.latest(name) if known is not None else {}
     generation = int(before.get(GENERATION, 0)) + reuse.rerun
     seed = next(s for s in (experiment.seed, known, secrets.randbits(32)) if s is not None)
     planned = tuple(_planned(experiment, surroundings, generation, seed))
     if reuse.always:
         planned = tuple(_adopted(planned, store, name))
     text = json.dumps({"file": str(experiment.path), "metrics": [], GENERATION: generation, "software": software({})})
-    number = store.series(name, text, seed, order=experiment.order, command=command, planned=planned)
+    number = store.writer.begin_series(name, text, seed, order=experiment.order, command=command, planned=planned)
     return Series(experiment, store, number, planned)
 
 
@@ -104,20 +104,20 @@ def _planned(experiment: Experiment, surroundings: Json, generation: int, seed: 
 
 def _adopted(planned: Iterable[PlannedTrial], store: Store, name: str) -> Iterator[PlannedTrial]:
     """Yield the trials, those with a stored result of the same point and iteration as that result, whatever it depended on."""
-    results = {(point_key(t.point), t.warmup, t.iteration): t.id for t in store.history(name) if t.ok}  # of several the latest
+    results = {(point_key(t.point), t.warmup, t.iteration): t.id for t in store.attempts.of_series(name) if t.ok}  # of several the latest
     for trial in planned:
         yield replace(trial, id=results.get((point_key(trial.point), trial.warmup, trial.iteration), trial.id))
 
 
 def _run(series: Series, trial: PlannedTrial, call: Call, sink: Sink) -> Outcome:
-    attempt = series.store.begin_attempt(series.number, trial)
+    attempt = series.store.writer.begin_attempt(series.number, trial)
     printer = ResultPrinter()
     started_ns = time.time_ns()
     why = _called(call, trial, printer, attempt)
     outcome = Outcome(OutcomeKind.FAILED if why else OutcomeKind.OK)
     ended_ns = time.time_ns()
     units = dict.fromkeys(printer.observations, "")
-    folder = series.store.finish_attempt(attempt, Result(outcome, started_ns, ended_ns, why, printer.observations, units))
+    folder = series.store.writer.finish_attempt(attempt, Result(outcome, started_ns, ended_ns, why, printer.observations, units))
     if printer.log_folder is not None:
         with disk_errors(folder):
             (folder / LOGS).symlink_to(relpath(printer.log_folder, folder))

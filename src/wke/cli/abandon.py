@@ -29,13 +29,13 @@ def abandon(cluster_file: Path) -> None:
     with provide(described) as place:
         for name in sorted(series):
             with Store.open(RESULTS, command="wke abandon", series=name) as store:
-                for left in store.detached(name):
+                for left in store.attempts.detached(name):
                     run_to_end(stop(place, left.folders))
-                    store.interrupt(left.attempt, "abandoned")
+                    store.writer.interrupt(left.attempt, "abandoned")
                     Printer().talk(f"trial {left.attempt.trial} of series {name} is stopped on {counted(len(left.folders), 'machine')}")
 
 
 def _left() -> set[str]:
     """Return the names of the series that have a trial which was left running."""
     with Store.open(RESULTS, readonly=True) as store:
-        return {left.series for left in store.detached()}
+        return {left.series for left in store.attempts.detached()}

@@ -82,7 +82,7 @@ def _harmless(what: str, store: Store, cluster_file: Path) -> Harmless:
 def _machines(store: Store, machines: set[tuple[str, str]]) -> Iterator[FactChange]:
     """Yield by what machines differ from what they are to any series, and that is not accepted yet."""
     latest, accepted = store.examinations.latest(), store.acceptances.facts()
-    for name in store.names():
+    for name in store.plans.names():
         for machine, facts in store.examinations.of_series(name).items():
             if machine in machines:
                 yield from (change for change in deciding(machine[0], facts, latest[machine]) if not accepted.covering(change))
@@ -91,20 +91,20 @@ def _machines(store: Store, machines: set[tuple[str, str]]) -> Iterator[FactChan
 def _trial(item: IdentifiedTrial, planned: Iterable[IdentifiedTrial], store: Store) -> Harmless:
     """Return what `wke why` says of a trial, and all pairs of a planned trial and a stored one between which nothing else lies."""
     identity = item.planned.id
-    if identity in store.results([identity]):
+    if identity in store.attempts.results([identity]):
         raise InputError(f"trial {identity} is stored and reused: there is nothing to accept")
     relative = relative_of(store, item)
     if relative is None:
         raise InputError(
             f"no trial like {identity} was ever measured: none at its point and iteration has a result", hint="wke measure does"
         )
-    results, inputs = store.result_inputs(), json.loads(item.planned.inputs_json)
+    results, inputs = store.inputs.of_trials_with_results(), json.loads(item.planned.inputs_json)
     if any(change.is_new_metric for change in relative.changes):
         hint = "wke measure measures it"
         raise InputError(f"trial {identity} has a metric that {relative.trial} was not measured with: it has no value of it", hint=hint)
     words = differences(results[relative.trial], inputs, script_texts(planned, store))
     accepted, relatives = set(relative.changes), Relatives(results)
-    stored = store.results(each.planned.id for each in planned)
+    stored = store.attempts.results(each.planned.id for each in planned)
     pairs = [
         (each.planned, name)
         for each in planned

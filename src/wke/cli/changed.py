@@ -51,7 +51,7 @@ def settle(series: Series, store: Store, number: int, before: Reference) -> None
     counted_so_far, counts = kept(series, store, stood_on).stored, kept(series, store, now).stored
     lost = {(attempt.id, attempt.attempt) for trial, attempt in counted_so_far.items() if trial not in counts}
     if lost:
-        tried = store.tried({trial for trial, _ in lost}, now)
+        tried = store.attempts.of_trials({trial for trial, _ in lost}, now)
         raise MachinesChangedError(series, len(lost), (change for a in tried if (a.id, a.attempt) in lost for change in a.changes))
     store.examinations.settle(number)
     if kept(series, store, before) != kept(series, store, now):

@@ -89,7 +89,7 @@ def _meant(project: Project, reference: str | None) -> Compared:
         return _revisions(project, Revision(commit), reference)
     if Store.exists(RESULTS):
         with Store.open(RESULTS, readonly=True) as store:
-            names = store.names()
+            names = store.plans.names()
         if reference in names and reference != experiment.name:
             return Compared(project, f"series {reference}", _elsewhere(RESULTS, reference, own=experiment.name))
     hint = "give a commit that this repository has (a shallow clone: git fetch), a results folder, a series, or PARAMETER=VALUE"
@@ -131,7 +131,7 @@ def _elsewhere(folder: Path, series: str, *, own: str) -> Elsewhere:
     if folder.resolve() == RESULTS.resolve() and series == own:
         raise InputError(f"--baseline {folder}: that is what is measured here", hint="give a commit, or a copy of results from elsewhere")
     with Store.open(folder, readonly=True) as store:
-        return Elsewhere(folder, series, store.trials(series), store.examinations.by_name(series))
+        return Elsewhere(folder, series, store.attempts.one_per_trial(series), store.examinations.by_name(series))
 
 
 def _threshold(text: str) -> float:
@@ -149,7 +149,7 @@ def _threshold(text: str) -> float:
 
 def conclude(what: Compared, series: Series, store: Store, outcomes: Sequence[Outcome], only: Mapping[str, str]) -> tuple[str, int]:
     """Return the summary and the exit status: that of a confirmed regression, else that of trials if points could not be compared."""
-    experiment, trials = series.plan.experiment, store.trials(series.plan.experiment.name)
+    experiment, trials = series.plan.experiment, store.attempts.one_per_trial(series.plan.experiment.name)
     found = _comparisons(what, series, trials)
     there, asked = ({point_key(one.point) for one in found}, {point_key(item.planned.point) for item in chosen(series, only)})
     baseline = experiment.baseline if what.elsewhere is None else {}

@@ -9,6 +9,7 @@ from wke.cli.prepare import Series
 from wke.describe.cluster.cluster import Cluster
 from wke.describe.experiment.experiment import Experiment
 from wke.errors import InputError, Location
+from wke.keep.files.lock import series_lock, writer_of
 from wke.keep.store import Store
 from wke.keep.trials.trials import Detached
 from wke.records import Outcome
@@ -44,12 +45,12 @@ def left_running(series: Series, store: Store) -> tuple[Detached, IdentifiedTria
     Raises InputError when what was left running on our machines is not of this series: they are not free.
     """
     ours = {machine.name for machine in series.project.cluster.machines}
-    for left in store.detached():
+    for left in store.attempts.detached():
         is_own = left.series == series.plan.experiment.name
         for item in series.trials:
             if is_own and item.planned.id == left.attempt.trial:
                 return left, item
-        if not is_own and (not ours & left.folders.keys() or store.writer(left.series) is not None):
+        if not is_own and (not ours & left.folders.keys() or writer_of(series_lock(store.folder, left.series)) is not None):
             continue  # it is on other machines, or somebody has taken it up
         raise InputError(
             f"trial {left.attempt.trial} of series {left.series} was left running on {_machines(left)}, and is not of this plan",
@@ -82,7 +83,7 @@ def say_detached(chosen: Detachment) -> None:
 
 def say_left(store: Store, experiment: Experiment, lease_s: float) -> None:
     """Tell at the end what runs on."""
-    for left in store.detached(experiment.name):
+    for left in store.attempts.detached(experiment.name):
         Printer().talk(
             f"trial {left.attempt.trial} goes on on {_machines(left)} for at most {seconds(lease_s)};"
             f" `wke measure {experiment.path}` takes it up again, `wke abandon` stops it"

@@ -28,8 +28,8 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
     whose path is printed first.
     """
     with Store.open(RESULTS, readonly=True) as store:
-        stored = store.find(trial)
-        makers = store.particulars.makers(*stored.ran)
+        stored = store.attempts.find(trial)
+        makers = store.details.makers(*stored.ran)
     written = tasks(stored.folder)
     _check("machine", machine, {task.machine for task in written})
     _check("target", target, {task.target for task in written})

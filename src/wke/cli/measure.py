@@ -127,7 +127,7 @@ def measure(
 
 def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outcome]:
     """Run what is missing; without anything missing, say so and make no machine, unless machines that changed are looked for."""
-    if not (_due(series, kept(series, store), choice) or store.detached(series.plan.experiment.name) or choice.remeasure):
+    if not (_due(series, kept(series, store), choice) or store.attempts.detached(series.plan.experiment.name) or choice.remeasure):
         _announce(series, store, 0)
         record(series, store)
         _say_findings(series, store)
@@ -204,7 +204,7 @@ def _say_stopped(command: _Command, state: SeriesState, first: int) -> None:
     with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
         write_csv(store, experiment)
         if command.choice.figures:
-            draw_figures(store.trials(experiment.name), experiment)
+            draw_figures(store.attempts.one_per_trial(experiment.name), experiment)
 
 
 def _due(series: Series, have: Kept, choice: Choice, attempted: Collection[str] = ()) -> list[runner.IdentifiedTrial]:
@@ -269,7 +269,7 @@ def _redrawing(store: Store, series: Series) -> Callable[[], Awaitable[None]]:
         nonlocal not_before
         began = time.monotonic()
         if began >= not_before:
-            trials = store.trials(series.plan.experiment.name)
+            trials = store.attempts.one_per_trial(series.plan.experiment.name)
             await asyncio.to_thread(draw_figures, trials, series.plan.experiment)
             ended = time.monotonic()
             not_before = ended + (ended - began) * (1 / DRAWING - 1)

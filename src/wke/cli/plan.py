@@ -77,9 +77,9 @@ def states(planned: Sequence[PlannedTrial], store: Store, have: Kept) -> dict[st
     """Return the state of each trial, by its id."""
     missing = [trial for trial in planned if trial.id not in have.stored]
     tried: dict[str, list[StoredAttempt]] = {}
-    for attempt in store.tried([trial.id for trial in missing], store.examinations.latest()):
+    for attempt in store.attempts.of_trials([trial.id for trial in missing], store.examinations.latest()):
         tried.setdefault(attempt.id, []).append(attempt)
-    relatives = Relatives(store.result_inputs() if len(tried) < len(missing) else {})
+    relatives = Relatives(store.inputs.of_trials_with_results() if len(tried) < len(missing) else {})
 
     def change(trial: PlannedTrial) -> str:
         found = () if trial.id in tried else relatives.of(trial)

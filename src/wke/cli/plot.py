@@ -26,7 +26,7 @@ def plot(file: Path, *, as_json: bool) -> None:
     if not experiment.plots:
         raise InputError("has no [[plots]]", where=experiment.where, hint="a plot needs type, x-axis and y-axis")
     with Store.open(RESULTS, readonly=True) as store:
-        paths, problems = draw_figures(store.trials(experiment.name), experiment)
+        paths, problems = draw_figures(store.attempts.one_per_trial(experiment.name), experiment)
     if as_json:
         Printer().data(json.dumps({"files": [str(path) for path in paths]}, indent=2))
     for path in paths if not as_json else ():

@@ -107,9 +107,9 @@ def kept(series: Series, store: Store, reference: Reference | None = None) -> Ke
     ids = [trial.id for trial in series.planned]
     now = store.examinations.latest() if reference is None else reference
     experiment, name = series.plan.experiment, series.plan.experiment.name
-    tried = store.tried(ids, now) if experiment.budget is not None else ()
+    tried = store.attempts.of_trials(ids, now) if experiment.budget is not None else ()
     used_s = spent_s(experiment, series.planned, [attempt for attempt in tried if attempt.series == name and not attempt.changes])
-    return Kept(store.results(ids, now), store.invalid(ids, now), used_s)
+    return Kept(store.attempts.results(ids, now), store.attempts.invalid(ids, now), used_s)
 
 
 def read_project(file: Path, cluster_file: Path, on: str | None = None) -> Project:
@@ -166,7 +166,7 @@ def _stored_seed(name: str) -> int | None:
     if not Store.exists(RESULTS):
         return None
     with Store.open(RESULTS, readonly=True) as store:
-        return store.seed_of(name)
+        return store.plans.seed(name)
 
 
 def chosen(series: Series, only: Mapping[str, str]) -> list[IdentifiedTrial]:
@@ -198,6 +198,8 @@ def record(series: Series, store: Store) -> int:
             "budget": asdict(plan.experiment.budget) if plan.experiment.budget else None,
         }
     )
-    store.keep_scripts({name: content for trial in plan.trials for name, content in scripts(trial).items()})
+    store.writer.keep_scripts({name: content for trial in plan.trials for name, content in scripts(trial).items()})
     command = shlex.join(["wke", *sys.argv[1:]])
-    return store.series(plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=series.planned)
+    return store.writer.begin_series(
+        plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=series.planned
+    )

@@ -63,7 +63,7 @@ def reanalyse(file: Path, cluster_file: Path, *, dry_run: bool, on: str | None, 
         found = tuple(_found(series, store))
         answers = [answer for item in found for answer in item.answers]
         if answers:
-            store.answer(record(series, store), answers)
+            store.writer.add_answers(record(series, store), answers)
         _tell(found, as_json=as_json, dry_run=False)
         if answers and not as_json:
             print_summary(store, experiment, figures=figures)
@@ -84,10 +84,10 @@ def _candidates(series: Series, store: Store) -> Iterator[tuple[IdentifiedTrial,
     if not missing:
         return
     now = store.examinations.latest()
-    same = same_runs({name: json.loads(item.planned.inputs_json) for name, item in missing.items()}, store.ended_inputs())
+    same = same_runs({name: json.loads(item.planned.inputs_json) for name, item in missing.items()}, store.inputs.of_ended_trials())
     for name, others in same.items():
-        attempts = [attempt for attempt in store.tried(others, now) if not attempt.changes]
-        usable = tuple(readable(store.attempts(name), attempts, missing[name].trial.steps, store.task_ends))
+        attempts = [attempt for attempt in store.attempts.of_trials(others, now) if not attempt.changes]
+        usable = tuple(readable(store.attempts.of_trial(name), attempts, missing[name].trial.steps, store.details.task_ends))
         if usable:
             yield missing[name], usable
 

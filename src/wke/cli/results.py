@@ -36,7 +36,7 @@ def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None,
     """
     out = Printer()
     with Store.open(RESULTS, readonly=True) as store:
-        names = [name] if name else list(store.names())
+        names = [name] if name else list(store.plans.names())
         if parquet is not None:
             rows = _every_row(store, names)
             write_parquet(parquet, rows)
@@ -49,7 +49,7 @@ def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None,
             out.data(csv_text(_every_row(store, names)).rstrip("\n"))
             return
         for each_name in names:
-            trials, metrics, points = store.trials(each_name), _metrics(store, each_name), _points(store, each_name)
+            trials, metrics, points = store.attempts.one_per_trial(each_name), _metrics(store, each_name), _points(store, each_name)
             if as_csv:
                 out.data(results_csv(trials, metrics, points=points).rstrip("\n"))
                 continue
@@ -72,28 +72,28 @@ def _every_row(store: Store, names: Sequence[str]) -> tuple[ResultRow, ...]:
 
 def _metrics(store: Store, name: str) -> tuple[Metric, ...]:
     """Return the metrics as they were declared when the series was last measured."""
-    return tuple(Metric(**metric) for metric in store.plan(name).get("metrics", ()))
+    return tuple(Metric(**metric) for metric in store.plans.latest(name).get("metrics", ()))
 
 
 def _points(store: Store, name: str) -> tuple[Point, ...]:
     """Return the points in the order of the experiment's file."""
-    return tuple(store.plan(name).get("points", ()))
+    return tuple(store.plans.latest(name).get("points", ()))
 
 
 def _stopping(store: Store, name: str) -> Stopping | None:
     """Return the rule by which the series stops when it is precise."""
-    rule = store.plan(name).get("stopping")
+    rule = store.plans.latest(name).get("stopping")
     return Stopping(**rule) if rule else None
 
 
 def _baseline(store: Store, name: str) -> Point:
     """Return the parameters of the point that all others are compared with."""
-    return dict(store.plan(name).get("baseline") or {})
+    return dict(store.plans.latest(name).get("baseline") or {})
 
 
 def _threshold(store: Store, name: str) -> float:
     """Return up to which share differences from the baseline do not matter."""
-    return float(store.plan(name).get("threshold", 0.0))
+    return float(store.plans.latest(name).get("threshold", 0.0))
 
 
 def _table(store: Store, name: str, trials: Sequence[StoredAttempt]) -> Table:
@@ -102,12 +102,12 @@ def _table(store: Store, name: str, trials: Sequence[StoredAttempt]) -> Table:
 
 
 def _json(store: Store, name: str, *, each: bool) -> dict[str, object]:
-    trials = store.trials(name)
+    trials = store.attempts.one_per_trial(name)
     table = _table(store, name, trials)
     baseline = _baseline(store, name)
     compared = {"baseline": dict(baseline), "comparisons": comparisons_json(table.comparisons)} if baseline else {}
-    told = [trial_json(trial) for trial in (store.every(name) if each else trials)]
-    return {**to_json(table), **compared, "software": store.plan(name).get("software"), "trials": told}
+    told = [trial_json(trial) for trial in (store.attempts.of_plan(name) if each else trials)]
+    return {**to_json(table), **compared, "software": store.plans.latest(name).get("software"), "trials": told}
 
 
 def _line(trial: StoredAttempt) -> str:

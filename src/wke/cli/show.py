@@ -26,7 +26,7 @@ def show(trial: str, *, attempt: int | None, as_json: bool) -> None:
     with Store.open(RESULTS, readonly=True) as store:
         shown = read_trial(store, trial, attempt)
         if as_json:
-            particulars = {each.attempt: store.particulars.of(each.id, each.attempt) for each in shown.attempts}
+            particulars = {each.attempt: store.details.of(each.id, each.attempt) for each in shown.attempts}
             out.data(json.dumps(shown_json(shown, particulars), indent=2))
             return
     for line in trial_lines(shown, RESULTS):

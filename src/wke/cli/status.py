@@ -65,7 +65,7 @@ def read(name: str | None) -> list[Status]:
     if name is None and not Store.exists(RESULTS):
         return []
     with Store.open(RESULTS, readonly=True) as store:
-        return [read_status(store, each) for each in ([name] if name is not None else store.names())]
+        return [read_status(store, each) for each in ([name] if name is not None else store.plans.names())]
 
 
 def _lines(seen: list[Status], *, named: bool) -> Iterator[str]:

@@ -29,14 +29,14 @@ def write_csv(store: Store, experiment: Experiment) -> Path:
     """Export the counted trials to results/NAME.csv."""
     path = RESULTS / f"{experiment.name}.csv"
     points = tuple(experiment.parameters.points())
-    trials = store.trials(experiment.name)
+    trials = store.attempts.one_per_trial(experiment.name)
     write_results_csv(path, results_csv(trials, experiment.metrics, command=f"wke measure {experiment.path}", points=points))
     return path
 
 
 def experiment_table(store: Store, experiment: Experiment) -> Table:
     """Return the table of an experiment's points; where some are never to be visited, of those that were."""
-    trials, points = store.trials(experiment.name), tuple(experiment.parameters.points())
+    trials, points = store.attempts.one_per_trial(experiment.name), tuple(experiment.parameters.points())
     if experiment.parameters.climb is not None:
         visited = {point_key(trial.point) for trial in trials}
         points = tuple(point for point in points if point_key(point) in visited)
@@ -81,7 +81,7 @@ def print_summary(store: Store, experiment: Experiment, *, figures: bool) -> Non
     table = experiment_table(store, experiment)
     print_table(table)
     print_comparisons(table, experiment.metrics, experiment.baseline)
-    trials = store.trials(experiment.name)
+    trials = store.attempts.one_per_trial(experiment.name)
     if accepted := accepted_words(trials):
         out.talk(accepted)
     failed = [t for t in trials if not t.ok]

@@ -33,12 +33,12 @@ def why(trial: str, cluster_file: Path, *, as_json: bool) -> None:
     """
     planned = all_planned(cluster_file)
     with Store.open(RESULTS, readonly=True) as store:
-        identity = named(trial, planned) or store.find(trial).id
+        identity = named(trial, planned) or store.attempts.find(trial).id
         script = script_texts(planned.values(), store)
         if identity in planned:
             answer = _planned(store, planned[identity], script, cluster_file)
         else:
-            answer = _unplanned(identity, store.inputs(identity), planned, script)
+            answer = _unplanned(identity, store.inputs.of(identity), planned, script)
     if as_json:
         Printer().data(json.dumps(asdict(answer), indent=2))
         return
@@ -69,7 +69,7 @@ class Relative:
 
 def relative_of(store: Store, item: IdentifiedTrial) -> Relative | None:
     """Return the stored result of a trial that does not count, else that of the nearest trial at the same point and iteration."""
-    found = Relatives(store.result_inputs()).of(item.planned)
+    found = Relatives(store.inputs.of_trials_with_results()).of(item.planned)
     for name, changes in ((item.planned.id, ()), *found[:1]):
         attempts = [attempt for attempt in _attempts(store, item, name) if attempt.ok]
         if attempts:
@@ -78,12 +78,12 @@ def relative_of(store: Store, item: IdentifiedTrial) -> Relative | None:
 
 
 def _attempts(store: Store, item: IdentifiedTrial, name: str) -> tuple[StoredAttempt, ...]:
-    return store.tried([name], store.examinations.latest(), addresses(json.loads(item.planned.inputs_json)))
+    return store.attempts.of_trials([name], store.examinations.latest(), addresses(json.loads(item.planned.inputs_json)))
 
 
 def _planned(store: Store, item: IdentifiedTrial, script: Script, cluster_file: Path) -> Answer:
     identity, own = item.planned.id, json.loads(item.planned.inputs_json)
-    stored = store.results([identity]).get(identity)
+    stored = store.attempts.results([identity]).get(identity)
     if stored is not None and stored.accepted:
         numbers = ", ".join(map(str, stored.accepted))
         return Answer(identity, f"is stored and reused, as accepted: {numbers} of `wke accept --list`", stored.id)
@@ -92,7 +92,7 @@ def _planned(store: Store, item: IdentifiedTrial, script: Script, cluster_file: 
     tried = [attempt for attempt in _attempts(store, item, identity) if not attempt.changes]
     if tried:
         return Answer(identity, f"is to run: its last attempt was {tried[-1].outcome}{': ' + tried[-1].why if tried[-1].why else ''}")
-    results, relative = store.result_inputs(), relative_of(store, item)
+    results, relative = store.inputs.of_trials_with_results(), relative_of(store, item)
     other = nearest(own, results) if relative is None else relative.trial
     if other is None:
         return Answer(identity, "is to run: nothing is stored yet")
@@ -117,4 +117,4 @@ def _unplanned(identity: str, own: Inputs, planned: Mapping[str, IdentifiedTrial
 def script_texts(planned: Iterable[IdentifiedTrial], store: Store) -> Callable[[str], str | None]:
     """Return what finds the text of a script by its digest: among those that are planned, else in the store."""
     texts = {digest: content for item in planned for digest, content in scripts(item.trial).items()}
-    return lambda digest: texts[digest].decode("utf-8", "replace") if digest in texts else store.script(digest)
+    return lambda digest: texts[digest].decode("utf-8", "replace") if digest in texts else store.inputs.script(digest)

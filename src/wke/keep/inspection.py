@@ -15,7 +15,7 @@ from wke.errors import Location, Problem, StoreError
 from wke.keep.database.database import Database
 from wke.keep.files.manifest import RESTORE, KeptFile, differences
 from wke.keep.output.logs import torn
-from wke.keep.trials.stored import final_folder, partial_folder
+from wke.keep.trials.folders import final_folder, partial_folder
 from wke.keep.trials.trials import INTERRUPTED, RUNNING
 
 RECOVER = "copy the whole folder, then `sqlite3 wke.sqlite .recover` saves what can be read; logs in trials/ are plain files"

@@ -100,7 +100,7 @@ async def run_series(
                     await asyncio.sleep(series.experiment.cooldown_s if outcomes else 0)
                     await deployed.make_way(session, item.trial.deployment)
                     _tell_start(series, item, len(taken_up) + len(outcomes) + 1, total)
-                    attempt = series.store.begin_attempt(series.number, item.planned)
+                    attempt = series.store.writer.begin_attempt(series.number, item.planned)
                     outcomes.append(await _run_and_store(running, item, attempt, series.place.now()))
                     await series.after_trial()
                     if series.fail_fast and not outcomes[-1].ok:
@@ -142,13 +142,13 @@ async def take_up(series: RunningSeries, detachment: Detachment, left: Detached,
         async with _detached_session(series, detachment, [item], deployed) as session:
             why = session.obstacle(item.trial)
             if why:
-                series.store.interrupt(left.attempt, why)
+                series.store.writer.interrupt(left.attempt, why)
                 await session.let_go()
                 series.sink(Note(f"trial {left.attempt.trial} runs again: {why}"))
                 return None
             _tell_start(series, item, 1, total)
             _take_note(series, await session.examine())
-            series.store.begin_again(left.attempt)
+            series.store.writer.begin_again(left.attempt)
             return await _run_and_store(_Running(series, session, deployed), item, left.attempt, left.started_ns)
 
 
@@ -199,8 +199,8 @@ async def _detached_session(
             yield detached
     finally:
         if not detached.left:
-            for left in series.store.detached(series.experiment.name):
-                series.store.interrupt(left.attempt, "the command that ran it stopped it")
+            for left in series.store.attempts.detached(series.experiment.name):
+                series.store.writer.interrupt(left.attempt, "the command that ran it stopped it")
 
 
 def _owner(series: RunningSeries) -> str:
@@ -231,7 +231,7 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
     ended_ns = series.place.now()
     tasks, machines = tuple(ends.values()), session.fingerprints()
     start = starts[-1] if starts else None
-    series.store.finish_attempt(
+    series.store.writer.finish_attempt(
         attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start, deployed.makers)
     )
     await session.let_go()
@@ -251,5 +251,5 @@ async def _connect_and_run(running: _Running, trial: Trial, attempt: Attempt) ->
         return TrialResult(Outcome(OutcomeKind.UNREACHABLE), str(error))
     if found:
         _take_note(running.series, found)
-    await session.hold(attempt.name, partial(store.detach, attempt), partial(store.agree, attempt))
+    await session.hold(attempt.name, partial(store.writer.detach, attempt), partial(store.writer.record_release, attempt))
     return await run_trial(session, trial, attempt.folder, deployed=already)

@@ -1,4 +1,4 @@
-"""Particulars: what the store has of one attempt beside its result: who ran it, each task's end, clocks, machines, deployments, files."""
+"""Details: what the store has of an attempt beside its result: who ran it, how each task ended, clocks, machines, deployments, files."""
 
 import json
 import sqlite3
@@ -9,6 +9,7 @@ from typing import Any
 from wke.keep.database.database import Database
 from wke.keep.machines.fingerprint import Reference
 from wke.keep.machines.machine_changes import RAN
+from wke.keep.trials.trials import StoredAttempt
 from wke.records import ClockReading, TaskName
 
 
@@ -36,7 +37,7 @@ class StoredTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class StoredDeployment:
     """Attempt number `attempt` at `trial` ran a step with a scope; `step` is its number (from 0)."""
 
     step: int
@@ -45,7 +46,7 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
-class Particulars:
+class Details:
     """What there is of an attempt; of one that was not run but derived, what there is of the attempt that ran.
 
     `position` is its place in the plan, from 0. `machines` are what the command found those to be that take part, `said` is what each said
@@ -59,20 +60,20 @@ class Particulars:
     clocks: Mapping[str, tuple[ClockReading, ...]]
     machines: Reference
     said: Mapping[str, Mapping[str, object]]
-    deployments: tuple[Deployed, ...]
+    deployments: tuple[StoredDeployment, ...]
     released_ns: int | None
     files: int | None
     size_bytes: int | None
 
 
-class Attempts:
-    """The attempts in a store, asked for their particulars one at a time."""
+class DetailReader:
+    """The details of the attempts in a store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, trial: str, number: int) -> Particulars:
-        """Return the particulars of attempt `number` at `trial`, which must be stored."""
+    def of(self, trial: str, number: int) -> Details:
+        """Return the details of attempt `number` at `trial`, which must be stored."""
         columns = (
             "r.id, v.id, r.position, v.command, v.\"order\", v.seed, v.started_ns, json_extract(v.plan, '$.software'), "
             "coalesce(i.json, '{}'), r.files, (SELECT sum(size) FROM files WHERE attempt = r.id), "
@@ -85,7 +86,7 @@ class Attempts:
         with self._database.snapshot() as sql:
             row = sql.execute(query, (trial, number)).fetchone()
             ran, command, position, words, order, seed, started_ns, software, inputs, files, size, released_ns = row
-            return Particulars(
+            return Details(
                 command=Command(words, order, seed, started_ns, json.loads(software or "{}")),
                 position=position,
                 tasks=_tasks(sql, ran),
@@ -102,6 +103,13 @@ class Attempts:
         """Return the attempts (`TRIAL.NUMBER`), other than this one, that ran the steps with a scope on which an attempt was built."""
         made = self.of(trial, number).deployments
         return tuple(dict.fromkeys(f"{one.trial}.{one.attempt}" for one in made if (one.trial, one.attempt) != (trial, number)))
+
+    def task_ends(self, attempt: StoredAttempt) -> dict[TaskName, str]:
+        """Return the outcome of each task of an attempt."""
+        tasks = f"tasks t JOIN attempts a ON t.attempt = {RAN}"
+        query = f"SELECT t.step, t.target, t.machine, t.copy, t.outcome FROM {tasks} WHERE a.trial = ? AND a.number = ?"  # noqa: S608 - ours, no input
+        with self._database.snapshot() as sql:
+            return {TaskName(*name): outcome for *name, outcome in sql.execute(query, (attempt.id, attempt.attempt))}
 
 
 def _tasks(sql: sqlite3.Connection, attempt: int) -> tuple[StoredTask, ...]:
@@ -130,6 +138,6 @@ def _said(sql: sqlite3.Connection, attempt: int) -> dict[str, Mapping[str, objec
     return {machine: json.loads(facts) for machine, facts in rows}
 
 
-def _deployments(sql: sqlite3.Connection, attempt: int) -> tuple[Deployed, ...]:
+def _deployments(sql: sqlite3.Connection, attempt: int) -> tuple[StoredDeployment, ...]:
     query = "SELECT d.step, m.trial, m.number FROM deployments d JOIN attempts m ON m.id = d.maker WHERE d.attempt = ? ORDER BY d.step"
-    return tuple(Deployed(*row) for row in sql.execute(query, (attempt,)))
+    return tuple(StoredDeployment(*row) for row in sql.execute(query, (attempt,)))

@@ -2,9 +2,10 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from wke.keep.trials.trials import Answer, PlannedTrial
+from wke.keep.files.manifest import KeptFile
+from wke.keep.trials.trials import Answer, Attempt, PlannedTrial, Result
 from wke.records import ClockReading, Release, StartedTogether, TaskEnded
 
 
@@ -20,22 +21,46 @@ def insert_observations(sql: sqlite3.Connection, attempt: int, values: Mapping[s
     sql.executemany("INSERT INTO observations VALUES (?, ?, ?, ?)", rows)
 
 
-def insert_answer(sql: sqlite3.Connection, invocation: int, answer: Answer) -> None:
-    """Add an attempt at a trial that is derived from another attempt: it took place when that one did."""
-    trial, derivation = answer.trial, answer.derivation
+def insert_attempt(sql: sqlite3.Connection, command: int, trial: PlannedTrial, *, started_ns: int) -> tuple[int, int]:
+    """Add an attempt that begins now; return its id, and its number among the attempts at its trial."""
     sql.execute("INSERT OR IGNORE INTO inputs VALUES (?, ?)", (trial.id, trial.inputs_json))
+    (number,) = sql.execute("SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE trial = ?", (trial.id,)).fetchone()
+    row = (command, trial.id, number, trial.position, json.dumps(dict(trial.point)), trial.iteration, trial.warmup, started_ns)
+    columns = "invocation, trial, number, position, point, iteration, warmup, started_ns"
+    cursor = sql.execute(f"INSERT INTO attempts ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - no input
+    return int(cursor.lastrowid or 0), number
+
+
+def insert_result(sql: sqlite3.Connection, attempt: Attempt, result: Result, files: Sequence[KeptFile]) -> None:
+    """Add how an attempt ended, and the `files` of its folder. Raise ValueError when it has ended before."""
+    ending = (str(result.outcome), result.why, result.started_ns, result.ended_ns, len(files), attempt.id)
+    change = "UPDATE attempts SET outcome = ?, why = ?, started_ns = ?, ended_ns = ?, files = ? WHERE id = ? AND outcome IS NULL"
+    if sql.execute(change, ending).rowcount != 1:
+        raise ValueError(f"attempt {attempt.number} of trial {attempt.trial} has ended already")
+    insert_observations(sql, attempt.id, result.observations, result.units)
+    sql.executemany("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [task_row(attempt.id, task) for task in result.tasks])
+    sql.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", [(attempt.id, file.text, file.size, file.crc) for file in files])
+    facts = [(attempt.id, machine, json.dumps(dict(known))) for machine, known in result.fingerprints.items()]
+    sql.executemany("INSERT INTO fingerprints VALUES (?, ?, ?)", facts)
+    makers = [(attempt.id, step, maker.id) for step, maker in enumerate(result.makers)]
+    sql.executemany("INSERT INTO deployments VALUES (?, ?, ?)", makers)
+    sql.execute("DELETE FROM detached WHERE attempt = ?", (attempt.id,))
+    if result.start is not None:
+        insert_start(sql, attempt.id, result.start)
+
+
+def insert_answer(sql: sqlite3.Connection, command: int, answer: Answer) -> None:
+    """Add an attempt at a trial that is derived from another attempt; its times are those of the attempt that ran."""
+    derivation = answer.derivation
     ran = sql.execute(
         "SELECT id, started_ns, ended_ns FROM attempts WHERE trial = ? AND number = ?", (derivation.trial, derivation.attempt)
     )
-    source, *times = ran.fetchone()
-    (number,) = sql.execute("SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE trial = ?", (trial.id,)).fetchone()
-    row = (invocation, trial.id, number, trial.position, json.dumps(dict(trial.point)), trial.iteration, trial.warmup)
-    columns = "invocation, trial, number, position, point, iteration, warmup, outcome, why, started_ns, ended_ns"
-    new = f"INSERT INTO attempts ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - no input
-    attempt = int(sql.execute(new, (*row, str(answer.outcome), answer.why, *times)).lastrowid or 0)
+    source, started_ns, ended_ns = ran.fetchone()
+    attempt, _ = insert_attempt(sql, command, answer.trial, started_ns=started_ns)
+    sql.execute("UPDATE attempts SET outcome = ?, why = ?, ended_ns = ? WHERE id = ?", (str(answer.outcome), answer.why, ended_ns, attempt))
     insert_observations(sql, attempt, answer.observations, answer.units)
-    whence = (attempt, source, derivation.how, derivation.at_ns, derivation.who, derivation.wke)
-    sql.execute("INSERT INTO derived (attempt, source, how, at_ns, who, wke) VALUES (?, ?, ?, ?, ?, ?)", whence)
+    row = (attempt, source, derivation.how, derivation.at_ns, derivation.who, derivation.wke)
+    sql.execute("INSERT INTO derived (attempt, source, how, at_ns, who, wke) VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
 def insert_start(sql: sqlite3.Connection, attempt: int, start: StartedTogether) -> None:

@@ -7,17 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from wke.keep.machines.machine_changes import RAN, Judge, Ruling, rulings
+from wke.keep.trials.folders import final_folder, partial_folder
 from wke.keep.trials.trials import RUNNING, Derivation, StoredAttempt, StoredStart
-
-
-def partial_folder(store: Path, trial: str, number: int) -> Path:
-    """Return the folder of an attempt that runs or was interrupted."""
-    return store / "partial" / f"{trial}.{number}"
-
-
-def final_folder(store: Path, trial: str, number: int) -> Path:
-    """Return the folder of an attempt that has ended."""
-    return store / "trials" / trial / str(number)
 
 
 def read_attempts(

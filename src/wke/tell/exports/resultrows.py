@@ -72,8 +72,8 @@ class Columns:
 
 def series_rows(store: Store, name: str) -> tuple[ResultRow, ...]:
     """Return a row for every attempt of a series, by running order of the trials and number; InputError for a name that no series has."""
-    shown = {(trial.id, trial.attempt): trial for trial in store.trials(name)}
-    attempts = {(attempt.id, attempt.attempt): attempt for attempt in store.every(name)}
+    shown = {(trial.id, trial.attempt): trial for trial in store.attempts.one_per_trial(name)}
+    attempts = {(attempt.id, attempt.attempt): attempt for attempt in store.attempts.of_plan(name)}
     return tuple(_row(name, one, counts=key in shown and one.ok and not one.warmup) for key, one in (attempts | shown).items())
 
 

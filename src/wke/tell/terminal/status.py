@@ -69,10 +69,10 @@ class Status:
 
 def read_status(store: Store, name: str) -> Status:
     """Return how far a series is; InputError for a name that no series has."""
-    plan = store.plan(name)
+    plan = store.plans.latest(name)
     holder = holder_of(series_lock(store.folder, name))
     alive = holder is not None and holder.alive
-    history = store.history(name)
+    history = store.attempts.of_series(name)
     since_ns = (holder.since_ns if holder is not None and alive else None) or time.time_ns()
     own = [attempt for attempt in history if alive and (attempt.started_ns or 0) >= since_ns]
     ended = [attempt for attempt in history if attempt.outcome != RUNNING]
@@ -93,7 +93,7 @@ def read_status(store: Store, name: str) -> Status:
         pace=pace([attempt.started_ns or 0 for attempt in own], own_ended, took) if alive else None,
         then=_then(plan),
         ends=tuple(sorted(ended, key=_ended_ns, reverse=True)[:MOST_ENDS]),
-        left=() if alive else store.detached(name),
+        left=() if alive else store.attempts.detached(name),
     )
 
 
@@ -111,13 +111,13 @@ def _then(plan: Mapping[str, Any]) -> str:
 
 
 def _counts(store: Store, name: str, plan: Mapping[str, Any], attempted: set[str]) -> Counts:
-    planned = store.planned(name)
-    trials = store.trials(name)
+    planned = store.plans.trials(name)
+    trials = store.attempts.one_per_trial(name)
     invalid = sum(trial.outcome == OutcomeKind.INVALID for trial in trials)
     ok = sum(trial.ok for trial in trials)
     failed = sum(trial.outcome not in {INTERRUPTED, RUNNING} for trial in trials) - ok - invalid
     stored = {trial.id: trial for trial in trials if trial.ok}
-    missing = due(_experiment(name, plan, planned), planned, stored, attempted, store.invalid(trial.id for trial in planned))
+    missing = due(_experiment(name, plan, planned), planned, stored, attempted, store.attempts.invalid(trial.id for trial in planned))
     return Counts(len(planned), ok, failed, invalid, len(missing))
 
 

@@ -10,8 +10,8 @@ from wke.judge.reuse.state import facts_words
 from wke.keep.machines.acceptance import Acceptance
 from wke.keep.machines.fingerprint import Facts, Reference
 from wke.keep.store import Store
-from wke.keep.trials.details import Deployed, Particulars, StoredTask
-from wke.keep.trials.stored import final_folder
+from wke.keep.trials.details import Details, StoredDeployment, StoredTask
+from wke.keep.trials.folders import final_folder
 from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
 from wke.records import ClockReading
 from wke.tell.terminal.console import counted, seconds
@@ -24,14 +24,14 @@ SHOWN_FACTS = ("processor", "usable processors", "memory", "kernel", "governor",
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One attempt at a trial (`at`, with its particulars `of`) among all of them, as seen at `now_ns`.
+    """One attempt at a trial (`at`, with its details `of`) among all of them, as seen at `now_ns`.
 
     `acceptances` are those but for which an attempt would not count, or by which the trial's result counts for the trials `answers_for`.
     `between` is what deployed steps said after this attempt, None if there is nothing.
     """
 
     at: StoredAttempt
-    of: Particulars
+    of: Details
     attempts: tuple[StoredAttempt, ...]
     answers_for: Mapping[str, int]
     acceptances: tuple[Acceptance, ...]
@@ -44,8 +44,8 @@ def read_trial(store: Store, prefix: str, number: int | None = None) -> Shown:
 
     InputError when the beginning of the id does not name one trial, or there is no such attempt.
     """
-    found = store.find(prefix)
-    attempts = store.tried([found.id], store.examinations.latest())
+    found = store.attempts.find(prefix)
+    attempts = store.attempts.of_trials([found.id], store.examinations.latest())
     at = next((each for each in attempts if each.attempt == (found.attempt if number is None else number)), None)
     if at is None:
         raise InputError(f"trial {found.id} has no attempt {number}", hint=f"it has {', '.join(str(each.attempt) for each in attempts)}")
@@ -54,7 +54,7 @@ def read_trial(store: Store, prefix: str, number: int | None = None) -> Shown:
     between = store.folder / "deployments" / ".".join(map(str, at.ran))
     return Shown(
         at=at,
-        of=store.particulars.of(at.id, at.attempt),
+        of=store.details.of(at.id, at.attempt),
         attempts=attempts,
         answers_for=answers_for,
         acceptances=tuple(each for each in store.acceptances.all() if each.number in numbers),
@@ -152,7 +152,7 @@ def _clock(machine: str, readings: Iterable[ClockReading]) -> str:
     return f"{machine}: " + ", then ".join(f"{each.offset_ns / 1e6:+.3f} ms (±{each.bound_ns / 1e6:.3f})" for each in readings)
 
 
-def _deployed(deployments: Iterable[Deployed], ran: tuple[str, int], store: Path) -> Iterator[str]:
+def _deployed(deployments: Iterable[StoredDeployment], ran: tuple[str, int], store: Path) -> Iterator[str]:
     steps: dict[tuple[str, int], list[str]] = {}
     for each in deployments:
         steps.setdefault((each.trial, each.attempt), []).append(str(each.step))
@@ -204,20 +204,20 @@ def _files(shown: Shown) -> Iterator[str]:
 # -- for programs
 
 
-def shown_json(shown: Shown, particulars: Mapping[int, Particulars]) -> dict[str, object]:
-    """Return all of it as values that `json.dumps` takes; `particulars` are those of each attempt, by its number."""
+def shown_json(shown: Shown, details: Mapping[int, Details]) -> dict[str, object]:
+    """Return all of it as values that `json.dumps` takes; `details` are those of each attempt, by its number."""
     return {
         "trial": shown.at.id,
         "series": shown.at.series,
         "shown": shown.at.attempt,
-        "attempts": [{**trial_json(each), **_particulars_json(particulars[each.attempt])} for each in shown.attempts],
+        "attempts": [{**trial_json(each), **_details_json(details[each.attempt])} for each in shown.attempts],
         "answers-for": dict(shown.answers_for),
         "acceptances": [_kebab(asdict(each)) for each in shown.acceptances],
         "between": None if shown.between is None else str(shown.between),
     }
 
 
-def _particulars_json(of: Particulars) -> dict[str, object]:
+def _details_json(of: Details) -> dict[str, object]:
     return {
         "command": _kebab(asdict(of.command)),
         "position": of.position,

@@ -1,0 +1,54 @@
+"""Reading plans: which series there are, and what the latest plan of each consists of."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wke.errors import InputError, did_you_mean
+from wke.keep.database.database import Database
+from wke.keep.trials.trials import PlannedTrial
+
+
+class PlanReader:
+    """The series in a store and their plans."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all series, the oldest first."""
+        with self._database.snapshot() as sql:
+            return tuple(name for (name,) in sql.execute("SELECT name FROM series ORDER BY id"))
+
+    def seed(self, series: str) -> int | None:
+        """Return the seed of a series, None when there is no such series yet."""
+        with self._database.snapshot() as sql:
+            row = sql.execute("SELECT seed FROM series WHERE name = ?", (series,)).fetchone()
+        return int(row[0]) if row else None
+
+    def latest(self, series: str) -> Mapping[str, Any]:
+        """Return the plan of the last command that measured a series. Raise InputError when there is no such series."""
+        query = "SELECT v.plan FROM invocations v JOIN series s ON s.id = v.series WHERE s.name = ? ORDER BY v.id DESC LIMIT 1"
+        with self._database.snapshot() as sql:
+            row = sql.execute(query, (series,)).fetchone()
+        if row is None:
+            raise self.unknown(series)
+        return dict(json.loads(row[0]))
+
+    def trials(self, series: str) -> tuple[PlannedTrial, ...]:
+        """Return the trials of the latest plan of a series, in running order."""
+        query = (
+            "SELECT p.trial, p.point, p.iteration, p.warmup, p.position, coalesce(i.json, '{}') FROM planned p "
+            "JOIN series s ON s.id = p.series LEFT JOIN inputs i ON i.trial = p.trial WHERE s.name = ? ORDER BY p.position"
+        )
+        with self._database.snapshot() as sql:
+            rows = sql.execute(query, (series,)).fetchall()
+        return tuple(
+            PlannedTrial(trial, json.loads(point), k, bool(warmup), position, text) for trial, point, k, warmup, position, text in rows
+        )
+
+    def unknown(self, series: str) -> InputError:
+        """Return the error for a series that does not exist."""
+        return InputError(f'there is no series "{series}" in {self._folder}', hint=did_you_mean(series, self.names()))
