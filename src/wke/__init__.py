@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from wke.api.scripting import Machines, RunningStep, RunResult
     from wke.api.scripting import open_cluster as open  # noqa: A004 - to be written `wke.open`
     from wke.api.selection import Machine
-    from wke.legacy.slices import MachineSet, Slice
+    from wke.api.slices import MachineSet, Slice
     from wke.measurement import MeasurementResult, MeasurementSession
 
 _HOMES = {  # module -> the names that are taken from it
     "wke.api.background": ("BackgroundRun",),
     "wke.api.cluster": ("Cluster",),
     "wke.api.configuration": ("Configuration",),
-    "wke.legacy.slices": (
+    "wke.api.slices": (
         "MachineSet",
         "Slice",
     ),

@@ -17,9 +17,9 @@ from projects import Project
 from support import alive, eventually, marked
 
 import wke
+from wke.api.slices import MachineSet
 from wke.errors import InputError
 from wke.keep.output.telemetry import read_windows
-from wke.legacy.slices import MachineSet
 from wke.records import OutcomeKind
 
 

@@ -311,7 +311,7 @@ def test_what_is_shared_cannot_be_detached(series: Project) -> None:
     done = series.measure("--detach")
     assert (done.status, done.out) == (2, "")
     assert done.err == (
-        "experiments/series.toml:11:1: steps[0].scope: trials that share what is deployed cannot be detached: it ends with the command\n"
+        "experiments/series.toml:11:1: steps[0].scope: trials that share a deployment cannot be detached: it ends with the command\n"
         "  hint: remove scope, or measure without --detach\n"
     )
     assert happened(series, "install") == []

@@ -65,20 +65,20 @@ def test_errors_are_of_the_family(name: str, family: type[WkeError]) -> None:
 
 
 def test_what_only_old_scripts_need_can_be_deleted() -> None:
-    """Nothing but base classes, the machine logs and the table of names refers to the legacy folder, one import each."""
+    """Only base classes, the machine logs and the table of names refer to the modules for old scripts, one import each."""
     importing = {}
     for path in ROOT.rglob("*.py"):
         found = [
             (node.module, alias.name)
             for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("wke.legacy")
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("wke.legacy", "wke.api.slices"))
             for alias in node.names
         ]
         if found and "legacy" not in path.parts:
             importing[path.name] = found
     assert importing == {
-        "__init__.py": [("wke.legacy.slices", "MachineSet"), ("wke.legacy.slices", "Slice")],
-        "cluster.py": [("wke.legacy.slices", "OldClusterNames")],
+        "__init__.py": [("wke.api.slices", "MachineSet"), ("wke.api.slices", "Slice")],
+        "cluster.py": [("wke.api.slices", "OldClusterNames")],
         "configuration.py": [("wke.legacy.names", "OldTargetNames")],
         "measurement.py": [("wke.legacy.names", "OldSessionNames")],
         "running.py": [("wke.legacy.machinelogs", "MachineLogs")],

@@ -16,8 +16,9 @@ ORDER = {  # layer -> the layers it may import
     "judge": {"base", "describe", "keep", "judge"},
     "act": {"base", "describe", "keep", "judge", "act", "agent"},
     "tell": {"base", "describe", "keep", "judge", "tell"},
-    "api": {"base", "describe", "keep", "judge", "act", "tell", "api"},
-    "cli": {"base", "describe", "keep", "judge", "act", "tell", "api", "cli"},
+    "series": {"base", "describe", "keep", "judge", "act", "tell", "series"},
+    "api": {"base", "describe", "keep", "judge", "act", "tell", "series", "api"},
+    "cli": {"base", "describe", "keep", "judge", "act", "tell", "series", "api", "cli"},
     "agent": {"agent"},
 }
 BASE = {"errors", "records"}
@@ -51,6 +52,16 @@ def test_imports_point_one_way(path: Path) -> None:
     own = layer(".".join(path.relative_to(ROOT).with_suffix("").parts))
     wrong = [name for name in imports(path) if layer(name) not in ORDER[own]]
     assert not wrong
+
+
+def test_series_neither_prints_nor_asks() -> None:
+    """What a series says are values: whoever shows them prints them."""
+    printing = {"wke.tell.terminal.console.Printer", "click", "rich", "sys.stdout", "sys.stderr"}
+    for path in (ROOT / "series").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        named = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute)}
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        assert not (named | imported | set(imports(path))) & (printing | {"print", "input"}), path
 
 
 def test_only_act_imports_of_the_agent_what_both_ends_run() -> None:

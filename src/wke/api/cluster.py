@@ -9,9 +9,9 @@ from wke.api.engine import engine
 from wke.api.opened import opened
 from wke.api.scripterrors import ClusterError, RemoteExecutionError, RunTargetError
 from wke.api.selection import Machine, Selection
+from wke.api.slices import OldClusterNames
 from wke.describe.cluster.cluster import read_cluster
 from wke.errors import InputError, MachineError, did_you_mean
-from wke.legacy.slices import OldClusterNames
 
 
 class Cluster(OldClusterNames):

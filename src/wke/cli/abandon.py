@@ -7,9 +7,10 @@ import click
 from wke.act.interrupt import run_to_end
 from wke.act.providers.provider import provide
 from wke.act.session.detached import abandon as stop
-from wke.cli.options import RESULTS, project
+from wke.cli.options import project
 from wke.describe.cluster.cluster import read_cluster
 from wke.keep.store import Store
+from wke.series.folders import RESULTS
 from wke.tell.terminal.console import Printer, counted
 
 

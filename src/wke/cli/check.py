@@ -7,14 +7,16 @@ from pathlib import Path
 
 import click
 
-from wke.cli.options import RESULTS, as_json, project
-from wke.cli.prepare import plan_series, read_project
+from wke.cli.options import as_json, project
 from wke.describe.cluster.cluster import read_cluster
 from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experiment import read_experiment
 from wke.describe.toml.tables import gather
 from wke.errors import InputError, Problem, StoreError
 from wke.keep.inspection import inspect_store
+from wke.series.folders import RESULTS
+from wke.series.planned import plan_series
+from wke.series.project import read_project
 from wke.tell.terminal.console import Printer
 
 

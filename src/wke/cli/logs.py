@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
-from wke.cli.options import RESULTS, as_json, folder
+from wke.cli.options import as_json, folder
 from wke.errors import InputError, did_you_mean
 from wke.keep.output.logs import Line, lines, tasks
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
+from wke.series.folders import RESULTS
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.sanitize import harmless, visible
 

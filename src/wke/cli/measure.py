@@ -16,14 +16,12 @@ from wke.act.interrupt import run_to_end
 from wke.act.providers.provider import Place, provide
 from wke.act.session.detached import Detachment
 from wke.act.trials import runner
-from wke.cli.changed import MachinesChangedError, PlanChangedError, resolve, settle
-from wke.cli.ci import compared, conclude, publish
-from wke.cli.detaching import detachment, left_running, run_due, say_detached, say_left, scope_at
-from wke.cli.options import RESULTS, assignments, project
-from wke.cli.plan import advised, budget_text, known, tell
-from wke.cli.prepare import Kept, Series, chosen, kept, on_cluster, plan_series, read_project, record
-from wke.cli.reanalyse import hint
+from wke.cli.ci import publish
+from wke.cli.machines import resolve
+from wke.cli.options import project
+from wke.cli.plan import budget_text, tell
 from wke.cli.summary import draw_figures, print_summary, write_csv
+from wke.describe.assignments import assignments
 from wke.errors import InputError, WkeError
 from wke.judge.policies.budget import missed_text
 from wke.judge.policies.climbing import climb_text, searches
@@ -31,6 +29,15 @@ from wke.judge.policies.stopping import precision_text, precisions, rule_text, u
 from wke.keep.files.current import CurrentWriter
 from wke.keep.store import Store
 from wke.records import Outcome
+from wke.series.detached import detachment, left_running, run_due, scope_at
+from wke.series.folders import RESULTS
+from wke.series.machines import MachinesChangedError, PlanChangedError, confirm_machines
+from wke.series.planned import PlannedSeries, on_cluster, plan_series, record, select_trials
+from wke.series.planstate import load_plan_state
+from wke.series.project import read_project
+from wke.series.reanalysis import reanalysis_hint
+from wke.series.regression import compared, conclude
+from wke.series.storedresults import StoredResults, load_results
 from wke.tell.terminal.console import Printer, counted, seconds, worst_status
 from wke.tell.terminal.progress import SeriesState, progress, uneven_text
 
@@ -104,11 +111,11 @@ def measure(
     asked = read_project(file, cluster_file, on)
     comparing = compared(asked, baseline, threshold) if ci else None
     series = plan_series(comparing.project if comparing else asked)
-    chosen(series, choice.only)  # says what is wrong with --only before anything is made
+    select_trials(series, choice.only)  # says what is wrong with --only before anything is made
     if dry_run:
-        facts = known(series)
+        facts = load_plan_state(series)
         tell(series, facts, listed=_due(series, facts.have, choice))
-        if advice := advised(series):
+        if advice := reanalysis_hint(series):
             Printer().talk(advice)
         return 0
     with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]]), series=series.plan.experiment.name) as store:
@@ -125,14 +132,17 @@ def measure(
     return worst_status(outcomes)
 
 
-def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outcome]:
+def _run_missing(series: PlannedSeries, store: Store, choice: Choice) -> Sequence[Outcome]:
     """Run what is missing; without anything missing, say so and make no machine, unless machines that changed are looked for."""
-    if not (_due(series, kept(series, store), choice) or store.attempts.detached(series.plan.experiment.name) or choice.remeasure):
+    if not (_due(series, load_results(series, store), choice) or store.attempts.detached(series.plan.experiment.name) or choice.remeasure):
         _announce(series, store, 0)
         record(series, store)
         _say_findings(series, store)
         return ()
-    detached = detachment(series.project.cluster, wanted=choice.detach, scoped=scope_at(series))
+    detaching = detachment(series.project.cluster, wanted=choice.detach, scoped=scope_at(series))
+    if detaching.note:
+        Printer().talk(detaching.note)
+    detached = detaching.detachment
     with provide(series.project.whole, lasting=detached is not None) as place:
         for note in place.notes:
             Printer().talk(note)
@@ -153,7 +163,7 @@ def _run_missing(series: Series, store: Store, choice: Choice) -> Sequence[Outco
 class _Command:
     """What runs: a series on machines that are there, and the command's number in the store."""
 
-    series: Series
+    series: PlannedSeries
     place: Place
     store: Store
     number: int
@@ -161,21 +171,21 @@ class _Command:
     detached: Detachment | None
 
     def due(self, attempted: Collection[str] = ()) -> list[runner.IdentifiedTrial]:
-        return _due(self.series, kept(self.series, self.store), self.choice, attempted)
+        return _due(self.series, load_results(self.series, self.store), self.choice, attempted)
 
 
 def _run(command: _Command) -> Sequence[Outcome]:
-    """Run what is missing; raise as `settle` does before anything runs."""
+    """Run what is missing; raise as `confirm_machines` does before anything runs."""
     series, store, choice = command.series, command.store, command.choice
     experiment, left, first = series.plan.experiment, left_running(series, store), len(command.due())
     _announce(series, store, first)
-    if first and (advice := hint(series, store)):
+    if first and (advice := reanalysis_hint(series, store)):
         Printer().talk(advice)
     if command.detached is not None:
-        say_detached(command.detached)
+        Printer().talk(f"detached: without this command a trial goes on for at most {seconds(command.detached.lease_s)}")
     state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
     redraw = _redrawing(store, series) if choice.figures else _nothing
-    settled = partial(settle, series, store, command.number)
+    settled = partial(confirm_machines, series, store, command.number)
     try:
         with progress(state, plain=choice.plain) as display, CurrentWriter(RESULTS, experiment.name, display) as sink:
             running = runner.RunningSeries(
@@ -200,25 +210,30 @@ def _say_stopped(command: _Command, state: SeriesState, first: int) -> None:
     store, experiment = command.store, command.series.plan.experiment
     planned = "" if experiment.parameters.climb or experiment.stopping or experiment.budget else f" of {first}"
     Printer().talk(f"stopped after {state.ended}{planned} trials; they are stored, and the same command goes on")
-    say_left(store, experiment, command.series.project.cluster.detached_lease_s)
+    lease = seconds(command.series.project.cluster.detached_lease_s)
+    for left in store.attempts.detached(experiment.name):
+        Printer().talk(
+            f"trial {left.attempt.trial} goes on on {counted(len(left.folders), 'machine')} for at most {lease};"
+            f" `wke measure {experiment.path}` takes it up again, `wke abandon` stops it"
+        )
     with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
         write_csv(store, experiment)
         if command.choice.figures:
             draw_figures(store.attempts.one_per_trial(experiment.name), experiment)
 
 
-def _due(series: Series, have: Kept, choice: Choice, attempted: Collection[str] = ()) -> list[runner.IdentifiedTrial]:
+def _due(series: PlannedSeries, have: StoredResults, choice: Choice, attempted: Collection[str] = ()) -> list[runner.IdentifiedTrial]:
     """Return what to run next, after those trials that this command attempted already."""
     limit = None if choice.limit is None else choice.limit - len(attempted)
-    return have.due(series, chosen(series, choice.only), attempted)[:limit]
+    return have.due(series, select_trials(series, choice.only), attempted)[:limit]
 
 
-def _announce(series: Series, store: Store, to_run: int) -> None:
+def _announce(series: PlannedSeries, store: Store, to_run: int) -> None:
     """Say how much there is to do, and what is reused."""
-    name, total, stored = series.plan.experiment.name, len(series.trials), len(kept(series, store).stored)
+    name, total, stored = series.plan.experiment.name, len(series.trials), len(load_results(series, store).stored)
     climbed, stopping = series.plan.experiment.parameters.climb, series.plan.experiment.stopping
     if series.plan.experiment.budget is not None:
-        Printer().talk(f"{name}: {stored} of at most {total} trials are stored; {budget_text(series, kept(series, store))}")
+        Printer().talk(f"{name}: {stored} of at most {total} trials are stored; {budget_text(series, load_results(series, store))}")
     elif stopping is not None and to_run:
         Printer().talk(
             f"{name}: {counted(to_run, 'trial')} to run, then more {rule_text(stopping)}; {stored} of at most {total} are stored already "
@@ -242,9 +257,9 @@ def _announce(series: Series, store: Store, to_run: int) -> None:
         Printer().talk(f"{name}: nothing to run: of all {total} trials {stored} are stored, those chosen here among them")
 
 
-def _say_findings(series: Series, store: Store) -> None:
+def _say_findings(series: PlannedSeries, store: Store) -> None:
     """Say what a series that decides for itself how far it goes has come to."""
-    experiment, have = series.plan.experiment, kept(series, store)
+    experiment, have = series.plan.experiment, load_results(series, store)
     stored = have.stored
     if experiment.budget is not None:
         used = f"{seconds(have.spent_s)} of {seconds(experiment.budget.total_s)}"
@@ -261,7 +276,7 @@ async def _nothing() -> None:
     """Draw nothing."""
 
 
-def _redrawing(store: Store, series: Series) -> Callable[[], Awaitable[None]]:
+def _redrawing(store: Store, series: PlannedSeries) -> Callable[[], Awaitable[None]]:
     """Return what draws the figures between two trials, unless that would take more than DRAWING of the time."""
     not_before = 0.0
 

@@ -1,23 +1,17 @@
-"""What several commands share: options, groups of options, and the folders of a project."""
+"""What several commands share: options and groups of options."""
 
 import functools
 import os
-import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
 import click
 
 from wke.errors import InputError
+from wke.series.folders import CLUSTER
 
 Command = Callable[..., int | None]
-
-RESULTS = Path("results")
-PLOTS = Path("plots")
-CLUSTER = Path("cluster.toml")
-PROJECT = (".", f":(exclude){RESULTS}", f":(exclude){PLOTS}")
-"""Pathspecs of the project without the files that measuring itself writes: these do not make another revision."""
 
 
 def grouped(group: type[object], parameter: str = "options") -> Callable[[Command], Command]:
@@ -69,11 +63,6 @@ def folder(command: Command) -> Command:
     )(command)
 
 
-def told(cluster_file: Path | None) -> str:
-    """Return the option that a suggested command needs to find the same cluster, after a space; "" for the default file."""
-    return "" if cluster_file in (None, CLUSTER) else f" -f {shlex.quote(str(cluster_file))}"
-
-
 def _cluster_file(command: Command) -> Command:
     return click.option("-f", "--cluster-file", type=click.Path(path_type=Path), default=CLUSTER, show_default=True, help="The cluster.")(
         command
@@ -92,16 +81,3 @@ def _change_folder(_ctx: click.Context, _param: click.Parameter, value: Path | N
         os.chdir(value)
     except OSError as error:
         raise InputError(f"--cwd {value}: {error.strerror}") from error
-
-
-def assignments(texts: Iterable[str], flag: str) -> dict[str, str]:
-    """Split each NAME=VALUE at its first `=`; raise InputError for one without `=` and for a name given twice."""
-    values: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise InputError(f"{flag} {text}: not NAME=VALUE", hint=f"write {flag} name=value")
-        if name in values:
-            raise InputError(f"{flag} {name} is given twice")
-        values[name] = value
-    return values

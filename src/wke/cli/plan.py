@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
@@ -11,18 +10,20 @@ from statistics import fmean
 import click
 
 from wke.act.trials.runner import IdentifiedTrial
-from wke.cli.options import RESULTS, as_json, project
-from wke.cli.prepare import Kept, Series, kept, plan_series, read_project
-from wke.cli.reanalyse import hint
+from wke.cli.options import as_json, project
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.plan.deployment import times
 from wke.judge.policies.budget import outlook
 from wke.judge.policies.due import done_with
 from wke.judge.policies.stopping import EVERY, Precise, place_text, precisions, rule_text
-from wke.judge.reuse.state import STORED, TO_RUN, Relatives, State, kinds, state
+from wke.judge.reuse.state import STORED, TO_RUN, State
 from wke.keep.machines.examinations import Latest
-from wke.keep.store import Store
-from wke.keep.trials.trials import PlannedTrial, StoredAttempt
+from wke.keep.trials.trials import StoredAttempt
+from wke.series.planned import PlannedSeries, plan_series
+from wke.series.planstate import PlanState, load_plan_state
+from wke.series.project import read_project
+from wke.series.reanalysis import reanalysis_hint
+from wke.series.storedresults import StoredResults
 from wke.tell.comparisons import baseline_text
 from wke.tell.tables import precision_json
 from wke.tell.terminal.console import Printer, counted, seconds
@@ -38,57 +39,16 @@ from wke.tell.terminal.progress import point_words
 def plan(file: Path, cluster_file: Path, *, on: str | None, verbose: bool, as_json: bool) -> None:
     """Show what `wke measure FILE` would run and what it would reuse; start nothing."""
     series = plan_series(read_project(file, cluster_file, on))
-    facts = known(series)
+    facts = load_plan_state(series)
     if as_json:
         Printer().data(json.dumps(_json(series, facts), indent=2))
     else:
         tell(series, facts, listed=series.trials if verbose else ())
-        if advice := advised(series):
+        if advice := reanalysis_hint(series):
             Printer().talk(advice)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the store knows of a series, the state of each of its trials by id, and when machines were examined last, if they were."""
-
-    have: Kept
-    states: Mapping[str, State]
-    examined: Latest | None
-
-
-def known(series: Series) -> Known:
-    """Return what is known of a series without asking a machine."""
-    if not Store.exists(RESULTS):
-        return Known(Kept({}, {}), {trial.id: State(TO_RUN, "new") for trial in series.planned}, None)
-    with Store.open(RESULTS, readonly=True) as store:
-        have = kept(series, store)
-        return Known(have, states(series.planned, store, have), store.examinations.last())
-
-
-def advised(series: Series) -> str:
-    """Return what else than running trials would give them a result; "" when nothing would."""
-    if not Store.exists(RESULTS):
-        return ""
-    with Store.open(RESULTS, readonly=True) as store:
-        return hint(series, store)
-
-
-def states(planned: Sequence[PlannedTrial], store: Store, have: Kept) -> dict[str, State]:
-    """Return the state of each trial, by its id."""
-    missing = [trial for trial in planned if trial.id not in have.stored]
-    tried: dict[str, list[StoredAttempt]] = {}
-    for attempt in store.attempts.of_trials([trial.id for trial in missing], store.examinations.latest()):
-        tried.setdefault(attempt.id, []).append(attempt)
-    relatives = Relatives(store.inputs.of_trials_with_results() if len(tried) < len(missing) else {})
-
-    def change(trial: PlannedTrial) -> str:
-        found = () if trial.id in tried else relatives.of(trial)
-        return kinds(found[0][1]) if found else ""
-
-    return {t.id: state(have.stored.get(t.id), have.invalid.get(t.id), tried.get(t.id, ()), change(t)) for t in planned}
-
-
-def tell(series: Series, facts: Known, *, listed: Sequence[IdentifiedTrial]) -> None:
+def tell(series: PlannedSeries, facts: PlanState, *, listed: Sequence[IdentifiedTrial]) -> None:
     """Print the plan in words, and the trials that are to be listed one by one."""
     out = Printer()
     have, experiment, stored = facts.have, series.plan.experiment, facts.have.stored
@@ -121,7 +81,7 @@ def tell(series: Series, facts: Known, *, listed: Sequence[IdentifiedTrial]) -> 
         out.data(f"{trial.id}  {facts.states[trial.id]}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}")
 
 
-def _reasons(facts: Known) -> str:
+def _reasons(facts: PlanState) -> str:
     """Say how many trials run for which reason, unless all of them are new."""
     counts = Counter(each.why for each in facts.states.values() if each.word == TO_RUN)
     return "" if set(counts) <= {"new"} else f" ({', '.join(f'{why}: {count}' for why, count in counts.most_common())})"
@@ -135,7 +95,7 @@ def _assumed(examined: Latest | None) -> str:
     return f"if the machines are what they were on {at}, when series {examined.series} examined them"
 
 
-def budget_text(series: Series, have: Kept) -> str:
+def budget_text(series: PlannedSeries, have: StoredResults) -> str:
     """Return what a budget will probably buy, in words; nothing where there is none."""
     experiment = series.plan.experiment
     found, budget = outlook(experiment, series.planned, have.seen()), experiment.budget
@@ -151,14 +111,14 @@ def budget_text(series: Series, have: Kept) -> str:
     return f"{text}: enough for {rest}about {found.further} more where intervals are widest"
 
 
-def _deployments(series: Series, have: Kept) -> tuple[int, ...]:
+def _deployments(series: PlannedSeries, have: StoredResults) -> tuple[int, ...]:
     """Return how often each step with a scope is to run, if all trials go well that are missing."""
     given_up = done_with((), have.invalid)
     missing = [item for item in series.trials if item.planned.id not in have.stored and item.planned.id not in given_up]
     return times([item.trial.deployment for item in missing])
 
 
-def _to_run(series: Series, have: Kept) -> str:
+def _to_run(series: PlannedSeries, have: StoredResults) -> str:
     """Say how many of the missing trials run, as far as that can be told, and how long they take."""
     experiment = series.plan.experiment
     given_up = done_with((), have.invalid)
@@ -182,7 +142,7 @@ def _repetitions(experiment: Experiment) -> str:
     return f"{least}{experiment.iterations} iterations{warmups}"
 
 
-def _precise(series: Series, stored: Mapping[str, StoredAttempt]) -> tuple[Precise, ...]:
+def _precise(series: PlannedSeries, stored: Mapping[str, StoredAttempt]) -> tuple[Precise, ...]:
     """Return how precise each point is, once there are results of a series that stops when it is precise."""
     experiment = series.plan.experiment
     if experiment.stopping is None or not stored:
@@ -195,7 +155,7 @@ def _duration(due: int, cooldown_s: float, stored: Sequence[StoredAttempt]) -> s
     return f", about {seconds(due * (fmean(took) + cooldown_s))} by what stored trials took" if due and took else ""
 
 
-def _budget_json(series: Series, have: Kept) -> dict[str, object] | None:
+def _budget_json(series: PlannedSeries, have: StoredResults) -> dict[str, object] | None:
     budget, found = series.plan.experiment.budget, outlook(series.plan.experiment, series.planned, have.seen())
     if found is None or budget is None:
         return None
@@ -203,7 +163,7 @@ def _budget_json(series: Series, have: Kept) -> dict[str, object] | None:
     return {"total-s": budget.total_s, "spent-s": have.spent_s, **bought}
 
 
-def _json(series: Series, facts: Known) -> dict[str, object]:
+def _json(series: PlannedSeries, facts: PlanState) -> dict[str, object]:
     steps, have, stored = series.plan.experiment.steps, facts.have, facts.have.stored
     return {
         "experiment": series.plan.experiment.name,

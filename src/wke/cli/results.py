@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from wke.cli.options import RESULTS, as_json, folder
+from wke.cli.options import as_json, folder
 from wke.cli.summary import accepted_words, print_comparisons, print_table
 from wke.describe.experiment.experiment import Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
+from wke.series.folders import RESULTS
 from wke.tell.comparisons import comparisons_json
 from wke.tell.exports.frames import write_parquet
 from wke.tell.exports.resultrows import ResultRow, csv_text, series_rows

@@ -12,7 +12,8 @@ from wke.act.interrupt import run_to_end
 from wke.act.providers.provider import Place, provide
 from wke.act.session.steps import run_steps, steps_session
 from wke.api.request import Request
-from wke.cli.options import assignments, grouped, project
+from wke.cli.options import grouped, project
+from wke.describe.assignments import assignments
 from wke.describe.cluster.cluster import Cluster, read_cluster
 from wke.describe.configuration.configuration import Configuration, read_configuration
 from wke.describe.configuration.copies import COPY_DATA

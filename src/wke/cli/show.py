@@ -4,8 +4,9 @@ import json
 
 import click
 
-from wke.cli.options import RESULTS, as_json, folder
+from wke.cli.options import as_json, folder
 from wke.keep.store import Store
+from wke.series.folders import RESULTS
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.sanitize import visible
 from wke.tell.terminal.trial import read_trial, shown_json, trial_lines

@@ -12,12 +12,13 @@ from typing import Self
 
 import click
 
-from wke.cli.options import RESULTS, as_json, project
+from wke.cli.options import as_json, project
 from wke.describe.cluster.cluster import read_cluster
 from wke.describe.experiment.experiment import read_experiment
 from wke.errors import InputError
 from wke.keep.files.lock import holder_of
 from wke.keep.store import Store
+from wke.series.folders import RESULTS
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.sanitize import visible
 from wke.tell.terminal.status import Status, change_line, read_status, status_json, status_lines, summary_line

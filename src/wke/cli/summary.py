@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wke.cli.options import PLOTS, RESULTS
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
 from wke.errors import Problem
 from wke.judge.statistics.summaries import point_key
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
+from wke.series.folders import PLOTS, RESULTS
 from wke.tell.comparisons import baseline_text, comparison_rows
 from wke.tell.exports.results_csv import results_csv, write_results_csv
 from wke.tell.tables import Table, results_table

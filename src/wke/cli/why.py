@@ -1,22 +1,14 @@
 """`wke why`: what stands between a trial and a stored result."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from textwrap import indent
 
 import click
 
-from wke.act.trials.runner import IdentifiedTrial
-from wke.cli.options import RESULTS, as_json, project, told
-from wke.cli.prepare import all_planned, named
-from wke.judge.reuse.differences import Change, Inputs, Script, differences, nearest
-from wke.judge.reuse.state import Relatives, facts_words
-from wke.keep.machines.fingerprint import FactChange
-from wke.keep.store import Store
-from wke.keep.trials.identity import addresses, scripts
-from wke.keep.trials.trials import StoredAttempt
+from wke.cli.options import as_json, project
+from wke.series.why import explain
 from wke.tell.terminal.console import Printer
 
 
@@ -31,90 +23,10 @@ def why(trial: str, cluster_file: Path, *, as_json: bool) -> None:
     does not count for it, and `wke accept` is named where that may be declared harmless. A stored trial that no plan holds any more is
     compared with the nearest planned one. All of experiments/ is planned; nothing is started.
     """
-    planned = all_planned(cluster_file)
-    with Store.open(RESULTS, readonly=True) as store:
-        identity = named(trial, planned) or store.attempts.find(trial).id
-        script = script_texts(planned.values(), store)
-        if identity in planned:
-            answer = _planned(store, planned[identity], script, cluster_file)
-        else:
-            answer = _unplanned(identity, store.inputs.of(identity), planned, script)
+    answer = explain(trial, cluster_file)
     if as_json:
         Printer().data(json.dumps(asdict(answer), indent=2))
         return
     Printer().data("\n".join([f"{answer.trial} {answer.verdict}", *(indent(change, "  ") for change in answer.changes)]))
     if answer.accept is not None:
         Printer().talk(f"if that is harmless: {answer.accept}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is to be said of a trial; `changes` are what differs between it and the `nearest` other, `accept` the command to ignore that."""
-
-    trial: str
-    verdict: str
-    nearest: str | None = None
-    changes: tuple[str, ...] = ()
-    accept: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Relative:
-    """The stored result that a trial could have: what speaks against it are `changes` of its inputs and of the `machines`."""
-
-    trial: str
-    changes: tuple[Change, ...]
-    machines: tuple[FactChange, ...]
-
-
-def relative_of(store: Store, item: IdentifiedTrial) -> Relative | None:
-    """Return the stored result of a trial that does not count, else that of the nearest trial at the same point and iteration."""
-    found = Relatives(store.inputs.of_trials_with_results()).of(item.planned)
-    for name, changes in ((item.planned.id, ()), *found[:1]):
-        attempts = [attempt for attempt in _attempts(store, item, name) if attempt.ok]
-        if attempts:
-            return Relative(name, changes, min(attempts, key=lambda attempt: len(attempt.changes)).changes)
-    return None
-
-
-def _attempts(store: Store, item: IdentifiedTrial, name: str) -> tuple[StoredAttempt, ...]:
-    return store.attempts.of_trials([name], store.examinations.latest(), addresses(json.loads(item.planned.inputs_json)))
-
-
-def _planned(store: Store, item: IdentifiedTrial, script: Script, cluster_file: Path) -> Answer:
-    identity, own = item.planned.id, json.loads(item.planned.inputs_json)
-    stored = store.attempts.results([identity]).get(identity)
-    if stored is not None and stored.accepted:
-        numbers = ", ".join(map(str, stored.accepted))
-        return Answer(identity, f"is stored and reused, as accepted: {numbers} of `wke accept --list`", stored.id)
-    if stored is not None:
-        return Answer(identity, "is stored and reused: nothing that it depends on has changed")
-    tried = [attempt for attempt in _attempts(store, item, identity) if not attempt.changes]
-    if tried:
-        return Answer(identity, f"is to run: its last attempt was {tried[-1].outcome}{': ' + tried[-1].why if tried[-1].why else ''}")
-    results, relative = store.inputs.of_trials_with_results(), relative_of(store, item)
-    other = nearest(own, results) if relative is None else relative.trial
-    if other is None:
-        return Answer(identity, "is to run: nothing is stored yet")
-    changed = (*differences(results[other], own, script), *facts_words(relative.machines if relative else ()))
-    same = f"is to run: it was not measured yet; {other} is the same in another iteration"
-    since = "since it was measured" if other == identity else f"since {other}, the nearest result"
-    harmless = relative is not None and not any(change.is_new_metric for change in relative.changes)
-    command = f'wke accept {identity}{told(cluster_file)} --reason "..."'
-    return Answer(identity, f"is to run; {since}:" if changed else same, other, changed, command if changed and harmless else None)
-
-
-def _unplanned(identity: str, own: Inputs, planned: Mapping[str, IdentifiedTrial], script: Script) -> Answer:
-    plans: dict[str, Inputs] = {name: json.loads(item.planned.inputs_json) for name, item in planned.items()}
-    other = nearest(own, plans)
-    if other is None:
-        return Answer(identity, "is in no plan: experiments/ has none")
-    changes = tuple(differences(own, plans[other], script))
-    same = f"is in no plan now; {other} is the same in another iteration"
-    return Answer(identity, f"is in no plan now; to {other}, the nearest planned trial:" if changes else same, other, changes)
-
-
-def script_texts(planned: Iterable[IdentifiedTrial], store: Store) -> Callable[[str], str | None]:
-    """Return what finds the text of a script by its digest: among those that are planned, else in the store."""
-    texts = {digest: content for item in planned for digest, content in scripts(item.trial).items()}
-    return lambda digest: texts[digest].decode("utf-8", "replace") if digest in texts else store.inputs.script(digest)

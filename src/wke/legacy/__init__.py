@@ -1,1 +1,1 @@
-"""What only scripts for wke 0.1 use. Nothing else needs it: deleted, with the base classes that name it, nothing new is lost."""
+"""What only scripts for wke 0.1 use, with `api/slices.py`. Both can be deleted together with the base classes that they provide."""

@@ -1,4 +1,7 @@
-"""Parts of a cluster as wke 0.1 had them: slices, which hand out the next machines, and sets. A selector says the same in a word."""
+"""Parts of a cluster for scripts written for wke 0.1: slices, which hand out the next machines, and sets. New scripts use selectors.
+
+This stands here and not in `legacy/`, which imports nothing of the API, because parts are made of the API's machines.
+"""
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence

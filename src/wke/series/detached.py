@@ -1,48 +1,55 @@
-"""Trials that outlive their command: whether to detach, what is left running, and the words for it."""
+"""Trials that outlive their command: whether to detach, and what an earlier command left running."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from wke.act.session.detached import Detachment
 from wke.act.trials import runner
 from wke.act.trials.runner import IdentifiedTrial
-from wke.cli.prepare import Series
 from wke.describe.cluster.cluster import Cluster
-from wke.describe.experiment.experiment import Experiment
 from wke.errors import InputError, Location
 from wke.keep.files.lock import series_lock, writer_of
 from wke.keep.store import Store
 from wke.keep.trials.trials import Detached
 from wke.records import Outcome
-from wke.tell.terminal.console import Printer, counted, seconds
+from wke.series.planned import PlannedSeries
+from wke.tell.terminal.console import counted
 
 LONG_LEASE_S = 300.0
 
 
-def detachment(cluster: Cluster, *, wanted: bool | None, scoped: Location | None = None) -> Detachment | None:
-    """Return how trials outlive the command, None when they do not: by default only a long lease makes them.
+@dataclass(frozen=True, slots=True)
+class Detaching:
+    """How trials outlive the command, None when they do not; `note` is what the person should know about it, "" for nothing."""
+
+    detachment: Detachment | None
+    note: str = ""
+
+
+def detachment(cluster: Cluster, *, wanted: bool | None, scoped: Location | None = None) -> Detaching:
+    """Decide whether trials outlive the command: as wanted, else if the lease is long.
 
     `scoped` is where a step has a scope, if one has: what it deploys belongs to the command, so InputError is raised if both are wanted.
     """
     detach = cluster.lease_s >= LONG_LEASE_S if wanted is None else wanted
     if detach and scoped is not None:
         if wanted is None:
-            Printer().talk("not detached, in spite of the long lease: its trials share what is deployed, which ends with the command")
-            return None
+            return Detaching(None, "not detached, although the lease is long: its trials share a deployment, which ends with the command")
         hint = "remove scope, or measure without --detach"
-        raise InputError("trials that share what is deployed cannot be detached: it ends with the command", where=scoped, hint=hint)
-    return Detachment(cluster.detached_lease_s, leaves=True) if detach else None
+        raise InputError("trials that share a deployment cannot be detached: it ends with the command", where=scoped, hint=hint)
+    return Detaching(Detachment(cluster.detached_lease_s, leaves=True) if detach else None)
 
 
-def scope_at(series: Series) -> Location | None:
-    """Return where the first step stands whose scope makes trials share what it does, None when there is none."""
+def scope_at(series: PlannedSeries) -> Location | None:
+    """Return where the first step stands whose scope makes trials share a deployment, None when there is none."""
     shares = any(item.trial.deployment for item in series.trials)
     return series.plan.experiment.at("steps", 0, "scope") if shares else None
 
 
-def left_running(series: Series, store: Store) -> tuple[Detached, IdentifiedTrial] | None:
-    """Return the attempt that an earlier command left running and what is planned of it, None when there is none.
+def left_running(series: PlannedSeries, store: Store) -> tuple[Detached, IdentifiedTrial] | None:
+    """Return the attempt that an earlier command left running and its planned trial, None when there is none.
 
-    Raises InputError when what was left running on our machines is not of this series: they are not free.
+    Raises InputError when another series left a trial running on our machines: they are not free.
     """
     ours = {machine.name for machine in series.project.cluster.machines}
     for left in store.attempts.detached():
@@ -51,9 +58,10 @@ def left_running(series: Series, store: Store) -> tuple[Detached, IdentifiedTria
             if is_own and item.planned.id == left.attempt.trial:
                 return left, item
         if not is_own and (not ours & left.folders.keys() or writer_of(series_lock(store.folder, left.series)) is not None):
-            continue  # it is on other machines, or somebody has taken it up
+            continue  # it is on other machines, or a command has taken it up
         raise InputError(
-            f"trial {left.attempt.trial} of series {left.series} was left running on {_machines(left)}, and is not of this plan",
+            f"trial {left.attempt.trial} of series {left.series} was left running on {counted(len(left.folders), 'machine')}, "
+            "and is not in this plan",
             hint="measure that series as it was, or stop the trial: wke abandon",
         )
     return None
@@ -74,21 +82,3 @@ async def run_due(
     if running.fail_fast and not outcome.ok:
         return (outcome,)
     return outcome, *await runner.run_series(running, next_due, taken_up={left[1].planned.id})
-
-
-def say_detached(chosen: Detachment) -> None:
-    """Tell at the start what will happen at the end."""
-    Printer().talk(f"detached: without this command a trial goes on for at most {seconds(chosen.lease_s)}")
-
-
-def say_left(store: Store, experiment: Experiment, lease_s: float) -> None:
-    """Tell at the end what runs on."""
-    for left in store.attempts.detached(experiment.name):
-        Printer().talk(
-            f"trial {left.attempt.trial} goes on on {_machines(left)} for at most {seconds(lease_s)};"
-            f" `wke measure {experiment.path}` takes it up again, `wke abandon` stops it"
-        )
-
-
-def _machines(left: Detached) -> str:
-    return counted(len(left.folders), "machine")

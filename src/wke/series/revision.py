@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wke.cli.options import PROJECT
 from wke.describe.plan.revisions import Revision
 from wke.errors import InputError
 from wke.keep.trials.software import revision_of
+from wke.series.folders import PROJECT
 
 
 def commit_of(reference: str) -> str | None:

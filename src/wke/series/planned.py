@@ -1,0 +1,119 @@
+"""A planned series: every trial of an experiment with its identity, in running order, and how the store records it."""
+
+import json
+import secrets
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from wke.act.trials.runner import IdentifiedTrial
+from wke.describe.cluster.cluster import Cluster
+from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.sweep import value_text
+from wke.describe.plan.plan import Plan, make_plan
+from wke.errors import InputError, did_you_mean
+from wke.keep.store import Store
+from wke.keep.trials.identity import planned_trials, scripts
+from wke.keep.trials.software import software
+from wke.keep.trials.trials import PlannedTrial
+from wke.series.folders import PROJECT, RESULTS
+from wke.series.project import Project, read_project
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSeries:
+    """An experiment planned on a cluster: every trial with its identity, in running order.
+
+    `seed_is_settled` is False when the seed was drawn for this plan only; the series keeps the seed of its first measurement.
+    """
+
+    project: Project
+    plan: Plan
+    trials: tuple[IdentifiedTrial, ...]
+    seed_is_settled: bool = True
+
+    @property
+    def points(self) -> tuple[Mapping[str, object], ...]:
+        """The points in the order of the file."""
+        return tuple(self.plan.experiment.parameters.points())
+
+    @property
+    def planned(self) -> list[PlannedTrial]:
+        """The trials as the store knows them."""
+        return [item.planned for item in self.trials]
+
+
+def plan_series(project: Project, seed: int | None = None) -> PlannedSeries:
+    """Plan an experiment; raise InputError with everything that does not fit together.
+
+    The seed is the argument, else the file's, else that of the stored series, else a new one.
+    """
+    known = (seed, project.experiment.seed, _stored_seed(project.experiment.name))
+    chosen = next((s for s in known if s is not None), None)
+    settled_seed = secrets.randbits(32) if chosen is None else chosen
+    plan = make_plan(project.experiment, project.configuration, project.cluster, seed=settled_seed, revisions=project.revisions)
+    return PlannedSeries(project, plan, tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials)), chosen is not None)
+
+
+def all_planned(cluster_file: Path) -> dict[str, IdentifiedTrial]:
+    """Return the trials of all experiments in experiments/, by id; those of benchmark scripts are not known."""
+    files = [file for file in sorted(Path("experiments").glob("*.toml")) if read_experiment(file).steps]
+    return {item.planned.id: item for file in files for item in plan_series(read_project(file, cluster_file)).trials}
+
+
+def named(prefix: str, planned: Iterable[str]) -> str | None:
+    """Return the planned trial whose id starts with `prefix`, None when there is none; InputError when there are several."""
+    found = [identity for identity in planned if identity.startswith(prefix)]
+    if len(found) > 1 and prefix not in found:
+        raise InputError(f'"{prefix}" begins several trials: {", ".join(found[:5])}', hint="give more of the id")
+    return prefix if prefix in found else found[0] if found else None
+
+
+def on_cluster(series: PlannedSeries, cluster: Cluster) -> PlannedSeries:
+    """Plan the same series again for machines whose addresses are now known."""
+    return plan_series(replace(series.project, whole=cluster), series.plan.seed)
+
+
+def _stored_seed(name: str) -> int | None:
+    if not Store.exists(RESULTS):
+        return None
+    with Store.open(RESULTS, readonly=True) as store:
+        return store.plans.seed(name)
+
+
+def select_trials(series: PlannedSeries, only: Mapping[str, str]) -> list[IdentifiedTrial]:
+    """Return the trials, in running order, whose parameters have the values of `only`."""
+    parameters = series.plan.experiment.parameters
+    for name, text in only.items():
+        values = [value_text(value) for value in parameters.values(name)]
+        if name not in parameters.names:
+            raise InputError(f'--only {name}={text}: there is no parameter "{name}"', hint=did_you_mean(name, parameters.names))
+        if text not in values:
+            raise InputError(f"--only {name}={text}: {name} is never {text}", hint=did_you_mean(text, values))
+    return [item for item in series.trials if all(value_text(item.trial.point.get(n, "")) == text for n, text in only.items())]
+
+
+def record(series: PlannedSeries, store: Store) -> int:
+    """Store the plan of the series as it is now; return the number of this command in the store."""
+    plan = series.plan
+    copied = {step.copy.source: None for trial in plan.trials for step in trial.steps if step.copy and Path(step.copy.source).is_dir()}
+    text = json.dumps(
+        {
+            "file": str(plan.experiment.path),
+            "metrics": [asdict(metric) for metric in plan.experiment.metrics],
+            "points": [dict(point) for point in series.points],
+            "baseline": dict(plan.experiment.baseline),
+            "threshold": plan.experiment.threshold,
+            "climb": plan.experiment.parameters.climb,
+            "software": software({**plan.experiment.files, **copied}, PROJECT),
+            "stopping": asdict(plan.experiment.stopping) if plan.experiment.stopping else None,
+            "budget": asdict(plan.experiment.budget) if plan.experiment.budget else None,
+        }
+    )
+    store.writer.keep_scripts({name: content for trial in plan.trials for name, content in scripts(trial).items()})
+    command = shlex.join(["wke", *sys.argv[1:]])
+    return store.writer.begin_series(
+        plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=series.planned
+    )

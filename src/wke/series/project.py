@@ -1,0 +1,55 @@
+"""A project: the cluster, the experiment and the configuration that a series consists of, read from their files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wke.describe.cluster.cluster import Cluster, read_cluster, restricted
+from wke.describe.configuration.configuration import Configuration, read_configuration
+from wke.describe.experiment.experiment import Experiment, read_experiment
+from wke.describe.plan.revisions import Revisions
+from wke.describe.toml.tables import gather
+from wke.errors import InputError, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The files of an experiment, each without a mistake of its own.
+
+    `whole` is the cluster as its file describes it; `cluster` has only the machines that the selector `on` names. With `revisions`, two
+    revisions are measured side by side, and `configuration` is that of the working tree.
+    """
+
+    whole: Cluster
+    experiment: Experiment
+    configuration: Configuration
+    on: str | None = None
+    revisions: Revisions | None = None
+
+    @property
+    def cluster(self) -> Cluster:
+        """The machines that may be used."""
+        return self.whole if self.on is None else restricted(self.whole, self.on)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What could be better in the experiment's file."""
+        return self.experiment.warnings
+
+
+def read_project(file: Path, cluster_file: Path, on: str | None = None) -> Project:
+    """Read a cluster, an experiment and its configuration; raise one InputError with all mistakes in them.
+
+    With `on`, only the machines that it selects may be used.
+    """
+    clusters: list[Cluster] = []
+    experiments: list[tuple[Experiment, Configuration]] = []
+    gather(lambda: clusters.append(read_cluster(cluster_file)), lambda: experiments.append(_with_configuration(file)))
+    return Project(clusters[0], *experiments[0], on)
+
+
+def _with_configuration(file: Path) -> tuple[Experiment, Configuration]:
+    experiment = read_experiment(file)
+    if experiment.configuration is None:
+        hint = 'add [[steps]] and configuration = "FOLDER" in [experiment]; or run the Python script that the file was written for'
+        raise InputError("has no [[steps]], so wke has nothing to run", where=experiment.where, hint=hint)
+    return experiment, read_configuration(experiment.configuration, Path())

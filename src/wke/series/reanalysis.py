@@ -1,0 +1,89 @@
+"""Reanalysis: the results that trials without one get from the output of stored attempts that ran the same."""
+
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from wke.act.trials.observe_trial import observe_trial
+from wke.act.trials.runner import IdentifiedTrial
+from wke.judge.policies.due import REPEATS, done_with
+from wke.judge.reuse.reanalysis import readable, same_runs
+from wke.keep.files.lock import person
+from wke.keep.output.logs import not_left
+from wke.keep.store import Store
+from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, StoredAttempt
+from wke.records import OutcomeKind
+from wke.series.folders import RESULTS
+from wke.series.planned import PlannedSeries
+from wke.series.storedresults import load_results
+from wke.tell.terminal.console import counted
+
+HOW = "reanalysed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reanalysed:
+    """What stored attempts say about a planned trial without a result, and why the `silent` ones say nothing."""
+
+    trial: PlannedTrial
+    answers: tuple[Answer, ...]
+    silent: tuple[tuple[StoredAttempt, str], ...]
+
+
+def reanalyse_series(series: PlannedSeries, store: Store) -> Iterator[Reanalysed]:
+    """Yield what comes out for each trial, as if its attempts had been judged so when they ran: up to the first that is ok."""
+    at_ns, who, wke = time.time_ns(), person(), version("wke")
+    for item, attempts in _candidates(series, store):
+        answers: list[Answer] = []
+        silent: list[tuple[StoredAttempt, str]] = []
+        for attempt in attempts:
+            result, seen = observe_trial(series.plan.experiment, item.trial, attempt.folder)
+            if why := _uncollected(item, attempt) or (result.why if result.outcome.kind is OutcomeKind.FAILED else ""):
+                silent.append((attempt, why))
+                continue
+            derivation = Derivation(*attempt.ran, HOW, at_ns, who, wke)
+            answers.append(Answer(item.planned, derivation, result.outcome, result.why, seen.values, seen.units))
+            if result.outcome.ok or len(answers) > REPEATS:
+                break
+        yield Reanalysed(item.planned, tuple(answers), tuple(silent))
+
+
+def reanalysis_hint(series: PlannedSeries, store: Store | None = None) -> str:
+    """Return a line for a person who is about to run trials that stored output may answer; "" when there are none.
+
+    Without a `store`, the one in results/ is asked, if there is one.
+    """
+    if store is None:
+        if not Store.exists(RESULTS):
+            return ""
+        with Store.open(RESULTS, readonly=True) as opened:
+            return reanalysis_hint(series, opened)
+    count = sum(1 for _ in _candidates(series, store))
+    path = shlex.quote(str(series.plan.experiment.path))
+    return f"{counted(count, 'trial')} ran already under other metrics or checks: wke reanalyse {path} reads them anew" if count else ""
+
+
+def _candidates(series: PlannedSeries, store: Store) -> Iterator[tuple[IdentifiedTrial, tuple[StoredAttempt, ...]]]:
+    """Yield each trial without a result with the stored attempts that ran the same and were not read for it yet, if there are any."""
+    have = load_results(series, store)
+    over = done_with((), have.invalid)
+    missing = {item.planned.id: item for item in series.trials if item.planned.id not in have.stored and item.planned.id not in over}
+    if not missing:
+        return
+    now = store.examinations.latest()
+    same = same_runs({name: json.loads(item.planned.inputs_json) for name, item in missing.items()}, store.inputs.of_ended_trials())
+    for name, others in same.items():
+        attempts = [attempt for attempt in store.attempts.of_trials(others, now) if not attempt.changes]
+        usable = tuple(readable(store.attempts.of_trial(name), attempts, missing[name].trial.steps, store.details.task_ends))
+        if usable:
+            yield missing[name], usable
+
+
+def _uncollected(item: IdentifiedTrial, attempt: StoredAttempt) -> str:
+    """Return which files the tasks of a failed attempt did not leave; an attempt that did not fail left them all."""
+    if attempt.ok or attempt.outcome == OutcomeKind.INVALID:
+        return ""
+    return "; ".join(filter(None, (not_left(attempt.folder, task, step.collect) for step in item.trial.steps for task in step.tasks())))

@@ -1,0 +1,235 @@
+"""`wke measure --ci`: what is compared with what, and the summary and exit status that come of it.
+
+REF is a point (`engine=old`), a folder with results from elsewhere, a commit, or another series of this folder's store. A commit is
+measured beside the working tree, round by round; results from elsewhere are of another time, and count only from the same machines.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from wke.describe.assignments import assignments
+from wke.describe.configuration.configuration import read_configuration
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.sweep import Value, value_text
+from wke.describe.expression.quantity import fraction
+from wke.describe.plan.plan import make_plan
+from wke.describe.plan.revisions import REVISION, Revision, Revisions
+from wke.errors import InputError, did_you_mean
+from wke.judge.reuse.drift import drift
+from wke.judge.statistics.comparison import Comparison, compare
+from wke.judge.statistics.regression import judged
+from wke.judge.statistics.summaries import metric_units, point_key
+from wke.keep.store import Store
+from wke.keep.trials.trials import StoredAttempt
+from wke.records import Outcome
+from wke.series.folders import RESULTS
+from wke.series.planned import PlannedSeries, select_trials
+from wke.series.project import Project
+from wke.series.revision import checked_out, commit_of, head
+from wke.tell.comparisons import baseline_text, shown
+from wke.tell.exports.markdown import Report, markdown
+from wke.tell.tables import varied
+from wke.tell.terminal.console import worst_status
+
+REGRESSION = 4
+MOST_MISSING = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Results of another time or place: those of a series in the store in `folder`, and what the machines were then."""
+
+    folder: Path
+    series: str
+    trials: tuple[StoredAttempt, ...]
+    machines: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is measured, with what it is compared (`name`, for people), and results from elsewhere if it is these."""
+
+    project: Project
+    name: str
+    elsewhere: Elsewhere | None = None
+
+
+def compared(project: Project, reference: str | None, threshold: str | None) -> Compared:
+    """Find out what REF means; raise InputError when it means nothing, or nothing can be compared with it."""
+    experiment = project.experiment
+    if threshold is not None:
+        experiment = replace(experiment, threshold=_threshold(threshold))
+    if experiment.order == "sequential" or experiment.parameters.climb is not None:
+        hint = "remove hill-climb" if experiment.parameters.climb is not None else 'write order = "interleaved"'
+        raise InputError(
+            "comparisons are made within rounds of all points, and this experiment has none", where=experiment.where, hint=hint
+        )
+    if experiment.iterations < 2:
+        raise InputError("one round is no comparison", where=experiment.where, hint="write iterations = 10")
+    if not any(metric.better for metric in experiment.metrics):
+        raise InputError("no metric says which way is better", where=experiment.at("metrics"), hint='write better = "higher" or "lower"')
+    return _meant(replace(project, experiment=experiment), reference)
+
+
+def _meant(project: Project, reference: str | None) -> Compared:
+    experiment = project.experiment
+    if reference is None:
+        if not experiment.baseline:
+            raise InputError(
+                "--ci needs something to compare with", hint="give --baseline COMMIT, or write baseline = {...} in [experiment]"
+            )
+        return Compared(project, baseline_text(experiment.baseline))
+    if "=" in reference:
+        return _point(project, reference)
+    if Store.exists(Path(reference)):
+        return Compared(project, reference, _elsewhere(Path(reference), experiment.name, own=experiment.name))
+    commit = commit_of(reference)
+    if commit is not None:
+        return _revisions(project, Revision(commit), reference)
+    if Store.exists(RESULTS):
+        with Store.open(RESULTS, readonly=True) as store:
+            names = store.plans.names()
+        if reference in names and reference != experiment.name:
+            return Compared(project, f"series {reference}", _elsewhere(RESULTS, reference, own=experiment.name))
+    hint = "give a commit that this repository has (a shallow clone: git fetch), a results folder, a series, or PARAMETER=VALUE"
+    raise InputError(f"--baseline {reference} is none of these", hint=hint)
+
+
+def _point(project: Project, reference: str) -> Compared:
+    """Compare with a point of the experiment, as `baseline` in its file does."""
+    sweep = project.experiment.parameters
+    baseline: dict[str, Value] = {}
+    for name, text in assignments(reference.split(","), "--baseline").items():
+        values = {value_text(value): value for value in sweep.values(name)}
+        if text not in values:
+            what = f'there is no parameter "{name}"' if name not in sweep.names else f"{name} is never {text}"
+            raise InputError(
+                f"--baseline {name}={text}: {what}", hint=did_you_mean(text, values) if values else did_you_mean(name, sweep.names)
+            )
+        baseline[name] = values[text]
+    if not sweep.varied_from(baseline):
+        raise InputError(f"--baseline {reference}: no point differs from it", hint="name a parameter that varies")
+    return Compared(replace(project, experiment=replace(project.experiment, baseline=baseline)), baseline_text(baseline))
+
+
+def _revisions(project: Project, base: Revision, reference: str) -> Compared:
+    """Compare with a commit: its scripts are measured beside those of the working tree."""
+    experiment, name = project.experiment, project.experiment.configuration or ""
+    try:
+        with checked_out(base.commit) as folder:
+            configuration = read_configuration(name, folder)
+        revisions = Revisions(base, head(), configuration)
+        make_plan(experiment, configuration, project.cluster, seed=0)
+    except InputError as error:
+        raise InputError(*(replace(problem, what=f"baseline {reference}: {problem.what}") for problem in error.problems)) from error
+    both = replace(project, experiment=revisions.experiment(experiment), revisions=revisions)
+    return Compared(both, f"{reference} ({base})" if str(base) != reference else reference)
+
+
+def _elsewhere(folder: Path, series: str, *, own: str) -> Elsewhere:
+    if folder.resolve() == RESULTS.resolve() and series == own:
+        raise InputError(f"--baseline {folder}: that is what is measured here", hint="give a commit, or a copy of results from elsewhere")
+    with Store.open(folder, readonly=True) as store:
+        return Elsewhere(folder, series, store.attempts.one_per_trial(series), store.examinations.by_name(series))
+
+
+def _threshold(text: str) -> float:
+    try:
+        share = fraction(text)
+    except ValueError as error:
+        raise InputError(f"--threshold {text}: {error}") from error
+    if share < 0:
+        raise InputError(f"--threshold {text}: must not be less than 0")
+    return share
+
+
+# -- what comes of it
+
+
+def conclude(what: Compared, series: PlannedSeries, store: Store, outcomes: Sequence[Outcome], only: Mapping[str, str]) -> tuple[str, int]:
+    """Return the summary and the exit status: that of a confirmed regression, else that of trials if points could not be compared."""
+    experiment, trials = series.plan.experiment, store.attempts.one_per_trial(series.plan.experiment.name)
+    found = _comparisons(what, series, trials)
+    there, asked = ({point_key(one.point) for one in found}, {point_key(item.planned.point) for item in select_trials(series, only)})
+    baseline = experiment.baseline if what.elsewhere is None else {}
+    wanted = [point for point in series.points if point_key(point) in asked and not _is_base(point, baseline)]
+    missing = [point for point in wanted if point_key(point) not in there]
+    machines = store.examinations.by_name(experiment.name)
+    used = {machine.name for item in series.trials for step in item.trial.steps for machine in step.machines}
+    report = Report(
+        title=f"{experiment.name.partition('@')[0]}: compared with {what.name}",
+        threshold=experiment.threshold,
+        parameters=[name for name in varied(wanted) if name != REVISION],
+        judged=judged(found, experiment.metrics, metric_units(trials, experiment.metrics)),
+        facts=_facts(what, series, trials),
+        machines={name: facts for name, facts in machines.items() if name in used},
+        missing=[*_missing(missing), *_without_factor(experiment, found)],
+        doubts=_doubts(what.elsewhere, {name: machines.get(name) for name in used}),
+    )
+    status = REGRESSION if report.confirmed else worst_status(outcomes) if missing else 0
+    return markdown(report), status
+
+
+def _missing(points: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    """Yield a line for each point that could not be compared, and not too many of them."""
+    for point in points[:MOST_MISSING]:
+        values = ", ".join(f"{name}={shown(value)}" for name, value in point.items() if name != REVISION)
+        yield f"not compared, for want of two complete rounds{': ' if values else ''}{values}"
+    if len(points) > MOST_MISSING:
+        yield f"and {len(points) - MOST_MISSING} more points"
+
+
+def _without_factor(experiment: Experiment, found: Sequence[Comparison]) -> Iterator[str]:
+    """Yield a line for each metric that was compared nowhere although others were."""
+    for metric in experiment.metrics if found else ():
+        if all(one.metric != metric.name for one in found):
+            yield f"{metric.name} has no factor: it was 0 or less, missing, or in another unit"
+
+
+def _is_base(point: Mapping[str, object], baseline: Mapping[str, object]) -> bool:
+    """Tell whether a point is one that others are compared with."""
+    return bool(baseline) and all(name in point and point[name] == value for name, value in baseline.items())
+
+
+def _comparisons(what: Compared, series: PlannedSeries, trials: Sequence[StoredAttempt]) -> tuple[Comparison, ...]:
+    experiment = series.plan.experiment
+    names = tuple(metric_units(trials, experiment.metrics))
+    if what.elsewhere is None:
+        return compare(trials, names, series.points, experiment.baseline, experiment.threshold)
+    both = [replace(trial, point={**trial.point, REVISION: "base"}) for trial in what.elsewhere.trials]
+    both += [replace(trial, point={**trial.point, REVISION: "head"}) for trial in trials]
+    points = [{**point, REVISION: "head"} for point in series.points]
+    found = compare(both, names, points, {REVISION: "base"}, experiment.threshold)
+    return tuple(replace(one, point={name: value for name, value in one.point.items() if name != REVISION}) for one in found)
+
+
+def _doubts(elsewhere: Elsewhere | None, machines: Mapping[str, Mapping[str, str] | None]) -> list[str]:
+    """Return why results from elsewhere cannot confirm anything: the machines were not the same, as far as is known."""
+    if elsewhere is None:
+        return []
+    doubts = []
+    for name, now in sorted(machines.items()):
+        before = elsewhere.machines.get(name)
+        if before is None or now is None:
+            doubts.append(f"nothing can be confirmed: what {name} was is not known for both")
+        else:
+            doubts += [f"nothing can be confirmed: {name} is not the same: {change}" for change in drift(before, now)]
+    return doubts
+
+
+def _facts(what: Compared, series: PlannedSeries, trials: Sequence[StoredAttempt]) -> dict[str, str]:
+    revisions, ok, facts = series.project.revisions, sum(trial.ok for trial in trials), {}
+    here = revisions.head if revisions is not None else head() if commit_of("HEAD") else None
+    if here is not None:
+        facts["head"] = f"{here.commit}{' with changes that are not committed' if here.changed else ''}"
+    if revisions is not None:
+        facts["baseline"] = f"{revisions.base.commit}, measured beside it in each round"
+    elif what.elsewhere is not None:
+        facts["baseline"] = (
+            f"series {what.elsewhere.series} in {what.elsewhere.folder}, measured at another time: what changed since counts, too"
+        )
+    facts["trials"] = f"{ok} ok, {len(trials) - ok} not"
+    facts["seed"] = str(series.plan.seed)
+    return facts | {"wke": version("wke")}

@@ -1,0 +1,100 @@
+"""Why a trial runs, or does not: how it differs from its nearest stored or planned relative."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wke.act.trials.runner import IdentifiedTrial
+from wke.judge.reuse.differences import Change, Inputs, Script, differences, nearest
+from wke.judge.reuse.state import Relatives, facts_words
+from wke.keep.machines.fingerprint import FactChange
+from wke.keep.store import Store
+from wke.keep.trials.identity import addresses, scripts
+from wke.keep.trials.trials import StoredAttempt
+from wke.series.folders import RESULTS, cluster_flag
+from wke.series.planned import all_planned, named
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is known of a trial: `changes` are how it differs from the `nearest` other, `accept` is the command that ignores them."""
+
+    trial: str
+    verdict: str
+    nearest: str | None = None
+    changes: tuple[str, ...] = ()
+    accept: str | None = None
+
+
+def explain(trial: str, cluster_file: Path) -> Explanation:
+    """Explain a trial, given by the start of its id: one of a plan in experiments/, or a stored one that no plan has any more."""
+    planned = all_planned(cluster_file)
+    with Store.open(RESULTS, readonly=True) as store:
+        identity = named(trial, planned) or store.attempts.find(trial).id
+        script = script_texts(planned.values(), store)
+        if identity in planned:
+            return _planned(store, planned[identity], script, cluster_file)
+        return _unplanned(identity, store.inputs.of(identity), planned, script)
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """The stored result that a trial could have: what speaks against it are `changes` of its inputs and of the `machines`."""
+
+    trial: str
+    changes: tuple[Change, ...]
+    machines: tuple[FactChange, ...]
+
+
+def relative_of(store: Store, item: IdentifiedTrial) -> Relative | None:
+    """Return the stored result of a trial that does not count, else that of the nearest trial at the same point and iteration."""
+    found = Relatives(store.inputs.of_trials_with_results()).of(item.planned)
+    for name, changes in ((item.planned.id, ()), *found[:1]):
+        attempts = [attempt for attempt in _attempts(store, item, name) if attempt.ok]
+        if attempts:
+            return Relative(name, changes, min(attempts, key=lambda attempt: len(attempt.changes)).changes)
+    return None
+
+
+def _attempts(store: Store, item: IdentifiedTrial, name: str) -> tuple[StoredAttempt, ...]:
+    return store.attempts.of_trials([name], store.examinations.latest(), addresses(json.loads(item.planned.inputs_json)))
+
+
+def _planned(store: Store, item: IdentifiedTrial, script: Script, cluster_file: Path) -> Explanation:
+    identity, own = item.planned.id, json.loads(item.planned.inputs_json)
+    stored = store.attempts.results([identity]).get(identity)
+    if stored is not None and stored.accepted:
+        numbers = ", ".join(map(str, stored.accepted))
+        return Explanation(identity, f"is stored and reused, as accepted: {numbers} of `wke accept --list`", stored.id)
+    if stored is not None:
+        return Explanation(identity, "is stored and reused: nothing that it depends on has changed")
+    tried = [attempt for attempt in _attempts(store, item, identity) if not attempt.changes]
+    if tried:
+        return Explanation(identity, f"is to run: its last attempt was {tried[-1].outcome}{': ' + tried[-1].why if tried[-1].why else ''}")
+    results, relative = store.inputs.of_trials_with_results(), relative_of(store, item)
+    other = nearest(own, results) if relative is None else relative.trial
+    if other is None:
+        return Explanation(identity, "is to run: nothing is stored yet")
+    changed = (*differences(results[other], own, script), *facts_words(relative.machines if relative else ()))
+    same = f"is to run: it was not measured yet; {other} is the same in another iteration"
+    since = "since it was measured" if other == identity else f"since {other}, the nearest result"
+    harmless = relative is not None and not any(change.is_new_metric for change in relative.changes)
+    command = f'wke accept {identity}{cluster_flag(cluster_file)} --reason "..."'
+    return Explanation(identity, f"is to run; {since}:" if changed else same, other, changed, command if changed and harmless else None)
+
+
+def _unplanned(identity: str, own: Inputs, planned: Mapping[str, IdentifiedTrial], script: Script) -> Explanation:
+    plans: dict[str, Inputs] = {name: json.loads(item.planned.inputs_json) for name, item in planned.items()}
+    other = nearest(own, plans)
+    if other is None:
+        return Explanation(identity, "is in no plan: experiments/ has none")
+    changes = tuple(differences(own, plans[other], script))
+    same = f"is in no plan now; {other} is the same in another iteration"
+    return Explanation(identity, f"is in no plan now; to {other}, the nearest planned trial:" if changes else same, other, changes)
+
+
+def script_texts(planned: Iterable[IdentifiedTrial], store: Store) -> Callable[[str], str | None]:
+    """Return what finds the text of a script by its digest: among those that are planned, else in the store."""
+    texts = {digest: content for item in planned for digest, content in scripts(item.trial).items()}
+    return lambda digest: texts[digest].decode("utf-8", "replace") if digest in texts else store.inputs.script(digest)
