@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from wke.describe.expression.equation import read_expression
+from wke.describe.expression.expression import Expression
+
 
 def eventually(predicate: Callable[[], object], within_s: float = 10.0) -> None:
     """Return as soon as `predicate()` is true; fail the test when it is not within `within_s` seconds."""
@@ -15,6 +18,11 @@ def eventually(predicate: Callable[[], object], within_s: float = 10.0) -> None:
             msg = f"not true within {within_s} s: {predicate}"
             raise AssertionError(msg)
         time.sleep(0.01)
+
+
+def ys(*forms: object) -> tuple[Expression, ...]:
+    """Return the expressions of a y-axis as an experiment's file gives them."""
+    return tuple(map(read_expression, forms))
 
 
 def free_port() -> int:

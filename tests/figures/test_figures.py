@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import ys
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.experiment.sweep import Parameter, Sweep
-from wke.describe.expression.equation import Equation
 from wke.errors import InputError
 from wke.keep.trials.trials import StoredAttempt
 from wke.tell.figures.axes import cuts_an_interval
@@ -28,7 +28,7 @@ EXPERIMENT = Experiment(
     parameters=Sweep((Parameter("num-clients", (1, 2, 16)), Parameter("engine", ("old", "new")))),
     metrics=(Metric("throughput", unit="1/s"), Metric("p99", unit="ms")),
 )
-LINES = Plot("line", "num-clients", ("throughput",), sort_by="engine")
+LINES = Plot("line", "num-clients", ys("throughput"), sort_by="engine")
 
 
 def trials(iterations: int = 3) -> list[StoredAttempt]:
@@ -63,7 +63,7 @@ def test_a_line_for_each_value_in_the_order_of_the_file() -> None:
         (LINES, [], "No trial has been completed yet. 0 of 18 trials."),
         (LINES, trials(1), "Points: geometric mean of 1 trial. One trial has no interval. 6 of 18 trials."),
         (
-            replace(LINES, type="bar", y_axis=("throughput", "p99")),
+            replace(LINES, type="bar", y_axis=ys("throughput", "p99")),
             trials()[:10],
             (
                 "Bars: throughput: geometric mean, p99: mean of 1–2 trials; whiskers: 95\u202f% confidence interval. "
@@ -117,20 +117,20 @@ def test_labels_of_the_user_win() -> None:
         ["as published", "new"],
     )
     for labels, shown in {(): ["throughput (1/s)", "p99 (ms)"], ("a",): ["a", "a"], ("a", "b"): ["a", "b"]}.items():
-        both = make_drawing(replace(plot, y_axis=("throughput", "p99"), y_label=labels), trials(), EXPERIMENT)
+        both = make_drawing(replace(plot, y_axis=ys("throughput", "p99"), y_label=labels), trials(), EXPERIMENT)
         assert [panel.label for panel in both.panels] == shown
 
 
 @pytest.mark.parametrize(
     ("plot", "words", "hint"),
     [
-        (replace(LINES, y_axis=("througput",)), 'y-axis = "througput"', 'did you mean "throughput"?'),
+        (replace(LINES, y_axis=ys("througput")), 'y-axis = "througput"', 'did you mean "throughput"?'),
         (replace(LINES, x_axis="clients"), 'x-axis = "clients"', 'did you mean "num-clients"?'),
         (replace(LINES, sort_by="engin"), 'sort-by = "engin"', 'did you mean "engine"?'),
         (replace(LINES, maximize_by="engin"), 'maximize-by = "engin"', 'did you mean "engine"?'),
         (replace(LINES, normalize_by=Filter("engin", ("old",))), 'normalize-by = "engin"', 'did you mean "engine"?'),
         (replace(LINES, filter_by=(Filter("engin", ("old",)),)), 'filter-by = "engin"', 'did you mean "engine"?'),
-        (replace(LINES, y_axis=(Equation("mul", "p9", 2),)), 'y-axis = "p9"', 'did you mean "p99"?'),
+        (replace(LINES, y_axis=ys("p9 * 2")), 'y-axis = "p9"', 'did you mean "p99"?'),
         (replace(LINES, normalize_by="engine"), 'column "engine", which holds no numbers', "sort by it, or filter by it"),
         (replace(LINES, x_axis="p99", normalize_by=Filter("engine", ("old",))), 'x-axis = "p99", which is measured', None),
     ],
@@ -153,14 +153,14 @@ def test_two_trials_do_not_blow_up_the_axis() -> None:
 PLOTS = {
     "line": LINES,
     "bar": replace(LINES, type="bar"),
-    "panels": replace(LINES, y_axis=("throughput", "p99"), x_scale="log", y_scale="log", title="A & B <$100"),
-    "log-bar": replace(LINES, type="bar", y_scale="log", y_axis=("p99",)),
+    "panels": replace(LINES, y_axis=ys("throughput", "p99"), x_scale="log", y_scale="log", title="A & B <$100"),
+    "log-bar": replace(LINES, type="bar", y_scale="log", y_axis=ys("p99")),
     "words": replace(LINES, x_axis="engine", sort_by="num-clients"),
     "single": replace(LINES, sort_by=None),
     "measured": replace(LINES, x_axis="p99"),
     "symlog": replace(LINES, x_scale="symlog", y_scale="symlog", style="darkgrid"),
     "looks": replace(LINES, style="ticks", set_xticks=True, legend_location="best", font_size=12.0, plot_scale=0.5),
-    "computed": replace(LINES, y_axis=(Equation("div", "throughput", "num-clients"), "p99"), normalize_by=Filter("engine", ("old",))),
+    "computed": replace(LINES, y_axis=ys("throughput / num-clients", "p99"), normalize_by=Filter("engine", ("old",))),
 }
 
 
@@ -198,11 +198,11 @@ def test_the_same_trials_give_the_same_bytes(tmp_path: Path) -> None:
     """Another process, another day, the trials in another order and a user's own style: every byte is the same."""
     (tmp_path / "matplotlibrc").write_text("axes.facecolor: red\nfont.size: 20\n")
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\n"
+        "import sys; sys.path[:0] = sys.argv[1:]\nfrom pathlib import Path\n"
         "from test_figures import EXPERIMENT, PLOTS, draw, trials\ndraw(PLOTS['panels'], trials()[::-1], Path('b'), EXPERIMENT)"
     )
     subprocess.run(
-        [sys.executable, "-c", script, Path(__file__).parent],
+        [sys.executable, "-c", script, Path(__file__).parent, Path(__file__).parent.parent],
         cwd=tmp_path,
         check=True,
         env={"SOURCE_DATE_EPOCH": "1", "HOME": str(tmp_path)},

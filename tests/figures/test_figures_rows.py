@@ -4,12 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import ys
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.experiment.sweep import Parameter, Sweep
-from wke.describe.expression.equation import Equation
+from wke.errors import InputError
 from wke.judge.statistics.statistics import summarise
 from wke.keep.trials.trials import StoredAttempt
 from wke.tell.figures.drawing import Drawing, make_drawing
@@ -18,7 +19,7 @@ UNITS = {"ops": "1/s", "lat": "ms"}
 METRICS = (Metric("ops", unit="1/s"), Metric("lat", unit="ms"))
 SWEEP = Sweep((Parameter("engine", ("old", "new")), Parameter("threads", (1, 2)), Parameter("n", (4, 8))))
 EXPERIMENT = Experiment("x", Path("x.toml"), iterations=2, parameters=SWEEP, metrics=METRICS)
-PLOT = Plot("line", "n", ("ops",), sort_by="engine")
+PLOT = Plot("line", "n", ys("ops"), sort_by="engine")
 
 OPS = {  # engine, threads, n: the two iterations
     ("old", 1, 4): (10.0, 12.0),
@@ -63,7 +64,7 @@ def shown(drawing: Drawing, panel: int = 0) -> dict[str, list[tuple[object, int,
 
 def test_equations_are_computed_before_they_are_summarised() -> None:
     """The summary of a product of two columns is that of the trials' products, interval included, and not the product of summaries."""
-    plot = replace(PLOT, y_axis=(Equation("mul", "ops", Equation("mul", "ops", "n")),), filter_by=(Filter("threads", (1,)),))
+    plot = replace(PLOT, y_axis=ys("ops * (ops * n)"), filter_by=(Filter("threads", (1,)),))
     drawing = make_drawing(plot, trials(), EXPERIMENT)
     (panel,) = drawing.panels
     assert panel.groups[0].marks[0].summary == summarise([10.0 * 10 * 4, 12.0 * 12 * 4], "mean")
@@ -73,7 +74,7 @@ def test_equations_are_computed_before_they_are_summarised() -> None:
 
 def test_an_equation_keeps_a_unit_it_can_tell() -> None:
     """Throughput by clients is still a rate, and so summarised."""
-    (panel,) = make_drawing(replace(PLOT, y_axis=(Equation("div", "ops", "n"),)), trials(), EXPERIMENT).panels
+    (panel,) = make_drawing(replace(PLOT, y_axis=ys("ops / n")), trials(), EXPERIMENT).panels
     assert (panel.label, panel.kind) == ("ops / n (1/s)", "geometric-mean")
 
 
@@ -81,13 +82,13 @@ def test_a_trial_whose_equation_has_no_value_is_left_out() -> None:
     """A division by zero is no point of the figure."""
     first, *others = trials()
     broken = [replace(first, observations={"ops": 0.0, "lat": 1.0}), *others]
-    drawing = make_drawing(replace(PLOT, y_axis=(Equation("div", "lat", "ops"),), filter_by=(Filter("threads", (1,)),)), broken, EXPERIMENT)
+    drawing = make_drawing(replace(PLOT, y_axis=ys("lat / ops"), filter_by=(Filter("threads", (1,)),)), broken, EXPERIMENT)
     assert [n for _, n, _ in shown(drawing)["old"]] == [1, 2]
 
 
 def test_maximize_by_keeps_the_best_value_at_each_x_of_each_group() -> None:
     """Per x and group only the trials of the threads with the highest mean of the first y are there: in other panels too."""
-    drawing = make_drawing(replace(PLOT, y_axis=("ops", "lat"), maximize_by="threads", type="bar"), trials(), EXPERIMENT)
+    drawing = make_drawing(replace(PLOT, y_axis=ys("ops", "lat"), maximize_by="threads", type="bar"), trials(), EXPERIMENT)
     wanted = {("old", 4): 2, ("old", 8): 1, ("new", 4): 1, ("new", 8): 2}
     for position, column in enumerate((lambda ops: ops, lambda ops: 1000 / ops)):
         for group in drawing.panels[position].groups:
@@ -138,7 +139,7 @@ def test_without_a_baseline_nothing_is_relative_to_it() -> None:
 def test_normalize_by_a_column_divides_trial_by_trial() -> None:
     """It is the equation y / column."""
     plain = make_drawing(replace(PLOT, normalize_by="n"), trials(), EXPERIMENT)
-    assert plain == make_drawing(replace(PLOT, y_axis=(Equation("div", "ops", "n"),)), trials(), EXPERIMENT)
+    assert plain == make_drawing(replace(PLOT, y_axis=ys("ops / n")), trials(), EXPERIMENT)
 
 
 def test_filters_must_all_hold() -> None:
@@ -155,12 +156,12 @@ def test_filters_must_all_hold() -> None:
 
 def test_a_measured_x_has_a_mark_for_each_point() -> None:
     """Trials of one point stand at the mean of their x, with its interval, in the order of the experiment's points: a curve may turn back."""
-    drawing = make_drawing(replace(PLOT, x_axis="ops", y_axis=("lat",), filter_by=(Filter("threads", (2,)),)), trials(), EXPERIMENT)
+    drawing = make_drawing(replace(PLOT, x_axis="ops", y_axis=ys("lat"), filter_by=(Filter("threads", (2,)),)), trials(), EXPERIMENT)
     old, _new = drawing.panels[0].groups
     assert [mark.x for mark in old.marks] == [11.5, 15.0]
     assert (drawing.x_label, drawing.numeric, drawing.measured, "Joined" in drawing.footnote) == ("ops (1/s)", True, True, False)
     turned = [replace(trial, observations={**trial.observations, "ops": 100 - trial.observations["ops"]}) for trial in trials()]
-    back = make_drawing(replace(PLOT, x_axis="ops", y_axis=("lat",), filter_by=(Filter("threads", (1,)),)), turned[::-1], EXPERIMENT)
+    back = make_drawing(replace(PLOT, x_axis="ops", y_axis=ys("lat"), filter_by=(Filter("threads", (1,)),)), turned[::-1], EXPERIMENT)
     assert [mark.x for mark in back.panels[0].groups[0].marks] == [89.0, 79.0]
     assert [mark.across for mark in back.panels[0].groups[0].marks] == [summarise([88.0, 90.0], "mean"), summarise([78.0, 80.0], "mean")]
 
@@ -176,3 +177,17 @@ def test_a_climb_says_how_many_values_it_tried() -> None:
     """Nobody knows beforehand how many trials a search takes."""
     climbed = replace(EXPERIMENT, parameters=Sweep((*SWEEP.loops[:2], Parameter("n", (4, 8, 16, 32), climb=True))))
     assert make_drawing(PLOT, trials(), climbed).footnote.endswith("2 of 4 values of n tried.")
+
+
+def test_a_column_whose_name_reads_as_an_expression() -> None:
+    """Results of benchmark scripts may have a column "ops/s": it is drawn and labelled as that column."""
+    named = [replace(trial, observations={"ops/s": trial.observations["ops"]}, units={}) for trial in trials()]
+    (panel,) = make_drawing(replace(PLOT, y_axis=ys("ops/s")), named, replace(EXPERIMENT, metrics=())).panels
+    assert panel.name == "ops/s"
+    assert len(panel.marks) > 0
+
+
+def test_units_that_do_not_fit_are_an_error() -> None:
+    """A sum of a rate and a time is refused instead of drawn."""
+    with pytest.raises(InputError, match=r"a plot computes ops \+ lat, but a number in 1/s and a number in ms cannot be added"):
+        make_drawing(replace(PLOT, y_axis=ys("ops + lat")), trials(), EXPERIMENT)

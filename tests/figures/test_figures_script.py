@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import ys
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.plot import Plot, Script
@@ -106,8 +107,8 @@ def test_one_plot_that_fails_keeps_no_other_from_being_drawn() -> None:
     """All other files are there, and the failures are told at their places in the file."""
     plots = (
         Plot("script", label="a", script=Script(written("p.sh", SH + "exit 1"))),
-        Plot("line", "clients", ("latency",), label="b"),
-        Plot("line", "clients", ("ops",), label="c"),
+        Plot("line", "clients", ys("latency"), label="b"),
+        Plot("line", "clients", ys("ops"), label="c"),
     )
     drawn = draw_all(Experiment("x", Path("x.toml"), plots=plots), TRIALS, Path("plots"))
     assert drawn.files == tuple(Path(f"plots/x_c.{kind}") for kind in ("pdf", "svg", "png"))

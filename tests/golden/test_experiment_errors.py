@@ -551,16 +551,16 @@ c = { value = "x", join = "sum" }
 that = "errors + 10mss"
 """,
         """
-x.toml:4:1: exclude[0].when: has "=" where no value or sign begins
-  hint: equality is ==
+x.toml:4:1: exclude[0].when: has "=" where a value or a sign should begin
+  hint: write == for equality
 x.toml:6:1: exclude[1].when: must be a condition in quotes, not the number 3
   hint: write when = "engine == 'old'"
-x.toml:10:7: metrics.a.value: is no calculation
-  hint: write a number that follows from metrics: cpu / throughput
+x.toml:10:7: metrics.a.value: is not a calculation
+  hint: write a number computed from metrics: cpu / throughput
 x.toml:11:7: metrics.b.value: has a bracket that is not closed
 x.toml:12:20: metrics.c.join: is for metrics that are read; this one is computed
   hint: remove it, or value
-x.toml:14:1: checks[0].that: has "10mss", but "mss" is no unit
+x.toml:14:1: checks[0].that: has "10mss", but "mss" is not a unit
   hint: did you mean "ms"?
 """,
     ),
@@ -591,12 +591,12 @@ that = "errors == 0"
         """
 x.toml:6:1: exclude[0].when: there is no parameter "engine"
   hint: known: size
-x.toml:8:1: exclude[1].when: size is the text "big", which is neither less nor more than anything
+x.toml:8:1: exclude[1].when: size is the text "big", which cannot be less or more than another value
   hint: at size="big"
 x.toml:16:7: metrics.a.value: the values of metrics go in a circle: a, b
   hint: compute one of them of what is read
 x.toml:19:1: checks[0].that: there is no metric or parameter "ops-size"
-  hint: to subtract, put blanks around the minus: ops - size
+  hint: to subtract, put spaces around the minus: ops - size
 x.toml:21:1: checks[1].that: there is no metric or parameter "errors"
   hint: declare it in [metrics]; known: size, ops, a, b
 """,

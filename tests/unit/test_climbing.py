@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from support import ys
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Plot
 from wke.describe.experiment.sweep import Parameter, Point, Sweep
-from wke.describe.expression.equation import Equation
 from wke.judge.policies.climbing import climb_text, climbs, goal_of
 
 EXPERIMENT = Experiment(
@@ -17,7 +17,7 @@ EXPERIMENT = Experiment(
     Path("x.toml"),
     parameters=Sweep((Parameter("engine", ("old", "new")), Parameter("seconds", (5,)), Parameter("n", (1, 2, 3, 4, 5), climb=True))),
     metrics=(Metric("ops", better="higher"), Metric("lat", better="lower")),
-    plots=(Plot("line", "n", ("ops",), sort_by="engine"),),
+    plots=(Plot("line", "n", ys("ops"), sort_by="engine"),),
 )
 PEAKS: Mapping[object, int] = {"old": 2, "new": 5}
 
@@ -67,8 +67,8 @@ def test_nothing_is_climbed_unless_asked() -> None:
     assert climbs(Experiment("x", Path("x.toml"), parameters=Sweep((Parameter("n", (1, 2)),))), []) == ()
 
 
-@pytest.mark.parametrize(("y", "value"), [("ops", 12.0), (Equation("div", "ops", "n"), 4.0)])
+@pytest.mark.parametrize(("y", "value"), [("ops", 12.0), ("ops / n", 4.0)])
 def test_the_goal_is_computed_of_a_trial(y: object, value: float) -> None:
     """Of its metrics and its parameters."""
-    experiment = Experiment("x", Path("x.toml"), plots=(Plot("line", "n", (y,)),))
+    experiment = Experiment("x", Path("x.toml"), plots=(Plot("line", "n", ys(y)),))
     assert goal_of(experiment, {"ops": 12.0, "n": 3}) == value

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
+from support import ys
 
 from wke.describe.configuration.step import Ready
 from wke.describe.experiment.experiment import Experiment, Step, Stopping, read_experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Filter, Plot, Script
 from wke.describe.experiment.sweep import point_text
-from wke.describe.expression.equation import Equation
 
 FULL = """
 [experiment]
@@ -121,7 +121,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
             Plot(
                 "bar",
                 "rss",
-                ("throughput", Equation("div", "rss", Equation("mul", 1000, "num-clients"))),
+                ys("throughput", "rss / (1000 * num-clients)"),
                 label="by memory",
                 title="Throughput",
                 sort_by="memory",
@@ -228,7 +228,7 @@ label = "two"
     assert experiment.plots[0] == Plot(
         "line",
         "size",
-        ("throughput",),
+        ys("throughput"),
         label="one",
         sort_by="engine",
         sort_labels={"a": "first", "b": "second"},
@@ -254,7 +254,7 @@ def test_every_form_of_a_filter(tmp_path: Path, form: str, filters: tuple[Filter
 GOALS = {
     '[[plots]]\nx-axis = "p"\ny-axis = ["b", "a"]': ("b", "lower"),
     '[[plots]]\ntype = "script"\npath = "x"\n[[plots]]\nlabel = "l"\nx-axis = "p"\ny-axis = "a"': ("a", "higher"),
-    '[[plots]]\nx-axis = "p"\ny-axis = { op = "div", left = "b", right = 2 }': (Equation("div", "b", 2), "higher"),
+    '[[plots]]\nx-axis = "p"\ny-axis = { op = "div", left = "b", right = 2 }': ("b / 2", "higher"),
     "": ("a", "higher"),
 }
 
@@ -265,7 +265,8 @@ def test_a_climb_has_a_goal(tmp_path: Path, plots: str, goal: tuple[object, str]
     text = f'[parameters]\np = {{ start = 1, end = 9, hill-climb = true }}\n[metrics]\na = {{}}\nb = {{ better = "lower" }}\n{plots}'
     experiment = read(tmp_path, text)
     assert experiment.parameters.climb == "p"
-    assert (experiment.goal, experiment.better) == goal
+    y, better = goal
+    assert (experiment.goal, experiment.better) == (*ys(y), better)
 
 
 @pytest.mark.parametrize(

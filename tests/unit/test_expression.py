@@ -1,4 +1,4 @@
-"""Expressions: what they mean, what is wrong with others, and that no text at all does harm."""
+"""Expressions: their values, the errors in others, and that no text does harm."""
 
 from collections.abc import Callable
 
@@ -6,20 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.expression.expression import (
-    MOST_DEPTH,
-    ExpressionError,
-    Quantity,
-    UnsetError,
-    calculate,
-    check_names,
-    evaluate,
-    holds,
-    node_text,
-    parse,
-    parse_calculation,
-    parse_condition,
-)
+from wke.describe.expression.evaluation import ExpressionError, UnsetError, calculate, evaluate, holds
+from wke.describe.expression.expression import MOST_DEPTH, Quantity, check_names, node_text
+from wke.describe.expression.parser import parse, parse_calculation, parse_condition
 from wke.describe.toml.shape import FlawError
 
 ROW = {"engine": "old", "num-clients": 8, "fsync": True, "ops": 2000.0, "p99": 3.5, "cpu": 500.0, "lost": 0.002, "busy": 20.0, "n": 0}
@@ -87,22 +76,22 @@ def test_what_calculations_give(text: str, expected: tuple[float, str]) -> None:
     [
         ("", "ends where a value is missing", None),
         ("ops >", "ends where a value is missing", None),
-        ("ops = 3", 'has "=" where no value or sign begins', "equality is =="),
-        ("a && b", 'has "&" where no value or sign begins', "write and"),
-        ("engine == 'old", 'has "\'" where no value or sign begins', "a text stands in single quotes"),
-        ("a $ b", 'has "$" where no value or sign begins', "known are + - * / == != < <= > >= and ( )"),
-        ("ops 3", 'has "3" where nothing more can stand', "between two values stands a sign, and or or"),
+        ("ops = 3", 'has "=" where a value or a sign should begin', "write == for equality"),
+        ("a && b", 'has "&" where a value or a sign should begin', "write and"),
+        ("engine == 'old", 'has "\'" where a value or a sign should begin', "put text in single quotes"),
+        ("a $ b", 'has "$" where a value or a sign should begin', "the signs are + - * / == != < <= > >= and ( )"),
+        ("ops 3", 'has "3" after the end of a value', "put a sign, `and` or `or` between two values"),
         ("(ops > 3", "has a bracket that is not closed", None),
-        ("ops > 3)", 'has ")" where nothing more can stand', "between two values stands a sign, and or or"),
-        ("* 3", 'has "*" where a value should stand', None),
-        ("ops > and", 'has "and" where a value should stand', None),
+        ("ops > 3)", 'has ")" after the end of a value', "put a sign, `and` or `or` between two values"),
+        ("* 3", 'has "*" where a value should be', None),
+        ("ops > and", 'has "and" where a value should be', None),
         ("1 < ops < 3", "compares more than two values in a row", "write a < b and b < c"),
-        ("p99 < 10mss", 'has "10mss", but "mss" is no unit', 'did you mean "ms"?'),
+        ("p99 < 10mss", 'has "10mss", but "mss" is not a unit', 'did you mean "ms"?'),
         ("ops > 1e999", "has the number 1e999, which is too large", None),
         ("(" * (MOST_DEPTH + 1) + "1" + ")" * (MOST_DEPTH + 1), "is nested too deeply", None),
         ("-" * 1000 + "1", "is nested too deeply", None),
         ("not " * 400 + "fsync", "is nested too deeply", None),
-        ("x" * 2001, "is 2001 signs long; 2000 are the most", None),
+        ("x" * 2001, "is 2001 characters long; at most 2000 are allowed", None),
     ],
 )
 def test_what_is_wrong_with_a_text(text: str, what: str, hint: str | None) -> None:
@@ -116,12 +105,12 @@ def test_what_is_wrong_with_a_text(text: str, what: str, hint: str | None) -> No
 @pytest.mark.parametrize(
     ("read", "text", "what"),
     [
-        (parse_condition, "ops + 1", "is no condition"),
-        (parse_condition, "3", "is no condition"),
-        (parse_condition, "'x'", "is no condition"),
-        (parse_calculation, "ops > 1", "is no calculation"),
-        (parse_calculation, "not fsync", "is no calculation"),
-        (parse_calculation, "true", "is no calculation"),
+        (parse_condition, "ops + 1", "is not a condition"),
+        (parse_condition, "3", "is not a condition"),
+        (parse_condition, "'x'", "is not a condition"),
+        (parse_calculation, "ops > 1", "is not a calculation"),
+        (parse_calculation, "not fsync", "is not a calculation"),
+        (parse_calculation, "true", "is not a calculation"),
     ],
 )
 def test_kinds_that_do_not_fit(read: Callable[[str], object], text: str, what: str) -> None:
@@ -135,13 +124,13 @@ def test_kinds_that_do_not_fit(read: Callable[[str], object], text: str, what: s
     [
         ("ops", "ops is a number, not a condition"),
         ("engine", 'engine is the text "old", not a condition'),
-        ("engine > 3", 'engine is the text "old", which is neither less nor more than anything'),
-        ("3 < fsync", "fsync is true, which is neither less nor more than anything"),
+        ("engine > 3", 'engine is the text "old", which cannot be less or more than another value'),
+        ("3 < fsync", "fsync is true, which cannot be less or more than another value"),
         ("engine + 1 > 0", 'engine is the text "old", not a number'),
         ("ops / n > 1", "divides by 0"),
         ("p99 < ops", "p99 < ops compares a number in ms with a number in 1/s"),
         ("num-clients < 10ms", "num-clients < 10ms compares a number without a unit with a number in ms"),
-        ("p99 + ops > 1", "a number in ms and a number in 1/s cannot be added up"),
+        ("p99 + ops > 1", "a number in ms and a number in 1/s cannot be added or subtracted"),
         ("ops * 1e308 > 1", "gives a number that is too large"),
     ],
 )
@@ -163,7 +152,7 @@ def test_a_name_without_a_value() -> None:
     ("text", "what", "hint"),
     [
         ("thruput > 3", 'there is no metric "thruput"', 'did you mean "throughput"?'),
-        ("throughput-p99 > 3", 'there is no metric "throughput-p99"', "to subtract, put blanks around the minus: throughput - p99"),
+        ("throughput-p99 > 3", 'there is no metric "throughput-p99"', "to subtract, put spaces around the minus: throughput - p99"),
     ],
 )
 def test_unknown_names(text: str, what: str, hint: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wke.describe.experiment.parameters import read_sweep
 from wke.describe.experiment.sweep import Choice, Parameter, Sweep, Value, point_text
-from wke.describe.expression.expression import parse_condition
+from wke.describe.expression.parser import parse_condition
 from wke.describe.toml.tables import key_text
 from wke.errors import Location, Problem
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wke.describe.experiment.experiment import Experiment
-from wke.describe.expression.expression import parse_condition
+from wke.describe.expression.parser import parse_condition
 from wke.judge.policies.due import due
 from wke.judge.verdicts.verdicts import objections
 from wke.keep.trials.trials import Invalid, PlannedTrial

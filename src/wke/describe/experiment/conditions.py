@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from wke.describe.experiment.metrics import Metric, computed
 from wke.describe.experiment.sweep import Sweep, excludes, point_text
-from wke.describe.expression.expression import Expression, ExpressionError, check_names, parse
+from wke.describe.expression.evaluation import ExpressionError
+from wke.describe.expression.expression import Expression, check_names
+from wke.describe.expression.parser import parse
 from wke.describe.toml.shape import FlawError
 from wke.describe.toml.wording import quoted
 from wke.errors import Location, Problem, did_you_mean

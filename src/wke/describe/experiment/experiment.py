@@ -16,8 +16,7 @@ from wke.describe.experiment.plot import Plot, Script
 from wke.describe.experiment.plotcheck import Columns, label_problems, plot_problems
 from wke.describe.experiment.sweep import Parameter, Sweep, Value, value_text
 from wke.describe.experiment.template import check_template, parameters_of
-from wke.describe.expression.equation import Expression, columns_of
-from wke.describe.expression.expression import Expression as Condition
+from wke.describe.expression.expression import Expression, named
 from wke.describe.toml.shape import Key, present_spelling
 from wke.describe.toml.tables import Table, key_text, read
 from wke.describe.toml.wording import quoted, shown
@@ -105,7 +104,7 @@ class Experiment:
     classes: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     metrics: tuple[Metric, ...] = ()
-    checks: tuple[Condition, ...] = ()
+    checks: tuple[Expression, ...] = ()
     plots: tuple[Plot, ...] = ()
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     at: Callable[..., Location] = field(default=_nowhere, compare=False, repr=False)
@@ -119,13 +118,13 @@ class Experiment:
     def goal(self) -> Expression | None:
         """What `hill-climb` climbs: the first y of the first plot that has one, else the first metric."""
         shown_first = [y for plot in self.plots for y in plot.y_axis]
-        return next(iter([*shown_first, *(metric.name for metric in self.metrics)]), None)
+        return next(iter([*shown_first, *(named(metric.name) for metric in self.metrics)]), None)
 
     @property
     def better(self) -> str:
         """Which way the goal is better: "lower" for a metric that says so, else "higher"."""
         lower = {metric.name for metric in self.metrics if metric.better == "lower"}
-        return "lower" if isinstance(self.goal, str) and self.goal in lower else "higher"
+        return "lower" if self.goal is not None and self.goal.name in lower else "higher"
 
     def templates(self) -> Iterator[tuple[Key, str]]:
         """Yield every template of the file, with the key that leads to it."""
@@ -241,7 +240,7 @@ def _budget(section: ExperimentSection, metrics: Sequence[Metric], plots: Sequen
 
 def _looked_at(entry: IterationsEntry, metrics: Sequence[Metric], plots: Sequence[Plot]) -> tuple[str, ...]:
     names = [metric.name for metric in metrics]
-    shown = {column for plot in plots for y in plot.y_axis for column in columns_of(y)}
+    shown = {column for plot in plots for y in plot.y_axis for column in y.names}
     return entry.of or tuple(name for name in names if name in shown) or tuple(names)
 
 

@@ -9,7 +9,7 @@ from wke.describe.configuration.configfile import AnyScalar
 from wke.describe.experiment.metrics import compile_log
 from wke.describe.experiment.plot import read_argument, read_filter, read_filters
 from wke.describe.expression.equation import read_expression
-from wke.describe.expression.expression import parse_calculation, parse_condition
+from wke.describe.expression.parser import parse_calculation, parse_condition
 from wke.describe.expression.units import is_known
 from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, NonEmpty, TableModel
 from wke.describe.toml.wording import shown
@@ -318,7 +318,8 @@ class PlotEntry(TableModel):
     x_axis: NonEmpty | None = None
     """A parameter that varies, or a metric: then each point of the experiment is one mark, at the metric's mean."""
     y_axis: Annotated[Any, Before(_expressions, str | EquationEntry | list[str | EquationEntry])] = ()
-    """A metric, an equation `{ op = "div", left = "throughput", right = "num-clients" }`, or a list of them: one panel each."""
+    """A metric, an expression such as `throughput / num-clients`, or a list of these: one panel each. Tables
+    `{ op = "div", left = "throughput", right = "num-clients" }` are accepted too, as wke 0.1 has them."""
     sort_by: NonEmpty | None = None
     """Another parameter that varies, or a metric: one line or bar group for each of its values."""
     sort_labels: Annotated[Mapping[str | int, str], Before(_labels, list[str] | Mapping[str, str])] = {}

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 
-from wke.describe.expression.expression import calculate, parse
+from wke.describe.expression.evaluation import calculate
+from wke.describe.expression.parser import parse
 from wke.describe.expression.units import convert, is_known
 from wke.describe.toml.wording import labelled, quoted
 from wke.records import TaskName

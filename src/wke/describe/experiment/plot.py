@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wke.describe.experiment.sweep import Value
-from wke.describe.expression.equation import Expression, columns_of
+from wke.describe.expression.expression import Expression
 from wke.describe.toml.shape import FlawError, Key, present_spelling
 from wke.describe.toml.wording import shown
 from wke.errors import did_you_mean
@@ -78,7 +78,7 @@ class Plot:
     def columns(self) -> Iterator[str]:
         """Yield every column that the plot names."""
         yield from (name for name in (self.x_axis, self.sort_by, self.maximize_by) if name)
-        yield from (name for y in self.y_axis for name in columns_of(y))
+        yield from (name for y in self.y_axis for name in y.names)
         yield from (kept.key for kept in self.filter_by)
         if self.normalize_by is not None:
             yield self.normalize_by if isinstance(self.normalize_by, str) else self.normalize_by.key

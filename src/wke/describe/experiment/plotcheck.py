@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from wke.describe.experiment.experimentfile import PlotEntry
 from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.experiment.sweep import Sweep, value_text
-from wke.describe.expression.equation import Equation, columns_of
 from wke.describe.toml.wording import quoted, shown
 from wke.errors import Location, Problem, did_you_mean
 
@@ -70,12 +69,11 @@ def _axis_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
 
 def _y_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
     for position, y in enumerate(plot.y_axis):
-        known = columns.names if isinstance(y, Equation) else columns.metrics
+        noun, known = ("column", columns.names) if y.name is None else ("metric", columns.metrics)
         key = ("y-axis", position) if len(plot.y_axis) > 1 else ("y-axis",)
-        for name in columns_of(y):
+        for name in y.names:
             if name not in known:
-                kind = "column" if isinstance(y, Equation) else "metric"
-                yield Problem(f"there is no {kind} {quoted(name)}", at(*key), did_you_mean(name, known))
+                yield Problem(f"there is no {noun} {quoted(name)}", at(*key), did_you_mean(name, known))
     divisor = plot.normalize_by
     if isinstance(divisor, str) and divisor not in columns.names:
         yield Problem(f"there is no column {quoted(divisor)}", at("normalize-by"), did_you_mean(divisor, columns.names))

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from wke.describe.expression.expression import Expression, UnsetError, holds
+from wke.describe.expression.evaluation import UnsetError, holds
+from wke.describe.expression.expression import Expression
 from wke.describe.toml.wording import quoted
 
 Value = bool | int | float | str

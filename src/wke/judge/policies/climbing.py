@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.sweep import Point, Value, point_text, value_text
-from wke.describe.expression.equation import evaluate, text_of
+from wke.describe.expression.equation import over
+from wke.describe.expression.evaluation import number_or_nan
 from wke.judge.policies.search import Advice, next_value
 from wke.judge.statistics.summaries import point_key
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
@@ -71,7 +72,8 @@ def climbs(experiment: Experiment, finished: Iterable[tuple[Mapping[str, object]
 
 def goal_of(experiment: Experiment, columns: Mapping[str, object]) -> float:
     """Return what a trial with these parameters and metrics gave of the experiment's goal; NaN if nothing."""
-    return evaluate(experiment.goal, columns) if experiment.goal is not None else float("nan")
+    units = {metric.name: metric.unit for metric in experiment.metrics}
+    return number_or_nan(over(experiment.goal, columns), columns, units) if experiment.goal is not None else float("nan")
 
 
 def climb_text(climb: Climb, experiment: Experiment) -> str:
@@ -82,7 +84,7 @@ def climb_text(climb: Climb, experiment: Experiment) -> str:
     tried = ", ".join(map(value_text, advice.tried)) or "nothing yet"
     text = f"climb along {climb.parameter}{f' at {at}' if at else ''}: tried {tried}"
     if advice.best is not None and advice.mean is not None:
-        goal = text_of(experiment.goal if experiment.goal is not None else "")
+        goal = experiment.goal.printed() if experiment.goal is not None else ""
         text += f"; best {value_text(advice.best)} with a mean {goal} of {advice.mean:.4g}"
     text += f"; over: {advice.why}" if advice.next is None else f"; next {value_text(advice.next)}: {advice.why}"
     return f"{text}\n  {advice.doubt}" if advice.doubt else text

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from wke.describe.expression.expression import Expression, ExpressionError, holds
+from wke.describe.expression.evaluation import ExpressionError, holds
+from wke.describe.expression.expression import Expression
 
 
 def objections(checks: Sequence[Expression], columns: Mapping[str, object], units: Mapping[str, str]) -> tuple[str, ...]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.plot import Plot
 from wke.describe.experiment.sweep import value_text
-from wke.describe.expression.equation import Expression, text_of, unit_of
+from wke.describe.expression.evaluation import ExpressionError, calculate
+from wke.describe.expression.expression import Expression
+from wke.describe.expression.units import is_known
 from wke.judge.policies.stopping import precisions, share_text
 from wke.judge.statistics.statistics import Summary, summarise, usual_kind
 from wke.judge.statistics.summaries import metric_units
 from wke.keep.trials.trials import StoredAttempt, settled
-from wke.tell.figures.rows import Row, expressions, make_rows, normalised, shows, x_is_measured
+from wke.tell.figures.rows import Row, expressions, fitted, make_rows, normalised, shows, x_is_measured
 from wke.tell.tables import titled, value_order, varied
 
 
@@ -75,8 +77,9 @@ def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experi
     """
     counted = [trial for trial in settled(trials) if not trial.warmup]
     good = [trial for trial in counted if trial.ok]
-    rows = make_rows(plot, good)
+    plot = fitted(plot, good)
     units = metric_units(good, experiment.metrics)
+    rows = make_rows(plot, good, units)
     measured = x_is_measured(plot, good)
     panels = tuple(_panel(plot, position, rows, experiment, units) for position in range(len(plot.y_axis)))
     shown = [trial for trial in good if shows(plot, {**trial.point, **trial.observations})]
@@ -95,7 +98,7 @@ def _panel(plot: Plot, position: int, rows: Sequence[Row], experiment: Experimen
     expression = expressions(plot)[position]
     seen = [row for row in rows if math.isfinite(row.ys[position])]
     values = [row.ys[position] for row in seen]
-    unit = unit_of(expression, units)
+    unit = _unit(expression, seen, units)
     kind = _kind(expression, values, unit, experiment)
     values = normalised(plot, seen, values, kind)
     pairs = [(row, value) for row, value in zip(seen, values, strict=True) if math.isfinite(value)]
@@ -104,20 +107,31 @@ def _panel(plot: Plot, position: int, rows: Sequence[Row], experiment: Experimen
         mine = [(row, value) for row, value in pairs if row.group == group]
         text = value_text(group) if isinstance(group, bool | int | float | str) else ""
         groups.append(Group(plot.sort_labels.get(text, text), tuple(_marks(plot, mine, kind, experiment))))
-    return Panel(_words(text_of(expression)), _y_label(plot, position, unit), kind, tuple(groups))
+    return Panel(_words(expression.printed()), _y_label(plot, position, unit), kind, tuple(groups))
 
 
 def _y_label(plot: Plot, position: int, unit: str | None) -> str:
     """Return the title of a panel's y-axis: the user's, of which one is enough for all panels, or what it shows and in which unit."""
     if plot.y_label:
         return plot.y_label[position if len(plot.y_label) == len(plot.y_axis) else 0]
-    name = _words(text_of(expressions(plot)[position]))
+    name = _words(expressions(plot)[position].printed())
     return f"{name}, relative" if plot.baseline else titled(name, unit or "")
+
+
+def _unit(expression: Expression, rows: Sequence[Row], units: Mapping[str, str]) -> str | None:
+    """Return the unit of an expression's values; None for a product or quotient of units that has no common name."""
+    for row in rows:
+        try:
+            unit = calculate(expression, row.columns, units)[1]
+        except ExpressionError:
+            continue
+        return unit if not unit or unit in units.values() or is_known(unit) else None
+    return units.get(expression.name or "", "")
 
 
 def _kind(expression: Expression, values: Sequence[float], unit: str | None, experiment: Experiment) -> str:
     """Return how a panel is summarised: as its metric declares, else as is usual; what a product of units is made of, nobody declares."""
-    declared = next((metric.summary for metric in experiment.metrics if metric.name == expression), None)
+    declared = next((metric.summary for metric in experiment.metrics if metric.name == expression.name), None)
     if declared == "geometric-mean" and values and min(values) <= 0:
         return "mean"
     return declared or ("mean" if unit is None else usual_kind(unit, values))

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from wke.describe.experiment.plot import Filter, Plot
-from wke.describe.expression.equation import Equation, Expression, columns_of, evaluate
+from wke.describe.expression.equation import divided, over
+from wke.describe.expression.evaluation import UnitError, calculate, number_or_nan
+from wke.describe.expression.expression import Expression
 from wke.errors import InputError, did_you_mean
 from wke.judge.statistics.statistics import summarise
 from wke.keep.trials.trials import StoredAttempt
@@ -30,20 +32,27 @@ class Row:
     ys: tuple[float, ...]
 
 
-def make_rows(plot: Plot, trials: Sequence[StoredAttempt]) -> list[Row]:
-    """Return the rows of the trials that the plot shows: filtered, computed, and of what it maximises by only the best.
+def fitted(plot: Plot, trials: Sequence[StoredAttempt]) -> Plot:
+    """Return the plot for the columns of these trials: a y-axis such as "ops/s" may be the name of one of them."""
+    columns = {name for trial in trials for name in (*trial.point, *trial.observations)}
+    return replace(plot, y_axis=tuple(over(y, columns) for y in plot.y_axis))
 
-    InputError when trials are there but none has a column that the plot names, or not a number where one is needed.
+
+def make_rows(plot: Plot, trials: Sequence[StoredAttempt], units: Mapping[str, str] = {}) -> list[Row]:
+    """Return the rows of the trials that the plot shows: filtered, computed, and only the best ones if it maximises.
+
+    Raise InputError when no trial has a column that the plot names, or a value that is computed with is not a number or has the wrong unit.
     """
     table = [{**trial.point, **trial.observations} for trial in trials]
     if table:
         _check_columns(plot, table)
+        _check_units(plot, table, units)
     measured = x_is_measured(plot, trials)
     if measured and plot.baseline:
         raise InputError(
             f'a plot normalises by a value, but no two trials share their place on x-axis = "{plot.x_axis}", which is measured'
         )
-    rows = [_row(plot, trial, row, measured=measured) for trial, row in zip(trials, table, strict=True) if shows(plot, row)]
+    rows = [_row(plot, trial, row, units, measured=measured) for trial, row in zip(trials, table, strict=True) if shows(plot, row)]
     if measured:
         rows = _at_their_mean([row for row in rows if row.own_x is not None])
     return _maximised(rows, plot.maximize_by) if plot.maximize_by else rows
@@ -57,7 +66,7 @@ def shows(plot: Plot, columns: Columns) -> bool:
 def expressions(plot: Plot) -> tuple[Expression, ...]:
     """Return what each panel shows: y, divided by the column that the plot normalises by, if it is one."""
     if isinstance(plot.normalize_by, str):
-        return tuple(Equation("div", y, plot.normalize_by) for y in plot.y_axis)
+        return tuple(divided(y, plot.normalize_by) for y in plot.y_axis)
     return plot.y_axis
 
 
@@ -86,10 +95,10 @@ def normalised(plot: Plot, rows: Sequence[Row], ys: Sequence[float], kind: str) 
     return [y / means[place(row)] if means.get(place(row)) else math.nan for row, y in zip(rows, ys, strict=True)]
 
 
-def _row(plot: Plot, trial: StoredAttempt, columns: Columns, *, measured: bool) -> Row:
+def _row(plot: Plot, trial: StoredAttempt, columns: Columns, units: Mapping[str, str], *, measured: bool) -> Row:
     x = columns.get(plot.x_axis)
-    own = evaluate(plot.x_axis, columns) if measured else math.nan
-    ys = tuple(evaluate(y, columns) for y in expressions(plot))
+    own = float(x) if measured and isinstance(x, int | float) and not isinstance(x, bool) else math.nan
+    ys = tuple(number_or_nan(y, columns, units) for y in expressions(plot))
     return Row(trial.point, columns, x, own if math.isfinite(own) else None, columns.get(plot.sort_by or ""), ys)
 
 
@@ -136,16 +145,27 @@ def _check_columns(plot: Plot, table: Sequence[Columns]) -> None:
         if name not in known:
             raise InputError(f'a plot has {axis} = "{name}", but no trial has a column of that name', hint=did_you_mean(name, known))
     for y in expressions(plot):
-        for name in columns_of(y):
+        for name in y.names:
             if all(isinstance(row.get(name), str | bool) for row in table if name in row):
                 raise InputError(f'a plot computes with column "{name}", which holds no numbers', hint="sort by it, or filter by it")
+
+
+def _check_units(plot: Plot, table: Sequence[Columns], units: Mapping[str, str]) -> None:
+    for y in plot.y_axis:
+        for row in table:
+            try:
+                calculate(y, row, units)
+            except UnitError as error:
+                raise InputError(f"a plot computes {y.printed()}, but {error}", hint="give the metrics units that fit, or none") from error
+            except ValueError:
+                continue
 
 
 def _named(plot: Plot) -> Iterator[tuple[str, str]]:
     """Yield every column that the plot names, with the key under which it does."""
     yield "x-axis", plot.x_axis
     yield from (("sort-by", name) for name in (plot.sort_by,) if name)
-    yield from (("y-axis", name) for y in plot.y_axis for name in columns_of(y))
+    yield from (("y-axis", name) for y in plot.y_axis for name in y.names)
     yield from (("maximize-by", name) for name in (plot.maximize_by,) if name)
     yield from (("filter-by", kept.key) for kept in plot.filter_by)
     if plot.normalize_by is not None:

@@ -1,0 +1,57 @@
+"""The tokens of an expression: numbers with units, texts, names and signs."""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wke.describe.expression.units import FAMILIES
+from wke.describe.toml.shape import FlawError
+from wke.describe.toml.wording import quoted
+from wke.errors import did_you_mean
+
+_TOKEN = re.compile(
+    r"(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?P<unit>%|[A-Za-zµμ]+(?:/s\b)?|/s\b)?"
+    r"|(?P<text>'[^'\n]*'|\"[^\"\n]*\")"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_.]*(?:-[A-Za-z0-9_.]+)*)"
+    r"|(?P<sign>==|!=|<=|>=|[<>+*/()-])"
+)
+_UNITS = [unit for family in FAMILIES for unit in family if unit != "1"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A number with its unit, a text, a name or a sign."""
+
+    kind: str
+    text: str
+    number: float = 0.0
+    unit: str | None = None
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Yield the tokens of a text; raise FlawError where none begins."""
+    at = len(text) - len(text.lstrip())
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise FlawError(f"has {quoted(text[at])} where a value or a sign should begin", _sign_hint(text[at:]))
+        yield _token(match)
+        rest = text[match.end() :]
+        at = match.end() + len(rest) - len(rest.lstrip())
+
+
+def _token(match: re.Match[str]) -> Token:
+    if match["number"] is None:
+        return Token(str(match.lastgroup), match[0])
+    number, unit = float(match["number"]), match["unit"]
+    if not math.isfinite(number):
+        raise FlawError(f"has the number {match['number']}, which is too large")
+    if unit is not None and unit not in _UNITS:
+        raise FlawError(f"has {quoted(match[0])}, but {quoted(unit)} is not a unit", did_you_mean(unit, _UNITS))
+    return Token("number", match[0], number, unit)
+
+
+def _sign_hint(rest: str) -> str:
+    signs = {"=": "write == for equality", "&": "write and", "|": "write or", "!": "write not, or != for inequality"}
+    return signs.get(rest[0], "put text in single quotes" if rest[0] in "'\"" else "the signs are + - * / == != < <= > >= and ( )")
