@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from wke.errors import InputError
+from wke.judge.summary.trial import TrialRecord
 from wke.keep.machines.acceptance import Harmless
 from wke.keep.machines.fingerprint import FactChange
 from wke.keep.output.logs import LogWriter
 from wke.keep.store import Store
 from wke.keep.trials.trials import Answer, Attempt, Derivation, PlannedTrial, Result
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Output, StartedTogether, TaskEnded, TaskName
-from wke.tell.terminal.trial import MOST, Shown, read_trial, shown_json, trial_lines
+from wke.series.trial import load_trial
+from wke.tell.terminal.trial import MOST, shown_json, trial_lines
 
 OK, INVALID, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.INVALID), Outcome(OutcomeKind.FAILED, 4)
 OLD, NEW = {"kernel": "Linux 6.1", "memory": "8.0 GiB", "weakness x": "none"}, {"kernel": "Linux 6.6", "memory": "8.0 GiB"}
@@ -81,7 +83,7 @@ def store(tmp_path: Path) -> Store:
     return Store.open(folder, readonly=True)
 
 
-def lines(shown: Shown, store: Store) -> list[str]:
+def lines(shown: TrialRecord, store: Store) -> list[str]:
     """Return the screen with times made the same for every run."""
     text = "\n".join(trial_lines(shown, store.folder)).replace(str(store.folder), "results")
     return re.sub(r"(\d{4}-\d\d-\d\d )?\b\d\d:\d\d:\d\d\b", "TIME", text).splitlines()
@@ -89,7 +91,7 @@ def lines(shown: Shown, store: Store) -> list[str]:
 
 def test_an_attempt_with_all_there_is_of_it(store: Store) -> None:
     """Each attempt is listed; of the chosen one, tasks with what they needed, start, clocks, deployment, machines, software, files."""
-    assert lines(read_trial(store, "aa", 2), store) == [
+    assert lines(load_trial(store, "aa", 2), store) == [
         "aa-0  scale: n=1, iteration 1",
         "  outcome   invalid: errors == 0 does not hold",
         "  ran       at TIME, for 3.00 s; number 5 of its plan, order interleaved, seed 7",
@@ -116,7 +118,7 @@ def test_an_attempt_with_all_there_is_of_it(store: Store) -> None:
 
 def test_the_attempt_that_counts_is_shown(store: Store) -> None:
     """Somebody derived it: metrics are its own; tasks, deployment and folder are those of the attempt that ran, which is named."""
-    shown = lines(read_trial(store, "aa-0"), store)
+    shown = lines(load_trial(store, "aa-0"), store)
     assert shown[1:3] == ["  outcome   ok", "  ran       as bb-0.1, at TIME, for 3.00 s; number 5 of its plan, order interleaved, seed 7"]
     assert shown[6].endswith(" (shown here)")
     assert shown[9:11] == ["  metrics   ops 1,300 1/s", "  tasks     1  load on m1.1: failed(4) after 2.00 s: no such file"]
@@ -128,14 +130,14 @@ def test_what_speaks_against_an_attempt_is_said(store: Store) -> None:
     """Once the kernel's change is no longer accepted, the trial does not count on the machines of today, and that is said."""
     with Store.open(store.folder) as writer:
         writer.acceptances.take_back(1, who="bob")
-    shown = lines(read_trial(store, "aa-0", 2), store)
+    shown = lines(load_trial(store, "aa-0", 2), store)
     changed = "m0, m1: kernel Linux 6.1 -> Linux 6.6"
     assert shown[1] == f"  outcome   invalid: errors == 0 does not hold; does not count now: {changed}"
 
 
 def test_of_many_tasks_those_that_failed_are_shown(store: Store) -> None:
     """They come first, and of those that were ok so many as fit; the rest is counted."""
-    shown = read_trial(store, "aa-0", 2)
+    shown = load_trial(store, "aa-0", 2)
     ok, bad = shown.of.tasks
     many = replace(shown, of=replace(shown.of, tasks=(*[ok] * (MOST + 3), bad)))
     told = [line for line in lines(many, store) if " on m" in line or "more" in line]
@@ -148,7 +150,7 @@ def test_of_many_tasks_those_that_failed_are_shown(store: Store) -> None:
 
 def test_of_many_machines_that_are_alike_some_are_named(store: Store) -> None:
     """A thousand machines take one line; one that differs has its own."""
-    shown = read_trial(store, "aa-0", 2)
+    shown = load_trial(store, "aa-0", 2)
     machines = {(f"m{number}", "10.0.0.1"): OLD for number in range(1000)} | {("odd", "here"): NEW}
     told = lines(replace(shown, of=replace(shown.of, machines=machines)), store)
     (at,) = [index for index, line in enumerate(told) if line.startswith("  machines")]
@@ -158,7 +160,7 @@ def test_of_many_machines_that_are_alike_some_are_named(store: Store) -> None:
 
 def test_json_has_everything(store: Store) -> None:
     """Every attempt with its own particulars, also facts that the screen has no room for."""
-    shown = read_trial(store, "aa-0")
+    shown = load_trial(store, "aa-0")
     told = json.loads(json.dumps(shown_json(shown, {n: store.details.of("aa-0", n) for n in (1, 2, 3)})))
     assert (told["trial"], told["series"], told["shown"], told["answers-for"]) == ("aa-0", "scale", 3, {"cc-0": 2})
     assert [(each["outcome"], len(each["tasks"]), each["files"]) for each in told["attempts"]] == [
@@ -194,15 +196,15 @@ def test_what_was_taken_back_is_no_longer_shown(store: Store) -> None:
     """Then the trial answers for no other."""
     with Store.open(store.folder) as writer:
         writer.acceptances.take_back(2, who="eve")
-    assert read_trial(store, "aa-0").answers_for == {}
+    assert load_trial(store, "aa-0").answers_for == {}
 
 
 def test_wrong_names(store: Store) -> None:
     """No trial, several, or no such attempt: what there is instead is told."""
     with pytest.raises(InputError, match='no trial begins with "zz"'):
-        read_trial(store, "zz")
+        load_trial(store, "zz")
     with pytest.raises(InputError, match='"" begins several trials: aa-0, bb-0'):
-        read_trial(store, "")
+        load_trial(store, "")
     with pytest.raises(InputError, match="trial aa-0 has no attempt 4") as wrong:
-        read_trial(store, "aa-0", 4)
+        load_trial(store, "aa-0", 4)
     assert "it has 1, 2, 3" in str(wrong.value)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wke.describe.experiment.experiment import read_experiment
+from wke.judge.summary.resultrow import ResultRow
 from wke.keep.store import Store
+from wke.series.resultrows import load_rows
 from wke.tell.exports import frames
-from wke.tell.exports.resultrows import ResultRow, series_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,7 @@ def results(what: str | Path | None = None, *, folder: str | Path = "results") -
     store, name = _found(what, Path(folder))
     with Store.open(store, readonly=True) as opened:
         names = opened.plans.names() if name is None else (name,)
-        return Results(tuple(row for each in names for row in series_rows(opened, each)))
+        return Results(tuple(row for each in names for row in load_rows(opened, each)))
 
 
 def _found(what: str | Path | None, folder: Path) -> tuple[Path, str | None]:

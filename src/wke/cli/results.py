@@ -10,12 +10,14 @@ from wke.cli.options import as_json, folder
 from wke.cli.summary import accepted_words, print_comparisons, print_table
 from wke.describe.experiment.experiment import Stopping
 from wke.describe.experiment.metrics import Metric
+from wke.judge.summary.resultrow import ResultRow
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS
+from wke.series.resultrows import load_rows
 from wke.tell.comparisons import comparisons_json
 from wke.tell.exports.frames import write_parquet
-from wke.tell.exports.resultrows import ResultRow, csv_text, series_rows
+from wke.tell.exports.resultrows import csv_text
 from wke.tell.exports.results_csv import results_csv
 from wke.tell.tables import Point, Table, results_table, to_json
 from wke.tell.terminal.console import Printer, counted, seconds
@@ -68,7 +70,7 @@ def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None,
 
 
 def _every_row(store: Store, names: Sequence[str]) -> tuple[ResultRow, ...]:
-    return tuple(row for name in names for row in series_rows(store, name))
+    return tuple(row for name in names for row in load_rows(store, name))
 
 
 def _metrics(store: Store, name: str) -> tuple[Metric, ...]:

@@ -7,9 +7,10 @@ import click
 from wke.cli.options import as_json, folder
 from wke.keep.store import Store
 from wke.series.folders import RESULTS
+from wke.series.trial import load_trial
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.sanitize import visible
-from wke.tell.terminal.trial import read_trial, shown_json, trial_lines
+from wke.tell.terminal.trial import shown_json, trial_lines
 
 
 @click.command(epilog="`wke logs TRIAL` prints what its tasks wrote, `wke why TRIAL` why it is to run again, or is not.")
@@ -25,7 +26,7 @@ def show(trial: str, *, attempt: int | None, as_json: bool) -> None:
     """
     out = Printer()
     with Store.open(RESULTS, readonly=True) as store:
-        shown = read_trial(store, trial, attempt)
+        shown = load_trial(store, trial, attempt)
         if as_json:
             particulars = {each.attempt: store.details.of(each.id, each.attempt) for each in shown.attempts}
             out.data(json.dumps(shown_json(shown, particulars), indent=2))

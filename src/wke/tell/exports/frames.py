@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wke.errors import InputError
+from wke.judge.summary.resultrow import ResultRow
 from wke.keep.files.disk import disk_errors
-from wke.tell.exports.resultrows import ResultRow, columns
+from wke.tell.exports.resultrows import columns
 
 if TYPE_CHECKING:
     import pandas as pd

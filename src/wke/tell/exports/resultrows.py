@@ -3,12 +3,10 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from wke.describe.experiment.sweep import value_text
-from wke.keep.store import Store
-from wke.keep.trials.trials import StoredAttempt
+from wke.judge.summary.resultrow import ResultRow
 
 Cell = bool | int | float | str | None
 
@@ -31,34 +29,6 @@ FIXED: Mapping[str, type] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ResultRow:
-    """One attempt at a trial of the latest plan of `series`; `counts` says whether it is what tables and figures show of the trial.
-
-    `point` maps parameters to values, `observations` metrics to theirs, in `units`. `why` says what made the outcome anything but ok, or
-    on what machines it was, if these are no more. With `derived_from`, a trial and the number of an attempt joined by a dot, that one ran
-    and `folder`, which has the output, is its; with `stands_for` somebody accepted it for that trial of the plan.
-    """
-
-    series: str
-    trial: str
-    attempt: int
-    iteration: int
-    warmup: bool
-    outcome: str
-    why: str
-    counts: bool
-    started_ns: int | None
-    elapsed_s: float | None
-    skew_ms: float | None
-    derived_from: str | None
-    stands_for: str | None
-    folder: Path
-    point: Mapping[str, object] = field(default_factory=dict)
-    observations: Mapping[str, float] = field(default_factory=dict)
-    units: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Columns:
     """Rows as columns of one type each, all equally long; `units` has those of metrics, by column."""
 
@@ -68,13 +38,6 @@ class Columns:
     def type_of(self, name: str) -> type:
         """Return bool, int, float or str."""
         return next((type(cell) for cell in self.cells[name] if cell is not None), FIXED.get(name, str))
-
-
-def series_rows(store: Store, name: str) -> tuple[ResultRow, ...]:
-    """Return a row for every attempt of a series, by running order of the trials and number; InputError for a name that no series has."""
-    shown = {(trial.id, trial.attempt): trial for trial in store.attempts.one_per_trial(name)}
-    attempts = {(attempt.id, attempt.attempt): attempt for attempt in store.attempts.of_plan(name)}
-    return tuple(_row(name, one, counts=key in shown and one.ok and not one.warmup) for key, one in (attempts | shown).items())
 
 
 def columns(rows: Sequence[ResultRow]) -> Columns:
@@ -101,28 +64,6 @@ def csv_text(rows: Sequence[ResultRow]) -> str:
     writer.writerow(table)
     writer.writerows([_text(cell) for cell in record] for record in zip(*table.values(), strict=True))
     return text.getvalue()
-
-
-def _row(series: str, attempt: StoredAttempt, *, counts: bool) -> ResultRow:
-    return ResultRow(
-        series=series,
-        trial=attempt.id,
-        attempt=attempt.attempt,
-        iteration=attempt.iteration,
-        warmup=attempt.warmup,
-        outcome=attempt.outcome,
-        why=attempt.why or "; ".join(map(str, attempt.changes)),
-        counts=counts,
-        started_ns=attempt.started_ns,
-        elapsed_s=attempt.elapsed_s,
-        skew_ms=attempt.start.skew_ns / 1e6 if attempt.start else None,
-        derived_from=".".join(map(str, attempt.ran)) if attempt.derivation else None,
-        stands_for=attempt.stands_for,
-        folder=attempt.folder,
-        point=attempt.point,
-        observations=attempt.observations,
-        units=attempt.units,
-    )
 
 
 def _column(name: str, kind: str, taken: Iterable[str]) -> str:

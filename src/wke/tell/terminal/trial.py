@@ -1,15 +1,12 @@
 """All that is kept of one trial: in words for one screen, and as JSON."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from wke.errors import InputError
 from wke.judge.reuse.state import facts_words
-from wke.keep.machines.acceptance import Acceptance
+from wke.judge.summary.trial import TrialRecord
 from wke.keep.machines.fingerprint import Facts, Reference
-from wke.keep.store import Store
 from wke.keep.trials.details import Details, StoredDeployment, StoredTask
 from wke.keep.trials.folders import final_folder
 from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
@@ -22,51 +19,7 @@ MOST = 12  # tasks that ended well, clocks, names of machines that are alike
 SHOWN_FACTS = ("processor", "usable processors", "memory", "kernel", "governor", "SMT", "clock source", "product")
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One attempt at a trial (`at`, with its details `of`) among all of them, as seen at `now_ns`.
-
-    `acceptances` are those but for which an attempt would not count, or by which the trial's result counts for the trials `answers_for`.
-    `between` is what deployed steps said after this attempt, None if there is nothing.
-    """
-
-    at: StoredAttempt
-    of: Details
-    attempts: tuple[StoredAttempt, ...]
-    answers_for: Mapping[str, int]
-    acceptances: tuple[Acceptance, ...]
-    between: Path | None
-    now_ns: int
-
-
-def read_trial(store: Store, prefix: str, number: int | None = None) -> Shown:
-    """Return what is kept of a trial, above all of attempt `number`, by default of the one that counts, else the last.
-
-    InputError when the beginning of the id does not name one trial, or there is no such attempt.
-    """
-    found = store.attempts.find(prefix)
-    attempts = store.attempts.of_trials([found.id], store.examinations.latest())
-    at = next((each for each in attempts if each.attempt == (found.attempt if number is None else number)), None)
-    if at is None:
-        raise InputError(f"trial {found.id} has no attempt {number}", hint=f"it has {', '.join(str(each.attempt) for each in attempts)}")
-    answers_for = store.acceptances.measured_as(found.id)
-    numbers = {*answers_for.values(), *(one for each in attempts for one in each.accepted)}
-    between = store.folder / "deployments" / ".".join(map(str, at.ran))
-    return Shown(
-        at=at,
-        of=store.details.of(at.id, at.attempt),
-        attempts=attempts,
-        answers_for=answers_for,
-        acceptances=tuple(each for each in store.acceptances.all() if each.number in numbers),
-        between=between if between.exists() else None,
-        now_ns=time.time_ns(),
-    )
-
-
-# -- in words
-
-
-def trial_lines(shown: Shown, store: Path) -> Iterator[str]:
+def trial_lines(shown: TrialRecord, store: Path) -> Iterator[str]:
     """Yield the lines that a person reads; times are those of this computer's clock. `store` is the folder of the store."""
     at, of = shown.at, shown.of
     yield f"{at.id}  {at.series}: {point_words(at.point, at.iteration, warmup=at.warmup)}"
@@ -93,7 +46,7 @@ def _outcome(at: StoredAttempt) -> str:
     return f"{at.outcome}{f': {at.why}' if at.why else ''}{f'; does not count now: {against}' if against else ''}"
 
 
-def _ran(shown: Shown) -> Iterator[str]:
+def _ran(shown: TrialRecord) -> Iterator[str]:
     at, of = shown.at, shown.of
     took = "" if at.elapsed_s is None else f", for {seconds(at.elapsed_s)}"
     turn = f"number {of.position + 1} of its plan, order {of.command.order}, seed {of.command.seed}"
@@ -102,7 +55,7 @@ def _ran(shown: Shown) -> Iterator[str]:
     yield f"by {of.command.words}, begun at {clock(of.command.started_ns, shown.now_ns)}"
 
 
-def _attempt(each: StoredAttempt, shown: Shown) -> str:
+def _attempt(each: StoredAttempt, shown: TrialRecord) -> str:
     took = "" if each.elapsed_s is None else f", {seconds(each.elapsed_s)}"
     mark = " (shown here)" if each.attempt == shown.at.attempt and len(shown.attempts) > 1 else ""
     by = f"; accepted: {', '.join(map(str, each.accepted))}" if each.accepted else ""
@@ -116,7 +69,7 @@ def _derived(whence: Derivation | None, now_ns: int) -> str:
     return f"; {whence.how} from {whence.trial}.{whence.attempt} by {whence.who} at {clock(whence.at_ns, now_ns)} with wke {whence.wke}"
 
 
-def _accepted(shown: Shown) -> Iterator[str]:
+def _accepted(shown: TrialRecord) -> Iterator[str]:
     for each in shown.acceptances:
         trials = [trial for trial, number in shown.answers_for.items() if number == each.number]
         good = f", also for {', '.join(trials)}" if trials else ""
@@ -193,7 +146,7 @@ def _git(revision: object) -> str:
     return f"git commit {str(revision['commit'])[:12]}, {state}"
 
 
-def _files(shown: Shown) -> Iterator[str]:
+def _files(shown: TrialRecord) -> Iterator[str]:
     of = shown.of
     held = "" if of.files is None or of.size_bytes is None else f" ({counted(of.files, 'file')}, {of.size_bytes:,} bytes)"
     yield f"{shown.at.folder}{held}"
@@ -204,7 +157,7 @@ def _files(shown: Shown) -> Iterator[str]:
 # -- for programs
 
 
-def shown_json(shown: Shown, details: Mapping[int, Details]) -> dict[str, object]:
+def shown_json(shown: TrialRecord, details: Mapping[int, Details]) -> dict[str, object]:
     """Return all of it as values that `json.dumps` takes; `details` are those of each attempt, by its number."""
     return {
         "trial": shown.at.id,

@@ -1,0 +1,33 @@
+"""One row for each attempt at a trial of a series, whatever came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One attempt at a trial of the latest plan of `series`; `counts` is True for the attempt that tables and figures show.
+
+    `point` maps parameters to values, `observations` maps metrics to values in `units`. `why` is the reason when the outcome is not ok, or
+    names the machines of the attempt, if they have changed since. With `derived_from` (a trial and the number of an attempt, joined by a
+    dot) that attempt ran, and `folder` is its folder. With `stands_for` a user accepted this attempt as a result of that trial.
+    """
+
+    series: str
+    trial: str
+    attempt: int
+    iteration: int
+    warmup: bool
+    outcome: str
+    why: str
+    counts: bool
+    started_ns: int | None
+    elapsed_s: float | None
+    skew_ms: float | None
+    derived_from: str | None
+    stands_for: str | None
+    folder: Path
+    point: Mapping[str, object] = field(default_factory=dict)
+    observations: Mapping[str, float] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,27 @@
+"""Everything stored about one trial."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wke.keep.machines.acceptance import Acceptance
+from wke.keep.trials.details import Details
+from wke.keep.trials.trials import StoredAttempt
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One attempt at a trial (`at`, with its details `of`) among all `attempts`, as stored at `now_ns`.
+
+    `answers_for` maps other trials for which this result counts to the acceptance that says so; `acceptances` are these and the ones
+    without which one of the attempts would not count. `between` is the folder with the output of deployed steps after this attempt, None
+    if there is none.
+    """
+
+    at: StoredAttempt
+    of: Details
+    attempts: tuple[StoredAttempt, ...]
+    answers_for: Mapping[str, int]
+    acceptances: tuple[Acceptance, ...]
+    between: Path | None
+    now_ns: int
