@@ -1,10 +1,14 @@
-"""Rules for every test: what may be skipped, and that nothing is left behind."""
+"""Rules for every test: what may be skipped, how long it may take, and that nothing is left behind."""
 
 import os
 import signal
+import time
+from types import FrameType
 
 import pytest
+import pytest_timeout
 from hypothesis import HealthCheck, settings
+from support import limit
 
 # No limits of time: a loaded machine must not fail a property.
 settings.register_profile("wke", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -15,6 +19,28 @@ def pytest_configure() -> None:
     """Hear SIGINT and SIGHUP even where they are ignored (in the background, after nohup): tests send them, and what they start inherits it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.hookimpl
+def pytest_timeout_set_timer(item: pytest.Item, settings: pytest_timeout.Settings) -> bool:
+    """Let a test take `timeout` seconds on an idle machine, and as much longer as other work slows it down."""
+    began = time.monotonic()
+
+    def expire(_signal: int, _frame: FrameType | None) -> None:
+        left_s = began + limit(settings.timeout) - time.monotonic()
+        if left_s > 0:
+            signal.setitimer(signal.ITIMER_REAL, left_s)
+        else:
+            pytest_timeout.timeout_sigalrm(item, settings)
+
+    def cancel() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    item.cancel_timeout = cancel
+    signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, settings.timeout)
+    return True
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 
-from support import free_port
+from support import free_port, limit
 
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
@@ -91,7 +91,7 @@ class Project:
         """Run a command to its end, `under` another program if given, with what is `typed` on its stdin."""
         process = self.start(*arguments, under=under, **environment)
         try:
-            out, err = process.communicate(typed, timeout=timeout)
+            out, err = process.communicate(typed, timeout=limit(timeout))
         except subprocess.TimeoutExpired:
             process.kill()
             raise AssertionError(f"wke {' '.join(arguments)} does not end: {process.communicate()}") from None

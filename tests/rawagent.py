@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from support import limit
 
 from wke.act.connection import bootstrap
 from wke.act.connection.opening import open_connection
@@ -27,7 +28,7 @@ def raw_agent(token: str, environment: dict[str, str] | None = None) -> Iterator
         agent.stdin.flush()
         yield agent
     finally:
-        agent.communicate(timeout=20)
+        agent.communicate(timeout=limit(60))
 
 
 def frames_of(agent: subprocess.Popen[bytes], decoder: Decoder, kind: int) -> list[Frame]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import eventually, free_port
+from support import eventually, free_port, limit
 
 from wke.act.connection.transport import SshTransport, ssh_transport
 from wke.describe.cluster.cluster import Cluster, Machine
@@ -76,7 +76,7 @@ def sshd_machine(folder: Path, name: str = "m0", settings: Sequence[str] = ()) -
         yield SshdMachine(name, folder, port, server.pid, getpass.getuser())
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(limit(30))
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from support import limit
+
 from wke.act.connection.connection import Connection
 from wke.act.connection.opening import open_connection
 from wke.act.connection.task import RunningTask, TaskSpec
@@ -56,7 +58,7 @@ class Talk:
 
     async def run(self, script: bytes, *arguments: str, within_s: float = 30.0, **spec: object) -> Run:
         task = await self.start(script, *arguments, **spec)
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(limit(within_s)):
             end = await task.running.wait()
         return Run(end, task.said(1), task.said(2))
 
@@ -64,7 +66,7 @@ class Talk:
 @asynccontextmanager
 async def talking(transport: Sequence[str], *, lease_s: float = 20.0, **settings: object) -> AsyncIterator[Talk]:
     """Open a connection and close it again."""
-    connection = await open_connection("m", transport, deadline_s=20, lease_s=lease_s, **settings)
+    connection = await open_connection("m", transport, deadline_s=limit(20), lease_s=lease_s, **settings)
     try:
         yield Talk(connection)
     finally:
@@ -83,6 +85,6 @@ def talk(transport: Sequence[str], body: Callable[[Talk], Awaitable[None]], **se
 
 async def until(predicate: Callable[[], object], within_s: float = 10.0) -> None:
     """Return as soon as `predicate()` is true; fail the test when it is not in time."""
-    async with asyncio.timeout(within_s):
+    async with asyncio.timeout(limit(within_s)):
         while not predicate():  # noqa: ASYNC110 - what is waited for happens in other processes
             await asyncio.sleep(0.01)

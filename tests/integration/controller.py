@@ -21,7 +21,7 @@ while :; do sleep 1; done
 async def main() -> None:
     transport, lease_s = json.loads(sys.argv[1]), float(sys.argv[2])
     way = SshTransport(transport) if transport[:1] == ["ssh"] else transport
-    connection = await open_connection("m", way, deadline_s=20, lease_s=lease_s)
+    connection = await open_connection("m", way, deadline_s=120, lease_s=lease_s)
 
     def sink(record: Record) -> None:
         if isinstance(record, Output):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from projects import Project
-from support import alive, eventually, marked
+from support import alive, eventually, limit, marked
 
 import wke
 from wke.api.slices import MachineSet
@@ -176,7 +176,7 @@ def test_the_exit_code_is_true(here: Project, script: str, details: Mapping[str,
     """None while it runs; then 0, the status, or the negative number of the signal."""
     here.targets(one=script)
     handle = wke.background_run("m0,m1", "kv", "one", quiet_fail=True, **details)
-    handle.join(20)
+    handle.join(limit(20))
     assert (handle.is_alive(), handle.exitcode) == (False, code)
 
 
@@ -390,7 +390,7 @@ def test_a_script_that_ends_for_any_reason_leaves_nothing(here: Project, token: 
     if "sleep" in end:
         os.kill(script.pid, signal.SIGTERM)
     try:
-        script.wait(20)
+        script.wait(limit(30))
     finally:
         script.kill()
         script.stdout.close()

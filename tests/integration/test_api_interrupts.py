@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from support import limit
 
 from wke.api.engine import engine
 
@@ -37,7 +38,7 @@ except KeyboardInterrupt:
 
 def test_an_interrupted_call_returns_when_the_work_has_stopped() -> None:
     """Ctrl-C cancels it and waits for what it does on its way out; in a process of its own, for the signal would end pytest's worker."""
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=True, timeout=limit(60))
     assert done.stdout == "stopped\ninterrupted\n"
 
 

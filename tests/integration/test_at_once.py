@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from projects import Project, emulated_cluster
-from support import eventually
+from support import eventually, limit
 
 from wke.keep.inspection import inspect_store
 from wke.keep.store import Store
@@ -53,7 +53,7 @@ def test_three_series_into_one_store(cluster: Project) -> None:
     )  # all are in their first trial
     cluster.write("ledger/go", "")
     for command in commands:
-        _, err = command.communicate(timeout=100)
+        _, err = command.communicate(timeout=limit(100))
         assert command.returncode == 0, err
     with Store.open(cluster.folder / "results", readonly=True) as store:
         for name in "abc":
@@ -74,7 +74,7 @@ def test_three_times_the_same_series(cluster: Project) -> None:
     eventually(cluster.ledger, within_s=40)
     cluster.write("ledger/go", "")
     for command in commands:
-        out, err = command.communicate(timeout=100)
+        out, err = command.communicate(timeout=limit(100))
         if command is first:
             assert command.returncode == 0, err
         else:

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import limit
 
 CLUSTER = '[machines]\na = "a.example.org"\n'
 
 
 def wke(cwd: Path, *arguments: str, **how: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "wke.cli", *arguments], cwd=cwd, text=True, check=False, timeout=60, **how)
+    return subprocess.run([sys.executable, "-m", "wke.cli", *arguments], cwd=cwd, text=True, check=False, timeout=limit(60), **how)
 
 
 @pytest.fixture

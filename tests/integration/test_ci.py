@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from projects import Done, Project
+from support import limit
 
 pytestmark = pytest.mark.netns
 
@@ -194,7 +195,7 @@ def test_nothing_is_redrawn_on_a_terminal_either(history: Project) -> None:
             while True:
                 said[-1] += os.read(ours, 1 << 16)
         os.close(ours)
-        process.communicate(timeout=20)
+        process.communicate(timeout=limit(60))
     assert ["iteration 1: ok" in text.decode() for text in said] == [True, True]
     assert [b"\x1b[?25l" in text for text in said] == [False, True]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 from projects import Project
+from support import limit
 
 from wke.cli.main import COMMANDS, cli
 
@@ -368,7 +369,7 @@ def test_the_output_may_be_read_in_part(asked: Project) -> None:
     process = asked.start("results", "--json")
     process.stdout.close()
     process.stdout = None
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=limit(60))
     assert "Traceback" not in err
     assert json.dumps(err) == '""'
 

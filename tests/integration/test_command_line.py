@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import limit
 
 from wke.cli.main import COMMANDS, GROUPS, STATUSES
 
@@ -13,7 +14,9 @@ HEAVY = {"numpy", "scipy", "matplotlib", "rich", "asyncio", "sqlite3"}
 
 def wke(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the installed command."""
-    return subprocess.run([sys.executable, "-m", "wke.cli", *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-m", "wke.cli", *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=limit(60)
+    )
 
 
 def test_help_imports_nothing_heavy() -> None:

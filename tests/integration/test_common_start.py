@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from projects import Project, emulated_cluster, write_series
+from support import limit
 
 from wke.act.providers.provider import Place
 from wke.act.session.session import Session
@@ -50,7 +51,7 @@ def run_together(
     step = PlannedStep(0, Target("load", "", content=script), cluster.machines, multiply=multiply, measure=True)
 
     async def body() -> tuple[TaskEnded, ...]:
-        async with asyncio.timeout(60), Session(Place(cluster, transports, {}), cluster.machines, records.append) as session:
+        async with asyncio.timeout(limit(60)), Session(Place(cluster, transports, {}), cluster.machines, records.append) as session:
             return [await session.run(step) for _ in range(times)][-1]
 
     return records, asyncio.run(body())

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 from projects import Project
-from support import eventually, marked
+from support import eventually, limit, marked
 
 from wke.keep.output import logs
 
@@ -231,7 +231,7 @@ def test_a_server_that_dies_between_trials_costs_none(series: Project) -> None:
     stored = series.folder / "results/trials"
     eventually(lambda: process.poll() is not None or any(stored.glob("*/1")), within_s=30)
     series.write("ledger/die", "")
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=limit(60))
     assert (process.returncode, series.outcomes()) == (0, ["ok"] * 2), err
     assert len(happened(series, "serve")) == 2
     first = min(series.trials(), key=lambda trial: trial.started_ns or 0)
@@ -283,7 +283,7 @@ def test_interrupted_nothing_stays(series: Project) -> None:
     process = series.start("measure", "experiments/series.toml", "--no-figures")
     eventually(lambda: (series.folder / "ledger/waits").exists() or process.poll() is not None, within_s=30)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=limit(60))
     assert (process.returncode, marked(mark_of(series)), "Traceback" in err) == (130, [], False)
 
 

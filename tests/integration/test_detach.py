@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from projects import Project, emulated_cluster
 from sshd import cluster_toml, sshd_machine
-from support import eventually, marked
+from support import eventually, limit, marked
 
 from wke.keep.output import logs
 
@@ -202,7 +202,7 @@ def test_who_is_asked_to_end_leaves_the_trial_running(on_ssh: Callable[[str], Pr
     project = on_ssh()
     process = begin(project, "--detach")
     process.send_signal(getattr(signal, how))
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=limit(60))
     (trial,) = project.trials()
     assert trial.outcome == "running"
     assert "detached: without this command a trial goes on for at most 1 min 0 s\n" in err
@@ -246,7 +246,7 @@ def test_ctrl_c_without_detach_stops_what_was_taken_up(on_ssh: Callable[[str], P
     kill(begin(project, "--detach"))
     process = take_up(project)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=limit(60))
     assert (process.returncode, "goes on on" in err) == (130, False)
     assert marked(mark_of(project)) == []
     assert project.outcomes() == ["interrupted"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import alive, eventually
+from support import alive, eventually, limit
 
 from wke.act.emulation import emulation
 from wke.act.emulation import keeper_client as keeping
@@ -63,7 +63,7 @@ def local_cluster(count: int = 2, path: Path | None = None, share: tuple[str, ..
 
 def run(emulated: Emulation, machine: str, *command: str) -> str:
     """Return what a command prints on a machine; fail the test when it fails."""
-    done = subprocess.run([*emulated.transport(machine), *command], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([*emulated.transport(machine), *command], capture_output=True, text=True, timeout=limit(60), check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -217,7 +217,7 @@ def test_this_computer_is_left_as_it_was(up: Callable[..., Emulation], keepers: 
     pids = [m.pid for m in made.machines.values()]
     sleeper = subprocess.Popen([*made.transport("m0"), "setsid", "sleep", "1000"])
     made.close()
-    sleeper.wait(10)
+    sleeper.wait(limit(30))
     assert not any(map(alive, pids))
     assert rubbish(keepers) == []
     assert state() == before
@@ -230,7 +230,7 @@ def test_killing_a_machine_is_a_power_cut(up: Callable[..., Emulation]) -> None:
         assert program.stdout is not None
         program.stdout.readline()
         made.kill("m0")
-        assert program.wait(10) != 0
+        assert program.wait(limit(30)) != 0
     assert subprocess.run([*made.transport("m0"), "true"], capture_output=True, check=False).returncode != 0
     assert run(made, "m1", "hostname") == "m1"
     made.kill("m0")
@@ -301,7 +301,7 @@ def test_of_two_that_bring_up_the_same_file_one_does(keepers: Path, tmp_path: Pa
     both = [
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]
-    told = [process.communicate(timeout=30)[1] for process in both]
+    told = [process.communicate(timeout=limit(60))[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 1]
     assert "are up already" in "".join(told)
     assert emulation.down(local_cluster(path=path))
@@ -376,7 +376,7 @@ print(got, time.monotonic() - began)
             server.stdout.readline()
         command = ["python3", "-c", receive, *sources]
         clients = [subprocess.Popen([*made.transport(name), *command], stdout=subprocess.PIPE, text=True) for name in sinks]
-        told = [client.communicate(timeout=30)[0].split() for client in clients]
+        told = [client.communicate(timeout=limit(60))[0].split() for client in clients]
     assert sum(int(got) for got, _ in told) == 4_000_000
     assert max(float(elapsed_s) for _, elapsed_s in told) > 0.6
 

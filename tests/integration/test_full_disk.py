@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from projects import Project
-from support import eventually
+from support import eventually, limit
 
 CLUSTER = '[cluster]\nprovider = "local"\nmachines = 2\nlease = "2s"\n'
 FULL = "is full: 0.0 MB are free (or your quota is used up)\n  hint: nothing that was stored is lost; make space"
@@ -123,7 +123,7 @@ def test_filled_before_a_commit(disk: SmallDisk) -> None:
     eventually(lambda: len(list(disk.results.glob("partial/*/*/*.idx"))) == 2)  # what the trial writes is written
     disk.fill()
     disk.project.write("ledger/go", "")
-    out, err = first.communicate(timeout=30)
+    out, err = first.communicate(timeout=limit(60))
     assert (first.returncode, out, f"the disk that holds results {FULL}" in err, "Traceback" in err) == (1, "", True, False), err
     assert disk.attempts()[:2] == [(1, "ok"), (1, "ok")]
     assert disk.check_store() == 1

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rawagent import frames_of, raw_agent, refusal
-from support import eventually, marked
+from support import eventually, limit, marked
 from talk import Talk, talk, talking, until
 
 from wke.act.connection import bootstrap
@@ -54,7 +54,7 @@ def test_an_agent_that_hears_nonsense_says_why_and_ends(rubbish: bytes, tmp_path
         broken = frames_of(agent, decoder, protocol.BROKEN)
         assert broken[-1].kind == protocol.BROKEN
         assert broken[-1].head["why"]
-        assert agent.wait(10) == 0
+        assert agent.wait(limit(30)) == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -114,7 +114,7 @@ def test_an_agent_ends_clean_whatever_it_hears(tmp_path: Path) -> None:
             agent.stdin.write(odd_stream(seed))
             agent.stdin.close()
             agent.stdin = None
-            complaints = agent.communicate(timeout=30)[1]
+            complaints = agent.communicate(timeout=limit(60))[1]
         assert [path.name for path in folder.iterdir()] == ["home"], seed
         return seed, agent.returncode, complaints.replace(b"all that ran there for this connection was stopped\n", b"")
 
@@ -287,7 +287,7 @@ def test_an_agent_that_only_says_that_it_lives_is_given_up(tmp_path: Path, monke
 
     async def whole(one: Talk) -> None:
         task = await one.start(b"true", timeout_s=0.1 if question == "timeout" else None, grace_s=0.1, held=question == "staging")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(limit(10)):
             if question == "stop":
                 await task.running.stop()
             elif question in asks:
@@ -465,7 +465,7 @@ def test_a_flood_of_frames_is_no_harm_to_others(tmp_path: Path, flood: str) -> N
 def test_the_table_of_cases_can_be_taken() -> None:
     """The program behind docs/robustness.md makes a machine, kills its guardian, finds nothing left and says what a user saw."""
     program = Path(__file__).parents[2] / "benchmarks" / "hostile.py"
-    done = subprocess.run([sys.executable, program, "--only", "guardian"], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, program, "--only", "guardian"], capture_output=True, text=True, check=True, timeout=limit(60))
     row = done.stdout.strip().splitlines()[-1].split("|")
     assert row[2].endswith("the agent gave up: its guardian was killed ")
     assert (row[3].strip(), row[6].strip()) == ("3", "0")

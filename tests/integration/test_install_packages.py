@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support import limit
 
 from wke.describe.configuration.configuration import BUILT_IN_TARGETS
 
@@ -40,7 +41,7 @@ def install(tools: Path, *, packages: str = "", repositories: str = "", fail: st
     environment = {"PATH": f"{tools}:{os.defpath}", "CALLS": str(calls), "FAIL": fail, "FAKE_UID": str(uid)}
     environment |= {"WKE_PACKAGES": packages, "WKE_REPOSITORIES": repositories}
     ended = subprocess.run(
-        [BUILT_IN_TARGETS / "install-packages"], env=environment, cwd=tools, check=False, capture_output=True, timeout=20
+        [BUILT_IN_TARGETS / "install-packages"], env=environment, cwd=tools, check=False, capture_output=True, timeout=limit(60)
     )
     return ended.returncode, calls.read_text().splitlines()
 

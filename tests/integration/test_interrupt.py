@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 from projects import Project
-from support import eventually, marked
+from support import eventually, limit, marked
 
 LEASE_S = 2.0
 
@@ -131,7 +131,7 @@ def test_an_interrupted_series_keeps_what_it_has(series: Project, how: str, stat
     """Everything is stopped before the command ends; the trial that ran stays as interrupted, with what it had written, and runs next time."""
     process = begin(series, trials=2)
     process.send_signal(getattr(signal, how))
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=limit(60))
     assert marked(mark_of(series)) == []
     assert (process.returncode, err.splitlines()[-1]) == (status, said)
     assert "Traceback" not in err
@@ -167,5 +167,5 @@ def test_the_second_command_says_who_measures(emulated: Project) -> None:
     assert ": wke measure experiments/series.toml\n" in second.err
     assert emulated.outcomes() == ["running"]
     first.send_signal(signal.SIGINT)
-    assert (first.communicate(timeout=20)[0], first.returncode) == ("", 130)
+    assert (first.communicate(timeout=limit(60))[0], first.returncode) == ("", 130)
     assert emulated.outcomes() == ["interrupted"]

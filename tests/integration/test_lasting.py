@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support import alive, eventually, marked
+from support import alive, eventually, limit, marked
 from talk import Talk, until
 from test_lease import parent
 
@@ -48,7 +48,7 @@ class Lasting:
 async def attached(transport: Sequence[str], folder: str = "", lease_s: float = 60.0) -> Lasting:
     said: list[str] = []
     made = partial(LastingConnection, folder=folder, notify=said.append)
-    connection = await open_connection("m", transport, deadline_s=20, lease_s=lease_s, made=made)
+    connection = await open_connection("m", transport, deadline_s=limit(20), lease_s=lease_s, made=made)
     assert isinstance(connection, LastingConnection)
     return Lasting(Talk(connection), connection, said)
 
@@ -82,7 +82,7 @@ def test_output_is_whole_though_the_wire_breaks(transport: Sequence[str]) -> Non
             await until(lambda part=part: sum(len(getattr(r, "data", b"")) for r in task.records) > part * len(ALL) // 5)
             one.break_wire()
             await until(lambda part=part: len(one.said) == 2 * part, 20)
-        end = await asyncio.wait_for(task.running.wait(), 30)
+        end = await asyncio.wait_for(task.running.wait(), limit(30))
         assert (str(end.outcome), task.said() == ALL) == ("ok", True)
         assert [words.split()[0:2] for words in one.said] == [["contact", "is"], ["contact", "again;"]] * 3
 
@@ -97,7 +97,7 @@ def test_a_wire_that_falls_silent_is_replaced(transport: Sequence[str], monkeypa
         task = await one.talk.start(b"echo one; sleep 2.5; echo two")
         await task.says(b"one\n")
         one.break_wire(signal.SIGSTOP)
-        end = await asyncio.wait_for(task.running.wait(), 20)
+        end = await asyncio.wait_for(task.running.wait(), limit(30))
         assert (str(end.outcome), task.said()) == ("ok", b"one\ntwo\n")
         assert 2.4 < end.elapsed_s < 6
 
@@ -114,14 +114,14 @@ def test_questions_and_orders_survive_a_broken_wire(transport: Sequence[str]) ->
         await until(lambda: one.said)
         began = asyncio.create_task(one.talk.run(b"echo began >> $HOME/began-$PPID; cat $HOME/began-$PPID; rm $HOME/began-$PPID"))
         asked = asyncio.create_task(one.connection.clock())
-        run = await asyncio.wait_for(began, 20)
+        run = await asyncio.wait_for(began, limit(30))
         assert (run.outcome, run.out) == ("ok", b"began\n")
         assert (await asyncio.wait_for(asked, 20)).bound_ns < 1 << 62
         cleared = asyncio.create_task(one.connection.clear(0.3))
         await asyncio.sleep(0)  # the question is on its way
         one.break_wire()
-        await asyncio.wait_for(cleared, 20)
-        end = await asyncio.wait_for(stubborn.running.wait(), 10)
+        await asyncio.wait_for(cleared, limit(30))
+        end = await asyncio.wait_for(stubborn.running.wait(), limit(30))
         assert str(end.outcome) == "cancelled"
 
     lasting_talk(transport, body)
@@ -162,7 +162,7 @@ def test_another_controller_takes_up_what_there_is(transport: Sequence[str], tmp
         first = await attached(transport)
         await first.connection.hold("aa-0.1")
         before = await first.talk.start(ended, target="ended")
-        await asyncio.wait_for(before.running.wait(), 20)
+        await asyncio.wait_for(before.running.wait(), limit(30))
         running = await first.talk.start(going, target="going")
         await running.says(b"going\n")
         await first.connection.leave()
@@ -178,7 +178,7 @@ def test_another_controller_takes_up_what_there_is(transport: Sequence[str], tmp
         await task.says(b"going\n")
         assert (await second.talk.run(later, target="later")).out == b"later\nover\n"
         go.touch()
-        await asyncio.wait_for(task.running.wait(), 20)
+        await asyncio.wait_for(task.running.wait(), limit(30))
         assert (task.said(), task.records[:2]) == (b"going\nover\n", running.records[:2])
         await second.connection.hold("aa-1.1")  # another attempt: nothing of the first is known any more
         assert (await second.talk.run(later, target="later")).out == b"later\nover\n"
@@ -197,7 +197,7 @@ def test_who_takes_over_ends_the_talk_of_who_was_there(transport: Sequence[str])
         other = await attached(transport, one.connection.hello.workfolder)
         assert other.connection.hello.pid == one.connection.hello.pid
         await other.connection.leave()
-        await asyncio.wait_for(task.running.wait(), 20)
+        await asyncio.wait_for(task.running.wait(), limit(30))
         assert task.said() == b"one\ntwo\n"
 
     lasting_talk(transport, body)
@@ -264,7 +264,7 @@ def test_a_machine_that_has_stopped_everything_is_lost(transport: Sequence[str])
         task = await one.talk.start(b"echo up; sleep 1000")
         await task.says(b"up\n")
         os.kill(one.pids["anchor"], signal.SIGKILL)
-        end = await asyncio.wait_for(task.running.wait(), 20)
+        end = await asyncio.wait_for(task.running.wait(), limit(30))
         assert (str(end.outcome), end.detail) == ("lost", "it has stopped all that ran there: it was restarted, or its agent ended")
         stand_in = one.connection.hello
         await until(lambda: not alive(stand_in.pid) and not Path(stand_in.workfolder).exists())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from controller import SCRIPT
-from support import alive, eventually, marked
+from support import alive, eventually, limit, marked
 from talk import Talk, talk, until
 
 from wke.act.connection import bootstrap
@@ -170,7 +170,7 @@ def test_a_controller_that_never_begins_is_not_waited_for() -> None:
     reader = bootstrap.READER.replace("alarm(60)", "alarm(1)")
     assert reader != bootstrap.READER
     with subprocess.Popen([bootstrap.SYSTEM_PYTHON, "-c", reader], stdin=subprocess.PIPE) as python:
-        assert python.wait(10) == -signal.SIGALRM
+        assert python.wait(limit(30)) == -signal.SIGALRM
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
@@ -183,7 +183,7 @@ def test_losing_contact_ends_tasks_as_lost(transport: Sequence[str], how: str) -
         number = signal.SIGKILL if how == "killed" else signal.SIGSTOP
         agent = one.connection.hello.pid
         os.kill(agent, number)
-        async with asyncio.timeout(ENOUGH_S):
+        async with asyncio.timeout(limit(ENOUGH_S)):
             end = await task.running.wait()
         assert str(end.outcome) == "lost"
         assert end.detail

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support import eventually, marked
+from support import eventually, limit, marked
 
 from wke.describe.experiment.metrics import reported
 
@@ -78,7 +78,7 @@ def serving(behave: Behaviour, address: str = "127.0.0.1", port: int = 0) -> Ite
             yield server
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            thread.join(timeout=10)
+            thread.join(timeout=limit(60))
 
 
 def sending(answer: bytes) -> Behaviour:
@@ -110,7 +110,7 @@ def load(server: Server | tuple[str, int], **options: object) -> Run:
         "size": 1,
     }
     values = [address, port, *(defaults | {name.replace("_", "-"): value for name, value in options.items()}).values()]
-    done = subprocess.run([sys.executable, LOAD, *map(str, values)], capture_output=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, LOAD, *map(str, values)], capture_output=True, timeout=limit(60), check=False)
     return Run(done.returncode, {name: value for name, (value, _) in reported(done.stdout).items()}, done.stderr.decode())
 
 
@@ -286,7 +286,7 @@ class Etcd:
 
     def wait_healthy(self, address: str) -> None:
         command = [sys.executable, CONFIGURATION / "targets" / "healthy", address, str(self.client_port), "30"]
-        subprocess.run(command, check=True, timeout=60)
+        subprocess.run(command, check=True, timeout=limit(60))
 
     def ask(self, address: str, path: str, question: object) -> dict[str, dict[str, str]]:
         request = urllib.request.Request(f"http://{address}:{self.client_port}{path}", json.dumps(question).encode())
@@ -350,7 +350,7 @@ def test_etcd_elects_another_leader_under_load(etcd: Etcd) -> None:
     generator.start()
     eventually(lambda: int(etcd.ask(survivors[0], "/v3/kv/range", {"key": "YQ=="})["header"]["revision"]) > before + 20)
     os.killpg(etcd.members[leader].pid, signal.SIGKILL)
-    generator.join(timeout=60)
+    generator.join(timeout=limit(60))
     assert 1 <= runs[0].metrics["elections"] <= 5
     assert runs[0].metrics["p99"] > 100
     for address in survivors:

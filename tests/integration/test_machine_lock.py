@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from projects import Project
-from support import alive, eventually
+from support import alive, eventually, limit
 from talk import talking, until
 
 from wke.act.connection.claim import Claim
@@ -155,7 +155,7 @@ def noted(project: Project, what: str) -> list[dict]:
 
 
 def check_ended_well(process: "subprocess.Popen[str]") -> None:
-    out = process.communicate(timeout=30)
+    out = process.communicate(timeout=limit(60))
     assert process.returncode == 0, out
 
 

@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from support import limit
 from test_store import begin, planned, result, run
 
 from wke.keep.files.disk import file_system, is_network
@@ -102,7 +103,7 @@ with store._database.transaction() as sql:
 def test_killed_in_a_transaction_on_a_network_file_system(tmp_path: Path) -> None:
     """What was half written into the file is taken back by the next who comes, a reader too; what was committed stays."""
     arguments = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent)]
-    assert subprocess.run(arguments, timeout=60, check=False).returncode == -signal.SIGKILL
+    assert subprocess.run(arguments, timeout=limit(60), check=False).returncode == -signal.SIGKILL
     assert (tmp_path / "wke.sqlite-journal").stat().st_size > 0
     with Store.open(tmp_path, readonly=True) as reader:
         assert (reader.attempts.results(["aa-0"]).keys(), reader.inputs.script("1")) == ({"aa-0"}, None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from projects import UNSET, Project
-from support import free_port, marked
+from support import free_port, limit, marked
 
 OLD_PROJECT = Path(__file__).parent.parent / "old_project"
 
@@ -32,7 +32,7 @@ class OldProject:
         """Run benchmark.py as its user would; return what it wrote to stdout."""
         environment = {name: value for name, value in os.environ.items() if name not in UNSET} | dict(self._environment)
         command = [sys.executable, "benchmark.py", *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=110, check=False)
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=limit(110), check=False)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         assert ": failed" not in done.stderr, done.stderr

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import limit
 
 from wke.errors import StoreError
 from wke.keep.output.telemetry import COLUMNS, LoadsFile, is_growing, read_loads
@@ -26,6 +27,6 @@ def test_a_recording_grows_until_its_writer_is_gone(tmp_path: Path) -> None:
     file.close()
     assert not is_growing(tmp_path)
     killed = "import os, pathlib, sys; from wke.keep.output.telemetry import *; file = LoadsFile(pathlib.Path(sys.argv[1]), ['m']); file.append(1, {}); os.kill(os.getpid(), 9)"
-    subprocess.run([sys.executable, "-c", killed, str(tmp_path / "killed")], check=False, timeout=60)
+    subprocess.run([sys.executable, "-c", killed, str(tmp_path / "killed")], check=False, timeout=limit(60))
     assert not is_growing(tmp_path / "killed")
     assert read_loads(tmp_path / "killed").times == (1,)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from projects import Done, Project
-from support import eventually, marked
+from support import eventually, limit, marked
 
 SEPARATOR = " │ "
 
@@ -269,7 +269,7 @@ touch {project.folder}/ledger/up-$WKE_MACHINE
         eventually(lambda: len(list((project.folder / "ledger").glob("up-*"))) == 2, within_s=30)
         assert len(marked(mark)) >= 4
         process.send_signal(getattr(signal, how))
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=limit(60))
     if how == "SIGKILL":
         eventually(lambda: not marked(mark), within_s=2 + 5)  # the lease is 2 s
     assert marked(mark) == []

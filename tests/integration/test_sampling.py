@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
+from support import limit
 from talk import Talk, until
 
 from wke.act.connection.transport import local_transport
@@ -46,7 +47,7 @@ def in_session(place: Place, body: Callable[[Session], Awaitable[None]]) -> None
     """Run an asynchronous test body with all machines of a place connected."""
 
     async def whole() -> None:
-        async with asyncio.timeout(60), Session(place, place.cluster.machines, lambda _: None) as session:
+        async with asyncio.timeout(limit(60)), Session(place, place.cluster.machines, lambda _: None) as session:
             await body(session)
 
     asyncio.run(whole())
@@ -127,7 +128,7 @@ def test_a_session_on_five_machines_is_recorded_and_drawn(five: Loads, tmp_path:
         (shade,) = panel.patches
         assert (shade.get_x(), shade.get_x() + shade.get_width()) == pytest.approx((start, end))
     plot = wke("plot-loads", str(tmp_path / "logs"), "--out", str(tmp_path / "loads.png"))
-    out, err = plot.communicate(timeout=60)
+    out, err = plot.communicate(timeout=limit(60))
     assert (plot.returncode, out, err) == (0, f"{tmp_path / 'loads.png'}\n", "")
     assert (tmp_path / "loads.png").read_bytes().startswith(b"\x89PNG")
 
@@ -173,7 +174,7 @@ def test_a_recording_is_followed_to_its_end(tmp_path: Path) -> None:
     try:
         in_session(here(1), body)
         assert not is_growing(logs)
-        ended = [process.communicate(timeout=30) for process in follow]
+        ended = [process.communicate(timeout=limit(60)) for process in follow]
     finally:
         for process in follow:
             process.kill()

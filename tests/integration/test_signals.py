@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from support import limit
 
 CODE = """
 import asyncio, os, signal, sys
@@ -39,5 +40,5 @@ except (AskedToEndError, KeyboardInterrupt) as error:
 )
 def test_a_signal_ends_the_work_in_order_unless_it_is_ignored(arguments: list[str], said: list[str]) -> None:
     """Whoever starts a series under nohup wants it to outlive the terminal."""
-    done = subprocess.run([sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, check=True, timeout=limit(60))
     assert done.stdout.splitlines() == said

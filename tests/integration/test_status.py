@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from projects import Project
-from support import eventually
+from support import eventually, limit
 
 from wke.keep.files.current import current_file
 
@@ -65,7 +65,7 @@ def measuring(emulated: Project) -> "Iterator[tuple[Project, subprocess.Popen[st
     yield project, process
     if process.poll() is None:
         (project.folder / "ledger/go").touch()
-        process.communicate(timeout=20)
+        process.communicate(timeout=limit(60))
 
 
 def test_nothing_is_told_where_nothing_was_measured(emulated: Project) -> None:
@@ -109,13 +109,13 @@ def test_who_follows_gets_a_line_a_change(measuring: "tuple[Project, subprocess.
     as_json = project.start("status", "--follow", "--json")
     assert json.loads(as_json.stdout.readline())["series"]["series"]["running"]["point"] == {"x": 3}
     (project.folder / "ledger/go").touch()
-    process.communicate(timeout=20)
+    process.communicate(timeout=limit(60))
     assert process.returncode == 1
-    lines += following.communicate(timeout=20)[0].splitlines()
+    lines += following.communicate(timeout=limit(60))[0].splitlines()
     assert (following.returncode, lines[-1].partition("; last")[0]) == (0, "series: nobody measures it; 2 ok, 1 failed; 1 to run")
     assert len(lines) == len(set(lines))
     assert "\x1b" not in "".join(lines)
-    last = json.loads(as_json.communicate(timeout=20)[0].splitlines()[-1])["series"]["series"]
+    last = json.loads(as_json.communicate(timeout=limit(60))[0].splitlines()[-1])["series"]["series"]
     assert (last["holder"], last["running"], last["pace"], last["counts"]["ok"]) == (None, None, None, 2)
     assert not current_file(project.folder / "results", "series").exists()
 
@@ -169,7 +169,7 @@ def test_machines_are_asked_who_has_them(emulated: Project) -> None:
         assert held["m0"]["holder"].startswith(f"series series, pid {process.pid} of ")
         assert held["m1"] == {"holder": "", "problem": ""}
         (project.folder / "ledger/go").touch()
-        process.communicate(timeout=20)
+        process.communicate(timeout=limit(60))
         assert project.wke("status", "--machines").out.splitlines()[-2:] == ["m0: free", "m1: free"]
     finally:
         project.wke("cluster", "down")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import stored
+from support import limit
 
 from wke.keep.inspection import inspect_store
 from wke.keep.store import Store
@@ -41,7 +42,7 @@ for position in range(3):
 
 def child(folder: Path, step: str, when: int, **environment: str) -> tuple[int, list[str]]:
     arguments = [sys.executable, "-c", CHILD, str(folder), step, str(when), str(Path(stored.__file__).parent)]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment})
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=limit(60), check=False, env={**os.environ, **environment})
     assert not done.stderr
     return done.returncode, done.stdout.split()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from projects import Project
-from support import alive, eventually
+from support import alive, eventually, limit
 from talk import Talk, talk, talking, until
 
 from wke.act.connection import bootstrap
@@ -240,7 +240,7 @@ def test_tasks_go_on_beside_a_copy(transport: Sequence[str], way: Copying, memor
         await begun.wait()
         for _ in range(3):
             assert (await one.run(b"seq 20000 | tail -1", within_s=10)).out == b"20000\n"
-        await asyncio.wait_for(way(one, tree, memory / "tree"), 20)
+        await asyncio.wait_for(way(one, tree, memory / "tree"), limit(30))
         assert not task.done()
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -421,7 +421,7 @@ def test_a_machine_that_lies_writes_nothing_elsewhere(body: str, tmp_path: Path)
     async def whole() -> None:
         async with talking([str(script)]) as one:
             with pytest.raises((MachineError, InputError)) as raised:
-                await asyncio.wait_for(one.connection.receive("x", to), 20)
+                await asyncio.wait_for(one.connection.receive("x", to), limit(30))
             assert "\x1b" not in str(raised.value)
             await one.connection.abort()  # it would not answer a farewell
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 from projects import Project
-from support import eventually, marked
+from support import eventually, limit, marked
 from talk import Talk, talk
 
 from wke.act.connection import connection
@@ -58,7 +58,7 @@ def test_a_reader_may_stop_for_longer_than_the_lease(project: Project) -> None:
     with running(flooded(project)) as (process, pipe):
         time.sleep(2 * LEASE_S)  # not to wait for something: that it takes so long is what happens
         said = read_all(pipe).decode().splitlines()
-        assert (process.wait(20), sorted(process.stderr)) == (0, ["m0 │ to stderr\n", "m1 │ to stderr\n"])
+        assert (process.wait(limit(30)), sorted(process.stderr)) == (0, ["m0 │ to stderr\n", "m1 │ to stderr\n"])
     for machine in ("m0", "m1"):
         words = [line.partition(" │ ")[2] for line in said if line.startswith(machine)]
         assert words == [*map(str, range(1, LINES + 1)), "last"]
@@ -68,7 +68,7 @@ def test_both_streams_keep_their_order_in_one_pipe(emulated: Project) -> None:
     """`2>&1`: what a task wrote to stderr after a flood is not shown before it."""
     with running(flooded(emulated, "seq 1 100000; sleep 0.2; echo between >&2; sleep 0.2; seq 1 5"), together=True) as (process, pipe):
         said = [line.partition(" │ ")[2] for line in read_all(pipe).decode().splitlines() if line.startswith("m0")]
-        assert process.wait(20) == 0
+        assert process.wait(limit(30)) == 0
     assert said == [*map(str, range(1, 100_001)), "between", "1", "2", "3", "4", "5"]
 
 
@@ -97,7 +97,7 @@ def test_ctrl_c_does_not_wait_for_the_reader(project: Project, *, together: bool
         eventually(lambda: not marked(f"MARK={project.folder}"), within_s=10)
         if together:
             read_all(pipe)
-        assert process.wait(10) == 130
+        assert process.wait(limit(30)) == 130
         if not together:
             assert process.stderr.read().endswith("interrupted\n")
             assert read_all(pipe).count(b"\n") < LINES
@@ -107,5 +107,5 @@ def test_a_reader_that_goes_away_ends_the_command(emulated: Project) -> None:
     """`| head` after a while: the tasks are stopped, the status is that of a broken pipe."""
     with running(flooded(emulated, FLOOD + "; sleep 1000")) as (process, pipe):
         os.dup2(os.open(os.devnull, os.O_RDONLY), pipe)
-        assert process.wait(20) == 141
+        assert process.wait(limit(30)) == 141
         eventually(lambda: not marked(f"MARK={emulated.folder}"), within_s=LEASE_S + 5)

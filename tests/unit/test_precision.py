@@ -57,13 +57,14 @@ def test_the_last_rounds_need_no_look() -> None:
     assert rounds_wanted(RULE, 12, 10, lambda _: False) == 12
 
 
-def planned() -> list[PlannedTrial]:
+@cache
+def planned() -> tuple[PlannedTrial, ...]:
     """Return the plan of the experiment, in running order."""
     turns = running_order(EXPERIMENT, EXPERIMENT.parameters.points(), 7)
-    return [
+    return tuple(
         PlannedTrial(f"{point['engine']}-{'w' * turn.warmup}{turn.iteration}", point, turn.iteration, turn.warmup, position)
         for position, (turn, point) in enumerate(turns)
-    ]
+    )
 
 
 @cache
