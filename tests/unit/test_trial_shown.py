@@ -112,7 +112,7 @@ def test_an_attempt_with_all_there_is_of_it(store: Store) -> None:
         "            ../lib: no git commit",
         "            build/server: SHA-256 fedcba987654",
         "  files     results/trials/aa-0/2 (2 files, 26 bytes)",
-        "            results/deployments/aa-0.2 (what deployed steps said after it)",
+        "            results/deployments/aa-0.2 (output of deployed steps after this attempt)",
     ]
 
 

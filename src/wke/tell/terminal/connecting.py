@@ -1,4 +1,4 @@
-"""How far connecting is, told while one waits for it: a line that is redrawn on a terminal, a line now and then elsewhere."""
+"""Shows how many machines are connected: one line, redrawn on a terminal and printed from time to time elsewhere."""
 
 import os
 import shutil
@@ -8,12 +8,12 @@ from wke.records import Connecting, Record
 from wke.tell.terminal.console import seconds
 
 PATIENCE_S = 3.0  # machines that take longer are named
-FIRST_LINE_S = 5.0  # where nothing can be redrawn; the next lines come after twice, four times, ... as long
+FIRST_LINE_S = 5.0  # on outputs that cannot be redrawn; later lines follow after 10 s, 20 s, ...
 MOST_NAMED = 2
 
 
 def connecting_words(state: Connecting) -> str:
-    """Write `connected 412 of 1,000; waiting for node17, node93 and 3 more, 12 s`."""
+    """Return text such as `connected 412 of 1,000; waiting for node17, node93 and 3 more, 12 s`."""
     text = f"connected {state.connected:,} of {state.total:,}"
     if not state.waiting or state.longest_s < PATIENCE_S:
         return text
@@ -23,7 +23,10 @@ def connecting_words(state: Connecting) -> str:
 
 
 class ConnectingLine:
-    """A sink that shows connecting on stderr. It has to get each record before who else writes there: it then takes its line away."""
+    """A sink that shows on stderr how many machines are connected.
+
+    It must get each record before other sinks that write to stderr, because it removes its line first.
+    """
 
     def __init__(self) -> None:
         self._redraws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

@@ -1,4 +1,4 @@
-"""The only file that writes to the terminal while machines work: data to stdout, talk to stderr.
+"""Writes to the terminal: data to stdout, messages to stderr.
 
 `Printer` writes whole lines. `TaskLines` is a sink that shows what tasks write, each line behind the name of its machine.
 """
@@ -21,7 +21,7 @@ JOINED_BYTES = 1 << 10  # smaller pieces of one stream become one
 
 
 def colourful(stream: TextIO) -> bool:
-    """Tell whether to colour what is written to `stream` (NO_COLOR, FORCE_COLOR and TERM=dumb decide before the terminal does)."""
+    """Return whether output to `stream` is coloured; NO_COLOR, FORCE_COLOR and TERM=dumb override what the terminal supports."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
@@ -30,7 +30,7 @@ def colourful(stream: TextIO) -> bool:
 
 
 def seconds(value: float) -> str:
-    """Write a duration as a person would say it: 0.42 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    """Return a duration as text: 0.42 s, 12 s, 3 min 20 s, 2 h 5 min."""
     if value < 10:
         return f"{value:.2f} s"
     whole = round(value)
@@ -41,12 +41,12 @@ def seconds(value: float) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write `1 trial`, `2 trials`."""
+    """Return `1 trial`, `2 trials`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class Printer:
-    """Writes whole lines to stdout and stderr, coloured where that is wanted."""
+    """Writes whole lines to stdout and stderr, in colour where it is enabled."""
 
     def __init__(self) -> None:
         self._colour = {stream: colourful(stream) for stream in (sys.stdout, sys.stderr)}
@@ -56,13 +56,13 @@ class Printer:
         sys.stdout.write(line + "\n")
 
     def talk(self, line: str) -> None:
-        """Write a line to stderr, after what stdout still holds."""
+        """Write a line to stderr, after flushing stdout."""
         sys.stdout.flush()
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Write rows to stdout, columns aligned: numbers to the right, words to the left."""
+        """Write rows to stdout in aligned columns: numbers to the right, text to the left."""
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         right = [all(cell[:1].isdigit() or cell[:1] in "-–" for cell in column) for column in zip(*rows[1:], strict=True)] or [False] * len(
             widths
@@ -72,14 +72,14 @@ class Printer:
             self.data("  ".join(cells).rstrip())
 
     def painted(self, text: str, colour: str, stream: TextIO) -> str:
-        """Return `text` in an ANSI colour if `stream` shows colours."""
+        """Return `text` in an ANSI colour if output to `stream` is coloured."""
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour[stream] else text
 
 
 class TaskLines:
-    """A sink that prints the lines of tasks behind their machines' names, and says which tasks did not end well.
+    """A sink that prints each line of a task behind its machine's name, and collects the tasks that failed.
 
-    A line goes out whole, as soon as it has ended or its task has; one that is longer than LONGEST (see LineBuffer) in several.
+    A line is printed whole, as soon as the line or its task ends; a line longer than LONGEST (see LineBuffer) is printed in pieces.
     """
 
     def __init__(self, machines: tuple[str, ...], *, quiet: bool = False, verbose: bool = False) -> None:
@@ -93,7 +93,7 @@ class TaskLines:
         self.failures: list[TaskEnded] = []
 
     def __call__(self, record: Record) -> None:
-        """Take a record: print what is new."""
+        """Print what is new in a record."""
         match record:
             case Output() if self._quiet:
                 self._last[record.task].add(record.stream, record.data)
@@ -111,7 +111,7 @@ class TaskLines:
                 self._out.talk(f"{record.machine}: connected in {seconds(record.after_s)}")
 
     def _show(self, task: TaskName, stream: int, lines: bytes) -> None:
-        """Print lines in one go: what takes time is done for all of them at once."""
+        """Print several lines at once, which is faster than one by one."""
         if lines:
             target = sys.stdout if stream == 1 else sys.stderr
             name = f"{task.machine}.{task.copy}" if task.copy else task.machine
@@ -135,18 +135,18 @@ class TaskLines:
             self._out.talk(f"{end.task.machine} │ {line}")
 
     def say(self, notes: Iterable[str]) -> None:
-        """Print sentences for the person."""
+        """Print notes to stderr."""
         for note in notes:
             self._out.talk(note)
 
     def summary(self) -> None:
-        """Print one line a failed task."""
+        """Print one line per failed task."""
         for end in self.failures:
             self._out.talk(self._out.painted(f"{end.task.machine}: {describe_end(end)}", "31", sys.stderr))
 
 
 class LastWords:
-    """The end of what a task wrote to its two streams, in the order in which it came: KEPT_BYTES and a little more."""
+    """The last KEPT_BYTES or a few more that a task wrote to its two streams, in the order of arrival."""
 
     def __init__(self) -> None:
         self._pieces: deque[tuple[int, bytes]] = deque()
@@ -171,14 +171,14 @@ class LastWords:
         return data
 
     def lines(self) -> list[str]:
-        """Return the last KEPT_LINES lines, fit to be shown."""
+        """Return the last KEPT_LINES lines, safe to print."""
         buffers = {1: LineBuffer(), 2: LineBuffer()}
         blocks = [buffers[stream].add(data) for stream, data in self._pieces] + [buffer.rest() for buffer in buffers.values()]
         return [line for block in blocks if block for line in harmless(block).removesuffix("\n").split("\n")][-KEPT_LINES:]
 
 
 def describe_end(end: TaskEnded) -> str:
-    """Say in words how a task ended: `load failed(3) after 0.42 s (needed SIGKILL): no such interpreter`."""
+    """Return how a task ended: `load failed(3) after 0.42 s (needed SIGKILL): no such interpreter`."""
     text = f"{end.task.target} {end.outcome} after {seconds(end.elapsed_s)}"
     if end.rung:
         text += f" (needed {end.rung})"

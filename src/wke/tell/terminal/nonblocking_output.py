@@ -1,11 +1,11 @@
-"""Where a command's words go out while it holds machines: its reader may stop reading, and machines must not have to wait for that.
+"""Non-blocking stdout and stderr for a command that holds machines: a reader that stops reading must not stop the machines.
 
-A write to a pipe that is full, or to a terminal that is stopped (Ctrl-S), would stop the whole event loop, heartbeats included, until the
-machines' leases run out and their tasks are ended. So stdout and stderr are written without waiting. What they do not take is kept here, in
-order; whoever brings more is asked to pause, and to go on when all is written. What is kept is therefore no more than was on its way.
+A write to a full pipe, or to a stopped terminal (Ctrl-S), would block the whole event loop including heartbeats, until the machines' leases
+run out and their tasks are ended. So writes to stdout and stderr do not block. Data that they do not take is buffered here in order. The
+producer is asked to pause, and to resume once everything is written, so the buffer never holds more than was already on its way.
 
-They are opened anew for that: not to wait is a property of an open file, and ours are shared with other programs. A file on a disk is
-written as ever.
+For this, stdout and stderr are opened again: blocking is a property of an open file, and ours are shared with other programs. Regular files
+are written as usual.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from types import TracebackType
 from typing import Any, Self, TextIO, TypeVar, cast
 
 T = TypeVar("T")
-WIDE = 1 << 20  # a pipe that takes much at once wakes us less often
+PIPE_SIZE = 1 << 20  # a large pipe wakes us less often
 
 
 class Outlet:
-    """Stands for sys.stdout and sys.stderr inside the block; when it is left, all is written that was not dropped."""
+    """Replaces sys.stdout and sys.stderr inside a `with` block; leaving it writes everything that was not dropped."""
 
     def __init__(self) -> None:
         self._pause: Callable[[], None] = _nothing
@@ -53,7 +53,7 @@ class Outlet:
             self._write_the_rest()
 
     async def through(self, work: Coroutine[Any, Any, T], *, pause: Callable[[], None], resume: Callable[[], None]) -> T:
-        """Do the work, which is paused while nobody reads what is written; when it is cancelled, what nobody reads is dropped."""
+        """Do the work and pause it while the output is not read; when it is cancelled, drop output that is not read."""
         self._pause, self._resume, self._loop = pause, resume, asyncio.get_running_loop()
         task = asyncio.ensure_future(work)
         try:
@@ -71,7 +71,7 @@ class Outlet:
             self._loop = self._watched = None
 
     def send(self, number: int, data: bytes) -> None:
-        """Write to a descriptor, now or as soon as it takes more. Raises OSError when nobody reads it any more."""
+        """Write to a descriptor, now or as soon as it takes more. Raises OSError when its reader has gone."""
         if self._error is not None:
             raise self._error
         rest = memoryview(data)
@@ -87,7 +87,7 @@ class Outlet:
             self._watch()
 
     def _write_more(self) -> None:
-        """Write what is kept, as far as that goes without waiting; when nothing is left, more may come."""
+        """Write as much of the buffer as possible without blocking; resume the producer when it is empty."""
         try:
             while self._kept:
                 number, data = self._kept.popleft()
@@ -103,7 +103,7 @@ class Outlet:
             self._resume()
 
     def _watch(self) -> None:
-        """Have the loop tell when the first of what is kept can be written."""
+        """Have the event loop call us when the first buffered data can be written."""
         wanted = self._kept[0][0] if self._kept else None
         if self._loop is None or wanted == self._watched:
             return
@@ -114,7 +114,7 @@ class Outlet:
         self._watched = wanted
 
     def _write_the_rest(self) -> None:
-        """Wait for the reader: nothing is held any more."""
+        """Write the whole buffer, blocking: no machine is held any more."""
         if self._error is not None:
             raise self._error
         while self._kept:
@@ -127,7 +127,7 @@ class Outlet:
 
 
 class _Face:
-    """What print and write see instead of a text stream."""
+    """Stands in for a text stream that `print` and `write` use."""
 
     def __init__(self, outlet: Outlet, stream: TextIO, number: int) -> None:
         self._outlet = outlet
@@ -139,18 +139,18 @@ class _Face:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back that could be written."""
+        """Do nothing: all that can be written is written at once."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
 def _nothing() -> None:
-    """Pause nobody: there is nobody who brings more."""
+    """Do nothing: there is no producer to pause."""
 
 
 def _written(number: int, data: memoryview) -> int:
-    """Write what can be written now and return how much that was."""
+    """Write as much as possible without blocking; return how many bytes."""
     try:
         return os.write(number, data)
     except BlockingIOError:
@@ -158,14 +158,14 @@ def _written(number: int, data: memoryview) -> int:
 
 
 def _opened_anew(stream: TextIO) -> int | None:
-    """Return a descriptor of our own for what a stream writes to, which never waits; None where that cannot be, or need not."""
+    """Return a new non-blocking descriptor for the file behind a stream; None where that is impossible or not needed."""
     try:
         kind = os.fstat(stream.fileno()).st_mode
         if not (stat.S_ISFIFO(kind) or stat.S_ISCHR(kind)):
             return None
         number = os.open(f"/proc/self/fd/{stream.fileno()}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except (OSError, ValueError):  # not a file, as under test; or a pipe that another user made
+    except (OSError, ValueError):  # not a file, as in tests; or another user's pipe
         return None
-    with contextlib.suppress(OSError):  # the user has too many large pipes, or it is none
-        fcntl.fcntl(number, fcntl.F_SETPIPE_SZ, WIDE)
+    with contextlib.suppress(OSError):  # not a pipe, or the user has too many large ones
+        fcntl.fcntl(number, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
     return number

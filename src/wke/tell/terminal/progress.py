@@ -1,4 +1,4 @@
-"""How far a series is: a display on a terminal, plain lines elsewhere. Both read one state that the records feed."""
+"""Progress of a running series: a live display on a terminal, plain lines elsewhere. Both show one state, updated by records."""
 
 import math
 import sys
@@ -21,12 +21,12 @@ from wke.tell.terminal.sanitize import visible
 
 MOST_ROWS = 20  # machines shown on a terminal
 HZ = 4
-SKEW_LIMIT_NS = 5_000_000  # further apart than that, and than the clocks can tell, is worth a word
+SKEW_LIMIT_NS = 5_000_000  # a larger skew, beyond the uncertainty of the clocks, is reported
 
 
 @dataclass(slots=True)
 class SeriesState:
-    """What the records so far add up to, however many. `doing` maps a machine to its running targets and when the first began."""
+    """The state of a series after the records so far. `doing` maps a machine to its running targets and when each started."""
 
     cooldown_s: float
     units: Mapping[str, str]
@@ -42,7 +42,7 @@ class SeriesState:
     worst: StartedTogether | None = None
 
     def take(self, record: Record) -> None:
-        """Bring the state up to date with one more record."""
+        """Update the state with a record."""
         match record:
             case TrialStarted():
                 self.current, self.total = record, record.total
@@ -63,19 +63,19 @@ class SeriesState:
                 self.doing.get(task.machine, {}).pop(task.target, None)
 
     def left_s(self) -> float:
-        """Estimate the seconds that the rest takes, from what the trials so far took; NaN before the first has ended."""
+        """Return about how many seconds are left, by the time per trial so far; NaN before the first trial has ended."""
         if not self.ended:
             return math.nan
         return (self.total - self.ended) * (time.monotonic() - self.began) / self.ended
 
     def left(self) -> str:
-        """Say how much time is left."""
+        """Return the time left as text; "" when it is not known or nothing is left."""
         left_s = self.left_s()
         return "" if math.isnan(left_s) or self.ended == self.total else f"about {seconds(left_s)} left"
 
 
 def uneven_text(state: SeriesState) -> str:
-    """Say how many trials did not begin everywhere at once, and how far apart the worst began; nothing if there were none."""
+    """Return how many trials did not start on all machines at once, and the largest skew; "" if there were none."""
     worst = state.worst
     if worst is None:
         return ""
@@ -88,13 +88,13 @@ def uneven_text(state: SeriesState) -> str:
 
 
 def point_words(point: Mapping[str, object], iteration: int, *, warmup: bool) -> str:
-    """Write a trial as a person would: `num-clients=4 engine=old, warm-up 1`."""
+    """Return a trial as text: `num-clients=4 engine=old, warm-up 1`."""
     values = " ".join(f"{name}={value}" for name, value in point.items())
     return f"{values}, {'warm-up' if warmup else 'iteration'} {iteration + 1}".lstrip(", ")
 
 
 def observation_words(values: Mapping[str, float], units: Mapping[str, str]) -> str:
-    """Write observations as `throughput 1,234 1/s, p99 3.41 ms`."""
+    """Return observations as text: `throughput 1,234 1/s, p99 3.41 ms`."""
     return ", ".join(f"{name} {_number(value)}{' ' + units[name] if units.get(name) else ''}" for name, value in values.items())
 
 
@@ -103,7 +103,7 @@ def _number(value: float) -> str:
 
 
 class PlainProgress:
-    """One line a trial, for files and pipes."""
+    """Prints one line per trial, for files and pipes."""
 
     def __init__(self, state: SeriesState) -> None:
         self._state = state
@@ -114,10 +114,10 @@ class PlainProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Nothing is left on the terminal that would have to be tidied."""
+        """Do nothing: there is nothing to remove from the terminal."""
 
     def __call__(self, record: Record) -> None:
-        """Take a record: print a trial's line when it has ended."""
+        """Take a record; print a line when a trial has ended."""
         self._state.take(record)
         self._connecting(record)
         if isinstance(record, Note):
@@ -128,7 +128,7 @@ class PlainProgress:
 
 
 def trial_line(state: SeriesState, end: TrialEnded) -> str:
-    """Write the line of a trial that has just ended."""
+    """Return the line of a trial that has just ended."""
     started = state.current
     words = point_words(started.point, started.iteration, warmup=started.warmup) if started else end.trial
     width = len(str(state.total))
@@ -145,7 +145,7 @@ def _note(note: Note) -> str:
 
 
 class LiveProgress:
-    """A display that is redrawn in place: the bar, the trial, what each machine does; failed trials stay above it as lines."""
+    """A display redrawn in place: a bar, the running trial, what each machine does; lines of ended trials stay above it."""
 
     def __init__(self, state: SeriesState) -> None:
         self._state = state
@@ -159,7 +159,7 @@ class LiveProgress:
         self._live.stop()
 
     def __call__(self, record: Record) -> None:
-        """Take a record: the display shows it when it is next redrawn."""
+        """Take a record; the display shows it when it is next redrawn."""
         self._state.take(record)
         if isinstance(record, Note):
             self._live.console.print(Text(_note(record)))
@@ -192,6 +192,6 @@ class LiveProgress:
 
 
 def progress(state: SeriesState, *, plain: bool = False) -> PlainProgress | LiveProgress:
-    """Return the display for where stderr goes: a terminal that can be redrawn, or anything else and where `plain` lines are wanted."""
+    """Return the display for stderr: live on a terminal that can be redrawn, plain lines elsewhere and if `plain`."""
     live = not plain and sys.stderr.isatty() and Console(stderr=True).is_terminal and not Console(stderr=True).is_dumb_terminal
     return LiveProgress(state) if live else PlainProgress(state)

@@ -1,7 +1,6 @@
-"""Text from machines as a terminal may see it: nothing in it can move the cursor, change the title or turn the reading direction.
+"""Makes text from machines safe to print: it cannot move the cursor, change the title or reverse the reading direction.
 
-Control characters, the marks that reorder text from right to left, and bytes that are no UTF-8 are written as backslash escapes. The log
-keeps them as they are.
+Control characters, marks that reorder text from right to left, and bytes that are not UTF-8 become backslash escapes. Logs keep the bytes.
 """
 
 import re
@@ -17,30 +16,30 @@ TO_ESCAPE = (*range(9), *range(11, 32), *range(127, 160), *LINE_BREAKERS, *DIREC
 
 @cache
 def _escapes() -> dict[int, str]:
-    """Return what is written for each character that must not be shown."""
+    """Return the escape for each character that is not printed as it is."""
     return {
         **{code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in (*TO_ESCAPE, *SURROGATES)},
-        **{0xDC00 + byte: f"\\x{byte:02x}" for byte in range(128, 256)},  # what "surrogateescape" makes of a byte
+        **{0xDC00 + byte: f"\\x{byte:02x}" for byte in range(128, 256)},  # how "surrogateescape" represents a byte
     }
 
 
 @cache
 def _escaped() -> re.Pattern[str]:
-    """Return what finds them."""
+    """Return the pattern that finds these characters."""
     return re.compile(f"[{re.escape(''.join(map(chr, TO_ESCAPE)))}{chr(SURROGATES[0])}-{chr(SURROGATES[-1])}]")
 
 
 def harmless(data: bytes) -> str:
-    """Decode lines that a script wrote; a line's end may be that of Windows."""
+    """Decode lines that a script wrote and escape what is not safe to print; lines may end as on Windows."""
     if not data.translate(None, PLAIN):
         return data.decode("ascii")
     data = data.replace(b"\r\n", b"\n").removesuffix(b"\r")
     try:
         return visible(data.decode())
-    except UnicodeDecodeError:  # much will have to be escaped: looking up every character is faster then
+    except UnicodeDecodeError:  # there is much to escape, so looking up every character is faster
         return data.decode(errors="surrogateescape").translate(_escapes())
 
 
 def visible(text: str) -> str:
-    """Write what must not reach a terminal as escapes; tabs and newlines stay."""
+    """Escape the characters that are not safe to print; tabs and newlines stay."""
     return text if text.isprintable() else _escaped().sub(lambda found: _escapes()[ord(found[0])], text)

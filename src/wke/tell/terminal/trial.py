@@ -1,4 +1,4 @@
-"""All that is kept of one trial: in words for one screen, and as JSON."""
+"""Everything stored about one trial: as lines for one screen, and as JSON."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -15,12 +15,12 @@ from wke.tell.terminal.console import counted, seconds
 from wke.tell.terminal.progress import observation_words, point_words
 from wke.tell.terminal.status import clock
 
-MOST = 12  # tasks that ended well, clocks, names of machines that are alike
+MOST = 12  # tasks that ended well, clocks, names of identical machines
 SHOWN_FACTS = ("processor", "usable processors", "memory", "kernel", "governor", "SMT", "clock source", "product")
 
 
 def trial_lines(shown: TrialRecord, store: Path) -> Iterator[str]:
-    """Yield the lines that a person reads; times are those of this computer's clock. `store` is the folder of the store."""
+    """Yield the lines of the screen; times are local to this computer. `store` is the folder of the store."""
     at, of = shown.at, shown.of
     yield f"{at.id}  {at.series}: {point_words(at.point, at.iteration, warmup=at.warmup)}"
     for title, lines in (
@@ -77,7 +77,7 @@ def _accepted(shown: TrialRecord) -> Iterator[str]:
 
 
 def _tasks(tasks: Sequence[StoredTask]) -> list[str]:
-    """Say how each task ended, by step; of those that ended well the first ones only."""
+    """Return a line for each task that did not end well, then for the first few that did."""
     bad = [_task(task) for task in tasks if task.outcome != "ok"]
     return bad + _few([_task(task) for task in tasks if task.outcome == "ok"], "that were ok")
 
@@ -115,7 +115,7 @@ def _deployed(deployments: Iterable[StoredDeployment], ran: tuple[str, int], sto
 
 
 def _machines(machines: Reference) -> Iterator[str]:
-    """Say what machines were, at once where several were the same."""
+    """Yield the facts of machines; identical machines share a line."""
     alike: dict[str, list[str]] = {}
     for (machine, address), facts in machines.items():
         alike.setdefault(_facts(facts), []).append(machine if address in {"", "here"} else f"{machine} ({address})")
@@ -151,14 +151,14 @@ def _files(shown: TrialRecord) -> Iterator[str]:
     held = "" if of.files is None or of.size_bytes is None else f" ({counted(of.files, 'file')}, {of.size_bytes:,} bytes)"
     yield f"{shown.at.folder}{held}"
     if shown.between is not None:
-        yield f"{shown.between} (what deployed steps said after it)"
+        yield f"{shown.between} (output of deployed steps after this attempt)"
 
 
 # -- for programs
 
 
 def shown_json(shown: TrialRecord, details: Mapping[int, Details]) -> dict[str, object]:
-    """Return all of it as values that `json.dumps` takes; `details` are those of each attempt, by its number."""
+    """Return everything as values for `json.dumps`; `details` has those of each attempt, by its number."""
     return {
         "trial": shown.at.id,
         "series": shown.at.series,
@@ -190,7 +190,7 @@ def _kebab(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def trial_json(trial: StoredAttempt) -> dict[str, object]:
-    """Return an attempt as values that `json.dumps` takes."""
+    """Return an attempt as values for `json.dumps`."""
     return {
         "id": trial.id,
         "point": dict(trial.point),
@@ -213,14 +213,14 @@ def trial_json(trial: StoredAttempt) -> dict[str, object]:
 
 
 def _start_json(start: StoredStart | None) -> dict[str, object] | None:
-    """How far apart the measured tasks began; None where that is not known."""
+    """Return how far apart the measured tasks started; None where that is not known."""
     if start is None:
         return None
     return {"skew-ms": start.skew_ns / 1e6, "bound-ms": start.bound_ns / 1e6, "first": start.first, "last": start.last}
 
 
 def _derived_json(derivation: Derivation | None) -> dict[str, object] | None:
-    """Where a trial comes from that was not run; None for one that was."""
+    """Return which attempt a result was derived from; None for an attempt that ran."""
     if derivation is None:
         return None
     names = {"trial": derivation.trial, "attempt": derivation.attempt, "how": derivation.how}
