@@ -15,7 +15,8 @@ from wke.benchmarking.parameters import Known, completed, read_known
 from wke.benchmarking.results import ResultPrinter
 from wke.benchmarking.series import Reuse, Series, make_series, run_missing
 from wke.describe.configuration.optionvalue import type_of
-from wke.describe.experiment.experiment import Experiment, read_experiment
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.errors import InputError, Problem, WkeError
 from wke.judge.policies.climbing import climb_text
 from wke.judge.statistics.summaries import point_key

@@ -25,7 +25,7 @@ from wke.act.rehearsal.timelapse import TimelapseLoop
 from wke.act.trials.runner import IdentifiedTrial, RunningSeries, run_series
 from wke.describe.cluster.cluster import Cluster, read_cluster
 from wke.describe.configuration.configuration import read_configuration
-from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.plan.plan import Plan, make_plan
 from wke.errors import InputError
 from wke.judge.policies.budget import spent_s

@@ -6,7 +6,7 @@ import pytest
 
 from wke.describe.cluster.cluster import read_cluster
 from wke.describe.configuration.configuration import read_configuration
-from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.plan.plan import make_plan
 from wke.errors import InputError
 
@@ -231,12 +231,12 @@ measure = true
         """
 x.toml: experiment: configuration is missing
   hint: steps run targets of one: write configuration = "FOLDER"
-x.toml:4:1: steps[0].ready: only a background step is waited for
-  hint: a step without background = true is over before the next begins; remove ready
+x.toml:4:1: steps[0].ready: only a background step has ready
+  hint: a step without background = true ends before the next one starts; remove ready
 x.toml:9:1: steps[1].measure: a background step cannot be measured
-  hint: a background step runs until the trial ends; measure one that ends by itself
+  hint: a background step runs until the trial ends; measure a step that ends by itself
 x.toml:13:1: steps[2].measure: a second step is measured
-  hint: exactly one is; the first stands in line 9
+  hint: exactly one step is measured; the first is in line 9
 """,
     ),
     "a budget that cannot be kept to": (
@@ -268,9 +268,9 @@ target = "load"
 measure = true
 """,
         """
-x.toml:3:1: experiment.budget: there is no metric whose intervals could be looked at
+x.toml:3:1: experiment.budget: there is no metric whose intervals could decide
   hint: declare one in [metrics]
-x.toml:3:1: experiment.budget: only rounds of all points can be stopped by a budget
+x.toml:3:1: experiment.budget: a budget can only end a series that runs in rounds of all points
   hint: write order = "interleaved"
 x.toml:5:34: experiment.iterations.of[0]: there is no metric "ops"
   hint: none is defined
@@ -296,7 +296,7 @@ measure = true
 """,
         """
 x.toml:10:1: steps[1].scope: a step with scope "deploy" comes after one with scope "point"
-  hint: what runs less often comes first: deploy, point, trial
+  hint: steps that run less often come first: deploy, point, trial
 x.toml:14:1: steps[2].scope: the measured step runs in every trial
   hint: remove scope
 """,
@@ -380,7 +380,7 @@ args = ["@PLOT_NAME", "@VALUE:0:troughput"]
 x.toml:15:16: metrics.throughput.step: no step runs target "sreve"
   hint: did you mean "serve"?
 x.toml:16:1: metrics.99th: "99th" cannot be the name of a metric
-  hint: a metric is called by letters, digits and _ . - after a first letter
+  hint: the name of a metric is a letter, then letters, digits and _ . -
 x.toml:19:1: plots[0].x-axis: there is no parameter "memry"
   hint: did you mean "memory"?
 x.toml:20:25: plots[0].y-axis[1]: there is no metric "latency"
@@ -460,7 +460,7 @@ path = "draw.py"
 """,
         """
 x.toml:2:27: parameters.n.hill-climb: hill-climb has no goal
-  hint: it leads to the best first y of the first plot: add [[plots]] with type, x-axis and y-axis
+  hint: it searches the best first y of the first plot: add [[plots]] with type, x-axis and y-axis
 """,
     ),
     "what only the plan can see": (
@@ -639,11 +639,11 @@ that = "size < 2"
 """,
         """
 x.toml:2:1: experiment.baseline: is for experiments with [[steps]]
-  hint: a benchmark script decides that itself
+  hint: a benchmark script decides this itself
 x.toml:5:3: exclude: is for experiments with [[steps]]
-  hint: a benchmark script decides that itself
+  hint: a benchmark script decides this itself
 x.toml:7:3: checks: is for experiments with [[steps]]
-  hint: a benchmark script decides that itself
+  hint: a benchmark script decides this itself
 """,
     ),
     "baselines": (
@@ -688,7 +688,7 @@ options = { servers = "{servers}", seconds = "{seconds}" }
 """,
         """
 x.toml:3:1: experiment.baseline: no point differs from the baseline
-  hint: name one that varies: servers
+  hint: name a parameter that varies: servers
 """,
     ),
     "files outside of a task's folder": (
@@ -766,10 +766,10 @@ options = { servers = "x", seconds = "{seconds}" }
 throughput = { join = "sum" }
 """,
         """
-x.toml:3:26: experiment.iterations.precision: only rounds of all points can be stopped by a precision
+x.toml:3:26: experiment.iterations.precision: a precision can only end a series that runs in rounds of all points
   hint: write order = "interleaved"
-x.toml:3:26: experiment.iterations.precision: a climb cannot be stopped by a precision
-  hint: write a number: each value tried is measured so often
+x.toml:3:26: experiment.iterations.precision: a precision cannot end a climb
+  hint: write a number: the iterations of each tried value
 x.toml:3:64: experiment.iterations.of[1]: there is no metric "put"
   hint: known: throughput
 """,
@@ -786,7 +786,7 @@ measure = true
 options = { servers = "x" }
 """,
         """
-x.toml:3:26: experiment.iterations.precision: there is no metric whose intervals could be looked at
+x.toml:3:26: experiment.iterations.precision: there is no metric whose intervals could decide
   hint: declare one in [metrics]
 """,
     ),

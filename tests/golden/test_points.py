@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.sweep import value_text
 
 FILES = {

@@ -10,7 +10,7 @@ import pytest
 
 from wke.describe.cluster.cluster import read_cluster
 from wke.describe.configuration.configuration import read_configuration
-from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.plan.plan import make_plan
 from wke.testing import Asked, Rehearsal, Said, rehearse_plan
 

@@ -6,7 +6,8 @@ import pytest
 from support import ys
 
 from wke.describe.configuration.step import Ready
-from wke.describe.experiment.experiment import Experiment, Step, Stopping, read_experiment
+from wke.describe.experiment.experiment import Experiment, Step, Stopping
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Filter, Plot, Script
 from wke.describe.experiment.sweep import point_text

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from wke.describe.cluster.cluster import Cluster, Link, Machine, read_cluster
 from wke.describe.configuration.configuration import Prelude, Target, read_configuration
 from wke.describe.configuration.step import PlannedStep, Ready
-from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.plan.plan import Trial, make_plan
 from wke.keep.trials.identity import digest, inputs, trial_id

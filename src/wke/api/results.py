@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.judge.summary.resultrow import ResultRow
 from wke.keep.store import Store
 from wke.series.resultrows import load_rows

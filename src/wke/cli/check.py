@@ -10,7 +10,7 @@ import click
 from wke.cli.options import as_json, project
 from wke.describe.cluster.cluster import read_cluster
 from wke.describe.configuration.configuration import read_configuration
-from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.toml.tables import gather
 from wke.errors import InputError, Problem, StoreError
 from wke.keep.inspection import inspect_store

@@ -7,7 +7,7 @@ import click
 
 from wke.cli.options import as_json, folder
 from wke.cli.summary import draw_figures
-from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.errors import InputError
 from wke.keep.store import Store
 from wke.series.folders import RESULTS

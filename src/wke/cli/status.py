@@ -14,7 +14,7 @@ import click
 
 from wke.cli.options import as_json, project
 from wke.describe.cluster.cluster import read_cluster
-from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.errors import InputError
 from wke.keep.files.lock import holder_of
 from wke.keep.store import Store

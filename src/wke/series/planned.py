@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wke.act.trials.runner import IdentifiedTrial
 from wke.describe.cluster.cluster import Cluster
-from wke.describe.experiment.experiment import read_experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.sweep import value_text
 from wke.describe.plan.plan import Plan, make_plan
 from wke.errors import InputError, did_you_mean

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from wke.describe.cluster.cluster import Cluster, read_cluster, restricted
 from wke.describe.configuration.configuration import Configuration, read_configuration
-from wke.describe.experiment.experiment import Experiment, read_experiment
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.plan.revisions import Revisions
 from wke.describe.toml.tables import gather
 from wke.errors import InputError, Problem

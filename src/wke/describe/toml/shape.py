@@ -110,6 +110,12 @@ class TableModel:
 M = TypeVar("M", bound=TableModel)
 
 
+def value_of(kind: Callable[..., T], table: TableModel, **others: object) -> T:
+    """Return a dataclass whose fields have the values of a table's keys of the same names, except `others`, which are given."""
+    fields = kind.__annotations__
+    return kind(**{name: getattr(table, name) for name in table.keys.values() if name in fields} | others)
+
+
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """What is wrong with the value at `key`."""

@@ -1,0 +1,232 @@
+"""What can be wrong with an experiment although each entry of its file is right by itself: entries that do not fit together."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from wke.describe.configuration.step import SCOPES
+from wke.describe.experiment.conditions import check_problems, value_problems
+from wke.describe.experiment.experiment import Experiment, Step
+from wke.describe.experiment.experimentfile import ExperimentFile
+from wke.describe.experiment.hdr import hdr_problems
+from wke.describe.experiment.metrics import NAME, Metric
+from wke.describe.experiment.parameters import CHOICE, CLIMB, ROOT
+from wke.describe.experiment.plotcheck import Columns, label_problems, plot_problems
+from wke.describe.experiment.sweep import Parameter, value_text
+from wke.describe.experiment.template import check_template, parameters_of
+from wke.describe.toml.shape import present_spelling
+from wke.describe.toml.wording import quoted, shown
+from wke.errors import InputError, Location, Problem, did_you_mean
+
+
+def experiment_problems(experiment: Experiment, file: ExperimentFile, *, sweep_is_right: bool) -> Iterator[Problem]:
+    """Yield all problems of an experiment; those that may only follow from mistakes in its sweep are left out if there are any."""
+    yield from _unknown_tables(experiment, file.others, sweep_is_right=sweep_is_right)
+    yield from label_problems(experiment.plots, experiment.at)
+    yield from _climb_problems(experiment)
+    yield from _rounds_problems(experiment, file.experiment.iterations.given)
+    if not experiment.steps:
+        yield from _script_problems(experiment, file)
+        return
+    yield from _step_problems(experiment)
+    yield from _metric_problems(experiment)
+    yield from _use_problems(experiment, file)
+    if sweep_is_right:
+        yield from _baseline_problems(experiment)
+        columns = Columns(experiment.parameters, [metric.name for metric in experiment.metrics])
+        yield from plot_problems(experiment.plots, file.plots, columns, experiment.at)
+
+
+def _unknown_tables(experiment: Experiment, others: Collection[str], *, sweep_is_right: bool) -> Iterator[Problem]:
+    """Find tables that are neither known nor sub-parameters. In a wrong sweep, a table may seem unused because its use is misspelled."""
+    chosen = {name for name, _ in experiment.parameters.tables()}
+    for name in others:
+        hint = did_you_mean(name, ExperimentFile.keys)
+        if name in chosen:
+            continue
+        if hint.startswith("did"):
+            yield Problem("unknown table", experiment.at(name), hint)
+        elif sweep_is_right:
+            yield Problem("unknown table", experiment.at(name), f"no sub-parameters names it; {hint}")
+
+
+def _script_problems(experiment: Experiment, file: ExperimentFile) -> Iterator[Problem]:
+    """Find what an experiment of a benchmark script cannot have."""
+    section = file.experiment
+    given = {
+        ("experiment", "baseline"): section.baseline,
+        ("experiment", "threshold"): section.threshold,
+        ("experiment", "files"): section.files,
+        ("exclude",): file.exclude,
+        ("checks",): file.checks,
+    }
+    for key, entry in given.items():
+        if entry:
+            yield Problem("is for experiments with [[steps]]", experiment.at(*key), "a benchmark script decides this itself")
+
+
+def _climb_problems(experiment: Experiment) -> Iterator[Problem]:
+    climbed = experiment.parameters.climb
+    if climbed is not None and experiment.goal is None:
+        hint = "it searches the best first y of the first plot: add [[plots]] with type, x-axis and y-axis"
+        yield Problem("hill-climb has no goal", experiment.at(ROOT, climbed, CLIMB), hint)
+
+
+# -- rounds: precision, budget, baseline
+
+
+def _rounds_problems(experiment: Experiment, given: Collection[str]) -> Iterator[Problem]:
+    """Check what ends a series of rounds; `given` are the keys of iterations that the file has."""
+    stopping, budget = experiment.stopping, experiment.budget
+    if stopping is not None:
+        where = experiment.at("experiment", "iterations", "precision")
+        yield from _ending_problems(experiment, stopping.of, "a precision", where)
+    elif budget is not None:
+        yield from _ending_problems(experiment, budget.of, "a budget", experiment.at("experiment", "budget"))
+    elif set(given) - {"max"}:
+        hint = 'write { min = 5, max = 30, precision = "5%" }'
+        yield Problem("precision is missing", experiment.at("experiment", "iterations"), hint)
+
+
+def _ending_problems(experiment: Experiment, of: Sequence[str], noun: str, where: Location) -> Iterator[Problem]:
+    """Check that a precision or a budget, which stands at `where`, has metrics to look at and rounds to count."""
+    is_precision = experiment.stopping is not None
+    names = [metric.name for metric in experiment.metrics]
+    if not experiment.steps:
+        yield Problem(f"{noun} cannot end the series of a benchmark script", where, "write a number" if is_precision else "remove it")
+    elif not names:
+        yield Problem("there is no metric whose intervals could decide", where, "declare one in [metrics]")
+    for index, name in enumerate(of):
+        if name not in names:
+            at = experiment.at("experiment", "iterations", "of", index)
+            yield Problem(f"there is no metric {quoted(name)}", at, did_you_mean(name, names))
+    if experiment.order == "sequential":
+        yield Problem(f"{noun} can only end a series that runs in rounds of all points", where, 'write order = "interleaved"')
+    if experiment.parameters.climb is not None:
+        hint = "write a number: the iterations of each tried value" if is_precision else "remove it: a climb chooses its points itself"
+        yield Problem(f"{noun} cannot end a climb", where, hint)
+
+
+def _baseline_problems(experiment: Experiment) -> Iterator[Problem]:
+    """Check that some point can be compared with the baseline's."""
+    if not experiment.baseline:
+        return
+    sweep, where = experiment.parameters, experiment.at("experiment", "baseline")
+    wrong = [problem for name, value in experiment.baseline.items() for problem in _baseline_value_problems(experiment, name, value)]
+    yield from wrong
+    if not wrong and not sweep.varied_from(experiment.baseline):
+        yield Problem(
+            "no point differs from the baseline", where, f"name a parameter that varies: {', '.join(sweep.varied) or 'none does'}"
+        )
+    if experiment.order == "sequential":
+        yield Problem("comparisons are made within rounds, and this order has none", where, 'write order = "interleaved"')
+
+
+def _baseline_value_problems(experiment: Experiment, name: str, value: object) -> Iterator[Problem]:
+    sweep, where = experiment.parameters, experiment.at("experiment", "baseline", name)
+    values = sweep.values(name)
+    if name not in sweep.names:
+        yield Problem(f"there is no parameter {quoted(name)}", where, did_you_mean(name, sweep.names))
+    elif not any(type(one) is type(value) and one == value for one in values):
+        texts = [value_text(one) if not isinstance(one, str) else quoted(one) for one in values]
+        yield Problem(f"{name} is never {shown(value)}", where, f"its values are {', '.join(texts)}")
+
+
+# -- steps
+
+
+def _step_problems(experiment: Experiment) -> Iterator[Problem]:
+    """Check each step by itself, their order, and that exactly one is measured."""
+    if experiment.configuration is None:
+        yield Problem("configuration is missing", experiment.where, 'steps run targets of one: write configuration = "FOLDER"')
+    yield from _measured_problems(experiment)
+    for index, step in enumerate(experiment.steps):
+        yield from _one_step_problems(experiment, index, step)
+        earlier = experiment.steps[index - 1] if index else step
+        if SCOPES.index(step.scope) < SCOPES.index(earlier.scope):
+            what = f"a step with scope {quoted(step.scope)} comes after one with scope {quoted(earlier.scope)}"
+            yield Problem(what, experiment.at("steps", index, "scope"), "steps that run less often come first: deploy, point, trial")
+
+
+def _measured_problems(experiment: Experiment) -> Iterator[Problem]:
+    at = experiment.at
+    measured = [index for index, step in enumerate(experiment.steps) if step.measure]
+    if not measured:
+        foreground = [index for index, step in enumerate(experiment.steps) if not step.background]
+        where = at("steps", foreground[-1] if foreground else 0)
+        yield Problem("no step is measured", where, "write measure = true in the step whose time counts")
+    for index in measured[1:]:
+        first = at("steps", measured[0], "measure").line
+        yield Problem(
+            "a second step is measured", at("steps", index, "measure"), f"exactly one step is measured; the first is in line {first}"
+        )
+
+
+def _one_step_problems(experiment: Experiment, index: int, step: Step) -> Iterator[Problem]:
+    at = partial(experiment.at, "steps", index)
+    if step.background and step.measure:
+        hint = "a background step runs until the trial ends; measure a step that ends by itself"
+        yield Problem("a background step cannot be measured", at("measure"), hint)
+    if step.ready and not step.background:
+        hint = "a step without background = true ends before the next one starts; remove ready"
+        yield Problem("only a background step has ready", at("ready"), hint)
+    if step.measure and step.scope != "trial":
+        yield Problem("the measured step runs in every trial", at("scope"), "remove scope")
+
+
+# -- metrics
+
+
+def _metric_problems(experiment: Experiment) -> Iterator[Problem]:
+    targets = {step.target for step in experiment.steps}
+    has_templates = any("{" in target for target in targets)
+    for metric in experiment.metrics:
+        if not NAME.fullmatch(metric.name):
+            hint = "the name of a metric is a letter, then letters, digits and _ . -"
+            yield Problem(f"{quoted(metric.name)} cannot be the name of a metric", experiment.at("metrics", metric.name), hint)
+        if metric.step is not None and metric.step not in targets and not has_templates:
+            where = experiment.at("metrics", metric.name, "step")
+            yield Problem(f"no step runs target {quoted(metric.step)}", where, did_you_mean(metric.step, targets))
+    yield from hdr_problems(experiment.metrics, partial(_collected_for, experiment.steps), experiment.at)
+    parameters = experiment.parameters.names
+    yield from value_problems(experiment.metrics, parameters, experiment.at)
+    known = dict.fromkeys(parameters, "parameter") | {metric.name: "metric" for metric in experiment.metrics}
+    yield from check_problems(experiment.checks, known, experiment.at)
+
+
+def _collected_for(steps: Sequence[Step], metric: Metric) -> tuple[str, ...] | None:
+    """Return what the steps that a metric is read from collect; None while it is unknown which steps these are."""
+    read = [step for step in steps if (step.measure if metric.step is None else step.target == metric.step)]
+    return tuple(pattern for step in read for pattern in step.collect) if read else None
+
+
+# -- parameters
+
+
+def _use_problems(experiment: Experiment, file: ExperimentFile) -> Iterator[Problem]:
+    """Check that templates name parameters, and that every parameter is used: an unused one is a silent mistake."""
+    wrong = list(_template_problems(experiment, _known_parameters(file)))
+    yield from wrong
+    if wrong:
+        return  # a parameter may seem unused because its use is misspelled
+    used = {name for plot in experiment.plots for name in plot.columns()}
+    used.update(name for _, text in experiment.templates() for name in parameters_of(text))
+    for table, sweep in ((ROOT, experiment.parameters), *experiment.parameters.tables()):
+        for loop in sweep.loops:
+            if isinstance(loop, Parameter) and loop.name not in used:
+                used.add(loop.name)
+                hint = f'remove it, or use it: options = {{ {loop.name} = "{{{loop.name}}}" }}'
+                yield Problem("is used by no step, class or plot", experiment.at(table, loop.name), hint)
+
+
+def _known_parameters(file: ExperimentFile) -> tuple[str, ...]:
+    tables = [file.parameters, *(table for table in file.others.values() if isinstance(table, Mapping))]
+    return tuple(dict.fromkeys(name for table in tables for name in table if present_spelling(name) != CHOICE))
+
+
+def _template_problems(experiment: Experiment, known: Sequence[str]) -> Iterator[Problem]:
+    for key, text in experiment.templates():
+        try:
+            check_template(text, known)
+        except InputError as error:
+            yield from (replace(problem, where=experiment.at(*key)) for problem in error.problems)

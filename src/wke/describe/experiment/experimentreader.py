@@ -1,0 +1,107 @@
+"""From an experiment file to its values: entries become values of the same names, templates and expressions stay as they are."""
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from wke.describe.configuration.step import Ready
+from wke.describe.experiment.conditions import without
+from wke.describe.experiment.experiment import Budget, Experiment, Step, Stopping
+from wke.describe.experiment.experimentcheck import experiment_problems
+from wke.describe.experiment.experimentfile import ExperimentFile, ExperimentSection, PlotEntry, StepEntry
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.parameters import ROOT, read_sweep
+from wke.describe.experiment.plot import Plot, Script
+from wke.describe.experiment.sweep import Sweep, value_text
+from wke.describe.toml.shape import value_of
+from wke.describe.toml.tables import Table, read
+from wke.errors import Location, Problem
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Read an experiment file; raise InputError with all its mistakes. Whether it fits a cluster is checked by `make_plan`."""
+    return read(path, ExperimentFile, _build)
+
+
+def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
+    file = table.value
+    wrong: list[Problem] = []
+    sweep = read_sweep({ROOT: file.parameters, **file.others}, table.at, wrong)
+    sweep_is_right = not wrong
+    if sweep_is_right and file.steps:
+        sweep = without(sweep, [entry.when for entry in file.exclude], table.at, wrong)
+    experiment = _experiment(table, sweep, wrong)
+    problems += [*wrong, *experiment_problems(experiment, file, sweep_is_right=sweep_is_right)]
+    return experiment
+
+
+def _experiment(table: Table[ExperimentFile], sweep: Sweep, problems: list[Problem]) -> Experiment:
+    file, section = table.value, table.value.experiment
+    metrics = tuple(value_of(Metric, entry, name=name) for name, entry in file.metrics.items())
+    plots = tuple(_plot(entry, sweep) for entry in file.plots)
+    return value_of(
+        Experiment,
+        section,
+        name=section.name or table.path.stem,
+        path=table.path,
+        iterations=section.iterations.max,
+        stopping=_stopping(section, metrics, plots),
+        budget=_budget(section, metrics, plots),
+        order=section.order or ("interleaved" if file.steps else "sequential"),
+        cooldown_s=section.cooldown,
+        files=_files(section.files, table.at, problems),
+        parameters=sweep,
+        classes=file.classes,
+        steps=tuple(_step(entry, table.at("steps", index)) for index, entry in enumerate(file.steps)),
+        metrics=metrics,
+        checks=tuple(entry.that for entry in file.checks),
+        plots=plots,
+        warnings=table.old_spellings,
+        at=table.at,
+    )
+
+
+def _files(paths: Sequence[str], at: Callable[..., Location], problems: list[Problem]) -> dict[str, str | None]:
+    """Return the digests of files, None for folders; unreadable ones are added to `problems`."""
+    found: dict[str, str | None] = {}
+    for index, path in enumerate(paths):
+        try:
+            found[path] = None if Path(path).is_dir() else sha256(Path(path).read_bytes()).hexdigest()
+        except OSError as error:
+            hint = "paths start at the project's folder, in which wke runs"
+            problems.append(Problem(f"{path} cannot be read: {error.strerror}", at("experiment", "files", index), hint))
+    return found
+
+
+def _step(entry: StepEntry, where: Location) -> Step:
+    ready = value_of(Ready, entry.ready, within_s=entry.ready.within) if entry.ready else None
+    return value_of(Step, entry, ready=ready, timeout_s=entry.timeout, where=where)
+
+
+def _stopping(section: ExperimentSection, metrics: Sequence[Metric], plots: Sequence[Plot]) -> Stopping | None:
+    entry = section.iterations
+    return None if entry.precision is None else Stopping(entry.precision, _narrowed(section, metrics, plots), entry.min)
+
+
+def _budget(section: ExperimentSection, metrics: Sequence[Metric], plots: Sequence[Plot]) -> Budget | None:
+    entry = section.iterations
+    return None if section.budget is None else Budget(section.budget, min(entry.min, entry.max), _narrowed(section, metrics, plots))
+
+
+def _narrowed(section: ExperimentSection, metrics: Sequence[Metric], plots: Sequence[Plot]) -> tuple[str, ...]:
+    """Return the metrics whose intervals decide when to stop: those that the file names, or plots show, or all."""
+    names = [metric.name for metric in metrics]
+    shown = {column for plot in plots for y in plot.y_axis for column in y.names}
+    return section.iterations.of or tuple(name for name in names if name in shown) or tuple(names)
+
+
+def _plot(entry: PlotEntry, sweep: Sweep) -> Plot:
+    values = map(value_text, sweep.values(entry.sort_by or ""))
+    names = dict(enumerate(values)) | {key: key for key in entry.sort_labels if isinstance(key, str)}
+    return value_of(
+        Plot,
+        entry,
+        x_axis=entry.x_axis or "",
+        sort_labels={names[key]: label for key, label in entry.sort_labels.items() if key in names},
+        script=Script(entry.path, entry.args) if entry.path is not None else None,
+    )
