@@ -4,7 +4,8 @@
         m.transport                         # to open a connection with
     with sshd_cluster(tmp_path, 3) as cluster_file:   # a cluster.toml for the command line
 
-Nothing of the user's own ~/.ssh is read or written; the server is stopped by its pid.
+Nothing of the user's own ~/.ssh is read or written, and no start-up file of the user's login shell, which may be slow: logins have another
+home folder. The server is stopped by its pid.
 """
 
 import getpass
@@ -63,7 +64,7 @@ def sshd_machine(folder: Path, name: str = "m0", settings: Sequence[str] = ()) -
     """Run a server whose files lie in `folder`; `settings` are further lines of its configuration, which win. Skips where there is no sshd."""
     if SSHD is None:
         pytest.skip("no OpenSSH server is installed")
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "home").mkdir(parents=True, exist_ok=True)
     for key in ("host_key", "client_key"):
         if not (folder / key).exists():
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", folder / key], check=True)
@@ -118,6 +119,8 @@ def _start(folder: Path, settings: Sequence[str]) -> tuple[subprocess.Popen[byte
             f"HostKey {folder / 'host_key'}",
             f"AuthorizedKeysFile {folder / 'authorized_keys'}",
             "PidFile none",
+            f"SetEnv HOME={folder / 'home'}",
+            "PermitUserRC no",
             "StrictModes no",
             "UsePAM no",
             "PasswordAuthentication no",
