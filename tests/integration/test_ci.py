@@ -125,11 +125,11 @@ def test_an_improvement_is_no_failure_and_changes_need_no_commit(history: Projec
     load(history, "faster", 0.9)
     done = ci(history, "--baseline", "base", "--threshold", "5%")
     assert (done.status, [row[4] for row in cells(done.out)]) == (0, ["better", "better"])
-    assert f"| head | {git(history, 'rev-parse', 'HEAD')} with changes that are not committed |" in done.out
+    assert f"| head | {git(history, 'rev-parse', 'HEAD')} with uncommitted changes |" in done.out
     load(history, "slower", 1.3)
     done = ci(history, "--baseline", "base", "--limit", "2")
     assert (done.status, "No regression is confirmed (nothing could be compared)." in done.out) == (0, True)
-    assert "- not compared, for want of two complete rounds: size=1\n- not compared, for want of two complete rounds: size=2\n" in done.out
+    assert "- not compared, because two complete rounds are missing: size=1\n- not compared, because two complete rounds are missing: size=2\n" in done.out
     assert "2 trials to run; 0 of 32 are stored already" in done.err  # those of the baseline were measured beside another revision
 
 
@@ -152,7 +152,7 @@ def test_trials_that_fail_are_no_verdict(history: Project) -> None:
     done = ci(history, "--baseline", "base", "--only", "size=1")
     assert done.status == 1
     assert (
-        "No regression is confirmed (nothing could be compared).\n\n- not compared, for want of two complete rounds: size=1\n\n" in done.out
+        "No regression is confirmed (nothing could be compared).\n\n- not compared, because two complete rounds are missing: size=1\n\n" in done.out
     )
 
 
@@ -164,7 +164,7 @@ def test_results_from_elsewhere_count_from_the_same_machines_only(history: Proje
     done = ci(history, "--baseline", str(tmp_path / "artifact"))
     assert (done.status, [row[4] for row in cells(done.out)]) == (4, ["**worse**"] * 2)
     assert "measured at another time" in done.out
-    assert f"| head | {git(history, 'rev-parse', 'HEAD')} with changes that are not committed |" in done.out
+    assert f"| head | {git(history, 'rev-parse', 'HEAD')} with uncommitted changes |" in done.out
     import sqlite3  # noqa: PLC0415
 
     with sqlite3.connect(tmp_path / "artifact/wke.sqlite") as sql:
@@ -204,15 +204,15 @@ def test_nothing_is_redrawn_on_a_terminal_either(history: Project) -> None:
     ("arguments", "change", "words"),
     [
         (["--ci"], None, "--ci needs something to compare with"),
-        (["--ci", "--baseline", "nothing"], None, "--baseline nothing is none of these"),
+        (["--ci", "--baseline", "nothing"], None, "--baseline nothing: there is no such commit, folder or series"),
         (["--ci", "--baseline", "size=3"], None, "--baseline size=3: size is never 3"),
         (["--ci", "--baseline", "length=3"], None, '--baseline length=3: there is no parameter "length"'),
         (["--ci", "--baseline", "base", "--threshold", "much"], None, "--threshold much: "),
-        (["--ci", "--baseline", "HEAD:kv"], None, "--baseline HEAD:kv is none of these"),
+        (["--ci", "--baseline", "HEAD:kv"], None, "--baseline HEAD:kv: there is no such commit, folder or series"),
         (["--ci", "--baseline", "base", "--detach"], None, "--detach does not go with --ci"),
         (["--baseline", "base"], None, "--baseline and --threshold go with --ci"),
-        (["--ci", "--baseline", "base"], ("iterations = 8", "iterations = 1"), "one round is no comparison"),
-        (["--ci", "--baseline", "base"], ("seed = 5", 'seed = 5\norder = "sequential"'), "comparisons are made within rounds"),
+        (["--ci", "--baseline", "base"], ("iterations = 8", "iterations = 1"), "a comparison needs at least two rounds"),
+        (["--ci", "--baseline", "base"], ("seed = 5", 'seed = 5\norder = "sequential"'), "comparisons need rounds of all points"),
         (["--ci", "--baseline", "base"], (', better = "lower"', ""), "no metric says which way is better"),
         (["--ci", "--baseline", "base"], ('target = "load"', 'target = "other"'), 'baseline base: configuration kv has no target "other"'),
     ],

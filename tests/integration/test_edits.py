@@ -285,9 +285,9 @@ def test_what_is_no_change_cannot_be_accepted(series: Project) -> None:
     series.edit("experiments/series.toml", "size = [1, 4]", "size = [1, 2, 4]")
     new = next(t["id"] for t in series.wke("plan", "experiments/series.toml", "--json").json["trials"] if t["why"] == "new")
     refusals = {
-        new: f"no trial like {new} was ever measured",
+        new: f"no trial at the point and iteration of {new} has a result yet",
         "all": "these machines are what they were",
-        "nonsense": 'there is no trial "nonsense" in a plan, and it selects no machines',
+        "nonsense": 'no plan has a trial "nonsense", and it selects no machines',
         values(series)[0][0]: "is stored and reused: there is nothing to accept",
     }
     for what, words in refusals.items():

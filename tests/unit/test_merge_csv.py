@@ -45,7 +45,7 @@ def test_different_constants_are_refused() -> None:
     assert str(caught.value) == (
         "the constants differ: memory is 1G in a.csv and 2G in b.csv; note is two words in a.csv and varied in b.csv; "
         "clients is varied in a.csv and 4 in b.csv; seed is not set in a.csv and empty in b.csv\n"
-        "  hint: only results of the same constants can stand in one file"
+        "  hint: only results with the same constants can be merged"
     )
 
 
@@ -56,7 +56,7 @@ BAD = {
     "# constants:\ntime,cpu\n1,2\n": "the second file has no header that begins with uid and names each column once\n  hint: is it a results file of wke?",
     "# constants:\nuid,ops,ops\n1,2,3\n": "the second file has no header that begins with uid and names each column once\n  hint: is it a results file of wke?",
     "# constants:\nuid, ops\na, 1\nb, 1, 2\n": (
-        "the second file: row 2 (b) has 3 fields, but there are 2 columns\n  hint: a value with a comma in it stands in quotes"
+        "the second file: row 2 (b) has 3 fields, but there are 2 columns\n  hint: put a value that contains a comma in quotes"
     ),
 }
 

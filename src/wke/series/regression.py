@@ -1,7 +1,7 @@
-"""`wke measure --ci`: what is compared with what, and the summary and exit status that come of it.
+"""Regressions: what a series is compared with, and the report and exit status of the comparison.
 
-REF is a point (`engine=old`), a folder with results from elsewhere, a commit, or another series of this folder's store. A commit is
-measured beside the working tree, round by round; results from elsewhere are of another time, and count only from the same machines.
+A reference is a point (`engine=old`), a folder with results from elsewhere, a commit, or another series in results/. A commit is measured
+beside the working tree, round by round. Results from elsewhere were measured at another time and count only from the same machines.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ MOST_MISSING = 5
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Results of another time or place: those of a series in the store in `folder`, and what the machines were then."""
+    """Results of another time or place: those of a series in the store in `folder`, and the facts of its machines."""
 
     folder: Path
     series: str
@@ -49,7 +49,7 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What is measured, with what it is compared (`name`, for people), and results from elsewhere if it is these."""
+    """What is measured, the name of what it is compared with, and the results from elsewhere, if it is compared with such."""
 
     project: Project
     name: str
@@ -57,17 +57,15 @@ class Compared:
 
 
 def compared(project: Project, reference: str | None, threshold: str | None) -> Compared:
-    """Find out what REF means; raise InputError when it means nothing, or nothing can be compared with it."""
+    """Resolve a reference; raise InputError when it names nothing, or nothing can be compared with it."""
     experiment = project.experiment
     if threshold is not None:
         experiment = replace(experiment, threshold=_threshold(threshold))
     if experiment.order == "sequential" or experiment.parameters.climb is not None:
         hint = "remove hill-climb" if experiment.parameters.climb is not None else 'write order = "interleaved"'
-        raise InputError(
-            "comparisons are made within rounds of all points, and this experiment has none", where=experiment.where, hint=hint
-        )
+        raise InputError("comparisons need rounds of all points, and this experiment has none", where=experiment.where, hint=hint)
     if experiment.iterations < 2:
-        raise InputError("one round is no comparison", where=experiment.where, hint="write iterations = 10")
+        raise InputError("a comparison needs at least two rounds", where=experiment.where, hint="write iterations = 10")
     if not any(metric.better for metric in experiment.metrics):
         raise InputError("no metric says which way is better", where=experiment.at("metrics"), hint='write better = "higher" or "lower"')
     return _meant(replace(project, experiment=experiment), reference)
@@ -94,7 +92,7 @@ def _meant(project: Project, reference: str | None) -> Compared:
         if reference in names and reference != experiment.name:
             return Compared(project, f"series {reference}", _elsewhere(RESULTS, reference, own=experiment.name))
     hint = "give a commit that this repository has (a shallow clone: git fetch), a results folder, a series, or PARAMETER=VALUE"
-    raise InputError(f"--baseline {reference} is none of these", hint=hint)
+    raise InputError(f"--baseline {reference}: there is no such commit, folder or series", hint=hint)
 
 
 def _point(project: Project, reference: str) -> Compared:
@@ -130,7 +128,9 @@ def _revisions(project: Project, base: Revision, reference: str) -> Compared:
 
 def _elsewhere(folder: Path, series: str, *, own: str) -> Elsewhere:
     if folder.resolve() == RESULTS.resolve() and series == own:
-        raise InputError(f"--baseline {folder}: that is what is measured here", hint="give a commit, or a copy of results from elsewhere")
+        raise InputError(
+            f"--baseline {folder}: a series cannot be compared with itself", hint="give a commit, or a copy of results from elsewhere"
+        )
     with Store.open(folder, readonly=True) as store:
         return Elsewhere(folder, series, store.attempts.one_per_trial(series), store.examinations.by_name(series))
 
@@ -145,11 +145,11 @@ def _threshold(text: str) -> float:
     return share
 
 
-# -- what comes of it
+# -- the report
 
 
 def conclude(what: Compared, series: PlannedSeries, store: Store, outcomes: Sequence[Outcome], only: Mapping[str, str]) -> tuple[str, int]:
-    """Return the summary and the exit status: that of a confirmed regression, else that of trials if points could not be compared."""
+    """Return the report and the exit status: that of a confirmed regression, else that of the trials if points could not be compared."""
     experiment, trials = series.plan.experiment, store.attempts.one_per_trial(series.plan.experiment.name)
     found = _comparisons(what, series, trials)
     there, asked = ({point_key(one.point) for one in found}, {point_key(item.planned.point) for item in select_trials(series, only)})
@@ -173,23 +173,23 @@ def conclude(what: Compared, series: PlannedSeries, store: Store, outcomes: Sequ
 
 
 def _missing(points: Sequence[Mapping[str, object]]) -> Iterator[str]:
-    """Yield a line for each point that could not be compared, and not too many of them."""
+    """Yield a line for each of the first few points that could not be compared."""
     for point in points[:MOST_MISSING]:
         values = ", ".join(f"{name}={shown(value)}" for name, value in point.items() if name != REVISION)
-        yield f"not compared, for want of two complete rounds{': ' if values else ''}{values}"
+        yield f"not compared, because two complete rounds are missing{': ' if values else ''}{values}"
     if len(points) > MOST_MISSING:
         yield f"and {len(points) - MOST_MISSING} more points"
 
 
 def _without_factor(experiment: Experiment, found: Sequence[Comparison]) -> Iterator[str]:
-    """Yield a line for each metric that was compared nowhere although others were."""
+    """Yield a line for each metric that was not compared at any point although others were."""
     for metric in experiment.metrics if found else ():
         if all(one.metric != metric.name for one in found):
             yield f"{metric.name} has no factor: it was 0 or less, missing, or in another unit"
 
 
 def _is_base(point: Mapping[str, object], baseline: Mapping[str, object]) -> bool:
-    """Tell whether a point is one that others are compared with."""
+    """Return whether other points are compared with this one."""
     return bool(baseline) and all(name in point and point[name] == value for name, value in baseline.items())
 
 
@@ -206,14 +206,14 @@ def _comparisons(what: Compared, series: PlannedSeries, trials: Sequence[StoredA
 
 
 def _doubts(elsewhere: Elsewhere | None, machines: Mapping[str, Mapping[str, str] | None]) -> list[str]:
-    """Return why results from elsewhere cannot confirm anything: the machines were not the same, as far as is known."""
+    """Return why results from elsewhere cannot confirm a regression: the machines were not the same, as far as is known."""
     if elsewhere is None:
         return []
     doubts = []
     for name, now in sorted(machines.items()):
         before = elsewhere.machines.get(name)
         if before is None or now is None:
-            doubts.append(f"nothing can be confirmed: what {name} was is not known for both")
+            doubts.append(f"nothing can be confirmed: the facts of {name} are not known for both")
         else:
             doubts += [f"nothing can be confirmed: {name} is not the same: {change}" for change in drift(before, now)]
     return doubts
@@ -223,12 +223,12 @@ def _facts(what: Compared, series: PlannedSeries, trials: Sequence[StoredAttempt
     revisions, ok, facts = series.project.revisions, sum(trial.ok for trial in trials), {}
     here = revisions.head if revisions is not None else head() if commit_of("HEAD") else None
     if here is not None:
-        facts["head"] = f"{here.commit}{' with changes that are not committed' if here.changed else ''}"
+        facts["head"] = f"{here.commit}{' with uncommitted changes' if here.changed else ''}"
     if revisions is not None:
         facts["baseline"] = f"{revisions.base.commit}, measured beside it in each round"
     elif what.elsewhere is not None:
         facts["baseline"] = (
-            f"series {what.elsewhere.series} in {what.elsewhere.folder}, measured at another time: what changed since counts, too"
+            f"series {what.elsewhere.series} in {what.elsewhere.folder}, measured at another time: later changes of the machines count too"
         )
     facts["trials"] = f"{ok} ok, {len(trials) - ok} not"
     facts["seed"] = str(series.plan.seed)

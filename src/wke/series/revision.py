@@ -1,4 +1,4 @@
-"""Revisions of the project, by git: what HEAD is, and the files of another one. The repository is left as it is."""
+"""Revisions of the project in git: that of the working tree, and the files of another one. The repository is not changed."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ from wke.series.folders import PROJECT
 
 
 def commit_of(reference: str) -> str | None:
-    """Return the commit that a branch, tag or hash means here, None where it means none."""
+    """Return the commit that a branch, tag or hash names here, None if it names none."""
     return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}", may_fail=True) or None
 
 
 def head() -> Revision:
-    """Return the revision of the working tree: HEAD, with a hash of what is not committed of this folder."""
+    """Return the revision of the working tree: HEAD, with a hash of the uncommitted changes in this folder."""
     found = revision_of(Path(), PROJECT, contents=True)
     if found is None:
         raise InputError("this folder has no commit yet", hint="commit the project; --baseline compares with a commit")
@@ -28,7 +28,7 @@ def head() -> Revision:
 
 @contextmanager
 def checked_out(commit: str) -> Iterator[Path]:
-    """Yield a temporary folder with this folder's files as they are in a commit."""
+    """Yield a temporary folder with the files of this folder as they are in a commit."""
     prefix = _git("rev-parse", "--show-prefix")
     with tempfile.TemporaryDirectory(prefix="wke-revision-") as folder:
         index, top = f"{folder}/index", _git("rev-parse", "--show-toplevel")
@@ -41,7 +41,7 @@ def checked_out(commit: str) -> Iterator[Path]:
 
 
 def _git(*arguments: str, may_fail: bool = False, index: str | None = None) -> str:
-    """Return what git says, without the last line's end; "" when it fails and may. With `index` its own is left alone."""
+    """Return the output of git without its last line break; "" if it fails and may. With `index`, git uses that index file."""
     environment = os.environ if index is None else {**os.environ, "GIT_INDEX_FILE": index}
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, check=False, env=environment)
@@ -51,7 +51,5 @@ def _git(*arguments: str, may_fail: bool = False, index: str | None = None) -> s
         raise InputError("git is not installed", hint="--baseline with a commit needs it") from None
     if done.returncode and not may_fail:
         words = done.stderr.decode("utf-8", "replace").strip()
-        raise InputError(
-            f"git {arguments[0]} failed: {words}", hint="work in a git repository, with the commit that is compared with in it"
-        )
+        raise InputError(f"git {arguments[0]} failed: {words}", hint="work in a git repository that has the commit to compare with")
     return "" if done.returncode else done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")

@@ -40,7 +40,7 @@ def explain(trial: str, cluster_file: Path) -> Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """The stored result that a trial could have: what speaks against it are `changes` of its inputs and of the `machines`."""
+    """The nearest stored result of a trial; it does not count because of `changes` of the inputs and changes of the `machines`."""
 
     trial: str
     changes: tuple[Change, ...]
@@ -48,7 +48,7 @@ class Relative:
 
 
 def relative_of(store: Store, item: IdentifiedTrial) -> Relative | None:
-    """Return the stored result of a trial that does not count, else that of the nearest trial at the same point and iteration."""
+    """Return the trial's own stored result that does not count, else that of the nearest trial at the same point and iteration."""
     found = Relatives(store.inputs.of_trials_with_results()).of(item.planned)
     for name, changes in ((item.planned.id, ()), *found[:1]):
         attempts = [attempt for attempt in _attempts(store, item, name) if attempt.ok]
@@ -90,11 +90,13 @@ def _unplanned(identity: str, own: Inputs, planned: Mapping[str, IdentifiedTrial
     if other is None:
         return Explanation(identity, "is in no plan: experiments/ has none")
     changes = tuple(differences(own, plans[other], script))
-    same = f"is in no plan now; {other} is the same in another iteration"
-    return Explanation(identity, f"is in no plan now; to {other}, the nearest planned trial:" if changes else same, other, changes)
+    same = f"is in no plan any more; {other} is the same in another iteration"
+    return Explanation(
+        identity, f"is in no plan any more; changes up to {other}, the nearest planned trial:" if changes else same, other, changes
+    )
 
 
 def script_texts(planned: Iterable[IdentifiedTrial], store: Store) -> Callable[[str], str | None]:
-    """Return what finds the text of a script by its digest: among those that are planned, else in the store."""
+    """Return a function that finds the text of a script by its digest, among the planned scripts and then in the store."""
     texts = {digest: content for item in planned for digest, content in scripts(item.trial).items()}
     return lambda digest: texts[digest].decode("utf-8", "replace") if digest in texts else store.inputs.script(digest)

@@ -10,7 +10,7 @@ from wke.tell.tables import interval
 
 
 def comparison_rows(found: Sequence[Comparison], parameters: Sequence[str], metrics: Sequence[Metric]) -> list[tuple[str, ...]]:
-    """Return a header and a row for each comparison; `parameters` are the columns that tell points apart."""
+    """Return a header and a row for each comparison; `parameters` are the columns that distinguish points."""
     better = {metric.name: metric.better for metric in metrics}
     header = (*parameters, "metric", "rounds", "x baseline", "verdict")
     return [
@@ -29,7 +29,7 @@ def comparison_rows(found: Sequence[Comparison], parameters: Sequence[str], metr
 
 
 def verdict_text(one: Comparison, better: str | None) -> str:
-    """Say what a comparison shows: higher or lower, and whether that is better; or that it shows nothing yet."""
+    """Return what a comparison shows: higher or lower and whether that is better, or nothing yet."""
     if one.verdict == "same":
         return f"same within {share_words(one.threshold)}"
     if one.different:
@@ -38,7 +38,7 @@ def verdict_text(one: Comparison, better: str | None) -> str:
 
 
 def comparisons_json(found: Sequence[Comparison]) -> list[dict[str, object]]:
-    """Return comparisons as values that `json.dumps` takes."""
+    """Return comparisons as values for `json.dumps`."""
     return [
         {
             "point": dict(one.point),
@@ -57,15 +57,15 @@ def comparisons_json(found: Sequence[Comparison]) -> list[dict[str, object]]:
 
 
 def shown(value: object) -> str:
-    """Return a parameter's value as the experiment's file writes it; nothing where a point does not set it."""
+    """Return a parameter's value as the experiment's file writes it; "" for a point that does not set it."""
     return value_text(value) if isinstance(value, bool | int | float | str) else ""
 
 
 def share_words(share: float) -> str:
-    """Return a share as `2 %`."""
+    """Return a share as text: `2 %`."""
     return f"{100 * share:g} %"
 
 
 def baseline_text(baseline: Mapping[str, object]) -> str:
-    """Return what the baseline fixes, as `engine=old`."""
+    """Return the baseline as text: `engine=old`."""
     return ", ".join(f"{name}={shown(value)}" for name, value in baseline.items())

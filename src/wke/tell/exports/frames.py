@@ -1,4 +1,4 @@
-"""Rows as tables of other libraries, which are imported only here and only when they are asked for."""
+"""Rows as tables of pandas, polars and pyarrow; each library is imported only here and only when it is used."""
 
 import importlib
 import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def arrow_table(rows: Sequence[ResultRow]) -> "pa.Table":
-    """Return the rows as a table of pyarrow; the unit of a metric is in its field's metadata."""
+    """Return the rows as a pyarrow table; the unit of a metric is in its field's metadata."""
     arrow = _library("pyarrow")
     table = columns(rows)
     types = {bool: arrow.bool_(), int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
@@ -29,7 +29,7 @@ def arrow_table(rows: Sequence[ResultRow]) -> "pa.Table":
 
 
 def pandas_frame(rows: Sequence[ResultRow]) -> "pd.DataFrame":
-    """Return the rows as a data frame of pandas; `attrs["units"]` has the units of the metrics."""
+    """Return the rows as a pandas data frame; `attrs["units"]` has the units of the metrics."""
     pandas = _library("pandas")
     table = columns(rows)
     whole, gaps = (
@@ -43,7 +43,7 @@ def pandas_frame(rows: Sequence[ResultRow]) -> "pd.DataFrame":
 
 
 def polars_frame(rows: Sequence[ResultRow]) -> "pl.DataFrame":
-    """Return the rows as a data frame of polars."""
+    """Return the rows as a polars data frame."""
     polars = _library("polars")
     types = {bool: polars.Boolean, int: polars.Int64, float: polars.Float64, str: polars.String}
     table = columns(rows)
@@ -52,7 +52,7 @@ def polars_frame(rows: Sequence[ResultRow]) -> "pl.DataFrame":
 
 
 def write_parquet(path: Path, rows: Sequence[ResultRow]) -> None:
-    """Make the file at `path` a Parquet file with the rows, never a part of it. StoreError when the disk does not take it."""
+    """Write the rows to a Parquet file, whole or not at all. Raises StoreError when the disk refuses."""
     table = arrow_table(rows)
     parquet = _library("pyarrow.parquet")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -1,4 +1,4 @@
-"""The summary of a comparison as Markdown, for the page of a pull request: verdicts first, then what they rest on."""
+"""The report of a comparison as Markdown, for the page of a pull request: verdicts first, then how they were measured."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Report:
 
 
 def markdown(report: Report) -> str:
-    """Return the whole summary."""
+    """Return the whole report."""
     return "\n".join(_lines(report)) + "\n"
 
 
@@ -86,7 +86,7 @@ def _method(report: Report) -> str:
 
 
 def _machines(machines: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Yield a row for each kind of machine."""
+    """Yield a table with a row for each kind of machine."""
     alike: dict[str, list[str]] = {}
     for name, facts in machines.items():
         text = ", ".join(f"{fact}: {facts[fact]}" for fact in FACTS if fact in facts)
@@ -103,7 +103,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
 
 
 def _plain(text: str) -> str:
-    """Return text that means nothing to Markdown where it could do harm: in a cell, as HTML, on a line of its own."""
+    """Return text escaped for Markdown: it stays in its cell and line, and is not HTML."""
     for sign, other in (("\\", "\\\\"), ("\n", " "), ("|", "\\|"), ("<", "&lt;"), ("`", "\\`"), ("*", "\\*"), ("[", "\\[")):
         text = text.replace(sign, other)
     return visible(text)

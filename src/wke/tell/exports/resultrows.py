@@ -1,4 +1,4 @@
-"""Results as rows for other programs: one for every attempt, whatever came of it, with all that is known of it."""
+"""Result rows as columns and as CSV, for other programs: one row for every attempt, whatever its outcome."""
 
 import csv
 import io
@@ -25,12 +25,12 @@ FIXED: Mapping[str, type] = {
     "derived_from": str,
     "stands_for": str,
 }
-"""The columns that every table has, and their types; a parameter or metric so called is `parameter.NAME` or `metric.NAME`."""
+"""The columns of every table and their types; a parameter or metric of the same name becomes `parameter.NAME` or `metric.NAME`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Rows as columns of one type each, all equally long; `units` has those of metrics, by column."""
+    """Rows as columns, each of one type and all equally long; `units` maps the columns of metrics to their units."""
 
     cells: Mapping[str, list[Cell]]
     units: Mapping[str, str]
@@ -41,9 +41,9 @@ class Columns:
 
 
 def columns(rows: Sequence[ResultRow]) -> Columns:
-    """Return the rows as columns: those of FIXED, the parameters, the metrics. What a row does not have is None.
+    """Return the rows as columns: those of FIXED, the parameters, the metrics. A value that a row does not have is None.
 
-    A parameter that has numbers and words is told in words.
+    A parameter with both numbers and text becomes text.
     """
     cells: dict[str, list[Cell]] = {name: [getattr(row, name) for row in rows] for name in FIXED}
     units: dict[str, str] = {}
@@ -57,7 +57,7 @@ def columns(rows: Sequence[ResultRow]) -> Columns:
 
 
 def csv_text(rows: Sequence[ResultRow]) -> str:
-    """Return the rows as CSV under one header; what a row does not have is an empty field."""
+    """Return the rows as CSV under one header; a value that a row does not have is an empty field."""
     table = columns(rows).cells
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -71,7 +71,7 @@ def _column(name: str, kind: str, taken: Iterable[str]) -> str:
 
 
 def _of_one_kind(values: Sequence[object]) -> list[Cell]:
-    """Return values that are all bool, all int, all float or all text, None aside."""
+    """Return values that are all bool, all int, all float or all text, apart from None."""
     known = [value if value is None or isinstance(value, bool | int | float | str) else str(value) for value in values]
     kinds = {type(value) for value in known if value is not None}
     if kinds == {int, float}:

@@ -1,7 +1,7 @@
-"""The results as a CSV file that spreadsheets read: written, read back, two joined. An export: the store is the truth.
+"""Results as a CSV file for spreadsheets: written, read back, two merged. It is an export; the store is the truth.
 
-Files of old wke are read too. It wrote `, ` between fields and nothing in quotes; constants too stood bare, so that those of text with
-blanks are read as well as they can be.
+Files of wke 0.1 can be read too. They have `, ` between fields and no quotes, not even around constants, so constants with blanks are read
+on a best-effort basis.
 """
 
 import csv
@@ -24,7 +24,7 @@ COMMAND, CONSTANTS = "# command:", "# constants:"
 
 @dataclass(frozen=True, slots=True)
 class ResultsFile:
-    """One results file: the commands that made it, the parameters that did not vary, and the rows under their header. All is text."""
+    """One results file: the commands that wrote it, the parameters that did not vary, and the rows under their header, all as text."""
 
     commands: tuple[str, ...]
     constants: Mapping[str, str]
@@ -35,7 +35,8 @@ class ResultsFile:
 def results_csv(trials: Sequence[StoredAttempt], metrics: Sequence[Metric] = (), *, command: str = "", points: Sequence[Point] = ()) -> str:
     """Return comment lines (command, constants), a header `uid, varied parameters…, metrics…` and one row for each trial that is ok.
 
-    Warm-ups are left out; a metric that a trial does not have is an empty field. What varies is told by `points`, else by the trials.
+    Warm-ups are left out; a metric that a trial does not have is an empty field. Which parameters vary depends on `points`, else on the
+    trials.
     """
     rows = result_rows(trials)
     known = list(points) or [trial.point for trial in rows]
@@ -53,17 +54,17 @@ def results_csv(trials: Sequence[StoredAttempt], metrics: Sequence[Metric] = (),
 
 
 def result_rows(trials: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:
-    """Return the trials that are rows of the results: one attempt of each that is ok and no warm-up, in the order of `trials`."""
+    """Return the trials that become rows: one attempt of each trial that is ok and not a warm-up, in the order of `trials`."""
     return tuple(trial for trial in settled(trials) if trial.ok and not trial.warmup)
 
 
 def write_results_csv(path: Path, text: str) -> None:
-    """Make the file at `path` hold `text`, never a part of it."""
+    """Write `text` to the file at `path`, whole or not at all."""
     write_atomically(path, text.encode())
 
 
 def read_results_csv(text: str, name: str = "the file") -> ResultsFile:
-    """Read a results file's text; `name` says in an InputError which file is none."""
+    """Read the text of a results file; an InputError for one that is malformed names it `name`."""
     text = text.replace("\r\n", "\n").removeprefix("\ufeff")
     lines = text.split("\n")
     head = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
@@ -88,10 +89,10 @@ def read_results_csv(text: str, name: str = "the file") -> ResultsFile:
 
 
 def merge_csv(a: str, b: str, names: tuple[str, str] = ("the first file", "the second file")) -> str:
-    """Return the results file with the rows of both: those of `a`, then those of `b` that are not in `a` already.
+    """Return a results file with the rows of both: those of `a`, then those of `b` that are not in `a`.
 
-    Columns stand as in `a`, then those that only `b` has; a row without a column leaves it empty. InputError when the constants differ,
-    naming each that does: the rows would then say the same of different things.
+    Columns are in the order of `a`, followed by those that only `b` has; a row leaves a column that it does not have empty. Raises an
+    InputError that names the constants that differ: the rows would then not be comparable.
     """
     first, second = read_results_csv(a, names[0]), read_results_csv(b, names[1])
     _refuse_different(first, second, names)
@@ -109,13 +110,13 @@ def merge_csv(a: str, b: str, names: tuple[str, str] = ("the first file", "the s
 
 
 def _comment(key: str, value: str) -> str:
-    """Return a comment line; a newline in the value would end the comment, so it is written as two signs, and a backslash too."""
+    """Return a comment line; newlines and backslashes in the value are escaped, since a newline would end the comment."""
     shown = value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{key} {shown}".rstrip(" ") + "\n"
 
 
 def _commented(text: str) -> str:
-    """Return the value of a comment line as it was before it was written."""
+    """Return the value of a comment line, unescaped."""
     signs = {"n": "\n", "r": "\r"}
     return re.sub(r"\\(.)", lambda match: signs.get(match[1], match[1]), text)
 
@@ -131,7 +132,7 @@ def _refuse_different(first: ResultsFile, second: ResultsFile, names: tuple[str,
         if first.constants.get(key) != second.constants.get(key)
     ]
     if differences:
-        hint = "only results of the same constants can stand in one file"
+        hint = "only results with the same constants can be merged"
         raise InputError(f"the constants differ: {'; '.join(differences)}", hint=hint)
 
 
@@ -145,12 +146,12 @@ def _rows(records: Sequence[Sequence[str]], columns: Sequence[str], name: str) -
     for number, record in enumerate(records, start=1):
         if len(record) != len(columns):
             what = f"{name}: row {number} ({record[0]}) has {len(record)} fields, but there are {len(columns)} columns"
-            raise InputError(what, hint="a value with a comma in it stands in quotes")
+            raise InputError(what, hint="put a value that contains a comma in quotes")
         yield dict(zip(columns, (field.strip() for field in record), strict=True))
 
 
 def _assignments(text: str) -> dict[str, str]:
-    """Read `k=v k=v`, values quoted as for a shell or bare; a bare word that is no assignment goes on with the value before it."""
+    """Read `k=v k=v`, values quoted as for a shell or bare; a bare word without `=` continues the value before it."""
     try:
         words = shlex.split(text)
     except ValueError:
