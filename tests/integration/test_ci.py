@@ -129,7 +129,10 @@ def test_an_improvement_is_no_failure_and_changes_need_no_commit(history: Projec
     load(history, "slower", 1.3)
     done = ci(history, "--baseline", "base", "--limit", "2")
     assert (done.status, "No regression is confirmed (nothing could be compared)." in done.out) == (0, True)
-    assert "- not compared, because two complete rounds are missing: size=1\n- not compared, because two complete rounds are missing: size=2\n" in done.out
+    assert (
+        "- not compared, because two complete rounds are missing: size=1\n- not compared, because two complete rounds are missing: size=2\n"
+        in done.out
+    )
     assert "2 trials to run; 0 of 32 are stored already" in done.err  # those of the baseline were measured beside another revision
 
 
@@ -152,7 +155,8 @@ def test_trials_that_fail_are_no_verdict(history: Project) -> None:
     done = ci(history, "--baseline", "base", "--only", "size=1")
     assert done.status == 1
     assert (
-        "No regression is confirmed (nothing could be compared).\n\n- not compared, because two complete rounds are missing: size=1\n\n" in done.out
+        "No regression is confirmed (nothing could be compared).\n\n- not compared, because two complete rounds are missing: size=1\n\n"
+        in done.out
     )
 
 

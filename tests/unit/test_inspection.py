@@ -198,6 +198,6 @@ def test_the_command(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {name: facts[name] for name in ("attempts", "files")} == {"attempts": 4, "files": 9}
     assert [found["file"] for found in facts["findings"]] == [f"results/trials/aa-0/2/{LOG}"]
     assert [note["file"] for note in facts["notes"]] == ["results/partial/cc-0.1"]
-    assert "--store checks what is stored, not files" in str(CliRunner().invoke(check, ["--store", "a.toml"]).exception)
+    assert "--store checks the store, so it takes no FILES" in str(CliRunner().invoke(check, ["--store", "a.toml"]).exception)
     monkeypatch.chdir(folder)
     assert "there are no results in results" in str(CliRunner().invoke(check, ["--store"]).exception)

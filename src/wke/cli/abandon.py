@@ -1,4 +1,4 @@
-"""`wke abandon`: stop what `wke measure --detach` left running."""
+"""`wke abandon`: stops the trial that `wke measure --detach` left running."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from wke.tell.terminal.console import Printer, counted
 def abandon(cluster_file: Path) -> None:
     """Stop the trial that `wke measure --detach` left running, and free its machines.
 
-    The attempt stays in results/ as interrupted; the trial runs again with the next `wke measure`. While a machine cannot be reached
-    nothing is forgotten: give the command again, or let the lease run out.
+    The attempt stays in results/ as interrupted, and the trial runs again with the next `wke measure`. If a machine cannot be reached,
+    repeat the command later, or let the lease run out.
     """
     described = read_cluster(cluster_file)
     series = _left() if Store.exists(RESULTS) else set()
@@ -37,6 +37,6 @@ def abandon(cluster_file: Path) -> None:
 
 
 def _left() -> set[str]:
-    """Return the names of the series that have a trial which was left running."""
+    """Return the names of the series with a trial that was left running."""
     with Store.open(RESULTS, readonly=True) as store:
         return {left.series for left in store.attempts.detached()}

@@ -1,4 +1,4 @@
-"""`wke accept`: a change is harmless, says somebody; results from before it count."""
+"""`wke accept`: declares a change harmless, so that earlier results count."""
 
 import json
 from collections.abc import Iterable
@@ -20,26 +20,26 @@ from wke.tell.terminal.console import Printer, counted
 
 @click.command()
 @click.argument("what", required=False)
-@click.option("--reason", metavar="TEXT", help="Why the change is harmless. Kept with your name and the time.")
-@click.option("--list", "listed", is_flag=True, help="Print what was accepted.")
-@click.option("--take-back", type=int, metavar="NUMBER", help="Let an acceptance hold no longer.")
+@click.option("--reason", metavar="TEXT", help="Why the change is harmless; stored with your name and the time.")
+@click.option("--list", "listed", is_flag=True, help="List what was accepted.")
+@click.option("--take-back", type=int, metavar="NUMBER", help="Take back an acceptance.")
 @project
 @as_json
 def accept(what: str | None, cluster_file: Path, *, reason: str | None, listed: bool, take_back: int | None, as_json: bool) -> None:
-    """Declare a change harmless: results from before it count as if nothing had changed.
+    """Declare a change harmless: earlier results count as if nothing had changed.
 
-    WHAT is a trial that is to run (the beginning of its id is enough): then all changes that `wke why` names are accepted, for every trial
-    of every plan that differs from a stored one in nothing else. Or it selects machines: then what they are now is as good as what they
-    were when results were measured on them. Nothing is run, and nothing that is stored changes.
+    WHAT is a trial that would run (the start of its id is enough): all changes that `wke why` names are accepted, for every trial of every
+    plan that differs from a stored one in nothing else. Or WHAT selects machines: their state now is accepted in place of their state when
+    results were measured on them. Nothing is run, and stored results are not changed.
     """
     if (what is not None) + listed + (take_back is not None) != 1:
-        raise click.UsageError("say one of WHAT, --list and --take-back")
+        raise click.UsageError("give one of WHAT, --list and --take-back")
     if listed:
         with Store.open(RESULTS, readonly=True) as store:
             _print_all(store.acceptances.all(), as_json=as_json)
         return
     if what is not None and not (reason or "").strip():
-        raise InputError("no reason is given", hint='say why the change is harmless: --reason "..."')
+        raise InputError("a reason is missing", hint='say why the change is harmless: --reason "..."')
     if not Store.exists(RESULTS):
         raise InputError(f"there are no results in {RESULTS}", hint="change to the project's folder")
     with Store.open(RESULTS, command="wke accept", series="") as store:

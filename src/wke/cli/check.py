@@ -1,4 +1,4 @@
-"""`wke check`: every mistake in a project's files, at once; or, with `--store`, all that is wrong with what is stored."""
+"""`wke check`: reports every mistake in a project's files at once or, with `--store`, every defect of the store."""
 
 import json
 from collections.abc import Callable, Iterator, Sized
@@ -22,21 +22,21 @@ from wke.tell.terminal.console import Printer
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--store", is_flag=True, help="Check what is stored in results/ instead: the database, every folder, every file.")
+@click.option("--store", is_flag=True, help="Check the store in results/ instead: the database, every folder, every file.")
 @project
 @as_json
 def check(files: tuple[Path, ...], cluster_file: Path, *, store: bool, as_json: bool) -> None:
     """Check FILES (experiments), or the whole project: cluster.toml, every configuration, every experiment in experiments/.
 
-    Prints each mistake as file:line:column: key: what is wrong, with a hint, and ends with status 2 if there is any. Experiments are
-    planned in full: every point's options, selectors and templates are looked at. Nothing is started.
+    Prints each mistake as file:line:column: key: what is wrong, with a hint; the exit status is 2 if there is any. Experiments are planned
+    in full, with the options, selectors and templates of every point. Nothing is started.
 
-    With --store every stored file is read and compared with what it was when its attempt ended. Whatever is wrong makes status 1. Nothing
-    is changed, and a series may run meanwhile.
+    With --store every stored file is read and compared with its state when its attempt ended. The exit status is 1 if anything is wrong.
+    Nothing is changed, and a series may run meanwhile.
     """
     if store:
         if files:
-            raise InputError("--store checks what is stored, not files", hint="wke check --store; wke check FILES")
+            raise InputError("--store checks the store, so it takes no FILES", hint="wke check --store; wke check FILES")
         _check_store(as_json=as_json)
         return
     experiments = files or tuple(sorted(Path("experiments").glob("*.toml")))
@@ -54,7 +54,7 @@ def check(files: tuple[Path, ...], cluster_file: Path, *, store: bool, as_json: 
 
 
 def _check_store(*, as_json: bool) -> None:
-    """Say what is in the store; raise StoreError with all that is wrong with it."""
+    """Print what is in the store; raise StoreError with everything that is wrong with it."""
     seen = inspect_store(RESULTS)
     out = Printer()
     if as_json:
@@ -71,7 +71,7 @@ def _check_store(*, as_json: bool) -> None:
 
 
 def _print_json(readers: list[Callable[[], object]]) -> None:
-    """Print what was found for programs; mistakes go on to where all are told, and make the exit status."""
+    """Print what was found as JSON; then raise an InputError with the mistakes, if there are any."""
     try:
         warnings = [warning.facts() for warning in _warnings(gather(*readers))]
     except InputError as error:
@@ -85,7 +85,7 @@ def _count(files: Sized, noun: str) -> str:
 
 
 def _check_experiment(file: Path, cluster_file: Path) -> object:
-    """Plan an experiment that has steps; of one that belongs to a benchmark script, only the file itself can be checked."""
+    """Plan an experiment that has steps; for one that belongs to a benchmark script, check the file only."""
     experiment = read_experiment(file)
     return plan_series(read_project(file, cluster_file)).project.experiment if experiment.steps else experiment
 

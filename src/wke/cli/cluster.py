@@ -1,4 +1,4 @@
-"""`wke cluster`: emulated machines that stay until they are taken down."""
+"""`wke cluster`: starts emulated machines that stay until they are removed."""
 
 import json
 from pathlib import Path
@@ -14,17 +14,17 @@ from wke.tell.terminal.console import Printer
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cluster() -> None:
-    """Bring emulated machines up, take them down, show them.
+    """Start emulated machines, remove them, show them.
 
-    Only clusters with provider = "local" have machines that must be made. `wke run` and `wke measure` make them for themselves and
-    remove them at the end; after `wke cluster up` they stay, with all that is on their disks, until `wke cluster down`.
+    Only clusters with provider = "local" have emulated machines. `wke run` and `wke measure` start their own and remove them at the end.
+    After `wke cluster up` the machines stay, with everything on their disks, until `wke cluster down`.
     """
 
 
 @cluster.command()
 @project
 def up(cluster_file: Path) -> None:
-    """Make the machines and keep them."""
+    """Start the machines; they stay until `wke cluster down`."""
     emulated = emulation.up(_local(cluster_file), keep=True)
     out = Printer()
     for sentence in emulated.missing:
@@ -35,7 +35,7 @@ def up(cluster_file: Path) -> None:
 @cluster.command()
 @project
 def down(cluster_file: Path) -> None:
-    """Remove the machines and all that ran and was written on them."""
+    """Remove the machines with everything that runs and was written on them."""
     was_up = emulation.down(_local(cluster_file))
     Printer().talk("the machines are gone" if was_up else "no machine was up")
 
@@ -70,7 +70,7 @@ def _local(cluster_file: Path) -> Cluster:
     described = read_cluster(cluster_file)
     if described.provider != "local":
         raise InputError(
-            f'the machines of provider "{described.provider}" are there already; only "local" ones are made',
+            f'the machines of provider "{described.provider}" exist already; only those of "local" are emulated',
             where=Location(str(cluster_file), key="cluster.provider"),
             hint='write provider = "local" in [cluster] to emulate the machines on this computer',
         )

@@ -1,4 +1,4 @@
-"""`wke connect`: an interactive shell on a machine, through the transport that targets use."""
+"""`wke connect`: opens an interactive shell on a machine, through the transport that targets use."""
 
 import subprocess
 from pathlib import Path
@@ -18,7 +18,7 @@ from wke.errors import InputError
 def connect(machine: str, cluster_file: Path) -> int:
     """Open an interactive shell on MACHINE (a name, or an index as [2]); leave it with `exit` or Ctrl-D.
 
-    Over ssh this is your own `ssh`, so that it asks about an unknown host key and remembers your answer.
+    Over ssh this is your own `ssh`, so it asks about an unknown host key and remembers your answer.
     """
     cluster = read_cluster(cluster_file)
     found = select(cluster, machine)

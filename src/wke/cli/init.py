@@ -1,4 +1,4 @@
-"""`wke init`: a small project that runs at once."""
+"""`wke init`: writes a small project that runs as it is."""
 
 import shutil
 from pathlib import Path
@@ -16,8 +16,8 @@ TEMPLATE = Path(__file__).parent / "template"
 def init(folder: Path) -> None:
     """Write a small working project into FOLDER (default: the current one).
 
-    It holds an emulated cluster, one configuration (a key-value server and a load generator, both short Python scripts) and one experiment.
-    No file that exists is touched.
+    It has an emulated cluster, one configuration (a key-value server and a load generator, both short Python scripts) and one experiment.
+    Existing files are not changed.
     """
     files = sorted(p.relative_to(TEMPLATE) for p in TEMPLATE.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     present = [str(f) for f in files if (folder / f).exists()]

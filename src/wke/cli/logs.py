@@ -1,4 +1,4 @@
-"""`wke logs`: what a trial's tasks wrote."""
+"""`wke logs`: prints what a trial's tasks wrote."""
 
 import json
 import sys
@@ -19,14 +19,14 @@ from wke.tell.terminal.sanitize import harmless, visible
 @click.command()
 @click.argument("trial")
 @click.argument("machine", required=False)
-@click.option("--target", help="Only of this target.")
+@click.option("--target", help="Only the output of this target.")
 @folder
 @as_json
 def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) -> None:
-    """Print what the tasks of TRIAL (the beginning of its id is enough) wrote, of MACHINE only if given, in order of time.
+    """Print what the tasks of TRIAL (the start of its id is enough) wrote, in order of time; with MACHINE only the output there.
 
-    Each line stands behind the seconds since the first one, its target and its machine. The bytes themselves are in the trial's folder,
-    whose path is printed first.
+    Before each line are the seconds since the first one, its target and its machine. The path of the trial's folder, which has the raw
+    output, is printed first.
     """
     with Store.open(RESULTS, readonly=True) as store:
         stored = store.attempts.find(trial)
@@ -39,7 +39,7 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
 
 
 def _text(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[str]:
-    """Yield the lines for a person, after saying whose they are, and which attempts deployed what they were said on."""
+    """Yield the lines; first print where they are from, and which attempts deployed what they ran on."""
     Printer().talk(visible(f"{stored.folder}  ({stored.outcome}{': ' + stored.why if stored.why else ''})"))
     for maker in makers:
         Printer().talk(f"deployed in {maker}: {RESULTS / 'trials' / maker.replace('.', '/')}")
@@ -52,7 +52,7 @@ def _text(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) 
 
 
 def _document(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[str]:
-    """Yield one JSON document piece by piece: logs may be larger than memory."""
+    """Yield one JSON document in pieces: logs may be larger than memory."""
     head = {"trial": stored.id, "folder": str(stored.folder), "outcome": stored.outcome, "why": stored.why, "deployed-in": makers}
     yield json.dumps(head).removesuffix("}") + ', "lines": ['
     comma = ""
@@ -67,4 +67,4 @@ def _document(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Lin
 
 def _check(noun: str, name: str | None, known: set[str]) -> None:
     if name is not None and name not in known:
-        raise InputError(f'in this trial no {noun} "{name}" wrote anything', hint=did_you_mean(name, sorted(known)))
+        raise InputError(f'no {noun} "{name}" wrote anything in this trial', hint=did_you_mean(name, sorted(known)))

@@ -1,4 +1,4 @@
-"""`wke merge-csv`: two results files made one."""
+"""`wke merge-csv`: merges two results files."""
 
 from pathlib import Path
 
@@ -16,5 +16,5 @@ from wke.tell.exports.results_csv import write_results_csv
 @click.argument("out", type=click.Path(path_type=Path))
 @project
 def merge_csv(a: Path, b: Path, out: Path, cluster_file: Path) -> None:  # noqa: ARG001 - accepted everywhere
-    """Write the rows of the results files A and B to OUT. Refuses when their constants differ: such rows are not alike."""
+    """Write the rows of the results files A and B to OUT. Files with different constants are refused: their rows are not comparable."""
     write_results_csv(out, merged(read_text(a), read_text(b), (str(a), str(b))))

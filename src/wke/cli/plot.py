@@ -1,4 +1,4 @@
-"""`wke plot`: an experiment's figures, drawn again."""
+"""`wke plot`: draws an experiment's figures again."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ from wke.tell.terminal.console import Printer
 def plot(file: Path, *, as_json: bool) -> None:
     """Draw the [[plots]] of the experiment FILE from the stored trials; print the files' paths.
 
-    Needs no machine, so that a plot can be changed and drawn again long after the cluster is gone.
+    This needs no machine: a plot can be changed and drawn again long after the cluster is gone.
     """
     experiment = read_experiment(file)
     if not experiment.plots:

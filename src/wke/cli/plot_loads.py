@@ -1,4 +1,4 @@
-"""`wke plot-loads`: the machines' loads of a session, as a figure, also while they are being recorded."""
+"""`wke plot-loads`: draws the loads of machines during a session, also while they are recorded."""
 
 import time
 from pathlib import Path
@@ -14,22 +14,22 @@ from wke.tell.terminal.console import Printer
 @click.command()
 @click.argument("folder", metavar="LOGFOLDER", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), default=Path("loads.pdf"), show_default=True, help="Figure (.pdf, .svg or .png).")
-@click.option("--follow", is_flag=True, help="Draw again as the recording grows, until the session or Ctrl-C ends it.")
+@click.option("--follow", is_flag=True, help="Draw again as the recording grows, until the session ends or Ctrl-C.")
 @click.option(
     "--update-interval", type=click.FloatRange(min=0.05), default=1.0, show_default=True, metavar="S", help="Seconds between two drawings."
 )
-@click.option("--machine-index", type=click.IntRange(min=0), metavar="I", help="Only the machine of this index, from 0.")
+@click.option("--machine-index", type=click.IntRange(min=0), metavar="I", help="Only the machine with this index, from 0.")
 @project
 def plot_loads(folder: Path, out: Path, *, follow: bool, update_interval: float, machine_index: int | None, cluster_file: Path) -> None:  # noqa: ARG001 - accepted everywhere
     """Draw processors, memory, disk and network of every machine over time, from LOGFOLDER/loads.csv; print the figure's path.
 
-    LOGFOLDER is the log folder of a session that collected statistics, such as current-measurement. What was measured is shaded.
+    LOGFOLDER is the log folder of a session that collected statistics, such as current-measurement. The measured time is shaded.
     """
-    folder = folder.resolve()  # current-measurement is gone when the session ends
+    folder = folder.resolve()  # the link current-measurement is removed when the session ends
     drawn = growing = False
     try:
         while not drawn or growing:
-            growing = follow and is_growing(folder)  # asked first: what is written until the answer is drawn
+            growing = follow and is_growing(folder)  # asked before drawing, so that the last lines are drawn too
             draw_loads(make_load_drawing(read_loads(folder), machine_index), out)
             drawn = True
             if growing:

@@ -1,4 +1,4 @@
-"""`wke show`: all that is kept of one trial."""
+"""`wke show`: prints everything stored about one trial."""
 
 import json
 
@@ -13,16 +13,16 @@ from wke.tell.terminal.sanitize import visible
 from wke.tell.terminal.trial import shown_json, trial_lines
 
 
-@click.command(epilog="`wke logs TRIAL` prints what its tasks wrote, `wke why TRIAL` why it is to run again, or is not.")
+@click.command(epilog="`wke logs TRIAL` prints what its tasks wrote; `wke why TRIAL` explains why it runs again or does not.")
 @click.argument("trial")
-@click.option("--attempt", type=int, metavar="NUMBER", help="Of this attempt, instead of the one that counts or else the last.")
+@click.option("--attempt", type=int, metavar="NUMBER", help="Show this attempt instead of the one that counts or else the last.")
 @folder
 @as_json
 def show(trial: str, *, attempt: int | None, as_json: bool) -> None:
-    """Show all that is stored of TRIAL (the beginning of its id is enough) on one screen.
+    """Show everything stored about TRIAL (the start of its id is enough) on one screen.
 
-    How it ended and why, when and by which command it ran, all attempts at it, what was accepted, its metrics, how each task ended, how far
-    apart its measured tasks began, what it was deployed by, on which machines and software it ran, and where its files are.
+    That is: its outcome and the reason, when and by which command it ran, all attempts, what was accepted, its metrics, how each task
+    ended, how far apart its measured tasks started, its deployment, its machines and software, and where its files are.
     """
     out = Printer()
     with Store.open(RESULTS, readonly=True) as store:

@@ -1,4 +1,4 @@
-"""`wke why`: what stands between a trial and a stored result."""
+"""`wke why`: explains why a trial has to run."""
 
 import json
 from dataclasses import asdict
@@ -17,11 +17,11 @@ from wke.tell.terminal.console import Printer
 @project
 @as_json
 def why(trial: str, cluster_file: Path, *, as_json: bool) -> None:
-    """Say what TRIAL (the beginning of its id is enough) has that its nearest relative has not.
+    """Explain how TRIAL (the start of its id is enough) differs from its nearest relative.
 
-    A trial of a plan that is to run is compared with the nearest stored one: what changed, also of its machines, is why that one's result
-    does not count for it, and `wke accept` is named where that may be declared harmless. A stored trial that no plan holds any more is
-    compared with the nearest planned one. All of experiments/ is planned; nothing is started.
+    A planned trial without a result is compared with the nearest stored one: the listed changes, of its inputs or its machines, are why
+    that result does not count. If they may be declared harmless, the `wke accept` command for that is printed. A stored trial that is in no
+    plan any more is compared with the nearest planned one. All of experiments/ is planned; nothing is started.
     """
     answer = explain(trial, cluster_file)
     if as_json:
