@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 from wke.keep.store import Store
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind, StartedTogether
 
@@ -19,7 +20,7 @@ def store_attempts(folder: Path) -> None:
     """Fill a store: a warm-up, an invalid attempt and two after it, a failed and a derived one; another series."""
     plan = [planned("w-0", 0, warmup=True), planned("a-0", 0), planned("b-1", 1, clients=8), planned("c-2", 2, ratio=2)]
     with Store.open(folder) as store:
-        number = store.writer.begin_series("scale", "{}", 7, order="interleaved", command="", planned=plan)
+        number = store.writer.begin_series("scale", StoredPlan("scale.toml", 7), command="", planned=plan)
         start = StartedTogether(0, "load", 5, 2_500_000, 1, "m0", "m1", {})
         for trial, outcome, why, seen in (
             (plan[0], OK, "", {"p99": 1.0}),
@@ -35,7 +36,7 @@ def store_attempts(folder: Path) -> None:
             )
         why = Derivation("a-0", 2, "reanalysed", 5, "me", "1.0")
         store.writer.add_answers(number, [Answer(plan[3], why, OK, "", {"p99": math.nan}, {"p99": "ms"})])
-        store.writer.begin_series("other", "{}", 7, order="interleaved", command="", planned=[planned("a-0", 0)])
+        store.writer.begin_series("other", StoredPlan("scale.toml", 7), command="", planned=[planned("a-0", 0)])
 
 
 EXPECTED = [  # trial, attempt, outcome, whether it counts, what it derives from

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from wke.keep.store import Store
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import Attempt, PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind
 
@@ -18,7 +19,7 @@ def result(outcome: Outcome = OK, **observations: float) -> Result:
 
 
 def begin(store: Store, trial: PlannedTrial) -> Attempt:
-    series = store.writer.begin_series("scale", "{}", 7, order="interleaved", command="wke measure scale.toml")
+    series = store.writer.begin_series("scale", StoredPlan("scale.toml", 7), command="wke measure scale.toml")
     attempt = store.writer.begin_attempt(series, trial)
     (attempt.folder / "log").write_text(trial.id)
     return attempt

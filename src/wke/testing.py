@@ -12,7 +12,6 @@ and an hour of the rehearsal's time is over at once.
 """
 
 import asyncio
-import json
 import os
 import random
 from collections.abc import Collection, Sequence
@@ -32,6 +31,7 @@ from wke.judge.policies.budget import spent_s
 from wke.judge.policies.due import due
 from wke.keep.store import Store
 from wke.keep.trials.identity import planned_trials
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import StoredAttempt
 from wke.records import Record
 from wke.tell.tables import Table, results_table
@@ -79,8 +79,7 @@ def _rehearse_in(folder: Path, plan: Plan, cluster: Cluster, play: Play) -> Rehe
     with Store.open(folder, command=command, series=name) as store, asyncio.Runner(loop_factory=TimelapseLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, TimelapseLoop)
-        plan_json = json.dumps({"file": str(experiment.path)})
-        number = store.writer.begin_series(name, plan_json, plan.seed, order=experiment.order, command=command, planned=planned)
+        number = store.writer.begin_series(name, StoredPlan.of(experiment, plan.seed, {}), command=command, planned=planned)
         series = RunningSeries(scripted_place(cluster, play, loop), store, number, experiment, _ignore, _nothing)
 
         def next_due(attempted: Collection[str]) -> Sequence[IdentifiedTrial]:

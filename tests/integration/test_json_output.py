@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wke.keep.store import Store
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind
 
@@ -32,9 +33,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-m", "wke.cli", "init", str(folder)], check=True, capture_output=True)
     trial = PlannedTrial("3fa9c1d2e0b4-0", {"clients": 1}, 0, warmup=False, position=0)
     with Store.open(folder / "results") as store:
-        number = store.writer.begin_series(
-            "series", json.dumps({"metrics": []}), 7, order="interleaved", command="wke measure", planned=[trial]
-        )
+        number = store.writer.begin_series("series", StoredPlan("experiments/series.toml", 7), command="wke measure", planned=[trial])
         attempt = store.writer.begin_attempt(number, trial)
         store.writer.finish_attempt(
             attempt, Result(Outcome(OutcomeKind.OK), 1, 2, observations={"throughput": 5.0}, units={"throughput": "1/s"})

@@ -21,6 +21,7 @@ from wke.act.providers.provider import provide
 from wke.describe.cluster.cluster import Cluster, Machine
 from wke.errors import MachineError
 from wke.keep.store import Store
+from wke.keep.trials.storedplan import StoredPlan
 
 STUBBORN = b"#!/bin/bash\ntrap '' TERM HUP INT\necho $$\nwhile :; do sleep 0.05; done\n"
 
@@ -228,7 +229,7 @@ def test_drift_is_told(staying: Project) -> None:
         ((machine, facts),) = store.examinations.latest().items()
         assert facts["kernel"] == f"Linux {os.uname().release}"
         store.examinations.record(
-            store.writer.begin_series("series", "{}", 1, order="", command=""), {machine: facts | {"kernel": "Linux 2.4"}}
+            store.writer.begin_series("series", StoredPlan("scale.toml", 1), command=""), {machine: facts | {"kernel": "Linux 2.4"}}
         )
     staying.edit("experiments/series.toml", "iterations = 1", "iterations = 2")
     drifted = staying.measure("--on", "m0")

@@ -3,11 +3,8 @@
 import json
 import re
 import signal
-import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from projects import Project
@@ -140,16 +137,6 @@ def test_a_command_that_does_not_say_its_step_is_shown_by_what_the_store_has(mea
     current_file(project.folder / "results", "series").write_text("{")
     seen = project.wke("status", "--json").json["series"]["series"]
     assert (seen["running"]["point"], seen["running"]["step"], seen["position"], seen["counts"]["to-run"]) == ({"x": 3}, None, None, 1)
-
-
-@pytest.mark.parametrize("version", ["version-3.sql", "version-5.sql"])
-def test_an_old_store_is_read(emulated: Project, version: str) -> None:
-    """It is brought up to date first, as by any command that reads."""
-    (emulated.folder / "results").mkdir()
-    with closing(sqlite3.connect(emulated.folder / "results/wke.sqlite")) as old:
-        old.executescript((Path(__file__).parent.parent / "old_stores" / version).read_text())
-    (line,) = emulated.wke("status").out.splitlines()
-    assert re.match(r"\w+: nobody measures it; 1 ok; \d to run; last end ", line)
 
 
 def test_machines_are_asked_who_has_them(emulated: Project) -> None:

@@ -11,6 +11,7 @@ from wke.judge.reuse.state import Relatives, facts_words, state
 from wke.keep.machines.acceptance import Harmless
 from wke.keep.machines.fingerprint import FactChange, place
 from wke.keep.store import Store
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import Answer, Derivation, Invalid, PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind
 
@@ -29,7 +30,7 @@ def command(
     store: Store, facts: Mapping[str, str] | None, *, series: str = "s", machine: tuple[str, str] = HERE, settle: bool = True
 ) -> int:
     """Begin a command that finds its machine to be so."""
-    number = store.writer.begin_series(series, "{}", 1, order="", command="")
+    number = store.writer.begin_series(series, StoredPlan("scale.toml", 1), command="")
     if facts is not None:
         store.examinations.record(number, {machine: facts})
     if settle:
@@ -118,7 +119,7 @@ def test_an_accepted_fact(store: Store) -> None:
 def test_an_accepted_trial(store: Store) -> None:
     """It stands for another one in results and in the series, under its own name, until it is taken back or that one is measured."""
     run(store, command(store, OLD), trial(), 1)
-    number = store.writer.begin_series("s", "{}", 1, order="", command="", planned=[trial("bb-0", script="b")])
+    number = store.writer.begin_series("s", StoredPlan("s.toml", 1), command="", planned=[trial("bb-0", script="b")])
     store.acceptances.add(Harmless(["script"], (), [("bb-0", "aa-0")], {"bb-0": trial("bb-0").inputs_json}), who="me", reason="it is")
     found = store.attempts.results(["bb-0"])["bb-0"]
     assert (found.id, found.stands_for, found.accepted, found.observations) == ("aa-0", "bb-0", (1,), {"x": 1})

@@ -17,6 +17,7 @@ from wke.errors import StoreError
 from wke.keep.inspection import Inspection, inspect_store
 from wke.keep.output.logs import LogWriter
 from wke.keep.store import Store
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import Answer, Derivation
 from wke.records import Outcome, Output, TaskName
 
@@ -37,7 +38,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         run(store, "aa-0", 0, FAILED)
         run(store, "aa-0", 0)
         run(store, "bb-0", 1)
-        number = store.writer.begin_series("scale", "{}", 7, order="", command="wke reanalyse")
+        number = store.writer.begin_series("scale", StoredPlan("scale.toml", 7), command="wke reanalyse")
         store.writer.add_answers(number, [Answer(planned("dd-0", 9), Derivation("bb-0", 1, "reanalysed", 5, "me", "1"), OK)])
         begin(store, planned("cc-0", 2))
     return tmp_path / "results"
@@ -142,17 +143,6 @@ def test_nothing_is_changed_by_looking(folder: Path) -> None:
     before, seen = state(), inspect_store(folder)
     assert state() == before
     assert (seen.findings, seen.notes[0].what) == ([], "partial: ended, to be put in place")
-
-
-def test_what_an_older_wke_stored_is_checked_as_far_as_it_goes(folder: Path) -> None:
-    """Without checksums an index that points behind its output is found, and a folder that is lost; no sum is missed."""
-    sql("DELETE FROM files")(folder)
-    sql("UPDATE attempts SET files = NULL")(folder)
-    assert inspect_store(folder).findings == []
-    os.truncate(folder / "trials/bb-0/1" / LOG, 3)
-    os.truncate(folder / "trials/aa-0/2/00-load/m1.idx", 20)
-    ended = "does not fit the output beside it"
-    assert told(inspect_store(folder), folder) == [f"results/trials/{trial}/00-load/m1.idx: {ended}" for trial in ("aa-0/2", "bb-0/1")]
 
 
 def test_links_and_odd_names_among_collected_files(folder: Path) -> None:

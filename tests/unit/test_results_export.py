@@ -12,6 +12,7 @@ import wke
 from wke.errors import InputError, StoreError
 from wke.keep.machines.acceptance import Harmless
 from wke.keep.store import Store
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial, Result
 from wke.tell.exports.resultrows import FIXED, columns
 
@@ -44,7 +45,7 @@ def test_what_does_not_count_for_its_machines_says_so(project: Path) -> None:
     trial = PlannedTrial("m-0", {}, 0, False, 0, json.dumps({"depends": {"cluster": {"machines": {"m0": {"external-addr": None}}}}}))
     with Store.open(project / "results") as store:
         for kernel in ("Linux 6.1", "Linux 6.6"):
-            number = store.writer.begin_series("kernels", "{}", 1, order="", command="", planned=[trial])
+            number = store.writer.begin_series("kernels", StoredPlan("scale.toml", 1), command="", planned=[trial])
             store.examinations.record(number, {("m0", "here"): {"kernel": kernel}})
             store.examinations.settle(number)
             store.writer.finish_attempt(store.writer.begin_attempt(number, trial), Result(OK, 1, 2))
@@ -54,7 +55,7 @@ def test_what_does_not_count_for_its_machines_says_so(project: Path) -> None:
     ]
     new = PlannedTrial("n-0", {}, 0, False, 0, trial.inputs_json)
     with Store.open(project / "results") as store:
-        store.writer.begin_series("kernels", "{}", 1, order="", command="", planned=[new])
+        store.writer.begin_series("kernels", StoredPlan("scale.toml", 1), command="", planned=[new])
         store.acceptances.add(Harmless(["script"], (), [("n-0", "m-0")], {"n-0": new.inputs_json}), who="me", reason="the same")
     assert [(row.trial, row.attempt, row.counts, row.stands_for) for row in wke.results("kernels")] == [("m-0", 2, True, "n-0")]
 

@@ -15,12 +15,12 @@ import pytest
 from stored import FAILED, OK, begin, planned, result, run
 
 from wke.errors import InputError, StoreError
-from wke.keep.database import schema
 from wke.keep.database.database import database_errors
 from wke.keep.files.disk import write_atomically
 from wke.keep.files.lock import series_lock, writer_of
 from wke.keep.inspection import inspect_store
 from wke.keep.store import Store
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import Answer, Derivation, Result, StoredAttempt, StoredStart
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Release, StartedTogether, TaskEnded, TaskName
 
@@ -86,7 +86,7 @@ def test_an_attempt_answers_for_another_trial(store: Store) -> None:
     attempt = begin(store, planned("aa-0", clients=4))
     folder = store.writer.finish_attempt(attempt, Result(OK, 10, 2_000_000_010, "", {"ops": 1.0}, {"ops": "1/s"}, [task], start=start))
     before = store.attempts.find("aa-0")
-    number = store.writer.begin_series("scale", "{}", 7, order="", command="wke reanalyse", planned=[planned("bb-0", clients=4)])
+    number = store.writer.begin_series("scale", StoredPlan("scale.toml", 7), command="wke reanalyse", planned=[planned("bb-0", clients=4)])
     why = Derivation("aa-0", 1, "reanalysed", 99, "me on here", "1.0")
     invalid = Answer(planned("bb-0", clients=4), why, Outcome(OutcomeKind.INVALID), "too slow", {"ops": 2.0}, {"ops": "k/s"})
     store.writer.add_answers(number, [invalid, Answer(planned("bb-0", clients=4), why, OK, "", {"ops": math.nan})])
@@ -116,10 +116,10 @@ def test_a_failed_trial_is_kept_and_may_run_again(store: Store) -> None:
 def test_a_series_shows_its_latest_plan(store: Store) -> None:
     """A new plan drops what it does not hold, keeps order, and takes in trials that another series ran."""
     first = [planned("aa-0", 0), planned("bb-0", 1)]
-    series = store.writer.begin_series("old", "{}", 7, order="sequential", command="", planned=first)
+    series = store.writer.begin_series("old", StoredPlan("scale.toml", 7), command="", planned=first)
     for trial in first:
         store.writer.finish_attempt(store.writer.begin_attempt(series, trial), result())
-    store.writer.begin_series("new", "{}", 8, order="sequential", command="", planned=[planned("cc-0", 0), planned("bb-0", 1, clients=9)])
+    store.writer.begin_series("new", StoredPlan("scale.toml", 8), command="", planned=[planned("cc-0", 0), planned("bb-0", 1, clients=9)])
     assert [(t.id, t.series, t.point) for t in store.attempts.one_per_trial("new")] == [("bb-0", "new", {"clients": 9})]
     assert [t.id for t in store.plans.trials("new")] == ["cc-0", "bb-0"]
     assert [t.id for t in store.attempts.one_per_trial("old")] == ["aa-0", "bb-0"]
@@ -127,13 +127,14 @@ def test_a_series_shows_its_latest_plan(store: Store) -> None:
 
 
 def test_the_first_seed_stays(store: Store) -> None:
-    """A series goes on with the seed it began with; every invocation keeps its own command, order and plan."""
-    store.writer.begin_series("scale", '{"k": 1}', 7, order="interleaved", command="wke measure a")
-    store.writer.begin_series("scale", '{"k": 2}', 9, order="sequential", command="wke measure b")
-    assert store.plans.seed("scale") == 7
+    """A series goes on with the seed it began with; every command keeps its own plan."""
+    first, second = StoredPlan("a.toml", 7), StoredPlan("b.toml", 9, "sequential")
+    store.writer.begin_series("scale", first, command="wke measure a")
+    store.writer.begin_series("scale", second, command="wke measure b")
+    assert (store.plans.seed("scale"), store.plans.latest("scale")) == (7, second)
     with contextlib.closing(sqlite3.connect(store.folder / "wke.sqlite")) as connection:
-        rows = connection.execute('SELECT command, "order", seed, plan FROM invocations').fetchall()
-    assert rows == [("wke measure a", "interleaved", 7, '{"k": 1}'), ("wke measure b", "sequential", 9, '{"k": 2}')]
+        rows = connection.execute("SELECT command, plan FROM invocations").fetchall()
+    assert rows == [("wke measure a", first.to_json()), ("wke measure b", second.to_json())]
 
 
 def test_a_detached_attempt_waits_to_be_taken_up(tmp_path: Path) -> None:
@@ -245,9 +246,9 @@ def test_a_second_writer_is_told_who_the_first_is(store: Store) -> None:
 def test_series_are_written_side_by_side(tmp_path: Path) -> None:
     """Two writers of two series: neither takes the other's running attempt for dead; whoever wants the same, or everything, waits."""
     with Store.open(tmp_path, series="a/b", command="wke measure one") as one:
-        first = one.writer.begin_attempt(one.writer.begin_series("a/b", "{}", 1, order="", command=""), planned("aa-0"))
+        first = one.writer.begin_attempt(one.writer.begin_series("a/b", StoredPlan("scale.toml", 1), command=""), planned("aa-0"))
         with Store.open(tmp_path, series="two", command="wke measure two") as two:
-            second = two.writer.begin_attempt(two.writer.begin_series("two", "{}", 1, order="", command=""), planned("aa-0"))
+            second = two.writer.begin_attempt(two.writer.begin_series("two", StoredPlan("scale.toml", 1), command=""), planned("aa-0"))
             assert [
                 (writer_of(series_lock(tmp_path, name)) or "").endswith(f": {who}")
                 for name, who in (("two", "wke measure two"), ("a/b", "wke measure one"))
@@ -259,7 +260,7 @@ def test_series_are_written_side_by_side(tmp_path: Path) -> None:
             two.writer.finish_attempt(second, result())
         assert writer_of(series_lock(tmp_path, "two")) is None
         with Store.open(tmp_path, series="two"):
-            begun = one.writer.begin_attempt(one.writer.begin_series("a/b", "{}", 1, order="", command=""), planned("bb-0", 1))
+            begun = one.writer.begin_attempt(one.writer.begin_series("a/b", StoredPlan("scale.toml", 1), command=""), planned("bb-0", 1))
         one.writer.finish_attempt(begun, result())
     with Store.open(tmp_path) as store:
         assert [(a.series, a.attempt, a.outcome) for a in store.attempts.of_trial("aa-0")] == [("a/b", 1, "ok"), ("two", 2, "ok")]
@@ -278,7 +279,7 @@ def test_readers_are_possible_while_a_trial_runs(store: Store) -> None:
         store.writer.finish_attempt(attempt, result())
         assert reader.attempts.results(["bb-0"]).keys() == {"bb-0"}
         with pytest.raises(StoreError, match="cannot be written"):
-            reader.writer.begin_series("x", "{}", 1, order="", command="")
+            reader.writer.begin_series("x", StoredPlan("scale.toml", 1), command="")
 
 
 def test_private(store: Store) -> None:
@@ -321,7 +322,7 @@ def make_torn(path: Path) -> None:
     [
         (make_text, "is damaged or not a wke store", "move it away"),
         (make_foreign, "is an SQLite database, but not a wke store", "move it away"),
-        (make_newer, f"was written by a newer wke: its version is 99, this wke reads up to {len(schema.MIGRATIONS)}", "use a newer wke"),
+        (make_newer, r"was written by a newer wke \(schema 99\); this one reads and writes schema 10 only", "use a newer wke"),
         (make_torn, "is damaged or not a wke store", "move it away"),
     ],
 )
@@ -342,22 +343,6 @@ def test_reading_nothing_is_an_error_that_makes_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there are no results in"):
         Store.open(tmp_path / "results", readonly=True)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_migrations_bring_an_old_store_up_step_by_step(tmp_path: Path) -> None:
-    """Each migration is one transaction: a bad one leaves the version before it, a good one goes on from there."""
-    path = tmp_path / "wke.sqlite"
-    connection = sqlite3.connect(path, isolation_level=None)
-    schema.migrate(connection, path, ["CREATE TABLE a (x)"])
-    connection.execute("INSERT INTO a VALUES (1)")
-    with pytest.raises(sqlite3.OperationalError):
-        schema.migrate(connection, path, ["", "CREATE TABLE b (x)", "CREATE TABLE c (x); nonsense"])
-    connection.close()
-    connection = sqlite3.connect(path, isolation_level=None)
-    assert schema.checked_version(connection, path, 3) == 2
-    schema.migrate(connection, path, ["", "", "CREATE TABLE c AS SELECT x + 1 AS y FROM a"])
-    assert connection.execute("SELECT y FROM c").fetchall() == [(2,)]
-    connection.close()
 
 
 def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
@@ -432,28 +417,24 @@ def test_points_keep_their_order_and_types(store: Store) -> None:
     assert json.dumps(dict(store.attempts.find("aa-0").point)) == '{"zulu": 1, "alpha": true, "mike": 1.0}'
 
 
+@pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+@pytest.mark.parametrize("readonly", [True, False])
 @pytest.mark.parametrize("file", sorted(Path(__file__).parent.parent.joinpath("old_stores").glob("*.sql")), ids=lambda file: file.stem)
-def test_a_store_of_an_older_wke_goes_on(tmp_path: Path, file: Path) -> None:
-    """What an older wke really wrote is brought up to date: its results count, its plan goes on, and new facts have their place."""
+def test_a_store_of_a_development_version_is_refused_and_left_alone(tmp_path: Path, file: Path, journal: str, *, readonly: bool) -> None:
+    """The error names its schema and says what to do. No byte changes, not even those that wait in a write-ahead log."""
+    copied = tmp_path / "results"
+    copied.mkdir()
     with contextlib.closing(sqlite3.connect(tmp_path / "wke.sqlite")) as connection:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
         connection.executescript(file.read_text())
-    with Store.open(tmp_path, readonly=True) as reader:  # the first that comes brings it up to date, as wke measure asks before it writes
-        assert reader.plans.seed("scale") == 7
-    with Store.open(tmp_path, series="scale") as store:
-        found = [(t.id, t.outcome, dict(t.observations), t.units) for t in store.attempts.one_per_trial("scale")]
-        assert found == [
-            ("3fa9c1d2e0b4-0", "ok", {"throughput": 12.5}, {"throughput": "1/s"}),
-            ("3fa9c1d2e0b4-1", "interrupted", {}, {}),
-        ]
-        assert store.inputs.of("3fa9c1d2e0b4-0") == {"depends": {"scheme": 1}}
-        known = store.examinations.of_series("scale")
-        assert known == ({("m0", ""): {"kernel": "Linux 6.0"}} if file.stem == "version-6" else {})
-        number = store.writer.begin_series("scale", "{}", 1, order="", command="")
-        store.examinations.record(number, {("m0", "here"): {"kernel": "Linux 6.1"}})
-        store.writer.finish_attempt(store.writer.begin_attempt(number, store.plans.trials("scale")[1]), result())
-        store.writer.add_answers(number, [Answer(planned("other-0"), Derivation("3fa9c1d2e0b4-0", 1, "reanalysed", 5, "me", "2.0"), OK)])
-        assert store.attempts.find("other-0").started_ns == store.attempts.find("3fa9c1d2e0b4-0").started_ns
-    assert [found.what for found in inspect_store(tmp_path).findings] == ["the folder of an attempt that ended ok is missing"]
-    with Store.open(tmp_path, readonly=True) as reader:
-        assert reader.attempts.results(["3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"]).keys() == {"3fa9c1d2e0b4-0", "3fa9c1d2e0b4-1"}
-        assert (reader.plans.seed("scale"), reader.examinations.latest()) == (7, known | {("m0", "here"): {"kernel": "Linux 6.1"}})
+        for path in tmp_path.glob("wke.sqlite*"):  # as a writer leaves it that is killed: closing would empty the log
+            if path.suffix != ".sqlite-shm":
+                shutil.copy(path, copied)
+    before = {path.name: path.read_bytes() for path in copied.iterdir()}
+    assert len(before) == (2 if journal == "WAL" else 1)
+    version = file.stem.removeprefix("version-")
+    words = rf"was written by a development version of wke \(schema {version}\); this one reads and writes schema 10 only"
+    with pytest.raises(StoreError, match=words) as caught:
+        Store.open(copied, readonly=readonly)
+    assert f"move {copied} away to begin a new store" in str(caught.value.problems[0].hint)
+    assert {name: (copied / name).read_bytes() for name in before} == before

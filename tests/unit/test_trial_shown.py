@@ -13,6 +13,7 @@ from wke.keep.machines.acceptance import Harmless
 from wke.keep.machines.fingerprint import FactChange
 from wke.keep.output.logs import LogWriter
 from wke.keep.store import Store
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import Answer, Attempt, Derivation, PlannedTrial, Result
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Output, StartedTogether, TaskEnded, TaskName
 from wke.series.trial import load_trial
@@ -36,9 +37,7 @@ def planned(name: str, *machines: str) -> PlannedTrial:
 
 
 def begin(store: Store, facts: dict[str, str]) -> int:
-    number = store.writer.begin_series(
-        "scale", json.dumps({"software": SOFTWARE}), 7, order="interleaved", command="wke measure scale.toml"
-    )
+    number = store.writer.begin_series("scale", StoredPlan("scale.toml", 7, software=SOFTWARE), command="wke measure scale.toml")
     store.examinations.record(number, {(machine, "here"): facts for machine in ("m0", "m1", "unused")})
     store.examinations.settle(number)
     return number
@@ -159,7 +158,7 @@ def test_of_many_machines_that_are_alike_some_are_named(store: Store) -> None:
 
 
 def test_json_has_everything(store: Store) -> None:
-    """Every attempt with its own particulars, also facts that the screen has no room for."""
+    """Every attempt with its own details, also facts that the screen has no room for."""
     shown = load_trial(store, "aa-0")
     told = json.loads(json.dumps(shown_json(shown, {n: store.details.of("aa-0", n) for n in (1, 2, 3)})))
     assert (told["trial"], told["series"], told["shown"], told["answers-for"]) == ("aa-0", "scale", 3, {"cc-0": 2})

@@ -19,10 +19,10 @@ from wke.keep.files.disk import disk_errors
 from wke.keep.store import Store
 from wke.keep.trials.identity import Json, digest
 from wke.keep.trials.software import software
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import LOGS, Attempt, PlannedTrial, Result, StoredAttempt
 from wke.records import Outcome, OutcomeKind, Sink, TrialEnded, TrialStarted
 
-GENERATION = "generation"
 Call = Callable[[Mapping[str, object], ResultPrinter], bool]
 """One trial: parameters in, metrics through the printer, True when it went well."""
 
@@ -65,14 +65,13 @@ def make_series(experiment: Experiment, surroundings: Json, store: Store, reuse:
     """Plan an experiment whose points are complete, and store the plan."""
     name = experiment.name
     known = store.plans.seed(name)
-    before = store.plans.latest(name) if known is not None else {}
-    generation = int(before.get(GENERATION, 0)) + reuse.rerun
+    generation = (store.plans.latest(name).generation if known is not None else 0) + reuse.rerun
     seed = next(s for s in (experiment.seed, known, secrets.randbits(32)) if s is not None)
     planned = tuple(_planned(experiment, surroundings, generation, seed))
     if reuse.always:
         planned = tuple(_adopted(planned, store, name))
-    text = json.dumps({"file": str(experiment.path), "metrics": [], GENERATION: generation, "software": software({})})
-    number = store.writer.begin_series(name, text, seed, order=experiment.order, command=command, planned=planned)
+    plan = StoredPlan(str(experiment.path), seed, experiment.order, software=software({}), generation=generation)
+    number = store.writer.begin_series(name, plan, command=command, planned=planned)
     return Series(experiment, store, number, planned)
 
 
@@ -96,7 +95,7 @@ def _planned(experiment: Experiment, surroundings: Json, generation: int, seed: 
     """Yield the trials with their identities. A generation that was asked for by --force-rerun is part of them: old results stay old."""
     points = experiment.parameters.points()
     for position, (turn, point) in enumerate(running_order(experiment, points, seed)):
-        depends: dict[str, Json] = {"point": dict(point), "surroundings": surroundings, GENERATION: generation}
+        depends: dict[str, Json] = {"point": dict(point), "surroundings": surroundings, "generation": generation}
         trial = f"{digest(depends)[:12]}-{'w' if turn.warmup else ''}{turn.iteration}"
         text = json.dumps({"depends": depends, "digests": {part: digest(value) for part, value in depends.items()}}, sort_keys=True)
         yield PlannedTrial(trial, point, turn.iteration, turn.warmup, position, text)

@@ -8,10 +8,9 @@ import click
 
 from wke.cli.options import as_json, folder
 from wke.cli.summary import accepted_words, print_comparisons, print_table
-from wke.describe.experiment.experiment import Stopping
-from wke.describe.experiment.metrics import Metric
 from wke.judge.summary.resultrow import ResultRow
 from wke.keep.store import Store
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS
 from wke.series.resultrows import load_rows
@@ -19,7 +18,7 @@ from wke.tell.comparisons import comparisons_json
 from wke.tell.exports.frames import write_parquet
 from wke.tell.exports.resultrows import csv_text
 from wke.tell.exports.results_csv import results_csv
-from wke.tell.tables import Point, Table, results_table, to_json
+from wke.tell.tables import Table, results_table, to_json
 from wke.tell.terminal.console import Printer, counted, seconds
 from wke.tell.terminal.progress import observation_words, point_words
 from wke.tell.terminal.trial import trial_json
@@ -52,9 +51,9 @@ def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None,
             out.data(csv_text(_every_row(store, names)).rstrip("\n"))
             return
         for each_name in names:
-            trials, metrics, points = store.attempts.one_per_trial(each_name), _metrics(store, each_name), _points(store, each_name)
+            plan, trials = store.plans.latest(each_name), store.attempts.one_per_trial(each_name)
             if as_csv:
-                out.data(results_csv(trials, metrics, points=points).rstrip("\n"))
+                out.data(results_csv(trials, plan.rules.metrics, points=plan.rules.points).rstrip("\n"))
                 continue
             if len(names) > 1:
                 out.talk(f"{each_name}:")
@@ -62,9 +61,9 @@ def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None,
                 for trial in trials:
                     out.data(_line(trial))
             else:
-                table = _table(store, each_name, trials)
+                table = _table(plan, trials)
                 print_table(table)
-                print_comparisons(table, metrics, _baseline(store, each_name))
+                print_comparisons(table, plan.rules.metrics, plan.rules.baseline)
             if accepted := accepted_words(trials):
                 out.talk(accepted)
 
@@ -73,44 +72,17 @@ def _every_row(store: Store, names: Sequence[str]) -> tuple[ResultRow, ...]:
     return tuple(row for name in names for row in load_rows(store, name))
 
 
-def _metrics(store: Store, name: str) -> tuple[Metric, ...]:
-    """Return the metrics as they were declared when the series was last measured."""
-    return tuple(Metric(**metric) for metric in store.plans.latest(name).get("metrics", ()))
-
-
-def _points(store: Store, name: str) -> tuple[Point, ...]:
-    """Return the points in the order of the experiment's file."""
-    return tuple(store.plans.latest(name).get("points", ()))
-
-
-def _stopping(store: Store, name: str) -> Stopping | None:
-    """Return the rule by which the series stops when it is precise."""
-    rule = store.plans.latest(name).get("stopping")
-    return Stopping(**rule) if rule else None
-
-
-def _baseline(store: Store, name: str) -> Point:
-    """Return the parameters of the point that all others are compared with."""
-    return dict(store.plans.latest(name).get("baseline") or {})
-
-
-def _threshold(store: Store, name: str) -> float:
-    """Return up to which share differences from the baseline do not matter."""
-    return float(store.plans.latest(name).get("threshold", 0.0))
-
-
-def _table(store: Store, name: str, trials: Sequence[StoredAttempt]) -> Table:
-    stopping, baseline, threshold = _stopping(store, name), _baseline(store, name), _threshold(store, name)
-    return results_table(trials, _metrics(store, name), _points(store, name), stopping, baseline, threshold=threshold)
+def _table(plan: StoredPlan, trials: Sequence[StoredAttempt]) -> Table:
+    rules = plan.rules
+    return results_table(trials, rules.metrics, rules.points, rules.stopping, rules.baseline, threshold=plan.threshold)
 
 
 def _json(store: Store, name: str, *, each: bool) -> dict[str, object]:
-    trials = store.attempts.one_per_trial(name)
-    table = _table(store, name, trials)
-    baseline = _baseline(store, name)
+    plan, trials = store.plans.latest(name), store.attempts.one_per_trial(name)
+    table, baseline = _table(plan, trials), plan.rules.baseline
     compared = {"baseline": dict(baseline), "comparisons": comparisons_json(table.comparisons)} if baseline else {}
     told = [trial_json(trial) for trial in (store.attempts.of_plan(name) if each else trials)]
-    return {**to_json(table), **compared, "software": store.plans.latest(name).get("software"), "trials": told}
+    return {**to_json(table), **compared, "software": plan.software, "trials": told}
 
 
 def _line(trial: StoredAttempt) -> str:

@@ -14,7 +14,6 @@ from pathlib import Path
 from wke.errors import Location, Problem, StoreError
 from wke.keep.database.database import Database
 from wke.keep.files.manifest import RESTORE, KeptFile, differences
-from wke.keep.output.logs import torn
 from wke.keep.trials.folders import final_folder, partial_folder
 from wke.keep.trials.trials import INTERRUPTED, RUNNING
 
@@ -38,13 +37,12 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """An attempt that was really run; `files` is how many there were in its folder, None where an older wke did not count them."""
+    """An attempt that ran, not one that is derived."""
 
     id: int
     trial: str
     number: int
     outcome: str
-    files: int | None
 
     @property
     def has_ended(self) -> bool:
@@ -91,7 +89,7 @@ def _look_at_database(folder: Path, database: Database, seen: Inspection) -> Non
 def _rows(database: Database) -> list[_Row]:
     with database.snapshot() as sql:
         ran = "FROM attempts WHERE id NOT IN (SELECT attempt FROM derived) ORDER BY trial, number"
-        return [_Row(*row) for row in sql.execute(f"SELECT id, trial, number, coalesce(outcome, '{RUNNING}'), files {ran}")]
+        return [_Row(*row) for row in sql.execute(f"SELECT id, trial, number, coalesce(outcome, '{RUNNING}') {ran}")]
 
 
 def _look_at_attempt(store: Path, database: Database, row: _Row, seen: Inspection) -> None:
@@ -99,10 +97,6 @@ def _look_at_attempt(store: Path, database: Database, row: _Row, seen: Inspectio
     folder = next((path for path in row.folders(store) if path.is_dir()), None)
     if folder is None:
         seen.find(row.folders(store)[0], f"the folder of an attempt that ended {row.outcome} is missing", RESTORE)
-        return
-    if row.files is None:
-        for index in torn(folder):
-            seen.find(index, "does not fit the output beside it", RESTORE)
         return
     with database.snapshot() as sql:
         files = sql.execute("SELECT path, size, crc FROM files WHERE attempt = ?", (row.id,)).fetchall()

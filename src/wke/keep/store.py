@@ -35,7 +35,7 @@ from typing import Self
 
 from wke.errors import StoreError
 from wke.keep.database.database import Database
-from wke.keep.database.schema import OutdatedError
+from wke.keep.database.schema import UnfinishedError
 from wke.keep.files.disk import disk_errors, private_folder
 from wke.keep.files.lock import GLANCE_S, WriterLock, series_lock, writer_of, written_by
 from wke.keep.machines.acceptance import Acceptances
@@ -163,10 +163,10 @@ class Store:
 
 
 def _reader(folder: Path) -> Database:
-    """Open the database for reading; where an older wke wrote it, or another one is making it now, have it brought up to date first."""
+    """Open the database for reading; where a writer was killed, or another process is making it now, have it completed first."""
     try:
         return Database(folder, readonly=True)
-    except OutdatedError:
+    except UnfinishedError:
         with contextlib.suppress(StoreError):  # we may not write, or another process was faster
-            Store.open(folder, command="a reader that brings it up to date", series="").close()
+            Store.open(folder, command="a reader that completes it", series="").close()
         return Database(folder, readonly=True)

@@ -17,6 +17,7 @@ from wke.keep.files.manifest import seal
 from wke.keep.trials.attempts import AttemptReader
 from wke.keep.trials.folders import partial_folder, put_in_place
 from wke.keep.trials.rows import insert_answer, insert_attempt, insert_planned, insert_result
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import INTERRUPTED, Answer, Attempt, PlannedTrial, Result
 from wke.records import Release
 
@@ -34,18 +35,16 @@ class SeriesWriter:
         self._checkpoint = checkpoint
         self._attempts = AttemptReader(database, folder)
 
-    def begin_series(self, name: str, plan_json: str, seed: int, *, order: str, command: str, planned: Sequence[PlannedTrial] = ()) -> int:
+    def begin_series(self, name: str, plan: StoredPlan, *, command: str, planned: Sequence[PlannedTrial] = ()) -> int:
         """Record that a command begins or continues series `name`; return the command's number, which `begin_attempt` takes.
 
-        A series keeps its first seed; the seed of this command is stored beside it. `planned` replaces the series' plan.
+        A series keeps the seed of its first plan. `planned` replaces its trials.
         """
         with self._database.transaction() as sql:
-            sql.execute("INSERT OR IGNORE INTO series (name, seed) VALUES (?, ?)", (name, seed))
+            sql.execute("INSERT OR IGNORE INTO series (name, seed) VALUES (?, ?)", (name, plan.seed))
             (series,) = sql.execute("SELECT id FROM series WHERE name = ?", (name,)).fetchone()
-            begun = (series, command, order, seed, plan_json, time.time_ns())
-            cursor = sql.execute(
-                'INSERT INTO invocations (series, command, "order", seed, plan, started_ns) VALUES (?, ?, ?, ?, ?, ?)', begun
-            )
+            row = (series, command, plan.to_json(), time.time_ns())
+            cursor = sql.execute("INSERT INTO invocations (series, command, plan, started_ns) VALUES (?, ?, ?, ?)", row)
             if planned:
                 sql.execute("DELETE FROM planned WHERE series = ?", (series,))
                 insert_planned(sql, series, planned)

@@ -1,11 +1,10 @@
 """A planned series: every trial of an experiment with its identity, in running order, and how the store records it."""
 
-import json
 import secrets
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wke.act.trials.runner import IdentifiedTrial
@@ -17,6 +16,7 @@ from wke.errors import InputError, did_you_mean
 from wke.keep.store import Store
 from wke.keep.trials.identity import planned_trials, scripts
 from wke.keep.trials.software import software
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial
 from wke.series.folders import PROJECT, RESULTS
 from wke.series.project import Project, read_project
@@ -99,21 +99,7 @@ def record(series: PlannedSeries, store: Store) -> int:
     """Store the plan of the series as it is now; return the number of this command in the store."""
     plan = series.plan
     copied = {step.copy.source: None for trial in plan.trials for step in trial.steps if step.copy and Path(step.copy.source).is_dir()}
-    text = json.dumps(
-        {
-            "file": str(plan.experiment.path),
-            "metrics": [asdict(metric) for metric in plan.experiment.metrics],
-            "points": [dict(point) for point in series.points],
-            "baseline": dict(plan.experiment.baseline),
-            "threshold": plan.experiment.threshold,
-            "climb": plan.experiment.parameters.climb,
-            "software": software({**plan.experiment.files, **copied}, PROJECT),
-            "stopping": asdict(plan.experiment.stopping) if plan.experiment.stopping else None,
-            "budget": asdict(plan.experiment.budget) if plan.experiment.budget else None,
-        }
-    )
+    kept = StoredPlan.of(plan.experiment, plan.seed, software({**plan.experiment.files, **copied}, PROJECT))
     store.writer.keep_scripts({name: content for trial in plan.trials for name, content in scripts(trial).items()})
     command = shlex.join(["wke", *sys.argv[1:]])
-    return store.writer.begin_series(
-        plan.experiment.name, text, plan.seed, order=plan.experiment.order, command=command, planned=series.planned
-    )
+    return store.writer.begin_series(plan.experiment.name, kept, command=command, planned=series.planned)

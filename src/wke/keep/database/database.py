@@ -92,13 +92,16 @@ class Database:
 def _writer(path: Path) -> tuple[sqlite3.Connection, str]:
     """Return a connection that may write, and what is new about that."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would let the group read; its journals copy this mode
+    with contextlib.suppress(schema.UnfinishedError):
+        _reader(path).close()  # what is refused was then not even opened for writing
     connection = _connection(path, "rw")
     try:
-        is_new = schema.checked_version(connection, path) == 0
+        is_new = not schema.is_made(connection, path)
         note = _choose_journal(connection, path, is_new=is_new)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        schema.migrate(connection, path)
+        if is_new:
+            schema.create(connection)
     except BaseException:
         connection.close()
         raise

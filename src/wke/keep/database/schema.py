@@ -1,36 +1,37 @@
-"""The store's tables, and how an older store becomes a newer one.
+"""The store's tables, and which SQLite files are stores of this version.
 
-`MIGRATIONS[k]` leads from version k to version k+1; a store's version is SQLite's `user_version`. A migration that was released is never
-edited: a change of the tables is a new one at the end. Points, plans and fingerprints are JSON text, since only wke reads inside them;
-whatever a person may want to ask of many trials at once is a column.
+The version is SQLite's `user_version`. A change of the tables counts it up. Stores of other versions are refused and left untouched.
+Points, plans and fingerprints are JSON text, because only wke reads inside them. Whatever a user may want to query is a column.
 """
 
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 
 from wke.errors import StoreError
 
-APPLICATION = 0x776B6521  # "wke!", so that `file` and we tell our stores from other SQLite files
+APPLICATION = 0x776B6521  # "wke!", so that `file` and wke tell our stores from other SQLite files
+VERSION = 10
 
-_VERSION_1 = """
+TABLES = """
 CREATE TABLE series (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     seed INTEGER NOT NULL
 );
-CREATE TABLE invocations (           -- every `wke measure`, with all that was decided before anything ran
+CREATE TABLE invocations (           -- every command that measured a series, with everything that was decided before anything ran
     id INTEGER PRIMARY KEY,
     series INTEGER NOT NULL REFERENCES series,
     command TEXT NOT NULL,
-    "order" TEXT NOT NULL,
-    seed INTEGER NOT NULL,
-    plan TEXT NOT NULL,
+    plan TEXT NOT NULL,              -- a StoredPlan
     started_ns INTEGER NOT NULL
 );
 CREATE TABLE inputs (                -- what a trial's identity was computed from
     trial TEXT PRIMARY KEY,
     json TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE scripts (               -- scripts and preludes that were planned, to show their changes: a trial's inputs hold their digests
+    digest TEXT PRIMARY KEY,
+    content BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE planned (               -- the latest plan of each series: a trial may belong to several series
     series INTEGER NOT NULL REFERENCES series,
@@ -41,6 +42,8 @@ CREATE TABLE planned (               -- the latest plan of each series: a trial 
     warmup INTEGER NOT NULL,
     PRIMARY KEY (series, position)
 ) WITHOUT ROWID;
+CREATE INDEX planned_trials ON planned (series, trial);
+
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY,
     invocation INTEGER NOT NULL REFERENCES invocations,
@@ -52,14 +55,29 @@ CREATE TABLE attempts (
     warmup INTEGER NOT NULL,
     outcome TEXT,                    -- NULL while it runs
     why TEXT NOT NULL DEFAULT '',
-    started_ns INTEGER,
-    ended_ns INTEGER,
+    started_ns INTEGER NOT NULL,
+    ended_ns INTEGER,                -- NULL while it runs, and when it was interrupted
     UNIQUE (trial, number)
+);
+CREATE TABLE detached (              -- the machines of an attempt that may outlive its command: with their folders it can be continued
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    machine TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    release TEXT,                    -- when the measured step was to begin, and the machine's clock before that
+    PRIMARY KEY (attempt, machine)
+) WITHOUT ROWID;
+CREATE TABLE derived (               -- attempts that did not run: the result was read from the output of another attempt
+    attempt INTEGER PRIMARY KEY REFERENCES attempts,
+    source INTEGER NOT NULL REFERENCES attempts,     -- the one that ran; never derived itself
+    how TEXT NOT NULL,               -- "reanalysed"
+    at_ns INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    wke TEXT NOT NULL                -- its version
 );
 CREATE TABLE observations (
     attempt INTEGER NOT NULL REFERENCES attempts,
     metric TEXT NOT NULL,
-    value REAL,                      -- NULL is SQLite's way to say "not a number"
+    value REAL,                      -- SQLite stores NaN as NULL
     unit TEXT NOT NULL,
     PRIMARY KEY (attempt, metric)
 ) WITHOUT ROWID;
@@ -76,26 +94,7 @@ CREATE TABLE tasks (
     detail TEXT NOT NULL,
     PRIMARY KEY (attempt, step, target, machine, copy)
 ) WITHOUT ROWID;
-CREATE TABLE fingerprints (
-    attempt INTEGER NOT NULL REFERENCES attempts,
-    machine TEXT NOT NULL,
-    json TEXT NOT NULL,
-    PRIMARY KEY (attempt, machine)
-) WITHOUT ROWID;
-"""
-
-_VERSION_2 = """
-CREATE TABLE detached (              -- work folders, for an attempt that may outlive its command: who knows them can take it up
-    attempt INTEGER NOT NULL REFERENCES attempts,
-    machine TEXT NOT NULL,
-    folder TEXT NOT NULL,
-    release TEXT,                    -- when the measured step was to begin, and the machine's clock before that
-    PRIMARY KEY (attempt, machine)
-) WITHOUT ROWID;
-"""
-
-_VERSION_3 = """
-CREATE TABLE starts (                -- how far apart the tasks of the measured step began, by the controller's clock
+CREATE TABLE starts (                -- how far apart the tasks of the measured step began, on the controller's clock
     attempt INTEGER PRIMARY KEY REFERENCES attempts,
     step INTEGER NOT NULL,
     released_ns INTEGER NOT NULL,
@@ -104,7 +103,7 @@ CREATE TABLE starts (                -- how far apart the tasks of the measured 
     first TEXT NOT NULL,             -- machines
     last TEXT NOT NULL
 );
-CREATE TABLE clocks (                -- a machine's clock minus the controller's; times of tasks and logs are raw, as the machine told them
+CREATE TABLE clocks (                -- a machine's clock minus the controller's; times of tasks and logs are as the machine reported them
     attempt INTEGER NOT NULL REFERENCES attempts,
     machine TEXT NOT NULL,
     at_ns INTEGER NOT NULL,          -- on the controller's clock
@@ -112,69 +111,44 @@ CREATE TABLE clocks (                -- a machine's clock minus the controller's
     bound_ns INTEGER NOT NULL,
     PRIMARY KEY (attempt, machine, at_ns)
 ) WITHOUT ROWID;
-"""
-
-_VERSION_4 = """
-CREATE TABLE machines (              -- what each machine was when a command began to measure on it: its fingerprint
-    invocation INTEGER NOT NULL REFERENCES invocations,
-    machine TEXT NOT NULL,
-    json TEXT NOT NULL,
-    PRIMARY KEY (invocation, machine)
-) WITHOUT ROWID;
-"""
-
-_VERSION_5 = """
-CREATE TABLE scripts (               -- scripts and preludes that were planned, for people: a trial's inputs hold their digests
-    digest TEXT PRIMARY KEY,
-    content BLOB NOT NULL
-) WITHOUT ROWID;
-"""
-
-_VERSION_6 = """
-CREATE TABLE derived (               -- attempts that were not run: each is another one, which also answers for the trial
-    attempt INTEGER PRIMARY KEY REFERENCES attempts,
-    source INTEGER NOT NULL REFERENCES attempts,     -- the one that ran; never derived itself
-    how TEXT NOT NULL,               -- why it answers: "reanalysed"
-    at_ns INTEGER NOT NULL,
-    who TEXT NOT NULL,
-    wke TEXT NOT NULL                -- its version
-);
-"""
-
-_VERSION_7 = """
-CREATE TABLE files (                 -- what an attempt's folder held when it ended
+CREATE TABLE files (                 -- what an attempt's folder held when the attempt ended
     attempt INTEGER NOT NULL REFERENCES attempts,
-    path TEXT NOT NULL,              -- below the folder; bytes where it is no text
+    path TEXT NOT NULL,              -- below the folder; bytes where it is not text
     size INTEGER NOT NULL,
     crc INTEGER NOT NULL,            -- CRC-32
     PRIMARY KEY (attempt, path)
 ) WITHOUT ROWID;
-ALTER TABLE attempts ADD COLUMN files INTEGER;       -- how many; NULL where they were not counted
-CREATE INDEX planned_trials ON planned (series, trial);
-"""
-
-_VERSION_8 = """
-CREATE TABLE deployments (           -- for each step with a scope that an attempt built on, the attempt that ran it
+CREATE TABLE deployments (           -- for each step with a scope that an attempt used, the attempt that ran the step
     attempt INTEGER NOT NULL REFERENCES attempts,
     step INTEGER NOT NULL,
     maker INTEGER NOT NULL REFERENCES attempts,
     PRIMARY KEY (attempt, step)
 ) WITHOUT ROWID;
-"""
+CREATE TABLE fingerprints (          -- what each machine of an attempt reported about itself when it was connected
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    machine TEXT NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (attempt, machine)
+) WITHOUT ROWID;
 
-_VERSION_9 = """
-ALTER TABLE machines ADD COLUMN address TEXT NOT NULL DEFAULT '';
-ALTER TABLE machines ADD COLUMN settled INTEGER NOT NULL DEFAULT 1;  -- 0: found, but it was not decided what that means for the series
-CREATE TABLE acceptances (           -- changes that somebody declared to be harmless
+CREATE TABLE machines (              -- the fingerprint of each machine when a command began to measure on it
+    invocation INTEGER NOT NULL REFERENCES invocations,
+    machine TEXT NOT NULL,
+    address TEXT NOT NULL,
+    json TEXT NOT NULL,
+    confirmed INTEGER NOT NULL,      -- 0 until it is decided what the fingerprint means for the series
+    PRIMARY KEY (invocation, machine)
+) WITHOUT ROWID;
+CREATE TABLE acceptances (           -- changes that a user declared harmless
     id INTEGER PRIMARY KEY,
     who TEXT NOT NULL,
     at_ns INTEGER NOT NULL,
     reason TEXT NOT NULL,
-    changes TEXT NOT NULL,           -- in words, as JSON
-    taken_back_by TEXT,              -- NULL while it holds
+    changes TEXT NOT NULL,           -- as text, in JSON
+    taken_back_by TEXT,              -- NULL while it is in force
     taken_back_ns INTEGER
 );
-CREATE TABLE accepted_facts (        -- two values of a fact that are as good as each other on a machine
+CREATE TABLE accepted_facts (        -- two values of a fact of a machine that are equally good
     acceptance INTEGER NOT NULL REFERENCES acceptances,
     machine TEXT NOT NULL,
     fact TEXT NOT NULL,
@@ -182,7 +156,7 @@ CREATE TABLE accepted_facts (        -- two values of a fact that are as good as
     now TEXT NOT NULL,
     PRIMARY KEY (acceptance, machine, fact, before, now)
 ) WITHOUT ROWID;
-CREATE TABLE accepted_trials (       -- a result that is as good for another trial
+CREATE TABLE accepted_trials (       -- a trial, and another one whose result counts for it
     acceptance INTEGER NOT NULL REFERENCES acceptances,
     trial TEXT NOT NULL,
     measured TEXT NOT NULL,
@@ -190,55 +164,51 @@ CREATE TABLE accepted_trials (       -- a result that is as good for another tri
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (
-    _VERSION_1,
-    _VERSION_2,
-    _VERSION_3,
-    _VERSION_4,
-    _VERSION_5,
-    _VERSION_6,
-    _VERSION_7,
-    _VERSION_8,
-    _VERSION_9,
-)
+
+class UnfinishedError(StoreError):
+    """A reader met a store whose making, or whose last change, only a writer can complete."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} was left unfinished by a command that is making it now or was killed while it wrote",
+            hint="any command that may write there completes it, while no other command writes",
+        )
 
 
-def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Bring the store to the newest version, one migration a transaction, so that a crash leaves a whole version behind."""
-    for number in range(checked_version(connection, path, len(migrations)), len(migrations)):
-        begin = f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION};"
-        connection.executescript(f"{begin}{migrations[number]};PRAGMA user_version = {number + 1};COMMIT")
+def create(connection: sqlite3.Connection) -> None:
+    """Make all tables, in one transaction: after a crash there are all or none."""
+    marks = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
+    connection.executescript(f"BEGIN IMMEDIATE; {TABLES} {marks} COMMIT")
 
 
-def checked_version(connection: sqlite3.Connection, path: Path, newest: int = len(MIGRATIONS)) -> int:
-    """Return the version of the store (0 for an empty file). StoreError when it is not a wke store or newer than this wke."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+def is_made(connection: sqlite3.Connection, path: Path) -> bool:
+    """Tell whether the tables are there; an empty file has none. Raise StoreError when it is not a store of this version."""
+    version, application, tables = (
+        int(connection.execute(query).fetchone()[0])
+        for query in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
+    )
     if application != APPLICATION and (tables or version or application):
         raise StoreError(f"{path} is an SQLite database, but not a wke store", hint="move it away, or measure in another folder")
-    if version > newest:
+    if version > VERSION:
         raise StoreError(
-            f"{path} was written by a newer wke: its version is {version}, this wke reads up to {newest}",
+            f"{path} was written by a newer wke (schema {version}); this one reads and writes schema {VERSION} only",
             hint="use a newer wke; the store was left untouched",
         )
-    return version
-
-
-class OutdatedError(StoreError):
-    """A reader met a store that only a writer can bring up to date."""
+    if 0 < version < VERSION:
+        raise StoreError(
+            f"{path} was written by a development version of wke (schema {version}); this one reads and writes schema {VERSION} only",
+            hint=f"move {path.parent} away to begin a new store; nothing in it was changed, and its logs and CSV files stay readable",
+        )
+    return version == VERSION
 
 
 def check_readable(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise OutdatedError unless the store has this wke's version and no change in it is half done: a reader cannot mend that."""
+    """Raise UnfinishedError unless the store is made and no change in it is half done: a reader cannot complete either."""
     try:
-        version = checked_version(connection, path)
+        made = is_made(connection, path)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
             raise
-        version = 0
-    if version < len(MIGRATIONS):
-        raise OutdatedError(
-            f"{path} was written by an older wke, or by a command that was killed while it wrote",
-            hint="any command brings it up to date that may write there, while no other writes",
-        )
+        made = False
+    if not made:
+        raise UnfinishedError(path)

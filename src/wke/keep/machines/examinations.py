@@ -28,8 +28,8 @@ class Examinations:
     def record(self, command: int, found: Reference) -> None:
         """Record what a command found, not settled yet; what it settled before stays. `command` is what `Store.series` returned."""
         insert = (
-            "INSERT INTO machines (invocation, machine, address, json, settled) VALUES (?, ?, ?, ?, 0) ON CONFLICT (invocation, machine) "
-            "DO UPDATE SET address = excluded.address, json = excluded.json WHERE settled = 0"
+            "INSERT INTO machines (invocation, machine, address, json, confirmed) VALUES (?, ?, ?, ?, 0) ON CONFLICT (invocation, machine) "
+            "DO UPDATE SET address = excluded.address, json = excluded.json WHERE confirmed = 0"
         )
         with self._database.transaction() as sql:
             sql.executemany(insert, [(command, *machine, json.dumps(dict(facts))) for machine, facts in found.items()])
@@ -37,11 +37,11 @@ class Examinations:
     def settle(self, command: int) -> None:
         """Let what a command found be what its series stands on."""
         with self._database.transaction() as sql:
-            sql.execute("UPDATE machines SET settled = 1 WHERE invocation = ?", (command,))
+            sql.execute("UPDATE machines SET confirmed = 1 WHERE invocation = ?", (command,))
 
     def settled(self, command: int) -> Reference:
         """Return what a command found and settled."""
-        return self._found("invocation = ? AND settled", command)
+        return self._found("invocation = ? AND confirmed", command)
 
     def latest(self) -> Reference:
         """Return what each machine was when it was examined last, for whichever series."""
@@ -49,7 +49,7 @@ class Examinations:
 
     def of_series(self, name: str) -> Reference:
         """Return what the machines of a series are to it: as they were settled last, for this series."""
-        owned = "settled AND invocation IN (SELECT v.id FROM invocations v JOIN series s ON s.id = v.series WHERE s.name = ?)"
+        owned = "confirmed AND invocation IN (SELECT v.id FROM invocations v JOIN series s ON s.id = v.series WHERE s.name = ?)"
         return self._found(owned, name)
 
     def by_name(self, series: str) -> dict[str, Facts]:

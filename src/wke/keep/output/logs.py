@@ -166,22 +166,6 @@ def lines(folder: Path) -> Iterator[Line]:
         yield from _cut(last_ns[key], key, buffer.rest(), continues=False)
 
 
-def torn(folder: Path) -> Iterator[Path]:
-    """Yield each index in `folder` that points behind what there is of its task's output, or is no whole number of records."""
-    for task in tasks(folder):
-        index = _path(folder, task, "idx")
-        ends = dict.fromkeys(STREAMS, 0)
-        for _, stream, offset, length in _index(folder, task):
-            ends[stream] = max(ends.get(stream, 0), offset + length)
-        sizes = {stream: _size(_path(folder, task, suffix)) for stream, suffix in STREAMS.items()}
-        if index.stat().st_size % PIECE.size or any(end > sizes.get(stream, 0) for stream, end in ends.items()):
-            yield index
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
 def _cut(at_ns: int, key: tuple[TaskName, int], block: bytes, *, continues: bool) -> Iterator[Line]:
     """Yield the lines of a block; `continues` says what becomes of one that has no end in it."""
     *ended, unfinished = block.split(b"\n")

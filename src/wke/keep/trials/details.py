@@ -9,19 +9,20 @@ from typing import Any
 from wke.keep.database.database import Database
 from wke.keep.machines.fingerprint import Reference
 from wke.keep.machines.machine_changes import RAN
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import StoredAttempt
 from wke.records import ClockReading, TaskName
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The command that ran an attempt, the order and the seed of its plan, and its `software`, {} where that is not known."""
+    """The command that ran an attempt, the order and the seed of its plan, and the `software` that it used."""
 
     words: str
     order: str
     seed: int
     started_ns: int
-    software: Mapping[str, Any]
+    software: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ class StoredDeployment:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What there is of an attempt; of one that was not run but derived, what there is of the attempt that ran.
+    """What the store has of an attempt; for a derived attempt, of the attempt that ran.
 
-    `position` is its place in the plan, from 0. `machines` are what the command found those to be that take part, `said` is what each said
-    of itself when it was connected. The measured step was to begin at `released_ns`. `files` and `size_bytes` tell what the folder held at
-    the end. None is for what never was, or was not counted.
+    `position` is its place in the plan, from 0. `machines` has the fingerprints that the command found for the machines that take part,
+    `said` what each machine reported about itself when it was connected. `released_ns` is when the measured step was to begin, None if
+    that was never agreed. `files` and `size_bytes` count the files in the folder when the attempt ended, None if it has not ended.
     """
 
     command: Command
@@ -75,19 +76,19 @@ class DetailReader:
     def of(self, trial: str, number: int) -> Details:
         """Return the details of attempt `number` at `trial`, which must be stored."""
         columns = (
-            "r.id, v.id, r.position, v.command, v.\"order\", v.seed, v.started_ns, json_extract(v.plan, '$.software'), "
-            "coalesce(i.json, '{}'), r.files, (SELECT sum(size) FROM files WHERE attempt = r.id), "
+            "r.id, v.id, r.position, v.command, v.started_ns, v.plan, "
+            "i.json, r.ended_ns, (SELECT count(*) FROM files WHERE attempt = r.id), "
+            "(SELECT coalesce(sum(size), 0) FROM files WHERE attempt = r.id), "
             "(SELECT released_ns FROM starts WHERE attempt = r.id)"
         )
-        made = (
-            f"attempts a JOIN attempts r ON r.id = {RAN} JOIN invocations v ON v.id = r.invocation LEFT JOIN inputs i ON i.trial = r.trial"
-        )
+        made = f"attempts a JOIN attempts r ON r.id = {RAN} JOIN invocations v ON v.id = r.invocation JOIN inputs i ON i.trial = r.trial"
         query = f"SELECT {columns} FROM {made} WHERE a.trial = ? AND a.number = ?"  # noqa: S608 - ours, no input
         with self._database.snapshot() as sql:
             row = sql.execute(query, (trial, number)).fetchone()
-            ran, command, position, words, order, seed, started_ns, software, inputs, files, size, released_ns = row
+            ran, command, position, words, started_ns, text, inputs, ended_ns, files, size, released_ns = row
+            plan = StoredPlan.from_json(text)
             return Details(
-                command=Command(words, order, seed, started_ns, json.loads(software or "{}")),
+                command=Command(words, plan.order, plan.seed, started_ns, plan.software),
                 position=position,
                 tasks=_tasks(sql, ran),
                 clocks=_clocks(sql, ran),
@@ -95,8 +96,8 @@ class DetailReader:
                 said=_said(sql, ran),
                 deployments=_deployments(sql, ran),
                 released_ns=released_ns,
-                files=files,
-                size_bytes=None if files is None else size or 0,
+                files=None if ended_ns is None else files,
+                size_bytes=None if ended_ns is None else size,
             )
 
     def makers(self, trial: str, number: int) -> tuple[str, ...]:

@@ -1,12 +1,11 @@
 """Reading plans: which series there are, and what the latest plan of each consists of."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from wke.errors import InputError, did_you_mean
 from wke.keep.database.database import Database
+from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial
 
 
@@ -28,14 +27,14 @@ class PlanReader:
             row = sql.execute("SELECT seed FROM series WHERE name = ?", (series,)).fetchone()
         return int(row[0]) if row else None
 
-    def latest(self, series: str) -> Mapping[str, Any]:
+    def latest(self, series: str) -> StoredPlan:
         """Return the plan of the last command that measured a series. Raise InputError when there is no such series."""
         query = "SELECT v.plan FROM invocations v JOIN series s ON s.id = v.series WHERE s.name = ? ORDER BY v.id DESC LIMIT 1"
         with self._database.snapshot() as sql:
             row = sql.execute(query, (series,)).fetchone()
         if row is None:
             raise self.unknown(series)
-        return dict(json.loads(row[0]))
+        return StoredPlan.from_json(row[0])
 
     def trials(self, series: str) -> tuple[PlannedTrial, ...]:
         """Return the trials of the latest plan of a series, in running order."""

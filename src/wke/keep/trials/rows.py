@@ -33,8 +33,8 @@ def insert_attempt(sql: sqlite3.Connection, command: int, trial: PlannedTrial, *
 
 def insert_result(sql: sqlite3.Connection, attempt: Attempt, result: Result, files: Sequence[KeptFile]) -> None:
     """Add how an attempt ended, and the `files` of its folder. Raise ValueError when it has ended before."""
-    ending = (str(result.outcome), result.why, result.started_ns, result.ended_ns, len(files), attempt.id)
-    change = "UPDATE attempts SET outcome = ?, why = ?, started_ns = ?, ended_ns = ?, files = ? WHERE id = ? AND outcome IS NULL"
+    ending = (str(result.outcome), result.why, result.started_ns, result.ended_ns, attempt.id)
+    change = "UPDATE attempts SET outcome = ?, why = ?, started_ns = ?, ended_ns = ? WHERE id = ? AND outcome IS NULL"
     if sql.execute(change, ending).rowcount != 1:
         raise ValueError(f"attempt {attempt.number} of trial {attempt.trial} has ended already")
     insert_observations(sql, attempt.id, result.observations, result.units)

@@ -1,13 +1,12 @@
 """How far a series is, by the store and the files beside it: read while another process writes, which never waits for a reader."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from wke.describe.experiment.experiment import Experiment, Stopping
-from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.rules import Rules
 from wke.judge.policies.due import due
 from wke.judge.policies.pace import Pace, pace
 from wke.keep.files.current import Current, read_current
@@ -84,14 +83,14 @@ def read_status(store: Store, name: str) -> Status:
     took = [attempt for attempt in ended if attempt.outcome != INTERRUPTED and attempt not in own_ended]
     return Status(
         name=name,
-        file=str(plan.get("file", "")),
+        file=plan.file,
         now_ns=time.time_ns(),
         holder=holder,
         running=running,
         current=current,
-        counts=_counts(store, name, plan, {attempt.id for attempt in own_ended}),
+        counts=_counts(store, name, plan.rules, {attempt.id for attempt in own_ended}),
         pace=pace([attempt.started_ns or 0 for attempt in own], own_ended, took) if alive else None,
-        then=_then(plan),
+        then=_then(plan.rules),
         ends=tuple(sorted(ended, key=_ended_ns, reverse=True)[:MOST_ENDS]),
         left=() if alive else store.attempts.detached(name),
     )
@@ -101,32 +100,30 @@ def _ended_ns(attempt: StoredAttempt) -> float:
     return (attempt.started_ns or 0) + (attempt.elapsed_s or 0.0) * 1e9
 
 
-def _then(plan: Mapping[str, Any]) -> str:
+def _then(rules: Rules) -> str:
     """Say what comes after the trials that a command knows of."""
-    if plan.get("budget"):
-        return f"then what the rest of {seconds(plan['budget']['total_s'])} buys"
-    if plan.get("stopping"):
+    if rules.budget:
+        return f"then what the rest of {seconds(rules.budget.total_s)} buys"
+    if rules.stopping:
         return "until the next look at the intervals"
-    return "then what the results ask for" if plan.get("climb") else ""
+    return "then what the results ask for" if rules.climb else ""
 
 
-def _counts(store: Store, name: str, plan: Mapping[str, Any], attempted: set[str]) -> Counts:
+def _counts(store: Store, name: str, rules: Rules, attempted: set[str]) -> Counts:
     planned = store.plans.trials(name)
     trials = store.attempts.one_per_trial(name)
     invalid = sum(trial.outcome == OutcomeKind.INVALID for trial in trials)
     ok = sum(trial.ok for trial in trials)
     failed = sum(trial.outcome not in {INTERRUPTED, RUNNING} for trial in trials) - ok - invalid
     stored = {trial.id: trial for trial in trials if trial.ok}
-    missing = due(_experiment(name, plan, planned), planned, stored, attempted, store.attempts.invalid(trial.id for trial in planned))
+    missing = due(_experiment(name, rules, planned), planned, stored, attempted, store.attempts.invalid(trial.id for trial in planned))
     return Counts(len(planned), ok, failed, invalid, len(missing))
 
 
-def _experiment(name: str, plan: Mapping[str, Any], planned: Sequence[PlannedTrial]) -> Experiment:
+def _experiment(name: str, rules: Rules, planned: Sequence[PlannedTrial]) -> Experiment:
     """Return as much of an experiment as the question takes which of its trials are due; of a climb or within a budget, all may be."""
     rounds = max((trial.iteration + 1 for trial in planned if not trial.warmup), default=1)
-    stopping = None if plan.get("budget") else plan.get("stopping")
-    metrics = tuple(Metric(**metric) for metric in plan.get("metrics", ()))
-    return Experiment(name, Path(), iterations=rounds, stopping=Stopping(**stopping) if stopping else None, metrics=metrics)
+    return Experiment(name, Path(), iterations=rounds, stopping=None if rules.budget else rules.stopping, metrics=rules.metrics)
 
 
 # -- in words

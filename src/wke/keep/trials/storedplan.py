@@ -1,0 +1,88 @@
+"""Stored plans: what the store keeps of a series' plan beside its trials, and its form as JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from wke.describe.experiment.experiment import Budget, Experiment, Stopping
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.rules import Rules, rules_of
+from wke.describe.expression.equation import read_expression
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """The plan of one command that measured a series.
+
+    `file` is the experiment's file, `threshold` the share below which differences from the baseline do not matter, `software` what the
+    series was measured with. A benchmark script that is told to measure everything again begins a new `generation` of trials.
+    """
+
+    file: str
+    seed: int
+    order: str = "interleaved"
+    rules: Rules = field(default_factory=Rules)
+    threshold: float = 0.0
+    software: Mapping[str, object] = field(default_factory=dict)
+    generation: int = 0
+
+    @classmethod
+    def of(cls, experiment: Experiment, seed: int, software: Mapping[str, object], *, generation: int = 0) -> Self:
+        """Return the plan of an experiment."""
+        return cls(
+            file=str(experiment.path),
+            seed=seed,
+            order=experiment.order,
+            rules=rules_of(experiment),
+            threshold=experiment.threshold,
+            software=software,
+            generation=generation,
+        )
+
+    def to_json(self) -> str:
+        """Return the plan as JSON."""
+        return json.dumps(
+            {
+                "file": self.file,
+                "seed": self.seed,
+                "order": self.order,
+                "rules": _rules_json(self.rules),
+                "threshold": self.threshold,
+                "software": self.software,
+                "generation": self.generation,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the plan that `to_json` made this text of."""
+        values = json.loads(text)
+        return cls(**{**values, "rules": _rules(values["rules"])})
+
+
+def _rules_json(rules: Rules) -> dict[str, object]:
+    return {
+        "points": [dict(point) for point in rules.points],
+        "iterations": rules.iterations,
+        "metrics": [asdict(metric) for metric in rules.metrics],
+        "baseline": dict(rules.baseline),
+        "cooldown_s": rules.cooldown_s,
+        "stopping": asdict(rules.stopping) if rules.stopping else None,
+        "budget": asdict(rules.budget) if rules.budget else None,
+        "climb": rules.climb,
+        "goal": rules.goal.text if rules.goal else None,
+        "better": rules.better,
+    }
+
+
+def _rules(values: Mapping[str, Any]) -> Rules:
+    stopping, budget, goal = values["stopping"], values["budget"], values["goal"]
+    whole = {
+        "points": tuple(values["points"]),
+        "metrics": tuple(Metric(**metric) for metric in values["metrics"]),
+        "stopping": Stopping(**{**stopping, "of": tuple(stopping["of"])}) if stopping else None,
+        "budget": Budget(**{**budget, "of": tuple(budget["of"])}) if budget else None,
+        "goal": None if goal is None else read_expression(goal),
+    }
+    return Rules(**{**values, **whole})
