@@ -8,7 +8,7 @@ import pytest
 
 from wke.errors import InputError
 from wke.judge.reuse.state import Relatives, facts_words, state
-from wke.keep.machines.acceptance import Harmless
+from wke.keep.machines.acceptance import AcceptedChanges
 from wke.keep.machines.fingerprint import FactChange, place
 from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
@@ -34,7 +34,7 @@ def command(
     if facts is not None:
         store.examinations.record(number, {machine: facts})
     if settle:
-        store.examinations.settle(number)
+        store.examinations.confirm(number)
     return number
 
 
@@ -62,7 +62,7 @@ def test_a_result_counts_on_machines_like_its_own(store: Store) -> None:
     assert (counting(store), counting(store, "bb-0")) == (None, (2, ()))
     assert store.attempts.of_trials(["aa-0"], store.examinations.latest())[0].changes == (CHANGE,)
     assert [t.observations["x"] for t in store.attempts.one_per_trial("s")] == [1, 2]  # what was found is not settled for the series
-    store.examinations.settle(number)
+    store.examinations.confirm(number)
     assert [t.observations["x"] for t in store.attempts.one_per_trial("s")] == [2]
     run(store, number, trial(), 3)
     assert (counting(store), store.attempts.find("aa-0").observations) == ((3, ()), {"x": 3})
@@ -91,7 +91,7 @@ def test_what_is_settled_stays(store: Store) -> None:
     """A command's machines are what they were when it began: a later look does not rewrite them."""
     number = command(store, OLD)
     store.examinations.record(number, {HERE: NEW})
-    assert store.examinations.settled(number) == {HERE: OLD}
+    assert store.examinations.confirmed(number) == {HERE: OLD}
 
 
 def test_an_accepted_fact(store: Store) -> None:
@@ -100,7 +100,7 @@ def test_an_accepted_fact(store: Store) -> None:
     run(store, first, trial(), 1)
     run(store, first, trial("bb-0"), 3)
     number = command(store, NEW)
-    assert store.acceptances.add(Harmless(["kernel"], [CHANGE]), who="me", reason="it is") == 1
+    assert store.acceptances.add(AcceptedChanges(["kernel"], [CHANGE]), who="me", reason="it is") == 1
     assert counting(store) == (1, (1,))
     run(store, number, trial(), 2)
     assert counting(store) == (2, ())
@@ -120,13 +120,15 @@ def test_an_accepted_trial(store: Store) -> None:
     """It stands for another one in results and in the series, under its own name, until it is taken back or that one is measured."""
     run(store, command(store, OLD), trial(), 1)
     number = store.writer.begin_series("s", StoredPlan("s.toml", 1), command="", planned=[trial("bb-0", script="b")])
-    store.acceptances.add(Harmless(["script"], (), [("bb-0", "aa-0")], {"bb-0": trial("bb-0").inputs_json}), who="me", reason="it is")
+    store.acceptances.add(
+        AcceptedChanges(["script"], (), [("bb-0", "aa-0")], {"bb-0": trial("bb-0").inputs_json}), who="me", reason="it is"
+    )
     found = store.attempts.results(["bb-0"])["bb-0"]
     assert (found.id, found.stands_for, found.accepted, found.observations) == ("aa-0", "bb-0", (1,), {"x": 1})
     assert [(t.id, t.accepted) for t in store.attempts.one_per_trial("s")] == [("aa-0", (1,))]
     command(store, NEW)
     assert counting(store, "bb-0") is None
-    store.acceptances.add(Harmless(["kernel"], [CHANGE]), who="me", reason="it is")
+    store.acceptances.add(AcceptedChanges(["kernel"], [CHANGE]), who="me", reason="it is")
     assert counting(store, "bb-0") == (1, (1, 2))
     run(store, number, trial("bb-0"), 2)
     assert counting(store, "bb-0") == (2, ())
@@ -137,7 +139,7 @@ def test_a_trial_that_is_accepted_on_a_machine_elsewhere(store: Store) -> None:
     """Its machine is compared with that of the trial that it stands for."""
     run(store, command(store, OLD), trial(), 1)
     moved = trial("bb-0", "node.example.org")
-    store.acceptances.add(Harmless(["address"], (), [("bb-0", "aa-0")], {"bb-0": moved.inputs_json}), who="me", reason="it is")
+    store.acceptances.add(AcceptedChanges(["address"], (), [("bb-0", "aa-0")], {"bb-0": moved.inputs_json}), who="me", reason="it is")
     assert counting(store, "bb-0") == (1, (1,))
     command(store, NEW, machine=("m0", place("node.example.org")))
     assert (counting(store), counting(store, "bb-0")) == ((1, ()), None)

@@ -10,7 +10,7 @@ from attempts import EXPECTED, OK, POINT, store_attempts
 
 import wke
 from wke.errors import InputError, StoreError
-from wke.keep.machines.acceptance import Harmless
+from wke.keep.machines.acceptance import AcceptedChanges
 from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial, Result
@@ -47,7 +47,7 @@ def test_what_does_not_count_for_its_machines_says_so(project: Path) -> None:
         for kernel in ("Linux 6.1", "Linux 6.6"):
             number = store.writer.begin_series("kernels", StoredPlan("scale.toml", 1), command="", planned=[trial])
             store.examinations.record(number, {("m0", "here"): {"kernel": kernel}})
-            store.examinations.settle(number)
+            store.examinations.confirm(number)
             store.writer.finish_attempt(store.writer.begin_attempt(number, trial), Result(OK, 1, 2))
     assert [(row.counts, row.why, row.stands_for) for row in wke.results("kernels")] == [
         (False, "m0: kernel Linux 6.1 -> Linux 6.6", None),
@@ -56,7 +56,7 @@ def test_what_does_not_count_for_its_machines_says_so(project: Path) -> None:
     new = PlannedTrial("n-0", {}, 0, False, 0, trial.inputs_json)
     with Store.open(project / "results") as store:
         store.writer.begin_series("kernels", StoredPlan("scale.toml", 1), command="", planned=[new])
-        store.acceptances.add(Harmless(["script"], (), [("n-0", "m-0")], {"n-0": new.inputs_json}), who="me", reason="the same")
+        store.acceptances.add(AcceptedChanges(["script"], (), [("n-0", "m-0")], {"n-0": new.inputs_json}), who="me", reason="the same")
     assert [(row.trial, row.attempt, row.counts, row.stands_for) for row in wke.results("kernels")] == [("m-0", 2, True, "n-0")]
 
 

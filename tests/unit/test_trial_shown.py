@@ -9,7 +9,7 @@ import pytest
 
 from wke.errors import InputError
 from wke.judge.summary.trial import TrialRecord
-from wke.keep.machines.acceptance import Harmless
+from wke.keep.machines.acceptance import AcceptedChanges
 from wke.keep.machines.fingerprint import FactChange
 from wke.keep.output.logs import LogWriter
 from wke.keep.store import Store
@@ -39,7 +39,7 @@ def planned(name: str, *machines: str) -> PlannedTrial:
 def begin(store: Store, facts: dict[str, str]) -> int:
     number = store.writer.begin_series("scale", StoredPlan("scale.toml", 7, software=SOFTWARE), command="wke measure scale.toml")
     store.examinations.record(number, {(machine, "here"): facts for machine in ("m0", "m1", "unused")})
-    store.examinations.settle(number)
+    store.examinations.confirm(number)
     return number
 
 
@@ -76,8 +76,8 @@ def store(tmp_path: Path) -> Store:
         opened.writer.add_answers(command, [Answer(planned("aa-0", "m0", "m1"), derivation, OK, "", {"ops": 1300.0}, {"ops": "1/s"})])
         begin(opened, NEW)
         changes = [FactChange(machine, "kernel", "Linux 6.1", "Linux 6.6") for machine in ("m0", "m1")]
-        opened.acceptances.add(Harmless(["kernel"], changes), who="bob", reason="a security fix")
-        opened.acceptances.add(Harmless(["script"], trials=[("cc-0", "aa-0")]), who="eve", reason="a comment")
+        opened.acceptances.add(AcceptedChanges(["kernel"], changes), who="bob", reason="a security fix")
+        opened.acceptances.add(AcceptedChanges(["script"], trials=[("cc-0", "aa-0")]), who="eve", reason="a comment")
     (folder / "deployments" / "aa-0.2").mkdir(parents=True)
     return Store.open(folder, readonly=True)
 

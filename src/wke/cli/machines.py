@@ -22,7 +22,7 @@ def resolve(changed: MachinesChangedError, store: Store, number: int, *, remeasu
         Printer().talk(f"accepted as {accepted}; `wke accept --take-back {accepted}` takes it back")
     else:
         Printer().talk(f"measured again: {counted(changed.lost, 'stored trial')}; the old results stay in results/")
-        store.examinations.settle(number)
+        store.examinations.confirm(number)
 
 
 def _asked(changed: MachinesChangedError) -> Answer:

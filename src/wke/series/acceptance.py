@@ -10,14 +10,14 @@ from wke.describe.cluster.selector import select
 from wke.errors import InputError
 from wke.judge.reuse.differences import differences
 from wke.judge.reuse.state import Relatives, facts_words
-from wke.keep.machines.acceptance import Harmless
+from wke.keep.machines.acceptance import AcceptedChanges
 from wke.keep.machines.fingerprint import FactChange, deciding, place
 from wke.keep.store import Store
 from wke.series.planned import all_planned, named
 from wke.series.why import relative_of, script_texts
 
 
-def changes_to_accept(what: str, store: Store, cluster_file: Path) -> Harmless:
+def changes_to_accept(what: str, store: Store, cluster_file: Path) -> AcceptedChanges:
     """Return the changes that `what` names, a trial or a selector of machines.
 
     Raises InputError if there are none, or they cannot be accepted.
@@ -40,7 +40,7 @@ def changes_to_accept(what: str, store: Store, cluster_file: Path) -> Harmless:
     if not changes:
         hint = "wke why TRIAL explains why a trial has to run"
         raise InputError("these machines have not changed since results were measured on them, as far as is known", hint=hint)
-    return Harmless(facts_words(changes), changes)
+    return AcceptedChanges(facts_words(changes), changes)
 
 
 def _machines(store: Store, machines: set[tuple[str, str]]) -> Iterator[FactChange]:
@@ -52,7 +52,7 @@ def _machines(store: Store, machines: set[tuple[str, str]]) -> Iterator[FactChan
                 yield from (change for change in deciding(machine[0], facts, latest[machine]) if not accepted.covering(change))
 
 
-def _trial(item: IdentifiedTrial, planned: Iterable[IdentifiedTrial], store: Store) -> Harmless:
+def _trial(item: IdentifiedTrial, planned: Iterable[IdentifiedTrial], store: Store) -> AcceptedChanges:
     """Return what `wke why` says of a trial, and all pairs of a planned and a stored trial that differ in nothing else."""
     identity = item.planned.id
     if identity in store.attempts.results([identity]):
@@ -74,7 +74,7 @@ def _trial(item: IdentifiedTrial, planned: Iterable[IdentifiedTrial], store: Sto
         for name, changes in relatives.of(each.planned)[:1]
         if set(changes) <= accepted
     ]
-    return Harmless(
+    return AcceptedChanges(
         [*words, *facts_words(relative.machines)],
         relative.machines,
         [(trial.id, name) for trial, name in pairs],

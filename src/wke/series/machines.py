@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from wke.errors import InputError
 from wke.judge.reuse.state import facts_words
 from wke.keep.files.lock import person
-from wke.keep.machines.acceptance import Harmless
+from wke.keep.machines.acceptance import AcceptedChanges
 from wke.keep.machines.fingerprint import FactChange, Reference
 from wke.keep.store import Store
 from wke.series.folders import cluster_flag
@@ -48,11 +48,11 @@ def confirm_machines(series: PlannedSeries, store: Store, number: int, before: R
     if lost:
         tried = store.attempts.of_trials({trial for trial, _ in lost}, now)
         raise MachinesChangedError(series, len(lost), (change for a in tried if (a.id, a.attempt) in lost for change in a.changes))
-    store.examinations.settle(number)
+    store.examinations.confirm(number)
     if load_results(series, store, before) != load_results(series, store, now):
         raise PlanChangedError
 
 
 def accept_machines(changed: MachinesChangedError, store: Store, reason: str) -> int:
     """Record that a change of machines does not matter, for that reason; return the number of the acceptance."""
-    return store.acceptances.add(Harmless(facts_words(changed.changes), changed.changes), who=person(), reason=reason)
+    return store.acceptances.add(AcceptedChanges(facts_words(changed.changes), changed.changes), who=person(), reason=reason)

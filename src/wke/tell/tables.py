@@ -11,7 +11,7 @@ from wke.judge.policies.stopping import Precise, precisions, share_text
 from wke.judge.statistics.comparison import Comparison, compare
 from wke.judge.statistics.statistics import Summary
 from wke.judge.statistics.summaries import by_point, metric_units, point_key, point_summaries
-from wke.keep.trials.trials import INTERRUPTED, RUNNING, StoredAttempt, settled
+from wke.keep.trials.trials import INTERRUPTED, RUNNING, StoredAttempt, counting_attempts
 from wke.records import OutcomeKind
 
 Point = Mapping[str, object]
@@ -93,7 +93,7 @@ def results_table(
     With `stopping`, the series' rule, every row says how precise it is; with `baseline`, how all points compare with its, and whether they
     differ by more than the `threshold`.
     """
-    counted = [trial for trial in settled(trials) if not trial.warmup]
+    counted = [trial for trial in counting_attempts(trials) if not trial.warmup]
     points = points or sorted_points(counted)
     units = metric_units(counted, metrics)
     summaries, trials_at = point_summaries(counted, metrics, units), by_point(counted)

@@ -157,7 +157,7 @@ def _take_note(series: RunningSeries, found: Mapping[Machine, Facts]) -> Referen
 
     Raises MachineError when one is not what this command has settled: it was away and came back as another one.
     """
-    before, settled = series.store.examinations.latest(), series.store.examinations.settled(series.number)
+    before, settled = series.store.examinations.latest(), series.store.examinations.confirmed(series.number)
     now = {(machine.name, place(machine.external_addr)): facts for machine, facts in found.items()}
     for machine, facts in now.items():
         for change in drift(before[machine], facts) if machine in before else ():
@@ -172,7 +172,7 @@ def _take_note(series: RunningSeries, found: Mapping[Machine, Facts]) -> Referen
 
 def _settle(series: RunningSeries, before: Reference) -> None:
     if series.settle is None:
-        series.store.examinations.settle(series.number)
+        series.store.examinations.confirm(series.number)
     else:
         series.settle(before)
 

@@ -14,7 +14,7 @@ from wke.keep.machines.fingerprint import AcceptedFacts, FactChange
 
 
 @dataclass(frozen=True, slots=True)
-class Harmless:
+class AcceptedChanges:
     """What is to be accepted: `changes` in words; facts of machines; pairs of a trial and the stored one whose result is as good for it.
 
     `inputs` maps these trials to what their identities are computed from, as JSON.
@@ -46,7 +46,7 @@ class Acceptances:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, harmless: Harmless, *, who: str, reason: str) -> int:
+    def add(self, harmless: AcceptedChanges, *, who: str, reason: str) -> int:
         """Record that `who` accepts a change, and why; return the acceptance's number."""
         with self._database.transaction() as sql:
             row = (who, time.time_ns(), reason, json.dumps(list(harmless.changes)))

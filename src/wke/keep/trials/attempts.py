@@ -21,7 +21,7 @@ from wke.keep.trials.inputs import InputReader
 from wke.keep.trials.plans import PlanReader
 from wke.keep.trials.rows import read_release
 from wke.keep.trials.stored import read_attempts
-from wke.keep.trials.trials import Attempt, Detached, Invalid, StoredAttempt, settled
+from wke.keep.trials.trials import Attempt, Detached, Invalid, StoredAttempt, counting_attempts
 
 OF_TRIALS = "a.trial IN (SELECT value FROM json_each(?))"
 OF_PLAN = "a.trial IN (SELECT p.trial FROM planned p JOIN series o ON o.id = p.series WHERE o.name = ?)"
@@ -47,7 +47,7 @@ class AttemptReader:
         wanted = set(trials)
         now = self._examinations.latest() if machines is None else machines
         found = self._read(f"a.outcome = 'ok' AND {OF_TRIALS}", json.dumps(list(wanted)), now)
-        counting = {attempt.id: attempt for attempt in settled(attempt for attempt in found if not attempt.changes)}
+        counting = {attempt.id: attempt for attempt in counting_attempts(attempt for attempt in found if not attempt.changes)}
         return counting | self._accepted(wanted - counting.keys(), now)
 
     def invalid(self, trials: Iterable[str], machines: Reference | None = None) -> dict[str, Invalid]:
@@ -70,7 +70,7 @@ class AttemptReader:
             raise self._plans.unknown(series)
         plan = self._plans.trials(series)
         machines = self._machines_of(series)
-        found = {one.id: one for one in settled(each for each in self._read(OF_PLAN, series, machines) if not each.changes)}
+        found = {one.id: one for one in counting_attempts(each for each in self._read(OF_PLAN, series, machines) if not each.changes)}
         found |= self._accepted({entry.id for entry in plan if not (entry.id in found and found[entry.id].ok)}, machines)
         return tuple(
             replace(found[entry.id], series=series, point=entry.point, iteration=entry.iteration, warmup=entry.warmup)
@@ -112,7 +112,7 @@ class AttemptReader:
                 raise InputError(f'"{prefix}" begins several trials: {", ".join(found[:5])}', hint="give more of the id")
             raise InputError(f'no trial begins with "{prefix}"', hint=did_you_mean(prefix, ids) if ids else "nothing has been measured yet")
         attempts = self._read("a.trial = ?", prefix if prefix in found else found[0], self._examinations.latest())
-        return settled([attempt for attempt in attempts if not attempt.changes] or attempts)[0]
+        return counting_attempts([attempt for attempt in attempts if not attempt.changes] or attempts)[0]
 
     def detached(self, series: str | None = None) -> tuple[Detached, ...]:
         """Return the attempts (of one series, or of all) that were left running, the oldest first."""

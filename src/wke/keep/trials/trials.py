@@ -155,7 +155,7 @@ class StoredAttempt:
         return self.outcome == "ok"
 
 
-def settled(attempts: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:
+def counting_attempts(attempts: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:
     """Return one attempt for each trial, in the order in which the trials come: its first that is ok, else its last.
 
     One that needs no acceptance goes before those that do.

@@ -16,7 +16,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.errors import InputError
 from wke.judge.statistics.summaries import metric_units
 from wke.keep.files.disk import write_atomically
-from wke.keep.trials.trials import StoredAttempt, settled
+from wke.keep.trials.trials import StoredAttempt, counting_attempts
 from wke.tell.tables import Point, varied
 
 COMMAND, CONSTANTS = "# command:", "# constants:"
@@ -55,7 +55,7 @@ def results_csv(trials: Sequence[StoredAttempt], metrics: Sequence[Metric] = (),
 
 def result_rows(trials: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:
     """Return the trials that become rows: one attempt of each trial that is ok and not a warm-up, in the order of `trials`."""
-    return tuple(trial for trial in settled(trials) if trial.ok and not trial.warmup)
+    return tuple(trial for trial in counting_attempts(trials) if trial.ok and not trial.warmup)
 
 
 def write_results_csv(path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ from wke.describe.expression.units import is_known
 from wke.judge.policies.stopping import precisions, share_text
 from wke.judge.statistics.statistics import Summary, summarise, usual_kind
 from wke.judge.statistics.summaries import metric_units
-from wke.keep.trials.trials import StoredAttempt, settled
+from wke.keep.trials.trials import StoredAttempt, counting_attempts
 from wke.tell.figures.rows import Row, expressions, fitted, make_rows, normalised, shows, x_is_measured
 from wke.tell.tables import titled, value_order, varied
 
@@ -75,7 +75,7 @@ def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experi
 
     InputError when trials are there but have no column of the name that the plot gives.
     """
-    counted = [trial for trial in settled(trials) if not trial.warmup]
+    counted = [trial for trial in counting_attempts(trials) if not trial.warmup]
     good = [trial for trial in counted if trial.ok]
     plot = fitted(plot, good)
     units = metric_units(good, experiment.metrics)
