@@ -155,7 +155,7 @@ def test_what_names_nothing_is_deployed_once(series: Project) -> None:
     assert (series.measure().status, series.outcomes()) == (0, ["ok"] * 6)
     assert len(happened(series, "install")) == len(happened(series, "serve")) == 1
     check_served(series)
-    first, *others = sorted(series.trials(), key=lambda trial: trial.started_ns or 0)
+    first, *others = sorted(series.trials(), key=lambda trial: trial.started_ns)
     said = [
         b"".join(logs.stdout(trial.folder, task) for task in logs.tasks(trial.folder) if task.target == "serve")
         for trial in (first, *others)
@@ -210,7 +210,7 @@ def test_after_a_trial_that_did_not_go_well_all_is_deployed_again(series: Projec
     series.edit("experiments/series.toml", "version = [1, 2]", "version = 1")
     series.write(f"ledger/{how}.2", "")
     done = series.measure()
-    trials = sorted(series.trials(), key=lambda trial: trial.started_ns or 0)
+    trials = sorted(series.trials(), key=lambda trial: trial.started_ns)
     bad = next(at for at, trial in enumerate(trials) if trial.point["rate"] == 2)
     assert [trial.outcome for trial in trials] == ["ok"] * bad + [outcome] + ["ok"] * (5 - bad)
     assert trials[bad].why.startswith(why)
@@ -234,7 +234,7 @@ def test_a_server_that_dies_between_trials_costs_none(series: Project) -> None:
     _, err = process.communicate(timeout=limit(60))
     assert (process.returncode, series.outcomes()) == (0, ["ok"] * 2), err
     assert len(happened(series, "serve")) == 2
-    first = min(series.trials(), key=lambda trial: trial.started_ns or 0)
+    first = min(series.trials(), key=lambda trial: trial.started_ns)
     assert (series.folder / f"results/deployments/{first.id}.1/01-serve/m0.out").read_bytes() == b"dies\n"
 
 

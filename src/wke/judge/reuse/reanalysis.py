@@ -33,7 +33,7 @@ def readable(
     One that failed for its metrics only, or was invalid by its checks, is among them: others may make something of it.
     """
     seen = {attempt.ran for attempt in tried}
-    for attempt in sorted(attempts, key=lambda attempt: attempt.started_ns or 0):
+    for attempt in sorted(attempts, key=lambda attempt: attempt.started_ns):
         if attempt.ran not in seen and (attempt.ok or attempt.outcome == OutcomeKind.INVALID or _went_well(steps, ends(attempt))):
             seen.add(attempt.ran)
             yield attempt

@@ -22,7 +22,7 @@ class ResultRow:
     outcome: str
     why: str
     counts: bool
-    started_ns: int | None
+    started_ns: int
     elapsed_s: float | None
     skew_ms: float | None
     derived_from: str | None

@@ -1,6 +1,6 @@
-"""Acceptances: changes that somebody declared to be harmless, so that results from before them count.
+"""Acceptances: changes that a user declared harmless, so that results from before them count.
 
-Nothing is deleted: who takes one back is recorded too, and it holds no longer.
+An acceptance can be taken back. It is then no longer in force, but stays in the store with the name of the user who took it back.
 """
 
 import json
@@ -15,9 +15,9 @@ from wke.keep.machines.fingerprint import AcceptedFacts, FactChange
 
 @dataclass(frozen=True, slots=True)
 class AcceptedChanges:
-    """What is to be accepted: `changes` in words; facts of machines; pairs of a trial and the stored one whose result is as good for it.
+    """What a user accepts: facts of machines, and pairs of a trial and the stored one whose result counts for it.
 
-    `inputs` maps these trials to what their identities are computed from, as JSON.
+    `changes` describes it all as text. `inputs` has the inputs of these trials, as JSON.
     """
 
     changes: Sequence[str]
@@ -28,7 +28,7 @@ class AcceptedChanges:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What was accepted; `trials` is for how many trials another one's result is good by it."""
+    """What a user accepted; `trials` is the number of trials for which the result of another one counts."""
 
     number: int
     who: str
@@ -46,19 +46,19 @@ class Acceptances:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, harmless: AcceptedChanges, *, who: str, reason: str) -> int:
-        """Record that `who` accepts a change, and why; return the acceptance's number."""
+    def add(self, accepted: AcceptedChanges, *, who: str, reason: str) -> int:
+        """Record that `who` accepts changes, and why; return the number of the acceptance."""
         with self._database.transaction() as sql:
-            row = (who, time.time_ns(), reason, json.dumps(list(harmless.changes)))
+            row = (who, time.time_ns(), reason, json.dumps(list(accepted.changes)))
             number = int(sql.execute("INSERT INTO acceptances (who, at_ns, reason, changes) VALUES (?, ?, ?, ?)", row).lastrowid or 0)
-            facts = [(number, change.machine, change.fact, change.before, change.now) for change in harmless.facts]
+            facts = [(number, change.machine, change.fact, change.before, change.now) for change in accepted.facts]
             sql.executemany("INSERT OR IGNORE INTO accepted_facts VALUES (?, ?, ?, ?, ?)", facts)
-            sql.executemany("INSERT INTO accepted_trials VALUES (?, ?, ?)", [(number, *pair) for pair in harmless.trials])
-            sql.executemany("INSERT OR IGNORE INTO inputs VALUES (?, ?)", (harmless.inputs or {}).items())
+            sql.executemany("INSERT INTO accepted_trials VALUES (?, ?, ?)", [(number, *pair) for pair in accepted.trials])
+            sql.executemany("INSERT OR IGNORE INTO inputs VALUES (?, ?)", (accepted.inputs or {}).items())
         return number
 
     def take_back(self, number: int, *, who: str) -> Acceptance:
-        """Record that an acceptance holds no longer, and return it; InputError when there is none of that number, or it held no longer."""
+        """Record that an acceptance is no longer in force, and return it. Raise InputError if there is none or it was taken back before."""
         found = {acceptance.number: acceptance for acceptance in self.all()}
         if number not in found:
             raise InputError(f"there is no acceptance {number}", hint="wke accept --list shows them")
@@ -69,7 +69,7 @@ class Acceptances:
         return found[number]
 
     def all(self) -> tuple[Acceptance, ...]:
-        """Return all acceptances, the oldest first, those that were taken back too."""
+        """Return all acceptances, the oldest first, including those that were taken back."""
         query = (
             "SELECT id, who, at_ns, reason, changes, (SELECT count(DISTINCT trial) FROM accepted_trials WHERE acceptance = id), "
             "taken_back_by, taken_back_ns FROM acceptances ORDER BY id"
@@ -82,7 +82,7 @@ class Acceptances:
         )
 
     def facts(self) -> AcceptedFacts:
-        """Return the facts of machines that are accepted now."""
+        """Return the changes of facts that are accepted now."""
         query = (
             "SELECT f.acceptance, f.machine, f.fact, f.before, f.now FROM accepted_facts f JOIN acceptances c ON c.id = f.acceptance "
             "WHERE c.taken_back_by IS NULL ORDER BY f.acceptance"
@@ -91,7 +91,7 @@ class Acceptances:
             return AcceptedFacts((number, FactChange(*change)) for number, *change in sql.execute(query))
 
     def measured_for(self, trials: Collection[str]) -> dict[str, dict[str, int]]:
-        """Return, for those of `trials` that have them, the trials whose results are good for them, with the acceptance that says so."""
+        """Return, by trial, the other trials whose results count for it now, each with the number of its acceptance."""
         query = (
             "SELECT t.trial, t.measured, t.acceptance FROM accepted_trials t JOIN acceptances c ON c.id = t.acceptance "
             "WHERE c.taken_back_by IS NULL AND t.trial IN (SELECT value FROM json_each(?)) ORDER BY t.acceptance DESC"
@@ -103,7 +103,7 @@ class Acceptances:
         return found
 
     def measured_as(self, measured: str) -> dict[str, int]:
-        """Return the trials for which the result of trial `measured` is good now, with the acceptance that says so."""
+        """Return the trials for which the result of trial `measured` counts now, each with the number of its acceptance."""
         query = (
             "SELECT t.trial, max(t.acceptance) FROM accepted_trials t JOIN acceptances c ON c.id = t.acceptance "
             "WHERE c.taken_back_by IS NULL AND t.measured = ? GROUP BY t.trial"

@@ -14,7 +14,7 @@ from wke.keep.database.database import Database
 from wke.keep.machines.acceptance import Acceptances
 from wke.keep.machines.examinations import Examinations
 from wke.keep.machines.fingerprint import Reference
-from wke.keep.machines.machine_changes import Judge
+from wke.keep.machines.machine_changes import MachinesNow
 from wke.keep.trials.folders import partial_folder
 from wke.keep.trials.identity import addresses
 from wke.keep.trials.inputs import InputReader
@@ -89,7 +89,7 @@ class AttemptReader:
 
     def of_series(self, series: str) -> tuple[StoredAttempt, ...]:
         """Return all attempts that commands of a series made, whatever plan they belonged to, the oldest first."""
-        return tuple(sorted(self._read(OF_SERIES, series), key=lambda attempt: attempt.started_ns or 0))
+        return tuple(sorted(self._read(OF_SERIES, series), key=lambda attempt: attempt.started_ns))
 
     def of_trial(self, trial: str) -> tuple[StoredAttempt, ...]:
         """Return all attempts at a trial, the oldest first."""
@@ -154,6 +154,6 @@ class AttemptReader:
         self, condition: str, value: str, machines: Reference | None = None, moved: Mapping[str, str] | None = None
     ) -> tuple[StoredAttempt, ...]:
         """Return the attempts `a` that meet an SQL condition, by trial and number; with `machines`, also how those have changed."""
-        judge = Judge(machines, self._acceptances.facts(), moved) if machines else None
+        now = MachinesNow(machines, self._acceptances.facts(), moved) if machines else None
         with self._database.snapshot() as sql:
-            return read_attempts(sql, self._folder, condition, value, judge)
+            return read_attempts(sql, self._folder, condition, value, now)

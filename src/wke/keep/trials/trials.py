@@ -133,7 +133,7 @@ class StoredAttempt:
     warmup: bool
     outcome: str
     why: str
-    started_ns: int | None
+    started_ns: int
     elapsed_s: float | None
     observations: Mapping[str, float]
     units: Mapping[str, str]

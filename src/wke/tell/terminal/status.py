@@ -73,7 +73,7 @@ def read_status(store: Store, name: str) -> Status:
     alive = holder is not None and holder.alive
     history = store.attempts.of_series(name)
     since_ns = (holder.since_ns if holder is not None and alive else None) or time.time_ns()
-    own = [attempt for attempt in history if alive and (attempt.started_ns or 0) >= since_ns]
+    own = [attempt for attempt in history if alive and attempt.started_ns >= since_ns]
     ended = [attempt for attempt in history if attempt.outcome != RUNNING]
     running = next((attempt for attempt in reversed(history) if alive and attempt.outcome == RUNNING), None)
     current = read_current(store.folder, name) if alive else None
@@ -89,7 +89,7 @@ def read_status(store: Store, name: str) -> Status:
         running=running,
         current=current,
         counts=_counts(store, name, plan.rules, {attempt.id for attempt in own_ended}),
-        pace=pace([attempt.started_ns or 0 for attempt in own], own_ended, took) if alive else None,
+        pace=pace([attempt.started_ns for attempt in own], own_ended, took) if alive else None,
         then=_then(plan.rules),
         ends=tuple(sorted(ended, key=_ended_ns, reverse=True)[:MOST_ENDS]),
         left=() if alive else store.attempts.detached(name),
@@ -97,7 +97,7 @@ def read_status(store: Store, name: str) -> Status:
 
 
 def _ended_ns(attempt: StoredAttempt) -> float:
-    return (attempt.started_ns or 0) + (attempt.elapsed_s or 0.0) * 1e9
+    return attempt.started_ns + (attempt.elapsed_s or 0.0) * 1e9
 
 
 def _then(rules: Rules) -> str:
@@ -171,7 +171,7 @@ def doing(status: Status) -> str:
     if running is None:
         return f"between two trials{of}" if current else "no trial runs: the command begins or ends"
     words = f"{running.id}  {point_words(running.point, running.iteration, warmup=running.warmup)}{of}"
-    words += f", since {clock(running.started_ns or 0, status.now_ns)}"
+    words += f", since {clock(running.started_ns, status.now_ns)}"
     if current and current.step:
         step = current.step
         words += f"; step {step.target} ({counted(step.tasks, 'task')}) since {clock(step.since_ns, status.now_ns)}"

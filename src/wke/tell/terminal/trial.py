@@ -51,7 +51,7 @@ def _ran(shown: TrialRecord) -> Iterator[str]:
     took = "" if at.elapsed_s is None else f", for {seconds(at.elapsed_s)}"
     turn = f"number {of.position + 1} of its plan, order {of.command.order}, seed {of.command.seed}"
     ran = f"as {at.derivation.trial}.{at.derivation.attempt}, " if at.derivation else ""
-    yield f"{ran}at {clock(at.started_ns or 0, shown.now_ns)}{took}; {turn}"
+    yield f"{ran}at {clock(at.started_ns, shown.now_ns)}{took}; {turn}"
     yield f"by {of.command.words}, begun at {clock(of.command.started_ns, shown.now_ns)}"
 
 
@@ -59,7 +59,7 @@ def _attempt(each: StoredAttempt, shown: TrialRecord) -> str:
     took = "" if each.elapsed_s is None else f", {seconds(each.elapsed_s)}"
     mark = " (shown here)" if each.attempt == shown.at.attempt and len(shown.attempts) > 1 else ""
     by = f"; accepted: {', '.join(map(str, each.accepted))}" if each.accepted else ""
-    when = f"{each.attempt}  {clock(each.started_ns or 0, shown.now_ns)}{took}"
+    when = f"{each.attempt}  {clock(each.started_ns, shown.now_ns)}{took}"
     return f"{when}  {_outcome(each)}{_derived(each.derivation, shown.now_ns)}{by}{mark}"
 
 
