@@ -81,7 +81,7 @@ def tear_pages(folder: Path) -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "bit rot": (rot, f"results/trials/aa-0/2/{LOG}: is as long as it was when the attempt ended, but has other bytes"),
+    "bit rot": (rot, f"results/trials/aa-0/2/{LOG}: has the size that it had when the attempt ended, but other bytes"),
     "an edit": (
         lambda f: (f / "trials/bb-0/1" / LOG).write_text("nicer"),
         f"results/trials/bb-0/1/{LOG}: had 15 bytes when the attempt ended and has 5 now",
@@ -99,15 +99,15 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: (f / "trials/aa-0/1").rename(f.parent / "elsewhere"),
         "results/trials/aa-0/1: the folder of an attempt that ended failed(3) is missing",
     ),
-    "a folder of nobody's": (lambda f: (f / "trials/aa-0/3").mkdir(), "results/trials/aa-0/3: no attempt that has ended has this folder"),
-    "a partial folder of nobody's": (
+    "a folder of no attempt": (lambda f: (f / "trials/aa-0/3").mkdir(), "results/trials/aa-0/3: no attempt that has ended has this folder"),
+    "a partial folder of no attempt": (
         lambda f: (f / "partial/ff-0.1").mkdir(),
         "results/partial/ff-0.1: no attempt that has ended has this folder",
     ),
-    "an open door": (lambda f: f.chmod(0o750), "results: others than its owner may enter it, its mode is 0750"),
-    "a row of nobody's": (
+    "an open door": (lambda f: f.chmod(0o750), "results: other users than its owner may enter it: its mode is 0750"),
+    "a row of no attempt": (
         sql("INSERT INTO observations VALUES (99, 'ops', 1, '')"),
-        "results/wke.sqlite: a row of the table observations belongs to none of attempts: something else than wke wrote it",
+        "results/wke.sqlite: a row of the table observations refers to a missing row of attempts: wke did not write it",
     ),
 }
 
@@ -142,7 +142,7 @@ def test_nothing_is_changed_by_looking(folder: Path) -> None:
 
     before, seen = state(), inspect_store(folder)
     assert state() == before
-    assert (seen.findings, seen.notes[0].what) == ([], "partial: ended, to be put in place")
+    assert (seen.findings, seen.notes[0].what) == ([], "partial: of an attempt that has ended; the next command moves it to trials/")
 
 
 def test_links_and_odd_names_among_collected_files(folder: Path) -> None:
@@ -167,7 +167,7 @@ def test_while_an_attempt_runs(folder: Path) -> None:
             [],
             [
                 "partial: of an attempt that was interrupted, kept for diagnosis",
-                "partial: of an attempt that runs, or whose command was killed",
+                "partial: of an attempt that is running, or whose command was killed",
             ],
         )
         store.writer.finish_attempt(attempt, result())
@@ -183,7 +183,7 @@ def test_the_command(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rot(folder)
     bad = CliRunner().invoke(check, ["--store"])
     assert isinstance(bad.exception, StoreError)
-    assert str(bad.exception).startswith(f"results/trials/aa-0/2/{LOG}: is as long as it was")
+    assert str(bad.exception).startswith(f"results/trials/aa-0/2/{LOG}: has the size that it had")
     facts = json.loads(CliRunner().invoke(check, ["--store", "--json"]).stdout)
     assert {name: facts[name] for name in ("attempts", "files")} == {"attempts": 4, "files": 9}
     assert [found["file"] for found in facts["findings"]] == [f"results/trials/aa-0/2/{LOG}"]

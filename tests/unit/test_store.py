@@ -373,7 +373,7 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
         (OSError(122, "Disk quota exceeded"), "is full"),
         (PermissionError(13, "Permission denied"), "cannot write to .*: Permission denied"),
         (sqlite3.OperationalError("database or disk is full"), "is full"),
-        (sqlite3.OperationalError("database is locked"), "kept locked by another program"),
+        (sqlite3.OperationalError("database is locked"), "is locked by another program"),
         (sqlite3.OperationalError("unable to open database file"), "unable to open"),
     ],
 )

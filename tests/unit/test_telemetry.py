@@ -159,9 +159,9 @@ def test_a_file_that_was_cut_off_is_read_as_far_as_it_is_whole(tmp_path: Path) -
         (None, "cannot read LOADS: No such file or directory"),
         ("uid,throughput\n1,2\n", "LOADS is not a recording of machines' loads"),
         ("time,m0.cpu,m0.heat\n", "LOADS is not a recording of machines' loads"),
-        ("time,m0.cpu\n0.1,much\n", "LOADS holds what is not a number: could not convert string to float: 'much'"),
-        ("time,m0.cpu\n0.1,1,2\n", "LOADS has rows of 3 fields under a header of 2"),
-        ("time,m0.cpu\n0.1,1\n0.2\n", "LOADS holds what is not a number: zip() argument 2 is shorter than argument 1"),
+        ("time,m0.cpu\n0.1,much\n", "LOADS has a value that is not a number: could not convert string to float: 'much'"),
+        ("time,m0.cpu\n0.1,1,2\n", "LOADS has a row of 3 fields under a header of 2"),
+        ("time,m0.cpu\n0.1,1\n0.2\n", "LOADS has a row of 1 fields under a header of 2"),
     ],
 )
 def test_a_file_that_is_no_recording_is_an_input_error(tmp_path: Path, text: str | None, message: str) -> None:

@@ -1,7 +1,7 @@
-"""Whether a store is as wke left it: its database whole, every attempt's folder there with all that it held, nothing else among them.
+"""Inspection of a store: whether the database is intact, and every attempt's folder has its files and nothing else.
 
-Reads only, also while series are measured into the store: folders are listed before the database is asked, so that each has its row by
-then, and an attempt's folder is looked for when the database has called it ended.
+It only reads, and can run while series are measured into the store: folders are listed before the database is read, so that each one has
+its row by then, and the folder of an attempt is looked for after the database has the attempt's end.
 """
 
 import stat
@@ -22,7 +22,7 @@ RECOVER = "copy the whole folder, then `sqlite3 wke.sqlite .recover` saves what 
 
 @dataclass(slots=True)
 class Inspection:
-    """What was looked at, what is wrong (`findings`), and what is as it should be but worth knowing (`notes`)."""
+    """What was inspected, what is wrong (`findings`), and what is not wrong but worth knowing (`notes`)."""
 
     attempts: int = 0
     files: int = 0
@@ -31,7 +31,7 @@ class Inspection:
     notes: list[Problem] = field(default_factory=list)
 
     def find(self, path: Path, what: str, hint: str) -> None:
-        """Note down that something is wrong."""
+        """Add a finding."""
         self.findings.append(Problem(what, Location(str(path)), hint))
 
 
@@ -49,17 +49,17 @@ class _Row:
         return self.outcome not in {RUNNING, INTERRUPTED}
 
     def folders(self, store: Path) -> tuple[Path, Path]:
-        """Return where its folder is to be in the end, and where it is until then."""
+        """Return where its folder is after its end, and where it is before."""
         return final_folder(store, self.trial, self.number), partial_folder(store, self.trial, self.number)
 
 
 def inspect_store(folder: Path) -> Inspection:
-    """Look at everything that is kept in `folder`; StoreError when there is no store."""
+    """Inspect the store in `folder`. Raise StoreError when there is none."""
     seen = Inspection()
     if not (folder / "wke.sqlite").exists():
         raise StoreError(f"there are no results in {folder}", hint="wke measure makes them; or change to the project's folder")
     if (mode := stat.S_IMODE(folder.stat().st_mode)) & 0o077:
-        seen.find(folder, f"others than its owner may enter it, its mode is {mode:04o}", f"chmod -R go= {folder}")
+        seen.find(folder, f"other users than its owner may enter it: its mode is {mode:04o}", f"chmod -R go= {folder}")
     found = sorted([*folder.glob("trials/*/*"), *folder.glob("partial/*")])
     try:
         with closing(Database(folder, readonly=True)) as database:
@@ -83,7 +83,7 @@ def _look_at_database(folder: Path, database: Database, seen: Inspection) -> Non
             if text != "ok":
                 seen.find(path, f"is damaged: {text}", RECOVER)
         for table, _, parent, _ in sql.execute("PRAGMA foreign_key_check"):
-            seen.find(path, f"a row of the table {table} belongs to none of {parent}: something else than wke wrote it", RECOVER)
+            seen.find(path, f"a row of the table {table} refers to a missing row of {parent}: wke did not write it", RECOVER)
 
 
 def _rows(database: Database) -> list[_Row]:
@@ -93,7 +93,7 @@ def _rows(database: Database) -> list[_Row]:
 
 
 def _look_at_attempt(store: Path, database: Database, row: _Row, seen: Inspection) -> None:
-    """One that has ended has its folder, in its place or still where it was, with all that it ended with."""
+    """Check that an attempt that has ended has its folder, in trials/ or still in partial/, with the files of its manifest."""
     folder = next((path for path in row.folders(store) if path.is_dir()), None)
     if folder is None:
         seen.find(row.folders(store)[0], f"the folder of an attempt that ended {row.outcome} is missing", RESTORE)
@@ -106,16 +106,23 @@ def _look_at_attempt(store: Path, database: Database, row: _Row, seen: Inspectio
 
 
 def _look_at_folders(found: Iterable[Path], known: Mapping[Path, _Row], seen: Inspection) -> None:
-    """Each belongs to an attempt; those in partial/ are incomplete."""
+    """Check that every folder belongs to an attempt, and note those in partial/."""
     for path in found:
         row, is_partial = known.get(path), path.parent.name == "partial"
         if row is None or not (row.has_ended or is_partial):
-            seen.find(path, "no attempt that has ended has this folder", "if it is not of another store, move it out of the results")
+            seen.find(
+                path, "no attempt that has ended has this folder", "move it out of the results, or back to the store that it belongs to"
+            )
         elif is_partial and path.exists():
-            seen.notes.append(Problem(f"partial: {_PARTIAL.get(row.outcome, 'ended, to be put in place')}", Location(str(path))))
+            seen.notes.append(
+                Problem(
+                    f"partial: {_PARTIAL.get(row.outcome, 'of an attempt that has ended; the next command moves it to trials/')}",
+                    Location(str(path)),
+                )
+            )
 
 
 _PARTIAL = {
-    RUNNING: "of an attempt that runs, or whose command was killed",
+    RUNNING: "of an attempt that is running, or whose command was killed",
     INTERRUPTED: "of an attempt that was interrupted, kept for diagnosis",
 }

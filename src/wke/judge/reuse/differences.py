@@ -1,4 +1,4 @@
-"""Why a result does not count: what a trial depends on now, beside what a stored one depended on, in words."""
+"""Differences between the inputs of two trials, as text: why a stored result does not count."""
 
 import difflib
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 Inputs = Mapping[str, Any]
 Script = Callable[[str], str | None]
-"""Returns the text of a script by its digest, None when it was not kept."""
+"""Returns the text of a script by its digest, None if it is not stored."""
 
 FILES = ("script", "prelude", "files")
 KINDS = {"steps": "step", "metrics": "metric", "scheme": "scheme of identities"}
@@ -17,7 +17,7 @@ NOUNS = {"files": "file", "scheme": "the scheme of identities", "checks": "the c
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One place where inputs differ, wherever in the steps a script stands; the values are JSON."""
+    """One place where inputs differ; the values are JSON. A script has the same place in every step."""
 
     place: tuple[str, ...]
     before: str
@@ -25,7 +25,7 @@ class Change:
 
     @property
     def kind(self) -> str:
-        """Say in a clause what is another one, such as `script changed`."""
+        """Return the kind of change as a clause, such as `script changed`."""
         head, last = self.place[0], self.place[-1]
         if head == "files" and last != head:
             return f"file {last} changed"
@@ -39,12 +39,12 @@ class Change:
 
     @property
     def is_new_metric(self) -> bool:
-        """Tell whether a metric came that was not there: a result from before cannot have it."""
+        """Whether a metric was added; an earlier result has no value for it."""
         return self.place[0] == "metrics" and self.before == "null"
 
 
 def changes(before: Inputs, now: Inputs) -> tuple[Change, ...]:
-    """Return where what two trials depend on differs."""
+    """Return the places where the inputs of two trials differ."""
     return tuple(
         Change(path[-1:] if _is_script(path) else path, json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True))
         for path, old, new in _paths(before["depends"], now["depends"])
@@ -52,12 +52,12 @@ def changes(before: Inputs, now: Inputs) -> tuple[Change, ...]:
 
 
 def nearest(of: Inputs, among: Mapping[str, Inputs]) -> str | None:
-    """Return the name of the inputs that differ from these in the fewest places, of several the first; None when there are none."""
+    """Return the name of the first inputs that differ from `of` in the fewest places; None if there are none."""
     return min(among, key=lambda name: sum(1 for _ in _paths(among[name]["depends"], of["depends"])), default=None)
 
 
 def differences(before: Inputs, now: Inputs, script: Script) -> Iterator[str]:
-    """Yield a phrase for everything that differs; that of a script whose text was kept goes on with the lines that differ."""
+    """Yield a phrase for every difference. For a script whose text is stored, the changed lines follow the phrase."""
     names: Sequence[str] = now.get("targets", ())
     for path, old, new in _paths(before["depends"], now["depends"]):
         text = f"{_place(path, names)} was {_value(old)}, is {_value(new)}"
@@ -67,7 +67,7 @@ def differences(before: Inputs, now: Inputs, script: Script) -> Iterator[str]:
 
 
 def _paths(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """Yield where two values differ, as deep as both have a place of that name."""
+    """Yield the places where two values differ, as deep as both have the same keys."""
     if path[-1:] == ("options",):
         old, new = dict(old or ()), dict(new or ())
     if isinstance(old, list) and isinstance(new, list) and path == ("steps",) and len(old) == len(new):

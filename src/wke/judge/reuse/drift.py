@@ -1,4 +1,4 @@
-"""Drift: what is no longer as it was on a machine, in words."""
+"""Drift: how the fingerprint of a machine has changed, as text."""
 
 from collections.abc import Iterator, Mapping
 

@@ -1,11 +1,11 @@
-"""Which stored attempts tell what a planned trial asks: those that ran what it would run, and whose output is read in another way only."""
+"""Reanalysis: which stored attempts can give a planned trial its result, because they ran the same and only their output is read anew."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wke.describe.configuration.step import PlannedStep
-from wke.keep.trials.identity import run_of
+from wke.keep.trials.identity import run_digest
 from wke.keep.trials.trials import StoredAttempt
 from wke.records import OutcomeKind, TaskName
 
@@ -13,11 +13,11 @@ Inputs = Mapping[str, Any]
 
 
 def same_runs(planned: Mapping[str, Inputs], stored: Mapping[str, Inputs]) -> dict[str, tuple[str, ...]]:
-    """Return, for each planned trial that has any, the other stored trials that ran the same in the same iteration, by their ids."""
-    found: defaultdict[tuple[str | None, str], list[str]] = defaultdict(list)
+    """Return the planned trials for which other stored trials ran the same in the same iteration, with the ids of these."""
+    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for trial, inputs in stored.items():
-        found[run_of(inputs), _iteration(trial)].append(trial)
-    same = {trial: found.get((run_of(inputs), _iteration(trial)), []) for trial, inputs in planned.items() if run_of(inputs)}
+        found[run_digest(inputs), _iteration(trial)].append(trial)
+    same = {trial: found.get((run_digest(inputs), _iteration(trial)), []) for trial, inputs in planned.items()}
     others = {trial: tuple(other for other in ids if other != trial) for trial, ids in same.items()}
     return {trial: ids for trial, ids in others.items() if ids}
 
@@ -28,9 +28,9 @@ def readable(
     steps: Sequence[PlannedStep],
     ends: Callable[[StoredAttempt], Mapping[TaskName, str]],
 ) -> Iterator[StoredAttempt]:
-    """Yield those of the `attempts` whose tasks all went well, each run once, the oldest first; not what was `tried` at the trial itself.
+    """Yield the `attempts` whose tasks all ended well, the oldest first and each run once, without those that were `tried` at the trial.
 
-    One that failed for its metrics only, or was invalid by its checks, is among them: others may make something of it.
+    Attempts that failed only because of their metrics, or were invalid by their checks, are among them: other metrics and checks may pass.
     """
     seen = {attempt.ran for attempt in tried}
     for attempt in sorted(attempts, key=lambda attempt: attempt.started_ns):
@@ -40,7 +40,7 @@ def readable(
 
 
 def _went_well(steps: Sequence[PlannedStep], ends: Mapping[TaskName, str]) -> bool:
-    """Tell whether every task ended as it should: in the background by being stopped, else by itself."""
+    """Tell whether every task ended well: a background task because it was stopped, any other by itself."""
     return all(ends.get(task) == (OutcomeKind.CANCELLED if step.background else OutcomeKind.OK) for step in steps for task in step.tasks())
 
 

@@ -1,4 +1,4 @@
-"""Why a trial of a plan is to run, or is not: in a word or a clause."""
+"""The state of a planned trial: whether it runs, and why."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,29 +16,28 @@ STORED, TO_RUN, GIVEN_UP = "stored", "to run", "invalid"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is planned with a trial: its `word` is one of STORED, TO_RUN and GIVEN_UP."""
+    """The state of a trial: `word` is STORED, TO_RUN or GIVEN_UP, `why` is a clause, `by` is the attempt that it is due to."""
 
     word: str
     why: str = ""
     by: StoredAttempt | None = None
 
     def __str__(self) -> str:
-        """Say it as `to run (script changed)`."""
+        """Return `to run (script changed)`."""
         return f"{self.word} ({self.why})" if self.why else self.word
 
 
 class Relatives:
-    """Results of trials that differ from one of a plan in nothing but what changed: those of its point and its iteration."""
+    """Stored results by point and iteration: a planned trial is compared with those that share both."""
 
     def __init__(self, results: Mapping[str, Inputs]) -> None:
         self._results = results
         self._by_turn: dict[object, list[str]] = {}
         for trial, inputs in results.items():
-            if "point" in inputs.get("depends", {}):
-                self._by_turn.setdefault(_turn(trial, inputs["depends"]["point"]), []).append(trial)
+            self._by_turn.setdefault(_turn(trial, inputs["depends"]["point"]), []).append(trial)
 
     def of(self, trial: PlannedTrial) -> list[tuple[str, tuple[Change, ...]]]:
-        """Return the relatives of a trial and what changed since, those with the fewest changes first."""
+        """Return the relatives of a trial with what changed since, the one with the fewest changes first."""
         names = self._by_turn.get(_turn(trial.id, trial.point), ())
         inputs = json.loads(trial.inputs_json) if names else {}
         found = [(name, changes(self._results[name], inputs)) for name in names if name != trial.id]
@@ -50,7 +49,7 @@ def _turn(trial: str, point: Mapping[str, Any]) -> object:
 
 
 def state(stored: StoredAttempt | None, invalid: Invalid | None, tried: Sequence[StoredAttempt], change: str) -> State:
-    """Return the state of a trial: with its `stored` result, else by its attempts, else by what `change` there was since its relative."""
+    """Return the state of a trial, from its `stored` result, else from its attempts, else from the `change` since its relative."""
     if stored is not None:
         return State(STORED, f"accepted: {', '.join(map(str, stored.accepted))}" if stored.accepted else "", stored)
     if invalid is not None and invalid.times > REPEATS:
@@ -65,17 +64,17 @@ def state(stored: StoredAttempt | None, invalid: Invalid | None, tried: Sequence
 
 
 def kinds(found: Iterable[Change]) -> str:
-    """Say in a clause what changed."""
+    """Return what changed, as a clause."""
     return ", ".join(dict.fromkeys(change.kind for change in found))
 
 
 def facts_kind(found: Iterable[FactChange]) -> str:
-    """Say in a clause what changed of machines."""
+    """Return which facts of machines changed, as a clause."""
     return ", ".join(dict.fromkeys(f"{change.fact} changed" for change in found))
 
 
 def facts_words(found: Iterable[FactChange]) -> list[str]:
-    """Say what changed of machines, at once where it is the same of several: `node1, node2: kernel Linux 6.1 -> Linux 6.6`."""
+    """Return the changes of machines, one line for all with the same change: `node1, node2: kernel Linux 6.1 -> Linux 6.6`."""
     machines: dict[tuple[str, str, str], list[str]] = {}
     for change in dict.fromkeys(found):
         machines.setdefault((change.fact, change.before, change.now), []).append(change.machine)

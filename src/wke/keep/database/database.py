@@ -15,12 +15,12 @@ WAIT_S = 20.0  # for a reader or a checkpoint that holds the file; only network 
 
 @contextlib.contextmanager
 def database_errors(folder: Path) -> Iterator[None]:
-    """Turn what SQLite or the disk says about `folder` into a StoreError that says what happened and what to do."""
+    """Turn errors of SQLite or the disk about `folder` into a StoreError that says what happened and what to do."""
     try:
         with disk_errors(folder):
             yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        raise  # our mistake, not the disk's
+        raise  # a mistake in our code, not of the disk
     except sqlite3.Error as error:
         raise _translated(folder, error) from error
 
@@ -36,7 +36,7 @@ def _translated(folder: Path, error: sqlite3.Error) -> StoreError:
         )
     if "locked" in text:
         return StoreError(
-            f"{folder / 'wke.sqlite'} is kept locked by another program", hint="close whatever reads it for so long, then try again"
+            f"{folder / 'wke.sqlite'} is locked by another program", hint="end the program that reads it for so long, then try again"
         )
     if "readonly" in text or "read-only" in text:
         return StoreError(
@@ -46,9 +46,9 @@ def _translated(folder: Path, error: sqlite3.Error) -> StoreError:
 
 
 class Database:
-    """One connection to `folder`/wke.sqlite. Whoever opens one for writing holds the writer's lock.
+    """One connection to `folder`/wke.sqlite. One for writing is opened only while a WriterLock is held.
 
-    `note` is what a person should know since this connection was opened, "" for nothing.
+    `note` is what a user should know since this connection was opened, or "".
     """
 
     def __init__(self, folder: Path, *, readonly: bool) -> None:
@@ -66,7 +66,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Make all of the block's changes, on the disk when it ends, or none."""
+        """Make all changes of the block, on the disk when it ends, or none."""
         with database_errors(self._folder):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -79,7 +79,7 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Let all queries of the block see the same instant."""
+        """Make all queries of the block see the same state."""
         with database_errors(self._folder):
             self._connection.execute("BEGIN")
             try:
@@ -90,10 +90,10 @@ class Database:
 
 
 def _writer(path: Path) -> tuple[sqlite3.Connection, str]:
-    """Return a connection that may write, and what is new about that."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would let the group read; its journals copy this mode
+    """Return a connection that may write, and the `note` about it."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would let the group read; its journals copy the mode
     with contextlib.suppress(schema.UnfinishedError):
-        _reader(path).close()  # what is refused was then not even opened for writing
+        _reader(path).close()  # a store that is refused is never opened for writing
     connection = _connection(path, "rw")
     try:
         is_new = not schema.is_made(connection, path)
@@ -109,22 +109,22 @@ def _writer(path: Path) -> tuple[sqlite3.Connection, str]:
 
 
 def _choose_journal(connection: sqlite3.Connection, path: Path, *, is_new: bool) -> str:
-    """Have the journal that works where the store is, and return what to say when it has not been there before.
+    """Set the journal that works on this file system; return a note if it is not the usual one and is new.
 
-    A write-ahead log needs memory that all who use it share, which machines do not.
+    A write-ahead log needs memory that its users share, which is impossible on different machines.
     """
     kind = file_system(path)
     (before,) = connection.execute("PRAGMA journal_mode").fetchone()
     connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(kind) else 'WAL'}")
     if not is_network(kind) or not (is_new or before == "wal"):
         return ""
-    return f"{path.parent} is on a file system shared over a network ({kind}), where readers and writers of the store wait for each other"
+    return f"{path.parent} is on a file system shared over a network ({kind}), so readers and writers of the store wait for each other"
 
 
 def _reader(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise StoreError(f"there are no results in {path.parent}", hint="wke measure makes them; or change to the project's folder")
-    # Beside a log that nobody can create, SQLite reads only what it is told will not change: a copy on a read-only disk.
+    # On a read-only disk SQLite cannot create the write-ahead log, and reads the file only when told that it will not change.
     frozen = not os.access(path.parent, os.W_OK) and not path.with_name("wke.sqlite-wal").exists()
     connection = _connection(path, "ro&immutable=1" if frozen else "ro")
     try:
@@ -136,7 +136,7 @@ def _reader(path: Path) -> sqlite3.Connection:
 
 
 def _connection(path: Path, mode: str) -> sqlite3.Connection:
-    # A runner may store from a helper thread so that its event loop goes on; it does so one call at a time.
+    # A runner may write from a helper thread to keep its event loop free, one call at a time.
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=WAIT_S, isolation_level=None, check_same_thread=False
     )

@@ -1,9 +1,9 @@
-"""What the command that measures a series does at this moment: a small file beside its lock, for whoever looks on.
+"""What the command that measures a series is doing now: a small file beside its lock, for other commands to read.
 
 results/locks/SERIES.current     overwritten when a trial or a step begins, removed when the command ends
 
-It is no part of what is kept: nothing is synced, a disk that does not take it stops nobody, and who reads it half written reads it as if it
-was not there. It counts only while the lock has a holder and as far as the store agrees on which trial runs.
+The file is not part of the results. It is not synced, errors of the disk are ignored, and a file that is half written reads as if there
+was none. It is valid only while the lock has a holder, and only if the store has the same running trial.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from wke.records import Record, Sink, StepStarted, TrialEnded, TrialStarted
 
 @dataclass(frozen=True, slots=True)
 class CurrentStep:
-    """A step that has begun: number `index` (from 0) of its trial."""
+    """A step that has begun, number `index` (from 0) of its trial."""
 
     index: int
     target: str
@@ -32,9 +32,9 @@ class CurrentStep:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """Trial number `position` (from 1) of the `total` that the command knows of, and the step that it began last.
+    """Trial number `position` (from 1) of the `total` that the command plans so far, and the step that it began last.
 
-    `trial` is "" between two trials; `position` is then that of the one that has ended.
+    `trial` is "" between two trials; `position` is then that of the trial that ended.
     """
 
     trial: str
@@ -77,7 +77,7 @@ class CurrentWriter:
         self._then(record)
 
     def _write(self, now: dict[str, Any]) -> None:
-        """Overwrite the file in one go, with blanks where it was longer: a new file each time would cost half a millisecond."""
+        """Overwrite the file in one write, with blanks at its old end: a new file each time would cost half a millisecond."""
         self._now = now
         data = json.dumps(now).encode().ljust(self._size)
         self._size = len(data)
@@ -86,12 +86,12 @@ class CurrentWriter:
 
 
 def current_file(folder: Path, series: str) -> Path:
-    """Return the file that says how far the command is that measures a series into the store in `folder`."""
+    """Return the file of a series of the store in `folder`."""
     return series_lock(folder, series).with_suffix(".current")
 
 
 def read_current(folder: Path, series: str) -> Current | None:
-    """Return what that file says, None when there is none or it cannot be understood."""
+    """Return the content of that file, None when there is none or it is not valid."""
     try:
         now: Mapping[str, Any] = json.loads(current_file(folder, series).read_text())
         step = CurrentStep(**now["step"]) if now.get("step") else None

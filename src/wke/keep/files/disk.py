@@ -1,4 +1,4 @@
-"""The disk underneath the store: writing that survives a crash, errors that say what to do, file systems that need care."""
+"""The disk under the store: writing that survives a crash, errors with hints, file systems that need care."""
 
 import contextlib
 import errno
@@ -15,7 +15,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def private_folder(path: Path) -> None:
-    """Make `path` and what is missing above it; what is made here, only its owner may enter."""
+    """Make `path` and missing folders above it; only their owner may enter them."""
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:
@@ -35,7 +35,7 @@ def sync_folder(path: Path) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Make `path` hold `data`: who opens it meanwhile, or after a crash, finds the old content or the new, never a part."""
+    """Write `data` to `path` so that readers, and a crash, find the old or the new content, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what the disk says about `folder` into a StoreError that says what happened and what to do."""
+    """Turn errors of the disk about `folder` into a StoreError that says what happened and what to do."""
     try:
         yield
     except OSError as error:
@@ -62,22 +62,22 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def full(folder: Path) -> StoreError:
-    """Return the error for a disk that has no room for more in `folder`."""
+    """Return the error for a full disk under `folder`."""
     free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
     return StoreError(
         f"the disk that holds {folder} is full: {free / 1e6:.1f} MB are free (or your quota is used up)",
-        hint="nothing that was stored is lost; make space (what is in partial/ serves nobody but for diagnosis) and give the same command "
-        "again: the series continues where it stood",
+        hint="nothing that was stored is lost; make space (the folders in partial/ are only kept for diagnosis) and give the same command "
+        "again: the series continues where it stopped",
     )
 
 
 def is_network(kind: str) -> bool:
-    """Tell whether a file system of this kind, as the kernel calls it, is shared over a network."""
+    """Tell whether a file system of this kind (the kernel's name for it) is shared over a network."""
     return kind in NETWORK
 
 
 def file_system(path: Path, mountinfo: str | None = None) -> str:
-    """Return the kind of file system that `path` is on, by the kernel's `mountinfo` (read where not given); "" where that is unknown."""
+    """Return the kind of file system that `path` is on, from the kernel's `mountinfo` (read if not given); "" if it is unknown."""
     if mountinfo is None:
         try:
             mountinfo = Path("/proc/self/mountinfo").read_text(errors="replace")
@@ -94,7 +94,7 @@ def file_system(path: Path, mountinfo: str | None = None) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """Return a mount point as it is: the kernel writes blanks and backslashes as octal numbers."""
+    """Return a mount point without the kernel's escapes: it writes blanks and backslashes as octal numbers."""
     for sign in " \t\n\\":
         text = text.replace(f"\\{ord(sign):03o}", sign)
     return text

@@ -1,7 +1,7 @@
-"""Who writes: a lock that the kernel releases when its holder dies, in a file that says who holds it.
+"""Locks of writers: the kernel releases them when their holder dies, and their files say who the holder is.
 
-results/wke.lock             held while a writer opens the store, and for as long as somebody needs all of it
-results/locks/SERIES.lock    held by who writes that series: one command a series, several series at once
+results/wke.lock             held while a writer opens the store, and as long as a command needs all of the store
+results/locks/SERIES.lock    held by the writer of a series: one command per series, several series at once
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from wke.errors import StoreError
 from wke.keep.files.disk import disk_errors
 
 PAUSE_S = 0.01
-GLANCE_S = 0.2  # who asks whose a lock is has it for an instant
+GLANCE_S = 0.2  # a process that asks for the holder has the lock for an instant
 SINCE = "%Y-%m-%d %H:%M:%S UTC"
 HOLDER = re.compile(
     r"pid (?P<pid>\d+) of (?P<user>.*?) on (?P<host>\S+) since (?P<since>[-\d]+ [:\d]+ UTC)(?:: (?P<command>.*))?", re.DOTALL
@@ -28,28 +28,28 @@ HOLDER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who took a lock and did not give it back. Not `alive`: they were killed or cut off, and the kernel has freed it."""
+    """The process that took a lock and did not give it back. If it is not `alive`, it was killed, and the kernel released the lock."""
 
     words: str
     alive: bool
 
     @property
     def facts(self) -> dict[str, str]:
-        """What the words say: `pid`, `user`, `host`, `since` and `command`; nothing where they are not ours."""
+        """`pid`, `user`, `host`, `since` and `command` from the words; empty if the words are not ours."""
         found = HOLDER.fullmatch(self.words)
         return {name: text or "" for name, text in found.groupdict().items()} if found else {}
 
     @property
     def since_ns(self) -> int | None:
-        """When they took it, to the second; None where the words do not say."""
+        """When the lock was taken, to the second; None if the words do not say."""
         since = self.facts.get("since")
         return int(datetime.strptime(since, SINCE).replace(tzinfo=UTC).timestamp()) * 1_000_000_000 if since else None
 
 
 class WriterLock:
-    """Held from construction to `release()` (or the end of the process); StoreError names the holder when it is someone else.
+    """Held from construction to `release()` or the end of the process. Raises StoreError with the holder's name if another has it.
 
-    `what` is what the lock guards, in words; `patience_s` is how long to wait for it, at least as long as somebody may look at it.
+    `what` names what the lock guards. `patience_s` is how long to wait for it, at least as long as others may take to look at it.
     """
 
     def __init__(self, path: Path, command: str, what: str, patience_s: float = GLANCE_S) -> None:
@@ -64,7 +64,7 @@ class WriterLock:
             os.pwrite(self._descriptor, f"{holder()}: {command or 'unknown command'}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let the next writer in; again is harmless. The file stays: were it removed, two writers could lock two different files."""
+        """Release the lock; may be called again. The file stays: if it were removed, two writers could lock two different files."""
         if self._descriptor >= 0:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
@@ -72,12 +72,12 @@ class WriterLock:
 
 
 def series_lock(folder: Path, series: str) -> Path:
-    """Return the file that says who writes a series of the store in `folder`."""
+    """Return the lock file of a series of the store in `folder`."""
     return folder / "locks" / f"{quote(series, safe='')}.lock"
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Return who holds the lock with this file, or held it last and could not give it back; None when it was given back, or never taken."""
+    """Return the holder of a lock, or the last one if it died with the lock; None when the lock was given back or never taken."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -93,13 +93,13 @@ def holder_of(path: Path) -> Holder | None:
 
 
 def writer_of(path: Path) -> str | None:
-    """Return who holds the lock with this file, "" for who did not say; None when nobody does."""
+    """Return the words of the holder of a lock, which may be ""; None when the lock is free."""
     found = holder_of(path)
     return found.words if found is not None and found.alive else None
 
 
 def written_by(what: str, text: bytes | str) -> StoreError:
-    """Return the error that tells a writer that it is not the first."""
+    """Return the error for a writer that is not the first."""
     writer = text if isinstance(text, str) else _words(text)
     return StoreError(
         f"{what} is being written by {writer or 'another process'}",
@@ -108,13 +108,13 @@ def written_by(what: str, text: bytes | str) -> StoreError:
 
 
 def holder() -> str:
-    """Return who we are, for those who wait for us to end."""
+    """Return the words for our own locks."""
     since = datetime.now(UTC).strftime(SINCE)
     return f"pid {os.getpid()} of {person()} since {since}"
 
 
 def person() -> str:
-    """Return who uses this command, and on which computer."""
+    """Return the user of this command, and the computer."""
     return f"{_user()} on {socket.gethostname()}"
 
 

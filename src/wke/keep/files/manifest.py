@@ -1,4 +1,4 @@
-"""What an attempt's folder held when the attempt ended: size and checksum of every file, so that later losses and changes are found."""
+"""Manifests: size and checksum of every file in an attempt's folder when the attempt ended, to find later losses and changes."""
 
 import os
 import stat
@@ -11,12 +11,12 @@ from wke.errors import Location, Problem
 from wke.keep.files.disk import sync_folder
 
 PART = 1 << 20
-RESTORE = "restore it from a copy; what the attempt observed is in the database and still counts"
+RESTORE = "restore it from a copy; the values that the attempt observed are in the database and still count"
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file by its path below the folder. Its CRC-32 finds what rots and what is edited, not what is forged."""
+    """A file, by its path below the folder. The CRC-32 finds decay and edits, not forgery."""
 
     path: str
     size: int
@@ -24,7 +24,7 @@ class KeptFile:
 
     @property
     def text(self) -> str | bytes:
-        """The path as SQLite takes it: text, or bytes where a name is no text."""
+        """The path as SQLite takes it: text, or bytes if it is not text."""
         try:
             self.path.encode()
         except UnicodeEncodeError:
@@ -33,9 +33,9 @@ class KeptFile:
 
 
 def seal(folder: Path) -> tuple[KeptFile, ...]:
-    """Return what is in `folder` when all of it is on the disk: each file, then each folder from the leaves up.
+    """Return the manifest of `folder` when all of it is on the disk: first each file, then each folder from the leaves up.
 
-    Links and what else is no file are left alone.
+    Links and other things that are not files are ignored.
     """
     sealed: list[KeptFile] = []
     for place, _, names in os.walk(folder, topdown=False):
@@ -54,7 +54,7 @@ def seal(folder: Path) -> tuple[KeptFile, ...]:
 
 
 def differences(folder: Path, kept: Iterable[KeptFile]) -> Iterator[Problem]:
-    """Yield what is wrong with the files in `folder`: one lost, altered, unreadable or too many."""
+    """Yield the files in `folder` that are lost, altered, unreadable or unexpected."""
     expected = {file.path: file for file in kept}
     for place, _, names in os.walk(folder):
         for path in (Path(place, name) for name in sorted(names)):
@@ -64,13 +64,13 @@ def differences(folder: Path, kept: Iterable[KeptFile]) -> Iterator[Problem]:
                 if what:
                     yield Problem(what, Location(str(path)), RESTORE)
             elif stat.S_ISREG(path.lstat().st_mode):
-                yield Problem("was not there when the attempt ended", Location(str(path)), "move it away; wke has not written it")
+                yield Problem("was not there when the attempt ended", Location(str(path)), "move it away; wke did not write it")
     for lost in expected:
         yield Problem("is missing", Location(str(folder / lost)), RESTORE)
 
 
 def _difference(path: Path, file: KeptFile) -> str:
-    """Say what is different about a file, "" for nothing."""
+    """Return what is different about a file, "" for nothing."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -83,11 +83,11 @@ def _difference(path: Path, file: KeptFile) -> str:
         os.close(descriptor)
     if size != file.size:
         return f"had {file.size} bytes when the attempt ended and has {size} now"
-    return "" if crc == file.crc else "is as long as it was when the attempt ended, but has other bytes"
+    return "" if crc == file.crc else "has the size that it had when the attempt ended, but other bytes"
 
 
 def _sums(descriptor: int) -> tuple[int, int]:
-    """Return how many bytes there are to read, and their CRC-32."""
+    """Return the number of bytes that can be read, and their CRC-32."""
     size = crc = 0
     while part := os.read(descriptor, PART):
         size += len(part)

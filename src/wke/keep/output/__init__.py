@@ -1,1 +1,1 @@
-"""What tasks wrote: raw logs with their time index, histograms, telemetry."""
+"""The output of tasks: raw logs with their time index, histograms, telemetry."""

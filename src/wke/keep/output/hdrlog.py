@@ -1,4 +1,4 @@
-"""Files of HdrHistogram: interval logs (.hlog), and single encoded histograms, as bytes or as a line of text. Read in bounded memory."""
+"""Files of HdrHistogram: interval logs (.hlog), and single encoded histograms as bytes or as a line of text. Read in bounded memory."""
 
 import base64
 import binascii
@@ -14,14 +14,14 @@ LONGEST = 1 << 24
 """The longest line, or single histogram, that is read."""
 
 MILLISECONDS = {"ns": 1_000_000, "us": 1_000, "ms": 1}
-"""So many recorded values make the millisecond in which a log states the largest value of each interval."""
+"""How many recorded values are a millisecond, the unit in which a log states the largest value of each interval."""
 
 _TAG = re.compile(rb"Tag=([^,]*),")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HdrLog:
-    """All intervals of a file as one histogram; `unit` is that of the recorded values, None when the file does not tell."""
+    """All intervals of a file as one histogram; `unit` is that of the recorded values, None if it is not known."""
 
     histogram: Histogram
     unit: str | None
@@ -34,7 +34,7 @@ class _Interval:
 
 
 def read_log(path: Path, tag: str | None = None) -> HdrLog:
-    """Return what a file counts, of one `tag` only if that is given; raise ValueError saying what is wrong with it, and in which line."""
+    """Return the values in a file, or only those with a `tag`. Raise ValueError with what is wrong with the file, and in which line."""
     units: set[str | None] = set()
     top = -1
 
@@ -51,9 +51,9 @@ def read_log(path: Path, tag: str | None = None) -> HdrLog:
 
 
 def log_text(histogram: Histogram, unit: str | None, about: str) -> str:
-    """Return an interval log with one interval, which holds the whole histogram; `about` goes into a comment."""
+    """Return an interval log with one interval that is the whole histogram; `about` becomes a comment."""
     top = int(histogram.highs[-1]) if len(histogram.highs) else 0
-    largest = top / MILLISECONDS[unit] if unit in MILLISECONDS else math.nan  # what is no time is not told as one
+    largest = top / MILLISECONDS[unit] if unit in MILLISECONDS else math.nan  # values that are not times have no largest time
     return (
         f"#[Histogram log format version 1.3]\n#[{about}]\n"
         '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n'
@@ -82,7 +82,7 @@ def _intervals(path: Path, tag: str | None) -> Iterator[_Interval]:
 
 
 def _of_line(line: bytes, tag: str | None) -> Iterator[_Interval]:
-    """Yield what one line counts, if anything: `[Tag=NAME,]start,length,largest,histogram`, or a histogram alone."""
+    """Yield the interval of one line, if it has one: `[Tag=NAME,]start,length,largest,histogram`, or a histogram alone."""
     if len(line) > LONGEST:
         raise ValueError(f"is longer than {LONGEST} bytes")
     text = line.strip()
@@ -104,7 +104,7 @@ def _of_line(line: bytes, tag: str | None) -> Iterator[_Interval]:
 
 
 def _units(interval: _Interval) -> Iterator[str]:
-    """Yield the units of recorded values with which the largest one is what the line says it is, as precisely as it says that."""
+    """Yield the units in which the largest recorded value agrees with the line, as precisely as the line states it."""
     match = re.fullmatch(r"[0-9]{1,15}(?:\.([0-9]{0,9}))?", interval.largest)
     if match is None:
         return

@@ -1,12 +1,13 @@
-"""Histograms in the V2 encoding of HdrHistogram: decoded, merged, encoded. Not what they say: judge/statistics/latency.py asks them.
+"""Histograms in the V2 encoding of HdrHistogram: decoding, merging, encoding. Quantiles and means are in judge/statistics/latency.py.
 
 A histogram counts values in buckets that grow with the values: `lowest` is the smallest difference that matters, `digits` how many decimal
-digits of a value are kept. Merging keeps every bucket as it was, so that histograms of any settings are merged exactly: a value of the
-merged one lies where it lay before, between `lows` and `highs`.
+digits of a value are kept. Merging keeps every bucket as it was, so histograms with different settings are merged exactly: a value lies
+in the same bucket as before, between `lows` and `highs`.
 
-The encoding: a header of 40 bytes, then the counts of all buckets up to the last that is not empty, each a signed number in the ZigZag
-way and groups of seven bits, the lowest first; a negative one stands for so many empty buckets. The usual, compressed form is a header of
-8 bytes and all that deflated. Whoever wrote it may be hostile: nothing grows with what a header claims, only with what is there.
+The encoding: a header of 40 bytes, then the counts of all buckets up to the last that is not empty. Each count is a signed number in
+ZigZag encoding, in groups of seven bits, the lowest first; a negative number stands for that many empty buckets. The usual, compressed
+form is a header of 8 bytes followed by all of this, deflated. The input may be hostile: memory grows with the bytes that are there, never
+with what a header claims.
 """
 
 import struct
@@ -22,7 +23,7 @@ Numbers = NDArray[np.int64]
 PLAIN, COMPRESSED = 0x1C849303, 0x1C849304
 OLDER = {0x1C849301, 0x1C849302, 0x1C849308, 0x1C849309}
 OF_DOUBLES = {0x0C72120E, 0x0C72120F}
-WORD = 0xF0  # bits of the cookie that tell nothing in this version
+WORD = 0xF0  # bits of the cookie without a meaning in this version
 MOST_BUCKETS = 1_000_000
 TOO_FINE = f"has more than {MOST_BUCKETS} buckets that are not empty; record fewer significant digits"
 MOST_VALUES = float(1 << 53)
@@ -51,7 +52,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Where the buckets lie that `lowest` and `digits` make. Up to 2 * `half` buckets have `unit`'s width, then `half` each double it."""
+    """Where the buckets lie for `lowest` and `digits`: the first 2 * `half` have the width of a `unit`, each further `half` doubles it."""
 
     lowest: int
     digits: int
@@ -65,7 +66,7 @@ class _Shape:
         return max(int(2 * 10**self.digits - 1).bit_length(), 1) - 1
 
     def count(self, highest: int) -> int:
-        """Return how many buckets it takes for values up to `highest`."""
+        """Return how many buckets values up to `highest` need."""
         doublings = max((highest >> self.unit_bits).bit_length() - (self.half_bits + 1), 0)
         return (doublings + 2) << self.half_bits
 
@@ -87,12 +88,12 @@ class _Shape:
 
 
 def is_encoded(data: bytes) -> bool:
-    """Tell whether these bytes begin a histogram, of whatever version."""
+    """Tell whether a histogram of any version starts with these bytes."""
     return len(data) >= 4 and int.from_bytes(data[:4], "big") & ~WORD in {PLAIN, COMPRESSED, *OLDER, *OF_DOUBLES}
 
 
 def decode(data: bytes) -> Histogram:
-    """Return the histogram in `data`, compressed or not; raise ValueError saying what is wrong with it."""
+    """Return the histogram in `data`, compressed or not. Raise ValueError with what is wrong with it."""
     if len(data) < _OUTER.size:
         raise ValueError("is cut short")
     cookie, length = _OUTER.unpack_from(data)
@@ -111,7 +112,7 @@ def decode(data: bytes) -> Histogram:
 
 
 def merge(histograms: Iterable[Histogram]) -> Histogram:
-    """Return all values of several histograms in one; raise ValueError when they are more than can be told apart."""
+    """Return all values of several histograms in one. Raise ValueError when there are too many buckets or values."""
     none = np.zeros(0, np.int64)
     merged = Histogram(none, none, none, lowest=0, digits=0)
     waiting: list[Histogram] = []
@@ -125,7 +126,7 @@ def merge(histograms: Iterable[Histogram]) -> Histogram:
 
 
 def encode(histogram: Histogram) -> bytes:
-    """Return a histogram in the compressed form. Every value stays below the upper end of its bucket, so that quantiles do not change."""
+    """Return a histogram in the compressed form. The upper ends of its buckets stay, so quantiles do not change."""
     shape = _Shape(max(histogram.lowest, 1), histogram.digits)
     highest = max(int(histogram.highs[-1]) if len(histogram.highs) else 0, 2 * shape.lowest)
     counts: dict[int, int] = {}
@@ -167,7 +168,7 @@ def _merged(histograms: Sequence[Histogram]) -> Histogram:
 
 
 def _inflated(data: bytes) -> Iterator[bytes]:
-    """Yield what is compressed in `data` piece by piece, however much that is."""
+    """Yield what is compressed in `data` piece by piece, of any size."""
     stream = zlib.decompressobj()
     try:
         while not stream.eof:
@@ -201,7 +202,7 @@ def _decode_plain(pieces: Iterator[bytes]) -> Histogram:
 
 
 def _exactly(length: int, first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield so many bytes and no more; raise ValueError when there are fewer."""
+    """Yield `length` bytes in all. Raise ValueError when there are fewer."""
     piece: bytes | None = first
     while length:
         if piece is None:

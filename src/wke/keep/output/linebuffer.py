@@ -1,16 +1,16 @@
-"""What arrives in pieces, given back in whole lines: every byte is looked at a fixed number of times, however small or large the pieces."""
+"""Line buffers: data that arrives in pieces is returned in whole lines. The cost per byte is constant for pieces of any size."""
 
 LONGEST = 1 << 16
 
 
 class LineBuffer:
-    """Holds the line that one stream has not ended yet, but never more than LONGEST bytes and a piece of it."""
+    """Holds the unfinished line of one stream, at most LONGEST bytes and one piece."""
 
     def __init__(self) -> None:
         self._unfinished = bytearray()
 
     def add(self, piece: bytes) -> bytes:
-        """Return what can be handed on after this piece: whole lines with their newlines, or LONGEST bytes and more of a longer one."""
+        """Return what is complete after this piece: whole lines with their newlines, or LONGEST bytes or more of a longer line."""
         end = piece.rfind(b"\n") + 1
         if not end:
             self._unfinished += piece
@@ -22,7 +22,7 @@ class LineBuffer:
         return lines
 
     def rest(self) -> bytes:
-        """Return, and forget, the line that has not ended."""
+        """Return the unfinished line and forget it."""
         unfinished = bytes(self._unfinished)
         self._unfinished.clear()
         return unfinished

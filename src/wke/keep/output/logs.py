@@ -1,10 +1,11 @@
-"""What tasks wrote, byte for byte, with the time of every piece.
+"""Logs: the output of tasks, byte for byte, with the time of every piece.
 
-A trial's folder holds, for each task, `STEP-TARGET/MACHINE[.COPY].out`, `.err`, `.idx`, `.metrics` for what it wrote to $WKE_METRICS, and
-`.files/` for what was collected from it; each exists once there is something to put in it. The index has one record of 24 bytes for each
-piece, in the order of arrival: time, offset in its file, length, stream. Every piece is handed to the kernel as it arrives, data before
-index, so that a killed controller loses nothing that it had received and an index never points behind its data; only the power cord can
-cut deeper, and for that the store syncs a folder before it calls it complete.
+An attempt's folder has, for each task, `STEP-TARGET/MACHINE[.COPY].out`, `.err`, `.idx`, `.metrics` for what it wrote to $WKE_METRICS, and
+`.files/` for the files that were collected from it; each exists once there is something to put in it. The index has one record of 24
+bytes for each piece, in the order of arrival: time, offset in its file, length, stream.
+
+Every piece is written as it arrives, data before index. A killed controller therefore loses nothing that it received, and an index never
+points behind its data. Only a power failure can lose more; that is why the store syncs a folder before an attempt becomes complete.
 """
 
 import functools
@@ -32,9 +33,9 @@ STREAMS = {1: "out", 2: "err"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line (or the last, unfinished one) that `task` wrote to `stream`; `at_ns` is when its end arrived.
+    """One line (the last one may be unfinished) that `task` wrote to `stream`; `at_ns` is when its end arrived.
 
-    A line of more than LONGEST bytes (see LineBuffer) comes in several: all but the last say that it `continues`.
+    A line of more than LONGEST bytes (see LineBuffer) comes in several parts; all but the last have `continues` set.
     """
 
     at_ns: int
@@ -45,7 +46,7 @@ class Line:
 
 
 class LogWriter:
-    """A sink that keeps Output records in `folder`, whatever the number of tasks, with at most `limit` files open. Other records pass."""
+    """A sink that stores output in `folder`, for any number of tasks, with at most `limit` files open. It ignores other records."""
 
     def __init__(self, folder: Path, *, limit: int = 256) -> None:
         self._folder = folder
@@ -54,7 +55,7 @@ class LogWriter:
         self._made: set[Path] = set()
 
     def __call__(self, record: Record) -> None:
-        """Keep `record` if it is output, close its task's files if the task ended. StoreError when the disk does not take it."""
+        """Store output; close a task's files when it ends. Raise StoreError when the disk is full or fails."""
         if isinstance(record, Output):
             with disk_errors(self._folder):
                 self._append(record)
@@ -68,7 +69,7 @@ class LogWriter:
                 self._files.close(_path(self._folder, record.task, suffix))
 
     def close(self) -> None:
-        """Close all files. A record that comes later opens its file again."""
+        """Close all files. A later record opens its file again."""
         self._files.close_all()
 
     def __enter__(self) -> Self:
@@ -94,7 +95,7 @@ class LogWriter:
 
 
 def tasks(folder: Path) -> tuple[TaskName, ...]:
-    """Return the tasks that wrote anything into `folder`, by step, target, machine and copy."""
+    """Return the tasks with output in `folder`, sorted by step, target, machine and copy."""
     return tuple(sorted((_task(path) for path in folder.glob("*-*/*.idx")), key=lambda t: (t.step, t.target, t.machine, t.copy)))
 
 
@@ -109,25 +110,25 @@ def stderr(folder: Path, task: TaskName) -> bytes:
 
 
 def read_output(folder: Path) -> dict[TaskName, bytes | mmap.mmap]:
-    """Return what every task in `folder` that wrote anything wrote to its standard output: what metrics are read from.
+    """Return the standard output of every task with output in `folder`; metrics are read from it.
 
-    Files are mapped, not read: however much was written, it takes no memory that the kernel could not have back.
+    Files are mapped, not read, so that the kernel can drop their pages from memory however large they are.
     """
     return {task: _mapped(_path(folder, task, "out")) for task in tasks(folder)}
 
 
 def read_metrics(folder: Path) -> dict[TaskName, bytes]:
-    """Return what every task in `folder` that wrote to $WKE_METRICS wrote there."""
+    """Return what tasks in `folder` wrote to $WKE_METRICS, for those that did."""
     return {_task(path): path.read_bytes() for path in sorted(folder.glob("*-*/*.metrics"))}
 
 
 def files_folder(folder: Path, task: TaskName) -> Path:
-    """Return where the files that are collected from a task go."""
+    """Return the folder for the files that are collected from a task."""
     return _path(folder, task, "files")
 
 
 def collected_files(folder: Path, task: TaskName, pattern: str) -> tuple[tuple[str, Path], ...]:
-    """Return the files of a pattern that were collected from a task, by name; no links, and nothing that lies elsewhere."""
+    """Return the files collected from a task that match a pattern, sorted by name; no links, and nothing outside the task's folder."""
     place = files_folder(folder, task)
     inside = place.resolve()
     found = sorted(path for path in place.glob(pattern.strip("/")) if not path.is_symlink() and path.is_file())
@@ -135,14 +136,14 @@ def collected_files(folder: Path, task: TaskName, pattern: str) -> tuple[tuple[s
 
 
 def not_left(folder: Path, task: TaskName, patterns: Sequence[str]) -> str:
-    """Return which of the files that a task was to leave were not collected from it, in words; "" when all were."""
+    """Return a message with the patterns that match no file collected from a task; "" when all match."""
     place = files_folder(folder, task)
     missing = [pattern for pattern in patterns if next(place.glob(pattern.strip("/")), None) is None]
     return f"{labelled([task])} left no {' and no '.join(missing)} in $WKE_DIR" if missing else ""
 
 
 def pieces(folder: Path, task: TaskName) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (at_ns, stream, data) for every piece that `task` wrote, as it came."""
+    """Yield (at_ns, stream, data) for every piece that `task` wrote, in the order of arrival."""
     with _OpenFiles(os.O_RDONLY, 2) as files:
         for at_ns, stream, offset, length in _index(folder, task):
             yield at_ns, stream, os.pread(files.descriptor(_path(folder, task, STREAMS[stream])), length, offset)
@@ -151,7 +152,7 @@ def pieces(folder: Path, task: TaskName) -> Iterator[tuple[int, int, bytes]]:
 def lines(folder: Path) -> Iterator[Line]:
     """Yield the lines of all tasks in `folder` in the order of time, each without its newline.
 
-    Times are those of the machines, as they were recorded: clocks of different machines may disagree. A trial that still runs can be read.
+    Times are on the clocks of the machines, which may disagree. An attempt that is still running can be read.
     """
     names = tasks(folder)
     buffers: defaultdict[tuple[TaskName, int], LineBuffer] = defaultdict(LineBuffer)
@@ -167,7 +168,7 @@ def lines(folder: Path) -> Iterator[Line]:
 
 
 def _cut(at_ns: int, key: tuple[TaskName, int], block: bytes, *, continues: bool) -> Iterator[Line]:
-    """Yield the lines of a block; `continues` says what becomes of one that has no end in it."""
+    """Yield the lines of a block; `continues` is for a last one that does not end in it."""
     *ended, unfinished = block.split(b"\n")
     for line in ended:
         yield Line(at_ns, *key, line)
@@ -176,7 +177,7 @@ def _cut(at_ns: int, key: tuple[TaskName, int], block: bytes, *, continues: bool
 
 
 class _OpenFiles:
-    """Descriptors by path; opens what is asked for and closes what was not asked for longest, so that never more than `limit` are open."""
+    """Descriptors by path, at most `limit` of them open: the one that was not used for the longest time is closed for a new one."""
 
     def __init__(self, flags: int, limit: int) -> None:
         self._flags = flags
@@ -209,14 +210,14 @@ class _OpenFiles:
 
 @functools.lru_cache(maxsize=4096)
 def _path(folder: Path, task: TaskName, suffix: str) -> Path:
-    """Return a task's file. Names are quoted as in an address; a machine's last number too, for it would read as a copy's."""
+    """Return a task's file. Names are quoted as in a URL, and so is a machine's last dot before a number: `.1` marks a copy."""
     machine = re.sub(r"\.(?=[0-9]+$)", "%2E", quote(task.machine, safe=""))
     copy = f".{task.copy}" if task.copy else ""
     return folder / f"{task.step:02d}-{quote(task.target, safe='')}" / f"{machine}{copy}.{suffix}"
 
 
 def _task(path: Path) -> TaskName:
-    """Return the task whose file this is."""
+    """Return the task that a file belongs to."""
     step, _, target = path.parent.name.partition("-")
     machine, _, copy = path.stem.rpartition(".")
     if not (machine and copy.isdecimal()):
@@ -234,7 +235,7 @@ def _mapped(path: Path) -> bytes | mmap.mmap:
     try:
         with path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (FileNotFoundError, ValueError):  # nothing was written, and nothing cannot be mapped
+    except (FileNotFoundError, ValueError):  # nothing was written; an empty file cannot be mapped
         return b""
 
 
@@ -246,7 +247,7 @@ def _content(path: Path) -> bytes:
 
 
 def _index(folder: Path, task: TaskName) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (at_ns, stream, offset, length) of each whole record: the last one may still be on its way."""
+    """Yield (at_ns, stream, offset, length) of each whole record; the last one may be incomplete."""
     path, position = _path(folder, task, "idx"), 0
     while records := _whole_records(path, position):
         for at_ns, offset, length, stream in PIECE.iter_unpack(records):
@@ -255,7 +256,7 @@ def _index(folder: Path, task: TaskName) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _whole_records(path: Path, position: int) -> bytes:
-    """Return some records of an index from `position` on. It is open only meanwhile: a thousand tasks may be read side by side."""
+    """Return some records of an index from `position` on. The file is open only meanwhile, because a thousand tasks may be read at once."""
     try:
         with path.open("rb", buffering=0) as file:
             file.seek(position)

@@ -1,13 +1,13 @@
-"""Machine telemetry on disk, in a log folder, as old wke's users know it: `loads.csv`, and two small files beside it.
+"""Machine telemetry on disk, in a log folder, in the format of wke 0.1: `loads.csv`, and two small files beside it.
 
 loads.csv      a column `time` (seconds since the recording began, on the controller's clock), then for each machine six columns
-               NAME.cpu, NAME.mem, NAME.disk-read, NAME.disk-write, NAME.netout, NAME.netin (see COLUMNS). A row holds the means over the
-               interval that ends at its time, of memory what was in use then. What is not known is empty: a machine that is lost.
-loads.json     the Recording: when it began, and which machines are not really apart
-windows.jsonl  a line for each measured window, by the controller's clock
+               NAME.cpu, NAME.mem, NAME.disk-read, NAME.disk-write, NAME.netout, NAME.netin (see COLUMNS). A row has the means over the
+               interval that ends at its time, and the memory in use at its end. Unknown values, as of a lost machine, are empty.
+loads.json     the Recording: when it began, and which machines share a kernel or a network
+windows.jsonl  a line for each measured window, on the controller's clock
 
-Rows are only ever added, each in one write: killed at any moment, the file is short of its last instants and whole otherwise. A lock on it,
-which the kernel takes back when the writer dies, tells whether it still grows.
+Rows are only added, each in one write: after a crash at any moment the file lacks its last rows and is intact otherwise. The writer holds
+a lock on it, which the kernel releases when the writer dies, so readers can tell whether the file still grows.
 """
 
 import csv
@@ -25,11 +25,11 @@ from wke.keep.files.disk import disk_errors, private_folder, write_atomically
 
 LOADS, RECORDING, WINDOWS = "loads.csv", "loads.json", "windows.jsonl"
 COLUMNS = {  # column -> its unit
-    "cpu": "%",  # of all processors: what they were not idle or waiting for a disk
-    "mem": "B",  # what programs could not have had any more
-    "disk-read": "B/s",  # of whole disks, not of their partitions or of what is made of them
+    "cpu": "%",  # of all processors: the share of time that they were not idle or waiting for a disk
+    "mem": "B",  # memory that was not available to programs
+    "disk-read": "B/s",  # of whole disks, not of partitions or volumes
     "disk-write": "B/s",
-    "netout": "B/s",  # of network cards (of all interfaces but loopback where there are none)
+    "netout": "B/s",  # of network cards (where there are none, of all interfaces but loopback)
     "netin": "B/s",
 }
 Load = tuple[float | None, ...]
@@ -38,7 +38,7 @@ Load = tuple[float | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What holds for all rows. `kernels` and `networks` name whose numbers a machine's are; machines with the same name share them."""
+    """What is true of all rows. Machines with the same name in `kernels` or `networks` share a kernel or a network, and its numbers."""
 
     start_ns: int
     interval_s: float
@@ -48,7 +48,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Loads:
-    """A recording as it was read: for each machine the values of each column, NaN where there is none, one for each of `times`.
+    """A recording that was read: for each machine the values of each column, one per item of `times`, NaN where there is none.
 
     `windows` are the measured windows, in seconds as `times` are.
     """
@@ -64,7 +64,7 @@ class Loads:
 
 
 class LoadsFile:
-    """A recording while it grows; the folder is made if it is missing. Raises StoreError, also where there is one already."""
+    """A recording that grows; the folder is made if it is missing. Raises StoreError, also when a recording exists."""
 
     def __init__(self, folder: Path, machines: Sequence[str]) -> None:
         self._folder = folder
@@ -87,7 +87,7 @@ class LoadsFile:
             self._write([f"{time_s:.3f}", *fields])
 
     def close(self) -> None:
-        """Return when all rows are on the disk; nobody takes the file for a growing one any more."""
+        """Return when all rows are on the disk; the file no longer counts as growing."""
         try:
             with disk_errors(self._folder):
                 os.fsync(self._handle)
@@ -105,12 +105,12 @@ def _text(value: float | None) -> str:
 
 
 def write_recording(folder: Path, recording: Recording) -> None:
-    """Write down what holds for all rows."""
+    """Store what is true of all rows."""
     write_atomically(folder / RECORDING, json.dumps(asdict(recording), indent=1).encode() + b"\n")
 
 
 def record_window(folder: Path, start_ns: int, end_ns: int) -> None:
-    """Note that something was measured from `start_ns` to `end_ns`, nanoseconds since the epoch by the controller's clock."""
+    """Store that a window was measured from `start_ns` to `end_ns`, nanoseconds since the epoch on the controller's clock."""
     with disk_errors(folder):
         private_folder(folder)
         handle = os.open(folder / WINDOWS, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -125,7 +125,7 @@ def record_window(folder: Path, start_ns: int, end_ns: int) -> None:
 
 
 def is_growing(folder: Path) -> bool:
-    """Tell whether somebody still writes the recording in `folder`."""
+    """Tell whether a process still writes the recording in `folder`."""
     try:
         handle = os.open(folder / LOADS, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -140,7 +140,7 @@ def is_growing(folder: Path) -> bool:
 
 
 def read_loads(folder: Path) -> Loads:
-    """Read the recording in `folder`, as far as it has come; raise InputError when there is none or it is something else."""
+    """Read the recording in `folder`, as far as it is written. Raise InputError when there is none or the file is not one."""
     path = folder / LOADS
     try:
         text = path.read_text()
@@ -172,12 +172,12 @@ def read_windows(folder: Path) -> tuple[tuple[int, int], ...]:
 def _read_recording(folder: Path) -> Recording | None:
     try:
         return Recording(**json.loads((folder / RECORDING).read_text()))
-    except FileNotFoundError:  # one of old wke's
+    except FileNotFoundError:  # a recording of wke 0.1
         return None
 
 
 def _columns(header: Sequence[str], path: Path) -> list[tuple[str, str]]:
-    """Return machine and column of each title but the first. Titles without a name are one machine each time they begin again."""
+    """Return machine and column of each title but the first. Titles without a machine start a new one at each first column."""
     columns = []
     unnamed = -1
     for title in header[1:]:
@@ -192,9 +192,10 @@ def _columns(header: Sequence[str], path: Path) -> list[tuple[str, str]]:
 def _numbers(rows: Iterator[list[str]], width: int, path: Path) -> tuple[tuple[float, ...], list[tuple[float, ...]]]:
     try:
         table = [[float(text) if text else math.nan for text in row] for row in rows]
-        times, *values = zip(*table, strict=True) if table else [()] * width
     except ValueError as error:
-        raise InputError(f"{path} holds what is not a number: {error}") from error
-    if len(values) != width - 1:
-        raise InputError(f"{path} has rows of {len(values) + 1} fields under a header of {width}")
+        raise InputError(f"{path} has a value that is not a number: {error}") from error
+    odd = next((len(row) for row in table if len(row) != width), None)
+    if odd is not None:
+        raise InputError(f"{path} has a row of {odd} fields under a header of {width}")
+    times, *values = zip(*table, strict=True) if table else [()] * width
     return times, list(values)

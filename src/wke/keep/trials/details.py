@@ -74,7 +74,7 @@ class DetailReader:
         self._database = database
 
     def of(self, trial: str, number: int) -> Details:
-        """Return the details of attempt `number` at `trial`, which must be stored."""
+        """Return the details of attempt `number` at `trial`, which must exist."""
         columns = (
             "r.id, v.id, r.position, v.command, v.started_ns, v.plan, "
             "i.json, r.ended_ns, (SELECT count(*) FROM files WHERE attempt = r.id), "
@@ -101,7 +101,7 @@ class DetailReader:
             )
 
     def makers(self, trial: str, number: int) -> tuple[str, ...]:
-        """Return the attempts (`TRIAL.NUMBER`), other than this one, that ran the steps with a scope on which an attempt was built."""
+        """Return the other attempts (`TRIAL.NUMBER`) that ran the steps with a scope that an attempt used."""
         made = self.of(trial, number).deployments
         return tuple(dict.fromkeys(f"{one.trial}.{one.attempt}" for one in made if (one.trial, one.attempt) != (trial, number)))
 
@@ -128,7 +128,7 @@ def _clocks(sql: sqlite3.Connection, attempt: int) -> dict[str, tuple[ClockReadi
 
 
 def _machines(sql: sqlite3.Connection, command: int, inputs: Mapping[str, Any]) -> Reference:
-    """Return what a command found machines to be; only those that take part, where the inputs of the trial say which."""
+    """Return the fingerprints that a command found, only of the machines that take part if the inputs of the trial say which."""
     taking_part = (inputs.get("depends", {}).get("cluster") or {}).get("machines")
     rows = sql.execute("SELECT machine, address, json FROM machines WHERE invocation = ? ORDER BY machine", (command,))
     return {(machine, address): json.loads(facts) for machine, address, facts in rows if taking_part is None or machine in taking_part}

@@ -1,8 +1,8 @@
 """The identity of a trial: a hash of everything that its result depends on, and of nothing else.
 
-Scripts and preludes count by their bytes, options by what they are bound to (a default counts only where it is in use), machines by what
-they are and not by where cluster.toml lies. How a file is laid out, descriptions, the number of iterations, the order and its seed do not
-count: an old result stays good for the same question.
+Scripts and preludes count by their bytes, options by their bound values (a default counts only where it is used), machines by name,
+address and classes. The layout of files, descriptions, the number of iterations, the order and its seed do not count, because they do not
+change what one trial shows.
 """
 
 import hashlib
@@ -22,22 +22,19 @@ from wke.keep.trials.trials import PlannedTrial
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 SCHEME = 1
-"""Part of every identity. To count it up makes all stored results old ones."""
+"""Part of every identity: a higher number invalidates all stored results."""
 
 
 def trial_id(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), files: Files | None = None) -> str:
-    """Return the trial's name in the store: twelve hexadecimal digits of its point's identity and the iteration, as in 3fa9c1d2e0b4-2.
-
-    A warm-up's iteration has a w before it.
-    """
+    """Return the trial's id: twelve hexadecimal digits of the hash and the iteration, as in 3fa9c1d2e0b4-2, or -w2 for a warm-up."""
     return f"{digest(_dependencies(trial, metrics, checks, files or {}))[:12]}-{'w' if trial.warmup else ''}{trial.iteration}"
 
 
 def inputs(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), files: Files | None = None) -> dict[str, Json]:
-    """Return what a trial depends on, for people and for a later comparison.
+    """Return what a trial depends on, to be stored for later comparisons.
 
-    `depends` is what the identity is the hash of; `digests` has the hash of each of its parts, so that two trials are compared part by
-    part; `targets` calls the steps by their names, which the identity does not contain.
+    The identity is the hash of `depends`. `digests` has the hash of each part of it, so that two trials can be compared part by part.
+    `targets` has the names of the steps, which do not count.
     """
     depends = _dependencies(trial, metrics, checks, files or {})
     return {
@@ -47,14 +44,13 @@ def inputs(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), 
     }
 
 
-def run_of(inputs: Mapping[str, Any]) -> str | None:
-    """Return what is the same for two trials that run the same, whatever is read from their output; None for inputs that do not tell."""
-    digests = inputs.get("digests")
-    return digest({part: value for part, value in digests.items() if part not in {"metrics", "checks"}}) if digests else None
+def run_digest(inputs: Mapping[str, Any]) -> str:
+    """Return a hash that two trials share if they run the same, even if other metrics or checks are read from their output."""
+    return digest({part: value for part, value in inputs["digests"].items() if part not in {"metrics", "checks"}})
 
 
 def planned_trials(plan: Plan) -> Iterator[PlannedTrial]:
-    """Yield what the store is to know each trial of a plan by, in running order."""
+    """Yield the trials of a plan with their ids and inputs, in running order."""
     metrics, checks, files = plan.experiment.metrics, [check.text for check in plan.experiment.checks], plan.experiment.files
     for position, trial in enumerate(plan.trials):
         text = json.dumps(inputs(trial, metrics, checks, files), sort_keys=True)
@@ -62,13 +58,13 @@ def planned_trials(plan: Plan) -> Iterator[PlannedTrial]:
 
 
 def addresses(inputs: Mapping[str, Any]) -> dict[str, str]:
-    """Return where the machines of a trial are, by name, from what `inputs` returned of it; of a benchmark script's trial nothing."""
+    """Return the addresses of a trial's machines, by name, from its inputs; nothing for a trial of a benchmark script."""
     cluster = inputs.get("depends", {}).get("cluster") or {}
     return {name: place(machine["external-addr"]) for name, machine in cluster.get("machines", {}).items()}
 
 
 def scripts(trial: Trial) -> dict[str, bytes]:
-    """Return the scripts and preludes of a trial by the digests that its inputs hold."""
+    """Return the scripts and preludes of a trial by the digests in its inputs."""
     files = [file for step in trial.steps for file in (step.target.content, step.prelude.content if step.prelude else None)]
     return {hashlib.sha256(content).hexdigest(): content for content in files if content is not None}
 
@@ -97,7 +93,7 @@ def _dependencies(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str]
 
 
 def _cluster(cluster: Cluster, steps: Sequence[PlannedStep]) -> Json:
-    """Only machines that a step runs on count: a trial does not depend on those that look on."""
+    """Return the cluster as far as it counts: only machines on which a step runs."""
     taking_part = {machine.name for step in steps for machine in step.machines}
     return {
         "provider": cluster.provider,
@@ -149,7 +145,7 @@ def _ready(ready: Ready, ready_step: PlannedStep | None) -> Json:
 
 
 def _metric(metric: Metric) -> Json:
-    """Return what an observation depends on; which way is better, and how observations are summarised, is judged afterwards."""
+    """Return what an observation depends on. Which way is better, and how observations are summarised, does not count."""
     if metric.value is not None:
         return {"value": metric.value, "unit": metric.unit}
     if metric.hdr is not None:

@@ -16,7 +16,7 @@ def insert_planned(sql: sqlite3.Connection, series: int, trials: Iterable[Planne
 
 
 def insert_observations(sql: sqlite3.Connection, attempt: int, values: Mapping[str, float], units: Mapping[str, str]) -> None:
-    """Add what an attempt gave."""
+    """Add the observations of an attempt."""
     rows = [(attempt, name, value, units.get(name, "")) for name, value in values.items()]
     sql.executemany("INSERT INTO observations VALUES (?, ?, ?, ?)", rows)
 
@@ -64,7 +64,7 @@ def insert_answer(sql: sqlite3.Connection, command: int, answer: Answer) -> None
 
 
 def insert_start(sql: sqlite3.Connection, attempt: int, start: StartedTogether) -> None:
-    """Add how an attempt's measured step began, and its clocks."""
+    """Add how the measured step of an attempt began, and its clocks."""
     row = (attempt, start.step, start.released_ns, start.skew_ns, start.bound_ns, start.first, start.last)
     sql.execute("INSERT INTO starts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     for machine, clock in start.clocks.items():
@@ -74,7 +74,7 @@ def insert_start(sql: sqlite3.Connection, attempt: int, start: StartedTogether) 
 
 
 def read_release(releases: str | None) -> Release | None:
-    """Return the one release of which each machine's row has a part, from the JSON of all."""
+    """Return the release of which each machine's row has a part, from the JSON of all rows."""
     rows: dict[str, list[int]] = json.loads(releases or "{}")
     clocks = {machine: ClockReading(*clock) for machine, (_, *clock) in rows.items()}
     return Release(next(iter(rows.values()))[0], clocks) if rows else None

@@ -1,4 +1,4 @@
-"""What software a series is measured with: wke and Python, the project and its sources by git, the files that it lists."""
+"""Software that a series is measured with: wke and Python, the project and its sources by git, the files that it lists."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ EVERYTHING = (".",)
 
 
 def software(files: Files, project: Sequence[str] = EVERYTHING) -> dict[str, object]:
-    """Return what is known of the software, as JSON takes it. `project` are the pathspecs of what belongs to the project here."""
+    """Return what is known of the software, as values for JSON. `project` has the pathspecs of the files of the project here."""
     import platform  # noqa: PLC0415 - for who measures only
     from importlib.metadata import version  # noqa: PLC0415 - takes a while to import
 
@@ -28,9 +28,9 @@ def software(files: Files, project: Sequence[str] = EVERYTHING) -> dict[str, obj
 
 
 def revision_of(folder: Path, pathspecs: Sequence[str] = EVERYTHING, *, contents: bool = False) -> Revision | None:
-    """Return the commit of a folder, with a hash of what is not committed there; None where there is no git, repository or commit.
+    """Return the commit of a folder, with a hash of its uncommitted changes; None if there is no git, repository or commit.
 
-    Files that git does not know count by name and size, and by their `contents` if wanted: there may be a lot of them.
+    Files that git does not track count by name and size, and by their `contents` on request: there may be a lot of them.
     """
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if commit is None:
@@ -47,7 +47,7 @@ def revision_of(folder: Path, pathspecs: Sequence[str] = EVERYTHING, *, contents
 
 
 def _digest(path: Path) -> bytes:
-    """Return the hash of a file's content, or of where a link leads."""
+    """Return the hash of a file's content, or of a link's target."""
     if path.is_symlink():
         return os.fsencode(path.readlink())
     with path.open("rb") as file:
@@ -66,7 +66,7 @@ def _json(revision: Revision | None) -> dict[str, object] | None:
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
-    """Return what git says, without the last line's end; None when it fails. It takes no lock: somebody may be working there."""
+    """Return the output of git without the end of the last line; None when git fails. Git takes no lock, because others may work there."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, check=False, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"}

@@ -1,4 +1,4 @@
-"""Trials as the store keeps them: planned, running, ended."""
+"""Trials and attempts in the store: planned, running, ended."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from wke.records import Outcome, Release, StartedTogether, TaskEnded
 
 INTERRUPTED, RUNNING = "interrupted", "running"
 LOGS = "logs"
-"""In a trial's folder, a link to the session's log folder where a benchmark script ran the trial."""
+"""In the folder of an attempt that a benchmark script ran, a link to the log folder of its session."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """One trial of a plan; `position` counts from 0 in running order, `inputs_json` is what its id was computed from."""
+    """One trial of a plan; `position` counts from 0 in running order, its id was computed from `inputs_json`."""
 
     id: str
     point: Mapping[str, object]
@@ -26,7 +26,7 @@ class PlannedTrial:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a trial, now running; its logs go to `folder`."""
+    """An attempt at a trial that is running; its logs go to `folder`."""
 
     id: int
     trial: str
@@ -35,15 +35,15 @@ class Attempt:
 
     @property
     def name(self) -> str:
-        """What machines know it by."""
+        """The name of the attempt on machines."""
         return f"{self.trial}.{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
 class Detached:
-    """An attempt of series `series` that may run on although its command has ended.
+    """An attempt of series `series` that may still be running although its command has ended.
 
-    `folders` maps its machines to their work folders; `release` is when its measured step was to begin, if that had been agreed on.
+    `folders` maps its machines to their work folders; `release` is when its measured step was to begin, if that was agreed.
     """
 
     attempt: Attempt
@@ -55,9 +55,10 @@ class Detached:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How an attempt ended and what it gave; `fingerprints` maps a machine to facts about it, `start` is how its measured step began.
+    """How an attempt ended and what it observed.
 
-    `makers` are the attempts that ran its steps with a scope, by the index of the step: itself, or one before it.
+    `fingerprints` maps each machine to what it reported about itself, `start` is how the measured step began. `makers` are the attempts
+    that ran its steps with a scope, by the index of the step: this one or an earlier one.
     """
 
     outcome: Outcome
@@ -74,7 +75,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class StoredStart:
-    """How far apart the tasks of a measured step began, on machines `first` and `last`; right to `bound_ns`."""
+    """How far apart the tasks of a measured step began, on machines `first` and `last`, with an error of at most `bound_ns`."""
 
     skew_ns: int
     bound_ns: int
@@ -84,9 +85,9 @@ class StoredStart:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """Where an attempt comes from that was not run: attempt number `attempt` at trial `trial` ran, and `how` says why it answers here too.
+    """The origin of an attempt that did not run: its result was read, as `how` says, from attempt number `attempt` at trial `trial`.
 
-    `at_ns`, `who` and `wke` tell when that was found out, by whom and by which version.
+    `at_ns`, `who` and `wke` are when that was, the user and the version.
     """
 
     trial: str
@@ -99,7 +100,7 @@ class Derivation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an attempt says about a trial that it was not run for, by that trial's own metrics and checks."""
+    """The result that an attempt gives for a trial that it was not run for, by the metrics and checks of that trial."""
 
     trial: PlannedTrial
     derivation: Derivation
@@ -111,7 +112,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """How many attempts at a trial were invalid; `last`: the latest one was."""
+    """How many attempts at a trial were invalid, and whether the `last` one was."""
 
     times: int
     last: bool
@@ -119,10 +120,10 @@ class Invalid:
 
 @dataclass(frozen=True, slots=True)
 class StoredAttempt:
-    """A trial and one attempt at it. `outcome` is an Outcome's text, "interrupted", or "running" while it has none.
+    """A trial and one attempt at it. `outcome` is an Outcome's text, "interrupted" or "running".
 
-    With a `derivation` another attempt ran, and `folder` is that one's. Where it was asked how it stands to what machines are now,
-    `changes` speak against it, and but for the `accepted` acceptances more would; with `stands_for` it counts for that trial.
+    With a `derivation` another attempt ran, and `folder` is that one's. If it was compared with the machines as they are now, it does not
+    count because of `changes`; the acceptances with the numbers `accepted` cover others. With `stands_for` it counts for that trial.
     """
 
     id: str
@@ -146,19 +147,19 @@ class StoredAttempt:
 
     @property
     def ran(self) -> tuple[str, int]:
-        """The trial and the number of the attempt that ran: this one, unless it is derived from another."""
+        """The trial and the number of the attempt that ran: this one, or the one that it is derived from."""
         return (self.derivation.trial, self.derivation.attempt) if self.derivation else (self.id, self.attempt)
 
     @property
     def ok(self) -> bool:
-        """True when the attempt succeeded: only then do its observations count."""
+        """Whether the attempt succeeded; only then do its observations count."""
         return self.outcome == "ok"
 
 
 def counting_attempts(attempts: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:
-    """Return one attempt for each trial, in the order in which the trials come: its first that is ok, else its last.
+    """Return one attempt for each trial, in the order of the trials: the first that is ok, else the last.
 
-    One that needs no acceptance goes before those that do.
+    An ok attempt that needs no acceptance takes precedence over one that does.
     """
     kept: dict[str, StoredAttempt] = {}
     for attempt in attempts:
