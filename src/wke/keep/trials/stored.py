@@ -15,6 +15,9 @@ Rows = Callable[[str, str], list[tuple[Any, ...]]]
 """Return columns from tables that include `attempts a`, after the attempt's id."""
 
 COLUMNS = "a.trial, s.name, a.number, a.point, a.iteration, a.warmup, a.outcome, a.why, a.started_ns, a.ended_ns"
+OWNED = "attempts a JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series"
+STARTED = f"starts t JOIN attempts a ON t.attempt = {RAN}"
+DERIVED = "derived d JOIN attempts a ON a.id = d.attempt JOIN attempts r ON r.id = d.source"
 
 
 def read_attempts(
@@ -29,17 +32,11 @@ def read_attempts(
         return sql.execute(f"SELECT a.id, {columns} FROM {tables} WHERE {condition}", (value,)).fetchall()  # noqa: S608 - ours, no input
 
     values, units = _observations(rows)
-    starts = {
-        id_: StoredStart(*start)
-        for id_, *start in rows("t.skew_ns, t.bound_ns, t.first, t.last", f"starts t JOIN attempts a ON t.attempt = {RAN}")
-    }
-    derived = "derived d JOIN attempts a ON a.id = d.attempt JOIN attempts r ON r.id = d.source"
-    derivations = {id_: Derivation(*why) for id_, *why in rows("r.trial, r.number, d.how, d.at_ns, d.who, d.wke", derived)}
+    starts = {id_: StoredStart(*start) for id_, *start in rows("t.skew_ns, t.bound_ns, t.first, t.last", STARTED)}
+    derivations = {id_: Derivation(*why) for id_, *why in rows("r.trial, r.number, d.how, d.at_ns, d.who, d.wke", DERIVED)}
     changed = machine_changes(sql, condition, value, now) if now else {}
     found = []
-    for id_, trial, series, number, point, iteration, warmup, outcome, why, started_ns, ended_ns in rows(
-        COLUMNS, "attempts a JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series"
-    ):
+    for id_, trial, series, number, point, iteration, warmup, outcome, why, started_ns, ended_ns in rows(COLUMNS, OWNED):
         derivation, machines = derivations.get(id_), changed.get(id_, MachineChanges())
         found.append(
             StoredAttempt(

@@ -42,38 +42,15 @@ class StoredPlan:
 
     def to_json(self) -> str:
         """Return the plan as JSON."""
-        return json.dumps(
-            {
-                "file": self.file,
-                "seed": self.seed,
-                "order": self.order,
-                "rules": _rules_json(self.rules),
-                "threshold": self.threshold,
-                "software": self.software,
-                "generation": self.generation,
-            }
-        )
+        values = asdict(self)
+        values["rules"]["goal"] = self.rules.goal.text if self.rules.goal else None
+        return json.dumps(values)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Return the plan that `to_json` made this text of."""
         values = json.loads(text)
         return cls(**{**values, "rules": _rules(values["rules"])})
-
-
-def _rules_json(rules: Rules) -> dict[str, object]:
-    return {
-        "points": [dict(point) for point in rules.points],
-        "iterations": rules.iterations,
-        "metrics": [asdict(metric) for metric in rules.metrics],
-        "baseline": dict(rules.baseline),
-        "cooldown_s": rules.cooldown_s,
-        "stopping": asdict(rules.stopping) if rules.stopping else None,
-        "budget": asdict(rules.budget) if rules.budget else None,
-        "climb": rules.climb,
-        "goal": rules.goal.text if rules.goal else None,
-        "better": rules.better,
-    }
 
 
 def _rules(values: Mapping[str, Any]) -> Rules:
