@@ -527,10 +527,10 @@ throughput = { unit = "1/s" }
 rss = { on = "servers", join = "max" }
 """,
         """
-x.toml:9:1: metrics.throughput: is read from several tasks, and no join makes one value of theirs
+x.toml:9:1: metrics.throughput: is read from several tasks, and join is missing
   hint: write join = "sum" (or mean, min, max, median), or on = "m3"
-x.toml:10:9: metrics.rss.on: no task of the step that this metric is read from runs there
-  hint: name machines on which it does
+x.toml:10:9: metrics.rss.on: the step that this metric is read from has no task there
+  hint: name machines on which it runs
 """,
     ),
     "conditions that are none": (

@@ -120,7 +120,7 @@ OBSERVED: dict[str, tuple[Metric, tuple[TaskName, ...], float | str]] = {
     "without a declared unit the first task's counts": (Metric("x", join="max"), CLIENTS, 3.0),
     "one task needs no join": (Metric("x", unit="us"), (CLIENT1,), 1000.0),
     "units of another kind": (Metric("x", join="sum", unit="B"), CLIENTS, "x: load on client1 reported it in ms, which is not B"),
-    "no join": (Metric("x"), CLIENTS, "x: 3 tasks gave a value and no join says how to make one of them"),
+    "no join": (Metric("x"), CLIENTS, "x: 3 tasks have a value, and join is missing"),
     "silent tasks": (
         Metric("y", join="sum"),
         (*CLIENTS, SERVER),

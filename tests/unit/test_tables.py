@@ -81,7 +81,7 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
         ),
         (
             "num_iterations = 1\niterations = 2",
-            "x.toml:1:1: num_iterations: is given twice, as iterations and in its old spelling num_iterations\n  hint: keep one of them",
+            "x.toml:1:1: num_iterations: is given twice: as iterations and in its old spelling num_iterations\n  hint: keep one of them",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""A step as it will run: one target on its machines, everything that its request names looked up and checked."""
+"""A step as it will run: one target on its machines, with everything that it names looked up and checked."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,17 +13,17 @@ from wke.errors import InputError, Location, Problem, did_you_mean
 from wke.records import TaskName
 
 DEFAULT_PRELUDE = "<default>"
-"""Stands for the prelude that the configuration uses unless told otherwise; no prelude can be called so."""
+"""The configuration's default prelude; no prelude can have this name."""
 
 SCOPES = ("deploy", "point", "trial")
-"""How often a step runs, the seldom ones first."""
+"""How often a step runs, the rarest first."""
 
 At = Callable[..., Location | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """How to tell that a background step answers: a port accepts, each task writes a line like `log`, or a target succeeds."""
+    """How to tell that a background step is ready: a port accepts, each task writes a line that matches `log`, or a target succeeds."""
 
     port: str | None = None
     log: str | None = None
@@ -33,10 +33,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A step with everything looked up. Macros in `options` are not yet replaced: they differ from task to task.
+    """A step with everything looked up. Macros in `options` are not yet replaced: they differ between tasks.
 
-    `ready_step` is the target that tells whether a background step answers, planned for the same machines. With a `scope` other than
-    "trial" what it did stands for the trials that follow, as `deployment.py` has it. One with a `copy` has no tasks.
+    `ready_step` runs the target that tells whether a background step is ready, on the same machines. With a `scope` other than "trial" the
+    step's effect lasts for the trials that follow (deployment.py). A step with a `copy` has no tasks.
     """
 
     index: int
@@ -84,25 +84,20 @@ def plan_step(
     workdir: str | None = None,
     at: At = lambda *_: None,
 ) -> PlannedStep:
-    """Look everything up that a foreground step names; raise InputError with all that is wrong. A prelude of None means none.
+    """Look up everything that a foreground step names; raise InputError with all mistakes. A prelude of None means none.
 
-    `at` tells where a key of the step stands, for the problems.
+    `at` returns where a key of the step is, for the problems.
     """
     problems: list[Problem] = []
     machines: tuple[Machine, ...] = ()
     bound: tuple[tuple[str, str], ...] = ()
-    found_target: Target | None = None
-    found_prelude: Prelude | None = None
     with collecting(problems, at("on")):
         machines = select(cluster, selector)
-    with collecting(problems, at("target")):
-        found_target = _find_target(configuration, target)
-    with collecting(problems, at("prelude")):
-        found_prelude = _find_prelude(configuration, _prelude_of(found_target, prelude))
+    found_target, found_prelude = _find_both(configuration, target, prelude, problems, at)
     if found_target is not None:
         bound = _bound(found_target, options, problems, at)
     if multiply < 1:
-        problems.append(Problem(f"must be at least 1, not {multiply}", at("multiply"), "so many tasks run on each machine"))
+        problems.append(Problem(f"must be at least 1, not {multiply}", at("multiply"), "it is the number of tasks per machine"))
     if problems or found_target is None:
         raise InputError(*problems)
     return PlannedStep(
@@ -120,11 +115,24 @@ def plan_step(
 
 @contextmanager
 def collecting(problems: list[Problem], where: Location | None) -> Iterator[None]:
-    """Append the problems of an InputError raised inside; one that does not say where it is stands at `where`."""
+    """Append the problems of an InputError raised inside; those without a place get `where`."""
     try:
         yield
     except InputError as error:
         problems += [problem if problem.where else replace(problem, where=where) for problem in error.problems]
+
+
+def _find_both(
+    configuration: Configuration, target: str, prelude: str | None, problems: list[Problem], at: At
+) -> tuple[Target | None, Prelude | None]:
+    """Return the target and the prelude; add to `problems` why one is not found."""
+    found_target: Target | None = None
+    found_prelude: Prelude | None = None
+    with collecting(problems, at("target")):
+        found_target = _find_target(configuration, target)
+    with collecting(problems, at("prelude")):
+        found_prelude = _find_prelude(configuration, _prelude_of(found_target, prelude))
+    return found_target, found_prelude
 
 
 def _find_target(configuration: Configuration, name: str) -> Target:
@@ -137,7 +145,7 @@ def _find_target(configuration: Configuration, name: str) -> Target:
 
 
 def _prelude_of(target: Target | None, prelude: str | None) -> str | None:
-    """Return the prelude asked for; a built-in target has no default one, which may need what `install-packages` is yet to install."""
+    """Return the prelude asked for. Built-in targets have no default: it may need packages that are not installed yet."""
     return None if target is not None and target.builtin and prelude == DEFAULT_PRELUDE else prelude
 
 
@@ -152,7 +160,7 @@ def _find_prelude(configuration: Configuration, name: str | None) -> Prelude | N
 
 
 def _bound(target: Target, values: Mapping[str, object], problems: list[Problem], at: At) -> tuple[tuple[str, str], ...]:
-    """Bind options; what is wrong is found again one by one, so that each problem stands at its own option."""
+    """Bind options. If that fails, each option is bound again by itself, so that each problem has its option's place."""
     try:
         return bind_options(target, values)
     except InputError:
@@ -166,7 +174,7 @@ def _bound(target: Target, values: Mapping[str, object], problems: list[Problem]
 
 
 def _environment(configuration: Configuration, target: Target) -> dict[str, str]:
-    """Return what a built-in target must know of the configuration that it is run for."""
+    """Return what a built-in target must know about the configuration that it is run for."""
     if not target.builtin:
         return {}
     return {

@@ -207,8 +207,13 @@ def _observed(
     silent = [task for task in tasks if task not in found]
     if silent:
         raise ValueError(f"{labelled(silent)} {absent}")
+    return _joined(metric, found)
+
+
+def _joined(metric: Metric, found: Mapping[TaskName, Report]) -> Report:
+    """Return the one value that a metric has of those of several tasks, in its unit."""
     if len(found) > 1 and metric.join is None:
-        raise ValueError(f"{len(found)} tasks gave a value and no join says how to make one of them")
+        raise ValueError(f"{len(found)} tasks have a value, and join is missing")
     unit = metric.unit or next(iter(found.values()))[1]
     numbers = [_in_unit(task, report, unit) for task, report in found.items()]
     try:

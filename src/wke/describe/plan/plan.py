@@ -10,28 +10,29 @@ from wke.describe.cluster.cluster import Cluster, Machine, sized
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.configuration import Configuration, Target
 from wke.describe.configuration.copies import ABOUT, COPY_DATA, read_copy
-from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep, collecting, plan_step
+from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep, Ready, collecting, plan_step
 from wke.describe.experiment.experiment import Experiment, Step
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.sweep import Point, Value
 from wke.describe.experiment.template import fill
 from wke.describe.plan.deployment import Deployment, layers, of_round, several, shuffled
 from wke.describe.plan.revisions import Revisions
+from wke.describe.toml.shape import Key
 from wke.describe.toml.wording import shown
 from wke.errors import InputError, Location, Problem
 from wke.records import TaskName
 
 MOST_MISTAKES = 5
-"""So many different mistakes at one place are told; those of a hundred points are hardly different ones."""
+"""At most this many different mistakes are reported per place: a hundred points make similar ones."""
 
 P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One iteration of one point. Warm-ups are counted apart, from 0 too; `round` counts both. `cluster` is cut to the sized classes.
+    """One iteration of one point. Warm-ups are counted separately, also from 0; `round` counts both.
 
-    `deployment` is what stands when its steps with a scope have run; they come first.
+    `cluster` is reduced to the sizes of its classes. `deployment` is what its steps with a scope, which run first, leave deployed.
     """
 
     point: Point
@@ -62,9 +63,9 @@ class _PlannedPoint:
 def make_plan(
     experiment: Experiment, configuration: Configuration, cluster: Cluster, *, seed: int, revisions: Revisions | None = None
 ) -> Plan:
-    """Plan every trial; raise InputError with all that is wrong at any point, each mistake once, where it stands in the file.
+    """Plan every trial; raise InputError with the mistakes of all points, each once, with its place in the file.
 
-    With `revisions`, whose experiment this is, each point has the configuration of its own; `configuration` is that of the head.
+    With `revisions`, whose experiment this is, each point has its own configuration; `configuration` is that of the head.
     """
     if not experiment.steps:
         hint = f"run that script: python benchmark.py toml {experiment.path}; `wke measure` needs [[steps]] and configuration"
@@ -85,7 +86,7 @@ def make_plan(
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """When it is a point's turn: in which round, and which iteration that is. Warm-ups are counted apart."""
+    """One turn of a point: its round, and which iteration it is. Warm-ups are counted separately."""
 
     round: int
     iteration: int
@@ -93,9 +94,9 @@ class Turn:
 
 
 def running_order(experiment: Experiment, points: Sequence[P], seed: int, stacks: Sequence[Deployment] = ()) -> Iterator[tuple[Turn, P]]:
-    """Yield every turn of every point: point by point, or round by round, every point once in each, in an order of the round's own.
+    """Yield every turn of every point: point by point, or in rounds, which have every point once, each round in its own random order.
 
-    Within a round points follow one another that share layers of what they need to be deployed, which `stacks` has for each of them.
+    Within a round, points that share layers of their deployment are neighbours; `stacks` has the deployment of each point.
     """
     turns = [Turn(number, number, warmup=True) for number in range(experiment.warmups)]
     turns += [Turn(experiment.warmups + number, number, warmup=False) for number in range(experiment.iterations)]
@@ -107,7 +108,7 @@ def running_order(experiment: Experiment, points: Sequence[P], seed: int, stacks
 
 
 def sources(metrics: Sequence[Metric], trial: Trial) -> dict[str, tuple[TaskName, ...]]:
-    """Return the tasks of a trial that each metric is read from, if it is read; raise InputError when its selector is wrong."""
+    """Return the tasks of a trial that each metric is read from; raise InputError for a wrong selector. Computed metrics are left out."""
     return {metric.name: _tasks_of(metric, trial.steps, trial.cluster) for metric in metrics if metric.value is None}
 
 
@@ -147,18 +148,9 @@ class _StepPlanner:
 
 
 def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
-    """Fill the templates of a step, look up what they name, add what only experiments have."""
-    step, at = planner.step, planner.at
-    problems: list[Problem] = []
-    filled: dict[object, Value] = {}
-    for key, template in step.templates():
-        with collecting(problems, at(*key)):
-            filled[key] = fill(template, planner.point, planner.cluster)
-    multiply = 1
-    with collecting(problems, at("multiply")):
-        multiply = _whole(filled.get(("multiply",), 1))
-    if problems:
-        raise InputError(*problems)
+    """Fill the templates of a step, look up what they name, and add what only experiments have."""
+    step = planner.step
+    filled, multiply = _filled(planner)
     options = {name: filled.get(("options", name), value) for name, value in step.options.items()}
     if filled["target",] == COPY_DATA:
         return _plan_copy(planner, str(filled["on",]), options)
@@ -172,17 +164,9 @@ def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
         prelude=_prelude_name(step),
         index=planner.index,
         timeout_s=step.timeout_s,
-        at=at,
+        at=planner.at,
     )
-    ready, ready_step = step.ready, None
-    if ready is not None and ready.port is not None:
-        with collecting(problems, at("ready", "port")):
-            ready = replace(ready, port=str(_port(filled["ready", "port"])))
-    if ready is not None and ready.target is not None:
-        with collecting(problems, at("ready", "target")):
-            ready_step = _plan_ready(planner, ready.target, str(filled["on",]))
-    if problems:
-        raise InputError(*problems)
+    ready, ready_step = _plan_ready(planner, filled)
     return replace(
         planned,
         background=step.background,
@@ -194,8 +178,23 @@ def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
     )
 
 
+def _filled(planner: _StepPlanner) -> tuple[Mapping[Key, Value], int]:
+    """Return the values of a step's templates at the point, and how many tasks run per machine."""
+    problems: list[Problem] = []
+    filled: dict[Key, Value] = {}
+    multiply = 1
+    for key, template in planner.step.templates():
+        with collecting(problems, planner.at(*key)):
+            filled[key] = fill(template, planner.point, planner.cluster)
+    with collecting(problems, planner.at("multiply")):
+        multiply = _whole(filled.get(("multiply",), 1))
+    if problems:
+        raise InputError(*problems)
+    return filled, multiply
+
+
 def _plan_copy(planner: _StepPlanner, selector: str, options: Mapping[str, Value]) -> PlannedStep:
-    """Plan a step that copies from here to the machines; of what steps can have it takes machines and options."""
+    """Plan a step that copies from here to the machines; such a step has only machines and options."""
     problems: list[Problem] = []
     for key, usual in (
         ("background", False),
@@ -220,21 +219,35 @@ def _plan_copy(planner: _StepPlanner, selector: str, options: Mapping[str, Value
     return PlannedStep(planner.index, Target(COPY_DATA, ABOUT, builtin=True), machines, bound, scope=planner.scope, copy=copy)
 
 
-def _plan_ready(planner: _StepPlanner, target: str, selector: str) -> PlannedStep:
-    return plan_step(
-        planner.configuration,
-        planner.cluster,
-        target=target,
-        selector=selector,
-        options={},
-        prelude=_prelude_name(planner.step),
-        index=planner.index,
-        at=lambda *_: planner.at("ready", "target"),
-    )
+def _plan_ready(planner: _StepPlanner, filled: Mapping[Key, Value]) -> tuple[Ready | None, PlannedStep | None]:
+    """Return how to tell that a step is ready, and the step that tells it if a target does."""
+    ready, at = planner.step.ready, planner.at
+    if ready is None:
+        return None, None
+    problems: list[Problem] = []
+    ready_step = None
+    if ready.port is not None:
+        with collecting(problems, at("ready", "port")):
+            ready = replace(ready, port=str(_port(filled["ready", "port"])))
+    if ready.target is not None:
+        with collecting(problems, at("ready", "target")):
+            ready_step = plan_step(
+                planner.configuration,
+                planner.cluster,
+                target=ready.target,
+                selector=str(filled["on",]),
+                options={},
+                prelude=_prelude_name(planner.step),
+                index=planner.index,
+                at=lambda *_: at("ready", "target"),
+            )
+    if problems:
+        raise InputError(*problems)
+    return ready, ready_step
 
 
 def _scope(experiment: Experiment, step: Step) -> str:
-    """Return the scope that a step has in effect: in a round every point is visited for one trial."""
+    """Return the scope that a step has in effect: in rounds, every visit of a point is one trial."""
     return "trial" if step.scope == "point" and experiment.order != "sequential" else step.scope
 
 
@@ -256,10 +269,10 @@ def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: Clus
     with collecting(problems, at("metrics", metric.name, "on")):
         tasks = _tasks_of(metric, steps, cluster)
         if not tasks:
-            raise InputError("no task of the step that this metric is read from runs there", hint="name machines on which it does")
+            raise InputError("the step that this metric is read from has no task there", hint="name machines on which it runs")
         if len(tasks) > 1 and metric.join is None and metric.hdr is None:
             hint = f'write join = "sum" (or mean, min, max, median), or on = "{tasks[0].machine}"'
-            problems.append(Problem("is read from several tasks, and no join makes one value of theirs", at("metrics", metric.name), hint))
+            problems.append(Problem("is read from several tasks, and join is missing", at("metrics", metric.name), hint))
         if any(step.scope != "trial" and not step.background for step in _read_steps(metric, steps)):
             what, hint = "is read from a step that does not run in every trial", "remove scope from that step"
             problems.append(Problem(what, at("metrics", metric.name), hint))
@@ -267,7 +280,7 @@ def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: Clus
 
 
 def _in_running_order(experiment: Experiment, points: Sequence[_PlannedPoint], seed: int) -> Iterator[Trial]:
-    """Yield a trial for every turn of every point."""
+    """Yield one trial per turn of each point."""
     stacks = layers([planned.steps for planned in points])
     many = several(stacks) if experiment.order != "sequential" else (False,) * len(stacks[0] if stacks else ())
     for turn, place in running_order(experiment, range(len(points)), seed, stacks):
@@ -276,7 +289,7 @@ def _in_running_order(experiment: Experiment, points: Sequence[_PlannedPoint], s
 
 
 def _whole(value: Value) -> int:
-    """Return a value that must be a whole number, whether a parameter or text gave it."""
+    """Return a whole number given by a parameter or by text; raise InputError for other values."""
     try:
         number = int(value) if isinstance(value, str) else value
     except ValueError:
@@ -294,14 +307,14 @@ def _port(value: Value) -> int:
 
 
 def _each_once(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Yield the problems of all points, at one place those that differ in more than their hint, and not too many of them."""
+    """Yield the problems of all points: per place, those that differ in more than their hint, at most MOST_MISTAKES."""
     places: dict[Location | None, dict[str, Problem]] = {}
     for problem in problems:
         places.setdefault(problem.where, {}).setdefault(problem.what, problem)
     for where, found in places.items():
         yield from islice(found.values(), MOST_MISTAKES)
         if len(found) > MOST_MISTAKES:
-            yield Problem(f"and {len(found) - MOST_MISTAKES} more mistakes of this kind, at other points", where)
+            yield Problem(f"and {len(found) - MOST_MISTAKES} more mistakes of this kind at other points", where)
 
 
 def _line(problem: Problem) -> tuple[int, int]:

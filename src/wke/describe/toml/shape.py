@@ -1,17 +1,17 @@
-"""The shape of a TOML table: a class whose annotated names are the table's keys, and the reader that holds a table against it.
+"""The shape of a TOML table: a class whose annotated names are the table's keys, and the reader that checks a table against it.
 
     class Server(TableModel):
         host: NonEmpty
         port: Annotated[int, Bounds(at_least=1, at_most=65535)] = 22
 
-Keys are the names in kebab-case (a trailing underscore is dropped); those without a default must be there, others than these must not.
-An annotation is str, int, float, bool, Any, a `Literal` of texts, a TableModel, `Mapping[str, X]`, `Items[X]` (a list), `X | None` for what
-may be left out, or any of these `Annotated` with what else holds. Types are exact, except that a whole number is a number too.
+Keys are the names in kebab-case (a trailing underscore is dropped). Those without a default are required, all other keys are refused.
+An annotation is str, int, float, bool, Any, a `Literal` of texts, a TableModel, `Mapping[str, X]`, `Items[X]` (a list), `X | None` for
+a key that may be left out, or any of these `Annotated` with further rules. Types are exact, except that a whole number is a number too.
 
-Own text instead of a library because every command reads files when it starts: docs/decisions/0003.
+This is not a library because every command reads files when it starts: docs/decisions/0003.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
@@ -27,11 +27,11 @@ Items = tuple[T, ...]
 OLD_SPELLINGS: Mapping[str, str] = {"num-iterations": "iterations", "arguments": "options", "group-by": "sort-by"}
 
 _WRONG = object()
-"""Stands for a value with a mistake."""
+"""Takes the place of a value with a mistake."""
 
 
 class FlawError(ValueError):
-    """Raised by a check: what is wrong with the value, and what would mend it. `key` leads from the value to the culprit."""
+    """Raised by a check: what is wrong with the value and how to correct it. `key` leads from the value to the mistake in it."""
 
     def __init__(self, what: str, hint: str | None = None, key: Key = ()) -> None:
         super().__init__(what)
@@ -41,9 +41,9 @@ class FlawError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What stands in the file is first given to `function`, and the annotated type is for what that returns; it may raise any ValueError.
+    """The value in the file is first given to `function`, whose result must have the annotated type. It may raise any ValueError.
 
-    `form` is the type of what may stand in the file, for the JSON Schema.
+    `form` is the type of the value in the file, for the JSON Schema.
     """
 
     function: Callable[[Any], Any]
@@ -59,14 +59,14 @@ class After:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A number must lie between these."""
+    """A number must be within these bounds."""
 
     at_least: float | None = None
     over: float | None = None
     at_most: float | None = None
 
     def check(self, number: float, written: object) -> None:
-        """Raise FlawError for a number outside; `written` is how the file has it."""
+        """Raise FlawError for a number outside the bounds; `written` is its spelling in the file."""
         if self.at_least is not None and number < self.at_least:
             raise FlawError(f"must be at least {self.at_least}, not {written}")
         if self.over is not None and not number > self.over:
@@ -85,7 +85,7 @@ NonEmpty = Annotated[str, Filled()]
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class TableModel:
-    """A TOML table of ours. `given` names the attributes that are set by the file; with `others=True` a table may hold other keys too."""
+    """A TOML table of wke. `given` are the attributes that the file sets; with `others=True` a table may contain other keys."""
 
     keys: ClassVar[Mapping[str, str]]
     """The attribute of each key."""
@@ -104,7 +104,7 @@ class TableModel:
         raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be set")
 
     def check(self) -> None:
-        """Raise FlawError when the values do not go together."""
+        """Raise FlawError when the values do not fit together."""
 
 
 M = TypeVar("M", bound=TableModel)
@@ -127,7 +127,7 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class OldSpelling:
-    """In the table at `key` the key `old` is an old spelling of `new`."""
+    """In the table at `key`, the key `old` is an old spelling of `new`."""
 
     key: Key
     old: str
@@ -135,20 +135,20 @@ class OldSpelling:
 
 
 def present_spelling(key: str) -> str:
-    """Return today's spelling of a key that may be written in an old one."""
+    """Return the present spelling of a key, which may be in an old one."""
     dashed = key.replace("_", "-")
     return OLD_SPELLINGS.get(dashed, dashed)
 
 
 class Reader:
-    """Reads one document; `mistakes` and `spellings` are what it found."""
+    """Reads one document; collects its `mistakes` and old `spellings`."""
 
     def __init__(self) -> None:
         self.mistakes: list[Mistake] = []
         self.spellings: list[OldSpelling] = []
 
     def table(self, model: type[M], data: object) -> M | None:
-        """Return a document as its model; None when more than unknown keys is wrong with it."""
+        """Return a document as its model; None if it has mistakes other than unknown keys."""
         value = self._table(model, data, ())
         return value if isinstance(value, model) else None
 
@@ -160,7 +160,7 @@ class Reader:
         return self._wrong((*key, *getattr(error, "key", ())), str(error), getattr(error, "hint", None))
 
     def _value(self, annotation: Any, value: object, key: Key) -> Any:
-        """Return a value as its annotation has it, `_WRONG` after noting what is wrong with it."""
+        """Return a value converted to its annotation, or `_WRONG` after recording the mistake."""
         origin, arguments = get_origin(annotation), get_args(annotation)
         if origin is None:
             return self._simple(annotation, value, key)
@@ -219,33 +219,38 @@ class Reader:
         except FlawError as error:
             return self._flaw(key, error)
         known = model.keys
-        unknown = [name for name in data if name not in known and not model.open]
+        others = {name: item for name, item in data.items() if name not in known}
+        unknown = [] if model.open else list(others)
         for name in unknown:
             self._wrong((*key, name), "unknown key", did_you_mean(name, known))
         values = {
             known[name]: self._value(model.__annotations__[known[name]], item, (*key, name)) for name, item in data.items() if name in known
         }
-        missing = [name for name, attribute in known.items() if name not in data and not hasattr(model, attribute)]
-        for name in missing:
-            if not any(did_you_mean(other, [name]).startswith("did") for other in unknown):  # else that one says it
-                self._wrong((*key, name), "is missing")
-        if missing or _WRONG in values.values():
+        if self._missing(model, data, unknown, key) or _WRONG in values.values():
             return _WRONG
         table = model(**values)
         if model.open:
-            table.__dict__["others"] = {name: item for name, item in data.items() if name not in known}
+            table.__dict__["others"] = others
         try:
             table.check()
         except FlawError as error:
-            return _WRONG if unknown else self._flaw(key, error)  # an unknown key may be what is missing
+            return _WRONG if unknown else self._flaw(key, error)  # an unknown key may be a misspelling of what is missing
         return table
 
+    def _missing(self, model: type[TableModel], data: Mapping[str, object], unknown: Sequence[str], key: Key) -> bool:
+        """Report keys that are missing, except those that an unknown key seems to misspell; tell whether there are any."""
+        missing = [name for name, attribute in model.keys.items() if name not in data and not hasattr(model, attribute)]
+        for name in missing:
+            if not any(did_you_mean(other, [name]).startswith("did") for other in unknown):
+                self._wrong((*key, name), "is missing")
+        return bool(missing)
+
     def _present(self, model: type[TableModel], data: Mapping[str, Any], key: Key) -> Mapping[str, Any]:
-        """Return a table under today's spellings of its keys."""
+        """Return a table with the present spellings of its keys."""
         known = model.keys
         renamed = {name: new for name in data if name not in known and (new := present_spelling(name)) in known}
         for old, new in renamed.items():
             if new in data or list(renamed.values()).count(new) > 1:
-                raise FlawError(f"is given twice, as {new} and in its old spelling {old}", "keep one of them", key=(old,))
+                raise FlawError(f"is given twice: as {new} and in its old spelling {old}", "keep one of them", key=(old,))
         self.spellings += [OldSpelling(key, old, new) for old, new in renamed.items()]
         return {renamed.get(name, name): value for name, value in data.items()} if renamed else data
