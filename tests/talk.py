@@ -53,7 +53,7 @@ class Talk:
         name = TaskName(self._tasks, target, self.connection.machine)
         self._tasks += 1
         records: list[Record] = []
-        running = await self.connection.start(TaskSpec(name, script, arguments, **settings), records.append, held=held)
+        running = await self.connection.tasks.start(TaskSpec(name, script, arguments, **settings), records.append, held=held)
         return Task(running, records)
 
     async def run(self, script: bytes, *arguments: str, within_s: float = 30.0, **spec: object) -> Run:

@@ -25,11 +25,11 @@ async def main() -> None:
 
     def sink(record: Record) -> None:
         if isinstance(record, Output):
-            facts = [connection.hello.pid, connection.hello.workfolder, connection._wire.pid, int(record.data)]
+            facts = [connection.hello.pid, connection.hello.workfolder, connection.link.wire.pid, int(record.data)]
             sys.stdout.write(json.dumps(facts) + "\n")
             sys.stdout.flush()
 
-    await connection.start(TaskSpec(TaskName(0, "t", "m"), SCRIPT, (), {}, None, None, None), sink)
+    await connection.tasks.start(TaskSpec(TaskName(0, "t", "m"), SCRIPT, (), {}, None, None, None), sink)
     await asyncio.Event().wait()
 
 

@@ -40,7 +40,7 @@ def test_a_machine_with_another_python_takes_the_source(monkeypatch: pytest.Monk
     async def body(one: Talk) -> None:
         assert (await one.run(b"#!/bin/sh\necho here")).out == b"here\n"
         (tmp_path / "file").write_bytes(b"x")
-        await one.connection.send(tmp_path / "file", str(tmp_path / "copy"))
+        await one.connection.files.send(tmp_path / "file", str(tmp_path / "copy"))
 
     monkeypatch.setattr(bootstrap, "bundle", note)
     bootstrap.package.cache_clear()

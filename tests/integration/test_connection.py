@@ -301,18 +301,18 @@ def test_a_start_is_staged_until_its_moment(transport: Sequence[str]) -> None:
     """Tasks given one instant of the machine's clock start there together, not when they were sent."""
 
     async def body(one: Talk) -> None:
-        offset = await one.connection.clock()
+        offset = await one.connection.clock.read()
         at_ns = time.time_ns() + offset.offset_ns + 400_000_000
         tasks = [await one.start(b"#!/bin/sh\nexec true", held=True) for _ in range(3)]
         for task in tasks:
             await task.running.staged.wait()
-            one.connection.release(task.running, at_ns)
+            one.connection.tasks.release(task.running, at_ns)
         ends = [await t.running.wait() for t in tasks]
         for end in ends:
             assert end.outcome.ok
             assert 0 <= end.started_ns - at_ns < 200_000_000
         stopped = await one.start(b"echo never", held=True)
-        one.connection.release(stopped.running, at_ns + 3600 * 10**9)
+        one.connection.tasks.release(stopped.running, at_ns + 3600 * 10**9)
         end = await stopped.running.stop()
         assert (str(end.outcome), end.detail, stopped.said()) == ("cancelled", "stopped before it began", b"")
 
@@ -323,7 +323,7 @@ def test_clocks_are_compared_within_a_bound(transport: Sequence[str]) -> None:
     """Both clocks are this machine's: the offset is zero within the bound that is claimed, give or take the wall clock's own steps."""
 
     async def body(one: Talk) -> None:
-        offset = await one.connection.clock()
+        offset = await one.connection.clock.read()
         assert 0 < offset.bound_ns < 50_000_000
         assert abs(offset.offset_ns) < offset.bound_ns + 5_000_000
 
@@ -423,7 +423,7 @@ def test_a_sink_that_fails_ends_only_its_own_connection() -> None:
 
     async def body(one: Talk) -> None:
         spec = TaskSpec(TaskName(0, "t", "m"), b"echo hello; sleep 1000", (), {}, None, None, None)
-        running = await one.connection.start(spec, sink)
+        running = await one.connection.tasks.start(spec, sink)
         with pytest.raises(DiskFullError):
             await running.wait()
         await until(one.connection.lost.is_set)

@@ -278,10 +278,10 @@ def test_words_of_a_machine_cannot_steer_the_terminal(tmp_path: Path) -> None:
 @pytest.mark.parametrize("question", ["stop", "clear", "clock", "port", "timeout", "staging"])
 def test_an_agent_that_only_says_that_it_lives_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
     """Signs of life do not replace answers: what is asked of a machine has an end, whatever it says."""
-    monkeypatch.setattr("wke.act.connection.connection.STUBBORN_S", 0.1)
+    monkeypatch.setattr("wke.act.connection.link.STUBBORN_S", 0.1)
     asks: dict[str, Callable[[Talk], object]] = {
-        "clear": lambda one: one.connection.clear(0.1),
-        "clock": lambda one: one.connection.clock(),
+        "clear": lambda one: one.connection.tasks.clear(0.1),
+        "clock": lambda one: one.connection.clock.read(),
         "port": lambda one: one.connection.wait_port(1, "127.0.0.1", 0.1),
     }
 
@@ -388,21 +388,22 @@ def test_any_frames_in_any_order_are_survived(
     async def whole() -> None:
         connection = Connection("m", 5.0)
         records: list[Record] = []
-        connection._greeted.set_result(None)
-        task = await connection.start(TaskSpec(TaskName(0, "t", "m"), b"", (), {}, None, None, None), records.append)
+        connection.link._greeted.set_result(None)
+        connection.link.is_attached = True
+        task = await connection.tasks.start(TaskSpec(TaskName(0, "t", "m"), b"", (), {}, None, None, None), records.append)
         asked = [
             asyncio.ensure_future(question)
             for question in (
-                connection.clock(),
+                connection.clock.read(),
                 connection.wait_port(1, "127.0.0.1", 1),
-                connection.watch(1, 1, lambda frame: (read_sample("m", frame), None)[1]),
-                connection.clear(),
-                connection.receive("x", folder / "here"),
-                connection.send(__file__, "there"),
+                connection.telemetry.watch(1, 1, lambda frame: (read_sample("m", frame), None)[1]),
+                connection.tasks.clear(),
+                connection.files.receive("x", folder / "here"),
+                connection.files.send(__file__, "there"),
             )
         ]
         await asyncio.sleep(0)
-        connection._wire.hear(b"".join(encode(*frame) for frame in frames))
+        connection.link.wire._hear(b"".join(encode(*frame) for frame in frames))
         await asyncio.sleep(0)
         await connection.abort()
         results = await asyncio.gather(*asked, return_exceptions=True)
@@ -429,7 +430,7 @@ def test_the_controller_keeps_little_of_a_flood(tmp_path: Path) -> None:
         tracemalloc.start()
         try:
             async with talking(hostile(tmp_path, body)) as one:
-                await one.connection.start(TaskSpec(TaskName(0, "t", "m"), b"", (), {}, None, None, None), sink)
+                await one.connection.tasks.start(TaskSpec(TaskName(0, "t", "m"), b"", (), {}, None, None, None), sink)
                 await until(lambda: size > 30 << 20, 60)
                 await one.connection.close(grace_s=0)
             assert tracemalloc.get_traced_memory()[1] < 20_000_000

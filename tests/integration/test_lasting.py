@@ -6,7 +6,6 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,10 @@ from support import alive, eventually, limit, marked
 from talk import Talk, until
 from test_lease import parent
 
-from wke.act.connection import resumable as lasting
+from wke.act.connection import resumable
+from wke.act.connection.connection import Connection
 from wke.act.connection.opening import open_connection
-from wke.act.connection.resumable import LastingConnection
+from wke.act.connection.resumable import AnchorResumer
 from wke.agent import protocol
 
 COUNT = 2_000_000
@@ -28,12 +28,13 @@ class Lasting:
     """A talk over a lasting connection, and what a person was told."""
 
     talk: Talk
-    connection: LastingConnection
+    connection: Connection
+    resumer: AnchorResumer
     said: list[str] = field(default_factory=list)
 
     def break_wire(self, number: int = signal.SIGKILL) -> None:
         """Kill (or freeze) what carries the bytes here."""
-        carrier = self.connection._wire.pid
+        carrier = self.connection.link.wire.pid
         children = Path(f"/proc/{carrier}/task/{carrier}/children").read_text().split()  # a relay, where the carrier is its shell
         for pid in [carrier, *map(int, children)]:
             with suppress(ProcessLookupError):
@@ -47,10 +48,14 @@ class Lasting:
 
 async def attached(transport: Sequence[str], folder: str = "", lease_s: float = 60.0) -> Lasting:
     said: list[str] = []
-    made = partial(LastingConnection, folder=folder, notify=said.append)
+    resumers: list[AnchorResumer] = []
+
+    def made(machine: str, lease_s: float) -> Connection:
+        resumers.append(AnchorResumer(lease_s, folder, said.append))
+        return Connection(machine, resumers[-1].heartbeat_lease_s, resumer=resumers[-1])
+
     connection = await open_connection("m", transport, deadline_s=limit(20), lease_s=lease_s, made=made)
-    assert isinstance(connection, LastingConnection)
-    return Lasting(Talk(connection), connection, said)
+    return Lasting(Talk(connection), connection, resumers[-1], said)
 
 
 def lasting_talk(transport: Sequence[str], body: Callable[[Lasting], Awaitable[None]], lease_s: float = 60.0) -> None:
@@ -60,7 +65,7 @@ def lasting_talk(transport: Sequence[str], body: Callable[[Lasting], Awaitable[N
         one = await attached(transport, lease_s=lease_s)
         folder = one.connection.hello.workfolder
         try:
-            await one.connection.hold("aa-0.1")
+            await one.resumer.hold("aa-0.1")
             await body(one)
         finally:
             await one.connection.close()
@@ -91,7 +96,7 @@ def test_output_is_whole_though_the_wire_breaks(transport: Sequence[str]) -> Non
 
 def test_a_wire_that_falls_silent_is_replaced(transport: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What hangs (a cut network looks like that) is given up after a while without a sign of life; what runs there does not notice."""
-    monkeypatch.setattr(lasting, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(resumable, "PATIENCE_S", 1.0)
 
     async def body(one: Lasting) -> None:
         task = await one.talk.start(b"echo one; sleep 2.5; echo two")
@@ -113,11 +118,11 @@ def test_questions_and_orders_survive_a_broken_wire(transport: Sequence[str]) ->
         one.break_wire()
         await until(lambda: one.said)
         began = asyncio.create_task(one.talk.run(b"echo began >> $HOME/began-$PPID; cat $HOME/began-$PPID; rm $HOME/began-$PPID"))
-        asked = asyncio.create_task(one.connection.clock())
+        asked = asyncio.create_task(one.connection.clock.read())
         run = await asyncio.wait_for(began, limit(30))
         assert (run.outcome, run.out) == ("ok", b"began\n")
         assert (await asyncio.wait_for(asked, 20)).bound_ns < 1 << 62
-        cleared = asyncio.create_task(one.connection.clear(0.3))
+        cleared = asyncio.create_task(one.connection.tasks.clear(0.3))
         await asyncio.sleep(0)  # the question is on its way
         one.break_wire()
         await asyncio.wait_for(cleared, limit(30))
@@ -132,13 +137,13 @@ def test_an_order_that_comes_twice_is_carried_out_once(transport: Sequence[str],
     ledger = tmp_path / "ledger"
 
     async def body(one: Lasting) -> None:
-        tell = one.connection.tell
+        tell = one.connection.link.tell
 
         def twice(kind: int, channel: int, head: dict[str, object], payload: bytes = b"") -> None:
             for _ in range(2 if kind == protocol.START else 1):
                 tell(kind, channel, head, payload)
 
-        monkeypatch.setattr(one.connection, "tell", twice)
+        monkeypatch.setattr(one.connection.link, "tell", twice)
         assert (await one.talk.run(b"echo begun | tee -a %s" % bytes(ledger))).out == b"begun\n"
         assert (await one.talk.run(b"true")).outcome == "ok"
 
@@ -160,18 +165,18 @@ def test_another_controller_takes_up_what_there_is(transport: Sequence[str], tmp
 
     async def whole() -> None:
         first = await attached(transport)
-        await first.connection.hold("aa-0.1")
+        await first.resumer.hold("aa-0.1")
         before = await first.talk.start(ended, target="ended")
         await asyncio.wait_for(before.running.wait(), limit(30))
         running = await first.talk.start(going, target="going")
         await running.says(b"going\n")
-        await first.connection.leave()
+        await first.resumer.leave()
         folder = first.connection.hello.workfolder
         assert alive(first.connection.hello.pid)
 
         second = await attached(transport, folder)
-        assert (second.connection.held.attempt, len(second.connection.held.tasks)) == ("aa-0.1", 2)
-        await second.connection.hold("aa-0.1")
+        assert (second.resumer.held.attempt, len(second.resumer.held.tasks)) == ("aa-0.1", 2)
+        await second.resumer.hold("aa-0.1")
         again = await second.talk.run(ended, target="ended")
         assert (again.end, again.out) == (before.running.end.result(), b"ended\nover\n")
         task = await second.talk.start(going, target="going")
@@ -180,7 +185,7 @@ def test_another_controller_takes_up_what_there_is(transport: Sequence[str], tmp
         go.touch()
         await asyncio.wait_for(task.running.wait(), limit(30))
         assert (task.said(), task.records[:2]) == (b"going\nover\n", running.records[:2])
-        await second.connection.hold("aa-1.1")  # another attempt: nothing of the first is known any more
+        await second.resumer.hold("aa-1.1")  # another attempt: nothing of the first is known any more
         assert (await second.talk.run(later, target="later")).out == b"later\nover\n"
         await second.connection.close()
 
@@ -196,7 +201,7 @@ def test_who_takes_over_ends_the_talk_of_who_was_there(transport: Sequence[str])
         await task.says(b"one\n")
         other = await attached(transport, one.connection.hello.workfolder)
         assert other.connection.hello.pid == one.connection.hello.pid
-        await other.connection.leave()
+        await other.resumer.leave()
         await asyncio.wait_for(task.running.wait(), limit(30))
         assert task.said() == b"one\ntwo\n"
 
@@ -212,15 +217,15 @@ def test_nothing_is_left_when_one_of_them_dies_alone(transport: Sequence[str], w
 
     async def whole() -> None:
         one = await attached(transport)
-        await one.connection.hold("aa-0.1")
+        await one.resumer.hold("aa-0.1")
         task = await one.talk.start(b"(setsid sleep 1000 &) ; echo up; sleep 1000")
         await task.says(b"up\n")
         folder, pids = one.connection.hello.workfolder, one.pids
-        await one.connection.leave()
+        await one.resumer.leave()
         os.kill(pids[who], signal.SIGKILL)
         await until(lambda: not Path(folder).exists() and not marked(folder) and not any(map(alive, pids.values())), 10)
         fresh = await attached(transport, folder)
-        assert (fresh.connection.held.attempt, fresh.connection.hello.workfolder == folder) == ("", False)
+        assert (fresh.resumer.held.attempt, fresh.connection.hello.workfolder == folder) == ("", False)
         await fresh.connection.close()
 
     asyncio.run(whole())
@@ -231,12 +236,12 @@ def test_the_lease_ends_what_nobody_takes_up(transport: Sequence[str]) -> None:
 
     async def whole() -> None:
         one = await attached(transport, lease_s=2.0)
-        await one.connection.hold("aa-0.1")
+        await one.resumer.hold("aa-0.1")
         task = await one.talk.start(b"trap '' TERM; echo up; while :; do sleep 0.1; done")
         await task.says(b"up\n")
         folder = one.connection.hello.workfolder
         left = asyncio.get_running_loop().time()
-        await one.connection.leave()
+        await one.resumer.leave()
         await until(lambda: not Path(folder).exists() and not marked(folder), 2 + 5)
         assert asyncio.get_running_loop().time() - left > 1
 
@@ -248,10 +253,10 @@ def test_without_an_attempt_nothing_outlives_us(transport: Sequence[str]) -> Non
 
     async def whole() -> None:
         one = await attached(transport)
-        await one.connection.hold("aa-0.1")
-        await one.connection.hold("")
+        await one.resumer.hold("aa-0.1")
+        await one.resumer.hold("")
         folder = one.connection.hello.workfolder
-        await one.connection.leave()
+        await one.resumer.leave()
         await until(lambda: not Path(folder).exists())
 
     asyncio.run(whole())

@@ -119,9 +119,9 @@ def test_silence_shorter_than_the_lease_is_survived(transport: Sequence[str]) ->
         folder = Path(one.connection.hello.workfolder, f"task-{task.running.channel}")
         os.kill(agent, signal.SIGSTOP)
         try:
-            beaten = one.connection._heart.beat_at
+            beaten = one.connection.link._heartbeat.beat_at
             (folder / "go").touch()
-            await until(lambda: one.connection._heart.beat_at > beaten)
+            await until(lambda: one.connection.link._heartbeat.beat_at > beaten)
         finally:
             os.kill(agent, signal.SIGCONT)
         end = await task.running.wait()
@@ -188,7 +188,7 @@ def test_losing_contact_ends_tasks_as_lost(transport: Sequence[str], how: str) -
         assert str(end.outcome) == "lost"
         assert end.detail
         assert one.connection.lost.is_set()
-        assert await one.connection.clear() == ()
+        assert await one.connection.tasks.clear() == ()
         assert (await one.run(b"true")).outcome == "unreachable"
         await one.connection.close()
         await until(lambda: not alive(agent) and not Path(one.connection.hello.workfolder).exists(), ENOUGH_S)

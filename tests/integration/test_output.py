@@ -66,7 +66,7 @@ def test_every_byte_has_its_time(tmp_path: Path) -> None:
         async with talking([]) as one:
             with LogWriter(tmp_path) as logs:
                 script = b"#!/bin/bash\nfor i in {1..200}; do echo out $i; echo err $i >&2; done; seq 300000; seq 200000 >&2; printf end"
-                task = await one.connection.start(TaskSpec(NAME, script, (), {}, None, None, None), logs)
+                task = await one.connection.tasks.start(TaskSpec(NAME, script, (), {}, None, None, None), logs)
                 end = await task.wait()
         written = list(pieces(tmp_path, NAME))
         times = [at_ns for at_ns, _, _ in written]
@@ -94,7 +94,7 @@ def test_a_full_pipe_is_read_in_larger_pieces(tmp_path: Path) -> None:
 
         async with talking([]) as one:
             script = b"#!/bin/sh\necho first\nread line < $1\nhead -c 50000000 /dev/zero"
-            task = await one.connection.start(TaskSpec(NAME, script, (str(gate),), {}, None, None, None), sink)
+            task = await one.connection.tasks.start(TaskSpec(NAME, script, (str(gate),), {}, None, None, None), sink)
             await until(lambda: sizes == [6])
             gate.write_text("go\n")  # the script waits for it, so this does not wait
             await task.wait()

@@ -191,7 +191,7 @@ def test_what_goes_wrong_with_the_disk_is_told_and_nothing_more(tmp_path: Path) 
         with pytest.raises(StoreError, match="File exists"):
             async with sampling(session, tmp_path):
                 pytest.fail("the block ran")
-        assert not session.connection("m0")._watchers
+        assert not session.connection("m0").telemetry._receivers
         to_the_end = False
         with pytest.raises(StoreError, match="is full"):  # noqa: PT012 - it comes from the end of the block
             async with sampling(session, tmp_path / "logs"):
@@ -200,7 +200,7 @@ def test_what_goes_wrong_with_the_disk_is_told_and_nothing_more(tmp_path: Path) 
                 to_the_end = True
         assert to_the_end
         assert not session.connection("m0").lost.is_set()
-        assert not session.connection("m0")._watchers
+        assert not session.connection("m0").telemetry._receivers
 
     in_session(here(1), body)
 
@@ -221,8 +221,8 @@ def test_a_sample_that_is_none_breaks_the_connection(tmp_path: Path) -> None:
         async with sampling(session, tmp_path / "logs"):
             await until(lambda: rows(tmp_path / "logs") > 3)
             liar = session.connection("m0")
-            (channel,) = liar._watchers
-            liar._wire.hear(protocol.encode(protocol.SAMPLE, channel, {"at": 1, "cpu": ["much"]}))
+            (channel,) = liar.telemetry._receivers
+            liar.link.wire._hear(protocol.encode(protocol.SAMPLE, channel, {"at": 1, "cpu": ["much"]}))
             assert liar.lost.is_set()
             assert "is not a sample" in liar.why
             written = rows(tmp_path / "logs")

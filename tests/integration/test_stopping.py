@@ -187,14 +187,14 @@ def test_clear_stops_everything_and_keeps_the_connection(transport: Sequence[str
         await one.run(b'setsid sleep 1001 >/dev/null 2>&1 & while [ "$(cat /proc/$!/comm)" != sleep ]; do :; done')
         running = await one.start(b"trap '' TERM; echo x >$WKE_DIR/file; echo ready; sleep 1000; sleep 1000")
         await running.says(b"ready")
-        names = await one.connection.clear(grace_s=0.3)
+        names = await one.connection.tasks.clear(grace_s=0.3)
         assert [n.split()[0] for n in names] == ["sleep"]
         end = await running.running.wait()
         assert (str(end.outcome), end.rung) == ("cancelled", "SIGKILL")
         assert session(one.connection.hello.pid) == []
         assert left_by_tasks(one) == []
         assert (await one.run(b"ls $WKE_DIR; echo well")).out == b"well\n"
-        assert await one.connection.clear() == ()
+        assert await one.connection.tasks.clear() == ()
 
     talk(transport, body)
 

@@ -88,11 +88,11 @@ Copying = Callable[[Talk, Path, Path], Awaitable[Copied]]
 
 
 async def sending(one: Talk, source: Path, destination: Path, **settings: object) -> Copied:
-    return await one.connection.send(source, str(destination), **settings)
+    return await one.connection.files.send(source, str(destination), **settings)
 
 
 async def receiving(one: Talk, source: Path, destination: Path, **settings: object) -> Copied:
-    return await one.connection.receive(str(source), destination, **settings)
+    return await one.connection.files.receive(str(source), destination, **settings)
 
 
 both_ways = pytest.mark.parametrize("way", [sending, receiving])
@@ -127,11 +127,11 @@ def test_paths_on_machines_are_seen_from_the_home_folder(path: str, where: str, 
     (tree / "file").write_bytes(b"content")
 
     async def body(one: Talk) -> None:
-        await one.connection.send(tree, path)
+        await one.connection.files.send(tree, path)
         assert snapshot(home / where) == snapshot(tree)
-        await one.connection.receive("~/" + where, tmp_path / "back")
+        await one.connection.files.receive("~/" + where, tmp_path / "back")
         assert snapshot(tmp_path / "back") == snapshot(tree)
-        await one.connection.receive("~", f"{tmp_path}/all")
+        await one.connection.files.receive("~", f"{tmp_path}/all")
         assert snapshot(tmp_path / "all" / where) == snapshot(tree)
 
     talk([], body, environment={"HOME": str(home)})
@@ -147,7 +147,7 @@ def test_a_copy_goes_on_after_a_broken_connection(transport: Sequence[str], way:
     async def broken(one: Talk) -> None:
         def cut(progress: Progress) -> None:
             if progress.size_bytes > 8 << 20:
-                one.connection._lose("the cable is out")
+                one.connection.link.lose("the cable is out")
 
         with pytest.raises(MachineError, match=r"machine m: the cable is out.*\n.*goes on where this one stopped"):
             await way(one, source, tmp_path / "to", progress=cut)
@@ -215,7 +215,7 @@ def test_clearing_and_closing_end_copies(way: Copying, memory: Path) -> None:
     source = large(memory / "source", 4096)
 
     async def body(one: Talk) -> None:
-        for stop, message in [(one.connection.clear, "being stopped"), (one.connection.close, "stopped|closed")]:
+        for stop, message in [(one.connection.tasks.clear, "being stopped"), (one.connection.close, "stopped|closed")]:
             begun = asyncio.Event()
             task = asyncio.create_task(way(one, source, memory / "to", progress=lambda _, begun=begun: begun.set()))
             await begun.wait()
@@ -281,7 +281,7 @@ def test_many_machines_get_the_same_at_once(tmp_path: Path) -> None:
         talks = [talking([]) for _ in range(8)]
         ones = [await t.__aenter__() for t in talks]
         for unchanged in (0, 6):
-            copies = await asyncio.gather(*(one.connection.send(tree, f"{tmp_path}/m{n}/") for n, one in enumerate(ones)))
+            copies = await asyncio.gather(*(one.connection.files.send(tree, f"{tmp_path}/m{n}/") for n, one in enumerate(ones)))
             assert {c.unchanged for c in copies} == {unchanged}
         for t in talks:
             await t.__aexit__(None, None, None)
@@ -312,7 +312,7 @@ def test_what_cannot_be_sent_is_told(source: str, destination: str, error: type[
 
     async def body(one: Talk) -> None:
         with pytest.raises(error, match=f"^{message}"):
-            await one.connection.send(tmp_path / source, destination)
+            await one.connection.files.send(tmp_path / source, destination)
         assert (await one.run(b"echo well")).out == b"well\n"
 
     talk([], body, environment={"HOME": str(tmp_path)})
@@ -334,7 +334,7 @@ def test_what_cannot_be_received_is_told(source: str, destination: str, error: t
 
     async def body(one: Talk) -> None:
         with pytest.raises(error, match=f"^{message}"):
-            await one.connection.receive(source, f"{tmp_path}/{destination}" if destination[0] != "/" else destination)
+            await one.connection.files.receive(source, f"{tmp_path}/{destination}" if destination[0] != "/" else destination)
         assert (await one.run(b"echo well")).out == b"well\n"
 
     talk([], body, environment={"HOME": str(tmp_path)})
@@ -352,7 +352,7 @@ def test_a_machine_with_a_full_disk_says_so(tmp_path: Path) -> None:
 
     async def body(one: Talk) -> None:
         with pytest.raises(MachineError, match=r"^machine m: .*/disk/source: No space left on device\n  hint: make room there"):
-            await one.connection.send(source, f"{tmp_path}/disk/")
+            await one.connection.files.send(source, f"{tmp_path}/disk/")
         assert (await one.run(f"ls -A '{tmp_path}/disk'; head -c 900000 /dev/zero >'{tmp_path}/disk/x'".encode())).out == b""
 
     talk(transport, body)
@@ -421,7 +421,7 @@ def test_a_machine_that_lies_writes_nothing_elsewhere(body: str, tmp_path: Path)
     async def whole() -> None:
         async with talking([str(script)]) as one:
             with pytest.raises((MachineError, InputError)) as raised:
-                await asyncio.wait_for(one.connection.receive("x", to), limit(30))
+                await asyncio.wait_for(one.connection.files.receive("x", to), limit(30))
             assert "\x1b" not in str(raised.value)
             await one.connection.abort()  # it would not answer a farewell
 

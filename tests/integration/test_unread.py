@@ -15,7 +15,7 @@ from projects import Project
 from support import eventually, limit, marked
 from talk import Talk, talk
 
-from wke.act.connection import connection
+from wke.act.connection import link
 
 LEASE_S = 2.0  # that of the projects' clusters
 LINES = 400_000
@@ -76,7 +76,7 @@ def test_the_end_that_a_machine_reported_is_believed_however_late_it_is_read(
     transport: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who did not listen does not call a machine late: a timeout that it kept is told as such, and the machine is not given up."""
-    monkeypatch.setattr(connection, "STUBBORN_S", 0.1)
+    monkeypatch.setattr(link, "STUBBORN_S", 0.1)
 
     async def body(one: Talk) -> None:
         task = await one.start(b"sleep 100", timeout_s=0.2, grace_s=0.2)

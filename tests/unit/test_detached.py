@@ -6,8 +6,10 @@ from typing import cast
 
 import pytest
 
-from wke.act.connection.resumable import Held
-from wke.act.session.detached import DetachedSession, Detachment
+from wke.act.connection.resumable import AnchorResumer, Held
+from wke.act.providers.provider import Place
+from wke.act.session.detached import Detachment, TrialDetacher
+from wke.act.session.session import Session
 from wke.describe.configuration.configuration import Target
 from wke.describe.configuration.copies import Copy
 from wke.describe.configuration.step import PlannedStep
@@ -21,6 +23,13 @@ EARLIER = Held("aa-0.1", {SERVE: 1}, {1})
 STOPPED = "it was left running, but {} had stopped it: the lease had run out, or the machine was restarted"
 CLEARED = "it was over and its machines were cleared, but its result was not stored"
 PARTLY = "contact was lost while its measured step was being started: only some of the tasks had begun"
+
+
+def detacher(m0: Held, m1: Held) -> TrialDetacher:
+    """Return one whose machines hold that."""
+    made = TrialDetacher(Detachment(60, leaves=True, attempt="aa-0.1"))
+    made.resumers = {name: cast("AnchorResumer", SimpleNamespace(held=held)) for name, held in (("m0", m0), ("m1", m1))}
+    return made
 
 
 @pytest.mark.parametrize(
@@ -41,12 +50,9 @@ def test_what_stands_in_the_way(m0: Held, m1: Held, why: str) -> None:
     """All machines have it, none has been told to stop, and of the measured step all tasks had begun or none."""
 
     async def obstacle() -> str:
-        machines = [SimpleNamespace(name="m0"), SimpleNamespace(name="m1")]
-        session = DetachedSession(SimpleNamespace(), machines, lambda _: None, Detachment(60, leaves=True, attempt="aa-0.1"))
-        session._connections = {name: SimpleNamespace(machine=name, held=held) for name, held in (("m0", m0), ("m1", m1))}
         tasks = [TaskName(1, "work", name) for name in ("m0", "m1")]
         steps = [SimpleNamespace(measure=False), SimpleNamespace(measure=True, tasks=lambda: tasks)]
-        return session.obstacle(cast("Trial", SimpleNamespace(steps=steps)))
+        return detacher(m0, m1).obstacle(cast("Trial", SimpleNamespace(steps=steps)))
 
     assert asyncio.run(obstacle()) == why
 
@@ -57,11 +63,9 @@ def test_files_are_not_copied_over_what_later_steps_made_of_them(m1: Held, *, co
 
     async def copy() -> tuple[str, list[Record]]:
         told: list[Record] = []
-        session = DetachedSession(SimpleNamespace(), [], told.append, Detachment(60, leaves=True, attempt="aa-0.1"))
-        session.machines = {name: SimpleNamespace(name=name) for name in ("m0", "m1")}
-        session._connections = {name: SimpleNamespace(machine=name, held=held) for name, held in (("m0", Held()), ("m1", m1))}
+        session = Session(cast("Place", SimpleNamespace(now=lambda: 0)), (), told.append, detacher=detacher(Held(), m1))
         step = PlannedStep(0, Target("copy-data", ""), (), copy=Copy("no such file", "", "", ""))
-        return await session.copy(step), told
+        return await session.copies.run(step), told
 
     why, told = asyncio.run(copy())
     assert bool(told) is copied

@@ -146,12 +146,12 @@ def test_a_rehearsal_leaves_nothing(project: Path) -> None:
 @pytest.mark.usefixtures("project")
 def test_mistakes_of_a_play_are_told() -> None:
     """A target that nobody plays, with the name that is near; what a function raises comes out as it is."""
-    with pytest.raises(InputError, match='nobody plays target "load"'):
+    with pytest.raises(InputError, match='target "load" is not scripted'):
         rehearse("series.toml", {"laod": load})
     with pytest.raises(ZeroDivisionError):
         rehearse("series.toml", {"load": lambda _: Said(lasts_s=1 / 0)})
     for wrong in (None, Said(code=256)):
-        with pytest.raises(InputError, match='target "load" is played wrongly'):
+        with pytest.raises(InputError, match='target "load" returned'):
             rehearse("series.toml", {"load": lambda _, wrong=wrong: wrong})
 
 
@@ -169,8 +169,8 @@ def test_a_played_machine_has_no_disk() -> None:
     async def copy(loop: TimelapseLoop) -> None:
         cluster = read_cluster(Path("cluster.toml"))
         async with Session(scripted_place(cluster, {}, loop), cluster.machines, lambda _: None) as session:
-            with pytest.raises(MachineError, match="is played"):
-                await session.receive("m0", "file", "here")
+            with pytest.raises(MachineError, match="is scripted"):
+                await session.copies.receive("m0", "file", "here")
 
     with asyncio.Runner(loop_factory=TimelapseLoop) as runner:
         loop = runner.get_loop()

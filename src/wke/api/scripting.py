@@ -20,7 +20,6 @@ from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 from wke.act.connection.connection import Connection
 from wke.act.connection.task import GRACE_S, RunningTask
-from wke.act.connection.transfer import Digests
 from wke.act.providers.provider import Place, provide
 from wke.act.session.session import Session
 from wke.act.telemetry.telemetry import sampling
@@ -31,7 +30,7 @@ from wke.describe.cluster.cluster import Cluster, Machine, read_cluster
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.configuration import Target
 from wke.describe.configuration.step import PlannedStep
-from wke.errors import InputError, MachineError
+from wke.errors import InputError
 from wke.judge.clocks import ours
 from wke.keep.output.logs import LogWriter
 from wke.records import Output, Record, Sink, StepReady, StepStarted, TaskEnded, TaskName, TaskStarted
@@ -114,7 +113,7 @@ class RunningStep:
 
         Processes are asked with SIGTERM and have `grace_s` seconds before SIGKILL.
         """
-        await asyncio.gather(*(connection.clear(grace_s, task=task) for task, connection in self._tasks.items()))
+        await asyncio.gather(*(connection.tasks.clear(grace_s, task=task) for task, connection in self._tasks.items()))
         return await self.wait()
 
 
@@ -216,14 +215,7 @@ class Machines:
         """
         machines = self.select(selector)
         await self._connect(machines)
-        digests = Digests()  # of the files here, which are the same for all machines
-        sends = (self._session.connection(machine.name).send(source, destination, digests=digests) for machine in machines)
-        failures = [end for end in await asyncio.gather(*sends, return_exceptions=True) if isinstance(end, BaseException)]
-        for failure in failures:
-            if not isinstance(failure, MachineError):
-                raise failure
-        if failures:
-            raise MachineError(*(problem for failure in failures if isinstance(failure, MachineError) for problem in failure.problems))
+        await self._session.copies.send([machine.name for machine in machines], source, destination)
 
     async def receive(self, source: str, machine: str, destination: str | Path) -> None:
         """Copy a file or a folder from one machine to `destination` on this computer; raise MachineError when that fails."""
@@ -231,7 +223,7 @@ class Machines:
         if len(chosen) > 1:
             raise InputError(f'files come from one machine at a time, and "{machine}" selects {len(chosen)}')
         await self._connect(chosen)
-        await self._session.connection(chosen[0].name).receive(source, destination)
+        await self._session.copies.receive(chosen[0].name, source, destination)
 
     # -- what the synchronous faces are made of
 
@@ -255,7 +247,7 @@ class Machines:
     async def run_step(self, step: PlannedStep, sink: Sink) -> RunResult:
         """Run a planned step to its end and return its result, without output. Clocks are compared if it is measured."""
         ends = await (await self.launch(step, sink)).finish()
-        clocks = await self._session.measured(step, ends)
+        clocks = await self._session.clocks.measured(step, ends)
 
         def common_ns(machine: str, at_ns: int) -> int:
             return ours(clocks[machine], at_ns) if machine in clocks else at_ns

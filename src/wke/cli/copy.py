@@ -112,10 +112,10 @@ async def _copy(place: Place, machines: Sequence[Machine], order: Order, on_prog
     names = [m.name for m in machines]
     async with Session(place, machines, _say) as session:
         if order.outwards:
-            return await session.send(names, order.source, order.destination, progress=on_progress)
+            return await session.copies.send(names, order.source, order.destination, progress=on_progress)
         if len(names) > 1:
-            return await session.collect(names, order.source, Path(order.destination), progress=on_progress)
-        return (await session.receive(names[0], order.source, order.destination, progress=on_progress),)
+            return await session.copies.collect(names, order.source, Path(order.destination), progress=on_progress)
+        return (await session.copies.receive(names[0], order.source, order.destination, progress=on_progress),)
 
 
 def _there_to_stay(cluster: Cluster) -> None:

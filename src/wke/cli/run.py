@@ -112,7 +112,7 @@ def _run_here(cluster: Cluster, configuration: Configuration, request: Request, 
 async def _run(place: Place, steps: list[PlannedStep], sink: Sink, outlet: Outlet) -> tuple[TaskEnded, ...]:
     """Run the steps; reading from the machines pauses while our own output is blocked."""
     session = steps_session(place, steps, sink)
-    return await outlet.through(run_steps(session, steps), pause=session.pause, resume=session.resume)
+    return await outlet.through(run_steps(session, steps), pause=session.connections.pause, resume=session.connections.resume)
 
 
 @contextmanager

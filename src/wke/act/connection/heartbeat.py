@@ -1,12 +1,12 @@
-"""A connection's heart: it renews the machine's lease again and again, and notices when the machine gives no sign of life."""
+"""The heartbeat of a connection: it renews the machine's lease and notices when the machine falls silent."""
 
 import asyncio
 from collections.abc import Callable
 
-LONGEST_PAUSE_S = 3.0  # a beat that arrives after the way back was cut renews the lease once more
+LONGEST_PAUSE_S = 3.0  # if only the way back is cut, a later beat still renews the lease
 
 
-class Heart:
+class Heartbeat:
     """Calls `beat()` in time for a lease of `lease_s`, or `fail(why)` when `heard_at()`, on the loop's clock, is a lease ago."""
 
     def __init__(self, lease_s: float, *, beat: Callable[[], None], heard_at: Callable[[], float], fail: Callable[[str], None]) -> None:
@@ -26,7 +26,7 @@ class Heart:
         self._timer = self._loop.call_later(self._pause_s, self._turn)
 
     def stop(self) -> None:
-        """Beat no more; again is harmless."""
+        """Stop beating. May be called again."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -36,7 +36,7 @@ class Heart:
         self.beat_at = now
         left_s = self._heard_at() + self._lease_s - now
         if left_s <= 0 and not we_slept:
-            self._fail(f"no sign of life for {self._lease_s:g} s: it hangs, or the way to it is cut")
+            self._fail(f"no sign of life for {self._lease_s:g} s: the machine hangs, or the network to it is cut")
             return
         self._beat()
         self._timer = self._loop.call_later(min(self._pause_s, left_s) if left_s > 0 else self._pause_s, self._turn)

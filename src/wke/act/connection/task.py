@@ -1,4 +1,4 @@
-"""One task as the controller sees it: what a machine is told to run, and the end that it waits for."""
+"""One task as the controller sees it: what a machine is told to run, and how that ended."""
 
 import asyncio
 import hashlib
@@ -15,8 +15,8 @@ GRACE_S = 5.0
 class TaskSpec:
     """What to run: a script's bytes with its arguments, in `workdir` (the login's home folder when None), after the lines of `prelude`.
 
-    `environment` is added to that of the login and of the connection. After `timeout_s` the task is stopped; who is stopped is asked with
-    SIGTERM and has `grace_s` before SIGKILL. Its $WKE_DIR is `kept` when it has ended: it is to be fetched, or to stay.
+    `environment` is added to that of the login and of the connection. After `timeout_s` the task is stopped: with SIGTERM first, and with
+    SIGKILL after `grace_s`. If it is `kept`, its $WKE_DIR stays after its end, to be fetched or for later tasks.
     """
 
     name: TaskName
@@ -32,32 +32,40 @@ class TaskSpec:
 
 @lru_cache(maxsize=64)
 def script_key(content: bytes) -> str:
-    """Return what names a script's content."""
+    """Return the key under which a machine keeps a script of that content."""
     return hashlib.sha256(content).hexdigest()[:32]
 
 
 class RunningTask:
-    """A task that was handed to a machine. Its records go to the sink it was started with; `wait` tells the end.
+    """A task that was handed to a machine. Its records go to its sink; `wait` returns how it ended.
 
-    `staged` is set when only its process is missing, or it has ended already.
+    `staged` is set when everything but its process exists, or when it has ended already. `held` says that it waits for its release,
+    `released_at_ns` when that is to be on the machine's clock.
     """
 
-    def __init__(self, ask_to_stop: Callable[["RunningTask"], None], channel: int, name: TaskName, sink: Sink) -> None:
-        self.name = name
+    def __init__(self, spec: TaskSpec, channel: int, sink: Sink, ask_to_stop: Callable[["RunningTask"], None], *, held: bool) -> None:
+        self.spec = spec
         self.channel = channel
+        self.sink = sink
+        self.held = held
+        self.released_at_ns: int | None = None
         self.started_ns: int | None = None
         self.stop_sent = False
         self.staged = asyncio.Event()
-        self.sink = sink
         self.end: asyncio.Future[TaskEnded] = asyncio.get_running_loop().create_future()
         self._ask_to_stop = ask_to_stop
+
+    @property
+    def name(self) -> TaskName:
+        """Which task it is."""
+        return self.spec.name
 
     async def wait(self) -> TaskEnded:
         """Return how it ended. Raises what the sink raised, if it did."""
         return await asyncio.shield(self.end)
 
     async def stop(self) -> TaskEnded:
-        """Stop it with all its descendants, daemons too, and return how it ended; it may have ended by itself just before."""
+        """Stop it with all its descendants, including daemons, and return how it ended; it may have ended by itself just before."""
         if not self.end.done() and not self.stop_sent:
             self.stop_sent = True
             self._ask_to_stop(self)

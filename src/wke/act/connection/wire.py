@@ -1,4 +1,4 @@
-"""The process that carries a connection's bytes: frames go in and come out, its complaints are kept for the diagnosis."""
+"""The process that carries a connection's bytes: frames go in and come out; what it complains of is kept for the diagnosis."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from functools import cache
 
 from wke.act.connection.pipedprocess import Listener, PipedProcess
 from wke.act.connection.untrusted import shown
-from wke.agent.protocol import Decoder, Frame, ProtocolError
+from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
 
 MAX_HEAD = 1 << 20
 NOISE = 1 << 16  # what a machine's shell start-up files may print before the agent speaks
@@ -21,7 +21,12 @@ KILL_S = 2.0
 
 
 class Wire:
-    """Calls `receive(frame)` for what comes and `broken(why)` once when no more will; never both for the same bytes."""
+    """Calls `receive(frame)` for each frame that comes, and `broken(why)` once when no more will come; never both for the same bytes.
+
+    `pid` is its process once that is started. A wire that cannot break needs no heartbeat.
+    """
+
+    can_break = True
 
     def __init__(self, receive: Callable[[Frame], None], broken: Callable[[str], None]) -> None:
         self._receive = receive
@@ -30,6 +35,7 @@ class Wire:
         self._words = b""
         self._loop = asyncio.get_running_loop()
         self._process: PipedProcess | None = None
+        self.pid: int | None = None
         self._wide = False
         self._heard_at = self._loop.time()
         self._paused_at: float | None = None
@@ -37,12 +43,8 @@ class Wire:
 
     def start(self, argv: list[str], environment: Mapping[bytes, bytes] | None = None) -> None:
         """Start the process. Raises OSError."""
-        self._process = PipedProcess(argv, Listener(self.hear, self._complain, self._output_ended, self._exited), environment)
-
-    @property
-    def pid(self) -> int | None:
-        """The process, once it is started."""
-        return self._process.pid if self._process else None
+        self._process = PipedProcess(argv, Listener(self._hear, self._complain, self._output_ended, self._exited), environment)
+        self.pid = self._process.pid
 
     @property
     def words(self) -> str:
@@ -51,16 +53,16 @@ class Wire:
 
     @property
     def heard_at(self) -> float:
-        """When the machine gave a sign of life last, as far as we know; just now while we do not listen."""
+        """When the machine last gave a sign of life, as far as we know; now while we do not listen."""
         return self._heard_at if self._paused_at is None else self._loop.time()
 
     @property
     def paused_s(self) -> float:
-        """For how long, in all, we did not listen."""
+        """How long we did not listen, in all."""
         return self._paused_s + (0.0 if self._paused_at is None else self._loop.time() - self._paused_at)
 
     def pause(self) -> None:
-        """Read no more from the machine, which then has to wait, until `resume`. What is sent goes out as ever."""
+        """Read no more from the machine, which then has to wait, until `resume`. Sending goes on."""
         if self._process is not None and self._paused_at is None:
             self._paused_at = self._loop.time()
             self._process.pause()
@@ -74,26 +76,30 @@ class Wire:
     # -- to the machine
 
     def send(self, data: bytes) -> None:
-        """Send bytes, or drop them when nobody takes them any more (`broken` tells)."""
+        """Send bytes; they are dropped when the process takes no more (`broken` tells)."""
         if self._process is not None:
             self._process.write(data)
 
+    def tell(self, kind: int, channel: int, head: dict[str, object], payload: bytes = b"") -> None:
+        """Send a frame, or drop it as `send` does."""
+        self.send(encode(kind, channel, head, payload))
+
     async def drain(self) -> None:
-        """Return when the process has taken nearly all that was sent."""
+        """Return when the process has taken nearly everything that was sent."""
         if self._process is not None:
             await self._process.writable.wait()
 
     def widen(self) -> None:
-        """Get ready for much: a larger pipe from the machine wakes us less often."""
+        """Get ready for much output: a larger pipe from the machine wakes us less often."""
         if self._process is not None and not self._wide:
             self._wide = True
             _keep_memory()
             self._process.widen(WIDE_SIZE)
 
     async def end(self, within_s: float) -> None:
-        """Close the input and wait for the process; kill it when that takes too long or somebody cancels.
+        """Close the input and wait for the process; kill it when that takes too long or the wait is cancelled.
 
-        The machine does not need it: that the input is closed is what the agent there goes by.
+        The agent does not depend on the kill: it goes by the end of its input.
         """
         self._broken = None
         if self._process is None:
@@ -109,7 +115,7 @@ class Wire:
                 self._process.close()
 
     def abandon(self) -> None:
-        """Hear and say no more; the process is asked to end."""
+        """Stop listening and sending; the process is asked to end."""
         self._broken = None
         if self._process is not None:
             self._process.close()
@@ -117,8 +123,8 @@ class Wire:
 
     # -- from the machine
 
-    def hear(self, data: bytes) -> None:
-        """Hand on the frames that are complete."""
+    def _hear(self, data: bytes) -> None:
+        """Pass on the frames that are complete."""
         if self._broken is None:
             return
         self._heard_at = self._loop.time()
@@ -130,26 +136,26 @@ class Wire:
                     return
                 self._receive(frame)
         except ProtocolError as error:
-            self._break(f"what it says makes no sense: {error}")
+            self._break(f"the machine sent something that makes no sense: {error}")
         except Exception as error:
-            self._break(f"a mistake of ours: {error!r}")
+            self._break(f"an error in wke: {error!r}")
             raise
 
     def _complain(self, data: bytes) -> None:
         self._words = (self._words + data)[-KEPT_WORDS:]
 
     def _output_ended(self) -> None:
-        """Wait a moment for the last complaint when the output has ended."""
+        """Wait a moment for the last complaint after the output has ended."""
         assert self._process is not None
         self._loop.call_later(0 if self._process.exited.is_set() else LAST_WORDS_S, self._ended)
 
     def _exited(self) -> None:
-        """Go by that it is over; the output may hold more, or be held open by others."""
+        """End the wire soon; the output may hold more, or be held open by other processes."""
         assert self._process is not None
         if self._process.output_is_open:
             self._loop.call_later(LAST_WORDS_S, self._ended_silently)
         else:
-            self._loop.call_soon(self._ended)  # after what it complained of last
+            self._loop.call_soon(self._ended)  # after its last complaint
 
     def _ended_silently(self) -> None:
         if self._loop.time() - self.heard_at < LAST_WORDS_S:
@@ -164,7 +170,7 @@ class Wire:
     def _break(self, why: str) -> None:
         broken, self._broken = self._broken, None
         if self._process is not None:
-            self._process.writable.set()  # who waits for room learns what happened elsewhere
+            self._process.writable.set()  # a task that waits for room learns elsewhere what happened
         if broken is not None:
             broken(why)
 
@@ -178,5 +184,5 @@ async def _set(event: asyncio.Event, within_s: float) -> None:
 
 @cache
 def _keep_memory() -> None:
-    """Have the GNU C library keep what reads need: it does after more was freed once. Page faults cost more than the reads."""
+    """Make the GNU C library keep the memory that reads need, by freeing more than that once: page faults cost more than the reads."""
     bytes(KEPT_MEMORY)

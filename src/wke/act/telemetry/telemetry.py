@@ -88,8 +88,8 @@ class _Stream:
     async def begin(self, start_ns: int, interval_s: float) -> dict[str, str]:
         """Order samples at `start_ns` and every `interval_s` after it; return whose numbers they are, as far as that is known."""
         try:
-            self._offset_ns = (await self._connection.clock()).offset_ns
-            answer = await self._connection.watch(interval_s, start_ns + self._offset_ns, self._take)
+            self._offset_ns = (await self._connection.clock.read()).offset_ns
+            answer = await self._connection.telemetry.watch(interval_s, start_ns + self._offset_ns, self._take)
         except MachineError:
             return {"kernel": "", "network": ""}
         self._channel = answer.channel
@@ -97,7 +97,7 @@ class _Stream:
 
     def end(self) -> None:
         if self._channel is not None:
-            self._connection.unwatch(self._channel)
+            self._connection.telemetry.unwatch(self._channel)
 
     def _take(self, frame: Frame) -> None:
         sample = read_sample(self._connection.machine, frame)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from wke.act.providers.provider import Place
-from wke.act.session.detached import DetachedSession, Detachment
+from wke.act.session.detached import Detachment, TrialDetacher
 from wke.act.session.session import Session
 from wke.act.trials.deployment import Deployed
 from wke.act.trials.observe_trial import observe_trial
@@ -93,7 +93,7 @@ async def run_series(
             running = _Running(series, session, deployed)
             while batch:
                 await session.connect(m for name, m in _machines(batch).items() if name not in session.machines)
-                if found := await session.examine():
+                if found := await session.connections.examine():
                     _settle(series, _take_note(series, found))
                 total = len(taken_up) + len(outcomes) + len(batch)
                 for item in batch:
@@ -128,7 +128,7 @@ def _check_reach(outcomes: Sequence[Outcome]) -> None:
 async def look(series: RunningSeries, due: Sequence[IdentifiedTrial]) -> None:
     """Examine the machines of trials, and settle what was found; run nothing."""
     async with _session(series, due, series.sink) as session:
-        _settle(series, _take_note(series, await session.examine()))
+        _settle(series, _take_note(series, await session.connections.examine()))
 
 
 async def take_up(series: RunningSeries, detachment: Detachment, left: Detached, item: IdentifiedTrial, total: int) -> Outcome | None:
@@ -139,15 +139,16 @@ async def take_up(series: RunningSeries, detachment: Detachment, left: Detached,
     """
     detachment = replace(detachment, attempt=left.attempt.name, folders=left.folders, release=left.release)
     with Deployed(series.store.folder / "deployments", series.sink) as deployed:
-        async with _detached_session(series, detachment, [item], deployed) as session:
-            why = session.obstacle(item.trial)
+        detacher = TrialDetacher(detachment)
+        async with _detached_session(series, detacher, [item], deployed) as session:
+            why = detacher.obstacle(item.trial)
             if why:
                 series.store.writer.interrupt(left.attempt, why)
-                await session.let_go()
+                await session.detacher.let_go()
                 series.sink(Note(f"trial {left.attempt.trial} runs again: {why}"))
                 return None
             _tell_start(series, item, 1, total)
-            _take_note(series, await session.examine())
+            _take_note(series, await session.connections.examine())
             series.store.writer.begin_again(left.attempt)
             return await _run_and_store(_Running(series, session, deployed), item, left.attempt, left.started_ns)
 
@@ -184,21 +185,20 @@ def _machines(due: Sequence[IdentifiedTrial]) -> dict[str, Machine]:
 def _session(series: RunningSeries, due: Sequence[IdentifiedTrial], sink: Sink) -> AbstractAsyncContextManager[Session]:
     """Return a session with all machines of these trials; a trial of it outlives the command if the series says so."""
     if series.detachment is not None:
-        return _detached_session(series, series.detachment, due, sink)
+        return _detached_session(series, TrialDetacher(series.detachment), due, sink)
     return Session(series.place, _machines(due).values(), sink, holder=_owner(series))
 
 
 @asynccontextmanager
 async def _detached_session(
-    series: RunningSeries, detachment: Detachment, due: Sequence[IdentifiedTrial], sink: Sink
-) -> AsyncIterator[DetachedSession]:
-    """Open a session whose trial may outlive it; when it ends without leaving one running, the store shall expect none."""
-    detached = DetachedSession(series.place, _machines(due).values(), sink, detachment, holder=_owner(series))
+    series: RunningSeries, detacher: TrialDetacher, due: Sequence[IdentifiedTrial], sink: Sink
+) -> AsyncIterator[Session]:
+    """Open a session whose trial may outlive it; when it ends without leaving one running, the store no longer expects one."""
     try:
-        async with detached:
-            yield detached
+        async with Session(series.place, _machines(due).values(), sink, holder=_owner(series), detacher=detacher) as session:
+            yield session
     finally:
-        if not detached.left:
+        if not detacher.left:
             for left in series.store.attempts.detached(series.experiment.name):
                 series.store.writer.interrupt(left.attempt, "the command that ran it stopped it")
 
@@ -229,12 +229,12 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
         result, seen = await asyncio.to_thread(observe_trial, series.experiment, item.trial, attempt.folder, keep=True)
     deployed.ended(result.outcome)
     ended_ns = series.place.now()
-    tasks, machines = tuple(ends.values()), session.fingerprints()
+    tasks, machines = tuple(ends.values()), session.connections.fingerprints()
     start = starts[-1] if starts else None
     series.store.writer.finish_attempt(
         attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start, deployed.makers)
     )
-    await session.let_go()
+    await session.detacher.let_go()
     series.sink(TrialEnded(attempt.trial, result.outcome, (ended_ns - started_ns) / 1e9, seen.values, result.why))
     return result.outcome
 
@@ -246,10 +246,10 @@ async def _connect_and_run(running: _Running, trial: Trial, attempt: Attempt) ->
     deployed.serve(attempt, trial.deployment)
     try:
         await session.connect()
-        found = await session.examine()
+        found = await session.connections.examine()
     except MachineError as error:
         return TrialResult(Outcome(OutcomeKind.UNREACHABLE), str(error))
     if found:
         _take_note(running.series, found)
-    await session.hold(attempt.name, partial(store.writer.detach, attempt), partial(store.writer.record_release, attempt))
+    await session.detacher.hold(attempt.name, partial(store.writer.detach, attempt), partial(store.writer.record_release, attempt))
     return await run_trial(session, trial, attempt.folder, deployed=already)

@@ -52,7 +52,7 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: i
 async def _take(session: Session, step: PlannedStep) -> TrialResult | None:
     """Take one step; return what is wrong when it ends the trial."""
     if step.copy is not None:
-        problem = await session.copy(step)
+        problem = await session.copies.run(step)
         return _broken(session) or (TrialResult(FAILED, problem) if problem else None)
     if step.background:
         ready = await session.start(step)
@@ -63,7 +63,7 @@ async def _take(session: Session, step: PlannedStep) -> TrialResult | None:
 
 async def _fetch(session: Session, step: PlannedStep, folder: Path) -> TrialResult | None:
     """Collect what a step was to leave, if that has not been done; return what is wrong with it."""
-    problems = await session.fetch(step, folder) if step.collect else ()
+    problems = await session.copies.fetch(step, folder) if step.collect else ()
     return TrialResult(FAILED, "; ".join(problems)) if problems else None
 
 

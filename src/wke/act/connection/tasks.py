@@ -1,0 +1,212 @@
+"""The tasks of a connection: handed to the machine, released, stopped; their records go to their sinks.
+
+A sink is called at once, from the event loop, for every record: a slow disk slows the script down, and nothing piles up here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from functools import partial
+
+from wke.act.connection.link import Link
+from wke.act.connection.questions import Questions
+from wke.act.connection.task import GRACE_S, RunningTask, TaskSpec, script_key
+from wke.act.connection.untrusted import end_of, number_of, texts_of
+from wke.agent import protocol
+from wke.agent.protocol import Frame, ProtocolError
+from wke.errors import MachineError
+from wke.records import MetricsWritten, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
+
+PART_SIZE = 1 << 19
+
+Order = Callable[[str | None], Awaitable[None]]
+"""Sends a task's order to the machine; with a key the machine knows the task by that and starts it once only."""
+HandOver = Callable[[RunningTask, Order], Awaitable[None]]
+
+
+class Tasks:
+    """What runs on one machine for us. `hand_over(task, order)` decides whether a new task has to be ordered; `running` is by channel."""
+
+    def __init__(self, link: Link, questions: Questions, hand_over: HandOver) -> None:
+        self.running: dict[int, RunningTask] = {}
+        self._link = link
+        self._questions = questions
+        self._hand_over = hand_over
+        self._scripts: set[tuple[str, str]] = set()  # key and name of those that the machine has
+        kinds = (protocol.STAGED, protocol.STARTED, protocol.OUTPUT, protocol.ENDED)
+        self.handlers: Mapping[int, Callable[[Frame], None]] = dict.fromkeys(kinds, self.report)
+
+    async def start(self, spec: TaskSpec, sink: Sink, *, held: bool = False) -> RunningTask:
+        """Hand a task to the machine; it starts there at once, or is staged and `held` until `release`.
+
+        Returns as soon as the machine's input has room; the task's records tell whether it could be started. Without contact it ends
+        `unreachable`.
+        """
+        task = RunningTask(spec, self._link.new_channel(), sink, self._stop, held=held)
+        if self._link.is_closed or self._link.lost.is_set():
+            self._end(task, self._vanished(task, OutcomeKind.UNREACHABLE))
+            return task
+        self.running[task.channel] = task
+        try:
+            await self._hand_over(task, partial(self.order, task))
+            if held:
+                self._expect(task, "staging", task.staged.is_set, 0)
+            if spec.timeout_s is not None:
+                self._expect(task, "end", task.end.done, spec.timeout_s + spec.grace_s)
+        except asyncio.CancelledError:
+            self.running.pop(task.channel, None)
+            raise
+        return task
+
+    def release(self, task: RunningTask, at_ns: int) -> None:
+        """Let a task that is held start at `at_ns` on the machine's clock."""
+        task.released_at_ns = at_ns
+        self._link.tell(protocol.RELEASE, task.channel, {"at": at_ns})
+
+    async def clear(
+        self, grace_s: float = GRACE_S, *, task: RunningTask | None = None, keep: Collection[RunningTask] = ()
+    ) -> tuple[str, ...]:
+        """Stop every task (or only `task`) and all that it left running, even after it ended; return the names of what was left.
+
+        Those of `keep` stay with what they started, and so does the connection.
+        """
+        if self._link.is_closed:
+            return ()
+        head: dict[str, object] = {"grace": grace_s} if task is None else {"grace": grace_s, "task": task.channel}
+        if keep:
+            head["keep"] = [kept.channel for kept in keep]
+        try:
+            answer = await self._questions.ask(protocol.CLEAR, head, within_s=grace_s)
+        except MachineError:
+            return ()
+        return texts_of(answer.head, "leftovers")
+
+    # -- for whoever attaches again
+
+    async def order(self, task: RunningTask, key: str | None = None) -> None:
+        """Tell the machine to start a task, after sending the scripts that it does not have."""
+        spec = task.spec
+        script = await self._put(spec.content, spec.name.target)
+        prelude = None if spec.prelude is None else await self._put(spec.prelude, "prelude")
+        head: dict[str, object] = {
+            "script": script,
+            "name": spec.name.target,
+            "arguments": list(spec.arguments),
+            "environment": dict(spec.environment),
+            "workdir": spec.workdir,
+            "prelude": prelude,
+            "timeout": spec.timeout_s,
+            "grace": spec.grace_s,
+            "held": task.held,
+            "kept": spec.kept,
+        }
+        if key is not None:
+            head["key"] = key
+        self._link.tell(protocol.START, task.channel, head)
+        await self._link.wire.drain()
+
+    def move(self, task: RunningTask, channel: int) -> None:
+        """Go on with a task on the channel under which the machine knows it."""
+        del self.running[task.channel]
+        task.channel = channel
+        self.running[channel] = task
+
+    def know_scripts(self, scripts: Iterable[tuple[str, str]]) -> None:
+        """Take note of the scripts that the machine has, by key and name; it has no others."""
+        self._scripts = set(scripts)
+
+    async def _put(self, content: bytes, name: str) -> str:
+        """Make sure the machine has that script and return its key."""
+        key = script_key(content)
+        if (key, name) not in self._scripts:
+            for offset in range(0, len(content) or 1, PART_SIZE):
+                part = content[offset : offset + PART_SIZE]
+                self._link.tell(protocol.PUT, 0, {"script": key, "name": name, "offset": offset}, part)
+                if len(content) > PART_SIZE:
+                    await self._link.wire.drain()
+            self._scripts.add((key, name))
+        return key
+
+    # -- deadlines
+
+    def _stop(self, task: RunningTask) -> None:
+        self._link.tell(protocol.STOP, task.channel, {})
+        self._expect(task, "end", task.end.done, task.spec.grace_s)
+
+    def _expect(self, task: RunningTask, what: str, came: Callable[[], bool], within_s: float) -> None:
+        """Give the machine up when it does not report what an honest agent reports within that time."""
+        link, loop = self._link, asyncio.get_running_loop()
+        paused_s = link.wire.paused_s
+        patience: asyncio.TimerHandle
+
+        def overdue() -> None:
+            nonlocal paused_s, patience
+            if came() or link.lost.is_set():
+                return
+            unheard_s = link.wire.paused_s - paused_s
+            if unheard_s > 0:  # it may have reported long ago
+                paused_s += unheard_s
+                patience = loop.call_later(unheard_s, overdue)
+            else:
+                link.give_up(f"it did not report the {what} of {task.name.target} in time")
+
+        patience = loop.call_later(link.patience_s(within_s), overdue)
+        task.end.add_done_callback(lambda _: patience.cancel())
+
+    # -- reports
+
+    def report(self, frame: Frame) -> None:
+        """Take a frame about a task; raise ProtocolError when an honest agent would not send it now."""
+        task, head = self.running.get(frame.channel), frame.head
+        if task is None:
+            raise ProtocolError(f"{frame} is about a task that does not run")
+        if frame.kind == protocol.ENDED:
+            end = end_of(head, task.name)
+            if head.get("began") is True:
+                self._note_start(task, frame, end.started_ns)
+            self._end(task, end)
+        elif (frame.kind == protocol.OUTPUT) is (task.started_ns is None):
+            raise ProtocolError(f"{frame} does not come in order")
+        elif frame.kind == protocol.STAGED:
+            task.staged.set()
+        elif frame.kind == protocol.STARTED:
+            self._note_start(task, frame, number_of(head, "at"))
+        elif (stream := head.get("stream")) in {1, 2}:
+            self._emit(task, Output(task.name, number_of(head, "stream"), frame.payload, number_of(head, "at")))
+        elif stream == protocol.METRICS:
+            self._emit(task, MetricsWritten(task.name, frame.payload))
+        else:
+            raise ProtocolError(f"{frame} names no stream: {stream!r}")
+
+    def lose(self) -> None:
+        """End all tasks: contact is lost."""
+        for task in list(self.running.values()):
+            self._end(task, self._vanished(task, OutcomeKind.LOST))
+
+    def _note_start(self, task: RunningTask, frame: Frame, at_ns: int) -> None:
+        if task.started_ns is not None:
+            raise ProtocolError(f"{frame} does not come in order")
+        task.started_ns = at_ns
+        self._emit(task, TaskStarted(task.name, at_ns))
+
+    def _emit(self, task: RunningTask, record: Record) -> None:
+        """Give a record to the task's sink; an error of the sink becomes the result of waiting for the task."""
+        try:
+            task.sink(record)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the waiting caller gets it
+            self.running.pop(task.channel, None)
+            if not task.end.done():
+                task.end.set_exception(error)
+                task.end.exception()
+            self._link.lose(f"its records could not be kept: {error}")
+
+    def _end(self, task: RunningTask, record: TaskEnded) -> None:
+        self.running.pop(task.channel, None)
+        task.staged.set()
+        self._emit(task, record)
+        if not task.end.done():
+            task.end.set_result(record)
+
+    def _vanished(self, task: RunningTask, kind: OutcomeKind) -> TaskEnded:
+        """Return the end of a task that the machine did not report; its times are estimates on the machine's clock."""
+        now = self._link.machine_now_ns()
+        return TaskEnded(task.name, Outcome(kind), task.started_ns or now, now, "", self._link.why or "the connection is closed")

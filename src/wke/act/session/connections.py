@@ -1,0 +1,144 @@
+"""The connections of a session: opened once, a limited number at a time, and open until the session ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from wke.act.connection.claim import Claim
+from wke.act.connection.connection import Connection
+from wke.act.connection.handshakes import Handshakes
+from wke.act.connection.openfiles import allow_connections
+from wke.act.connection.opening import open_connection
+from wke.act.providers.provider import Place
+from wke.act.session.detacher import Detacher
+from wke.describe.cluster.cluster import Machine
+from wke.errors import MachineError, Problem
+from wke.records import Note, Sink
+
+LOCK_WAIT_S = 10.0  # what a killed controller left is gone sooner
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How connections are opened: made by `detacher`; with a `holder`, text that says who measures, each machine is locked.
+
+    Records go to `emit`; `reopened` is called before a machine whose contact was lost is connected again.
+    """
+
+    detacher: Detacher
+    holder: str | None
+    emit: Sink
+    reopened: Callable[[], None]
+
+
+class Connections:
+    """The connections to `machines` of a place, by the machines' names."""
+
+    def __init__(self, place: Place, machines: Iterable[Machine], manner: Manner) -> None:
+        self.machines = {m.name: m for m in machines}
+        self._place = place
+        self._manner = manner
+        self._connections: dict[str, Connection] = {}
+        self._examined: dict[str, Connection] = {}
+
+    def __getitem__(self, machine: str) -> Connection:
+        return self._connections[machine]
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._connections.values())
+
+    async def open(self, machines: Iterable[Machine] | None = None) -> None:
+        """Open a connection to each of `machines` (by default all) that has none or has lost it.
+
+        New machines belong to the session from now on. Raises MachineError naming all that cannot be reached.
+        """
+        wanted = {m.name: m for m in machines} if machines is not None else self.machines
+        self.machines |= wanted
+        missing = [machine for machine in wanted.values() if self.is_missing(machine.name)]
+        allow_connections(len(self._connections) + len(missing))
+        problems: list[Problem] = []
+
+        async def open_one(machine: Machine, handshakes: Handshakes) -> None:
+            try:
+                async with handshakes.turn(machine.name):
+                    self._connections[machine.name] = await self._open(machine)
+            except MachineError as error:
+                problems.extend(error.problems)
+
+        with Handshakes(len(missing), self._place.cluster.connect_limit, self._manner.emit) as handshakes:
+            async with asyncio.TaskGroup() as group:
+                for machine in missing:
+                    group.create_task(open_one(machine, handshakes))
+        if problems:
+            raise MachineError(*problems)
+
+    def is_missing(self, machine: str) -> bool:
+        """Tell whether there is no connection to a machine, or a lost one."""
+        connection = self._connections.get(machine)
+        return connection is None or connection.lost.is_set()
+
+    def fingerprints(self) -> dict[str, dict[str, object]]:
+        """Return what each connected machine said about itself, by its name."""
+        return {name: connection.hello.facts() for name, connection in self._connections.items()}
+
+    async def examine(self) -> dict[Machine, dict[str, str]]:
+        """Return the fingerprint of each machine that was connected since the last call. Needs a holder.
+
+        Raises MachineError when contact is lost.
+        """
+        fresh = {name: connection for name, connection in self._connections.items() if self._examined.get(name) is not connection}
+        facts = await asyncio.gather(*(connection.examine() for connection in fresh.values()))
+        self._examined |= fresh
+        return {self.machines[name]: found for name, found in zip(fresh, facts, strict=True)}
+
+    def pause(self) -> None:
+        """Read no more from any machine until `resume`. Machines are not given up meanwhile, and what tasks write waits there."""
+        for connection in self:
+            connection.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        for connection in self:
+            connection.resume()
+
+    async def sweep(self, stop: Callable[[Connection], Awaitable[tuple[str, ...]]]) -> None:
+        """Stop something on all machines at once, and report the names of what had been left running, which `stop` returns."""
+
+        async def one(connection: Connection) -> None:
+            leftovers = await stop(connection)
+            if leftovers:
+                self._manner.emit(Note("stopped what was left running: " + ", ".join(leftovers), connection.machine))
+
+        async with asyncio.TaskGroup() as group:
+            for connection in self:
+                group.create_task(one(connection))
+
+    async def close(self) -> None:
+        """Stop everything everywhere and close all connections."""
+        await self.sweep(Connection.close)
+        self._connections.clear()
+
+    async def _open(self, machine: Machine) -> Connection:
+        old = self._connections.pop(machine.name, None)
+        if old is not None:
+            self._manner.reopened()
+            await old.close()
+        cluster = self._place.cluster
+        return await open_connection(
+            machine.name,
+            self._place.transports[machine.name],
+            deadline_s=cluster.connect_timeout_s,
+            lease_s=cluster.lease_s,
+            made=self._make,
+        )
+
+    def _make(self, machine: str, lease_s: float) -> Connection:
+        def notify(text: str) -> None:
+            self._manner.emit(Note(text, machine))
+
+        return self._manner.detacher.connection(machine, lease_s, self._claim(machine), notify)
+
+    def _claim(self, machine: str) -> Claim | None:
+        if self._manner.holder is None:
+            return None
+        return Claim(self._place.locks[machine], self._manner.holder, min(LOCK_WAIT_S, self._place.cluster.connect_timeout_s / 2))

@@ -1,0 +1,115 @@
+"""The copies of a session: files to and from several machines at once, and what tasks leave in $WKE_DIR."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wke.act.connection.task import RunningTask
+from wke.act.session.connections import Connections
+from wke.act.session.detacher import Detacher
+from wke.describe.configuration.step import PlannedStep
+from wke.describe.toml.wording import labelled
+from wke.errors import MachineError, Problem
+from wke.records import Sink, StepStarted
+
+if TYPE_CHECKING:
+    from wke.act.connection.transfer import Copied, OnProgress
+
+
+class Copies:
+    """Copies over the connections of a session."""
+
+    def __init__(self, connections: Connections, detacher: Detacher, emit: Sink) -> None:
+        self._connections = connections
+        self._detacher = detacher
+        self._emit = emit
+        self._collected: dict[int, list[RunningTask]] = {}  # the tasks of steps whose files are wanted
+
+    async def send(
+        self, machines: Iterable[str], source: str | Path, destination: str, *, progress: "OnProgress | None" = None
+    ) -> "tuple[Copied, ...]":
+        """Copy a file or a folder to several machines at once, as `Files.send` does to one; return what each got, in that order.
+
+        A machine that fails does not stop the others. Raises MachineError naming all that failed.
+        """
+        from wke.act.connection.transfer import Digests  # noqa: PLC0415 - takes long to import and is rarely wanted
+
+        digests = Digests()
+        sends = [self._connections[name].files.send(source, destination, progress=progress, digests=digests) for name in machines]
+        return _all_or_error(await asyncio.gather(*sends, return_exceptions=True))
+
+    async def run(self, step: PlannedStep) -> str:
+        """Copy what a step says to its machines; return what is wrong, "" if nothing. Raises MachineError when contact is lost."""
+        copy, names = step.copy, [m.name for m in step.machines]
+        assert copy is not None
+        if self._detacher.skips(step):
+            return ""
+        self._emit(StepStarted(step.index, step.target.name, tuple(names), len(names)))
+        if copy.has_changed:
+            return f"{copy.source} has changed since this command began; run the same command again to use what it is now"
+        try:
+            await self.send(names, copy.source, copy.destination)
+        except MachineError as error:
+            if any(self._connections[name].lost.is_set() for name in names):
+                raise
+            return f"{step.target.name}: {error}"
+        return ""
+
+    async def receive(self, machine: str, source: str, destination: str | Path, *, progress: "OnProgress | None" = None) -> "Copied":
+        """Copy a file or a folder from a machine, as `Files.receive` does."""
+        return await self._connections[machine].files.receive(source, destination, progress=progress)
+
+    async def collect(
+        self, machines: Iterable[str], source: str, folder: Path, *, progress: "OnProgress | None" = None
+    ) -> "tuple[Copied, ...]":
+        """Copy a file or a folder from several machines at once, each into `folder`/MACHINE/; raise MachineError naming all that failed."""
+        receives = [self.receive(name, source, f"{folder / name}/", progress=progress) for name in machines]
+        return _all_or_error(await asyncio.gather(*receives, return_exceptions=True))
+
+    # -- what tasks leave
+
+    def expect(self, step: PlannedStep, tasks: list[RunningTask]) -> None:
+        """Remember the tasks of a step whose files will be fetched."""
+        self._collected[step.index] = tasks
+
+    def forget(self, keep: int) -> None:
+        """Forget the tasks of all steps but those with an index below `keep`."""
+        self._collected = {step: tasks for step, tasks in self._collected.items() if step < keep}
+
+    async def fetch(self, step: PlannedStep, folder: Path) -> tuple[str, ...]:
+        """Copy the files that a step's tasks were to leave into the trial's folder; return what is wrong with them.
+
+        Raises MachineError when contact is lost.
+        """
+        from wke.keep.output.logs import files_folder, not_left  # noqa: PLC0415 - wke run does not need it
+
+        async def one(task: RunningTask) -> str:
+            connection, place = self._connections[task.name.machine], files_folder(folder, task.name)
+            try:
+                await connection.files.fetch(task, place, step.collect)
+            except MachineError as error:
+                if connection.lost.is_set():
+                    raise
+                return f"the files of {labelled([task.name])} cannot be collected: {error}"
+            return not_left(folder, task.name, step.collect)
+
+        tasks = self._collected.get(step.index, []) if step.background else self._collected.pop(step.index, [])
+        found = await asyncio.gather(*map(one, tasks))
+        return tuple(filter(None, found))
+
+
+def _all_or_error(results: "Iterable[Copied | BaseException]") -> "tuple[Copied, ...]":
+    """Return the results; raise MachineError with the problems of all machines that failed, or what else went wrong."""
+    copied: list[Copied] = []
+    problems: list[Problem] = []
+    for result in results:
+        if isinstance(result, MachineError):
+            problems += result.problems
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            copied.append(result)
+    if problems:
+        raise MachineError(*problems)
+    return tuple(copied)
