@@ -92,7 +92,7 @@ def test_a_clock_that_runs_too_fast_is_seen_by_reading_it_twice(tmp_path: Path) 
 @pytest.mark.parametrize("fresh", [True, False])
 def test_a_clock_that_was_read_just_now_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, fresh: bool) -> None:
     """Of two measurements in a row, what ended the first begins the second; what is too old for that is read again."""
-    monkeypatch.setattr("wke.act.session.session.FRESH_NS", 10 * HOUR_NS if fresh else 0)
+    monkeypatch.setattr("wke.act.session.clocks.FRESH_NS", 10 * HOUR_NS if fresh else 0)
     records, _ = run_together(tmp_path, b"#!/bin/sh\n", {"one": (0.0, 1.0), "two": (3600.0, 1.0)}, times=2)
     first, second = (record.clocks for record in records if isinstance(record, StartedTogether))
     assert [second[name].before == first[name].after for name in ("one", "two")] == [fresh, fresh]
