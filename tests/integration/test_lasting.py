@@ -270,7 +270,7 @@ def test_a_machine_that_has_stopped_everything_is_lost(transport: Sequence[str])
         await task.says(b"up\n")
         os.kill(one.pids["anchor"], signal.SIGKILL)
         end = await asyncio.wait_for(task.running.wait(), limit(30))
-        assert (str(end.outcome), end.detail) == ("lost", "it has stopped all that ran there: it was restarted, or its agent ended")
+        assert (str(end.outcome), end.detail) == ("lost", "it has stopped everything that ran there: it was restarted, or its agent ended")
         stand_in = one.connection.hello
         await until(lambda: not alive(stand_in.pid) and not Path(stand_in.workfolder).exists())
 
