@@ -3,16 +3,21 @@
 import os
 import signal
 import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 import pytest
 import pytest_timeout
 from hypothesis import HealthCheck, settings
-from support import limit
+from support import eventually, limit, marked
 
 # No limits of time: a loaded machine must not fail a property.
 settings.register_profile("wke", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wke")
+
+SESSION_VARIABLE = "PYTEST_OF_WKE"
 
 
 def pytest_configure() -> None:
@@ -41,6 +46,35 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: pytest_timeout.Setting
     signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, settings.timeout)
     return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Fail at the end of the session when a process that a test started still exists, and name the test.
+
+    Processes are found by a variable that they inherit; pytest's own variable beside it names the test. Emulated machines, which inherit
+    nothing, have a check of their own (the fixture `keepers`).
+    """
+    mark = f"{SESSION_VARIABLE}={uuid.uuid4().hex}"
+    name, _, os.environ[SESSION_VARIABLE] = mark.partition("=")
+    yield
+    del os.environ[name]
+    try:
+        eventually(lambda: not marked(mark))
+    except AssertionError:
+        left = marked(mark)
+        pytest.fail("processes are left:\n" + "\n".join(map(described, left)))
+    finally:
+        for pid in marked(mark):
+            os.kill(pid, signal.SIGKILL)
+
+
+def described(pid: int) -> str:
+    """Return which test started a process, and what it is."""
+    folder = Path(f"/proc/{pid}")
+    variables = dict(entry.partition("=")[::2] for entry in (folder / "environ").read_text(errors="replace").split("\0"))
+    command = (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
+    return f"{variables.get('PYTEST_CURRENT_TEST', 'a fixture')}: process {pid}: {command[:200]}"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -121,6 +121,7 @@ def _start(folder: Path, settings: Sequence[str]) -> tuple[subprocess.Popen[byte
             "PidFile none",
             f"SetEnv HOME={folder / 'home'}",
             "PermitUserRC no",
+            "AcceptEnv PYTEST_*",
             "StrictModes no",
             "UsePAM no",
             "PasswordAuthentication no",
@@ -146,6 +147,7 @@ def _client_config(folder: Path) -> str:
     return (
         f"Host *\n  UserKnownHostsFile {folder / 'known_hosts'}\n  GlobalKnownHostsFile /dev/null\n"
         "  IdentitiesOnly yes\n  IdentityAgent none\n  UpdateHostKeys no\n"
+        "  SendEnv PYTEST_*\n"  # by which conftest.py finds what is left of a test
     )
 
 
