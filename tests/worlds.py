@@ -11,8 +11,10 @@ from wke.describe.experiment.experiment import Budget, Experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.sweep import Parameter, Sweep
 from wke.describe.plan.plan import running_order
-from wke.judge.policies.due import due
+from wke.judge.policies.choose import policy_of
+from wke.judge.policies.policy import Seen
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
+from wke.tell.terminal.findings import finding_text
 
 SIZES = Parameter("size", (1, 2, 4, 8, 16))
 EXPERIMENT = Experiment(
@@ -56,8 +58,8 @@ class World:
     def run(self, limit: int = 10_000) -> "World":
         """Run one command: what is due, until nothing is or so many have run."""
         attempted: set[str] = set()
-        plan = planned(self.experiment)
-        while batch := due(self.experiment, plan, self.stored, attempted, spent_s=self.spent_s)[: limit - len(attempted)]:
+        plan, policy = planned(self.experiment), policy_of(self.experiment)
+        while batch := policy.next_trials(plan, Seen(self.stored, attempted, self.spent_s))[: limit - len(attempted)]:
             for trial in batch:
                 self._run(trial)
                 attempted.add(trial.id)
@@ -72,6 +74,17 @@ class World:
             self.stored[trial.id] = StoredAttempt(
                 trial.id, "x", 1, trial.point, trial.iteration, trial.warmup, "ok", "", 0, cost_s, {"ops": ops}, {"ops": "1/s"}, Path()
             )
+
+    @property
+    def seen(self) -> Seen:
+        """What the next command knows."""
+        return Seen(self.stored, (), self.spent_s)
+
+    @property
+    def findings(self) -> list[str]:
+        """What the series found, in words."""
+        found = policy_of(self.experiment).findings(planned(self.experiment), self.seen)
+        return [finding_text(finding, self.experiment.parameters.varied) for finding in found]
 
     def counts(self) -> dict[str, int]:
         """Return how many iterations each point has."""

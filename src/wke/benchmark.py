@@ -18,13 +18,12 @@ from wke.describe.configuration.optionvalue import type_of
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.errors import InputError, Problem, WkeError
-from wke.judge.policies.climbing import climb_text
-from wke.judge.statistics.summaries import point_key
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
 from wke.tell.exports.results_csv import results_csv, write_results_csv
 from wke.tell.tables import results_table
 from wke.tell.terminal.console import Printer
+from wke.tell.terminal.findings import finding_text
 from wke.tell.terminal.progress import PlainProgress, SeriesState
 
 RESULTS, PLOTS = Path("results"), Path("plots")
@@ -190,15 +189,14 @@ def _say_problems(problems: Sequence[Problem]) -> None:
 
 
 def _say_results(series: Series) -> None:
-    """Print the table of what was visited, and what searches found."""
+    """Print the table and the findings."""
     out = Printer()
     trials = series.store.attempts.one_per_trial(series.experiment.name)
-    visited = {point_key(trial.point) for trial in trials}
-    points = tuple(point for point in series.experiment.parameters.points() if point_key(point) in visited)
-    shown = results_table(trials, (), points)
+    parameters = series.experiment.parameters
+    shown = results_table(trials, (), parameters.points(), series.policy)
     out.table([shown.header, *shown.cells])
-    for climb in series.climbs():
-        out.talk(climb_text(climb, series.experiment))
+    for finding in series.findings():
+        out.talk(finding_text(finding, parameters.varied))
     for trial in [trial for trial in trials if not trial.ok][:5]:
         out.talk(f"{trial.id} {trial.outcome}: {trial.why}")
 

@@ -27,8 +27,10 @@ from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.plan.plan import Plan, make_plan
 from wke.errors import InputError
-from wke.judge.policies.budget import spent_s
-from wke.judge.policies.due import due
+from wke.judge.policies.choose import policy_of
+from wke.judge.policies.costs import spent_s
+from wke.judge.policies.policy import Seen
+from wke.judge.policies.repetition import tried_in_vain
 from wke.keep.store import Store
 from wke.keep.trials.identity import planned_trials
 from wke.keep.trials.storedplan import StoredPlan
@@ -75,7 +77,7 @@ def _rehearse_in(folder: Path, plan: Plan, cluster: Cluster, play: Play) -> Rehe
     trials = tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials))
     planned = [item.planned for item in trials]
     ids = [trial.id for trial in planned]
-    name, command = experiment.name, "a rehearsal"
+    name, command, policy = experiment.name, "a rehearsal", policy_of(experiment)
     with Store.open(folder, command=command, series=name) as store, asyncio.Runner(loop_factory=TimelapseLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, TimelapseLoop)
@@ -83,15 +85,14 @@ def _rehearse_in(folder: Path, plan: Plan, cluster: Cluster, play: Play) -> Rehe
         series = RunningSeries(scripted_place(cluster, play, loop), store, number, experiment, _ignore, _nothing)
 
         def next_due(attempted: Collection[str]) -> Sequence[IdentifiedTrial]:
-            used_s = spent_s(experiment, planned, store.attempts.of_series(name) if experiment.budget is not None else ())
-            wanted = {
-                t.id for t in due(experiment, planned, store.attempts.results(ids), attempted, store.attempts.invalid(ids), spent_s=used_s)
-            }
+            used_s = spent_s(planned, store.attempts.of_series(name), experiment.cooldown_s)
+            seen = Seen(store.attempts.results(ids), tried_in_vain(attempted, store.attempts.invalid(ids)), used_s)
+            wanted = {trial.id for trial in policy.next_trials(planned, seen)}
             return [item for item in trials if item.planned.id in wanted]
 
         runner.run(run_series(series, next_due))
         ended, points = store.attempts.one_per_trial(name), tuple(experiment.parameters.points())
-        table = results_table(ended, experiment.metrics, points, experiment.stopping, experiment.baseline)
+        table = results_table(ended, experiment.metrics, points, policy, experiment.baseline, threshold=experiment.threshold)
         return Rehearsal(ended, table, loop.time())
 
 

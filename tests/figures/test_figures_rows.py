@@ -173,10 +173,10 @@ def test_groups_may_be_measured() -> None:
     assert [group.label for group in drawing.panels[0].groups] == ["0.0", "1.0"]
 
 
-def test_a_climb_says_how_many_values_it_tried() -> None:
+def test_a_climb_says_how_many_points_it_tried() -> None:
     """Nobody knows beforehand how many trials a search takes."""
     climbed = replace(EXPERIMENT, parameters=Sweep((*SWEEP.loops[:2], Parameter("n", (4, 8, 16, 32), climb=True))))
-    assert make_drawing(PLOT, trials(), climbed).footnote.endswith("2 of 4 values of n tried.")
+    assert make_drawing(PLOT, trials(), climbed).footnote.endswith("8 of 16 points tried.")
 
 
 def test_a_column_whose_name_reads_as_an_expression() -> None:

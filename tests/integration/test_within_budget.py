@@ -65,7 +65,9 @@ def test_a_budget_is_kept_to_and_resumed(emulated: Project) -> None:
     series = written(emulated, "3s", WORK)
     ran = series.folder / "ledger/ran"
     plan = series.wke("plan", "experiments/series.toml")
-    assert "a budget of 3.00 s, of which 0.00 s are used; 10 trials of the first 2 rounds are to run; when one has run," in plan.out
+    assert (
+        "a budget of 3.00 s, of which 0.00 s are used; 10 trials of the first 2 rounds to run; how far it goes is known after" in plan.out
+    )
     process = series.start("measure", "experiments/series.toml", "--no-figures")
     eventually(lambda: process.poll() is not None or (ran.exists() and len(ran.read_text().split()) >= 8), within_s=30)
     process.kill()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from wke.describe.experiment.experiment import Stopping
-from wke.judge.policies.stopping import rounds_wanted
+from wke.judge.policies.precise import rounds_wanted
 from wke.judge.statistics.comparison import Comparison, compare
 from wke.judge.statistics.statistics import summarise
 from wke.keep.trials.trials import StoredAttempt

@@ -1,6 +1,7 @@
 """Climbing in an experiment: one search for each setting of the other parameters, and what is said of it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,12 @@ from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Plot
 from wke.describe.experiment.sweep import Parameter, Point, Sweep
-from wke.judge.policies.climbing import climb_text, climbs, goal_of
+from wke.judge.policies.choose import policy_of
+from wke.judge.policies.climbing import Climbing, ClimbOutlook
+from wke.judge.policies.policy import Seen
+from wke.keep.trials.trials import PlannedTrial, StoredAttempt
+from wke.tell.tables import results_table
+from wke.tell.terminal.findings import finding_text
 
 EXPERIMENT = Experiment(
     "x",
@@ -19,6 +25,8 @@ EXPERIMENT = Experiment(
     metrics=(Metric("ops", better="higher"), Metric("lat", better="lower")),
     plots=(Plot("line", "n", ys("ops"), sort_by="engine"),),
 )
+VARIED = EXPERIMENT.parameters.varied
+POLICY = Climbing("n", *ys("ops"), "higher", EXPERIMENT.metrics, EXPERIMENT.parameters.points())
 PEAKS: Mapping[object, int] = {"old": 2, "new": 5}
 
 
@@ -30,11 +38,11 @@ def test_each_setting_has_a_search_of_its_own() -> None:
     """Batch after batch, every search wants one point, until each has found its own best."""
     finished: dict[int, tuple[Point, list[float]]] = {}
     batches: list[list[str]] = []
-    while wanted := [climb.next for climb in climbs(EXPERIMENT, finished.values()) if climb.next is not None]:
+    while wanted := [climb.next for climb in POLICY.climbs(finished.values()) if climb.next is not None]:
         batches.append([f"{point['engine']}{point['n']}" for point in wanted])
         finished |= {len(finished) + k: (point, [height(point)]) for k, point in enumerate(wanted)}
     assert batches == [["old1", "new1"], ["old2", "new2"], ["old4", "new4"], ["old3", "new5"]]
-    assert [climb_text(climb, EXPERIMENT) for climb in climbs(EXPERIMENT, finished.values())] == [
+    assert [finding_text(climb, VARIED) for climb in POLICY.climbs(finished.values())] == [
         'climb along n at engine="old": tried 1, 2, 3, 4; best 2 with a mean ops of 100; over: neither neighbour of the best value is better',
         (
             'climb along n at engine="new": tried 1, 2, 4, 5; best 5 with a mean ops of 100; '
@@ -47,7 +55,7 @@ def test_what_is_said_on_the_way() -> None:
     """Nothing yet, what is next, and doubt where there is a valley."""
     points = {point["n"]: point for point in EXPERIMENT.parameters.points() if point["engine"] == "old"}
     texts = [
-        climb_text(climbs(EXPERIMENT, [(points[n], values) for n, values in tried.items()])[0], EXPERIMENT)
+        finding_text(POLICY.climbs([(points[n], values) for n, values in tried.items()])[0], VARIED)
         for tried in ({}, {1: [7.0]}, {1: [7.0], 2: [1.0], 4: [5.0]}, {1: [], 2: []})
     ]
     assert texts == [
@@ -62,13 +70,39 @@ def test_what_is_said_on_the_way() -> None:
     ]
 
 
-def test_nothing_is_climbed_unless_asked() -> None:
-    """An experiment without hill-climb has no search."""
-    assert climbs(Experiment("x", Path("x.toml"), parameters=Sweep((Parameter("n", (1, 2)),))), []) == ()
+def result(point: Point, ops: float) -> StoredAttempt:
+    return StoredAttempt(str(point["n"]), "x", 1, point, 0, False, "ok", "", 0, 1.0, {"ops": ops}, {"ops": ""}, Path())
 
 
-@pytest.mark.parametrize(("y", "value"), [("ops", 12.0), ("ops / n", 4.0)])
-def test_the_goal_is_computed_of_a_trial(y: object, value: float) -> None:
-    """Of its metrics and its parameters."""
-    experiment = Experiment("x", Path("x.toml"), plots=(Plot("line", "n", ys(y)),))
-    assert goal_of(experiment, {"ops": 12.0, "n": 3}) == value
+@pytest.mark.parametrize(("goal", "mean"), [("ops", 12.0), ("ops / n", 4.0)])
+def test_the_goal_is_computed_from_metrics_and_parameters(goal: str, mean: float) -> None:
+    """A trial's observation of the goal is a metric, or what a plot's equation makes of metrics and parameters."""
+    points: tuple[Point, ...] = ({"n": 3}, {"n": 5})
+    planned = [PlannedTrial(str(point["n"]), point, 0, warmup=False, position=k) for k, point in enumerate(points)]
+    (climb,) = Climbing("n", *ys(goal), "higher", (), points).findings(planned, Seen({"3": result(points[0], 12.0)}))
+    assert (climb.advice.best, climb.advice.mean, climb.next) == (3, mean, {"n": 5})
+
+
+def test_the_way_to_the_best_value() -> None:
+    """Both searches run one point each, all its repetitions and its warm-up; a failed trial gives nothing but does not hold a search up."""
+    planned = [
+        PlannedTrial(f"{point['engine']}{point['n']}{kind}", point, 0, warmup=kind == "w", position=0)
+        for point in EXPERIMENT.parameters.points()
+        for kind in ("w", "a", "b")
+    ]
+    policy = policy_of(EXPERIMENT)
+    assert policy == POLICY
+    first = policy.next_trials(planned, Seen({}))
+    assert [trial.id for trial in first] == ["old1w", "old1a", "old1b", "new1w", "new1a", "new1b"]
+    assert policy.outlook(planned, Seen({})) == ClimbOutlook(6, 30, "n")
+    tried = {trial.id for trial in first}
+    assert [trial.id for trial in policy.next_trials(planned, Seen({}, tried - {"new1b"}))] == ["old2w", "old2a", "old2b", "new1b"]
+
+
+def test_a_table_has_the_points_that_were_tried() -> None:
+    """In the order of the file; a point counts as tried as soon as it has a trial, whatever its outcome."""
+    points = EXPERIMENT.parameters.points()
+    failed = [replace(result(points[k], 1.0), outcome="failed(1)") for k in (7, 2)]
+    assert POLICY.visited(points, failed) == (points[2], points[7])
+    table = results_table(failed, EXPERIMENT.metrics, points, POLICY)
+    assert [row.point for row in table.rows] == [points[2], points[7]]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.judge.policies.search import Advice, next_value
+from wke.judge.policies.search import Advice, Why, next_value
 
 UNHURRIED = settings(deadline=None)
 
@@ -45,7 +45,7 @@ def test_it_finds_the_top_of_every_hill_in_few_trials(heights: list[float]) -> N
         assert advice.mean == sign * max(heights)
         assert len(order) <= 1 + 3 * math.log2(len(heights))
         assert advice.tried == tuple(sorted(order))
-        assert advice.doubt == ""
+        assert advice.valley is None
 
 
 @UNHURRIED
@@ -63,7 +63,7 @@ def test_it_ends_anywhere_and_never_repeats(heights: list[int | None]) -> None:
     if given_values:
         top = max(place for place in given_values if given_values[place] == max(given_values.values()))
         assert {place for place in (top - 1, top + 1) if 0 <= place < len(heights)} <= tried.keys()
-    assert (advice.why == "no value gave a result") == (advice.best is None)
+    assert (advice.why is Why.NO_RESULT) == (advice.best is None)
 
 
 @UNHURRIED
@@ -77,28 +77,28 @@ def test_an_interrupted_search_goes_on_where_it_stood(heights: list[float], rand
 
 
 STORIES: dict[str, tuple[Mapping[int, Sequence[float]], Advice[int]]] = {
-    "at the beginning": ({}, Advice(1, None, None, (), "the range begins here")),
-    "on the way up": ({1: [5.0]}, Advice(2, 1, 5.0, (1,), "it has not become worse yet")),
-    "steps get longer": ({1: [5.0], 2: [6.0, 8.0]}, Advice(8, 2, 7.0, (1, 2), "it has not become worse yet")),
-    "past the top": ({1: [5.0], 2: [7.0], 8: [6.0]}, Advice(4, 2, 7.0, (1, 2, 8), "the best so far has untried values after it")),
+    "at the beginning": ({}, Advice(1, None, None, (), Why.START)),
+    "on the way up": ({1: [5.0]}, Advice(2, 1, 5.0, (1,), Why.NOT_WORSE_YET)),
+    "steps get longer": ({1: [5.0], 2: [6.0, 8.0]}, Advice(8, 2, 7.0, (1, 2), Why.NOT_WORSE_YET)),
+    "past the top": ({1: [5.0], 2: [7.0], 8: [6.0]}, Advice(4, 2, 7.0, (1, 2, 8), Why.UNTRIED_AFTER)),
     "back down": (
         {1: [5.0], 2: [7.0], 8: [9.0], 16: [1.0]},
-        Advice(4, 8, 9.0, (1, 2, 8, 16), "the best so far has untried values before it"),
+        Advice(4, 8, 9.0, (1, 2, 8, 16), Why.UNTRIED_BEFORE),
     ),
     "found": (
         {1: [5.0], 2: [7.0], 4: [8.0], 8: [6.0]},
-        Advice(None, 4, 8.0, (1, 2, 4, 8), "neither neighbour of the best value is better"),
+        Advice(None, 4, 8.0, (1, 2, 4, 8), Why.NEIGHBOURS_ARE_WORSE),
     ),
     "the first is best": (
         {1: [5.0], 2: [4.0]},
-        Advice(None, 1, 5.0, (1, 2), "the best value is the first of the range, and the next one is worse"),
+        Advice(None, 1, 5.0, (1, 2), Why.FIRST_IS_BEST),
     ),
-    "a tie goes on, and the first of equals is best": ({1: [5.0], 2: [5.0]}, Advice(8, 1, 5.0, (1, 2), "it has not become worse yet")),
+    "a tie goes on, and the first of equals is best": ({1: [5.0], 2: [5.0]}, Advice(8, 1, 5.0, (1, 2), Why.NOT_WORSE_YET)),
     "a failure is worse than all": (
         {1: [-9.0], 2: []},
-        Advice(None, 1, -9.0, (1, 2), "the best value is the first of the range, and the next one is worse"),
+        Advice(None, 1, -9.0, (1, 2), Why.FIRST_IS_BEST),
     ),
-    "what is no number is no result": ({1: [math.nan], 2: [1.0]}, Advice(8, 2, 1.0, (1, 2), "it has not become worse yet")),
+    "what is no number is no result": ({1: [math.nan], 2: [1.0]}, Advice(8, 2, 1.0, (1, 2), Why.NOT_WORSE_YET)),
     "a valley is told": (
         {1: [9.0, 9.5], 2: [3.0, 4.0], 8: [8.0, 7.0]},
         Advice(
@@ -106,16 +106,16 @@ STORIES: dict[str, tuple[Mapping[int, Sequence[float]], Advice[int]]] = {
             1,
             9.25,
             (1, 2, 8),
-            "the best value is the first of the range, and the next one is worse",
-            "there is more than one hill: 2 is worse than values on both sides of it, so a better one may be hidden",
+            Why.FIRST_IS_BEST,
+            2,
         ),
     ),
     "a valley within the spread is none": (
         {1: [9.0, 5.0], 2: [3.0, 6.0], 8: [5.5, 2.0]},
-        Advice(None, 1, 7.0, (1, 2, 8), "the best value is the first of the range, and the next one is worse"),
+        Advice(None, 1, 7.0, (1, 2, 8), Why.FIRST_IS_BEST),
     ),
-    "a value that left the range does not count": ({1: [5.0], 3: [99.0]}, Advice(2, 1, 5.0, (1,), "it has not become worse yet")),
-    "begun in the middle": ({8: [5.0], 16: [4.0]}, Advice(1, 8, 5.0, (8, 16), "what comes before may be better")),
+    "a value that left the range does not count": ({1: [5.0], 3: [99.0]}, Advice(2, 1, 5.0, (1,), Why.NOT_WORSE_YET)),
+    "begun in the middle": ({8: [5.0], 16: [4.0]}, Advice(1, 8, 5.0, (8, 16), Why.MAYBE_BEFORE)),
 }
 
 
@@ -127,7 +127,7 @@ def test_what_it_says(tried: Mapping[int, Sequence[float]], advice: Advice[int])
 
 def test_a_range_of_one_value_is_tried_once() -> None:
     """One trial, and it is over; no value at all is a mistake."""
-    assert next_value({7: [1.0]}, [7]) == Advice(None, 7, 1.0, (7,), "the range has one value")
+    assert next_value({7: [1.0]}, [7]) == Advice(None, 7, 1.0, (7,), Why.ONE_VALUE)
     with pytest.raises(ValueError, match="no value"):
         next_value({}, [])
 
@@ -136,4 +136,4 @@ def test_the_last_may_be_best() -> None:
     """A slope without a fall ends at its end."""
     advice, order = search([1.0, 2.0, 3.0, 4.0, 5.0])
     assert (advice.best, order) == (4, [0, 1, 3, 4])
-    assert advice.why == "the best value is the last of the range, and the one before is no better"
+    assert advice.why is Why.LAST_IS_BEST

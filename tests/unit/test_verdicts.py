@@ -1,12 +1,11 @@
 """Verdicts: which trials count, and how often one that does not is repeated."""
 
-from pathlib import Path
-
 import pytest
 
-from wke.describe.experiment.experiment import Experiment
 from wke.describe.expression.parser import parse_condition
-from wke.judge.policies.due import due
+from wke.judge.policies.fixed import Fixed
+from wke.judge.policies.policy import Seen
+from wke.judge.policies.repetition import tried_in_vain
 from wke.judge.verdicts.verdicts import objections
 from wke.keep.trials.trials import Invalid, PlannedTrial
 
@@ -43,5 +42,5 @@ def test_what_speaks_against_a_trial(checks: list[str], said: tuple[str, ...]) -
 def test_an_invalid_trial_is_repeated_twice(times: int, last: bool, attempted: bool, runs: bool) -> None:  # noqa: FBT001 - a table
     """At once, and in later commands; one that failed instead waits for the next command; after three it is over."""
     trial = PlannedTrial("a-0", {}, 0, warmup=False, position=0)
-    found = due(Experiment("x", Path("x.toml")), [trial], {}, {"a-0"} if attempted else (), {"a-0": Invalid(times, last)})
-    assert bool(found) is runs
+    tried = tried_in_vain({"a-0"} if attempted else (), {"a-0": Invalid(times, last)})
+    assert bool(Fixed().next_trials([trial], Seen({}, tried))) is runs

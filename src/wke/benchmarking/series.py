@@ -12,8 +12,8 @@ from wke.benchmarking.results import ResultPrinter
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.plan.plan import running_order
 from wke.errors import WkeError
-from wke.judge.policies.climbing import Climb, searches
-from wke.judge.policies.due import due
+from wke.judge.policies.choose import policy_of
+from wke.judge.policies.policy import Finding, Policy, Seen
 from wke.judge.statistics.summaries import point_key
 from wke.keep.files.disk import disk_errors
 from wke.keep.store import Store
@@ -46,16 +46,21 @@ class Series:
 
     @property
     def missing(self) -> int:
-        """How many trials have no result; of a series that climbs, most of them are never wanted."""
+        """How many trials have no result; a series that climbs never runs most of them."""
         return len(self.planned) - len(self._stored())
 
-    def due(self, attempted: Collection[str]) -> list[PlannedTrial]:
-        """Return what to run next, after those trials that this command attempted already."""
-        return due(self.experiment, self.planned, self._stored(), attempted)
+    @property
+    def policy(self) -> Policy:
+        """How the series chooses its trials."""
+        return policy_of(self.experiment)
 
-    def climbs(self) -> tuple[Climb, ...]:
-        """Return where the searches stand, none where nothing is climbed."""
-        return searches(self.experiment, self.planned, self._stored())
+    def due(self, attempted: Collection[str]) -> list[PlannedTrial]:
+        """Return the trials to run next, given those that this command attempted already."""
+        return self.policy.next_trials(self.planned, Seen(self._stored(), attempted))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what the series found."""
+        return self.policy.findings(self.planned, Seen(self._stored()))
 
     def _stored(self) -> dict[str, StoredAttempt]:
         return self.store.attempts.results(trial.id for trial in self.planned)
@@ -70,7 +75,8 @@ def make_series(experiment: Experiment, surroundings: Json, store: Store, reuse:
     planned = tuple(_planned(experiment, surroundings, generation, seed))
     if reuse.always:
         planned = tuple(_adopted(planned, store, name))
-    plan = StoredPlan(str(experiment.path), seed, experiment.order, software=software({}), generation=generation)
+    plan = StoredPlan.of(experiment, seed, software({}), generation=generation)
+    plan = replace(plan, rules=replace(plan.rules, metrics=()))  # the script reports its metrics itself
     number = store.writer.begin_series(name, plan, command=command, planned=planned)
     return Series(experiment, store, number, planned)
 

@@ -19,13 +19,10 @@ from wke.act.trials import runner
 from wke.cli.ci import publish
 from wke.cli.machines import resolve
 from wke.cli.options import project
-from wke.cli.plan import budget_text, tell
+from wke.cli.plan import tell
 from wke.cli.summary import draw_figures, print_summary, write_csv
 from wke.describe.assignments import assignments
 from wke.errors import InputError, WkeError
-from wke.judge.policies.budget import missed_text
-from wke.judge.policies.climbing import climb_text, searches
-from wke.judge.policies.stopping import precision_text, precisions, rule_text, undecided_text
 from wke.keep.files.current import CurrentWriter
 from wke.keep.store import Store
 from wke.records import Outcome
@@ -39,6 +36,8 @@ from wke.series.reanalysis import reanalysis_hint
 from wke.series.regression import compared, conclude
 from wke.series.storedresults import StoredResults, load_results
 from wke.tell.terminal.console import Printer, counted, seconds, worst_status
+from wke.tell.terminal.findings import finding_text
+from wke.tell.terminal.outlooks import start_text
 from wke.tell.terminal.progress import SeriesState, progress, uneven_text
 
 DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
@@ -178,6 +177,7 @@ def _run(command: _Command) -> Sequence[Outcome]:
     """Run what is missing; raise as `confirm_machines` does before anything runs."""
     series, store, choice = command.series, command.store, command.choice
     experiment, left, first = series.plan.experiment, left_running(series, store), len(command.due())
+    outlook = load_results(series, store).outlook(series)
     _announce(series, store, first)
     if first and (advice := reanalysis_hint(series, store)):
         Printer().talk(advice)
@@ -199,17 +199,17 @@ def _run(command: _Command) -> Sequence[Outcome]:
     except MachinesChangedError:
         raise
     except (KeyboardInterrupt, WkeError):
-        _say_stopped(command, state, first)
+        _say_stopped(command, state, first if outlook.exact else None)
         raise
     _say_findings(series, store)
     return outcomes
 
 
-def _say_stopped(command: _Command, state: SeriesState, first: int) -> None:
-    """Say what there is of a series that ends before its time, and export and draw it."""
+def _say_stopped(command: _Command, state: SeriesState, known: int | None) -> None:
+    """Say how far a series that was stopped is, of a `known` number of trials if it is known; export and draw what there is."""
     store, experiment = command.store, command.series.plan.experiment
-    planned = "" if experiment.parameters.climb or experiment.stopping or experiment.budget else f" of {first}"
-    Printer().talk(f"stopped after {state.ended}{planned} trials; they are stored, and the same command goes on")
+    of = "" if known is None else f" of {known}"
+    Printer().talk(f"stopped after {state.ended}{of} trials; they are stored, and the same command goes on")
     lease = seconds(command.series.project.cluster.detached_lease_s)
     for left in store.attempts.detached(experiment.name):
         Printer().talk(
@@ -230,46 +230,15 @@ def _due(series: PlannedSeries, have: StoredResults, choice: Choice, attempted: 
 
 def _announce(series: PlannedSeries, store: Store, to_run: int) -> None:
     """Say how much there is to do, and what is reused."""
-    name, total, stored = series.plan.experiment.name, len(series.trials), len(load_results(series, store).stored)
-    climbed, stopping = series.plan.experiment.parameters.climb, series.plan.experiment.stopping
-    if series.plan.experiment.budget is not None:
-        Printer().talk(f"{name}: {stored} of at most {total} trials are stored; {budget_text(series, load_results(series, store))}")
-    elif stopping is not None and to_run:
-        Printer().talk(
-            f"{name}: {counted(to_run, 'trial')} to run, then more {rule_text(stopping)}; {stored} of at most {total} are stored already "
-            f"and reused; seed {series.plan.seed}"
-        )
-    elif stopping is not None:
-        Printer().talk(f"{name}: nothing to run: {stored} of at most {total} trials are stored")
-    elif climbed is not None and to_run:
-        Printer().talk(
-            f"{name}: climbs along {climbed}: {counted(to_run, 'trial')} to run, then those that their results ask for; {stored} are stored"
-        )
-    elif climbed is not None:
-        Printer().talk(f"{name}: nothing to run: every climb along {climbed} is over, {stored} trials are stored")
-    elif to_run:
-        Printer().talk(
-            f"{name}: {counted(to_run, 'trial')} to run; {stored} of {total} are stored already and reused; seed {series.plan.seed}"
-        )
-    elif stored == total:
-        Printer().talk(f"{name}: nothing to run: all {total} trials are stored and nothing they depend on has changed")
-    else:
-        Printer().talk(f"{name}: nothing to run: of all {total} trials {stored} are stored, those chosen here among them")
+    have = load_results(series, store)
+    text = start_text(have.outlook(series), to_run, len(have.stored), len(series.trials), series.plan.seed)
+    Printer().talk(f"{series.plan.experiment.name}: {text}")
 
 
 def _say_findings(series: PlannedSeries, store: Store) -> None:
-    """Say what a series that decides for itself how far it goes has come to."""
-    experiment, have = series.plan.experiment, load_results(series, store)
-    stored = have.stored
-    if experiment.budget is not None:
-        used = f"{seconds(have.spent_s)} of {seconds(experiment.budget.total_s)}"
-        Printer().talk(f"budget: {used} used; {missed_text(experiment, have.seen())}")
-    elif experiment.stopping is not None:
-        seen = precisions(experiment.stopping, experiment.metrics, tuple(stored.values()), series.points)
-        missing, rounds = len(have.due(series, series.trials)), have.rounds(series)
-        Printer().talk(undecided_text(missing, rounds) if missing else precision_text(experiment, seen, rounds))
-    for climb in searches(experiment, series.planned, stored):
-        Printer().talk(climb_text(climb, experiment))
+    """Say what the series found."""
+    for finding in series.policy.findings(series.planned, load_results(series, store).seen()):
+        Printer().talk(finding_text(finding, series.plan.experiment.parameters.varied))
 
 
 async def _nothing() -> None:

@@ -11,11 +11,9 @@ import click
 
 from wke.act.trials.runner import IdentifiedTrial
 from wke.cli.options import as_json, project
-from wke.describe.experiment.experiment import Experiment
 from wke.describe.plan.deployment import times
-from wke.judge.policies.budget import outlook
-from wke.judge.policies.due import done_with
-from wke.judge.policies.stopping import EVERY, Precise, place_text, precisions, rule_text
+from wke.judge.policies.policy import Outlook
+from wke.judge.policies.precision import Precision
 from wke.judge.reuse.state import STORED, TO_RUN, State
 from wke.keep.machines.examinations import Latest
 from wke.keep.trials.trials import StoredAttempt
@@ -25,8 +23,10 @@ from wke.series.project import read_project
 from wke.series.reanalysis import reanalysis_hint
 from wke.series.storedresults import StoredResults
 from wke.tell.comparisons import baseline_text
+from wke.tell.precision import place_text, shares_text
 from wke.tell.tables import precision_json
 from wke.tell.terminal.console import Printer, counted, seconds
+from wke.tell.terminal.outlooks import budget_json, iterations_text, plan_lines, to_run_text
 from wke.tell.terminal.progress import point_words
 
 
@@ -52,16 +52,14 @@ def tell(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Identified
     """Print the plan in words, and the trials that are to be listed one by one."""
     out = Printer()
     have, experiment, stored = facts.have, series.plan.experiment, facts.have.stored
-    most = "at most " if experiment.stopping or experiment.budget else ""
-    out.data(f"{experiment.name}: {len(series.points)} points x ({_repetitions(experiment)}) = {most}{len(series.trials)} trials")
+    outlook = have.outlook(series)
+    most, warmups = "" if outlook.exact else "at most ", f" + {experiment.warmups} warm-ups" if experiment.warmups else ""
+    repetitions = f"({iterations_text(outlook, experiment.iterations)}{warmups})"
+    out.data(f"{experiment.name}: {len(series.points)} points x {repetitions} = {most}{len(series.trials)} trials")
     seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn when it is measured first"
     out.data(f"  order {experiment.order}; {seed}")
-    if experiment.parameters.climb is not None:
-        out.data(f"  climbs along {experiment.parameters.climb}: of these trials only those that lead to the best value run")
-    if experiment.budget is not None:
-        out.data(f"  {budget_text(series, have)}")
-    if experiment.stopping is not None:
-        out.data(f"  {rule_text(experiment.stopping)} at two looks in a row, {EVERY} rounds apart")
+    for line in plan_lines(outlook):
+        out.data(f"  {line}")
     if experiment.baseline:
         out.data(f"  every point is compared with {baseline_text(experiment.baseline)}")
     deployed = dict(enumerate(_deployments(series, have)))
@@ -71,12 +69,13 @@ def tell(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Identified
         out.data(f"  {step.target} on {step.on}{kind}{often}")
     accepted = sum(bool(trial.accepted) for trial in stored.values())
     count = f"{len(stored)}{f' ({accepted} of them by acceptance)' if accepted else ''}"
-    out.data(f"  stored already: {count}; to run: {_to_run(series, have)}{_reasons(facts)}")
+    out.data(f"  stored already: {count}; to run: {_to_run(series, have, outlook)}{_reasons(facts)}")
     if stored or facts.examined:
         out.data(f"  {_assumed(facts.examined)}")
     for seen in _precise(series, stored):
         place = place_text(seen.point, experiment.parameters.varied)
-        out.data(f"  {place}{counted(seen.n, 'trial')}, {seen}{'' if seen.enough else ', not reached'}")
+        words = f"{counted(seen.n, 'trial')}, {shares_text(seen)}{'' if seen.enough else ', not reached'}"
+        out.data(f"  {place}: {words}" if place else f"  {words}")
     for trial in (item.planned for item in listed):
         out.data(f"{trial.id}  {facts.states[trial.id]}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}")
 
@@ -95,72 +94,27 @@ def _assumed(examined: Latest | None) -> str:
     return f"if the machines are what they were on {at}, when series {examined.series} examined them"
 
 
-def budget_text(series: PlannedSeries, have: StoredResults) -> str:
-    """Return what a budget will probably buy, in words; nothing where there is none."""
-    experiment = series.plan.experiment
-    found, budget = outlook(experiment, series.planned, have.seen()), experiment.budget
-    if found is None or budget is None:
-        return ""
-    text = f"a budget of {seconds(budget.total_s)}, of which {seconds(have.spent_s)} are used"
-    first = f"the first {counted(budget.min, 'round')}" if budget.min > 1 else "the first round"
-    if found.basic is None or found.further is None:
-        return f"{text}; {found.lacking} trials of {first} are to run; when one has run, one knows how far it goes"
-    if found.basic < found.lacking:
-        return f"{text}: enough for about {found.basic} of the {found.lacking} trials that {first} lack, the coarse points first"
-    rest = f"{counted(found.lacking, 'trial')} that {first} lack, then " if found.lacking else ""
-    return f"{text}: enough for {rest}about {found.further} more where intervals are widest"
-
-
 def _deployments(series: PlannedSeries, have: StoredResults) -> tuple[int, ...]:
-    """Return how often each step with a scope is to run, if all trials go well that are missing."""
-    given_up = done_with((), have.invalid)
-    missing = [item for item in series.trials if item.planned.id not in have.stored and item.planned.id not in given_up]
-    return times([item.trial.deployment for item in missing])
+    """Return how often each step with a scope runs if all missing trials succeed."""
+    seen = have.seen()
+    return times([item.trial.deployment for item in series.trials if seen.lacks(item.planned)])
 
 
-def _to_run(series: PlannedSeries, have: StoredResults) -> str:
-    """Say how many of the missing trials run, as far as that can be told, and how long they take."""
-    experiment = series.plan.experiment
-    given_up = done_with((), have.invalid)
-    missing = sum(item.planned.id not in have.stored and item.planned.id not in given_up for item in series.trials)
-    invalid = f"; invalid for good: {len(given_up)}" if given_up else ""
-    duration = _duration(missing, experiment.cooldown_s, tuple(have.stored.values()))
-    if experiment.parameters.climb is not None:
-        return f"at most {missing}{duration}{invalid}"
-    if experiment.budget is not None:
-        return f"at most {missing}{invalid}"
-    if experiment.stopping is None:
-        return f"{missing}{duration}{invalid}"
-    now = len(have.due(series, series.trials))
-    return (f"{now} before the next look, at most {missing} in all{duration}" if now else "0") + invalid
+def _to_run(series: PlannedSeries, have: StoredResults, outlook: Outlook) -> str:
+    """Say how many of the missing trials run, as far as it is known, and how long they take."""
+    given_up = len(have.seen().tried)
+    duration = _duration(outlook.at_most, series.plan.experiment.cooldown_s, tuple(have.stored.values()))
+    return to_run_text(outlook, duration) + (f"; invalid for good: {given_up}" if given_up else "")
 
 
-def _repetitions(experiment: Experiment) -> str:
-    rule = experiment.stopping or experiment.budget
-    least = f"{rule.min} to " if rule and rule.min < experiment.iterations else ""
-    warmups = f" + {experiment.warmups} warm-ups" if experiment.warmups else ""
-    return f"{least}{experiment.iterations} iterations{warmups}"
-
-
-def _precise(series: PlannedSeries, stored: Mapping[str, StoredAttempt]) -> tuple[Precise, ...]:
-    """Return how precise each point is, once there are results of a series that stops when it is precise."""
-    experiment = series.plan.experiment
-    if experiment.stopping is None or not stored:
-        return ()
-    return precisions(experiment.stopping, experiment.metrics, tuple(stored.values()), series.points)
+def _precise(series: PlannedSeries, stored: Mapping[str, StoredAttempt]) -> tuple[Precision, ...]:
+    """Return how precise each point is, once there are results of a series that has a target precision."""
+    return series.policy.precisions(series.points, tuple(stored.values())) if stored else ()
 
 
 def _duration(due: int, cooldown_s: float, stored: Sequence[StoredAttempt]) -> str:
     took = [attempt.elapsed_s for attempt in stored if attempt.elapsed_s is not None]
     return f", about {seconds(due * (fmean(took) + cooldown_s))} by what stored trials took" if due and took else ""
-
-
-def _budget_json(series: PlannedSeries, have: StoredResults) -> dict[str, object] | None:
-    budget, found = series.plan.experiment.budget, outlook(series.plan.experiment, series.planned, have.seen())
-    if found is None or budget is None:
-        return None
-    bought = {"lacking": found.lacking, "affordable": found.basic, "further": found.further}
-    return {"total-s": budget.total_s, "spent-s": have.spent_s, **bought}
 
 
 def _json(series: PlannedSeries, facts: PlanState) -> dict[str, object]:
@@ -169,7 +123,7 @@ def _json(series: PlannedSeries, facts: PlanState) -> dict[str, object]:
         "experiment": series.plan.experiment.name,
         "seed": series.plan.seed if series.seed_is_settled else None,
         "order": series.plan.experiment.order,
-        "budget": _budget_json(series, have),
+        "budget": budget_json(have.outlook(series)),
         "deployments": [{"target": step.target, "times": often} for step, often in zip(steps, _deployments(series, have), strict=False)],
         "examined": {"at-ns": facts.examined.at_ns, "series": facts.examined.series} if facts.examined else None,
         "points": [{"point": dict(seen.point), "n": seen.n, **precision_json(seen)} for seen in _precise(series, stored)],

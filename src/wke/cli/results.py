@@ -8,6 +8,7 @@ import click
 
 from wke.cli.options import as_json, folder
 from wke.cli.summary import accepted_words, print_comparisons, print_table
+from wke.judge.policies.choose import policy_by
 from wke.judge.summary.resultrow import ResultRow
 from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
@@ -74,7 +75,7 @@ def _every_row(store: Store, names: Sequence[str]) -> tuple[ResultRow, ...]:
 
 def _table(plan: StoredPlan, trials: Sequence[StoredAttempt]) -> Table:
     rules = plan.rules
-    return results_table(trials, rules.metrics, rules.points, rules.stopping, rules.baseline, threshold=plan.threshold)
+    return results_table(trials, rules.metrics, rules.points, policy_by(rules), rules.baseline, threshold=plan.threshold)
 
 
 def _json(store: Store, name: str, *, each: bool) -> dict[str, object]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
 from wke.errors import Problem
-from wke.judge.statistics.summaries import point_key
+from wke.judge.policies.choose import policy_of
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import PLOTS, RESULTS
@@ -35,12 +35,9 @@ def write_csv(store: Store, experiment: Experiment) -> Path:
 
 
 def experiment_table(store: Store, experiment: Experiment) -> Table:
-    """Return the table of an experiment's points; where some are never to be visited, of those that were."""
-    trials, points = store.attempts.one_per_trial(experiment.name), tuple(experiment.parameters.points())
-    if experiment.parameters.climb is not None:
-        visited = {point_key(trial.point) for trial in trials}
-        points = tuple(point for point in points if point_key(point) in visited)
-    return results_table(trials, experiment.metrics, points, experiment.stopping, experiment.baseline, threshold=experiment.threshold)
+    """Return the table of an experiment's points."""
+    trials, points, policy = store.attempts.one_per_trial(experiment.name), tuple(experiment.parameters.points()), policy_of(experiment)
+    return results_table(trials, experiment.metrics, points, policy, experiment.baseline, threshold=experiment.threshold)
 
 
 def print_table(table: Table) -> None:

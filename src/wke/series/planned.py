@@ -13,6 +13,8 @@ from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.sweep import value_text
 from wke.describe.plan.plan import Plan, make_plan
 from wke.errors import InputError, did_you_mean
+from wke.judge.policies.choose import policy_of
+from wke.judge.policies.policy import Policy
 from wke.keep.store import Store
 from wke.keep.trials.identity import planned_trials, scripts
 from wke.keep.trials.software import software
@@ -33,6 +35,11 @@ class PlannedSeries:
     plan: Plan
     trials: tuple[IdentifiedTrial, ...]
     seed_is_settled: bool = True
+
+    @property
+    def policy(self) -> Policy:
+        """How the series chooses its trials."""
+        return policy_of(self.plan.experiment)
 
     @property
     def points(self) -> tuple[Mapping[str, object], ...]:

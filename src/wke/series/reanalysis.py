@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from wke.act.trials.observe_trial import observe_trial
 from wke.act.trials.runner import IdentifiedTrial
-from wke.judge.policies.due import REPEATS, done_with
+from wke.judge.policies.repetition import REPEATS
 from wke.judge.reuse.reanalysis import readable, same_runs
 from wke.keep.files.lock import person
 from wke.keep.output.logs import not_left
@@ -68,9 +68,8 @@ def reanalysis_hint(series: PlannedSeries, store: Store | None = None) -> str:
 
 def _candidates(series: PlannedSeries, store: Store) -> Iterator[tuple[IdentifiedTrial, tuple[StoredAttempt, ...]]]:
     """Yield each trial without a result with the stored attempts that ran the same and were not read for it yet, if there are any."""
-    have = load_results(series, store)
-    over = done_with((), have.invalid)
-    missing = {item.planned.id: item for item in series.trials if item.planned.id not in have.stored and item.planned.id not in over}
+    seen = load_results(series, store).seen()
+    missing = {item.planned.id: item for item in series.trials if seen.lacks(item.planned)}
     if not missing:
         return
     now = store.examinations.latest()

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.act.trials.runner import IdentifiedTrial
-from wke.judge.policies.budget import Seen, spent_s
-from wke.judge.policies.due import done_with, due
-from wke.judge.policies.stopping import rounds_of
+from wke.judge.policies.costs import spent_s
+from wke.judge.policies.policy import Outlook, Seen
+from wke.judge.policies.repetition import tried_in_vain
 from wke.keep.machines.fingerprint import Reference
 from wke.keep.store import Store
 from wke.keep.trials.trials import Invalid, StoredAttempt
@@ -17,7 +17,7 @@ from wke.series.planned import PlannedSeries
 class StoredResults:
     """What the store has of a series' trials, by id: results, and trials that were invalid so far.
 
-    `spent_s` is how long commands of the series took for these trials, if it has a budget.
+    `spent_s` is how long commands of the series took for these trials.
     """
 
     stored: Mapping[str, StoredAttempt]
@@ -26,17 +26,16 @@ class StoredResults:
 
     def due(self, series: PlannedSeries, candidates: Sequence[IdentifiedTrial], attempted: Collection[str] = ()) -> list[IdentifiedTrial]:
         """Return the candidates that run next, in their order, given those that this command attempted already."""
-        planned = [item.planned for item in candidates]
-        wanted = {trial.id for trial in due(series.plan.experiment, planned, self.stored, attempted, self.invalid, spent_s=self.spent_s)}
+        wanted = {trial.id for trial in series.policy.next_trials([item.planned for item in candidates], self.seen(attempted))}
         return [item for item in candidates if item.planned.id in wanted]
 
-    def seen(self) -> Seen:
-        """Return what a budget is judged by."""
-        return Seen(self.stored, done_with((), self.invalid), self.spent_s)
+    def seen(self, attempted: Collection[str] = ()) -> Seen:
+        """Return what the policy of the series looks at, given the trials that this command attempted already."""
+        return Seen(self.stored, tried_in_vain(attempted, self.invalid), self.spent_s)
 
-    def rounds(self, series: PlannedSeries) -> int:
-        """Return how many rounds the series will have, as far as is known now."""
-        return rounds_of(series.plan.experiment, series.planned, self.stored, done_with((), self.invalid))
+    def outlook(self, series: PlannedSeries) -> Outlook:
+        """Return how much the series still has to do."""
+        return series.policy.outlook(series.planned, self.seen())
 
 
 def load_results(series: PlannedSeries, store: Store, reference: Reference | None = None) -> StoredResults:
@@ -44,6 +43,6 @@ def load_results(series: PlannedSeries, store: Store, reference: Reference | Non
     ids = [trial.id for trial in series.planned]
     now = store.examinations.latest() if reference is None else reference
     experiment, name = series.plan.experiment, series.plan.experiment.name
-    tried = store.attempts.of_trials(ids, now) if experiment.budget is not None else ()
-    used_s = spent_s(experiment, series.planned, [attempt for attempt in tried if attempt.series == name and not attempt.changes])
+    own = [attempt for attempt in store.attempts.of_trials(ids, now) if attempt.series == name and not attempt.changes]
+    used_s = spent_s(series.planned, own, experiment.cooldown_s)
     return StoredResults(store.attempts.results(ids, now), store.attempts.invalid(ids, now), used_s)

@@ -4,15 +4,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from wke.describe.experiment.experiment import Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.sweep import value_text
-from wke.judge.policies.stopping import Precise, precisions, share_text
+from wke.judge.policies.fixed import Fixed
+from wke.judge.policies.policy import Policy
+from wke.judge.policies.precision import Precision
 from wke.judge.statistics.comparison import Comparison, compare
 from wke.judge.statistics.statistics import Summary
 from wke.judge.statistics.summaries import by_point, metric_units, point_key, point_summaries
 from wke.keep.trials.trials import INTERRUPTED, RUNNING, StoredAttempt, counting_attempts
 from wke.records import OutcomeKind
+from wke.tell.precision import share_text, shares_text
 
 Point = Mapping[str, object]
 
@@ -21,25 +23,28 @@ Point = Mapping[str, object]
 class Row:
     """One point: `n` trials that count, `failed` that failed, `invalid` that do not count; a metric that none shows has no summary.
 
-    `precise` is there in a series that stops when it is precise.
+    `precise` is there in a series that runs until it is precise.
     """
 
     point: Point
     n: int
     failed: int
     summaries: Mapping[str, Summary]
-    precise: Precise | None = None
+    precise: Precision | None = None
     invalid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`parameters` are those that vary, `metrics` maps each metric's name to its unit; warm-ups are left out."""
+    """`parameters` are those that vary, `metrics` maps each metric's name to its unit; warm-ups are left out.
+
+    `wanted` is the precision that every point should have, if the series has one.
+    """
 
     parameters: tuple[str, ...]
     metrics: Mapping[str, str]
     rows: tuple[Row, ...]
-    stopping: Stopping | None = None
+    wanted: float | None = None
     comparisons: tuple[Comparison, ...] = ()
 
     @property
@@ -49,7 +54,7 @@ class Table:
             *self.parameters,
             "n",
             *(titled(name, unit) for name, unit in self.metrics.items()),
-            *((f"within {share_text(self.stopping.precision)}",) if self.stopping else ()),
+            *((f"within {share_text(self.wanted)}",) if self.wanted is not None else ()),
             *(("failed",) if self._any_failed else ()),
             *(("invalid",) if self._any_invalid else ()),
         )
@@ -82,30 +87,31 @@ def results_table(
     trials: Sequence[StoredAttempt],
     metrics: Sequence[Metric] = (),
     points: Sequence[Point] = (),
-    stopping: Stopping | None = None,
+    policy: Policy | None = None,
     baseline: Point | None = None,
     *,
     threshold: float = 0.0,
 ) -> Table:
     """Return the summaries of `trials` (attempts of one trial count once): declared metrics first, then those that tasks reported besides.
 
-    Rows come in the order of `points`, which get a row even where nothing ran; without them, in the order of the parameters' values.
-    With `stopping`, the series' rule, every row says how precise it is; with `baseline`, how all points compare with its, and whether they
-    differ by more than the `threshold`.
+    Rows come in the order of `points`, or else of the parameters' values. Points at which nothing ran have a row too, unless the `policy`
+    of the series (by default a fixed one) leaves them out; it also decides whether rows say how precise they are. With a `baseline`, all
+    points are compared with it, and differences up to the `threshold` do not count.
     """
     counted = [trial for trial in counting_attempts(trials) if not trial.warmup]
-    points = points or sorted_points(counted)
+    policy = policy or Fixed()
+    points = policy.visited(points or sorted_points(counted), trials)
     units = metric_units(counted, metrics)
     summaries, trials_at = point_summaries(counted, metrics, units), by_point(counted)
-    precise = precisions(stopping, metrics, counted, points) if stopping else [None] * len(points)
+    precise = policy.precisions(points, counted)
     rows = []
-    for point, precision in zip(points, precise, strict=True):
+    for point, precision in zip(points, precise or [None] * len(points), strict=True):
         here = trials_at.get(point_key(point), [])
         invalid = sum(t.outcome == OutcomeKind.INVALID for t in here)
         failed = sum(not t.ok and t.outcome not in {INTERRUPTED, RUNNING} for t in here) - invalid
         rows.append(Row(point, sum(t.ok for t in here), failed, summaries.get(point_key(point), {}), precision, invalid))
     comparisons = compare(counted, tuple(units), points, baseline, threshold) if baseline else ()
-    return Table(varied(points), units, tuple(rows), stopping, comparisons)
+    return Table(varied(points), units, tuple(rows), precise[0].wanted if precise else None, comparisons)
 
 
 def to_json(table: Table) -> dict[str, object]:
@@ -130,16 +136,16 @@ def to_json(table: Table) -> dict[str, object]:
     }
 
 
-def precision_json(precise: Precise | None) -> dict[str, object]:
-    """Return how precise a point is as values that `json.dumps` takes; nothing where the series has no rule."""
+def precision_json(precise: Precision | None) -> dict[str, object]:
+    """Return how precise a point is as values that `json.dumps` takes; nothing when no precision is wanted."""
     if precise is None:
         return {}
     shares = {name: share if share is None or math.isfinite(share) else None for name, share in precise.shares.items()}
     return {"precision": {"wanted": precise.wanted, "reached": precise.enough, "shares": shares}}
 
 
-def _reached(precise: Precise) -> str:
-    return f"{'reached' if precise.enough else 'not reached'}: {precise}"
+def _reached(precise: Precision) -> str:
+    return f"{'reached' if precise.enough else 'not reached'}: {shares_text(precise)}"
 
 
 def varied(points: Sequence[Point]) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""Policies: which trials a series runs next, and when it has enough."""
+"""Policies: which trials of a plan a series runs next, how many more there may be, and what the series found. Values only, no sentences."""

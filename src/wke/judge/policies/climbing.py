@@ -1,25 +1,35 @@
-"""Climbing in an experiment: at every setting of the other parameters, the search for the best value of the last one.
+"""The climbing policy: at every setting of the other parameters, it searches for the best value of one parameter.
 
-Pure: what its trials gave goes in, which points the searches want next and what they found comes out.
+Only trials on the way to the best value run. How a search proceeds is in `search`; here each search gets its points and its results.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wke.describe.experiment.experiment import Experiment
-from wke.describe.experiment.sweep import Point, Value, point_text, value_text
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.sweep import Point, Value
 from wke.describe.expression.equation import over
 from wke.describe.expression.evaluation import number_or_nan
+from wke.describe.expression.expression import Expression
+from wke.judge.policies.policy import Finding, Outlook, Place, Policy, Seen
 from wke.judge.policies.search import Advice, next_value
 from wke.judge.statistics.summaries import point_key
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 
 
 @dataclass(frozen=True, slots=True)
-class Climb:
-    """One search: the points along its range, and what is to be said of it."""
+class ClimbOutlook(Outlook):
+    """`due` trials run at the values that the searches along `parameter` try next; how many follow depends on their results."""
 
     parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Climb(Finding):
+    """One search: the points along the range of `parameter`, the goal it looks at, and where it is."""
+
+    parameter: str
+    goal: Expression
     points: tuple[Point, ...]
     advice: Advice[Value]
 
@@ -30,61 +40,61 @@ class Climb:
         return next((point for point in self.points if wanted is not None and point[self.parameter] == wanted), None)
 
 
-def searches(
-    experiment: Experiment, planned: Sequence[PlannedTrial], stored: Mapping[str, StoredAttempt], attempted: Collection[str] = ()
-) -> tuple[Climb, ...]:
-    """Return where an experiment's searches stand; none if it has none.
+@dataclass(frozen=True, slots=True)
+class Climbing(Policy):
+    """Climbs along `parameter` to the best mean of `goal`, once for each setting of the others; `points` are in the order of the ranges."""
 
-    A point is tried when none of its trials is missing; those `attempted` now and failed are not missing, but give nothing.
-    """
-    if experiment.parameters.climb is None:
-        return ()
-    points: dict[object, list[PlannedTrial]] = {}
-    for trial in planned:
-        points.setdefault(point_key(trial.point), []).append(trial)
-    finished = [
-        (
-            trials[0].point,
-            [goal_of(experiment, {**t.point, **stored[t.id].observations}) for t in trials if t.id in stored and not t.warmup],
-        )
-        for trials in points.values()
-        if all(t.id in stored or t.id in attempted for t in trials)
-    ]
-    return climbs(experiment, finished)
+    parameter: str
+    goal: Expression
+    better: str
+    metrics: tuple[Metric, ...]
+    points: tuple[Point, ...]
+
+    def next_trials(self, planned: Sequence[PlannedTrial], seen: Seen) -> list[PlannedTrial]:
+        """Return the missing trials at the point that each search tries next."""
+        wanted = {point_key(climb.next) for climb in self.findings(planned, seen) if climb.next is not None}
+        return [trial for trial in seen.missing(planned) if point_key(trial.point) in wanted]
+
+    def outlook(self, planned: Sequence[PlannedTrial], seen: Seen) -> ClimbOutlook:
+        """Return how many trials run next; at most all missing ones do."""
+        return ClimbOutlook(len(self.next_trials(planned, seen)), len(seen.missing(planned)), self.parameter)
+
+    def findings(self, planned: Sequence[PlannedTrial], seen: Seen) -> tuple[Climb, ...]:
+        """Return all searches. A point is tried when no trial of it is missing; trials without a result are observations of nothing."""
+        trials_at: dict[object, list[PlannedTrial]] = {}
+        for trial in planned:
+            trials_at.setdefault(point_key(trial.point), []).append(trial)
+        tried = [trials for trials in trials_at.values() if not seen.missing(trials)]
+        return self.climbs((trials[0].point, list(map(self._observed, seen.results_of(_counted(trials))))) for trials in tried)
+
+    def visited(self, points: Sequence[Place], trials: Sequence[StoredAttempt]) -> tuple[Place, ...]:
+        """Return the points with a trial: most others are never tried."""
+        begun = {point_key(trial.point) for trial in trials}
+        return tuple(point for point in points if point_key(point) in begun)
+
+    def climbs(self, tried: Iterable[tuple[Place, Sequence[float]]]) -> tuple[Climb, ...]:
+        """Return all searches, in the order of the points, given the points tried so far, each with its observations of the goal."""
+        given = {point_key(point): values for point, values in tried}
+        found = []
+        for points in self._ranges():
+            known = {point[self.parameter]: given[point_key(point)] for point in points if point_key(point) in given}
+            advice = next_value(known, [point[self.parameter] for point in points], self.better)
+            found.append(Climb(self.parameter, self.goal, points, advice))
+        return tuple(found)
+
+    def _ranges(self) -> list[tuple[Point, ...]]:
+        """Return the points of each search: those that differ in the climbed parameter only."""
+        groups: dict[object, list[Point]] = {}
+        for point in self.points:
+            others = {name: value for name, value in point.items() if name != self.parameter}
+            groups.setdefault(point_key(others), []).append(point)
+        return list(map(tuple, groups.values()))
+
+    def _observed(self, result: StoredAttempt) -> float:
+        """Return what a trial observed of the goal; NaN if nothing."""
+        columns = {**result.point, **result.observations}
+        return number_or_nan(over(self.goal, columns), columns, {metric.name: metric.unit for metric in self.metrics})
 
 
-def climbs(experiment: Experiment, finished: Iterable[tuple[Mapping[str, object], Sequence[float]]]) -> tuple[Climb, ...]:
-    """Return every search of an experiment, in the order of its points; none if it has none.
-
-    `finished` are the points of which no trial is missing, with what their trials gave of the experiment's goal.
-    """
-    sweep = experiment.parameters
-    if sweep.climb is None:
-        return ()
-    given = {point_key(point): values for point, values in finished}
-    found = []
-    for points in sweep.climbs():
-        tried = {point[sweep.climb]: given[point_key(point)] for point in points if point_key(point) in given}
-        values = [point[sweep.climb] for point in points]
-        found.append(Climb(sweep.climb, points, next_value(tried, values, experiment.better)))
-    return tuple(found)
-
-
-def goal_of(experiment: Experiment, columns: Mapping[str, object]) -> float:
-    """Return what a trial with these parameters and metrics gave of the experiment's goal; NaN if nothing."""
-    units = {metric.name: metric.unit for metric in experiment.metrics}
-    return number_or_nan(over(experiment.goal, columns), columns, units) if experiment.goal is not None else float("nan")
-
-
-def climb_text(climb: Climb, experiment: Experiment) -> str:
-    """Return what a search tried and found, and why it is over or not: one line, and one more if there is doubt."""
-    advice = climb.advice
-    varied = [name for name in experiment.parameters.varied if name != climb.parameter]
-    at = point_text({name: climb.points[0][name] for name in varied if name in climb.points[0]})
-    tried = ", ".join(map(value_text, advice.tried)) or "nothing yet"
-    text = f"climb along {climb.parameter}{f' at {at}' if at else ''}: tried {tried}"
-    if advice.best is not None and advice.mean is not None:
-        goal = experiment.goal.printed() if experiment.goal is not None else ""
-        text += f"; best {value_text(advice.best)} with a mean {goal} of {advice.mean:.4g}"
-    text += f"; over: {advice.why}" if advice.next is None else f"; next {value_text(advice.next)}: {advice.why}"
-    return f"{text}\n  {advice.doubt}" if advice.doubt else text
+def _counted(trials: Iterable[PlannedTrial]) -> list[PlannedTrial]:
+    return [trial for trial in trials if not trial.warmup]

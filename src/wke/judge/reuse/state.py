@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wke.judge.policies.due import REPEATS
+from wke.judge.policies.repetition import REPEATS
 from wke.judge.reuse.differences import Change, Inputs, changes
 from wke.judge.statistics.summaries import point_key
 from wke.keep.machines.fingerprint import FactChange

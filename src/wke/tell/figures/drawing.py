@@ -10,11 +10,12 @@ from wke.describe.experiment.sweep import value_text
 from wke.describe.expression.evaluation import ExpressionError, calculate
 from wke.describe.expression.expression import Expression
 from wke.describe.expression.units import is_known
-from wke.judge.policies.stopping import precisions, share_text
+from wke.judge.policies.choose import policy_of
 from wke.judge.statistics.statistics import Summary, summarise, usual_kind
 from wke.judge.statistics.summaries import metric_units
 from wke.keep.trials.trials import StoredAttempt, counting_attempts
 from wke.tell.figures.rows import Row, expressions, fitted, make_rows, normalised, shows, x_is_measured
+from wke.tell.precision import share_text
 from wke.tell.tables import titled, value_order, varied
 
 
@@ -215,17 +216,14 @@ def _mixed(plot: Plot, rows: Sequence[Row], *, measured: bool) -> Iterator[str]:
 
 def _missing(plot: Plot, good: Sequence[StoredAttempt], experiment: Experiment) -> Iterator[str]:
     """Yield how much of the series is there, as long as it is not all of it."""
-    sweep = experiment.parameters
-    if sweep.climb:
-        tried = {trial.point.get(sweep.climb) for trial in good}
-        yield f"{len(tried)} of {len(sweep.values(sweep.climb))} values of {_words(sweep.climb)} tried."
+    kept = [point for point in experiment.parameters.points() if shows(plot, point)]
+    policy = policy_of(experiment)
+    if len(visited := policy.visited(kept, good)) < len(kept):
+        yield f"{len(visited)} of {len(kept)} points tried."
         return
-    kept = [point for point in sweep.points() if shows(plot, point)]
-    if experiment.stopping is not None:
-        seen = precisions(experiment.stopping, experiment.metrics, good, kept)
-        wide = sum(not point.enough for point in seen)
-        if wide:
-            yield f"{wide} of {len(kept)} points are not yet within {share_text(experiment.stopping.precision)}."
+    if precisions := policy.precisions(kept, good):
+        if wide := sum(not point.enough for point in precisions):
+            yield f"{wide} of {len(kept)} points are not yet within {share_text(precisions[0].wanted)}."
         return
     planned = experiment.iterations * len(kept)
     if len(good) < planned and not _filters_results(plot, experiment):

@@ -3,18 +3,21 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.rules import Rules
-from wke.judge.policies.due import due
+from wke.judge.policies.choose import policy_by
+from wke.judge.policies.costs import spent_s
 from wke.judge.policies.pace import Pace, pace
+from wke.judge.policies.policy import Outlook, Seen
+from wke.judge.policies.precise import PreciseOutlook
+from wke.judge.policies.repetition import tried_in_vain
 from wke.keep.files.current import Current, read_current
 from wke.keep.files.lock import Holder, holder_of, series_lock
 from wke.keep.store import Store
-from wke.keep.trials.trials import INTERRUPTED, RUNNING, Detached, PlannedTrial, StoredAttempt
+from wke.keep.trials.trials import INTERRUPTED, RUNNING, Detached, StoredAttempt
 from wke.records import OutcomeKind
 from wke.tell.terminal.console import counted, seconds
+from wke.tell.terminal.outlooks import then_text
 from wke.tell.terminal.progress import point_words
 from wke.tell.terminal.sanitize import visible
 
@@ -81,6 +84,7 @@ def read_status(store: Store, name: str) -> Status:
         current = None  # the two were read a moment apart
     own_ended = [attempt for attempt in own if attempt.outcome != RUNNING]
     took = [attempt for attempt in ended if attempt.outcome != INTERRUPTED and attempt not in own_ended]
+    outlook = _outlook(store, name, plan.rules, {attempt.id for attempt in own_ended}, history)
     return Status(
         name=name,
         file=plan.file,
@@ -88,9 +92,9 @@ def read_status(store: Store, name: str) -> Status:
         holder=holder,
         running=running,
         current=current,
-        counts=_counts(store, name, plan.rules, {attempt.id for attempt in own_ended}),
+        counts=_counts(store, name, outlook),
         pace=pace([attempt.started_ns for attempt in own], own_ended, took) if alive else None,
-        then=_then(plan.rules),
+        then=then_text(outlook),
         ends=tuple(sorted(ended, key=_ended_ns, reverse=True)[:MOST_ENDS]),
         left=() if alive else store.attempts.detached(name),
     )
@@ -100,30 +104,21 @@ def _ended_ns(attempt: StoredAttempt) -> float:
     return attempt.started_ns + (attempt.elapsed_s or 0.0) * 1e9
 
 
-def _then(rules: Rules) -> str:
-    """Say what comes after the trials that a command knows of."""
-    if rules.budget:
-        return f"then what the rest of {seconds(rules.budget.total_s)} buys"
-    if rules.stopping:
-        return "until the next look at the intervals"
-    return "then what the results ask for" if rules.climb else ""
-
-
-def _counts(store: Store, name: str, rules: Rules, attempted: set[str]) -> Counts:
+def _outlook(store: Store, name: str, rules: Rules, attempted: set[str], history: Sequence[StoredAttempt]) -> Outlook:
+    """Return how much there is to do for the command that made these attempts, or for the next one."""
     planned = store.plans.trials(name)
+    stored = {trial.id: trial for trial in store.attempts.one_per_trial(name) if trial.ok}
+    tried = tried_in_vain(attempted, store.attempts.invalid(trial.id for trial in planned))
+    return policy_by(rules).outlook(planned, Seen(stored, tried, spent_s(planned, history, rules.cooldown_s)))
+
+
+def _counts(store: Store, name: str, outlook: Outlook) -> Counts:
     trials = store.attempts.one_per_trial(name)
     invalid = sum(trial.outcome == OutcomeKind.INVALID for trial in trials)
     ok = sum(trial.ok for trial in trials)
     failed = sum(trial.outcome not in {INTERRUPTED, RUNNING} for trial in trials) - ok - invalid
-    stored = {trial.id: trial for trial in trials if trial.ok}
-    missing = due(_experiment(name, rules, planned), planned, stored, attempted, store.attempts.invalid(trial.id for trial in planned))
-    return Counts(len(planned), ok, failed, invalid, len(missing))
-
-
-def _experiment(name: str, rules: Rules, planned: Sequence[PlannedTrial]) -> Experiment:
-    """Return as much of an experiment as the question takes which of its trials are due; of a climb or within a budget, all may be."""
-    rounds = max((trial.iteration + 1 for trial in planned if not trial.warmup), default=1)
-    return Experiment(name, Path(), iterations=rounds, stopping=None if rules.budget else rules.stopping, metrics=rules.metrics)
+    to_run = outlook.due if isinstance(outlook, PreciseOutlook) else outlook.at_most
+    return Counts(len(store.plans.trials(name)), ok, failed, invalid, to_run)
 
 
 # -- in words

@@ -12,7 +12,10 @@ from worlds import EXPERIMENT, SIZES, World, planned
 
 from wke.describe.experiment.experiment import Budget, Stopping
 from wke.describe.experiment.sweep import Parameter, Sweep
-from wke.judge.policies.budget import Outlook, Seen, coarseness, halving, missed_text, outlook
+from wke.judge.policies.budgeted import BudgetOutlook, BudgetUse
+from wke.judge.policies.choose import policy_of
+from wke.judge.policies.coarseness import coarseness, halving
+from wke.judge.policies.policy import Seen
 from wke.judge.statistics.summaries import point_key
 
 
@@ -38,7 +41,7 @@ def test_each_level_halves_the_gaps(count: int) -> None:
 def test_what_is_coarse() -> None:
     """The highest level of a point's numbers; texts, and the parameters of the baseline, are coarse with all their values."""
     ranges = (Parameter("a", (1, 2, 3, 4, 5)), Parameter("b", (5, 1, 4, 2, 3)), Parameter("mode", ("x", "y", "z", "u", "v")))
-    levels = coarseness(replace(EXPERIMENT, parameters=Sweep(ranges)))
+    levels = coarseness(Sweep(ranges).points())
     assert [levels[point_key({"a": a, "b": b, "mode": "u"})] for a, b in ((1, 5), (3, 3), (1, 1), (2, 1), (1, 2), (4, 4))] == [
         0,
         0,
@@ -48,7 +51,7 @@ def test_what_is_coarse() -> None:
         1,
     ]
     assert Counter(levels.values()) == {0: 3 * 3 * 5, 1: 16 * 5}
-    assert set(coarseness(replace(EXPERIMENT, baseline={"size": 1})).values()) == {0}
+    assert set(coarseness(EXPERIMENT.parameters.points(), {"size": 1}).values()) == {0}
 
 
 COARSE = {f"{engine}{size}" for engine in ("old", "new") for size in (1, 4, 16)}
@@ -101,7 +104,7 @@ def test_with_a_precision_it_may_end_early() -> None:
     assert world.spent_s < 5000
     assert {world.counts()[f"new{size}"] for size in SIZES.values} == {10}
     assert sum(world.counts()[f"old{size}"] for size in SIZES.values) > 60
-    assert missed_text(experiment, Seen(world.stored, (), world.spent_s)) == "all that was wanted is reached"
+    assert world.findings[0].endswith(" used; all goals are reached")
 
 
 def test_a_baseline_goes_with_its_points() -> None:
@@ -115,22 +118,31 @@ def test_a_baseline_goes_with_its_points() -> None:
 
 def test_the_outlook() -> None:
     """Nothing is known before the first trial; then how many trials of the first rounds fit, and how many more."""
-    plan = planned(EXPERIMENT)
-    assert outlook(EXPERIMENT, plan, Seen({}, (), 0.0)) == Outlook(1000.0, 30)
+    plan, policy = planned(EXPERIMENT), policy_of(EXPERIMENT)
+    assert policy.outlook(plan, Seen({})) == BudgetOutlook(1, 300, 1000.0, 0.0, 3, lacking=30)
     world = World(EXPERIMENT).run(limit=10)
-    seen = Seen(world.stored, (), world.spent_s)
-    assert outlook(EXPERIMENT, plan, seen) == Outlook(900.0, 20, 20, 70)
-    assert outlook(replace(EXPERIMENT, budget=Budget(250.0, 3, ("ops",))), plan, seen) == Outlook(150.0, 20, 15, 0)
-    assert outlook(replace(EXPERIMENT, budget=None), plan, seen) is None
+    found = policy.outlook(plan, world.seen)
+    assert found == BudgetOutlook(8, 290, 1000.0, 100.0, 3, lacking=20, basic=20, further=70)
+    assert isinstance(found, BudgetOutlook)
+    assert found.left_s == 900.0
+    tight = policy_of(replace(EXPERIMENT, budget=Budget(250.0, 3, ("ops",))))
+    assert tight.outlook(plan, world.seen) == BudgetOutlook(1, 290, 250.0, 100.0, 3, lacking=20, basic=15, further=0)
 
 
 def test_what_was_missed() -> None:
     """Points without a result, those with too few iterations, and the widest interval."""
-    tight = replace(EXPERIMENT, budget=Budget(200.0, 3, ("ops",)))
-    world = World(tight).run()
-    text = missed_text(tight, Seen(world.stored, (), world.spent_s))
-    assert text.startswith('2 of 10 points have no result (engine="')
+    (text,) = World(replace(EXPERIMENT, budget=Budget(200.0, 3, ("ops",)))).run().findings
+    assert text.startswith('budget: 3 min 20 s of 3 min 20 s used; 2 of 10 points have no result (engine="')
     assert "; 2 have fewer than 3 iterations (engine=" in text
-    done = World(EXPERIMENT).run()
-    text = missed_text(EXPERIMENT, Seen(done.stored, (), done.spent_s))
-    assert text.startswith('the widest interval is engine="')
+    (text,) = World(EXPERIMENT).run().findings
+    assert text.startswith('budget: 16 min 40 s of 16 min 40 s used; the widest interval is engine="')
+
+
+def test_the_widest_intervals_are_named_first() -> None:
+    """Of many points that are too wide only the first few are named, so these are the widest ones."""
+    world = World(replace(EXPERIMENT, stopping=Stopping(0.001, ("ops",), 3)), spread=lambda point: 0.01 * float(str(point["size"]))).run()
+    (finding,) = policy_of(world.experiment).findings(planned(world.experiment), world.seen)
+    assert isinstance(finding, BudgetUse)
+    widths = [point.shares["ops"] or math.inf for point in finding.wide]
+    assert len(widths) > 1
+    assert widths == sorted(widths, reverse=True)

@@ -15,8 +15,9 @@ from wke.describe.experiment.experiment import Experiment, Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.sweep import Parameter, Point, Sweep
 from wke.describe.plan.plan import running_order
-from wke.judge.policies.due import due
-from wke.judge.policies.stopping import precision_text, precisions, rounds_of, rounds_wanted, share_text
+from wke.judge.policies.choose import policy_of
+from wke.judge.policies.policy import Outlook, Seen
+from wke.judge.policies.precise import Precise, PreciseOutlook, Undecided, rounds_wanted
 from wke.judge.statistics.statistics import summarise
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 from wke.tell.tables import results_table, to_json
@@ -31,6 +32,7 @@ EXPERIMENT = Experiment(
     parameters=Sweep((Parameter("engine", ("old", "new")), Parameter("size", (7,)))),
     metrics=(Metric("ops", unit="1/s"), Metric("lat", unit="ms")),
 )
+POLICY = Precise(RULE, EXPERIMENT.metrics, EXPERIMENT.parameters.points(), EXPERIMENT.iterations)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def ran(trial: PlannedTrial, spread: float, outcome: str = "ok") -> StoredAttemp
 def run_on(stored: dict[str, StoredAttempt], spread: float, limit: int = 1000, broken: str = "") -> dict[str, StoredAttempt]:
     """Run what is due, batch after batch, until nothing is or so many have run; trials of the engine `broken` fail."""
     stored, attempted = dict(stored), set[str]()
-    while batch := due(EXPERIMENT, planned(), stored, attempted)[: limit - len(attempted)]:
+    while batch := POLICY.next_trials(planned(), Seen(stored, attempted))[: limit - len(attempted)]:
         attempted |= {trial.id for trial in batch}
         stored |= {trial.id: ran(trial, spread) for trial in batch if trial.point["engine"] != broken}
     return stored
@@ -100,22 +102,22 @@ def test_an_interrupted_series_ends_where_the_whole_one_does(spread: float, piec
     for piece in pieces:
         stored = run_on(stored, spread, piece)
     assert run_on(stored, spread).keys() == whole.keys()
-    rounds = rounds_of(EXPERIMENT, planned(), whole)
+    rounds = POLICY.rounds(planned(), Seen(whole))
     assert len(whole) == 2 * (rounds + 1)
     if rounds < EXPERIMENT.iterations:
-        assert all(point.enough for point in precisions(RULE, EXPERIMENT.metrics, tuple(whole.values())))
+        assert all(point.enough for point in POLICY.precisions(POLICY.points, tuple(whole.values())))
 
 
 def test_a_point_that_always_fails_does_not_hold_the_others_up() -> None:
     """The others decide; where nothing succeeds, nothing is precise."""
     assert len(run_on({}, 0.001, broken="new")) == 10 + 1
-    assert rounds_of(EXPERIMENT, planned(), {}, {trial.id for trial in planned()}) == 30
+    assert POLICY.rounds(planned(), Seen({}, {trial.id for trial in planned()})) == 30
 
 
 def test_all_rounds_without_a_rule() -> None:
     """A number of iterations is a number of rounds."""
     fixed = replace(EXPERIMENT, stopping=None)
-    assert len(due(fixed, planned(), {})) == 2 * 31
+    assert policy_of(fixed).outlook(planned(), Seen({})) == Outlook(2 * 31, 2 * 31)
 
 
 def values(*, old: list[float], new: list[float]) -> tuple[StoredAttempt, ...]:
@@ -130,28 +132,25 @@ def values(*, old: list[float], new: list[float]) -> tuple[StoredAttempt, ...]:
 def test_what_is_said() -> None:
     """Which points are precise, which are not and by how much; a number is never rounded in favour."""
     old, new = [100.0, 101.0, 99.0], [100.0, 150.0]
-    seen = precisions(RULE, EXPERIMENT.metrics, values(old=old, new=new), EXPERIMENT.parameters.points())
+    seen = POLICY.precisions(POLICY.points, values(old=old, new=new))
     summary = summarise(old, "geometric-mean")
     assert summary.high is not None
     assert summary.low is not None
     assert seen[0].shares["ops"] == (summary.high - summary.low) / 2 / summary.centre
     assert [point.enough for point in seen] == [True, False]
-    assert precision_text(EXPERIMENT, seen[:1], 10) == "precision: after 10 rounds every interval of ops is within ±5 %"
-    assert precision_text(EXPERIMENT, seen, 10) == (
-        'precision: ±5 % is not reached at 1 of 2 points after 10 rounds: engine="new": ops ±more than 1000 %'
-    ).replace("±more than 1000 %", share_text(seen[1].shares["ops"]))
-    assert [share_text(share) for share in (0.05, 0.05001, 0.0, None, math.inf)] == [
-        "±5 %",
-        "±5.1 %",
-        "±0 %",
-        "unknown",
-        "±more than 1000 %",
-    ]
+
+
+def test_the_outlook() -> None:
+    """The trials that are missing for the next look, and for all rounds; until that look nothing is decided."""
+    assert POLICY.outlook(planned(), Seen({})) == PreciseOutlook(12, 62, RULE)
+    assert POLICY.findings(planned(), Seen({})) == (Undecided(12, 5),)
+    done = Seen(run_on({}, 0.001))
+    assert POLICY.outlook(planned(), done) == PreciseOutlook(0, 40, RULE)
 
 
 def test_the_table_says_it_too() -> None:
     """A column with what was asked in its title; numbers unrounded in JSON, and what is endless is null."""
-    table = results_table(values(old=[100.0, 100.0], new=[100.0]), EXPERIMENT.metrics, EXPERIMENT.parameters.points(), RULE)
+    table = results_table(values(old=[100.0, 100.0], new=[100.0]), EXPERIMENT.metrics, EXPERIMENT.parameters.points(), POLICY)
     assert table.header == ("engine", "n", "ops (1/s)", "lat (ms)", "within ±5 %")
     assert [row[-1] for row in table.cells] == ["reached: ops ±0 %", "not reached: ops unknown"]
     rows = to_json(table)["rows"]

@@ -1,0 +1,91 @@
+"""What a series found, in sentences: one for each kind of finding of each policy."""
+
+from collections.abc import Sequence
+
+from wke.describe.experiment.sweep import value_text
+from wke.judge.policies.budgeted import BudgetUse
+from wke.judge.policies.climbing import Climb
+from wke.judge.policies.policy import Finding
+from wke.judge.policies.precise import Reached, Undecided
+from wke.judge.policies.precision import Precision
+from wke.judge.policies.search import Why
+from wke.tell.precision import place_text, share_text, shares_text
+from wke.tell.terminal.console import seconds
+
+MOST_PLACES = 5
+
+REASONS = {
+    Why.START: "the range begins here",
+    Why.NOT_WORSE_YET: "it has not become worse yet",
+    Why.MAYBE_BEFORE: "a value before it may be better",
+    Why.UNTRIED_AFTER: "the best so far has untried values after it",
+    Why.UNTRIED_BEFORE: "the best so far has untried values before it",
+    Why.ONE_VALUE: "the range has one value",
+    Why.FIRST_IS_BEST: "the best value is the first of the range, and the next one is worse",
+    Why.LAST_IS_BEST: "the best value is the last of the range, and the one before is no better",
+    Why.NEIGHBOURS_ARE_WORSE: "neither neighbour of the best value is better",
+    Why.NO_RESULT: "no value gave a result",
+}
+
+
+def finding_text(finding: Finding, varied: Sequence[str]) -> str:
+    """Return what a finding says; `varied` are the parameters that tell points apart."""
+    match finding:
+        case Undecided(missing, rounds):
+            return f"precision: not decided yet; trials of the first {rounds} rounds without a result: {missing}"
+        case Reached():
+            return _reached(finding, varied)
+        case BudgetUse():
+            return f"budget: {seconds(finding.spent_s)} of {seconds(finding.total_s)} used; {_budget_use(finding, varied)}"
+        case Climb():
+            return _climb(finding, varied)
+    raise TypeError(f"there are no words for {type(finding).__name__}")
+
+
+def _reached(finding: Reached, varied: Sequence[str]) -> str:
+    rule, wide = finding.rule, [point for point in finding.points if not point.enough]
+    wish = share_text(rule.precision)
+    if not wide:
+        return f"precision: after {finding.rounds} rounds every interval of {' and '.join(rule.of)} is within {wish}"
+    where = f"{len(wide)} of {len(finding.points)} points after {finding.rounds} rounds"
+    return f"precision: {wish} is not reached at {where}: {_places(wide, varied, precise=True)}"
+
+
+def _budget_use(finding: BudgetUse, varied: Sequence[str]) -> str:
+    """Return what a budget did not reach."""
+    parts = []
+    if finding.unmeasured:
+        some = f"{len(finding.unmeasured)} of {len(finding.points)} points have no result"
+        parts.append(f"{some} ({_places(finding.unmeasured, varied)})")
+    if finding.begun:
+        parts.append(f"{len(finding.begun)} have fewer than {finding.rounds} iterations ({_places(finding.begun, varied)})")
+    if finding.wide and finding.wanted is not None:
+        wish = share_text(finding.wanted)
+        parts.append(f"{wish} is not reached at {len(finding.wide)}: {_places(finding.wide, varied, precise=True)}")
+    elif finding.wide:
+        parts.append(f"the widest interval is {_places(finding.wide[:1], varied, precise=True)}")
+    return "; ".join(parts) or "all goals are reached"
+
+
+def _places(points: Sequence[Precision], varied: Sequence[str], *, precise: bool = False) -> str:
+    """Return the first few points, each with its precision if that is asked for."""
+    names = [place_text(point.point, varied) for point in points[:MOST_PLACES]]
+    told = [": ".join(filter(None, (name, shares_text(point) if precise else ""))) for name, point in zip(names, points, strict=False)]
+    more = f"; and {len(points) - MOST_PLACES} more" if len(points) > MOST_PLACES else ""
+    return "; ".join(told) + more
+
+
+def _climb(climb: Climb, varied: Sequence[str]) -> str:
+    """Return what a search tried and found, and why it is over or not; a second line when there may be a better value."""
+    advice = climb.advice
+    at = place_text(climb.points[0], [name for name in varied if name != climb.parameter])
+    tried = ", ".join(map(value_text, advice.tried)) or "nothing yet"
+    text = f"climb along {climb.parameter}{f' at {at}' if at else ''}: tried {tried}"
+    if advice.best is not None and advice.mean is not None:
+        text += f"; best {value_text(advice.best)} with a mean {climb.goal.printed()} of {advice.mean:.4g}"
+    reason = REASONS[advice.why]
+    text += f"; over: {reason}" if advice.next is None else f"; next {value_text(advice.next)}: {reason}"
+    if advice.valley is None:
+        return text
+    valley = f"{value_text(advice.valley)} is worse than values on both sides of it, so a better one may be hidden"
+    return f"{text}\n  there is more than one hill: {valley}"

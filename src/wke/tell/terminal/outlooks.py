@@ -1,0 +1,102 @@
+"""How much a series still has to do, in words: what `wke plan`, `wke measure` and `wke status` say before and during it."""
+
+from collections.abc import Iterator
+
+from wke.judge.policies.budgeted import BudgetOutlook
+from wke.judge.policies.climbing import ClimbOutlook
+from wke.judge.policies.policy import Outlook
+from wke.judge.policies.precise import EVERY, PreciseOutlook
+from wke.tell.precision import share_text
+from wke.tell.terminal.console import counted, seconds
+
+
+def plan_lines(outlook: Outlook) -> Iterator[str]:
+    """Yield what decides how many trials run; nothing when the plan does."""
+    if isinstance(outlook, ClimbOutlook):
+        yield f"climbs along {outlook.parameter}: of these trials only those that lead to the best value run"
+    if isinstance(outlook, BudgetOutlook):
+        yield budget_text(outlook)
+    if rule := _rule_text(outlook):
+        yield f"{rule} at two looks in a row, {EVERY} rounds apart"
+
+
+def iterations_text(outlook: Outlook, most: int) -> str:
+    """Return how many iterations each point has."""
+    least = outlook.rule.min if isinstance(outlook, PreciseOutlook) else outlook.rounds if isinstance(outlook, BudgetOutlook) else most
+    return f"{least} to {most} iterations" if least < most else f"{most} iterations"
+
+
+def to_run_text(outlook: Outlook, duration: str) -> str:
+    """Return how many trials run, as far as it is known; `duration` says how long all missing trials would take."""
+    match outlook:
+        case PreciseOutlook(due=0):
+            return "0"
+        case PreciseOutlook():
+            return f"{outlook.due} before the next look, at most {outlook.at_most} in all{duration}"
+        case BudgetOutlook():
+            return f"at most {outlook.at_most}"
+    return f"{'' if outlook.exact else 'at most '}{outlook.at_most}{duration}"
+
+
+def start_text(outlook: Outlook, to_run: int, stored: int, total: int, seed: int) -> str:
+    """Return what a command that runs `to_run` trials first, of `total` planned ones, is about to do and what it reuses."""
+    if isinstance(outlook, BudgetOutlook):
+        return f"{stored} of at most {total} trials are stored; {budget_text(outlook)}"
+    if not to_run:
+        return f"nothing to run: {_nothing_text(outlook, stored, total)}"
+    trials, reused = f"{counted(to_run, 'trial')} to run", f"are stored already and reused; seed {seed}"
+    match outlook:
+        case PreciseOutlook():
+            return f"{trials}, then more {_rule_text(outlook)}; {stored} of at most {total} {reused}"
+        case ClimbOutlook():
+            return f"climbs along {outlook.parameter}: {trials}, then those that their results ask for; {stored} are stored"
+    return f"{trials}; {stored} of {total} {reused}"
+
+
+def _nothing_text(outlook: Outlook, stored: int, total: int) -> str:
+    match outlook:
+        case PreciseOutlook():
+            return f"{stored} of at most {total} trials are stored"
+        case ClimbOutlook():
+            return f"every climb along {outlook.parameter} is over, {stored} trials are stored"
+    if stored == total:
+        return f"all {total} trials are stored and nothing they depend on has changed"
+    return f"of all {total} trials {stored} are stored, including those chosen here"
+
+
+def then_text(outlook: Outlook) -> str:
+    """Return what comes after the trials that run now; "" when nothing does."""
+    match outlook:
+        case BudgetOutlook():
+            return f"then what the rest of {seconds(outlook.total_s)} buys"
+        case PreciseOutlook():
+            return "until the next look at the intervals"
+        case ClimbOutlook():
+            return "then what the results ask for"
+    return ""
+
+
+def budget_text(outlook: BudgetOutlook) -> str:
+    """Return what the rest of a budget will probably buy."""
+    text = f"a budget of {seconds(outlook.total_s)}, of which {seconds(outlook.spent_s)} are used"
+    first = f"the first {counted(outlook.rounds, 'round')}" if outlook.rounds > 1 else "the first round"
+    if outlook.basic is None or outlook.further is None:
+        return f"{text}; {counted(outlook.lacking, 'trial')} of {first} to run; how far it goes is known after the first trial"
+    if outlook.basic < outlook.lacking:
+        return f"{text}: enough for about {outlook.basic} of the {outlook.lacking} trials missing in {first}, the coarse points first"
+    rest = f"the {counted(outlook.lacking, 'trial')} missing in {first}, then " if outlook.lacking else ""
+    return f"{text}: enough for {rest}about {outlook.further} more where intervals are widest"
+
+
+def budget_json(outlook: Outlook) -> dict[str, object] | None:
+    """Return what a budget will probably buy, as values that `json.dumps` takes; None without a budget."""
+    if not isinstance(outlook, BudgetOutlook):
+        return None
+    bought = {"lacking": outlook.lacking, "affordable": outlook.basic, "further": outlook.further}
+    return {"total-s": outlook.total_s, "spent-s": outlook.spent_s, **bought}
+
+
+def _rule_text(outlook: Outlook) -> str:
+    """Return which precision a series waits for, if any."""
+    rule = outlook.rule if isinstance(outlook, PreciseOutlook | BudgetOutlook) else None
+    return f"until every interval of {' and '.join(rule.of)} is within {share_text(rule.precision)}" if rule else ""
