@@ -13,6 +13,8 @@ FORMS: dict[str, Name] = {
     "scale": Word("scale"),
     "3f2a": Word("3f2a"),
     "HEAD~3": Word("HEAD~3"),
+    "servers[0:2]": Word("servers[0:2]"),
+    "scale:100": Word("scale:100"),
     "scale:rate=100": PointsOf("scale", {"rate": "100"}),
     "scale:rate=100,engine=old": PointsOf("scale", {"rate": "100", "engine": "old"}),
     'scale:load="a,b=c",n=1': PointsOf("scale", {"load": "a,b=c", "n": "1"}),
@@ -38,8 +40,6 @@ def test_forms(text: str, name: Name) -> None:
 WRONG = {
     " ": ("a name is missing", "give a series"),
     "git:": ("git: names no commit", "write git:HEAD"),
-    "scale:": ("scale:: nothing is not PARAMETER=VALUE", "write rate=100"),
-    "scale:100": ("scale:100: 100 is not PARAMETER=VALUE", "write rate=100"),
     "a=1,a=2": ("a=1,a=2: a is given twice", ""),
     "=3": ("=3: =3 is not PARAMETER=VALUE", ""),
     'a="x"y': ('a="x"y: a="x"y is not PARAMETER=VALUE', ""),

@@ -11,19 +11,23 @@ from wke.cli.options import project
 from wke.describe.cluster.cluster import read_cluster
 from wke.keep.store import Store
 from wke.series.folders import RESULTS
+from wke.series.resolve import series_name
 from wke.tell.terminal.console import Printer, counted
 
 
 @click.command()
+@click.argument("experiment", required=False)
 @project
-def abandon(cluster_file: Path) -> None:
-    """Stop the trial that `wke measure --detach` left running, and free its machines.
+def abandon(experiment: str | None, cluster_file: Path) -> None:
+    """Stop the trial that `wke measure --detach` left running, and free its machines; with EXPERIMENT only one of that series.
 
     The attempt stays in results/ as interrupted, and the trial runs again with the next `wke measure`. If a machine cannot be reached,
     repeat the command later, or let the lease run out.
     """
     described = read_cluster(cluster_file)
     series = _left() if Store.exists(RESULTS) else set()
+    if experiment is not None:
+        series &= {series_name(experiment)}
     if not series:
         Printer().talk("nothing was left running")
         return

@@ -28,9 +28,9 @@ from wke.tell.terminal.console import Printer, counted
 def accept(what: str | None, cluster_file: Path, *, reason: str | None, listed: bool, take_back: int | None, as_json: bool) -> None:
     """Declare a change harmless: earlier results count as if nothing had changed.
 
-    WHAT is a trial that would run (the start of its id is enough): all changes that `wke why` names are accepted, for every trial of every
-    plan that differs from a stored one in nothing else. Or WHAT selects machines: their state now is accepted in place of their state when
-    results were measured on them. Nothing is run, and stored results are not changed.
+    WHAT is a trial that would run, by the start of its id or as SERIES:PARAMETER=VALUE: all changes that `wke why` names are accepted, for
+    every trial of every plan that differs from a stored one in nothing else. Or WHAT selects machines: their state now is accepted in place
+    of their state when results were measured on them. Nothing is run, and stored results are not changed.
     """
     if (what is not None) + listed + (take_back is not None) != 1:
         raise click.UsageError("give one of WHAT, --list and --take-back")

@@ -12,6 +12,7 @@ from wke.keep.output.logs import Line, lines, tasks
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS
+from wke.series.resolve import find_trial
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.sanitize import harmless, visible
 
@@ -23,13 +24,13 @@ from wke.tell.terminal.sanitize import harmless, visible
 @folder
 @as_json
 def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) -> None:
-    """Print what the tasks of TRIAL (the start of its id is enough) wrote, in order of time; with MACHINE only the output there.
+    """Print what the tasks of TRIAL wrote, in order of time; with MACHINE only the output there.
 
-    Before each line are the seconds since the first one, its target and its machine. The path of the trial's folder, which has the raw
-    output, is printed first.
+    TRIAL is the start of its id, or SERIES:PARAMETER=VALUE if that means one trial. Before each line are the seconds since the first one,
+    its target and its machine. The path of the trial's folder, which has the raw output, is printed first.
     """
     with Store.open(RESULTS, readonly=True) as store:
-        stored = store.attempts.find(trial)
+        stored = find_trial(store, trial)
         makers = store.details.makers(*stored.ran)
     written = tasks(stored.folder)
     _check("machine", machine, {task.machine for task in written})

@@ -21,7 +21,7 @@ from wke.cli.machines import resolve
 from wke.cli.options import project
 from wke.cli.plan import tell
 from wke.cli.summary import draw_figures, print_summary, write_csv
-from wke.describe.assignments import assignments
+from wke.describe.names import merged_values
 from wke.errors import InputError, WkeError
 from wke.keep.files.current import CurrentWriter
 from wke.keep.store import Store
@@ -62,7 +62,7 @@ class Choice:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Say what would run; start nothing.")
-@click.option("--only", multiple=True, metavar="PARAMETER=VALUE", help="Run only the trials with this value; can be repeated.")
+@click.option("--only", multiple=True, metavar="PARAMETER=VALUE", help="Run only the trials with this value (several: A=1,B=2).")
 @click.option("--on", metavar="SELECTOR", help="Use only these machines of the cluster; other series may use the others meanwhile.")
 @click.option("--limit", type=click.IntRange(min=1), help="Run at most so many trials.")
 @click.option("--keep-going/--fail-fast", default=True, help="After a trial that failed: go on (the default), or stop.")
@@ -106,7 +106,7 @@ def measure(
         raise InputError("--baseline and --threshold go with --ci", hint="or write baseline = {...} and threshold in [experiment]")
     if ci and detach:
         raise InputError("--detach does not go with --ci: the verdict is due when the command ends")
-    choice = Choice(assignments(only, "--only"), limit, not keep_going, figures and not ci, False if ci else detach, remeasure, plain=ci)
+    choice = Choice(merged_values(only, "--only"), limit, not keep_going, figures and not ci, False if ci else detach, remeasure, plain=ci)
     asked = read_project(file, cluster_file, on)
     comparing = compared(asked, baseline, threshold) if ci else None
     series = plan_series(comparing.project if comparing else asked)

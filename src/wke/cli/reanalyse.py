@@ -14,6 +14,7 @@ from wke.series.folders import RESULTS
 from wke.series.planned import plan_series, record
 from wke.series.project import read_project
 from wke.series.reanalysis import Reanalysed, reanalyse_series
+from wke.series.resolve import experiment_file
 from wke.tell.terminal.console import Printer, counted
 from wke.tell.terminal.progress import observation_words, point_words
 
@@ -21,33 +22,34 @@ MOST_LISTED = 20
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("experiment")
 @click.option("--dry-run", is_flag=True, help="Say what would come out; store nothing.")
 @click.option("--on", metavar="SELECTOR", help="As for `wke measure`: only these machines of the cluster.")
 @click.option("--figures/--no-figures", default=True, help="Draw the figures (the default), or not.")
 @project
 @as_json
-def reanalyse(file: Path, cluster_file: Path, *, dry_run: bool, on: str | None, figures: bool, as_json: bool) -> None:
-    """Give trials of the experiment FILE that only differ from stored ones in metrics or checks their results; run nothing.
+def reanalyse(experiment: str, cluster_file: Path, *, dry_run: bool, on: str | None, figures: bool, as_json: bool) -> None:
+    """Give trials of EXPERIMENT that only differ from stored ones in metrics or checks their results; run nothing.
 
-    The metrics, as the file has them now, are read from what the stored trials wrote and left behind. What comes out counts like a trial
-    that was run, says which attempt it was made of, and leaves that one as it is. Attempts that failed for their metrics only, or were
-    invalid, are read too. What the stored output does not show is listed, and left for `wke measure`.
+    EXPERIMENT is a file, or a series in results/. The metrics, as the file has them now, are read from what the stored trials wrote and
+    left behind. What comes out counts like a trial that was run, says which attempt it was made of, and leaves that one as it is. Attempts
+    that failed for their metrics only, or were invalid, are read too. What the stored output does not show is listed, and left for `wke
+    measure`.
     """
-    series = plan_series(read_project(file, cluster_file, on))
-    experiment = series.plan.experiment
+    series = plan_series(read_project(experiment_file(experiment), cluster_file, on))
+    described = series.plan.experiment
     if dry_run or not Store.exists(RESULTS):
         with Store.open(RESULTS, readonly=True) as store:
             _tell(tuple(reanalyse_series(series, store)), as_json=as_json, dry_run=True)
         return
-    with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]]), series=experiment.name) as store:
+    with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]]), series=described.name) as store:
         found = tuple(reanalyse_series(series, store))
         answers = [answer for item in found for answer in item.answers]
         if answers:
             store.writer.add_answers(record(series, store), answers)
         _tell(found, as_json=as_json, dry_run=False)
         if answers and not as_json:
-            print_summary(store, experiment, figures=figures)
+            print_summary(store, described, figures=figures)
 
 
 def _tell(found: tuple[Reanalysed, ...], *, as_json: bool, dry_run: bool) -> None:

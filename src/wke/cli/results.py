@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS
+from wke.series.resolve import Selection, select_series
 from wke.series.resultrows import load_rows
 from wke.tell.comparisons import comparisons_json
 from wke.tell.exports.frames import write_parquet
@@ -33,56 +35,66 @@ from wke.tell.terminal.trial import trial_json
 @folder
 @as_json
 def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None, as_json: bool) -> None:
-    """Print what experiment NAME measured; without NAME, of every series in results/.
+    """Print what the series NAME measured; without NAME, every series in results/.
+
+    NAME is a series, its experiment file, or SERIES:PARAMETER=VALUE for some of its points.
 
     With --trials, JSON and CSV have every attempt at the trials of the latest plan, invalid, failed and interrupted ones too.
     """
     out = Printer()
     with Store.open(RESULTS, readonly=True) as store:
-        names = [name] if name else list(store.plans.names())
+        selected = select_series(store, name)
         if parquet is not None:
-            rows = _every_row(store, names)
+            rows = _every_row(store, selected)
             write_parquet(parquet, rows)
             out.talk(f"{parquet}: {counted(len(rows), 'row')}")
             return
         if as_json:
-            out.data(json.dumps({n: _json(store, n, each=each) for n in names}, indent=2))
+            out.data(json.dumps({one.series: _json(store, one, each=each) for one in selected}, indent=2))
             return
         if as_csv and each:
-            out.data(csv_text(_every_row(store, names)).rstrip("\n"))
+            out.data(csv_text(_every_row(store, selected)).rstrip("\n"))
             return
-        for each_name in names:
-            plan, trials = store.plans.latest(each_name), store.attempts.one_per_trial(each_name)
+        for selection in selected:
+            plan, every_trial = store.plans.latest(selection.series), store.attempts.one_per_trial(selection.series)
+            trials = [trial for trial in every_trial if selection.has(trial.point)]
             if as_csv:
                 out.data(results_csv(trials, plan.rules.metrics, points=plan.rules.points).rstrip("\n"))
                 continue
-            if len(names) > 1:
-                out.talk(f"{each_name}:")
+            if len(selected) > 1:
+                out.talk(f"{selection.series}:")
             if each:
                 for trial in trials:
                     out.data(_line(trial))
             else:
-                table = _table(plan, trials)
+                table = _table(plan, every_trial, selection)
                 print_table(table)
                 print_comparisons(table, plan.rules.metrics, plan.rules.baseline)
             if accepted := accepted_words(trials):
                 out.talk(accepted)
 
 
-def _every_row(store: Store, names: Sequence[str]) -> tuple[ResultRow, ...]:
-    return tuple(row for name in names for row in load_rows(store, name))
+def _every_row(store: Store, selected: Sequence[Selection]) -> tuple[ResultRow, ...]:
+    return tuple(row for selection in selected for row in load_rows(store, selection.series) if selection.has(row.point))
 
 
-def _table(plan: StoredPlan, trials: Sequence[StoredAttempt]) -> Table:
+def _table(plan: StoredPlan, trials: Sequence[StoredAttempt], selection: Selection) -> Table:
+    """Return the table of the selected points; they are compared with the baseline whether that is selected or not."""
     rules = plan.rules
-    return results_table(trials, rules.metrics, rules.points, policy_by(rules), rules.baseline, threshold=plan.threshold)
+    table = results_table(trials, rules.metrics, rules.points, policy_by(rules), rules.baseline, threshold=plan.threshold)
+    return replace(
+        table,
+        rows=tuple(row for row in table.rows if selection.has(row.point)),
+        comparisons=tuple(one for one in table.comparisons if selection.has(one.point)),
+    )
 
 
-def _json(store: Store, name: str, *, each: bool) -> dict[str, object]:
+def _json(store: Store, selection: Selection, *, each: bool) -> dict[str, object]:
+    name = selection.series
     plan, trials = store.plans.latest(name), store.attempts.one_per_trial(name)
-    table, baseline = _table(plan, trials), plan.rules.baseline
+    table, baseline = _table(plan, trials, selection), plan.rules.baseline
     compared = {"baseline": dict(baseline), "comparisons": comparisons_json(table.comparisons)} if baseline else {}
-    told = [trial_json(trial) for trial in (store.attempts.of_plan(name) if each else trials)]
+    told = [trial_json(trial) for trial in (store.attempts.of_plan(name) if each else trials) if selection.has(trial.point)]
     return {**to_json(table), **compared, "software": plan.software, "trials": told}
 
 

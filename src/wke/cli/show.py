@@ -19,10 +19,11 @@ from wke.tell.terminal.trial import shown_json, trial_lines
 @folder
 @as_json
 def show(trial: str, *, attempt: int | None, as_json: bool) -> None:
-    """Show everything stored about TRIAL (the start of its id is enough) on one screen.
+    """Show everything stored about TRIAL on one screen.
 
-    That is: its outcome and the reason, when and by which command it ran, all attempts, what was accepted, its metrics, how each task
-    ended, how far apart its measured tasks started, its deployment, its machines and software, and where its files are.
+    TRIAL is the start of its id, or SERIES:PARAMETER=VALUE if that means one trial. What is shown: its outcome and the reason, when and by
+    which command it ran, all attempts, what was accepted, its metrics, how each task ended, how far apart its measured tasks started, its
+    deployment, its machines and software, and where its files are.
     """
     out = Printer()
     with Store.open(RESULTS, readonly=True) as store:

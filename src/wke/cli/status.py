@@ -14,11 +14,11 @@ import click
 
 from wke.cli.options import as_json, project
 from wke.describe.cluster.cluster import read_cluster
-from wke.describe.experiment.experimentreader import read_experiment
 from wke.errors import InputError
 from wke.keep.files.lock import holder_of
 from wke.keep.store import Store
 from wke.series.folders import RESULTS
+from wke.series.resolve import series_name
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.sanitize import visible
 from wke.tell.terminal.status import Status, change_line, read_status, status_json, status_lines, summary_line
@@ -39,7 +39,7 @@ def status(experiment: str | None, cluster_file: Path, *, follow: bool, machines
 
     EXPERIMENT is a series' name or its file. The command that measures is not disturbed, and may be another user's in another terminal.
     """
-    name = _named(experiment)
+    name = None if experiment is None else series_name(experiment)
     if follow:
         if machines:
             raise InputError("--machines asks once: it does not go with --follow")
@@ -54,11 +54,6 @@ def status(experiment: str | None, cluster_file: Path, *, follow: bool, machines
         Printer().data(line)
     for machine, owner in (asked or {}).items():
         Printer().data(f"{machine}: " + visible(f"cannot be asked: {owner['problem']}" if owner["problem"] else owner["holder"] or "free"))
-
-
-def _named(experiment: str | None) -> str | None:
-    """Return the name of the series that is meant."""
-    return read_experiment(Path(experiment)).name if experiment is not None and experiment.endswith(".toml") else experiment
 
 
 def read(name: str | None) -> list[Status]:

@@ -17,11 +17,12 @@ from wke.tell.terminal.console import Printer
 @project
 @as_json
 def why(trial: str, cluster_file: Path, *, as_json: bool) -> None:
-    """Explain how TRIAL (the start of its id is enough) differs from its nearest relative.
+    """Explain how TRIAL differs from its nearest relative.
 
-    A planned trial without a result is compared with the nearest stored one: the listed changes, of its inputs or its machines, are why
-    that result does not count. If they may be declared harmless, the `wke accept` command for that is printed. A stored trial that is in no
-    plan any more is compared with the nearest planned one. All of experiments/ is planned; nothing is started.
+    TRIAL is the start of its id, or SERIES:PARAMETER=VALUE if that means one trial. A planned trial without a result is compared with the
+    nearest stored one: the listed changes, of its inputs or its machines, are why that result does not count. If they may be declared
+    harmless, the `wke accept` command for that is printed. A stored trial that is in no plan any more is compared with the nearest planned
+    one. All of experiments/ is planned; nothing is started.
     """
     answer = explain(trial, cluster_file)
     if as_json:

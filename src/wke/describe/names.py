@@ -26,7 +26,7 @@ Point = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word without further marks: a series, the start of a trial's id, or a folder."""
+    """Anything else: a series, the start of a trial's id, or a folder."""
 
     text: str
 
@@ -74,7 +74,7 @@ def parse_name(text: str) -> Name:
     if text.endswith(".toml"):
         return FileOf(Path(text))
     series, colon, values = text.partition(":")
-    if colon and "=" not in series:
+    if colon and "=" in values and "=" not in series:
         return PointsOf(series, parse_values(values, text))
     if "=" in text:
         return PointsOf(None, parse_values(text, text))
@@ -93,6 +93,17 @@ def parse_values(text: str, given: str) -> dict[str, str]:
             raise InputError(f"{given}: {match['name']} is given twice")
         values[match["name"]] = match["plain"] if match["quoted"] is None else match["quoted"]
         at = match.end()
+    return values
+
+
+def merged_values(texts: Iterable[str], flag: str) -> dict[str, str]:
+    """Return the values of all uses of an option; raise InputError when one is no assignment, or a parameter is given twice."""
+    values: dict[str, str] = {}
+    for text in texts:
+        for name, value in parse_values(text, f"{flag} {text}").items():
+            if name in values:
+                raise InputError(f"{flag} {text}: {name} is given twice")
+            values[name] = value
     return values
 
 

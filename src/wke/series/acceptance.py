@@ -13,7 +13,8 @@ from wke.judge.reuse.state import Relatives, facts_words
 from wke.keep.machines.acceptance import AcceptedChanges
 from wke.keep.machines.fingerprint import FactChange, deciding, place
 from wke.keep.store import Store
-from wke.series.planned import all_planned, named
+from wke.series.planned import all_planned, by_id
+from wke.series.resolve import find_planned
 from wke.series.why import relative_of, script_texts
 
 
@@ -22,8 +23,8 @@ def changes_to_accept(what: str, store: Store, cluster_file: Path) -> AcceptedCh
 
     Raises InputError if there are none, or they cannot be accepted.
     """
-    planned = all_planned(cluster_file)
-    trial = named(what, planned)
+    series = all_planned(cluster_file)
+    planned, trial = by_id(series), find_planned(what, series)
     cluster = read_cluster(cluster_file)
     try:
         machines = select(cluster, what)

@@ -10,9 +10,8 @@ from pathlib import Path
 from wke.act.trials.runner import IdentifiedTrial
 from wke.describe.cluster.cluster import Cluster
 from wke.describe.experiment.experimentreader import read_experiment
-from wke.describe.experiment.sweep import value_text
+from wke.describe.names import has_values, points_with
 from wke.describe.plan.plan import Plan, make_plan
-from wke.errors import InputError, did_you_mean
 from wke.judge.policies.choose import policy_of
 from wke.judge.policies.policy import Policy
 from wke.keep.store import Store
@@ -64,18 +63,15 @@ def plan_series(project: Project, seed: int | None = None) -> PlannedSeries:
     return PlannedSeries(project, plan, tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials)), chosen is not None)
 
 
-def all_planned(cluster_file: Path) -> dict[str, IdentifiedTrial]:
-    """Return the trials of all experiments in experiments/, by id; those of benchmark scripts are not known."""
+def all_planned(cluster_file: Path) -> list[PlannedSeries]:
+    """Plan all experiments in experiments/, except those of benchmark scripts, whose trials are not known."""
     files = [file for file in sorted(Path("experiments").glob("*.toml")) if read_experiment(file).steps]
-    return {item.planned.id: item for file in files for item in plan_series(read_project(file, cluster_file)).trials}
+    return [plan_series(read_project(file, cluster_file)) for file in files]
 
 
-def named(prefix: str, planned: Iterable[str]) -> str | None:
-    """Return the planned trial whose id starts with `prefix`, None when there is none; InputError when there are several."""
-    found = [identity for identity in planned if identity.startswith(prefix)]
-    if len(found) > 1 and prefix not in found:
-        raise InputError(f'"{prefix}" begins several trials: {", ".join(found[:5])}', hint="give more of the id")
-    return prefix if prefix in found else found[0] if found else None
+def by_id(series: Iterable[PlannedSeries]) -> dict[str, IdentifiedTrial]:
+    """Return the trials of all these series by their ids."""
+    return {item.planned.id: item for each in series for item in each.trials}
 
 
 def on_cluster(series: PlannedSeries, cluster: Cluster) -> PlannedSeries:
@@ -91,15 +87,10 @@ def _stored_seed(name: str) -> int | None:
 
 
 def select_trials(series: PlannedSeries, only: Mapping[str, str]) -> list[IdentifiedTrial]:
-    """Return the trials, in running order, whose parameters have the values of `only`."""
-    parameters = series.plan.experiment.parameters
-    for name, text in only.items():
-        values = [value_text(value) for value in parameters.values(name)]
-        if name not in parameters.names:
-            raise InputError(f'--only {name}={text}: there is no parameter "{name}"', hint=did_you_mean(name, parameters.names))
-        if text not in values:
-            raise InputError(f"--only {name}={text}: {name} is never {text}", hint=did_you_mean(text, values))
-    return [item for item in series.trials if all(value_text(item.trial.point.get(n, "")) == text for n, text in only.items())]
+    """Return the trials, in running order, whose parameters have the values of `only`; raise InputError when no point has them."""
+    if only:
+        points_with(series.points, only, "--only " + ",".join(f"{name}={text}" for name, text in only.items()))
+    return [item for item in series.trials if has_values(item.trial.point, only)]
 
 
 def record(series: PlannedSeries, store: Store) -> int:

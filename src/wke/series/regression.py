@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from wke.describe.assignments import assignments
 from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experiment import Experiment
-from wke.describe.experiment.sweep import Value, value_text
 from wke.describe.expression.quantity import fraction
+from wke.describe.names import FileOf, FolderOf, GitRef, PointsOf, Word, parse_name, points_with
 from wke.describe.plan.plan import make_plan
 from wke.describe.plan.revisions import REVISION, Revision, Revisions
-from wke.errors import InputError, did_you_mean
+from wke.errors import InputError
 from wke.judge.reuse.drift import drift
 from wke.judge.statistics.comparison import Comparison, compare
 from wke.judge.statistics.regression import judged
@@ -27,6 +26,7 @@ from wke.records import Outcome
 from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries, select_trials
 from wke.series.project import Project
+from wke.series.resolve import Selection, find_series, series_name
 from wke.series.revision import checked_out, commit_of, head
 from wke.tell.comparisons import baseline_text, shown
 from wke.tell.exports.markdown import Report, markdown
@@ -79,34 +79,29 @@ def _meant(project: Project, reference: str | None) -> Compared:
                 "--ci needs something to compare with", hint="give --baseline COMMIT, or write baseline = {...} in [experiment]"
             )
         return Compared(project, baseline_text(experiment.baseline))
-    if "=" in reference:
-        return _point(project, reference)
-    if Store.exists(Path(reference)):
-        return Compared(project, reference, _elsewhere(Path(reference), experiment.name, own=experiment.name))
-    commit = commit_of(reference)
+    name = parse_name(reference)
+    if isinstance(name, PointsOf) and name.series in {None, experiment.name}:
+        return _point(project, name.values, reference)
+    if isinstance(name, Word | FolderOf) and Store.exists(Path(reference)):
+        return Compared(project, reference, _elsewhere(Path(reference), Selection(experiment.name), own=experiment.name))
+    commit = commit_of(name.ref if isinstance(name, GitRef) else reference)
     if commit is not None:
         return _revisions(project, Revision(commit), reference)
-    if Store.exists(RESULTS):
+    if isinstance(name, Word | PointsOf | FileOf) and Store.exists(RESULTS):
         with Store.open(RESULTS, readonly=True) as store:
-            names = store.plans.names()
-        if reference in names and reference != experiment.name:
-            return Compared(project, f"series {reference}", _elsewhere(RESULTS, reference, own=experiment.name))
+            series = name.text if isinstance(name, Word) else series_name(reference)
+            selection = find_series(store, reference) if series in store.plans.names() else None
+        if selection is not None and selection.series != experiment.name:
+            return Compared(project, f"series {reference}", _elsewhere(RESULTS, selection, own=experiment.name))
     hint = "give a commit that this repository has (a shallow clone: git fetch), a results folder, a series, or PARAMETER=VALUE"
     raise InputError(f"--baseline {reference}: there is no such commit, folder or series", hint=hint)
 
 
-def _point(project: Project, reference: str) -> Compared:
+def _point(project: Project, values: Mapping[str, str], reference: str) -> Compared:
     """Compare with a point of the experiment, as `baseline` in its file does."""
     sweep = project.experiment.parameters
-    baseline: dict[str, Value] = {}
-    for name, text in assignments(reference.split(","), "--baseline").items():
-        values = {value_text(value): value for value in sweep.values(name)}
-        if text not in values:
-            what = f'there is no parameter "{name}"' if name not in sweep.names else f"{name} is never {text}"
-            raise InputError(
-                f"--baseline {name}={text}: {what}", hint=did_you_mean(text, values) if values else did_you_mean(name, sweep.names)
-            )
-        baseline[name] = values[text]
+    point = points_with(sweep.points(), values, f"--baseline {reference}")[0]
+    baseline = {name: value for name, value in point.items() if name in values and isinstance(value, bool | int | float | str)}
     if not sweep.varied_from(baseline):
         raise InputError(f"--baseline {reference}: no point differs from it", hint="name a parameter that varies")
     return Compared(replace(project, experiment=replace(project.experiment, baseline=baseline)), baseline_text(baseline))
@@ -126,13 +121,15 @@ def _revisions(project: Project, base: Revision, reference: str) -> Compared:
     return Compared(both, f"{reference} ({base})" if str(base) != reference else reference)
 
 
-def _elsewhere(folder: Path, series: str, *, own: str) -> Elsewhere:
+def _elsewhere(folder: Path, selection: Selection, *, own: str) -> Elsewhere:
+    series = selection.series
     if folder.resolve() == RESULTS.resolve() and series == own:
         raise InputError(
             f"--baseline {folder}: a series cannot be compared with itself", hint="give a commit, or a copy of results from elsewhere"
         )
     with Store.open(folder, readonly=True) as store:
-        return Elsewhere(folder, series, store.attempts.one_per_trial(series), store.examinations.by_name(series))
+        trials = tuple(trial for trial in store.attempts.one_per_trial(series) if selection.has(trial.point))
+        return Elsewhere(folder, series, trials, store.examinations.by_name(series))
 
 
 def _threshold(text: str) -> float:

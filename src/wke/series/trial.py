@@ -5,15 +5,16 @@ import time
 from wke.errors import InputError
 from wke.judge.summary.trial import TrialRecord
 from wke.keep.store import Store
+from wke.series.resolve import find_trial
 
 
-def load_trial(store: Store, prefix: str, number: int | None = None) -> TrialRecord:
-    """Return what is stored about the trial whose id starts with `prefix`, and above all about attempt `number`.
+def load_trial(store: Store, name: str, number: int | None = None) -> TrialRecord:
+    """Return everything stored about the trial that `name` means, in particular about attempt `number`.
 
-    Without a number that is the attempt that counts, else the last. Raises InputError when the prefix does not name one trial, or there is
-    no such attempt.
+    Without a number that is the attempt that counts, else the last. Raise InputError when the name does not mean exactly one trial, or
+    there is no such attempt.
     """
-    found = store.attempts.find(prefix)
+    found = find_trial(store, name)
     attempts = store.attempts.of_trials([found.id], store.examinations.latest())
     at = next((each for each in attempts if each.attempt == (found.attempt if number is None else number)), None)
     if at is None:

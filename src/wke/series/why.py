@@ -13,7 +13,8 @@ from wke.keep.store import Store
 from wke.keep.trials.identity import addresses, scripts
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS, cluster_flag
-from wke.series.planned import all_planned, named
+from wke.series.planned import all_planned, by_id
+from wke.series.resolve import find_planned, find_trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,11 @@ class Explanation:
 
 
 def explain(trial: str, cluster_file: Path) -> Explanation:
-    """Explain a trial, given by the start of its id: one of a plan in experiments/, or a stored one that no plan has any more."""
-    planned = all_planned(cluster_file)
+    """Explain the trial that a text names: one of a plan in experiments/, or a stored one that is in no plan any more."""
+    series = all_planned(cluster_file)
+    planned = by_id(series)
     with Store.open(RESULTS, readonly=True) as store:
-        identity = named(trial, planned) or store.attempts.find(trial).id
+        identity = find_planned(trial, series) or find_trial(store, trial).id
         script = script_texts(planned.values(), store)
         if identity in planned:
             return _planned(store, planned[identity], script, cluster_file)
