@@ -38,4 +38,4 @@ bench: $(VENV)/installed  ## the figures of docs/benchmarks.md, peers beside us 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py
 
 clean:  ## removes the virtual environment and caches; results stay
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build
+	@rm -rf $(VENV) .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build
