@@ -118,7 +118,7 @@ def _machines(machines: Reference) -> Iterator[str]:
     """Yield the facts of machines; identical machines share a line."""
     alike: dict[str, list[str]] = {}
     for (machine, address), facts in machines.items():
-        alike.setdefault(_facts(facts), []).append(machine if address in {"", "here"} else f"{machine} ({address})")
+        alike.setdefault(_facts(facts), []).append(machine if address == "here" else f"{machine} ({address})")
     for words, names in alike.items():
         more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
         yield f"{', '.join(names[:MOST])}{more}: {words}"
