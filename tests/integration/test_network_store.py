@@ -7,8 +7,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from stored import begin, planned, result, run
 from support import limit
-from test_store import begin, planned, result, run
 
 from wke.keep.files.disk import file_system, is_network
 from wke.keep.inspection import inspect_store
@@ -86,7 +86,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_store import planned, run
+from stored import planned, run
 from wke.keep.database import database
 from wke.keep.store import Store
 database.file_system = lambda _: "nfs4"
@@ -102,7 +102,7 @@ with store._database.transaction() as sql:
 @pytest.mark.usefixtures("on_nfs")
 def test_killed_in_a_transaction_on_a_network_file_system(tmp_path: Path) -> None:
     """What was half written into the file is taken back by the next who comes, a reader too; what was committed stays."""
-    arguments = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent)]
+    arguments = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent.parent)]
     assert subprocess.run(arguments, timeout=limit(60), check=False).returncode == -signal.SIGKILL
     assert (tmp_path / "wke.sqlite-journal").stat().st_size > 0
     with Store.open(tmp_path, readonly=True) as reader:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from test_store import FAILED, OK, begin, planned, result
+from stored import FAILED, OK, begin, planned, result
 
 from wke.cli.check import check
 from wke.errors import StoreError
