@@ -1,6 +1,5 @@
 """Acceptance: which changes a user declares harmless, for a trial that would run or for machines."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -61,7 +60,7 @@ def _trial(item: IdentifiedTrial, planned: Iterable[IdentifiedTrial], store: Sto
     relative = relative_of(store, item)
     if relative is None:
         raise InputError(f"no trial at the point and iteration of {identity} has a result yet", hint="wke measure measures it")
-    results, inputs = store.inputs.of_trials_with_results(), json.loads(item.planned.inputs_json)
+    results, inputs = store.inputs.of_trials_with_results(), item.planned.inputs
     if any(change.is_new_metric for change in relative.changes):
         hint = "wke measure measures it"
         raise InputError(f"trial {identity} has a metric that {relative.trial} has no value of", hint=hint)

@@ -1,6 +1,5 @@
 """Reanalysis: the results that trials without one get from the output of stored attempts that ran the same."""
 
-import json
 import shlex
 import time
 from collections.abc import Iterator
@@ -73,7 +72,7 @@ def _candidates(series: PlannedSeries, store: Store) -> Iterator[tuple[Identifie
     if not missing:
         return
     now = store.examinations.latest()
-    same = same_runs({name: json.loads(item.planned.inputs_json) for name, item in missing.items()}, store.inputs.of_ended_trials())
+    same = same_runs({name: item.planned.inputs for name, item in missing.items()}, store.inputs.of_ended_trials())
     for name, others in same.items():
         attempts = [attempt for attempt in store.attempts.of_trials(others, now) if not attempt.changes]
         usable = tuple(readable(store.attempts.of_trial(name), attempts, missing[name].trial.steps, store.details.task_ends))

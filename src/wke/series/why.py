@@ -1,17 +1,16 @@
 """Why a trial runs, or does not: how it differs from its nearest stored or planned relative."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from wke.act.trials.runner import IdentifiedTrial
-from wke.judge.reuse.differences import Change, Inputs, Script, differences, nearest
+from wke.judge.reuse.differences import Change, Script, differences, nearest
 from wke.judge.reuse.state import Relatives, facts_words
 from wke.keep.machines.fingerprint import FactChange
 from wke.keep.store import Store
 from wke.keep.trials.identity import addresses, scripts
-from wke.keep.trials.trials import StoredAttempt
+from wke.keep.trials.trials import Inputs, StoredAttempt
 from wke.series.folders import RESULTS, cluster_flag
 from wke.series.planned import all_planned, by_id
 from wke.series.resolve import find_planned, find_trial
@@ -60,11 +59,11 @@ def relative_of(store: Store, item: IdentifiedTrial) -> Relative | None:
 
 
 def _attempts(store: Store, item: IdentifiedTrial, name: str) -> tuple[StoredAttempt, ...]:
-    return store.attempts.of_trials([name], store.examinations.latest(), addresses(json.loads(item.planned.inputs_json)))
+    return store.attempts.of_trials([name], store.examinations.latest(), addresses(item.planned.inputs))
 
 
 def _planned(store: Store, item: IdentifiedTrial, script: Script, cluster_file: Path) -> Explanation:
-    identity, own = item.planned.id, json.loads(item.planned.inputs_json)
+    identity, own = item.planned.id, item.planned.inputs
     stored = store.attempts.results([identity]).get(identity)
     if stored is not None and stored.accepted:
         numbers = ", ".join(map(str, stored.accepted))
@@ -87,7 +86,7 @@ def _planned(store: Store, item: IdentifiedTrial, script: Script, cluster_file: 
 
 
 def _unplanned(identity: str, own: Inputs, planned: Mapping[str, IdentifiedTrial], script: Script) -> Explanation:
-    plans: dict[str, Inputs] = {name: json.loads(item.planned.inputs_json) for name, item in planned.items()}
+    plans: dict[str, Inputs] = {name: item.planned.inputs for name, item in planned.items()}
     other = nearest(own, plans)
     if other is None:
         return Explanation(identity, "is in no plan: experiments/ has none")

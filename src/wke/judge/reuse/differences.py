@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Inputs = Mapping[str, Any]
+from wke.keep.trials.trials import Inputs
+
 Script = Callable[[str], str | None]
 """Returns the text of a script by its digest, None if it is not stored."""
 

@@ -2,14 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from wke.describe.configuration.step import PlannedStep
 from wke.keep.trials.identity import run_digest
-from wke.keep.trials.trials import StoredAttempt
+from wke.keep.trials.trials import Inputs, StoredAttempt
 from wke.records import OutcomeKind, TaskName
-
-Inputs = Mapping[str, Any]
 
 
 def same_runs(planned: Mapping[str, Inputs], stored: Mapping[str, Inputs]) -> dict[str, tuple[str, ...]]:

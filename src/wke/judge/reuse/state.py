@@ -1,15 +1,14 @@
 """The state of a planned trial: whether it runs, and why."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from wke.judge.policies.repetition import REPEATS
-from wke.judge.reuse.differences import Change, Inputs, changes
+from wke.judge.reuse.differences import Change, changes
 from wke.judge.statistics.summaries import point_key
 from wke.keep.machines.fingerprint import FactChange
-from wke.keep.trials.trials import Invalid, PlannedTrial, StoredAttempt
+from wke.keep.trials.trials import Inputs, Invalid, PlannedTrial, StoredAttempt
 
 STORED, TO_RUN, GIVEN_UP = "stored", "to run", "invalid"
 
@@ -39,7 +38,7 @@ class Relatives:
     def of(self, trial: PlannedTrial) -> list[tuple[str, tuple[Change, ...]]]:
         """Return the relatives of a trial with what changed since, the one with the fewest changes first."""
         names = self._by_turn.get(_turn(trial.id, trial.point), ())
-        inputs = json.loads(trial.inputs_json) if names else {}
+        inputs = trial.inputs if names else {}
         found = [(name, changes(self._results[name], inputs)) for name in names if name != trial.id]
         return sorted(found, key=lambda relative: len(relative[1]))
 

@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 from wke.describe.cluster.cluster import Cluster, Link, Machine
 from wke.describe.configuration.step import PlannedStep, Ready
@@ -17,7 +16,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.describe.plan.plan import Plan, Trial
 from wke.keep.machines.fingerprint import place
 from wke.keep.trials.software import Files
-from wke.keep.trials.trials import PlannedTrial
+from wke.keep.trials.trials import Inputs, PlannedTrial
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -44,7 +43,7 @@ def inputs(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), 
     }
 
 
-def run_digest(inputs: Mapping[str, Any]) -> str:
+def run_digest(inputs: Inputs) -> str:
     """Return a hash that two trials share if they run the same, even if other metrics or checks are read from their output."""
     return digest({part: value for part, value in inputs["digests"].items() if part not in {"metrics", "checks"}})
 
@@ -57,7 +56,7 @@ def planned_trials(plan: Plan) -> Iterator[PlannedTrial]:
         yield PlannedTrial(trial_id(trial, metrics, checks, files), trial.point, trial.iteration, trial.warmup, position, text)
 
 
-def addresses(inputs: Mapping[str, Any]) -> dict[str, str]:
+def addresses(inputs: Inputs) -> dict[str, str]:
     """Return the addresses of a trial's machines, by name, from its inputs; nothing for a trial of a benchmark script."""
     cluster = inputs.get("depends", {}).get("cluster") or {}
     return {name: place(machine["external-addr"]) for name, machine in cluster.get("machines", {}).items()}

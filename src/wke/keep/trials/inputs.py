@@ -1,10 +1,9 @@
 """Reading what trials depend on: the inputs that their ids were computed from, and the scripts among them."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from wke.keep.database.database import Database
+from wke.keep.trials.trials import Inputs
 
 
 class InputReader:
@@ -13,17 +12,17 @@ class InputReader:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, trial: str) -> Mapping[str, Any]:
+    def of(self, trial: str) -> Inputs:
         """Return the inputs of a trial; empty when no attempt at it was ever begun."""
         with self._database.snapshot() as sql:
             row = sql.execute("SELECT json FROM inputs WHERE trial = ?", (trial,)).fetchone()
         return dict(json.loads(row[0])) if row else {}
 
-    def of_trials_with_results(self) -> dict[str, Mapping[str, Any]]:
+    def of_trials_with_results(self) -> dict[str, Inputs]:
         """Return the inputs of each trial that has an ok attempt, the trial that was tried last first."""
         return self._select("outcome = 'ok'")
 
-    def of_ended_trials(self) -> dict[str, Mapping[str, Any]]:
+    def of_ended_trials(self) -> dict[str, Inputs]:
         """Return the inputs of each trial that has an attempt that ended, well or badly; the trial that was tried last first."""
         return self._select("outcome <> 'interrupted'")
 
@@ -33,7 +32,7 @@ class InputReader:
             row = sql.execute("SELECT content FROM scripts WHERE digest = ?", (digest,)).fetchone()
         return None if row is None else row[0].decode("utf-8", "replace")
 
-    def _select(self, condition: str) -> dict[str, Mapping[str, Any]]:
+    def _select(self, condition: str) -> dict[str, Inputs]:
         """Return the inputs of the trials with attempts that meet an SQL condition."""
         tried = f"SELECT trial, max(id) AS last FROM attempts WHERE {condition} GROUP BY trial"  # noqa: S608 - ours, no input
         query = f"SELECT i.trial, i.json FROM inputs i JOIN ({tried}) a ON a.trial = i.trial ORDER BY a.last DESC"  # noqa: S608 - ours, no input

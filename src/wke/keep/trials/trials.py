@@ -1,13 +1,17 @@
 """Trials and attempts in the store: planned, running, ended."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from wke.keep.machines.fingerprint import FactChange
 from wke.records import Outcome, Release, StartedTogether, TaskEnded
 
 INTERRUPTED, RUNNING = "interrupted", "running"
+Inputs = Mapping[str, Any]
+"""What a trial depends on, as keep/trials/identity.py describes it: what its id was computed from."""
 LOGS = "logs"
 """In the folder of an attempt that a benchmark script ran, a link to the log folder of its session."""
 
@@ -22,6 +26,11 @@ class PlannedTrial:
     warmup: bool
     position: int
     inputs_json: str = "{}"
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the id was computed from."""
+        return dict(json.loads(self.inputs_json))
 
 
 @dataclass(frozen=True, slots=True)
