@@ -23,7 +23,7 @@ import pytest
 from support import eventually, free_port, limit
 
 from wke.act.connection.transport import SshTransport, ssh_transport
-from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 PRIVILEGE_SEPARATION = Path("/run/sshd")
@@ -48,11 +48,11 @@ class SshdMachine:
         return ssh_transport(self.cluster(), self.machine)
 
     @property
-    def machine(self) -> Machine:
-        return Machine(self.name, 0, "127.0.0.1", "127.0.0.1", (), self.port, self.user)
+    def machine(self) -> MachineSpec:
+        return MachineSpec(self.name, 0, "127.0.0.1", "127.0.0.1", (), self.port, self.user)
 
-    def cluster(self, **changes: object) -> Cluster:
-        return Cluster(None, "ssh", (self.machine,), ssh_options=self.ssh_options, **changes)
+    def cluster(self, **changes: object) -> ClusterSpec:
+        return ClusterSpec(None, "ssh", (self.machine,), ssh_options=self.ssh_options, **changes)
 
     @property
     def log(self) -> str:

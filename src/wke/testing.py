@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from wke.act.rehearsal.scripted import FOREVER, Asked, Play, Said, scripted_place
 from wke.act.rehearsal.timelapse import TimelapseLoop
 from wke.act.trials.runner import IdentifiedTrial, RunningSeries, run_series
-from wke.describe.cluster.cluster import Cluster, read_cluster
+from wke.describe.cluster.cluster import ClusterSpec, read_cluster
 from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.plan.plan import Plan, make_plan
@@ -65,14 +65,14 @@ def rehearse(file: str | Path, play: Play, *, cluster: str | Path = "cluster.tom
     return rehearse_plan(plan, machines, play)
 
 
-def rehearse_plan(plan: Plan, cluster: Cluster, play: Play) -> Rehearsal:
+def rehearse_plan(plan: Plan, cluster: ClusterSpec, play: Play) -> Rehearsal:
     """Carry out a plan, made for `cluster`, as `rehearse` does with that of a file."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a folder of our own in it
     with TemporaryDirectory(dir=memory) as folder:
         return _rehearse_in(Path(folder), plan, cluster, play)
 
 
-def _rehearse_in(folder: Path, plan: Plan, cluster: Cluster, play: Play) -> Rehearsal:
+def _rehearse_in(folder: Path, plan: Plan, cluster: ClusterSpec, play: Play) -> Rehearsal:
     experiment = plan.experiment
     trials = tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials))
     planned = [item.planned for item in trials]

@@ -14,7 +14,7 @@ from support import limit
 from wke.act.providers.provider import Place
 from wke.act.session.session import Session
 from wke.describe.cluster.cluster import read_cluster
-from wke.describe.configuration.configuration import Target
+from wke.describe.configuration.configuration import TargetSpec
 from wke.describe.plan.plan import PlannedStep
 from wke.judge.clocks import ours
 from wke.records import Record, StartedTogether, TaskEnded
@@ -48,7 +48,7 @@ def run_together(
     transports = {name: [sys.executable, str(shim), *map(str, (*clock, 0)[:3])] for name, clock in clocks.items()}
     records: list[Record] = []
 
-    step = PlannedStep(0, Target("load", "", content=script), cluster.machines, multiply=multiply, measure=True)
+    step = PlannedStep(0, TargetSpec("load", "", content=script), cluster.machines, multiply=multiply, measure=True)
 
     async def body() -> tuple[TaskEnded, ...]:
         async with asyncio.timeout(limit(60)), Session(Place(cluster, transports, {}), cluster.machines, records.append) as session:

@@ -24,7 +24,7 @@ from wke.act.emulation import keeper_client as keeping
 from wke.act.emulation.emulation import Emulation
 from wke.act.emulation.emulationplan import make_plan
 from wke.act.emulation.keeper import folder
-from wke.describe.cluster.cluster import LOCAL_NETWORK, Cluster, Link, Machine
+from wke.describe.cluster.cluster import LOCAL_NETWORK, ClusterSpec, LinkSpec, MachineSpec
 from wke.errors import InputError, MachineError
 
 pytestmark = pytest.mark.netns
@@ -55,10 +55,10 @@ sys.stdin.read()
 """
 
 
-def local_cluster(count: int = 2, path: Path | None = None, share: tuple[str, ...] = (), link: Link | None = None) -> Cluster:
+def local_cluster(count: int = 2, path: Path | None = None, share: tuple[str, ...] = (), link: LinkSpec | None = None) -> ClusterSpec:
     """Return a cluster of emulated machines m0, m1, ..."""
-    machines = tuple(Machine(f"m{n}", n, None, str(LOCAL_NETWORK[n + 2])) for n in range(count))
-    return Cluster(path=path, provider="local", machines=machines, share=share, links={"default": link} if link else {})
+    machines = tuple(MachineSpec(f"m{n}", n, None, str(LOCAL_NETWORK[n + 2])) for n in range(count))
+    return ClusterSpec(path=path, provider="local", machines=machines, share=share, links={"default": link} if link else {})
 
 
 def run(emulated: Emulation, machine: str, *command: str) -> str:
@@ -99,7 +99,7 @@ def up(request: pytest.FixtureRequest, keepers: Path) -> Iterator[Callable[..., 
     """Return a function that makes machines, in each way that this user may; they are gone when the test ends."""
     made: list[Emulation] = []
 
-    def make(cluster: Cluster) -> Emulation:
+    def make(cluster: ClusterSpec) -> Emulation:
         try:
             made.append(emulation.up(cluster, keep=False, mode=request.param))
         except MachineError as error:
@@ -313,7 +313,7 @@ def test_of_two_that_bring_up_the_same_file_one_does(keepers: Path, tmp_path: Pa
         {"machines": local_cluster(3).machines},
         {"machines": (replace(local_cluster(1).machines[0], internal_addr="10.9.9.9"),)},
         {"share": ("/",)},
-        {"links": {"default": Link(rate_bits=1000)}},
+        {"links": {"default": LinkSpec(rate_bits=1000)}},
     ],
 )
 def test_a_kept_cluster_that_no_longer_fits_its_file_is_not_used(changed: dict[str, Any], keepers: Path, tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ def test_a_dead_kept_cluster_is_as_good_as_none(keepers: Path, tmp_path: Path) -
 @pytest.mark.parametrize(("sources", "sinks"), [(["m0"], ["m1", "m2"]), (["m0", "m1"], ["m2"])])
 def test_a_links_rate_holds(sources: list[str], sinks: list[str], up: Callable[..., Emulation]) -> None:
     """What a machine sends, and what it is sent, cannot pass faster than its one link allows, whoever is at the other ends."""
-    made = up(local_cluster(3, link=Link(rate_bits=40_000_000)))
+    made = up(local_cluster(3, link=LinkSpec(rate_bits=40_000_000)))
     send = """
 import socket, threading
 server = socket.create_server(("", 7000))
@@ -384,7 +384,7 @@ print(got, time.monotonic() - began)
 def test_a_links_delay_is_emulated_or_refused(up: Callable[..., Emulation]) -> None:
     """Where the kernel can delay packets it does, and where it cannot the user hears once, from all machines, which part is missing."""
     try:
-        made = up(local_cluster(24, link=Link(delay_s=0.05, rate_bits=10**9)))
+        made = up(local_cluster(24, link=LinkSpec(delay_s=0.05, rate_bits=10**9)))
     except MachineError as error:
         assert str(error) == (  # noqa: PT017 - both ends are right, this is what one of them says
             "the machines cannot be emulated: this kernel cannot emulate delay, jitter or loss (netem is missing):"

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from wke.act.emulation.emulation import EmulatedMachine, Emulation
 from wke.act.emulation.keeper import disk
-from wke.describe.cluster.cluster import LOCAL_NETWORK, Cluster, Link, Machine
+from wke.describe.cluster.cluster import LOCAL_NETWORK, ClusterSpec, LinkSpec, MachineSpec
 
 
 def local_cluster(
-    count: int = 2, path: Path | None = None, share: tuple[str, ...] = (), links: Mapping[str, Link] | None = None
-) -> Cluster:
+    count: int = 2, path: Path | None = None, share: tuple[str, ...] = (), links: Mapping[str, LinkSpec] | None = None
+) -> ClusterSpec:
     """Return a cluster of emulated machines m0, m1, ..."""
-    machines = tuple(Machine(f"m{n}", n, None, str(LOCAL_NETWORK[n + 2])) for n in range(count))
-    return Cluster(path=path, provider="local", machines=machines, share=share, links=links or {})
+    machines = tuple(MachineSpec(f"m{n}", n, None, str(LOCAL_NETWORK[n + 2])) for n in range(count))
+    return ClusterSpec(path=path, provider="local", machines=machines, share=share, links=links or {})
 
 
 def test_a_pid_that_became_somebody_elses_is_spared() -> None:

@@ -18,7 +18,7 @@ from talk import talking, until
 from wke.act.connection.claim import Claim
 from wke.act.connection.connection import Connection
 from wke.act.providers.provider import provide
-from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.errors import MachineError
 from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
@@ -241,6 +241,6 @@ def test_drift_is_told(staying: Project) -> None:
 def test_a_host_that_is_listed_twice_has_two_locks() -> None:
     """What is one host to ssh, in the eyes of the cluster file, does not shut itself out."""
     addresses = ("node1", "node2", "node1", "node1")
-    machines = tuple(Machine(f"m{index}", index, address, address) for index, address in enumerate(addresses))
-    with provide(Cluster(None, "ssh", machines)) as place:
+    machines = tuple(MachineSpec(f"m{index}", index, address, address) for index, address in enumerate(addresses))
+    with provide(ClusterSpec(None, "ssh", machines)) as place:
         assert place.locks == {"m0": "host", "m1": "host", "m2": "host1", "m3": "host2"}

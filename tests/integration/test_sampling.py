@@ -19,7 +19,7 @@ from wke.act.providers.provider import Place, provide
 from wke.act.session.session import Session
 from wke.act.telemetry.telemetry import sampling
 from wke.agent import protocol
-from wke.describe.cluster.cluster import LOCAL_NETWORK, Cluster, Machine
+from wke.describe.cluster.cluster import LOCAL_NETWORK, ClusterSpec, MachineSpec
 from wke.errors import StoreError
 from wke.keep.output.telemetry import COLUMNS, LOADS, Loads, is_growing, read_loads, record_window
 from wke.tell.figures.loads import TITLES, _figure, make_load_drawing
@@ -39,8 +39,8 @@ socket.create_connection((sys.argv[1], int(sys.argv[2]))).sendall(bytes(4_000_00
 MOVED = 4_000_000
 
 
-def machines(count: int) -> tuple[Machine, ...]:
-    return tuple(Machine(f"m{n}", n, None, str(LOCAL_NETWORK[n + 2])) for n in range(count))
+def machines(count: int) -> tuple[MachineSpec, ...]:
+    return tuple(MachineSpec(f"m{n}", n, None, str(LOCAL_NETWORK[n + 2])) for n in range(count))
 
 
 def in_session(place: Place, body: Callable[[Session], Awaitable[None]]) -> None:
@@ -55,7 +55,7 @@ def in_session(place: Place, body: Callable[[Session], Awaitable[None]]) -> None
 
 def here(count: int, transport: Sequence[str] = ()) -> Place:
     """Return a place whose machines are all this computer."""
-    cluster = Cluster(path=None, provider="ssh", machines=machines(count))
+    cluster = ClusterSpec(path=None, provider="ssh", machines=machines(count))
     return Place(cluster, {m.name: transport or local_transport() for m in cluster.machines}, {})
 
 
@@ -87,7 +87,7 @@ def five(keepers: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> "Loa
             written = rows(logs)
             await until(lambda: rows(logs) > written + 2)
 
-    with provide(Cluster(path=None, provider="local", machines=machines(5))) as place:
+    with provide(ClusterSpec(path=None, provider="local", machines=machines(5))) as place:
         in_session(place, body)
     return read_loads(logs)
 

@@ -17,7 +17,7 @@ from wke.act.connection.opening import open_connection
 from wke.act.connection.transport import SshTransport, command_line, local_transport, process_environment, ssh_transport
 from wke.act.providers.provider import Place
 from wke.act.session.session import Session
-from wke.describe.cluster.cluster import Machine
+from wke.describe.cluster.cluster import MachineSpec
 from wke.errors import MachineError
 from wke.records import Connected, Connecting, Record
 
@@ -135,7 +135,7 @@ def silent_place(sshd: SshdMachine, peers: list[socket.socket], **settings: obje
     for peer in peers:
         peer.bind(("127.0.0.1", 0))
         peer.listen()
-    machines = [Machine(f"s{index}", index, "127.0.0.1", "127.0.0.1", (), peer.getsockname()[1]) for index, peer in enumerate(peers)]
+    machines = [MachineSpec(f"s{index}", index, "127.0.0.1", "127.0.0.1", (), peer.getsockname()[1]) for index, peer in enumerate(peers)]
     cluster = replace(sshd.cluster(**settings), machines=(*machines, sshd.machine))
     return Place(cluster, {machine.name: ssh_transport(cluster, machine) for machine in cluster.machines}, {})
 

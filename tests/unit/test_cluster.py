@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.cluster.cluster import Cluster, Link, Machine, link_between, read_cluster, restricted, sized
+from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec, link_between, read_cluster, restricted, sized
 from wke.describe.cluster.selector import select
 from wke.errors import InputError
 
 
-def cluster(tmp_path: Path, text: str) -> Cluster:
+def cluster(tmp_path: Path, text: str) -> ClusterSpec:
     """Read a cluster.toml with this text."""
     path = tmp_path / "cluster.toml"
     path.write_text(text)
@@ -50,16 +50,16 @@ def test_machines_without_addresses_are_emulated(tmp_path: Path, text: str) -> N
     found = cluster(tmp_path, text)
     assert found.provider == "local"
     assert found.machines == (
-        Machine("m0", 0, None, "10.181.0.2"),
-        Machine("m1", 1, None, "10.181.0.3"),
-        Machine("m2", 2, None, "10.181.0.4"),
+        MachineSpec("m0", 0, None, "10.181.0.2"),
+        MachineSpec("m1", 1, None, "10.181.0.3"),
+        MachineSpec("m2", 2, None, "10.181.0.4"),
     )
 
 
 def test_a_cluster_with_addresses_can_be_emulated(tmp_path: Path) -> None:
     """One word turns a file of real machines into one for the laptop: their addresses then say nothing."""
     found = cluster(tmp_path, '[cluster]\nprovider = "local"\n[machines]\na = ["h", "i"]')
-    assert found.machines == (Machine("a", 0, None, "10.181.0.2"),)
+    assert found.machines == (MachineSpec("a", 0, None, "10.181.0.2"),)
 
 
 def test_all_keys_of_a_cluster_are_read(tmp_path: Path) -> None:
@@ -82,10 +82,10 @@ def test_all_keys_of_a_cluster_are_read(tmp_path: Path) -> None:
         a = { external-addr = "h", ssh-port = 23, username = "ann", class = "servers" }
         """,
     )
-    assert found == Cluster(
+    assert found == ClusterSpec(
         path=tmp_path / "cluster.toml",
         provider="ssh",
-        machines=(Machine("a", 0, "h", "h", ("servers",), 23, "ann"),),
+        machines=(MachineSpec("a", 0, "h", "h", ("servers",), 23, "ann"),),
         classes={"servers": ("a",)},
         username="joe",
         workdir="/data",
@@ -156,10 +156,10 @@ def test_links_are_looked_up_from_the_last_and_complete_each_other_from_the_defa
     """The last entry that fits two machines holds; what it leaves open is the default's; the way back is another link."""
     found = cluster(tmp_path, LINKS)
     m0, m1, m2, m3 = found.machines
-    assert link_between(found, m2, m0) == Link(delay_s=0.005, jitter_s=0.001, loss=0.001, rate_bits=10**9)
-    assert link_between(found, m3, m0) == Link(delay_s=0.0002, rate_bits=10**7)
-    assert link_between(found, m0, m3) == link_between(found, m0, m1) == Link(delay_s=0.0002, rate_bits=10**9)
-    assert link_between(cluster(tmp_path, "[cluster]\nmachines = 4"), m0, m1) == Link()
+    assert link_between(found, m2, m0) == LinkSpec(delay_s=0.005, jitter_s=0.001, loss=0.001, rate_bits=10**9)
+    assert link_between(found, m3, m0) == LinkSpec(delay_s=0.0002, rate_bits=10**7)
+    assert link_between(found, m0, m3) == link_between(found, m0, m1) == LinkSpec(delay_s=0.0002, rate_bits=10**9)
+    assert link_between(cluster(tmp_path, "[cluster]\nmachines = 4"), m0, m1) == LinkSpec()
 
 
 def test_a_restricted_cluster_has_the_selected_machines_only(tmp_path: Path) -> None:
@@ -209,4 +209,4 @@ def test_a_large_cluster_is_read(tmp_path: Path) -> None:
     text = '[machines]\n"n[0001-1000]" = "n[0001-1000].org"\n[classes]\na = 400\nb = ["n[0401-1000]"]\n[links]\n"a -> b" = { loss = 0.5 }'
     found = cluster(tmp_path, text)
     assert [len(found.machines), len(found.classes["a"]), len(found.classes["b"])] == [1000, 400, 600]
-    assert found.machines[999] == Machine("n1000", 999, "n1000.org", "n1000.org", ("b",))
+    assert found.machines[999] == MachineSpec("n1000", 999, "n1000.org", "n1000.org", ("b",))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.describe.configuration.configuration import Configuration, Option, Prelude, Target, bind_options, read_configuration
+from wke.describe.configuration.configuration import ConfigurationSpec, OptionSpec, Prelude, TargetSpec, bind_options, read_configuration
 from wke.errors import InputError
 
 
@@ -18,7 +18,7 @@ def project(base: Path, files: dict[str, str | bytes]) -> None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def configuration(base: Path, text: str, **scripts: str | bytes) -> Configuration:
+def configuration(base: Path, text: str, **scripts: str | bytes) -> ConfigurationSpec:
     """Read a configuration with this config.toml and these targets."""
     project(base, {"kv/config.toml": text, **{f"kv/targets/{name}": content for name, content in scripts.items()}})
     return read_configuration("kv", base)
@@ -28,28 +28,34 @@ def configuration(base: Path, text: str, **scripts: str | bytes) -> Configuratio
     ("options", "expected"),
     [
         ("[]", ()),
-        ('["a"]', (Option("a", required=True),)),
-        ('[["a"]]', (Option("a", required=True),)),
-        ('[["a", 1], ["b", "x"]]', (Option("a", 1, value_type="int"), Option("b", "x", value_type="str"))),
-        ('[["a", true], ["b", 0.5]]', (Option("a", True, value_type="bool"), Option("b", 0.5, value_type="float"))),
-        ('{ options = ["a", ["b", 2]] }', (Option("a", required=True), Option("b", 2, value_type="int"))),
-        ('{ arguments = ["a"] }', (Option("a", required=True),)),
-        ('{ options = [{ name = "a", about = "first" }] }', (Option("a", required=True, about="first"),)),
-        ('[{ name = "a", type = "integer" }]', (Option("a", required=True, value_type="int"),)),
-        ('[{ name = "a", type = "boolean", default = false }]', (Option("a", False, value_type="bool"),)),
-        ('[{ name = "a", type = "string", choices = ["x", "y"] }]', (Option("a", required=True, choices=("x", "y"), value_type="str"),)),
-        ('[{ name = "a", choices = [1, 2], default = 2 }]', (Option("a", 2, choices=(1, 2), value_type="int"),)),
-        ('[{ name = "a", choices = [1, 2] }]', (Option("a", required=True, choices=(1, 2), value_type="int"),)),
-        ('[{ name = "a", choices = [1, "x"] }]', (Option("a", required=True, choices=(1, "x")),)),
-        ('[{ name = "a", type = "float", default = 1, choices = [1, 2.5] }]', (Option("a", 1.0, choices=(1.0, 2.5), value_type="float"),)),
-        ('[{ name = "a", type = "any", default = 1 }]', (Option("a", 1),)),
-        ('[{ name = "a", required = false }]', (Option("a"),)),
-        ('[{ name = "a", required = true, default = 1 }]', (Option("a", 1, required=True, value_type="int"),)),
-        ('[["index", "@GROUP_INDEX"]]', (Option("index", "@GROUP_INDEX", value_type="str"),)),
-        ('[{ name = "a", type = "int", default = "@GROUP_SIZE" }]', (Option("a", "@GROUP_SIZE", value_type="int"),)),
+        ('["a"]', (OptionSpec("a", required=True),)),
+        ('[["a"]]', (OptionSpec("a", required=True),)),
+        ('[["a", 1], ["b", "x"]]', (OptionSpec("a", 1, value_type="int"), OptionSpec("b", "x", value_type="str"))),
+        ('[["a", true], ["b", 0.5]]', (OptionSpec("a", True, value_type="bool"), OptionSpec("b", 0.5, value_type="float"))),
+        ('{ options = ["a", ["b", 2]] }', (OptionSpec("a", required=True), OptionSpec("b", 2, value_type="int"))),
+        ('{ arguments = ["a"] }', (OptionSpec("a", required=True),)),
+        ('{ options = [{ name = "a", about = "first" }] }', (OptionSpec("a", required=True, about="first"),)),
+        ('[{ name = "a", type = "integer" }]', (OptionSpec("a", required=True, value_type="int"),)),
+        ('[{ name = "a", type = "boolean", default = false }]', (OptionSpec("a", False, value_type="bool"),)),
+        (
+            '[{ name = "a", type = "string", choices = ["x", "y"] }]',
+            (OptionSpec("a", required=True, choices=("x", "y"), value_type="str"),),
+        ),
+        ('[{ name = "a", choices = [1, 2], default = 2 }]', (OptionSpec("a", 2, choices=(1, 2), value_type="int"),)),
+        ('[{ name = "a", choices = [1, 2] }]', (OptionSpec("a", required=True, choices=(1, 2), value_type="int"),)),
+        ('[{ name = "a", choices = [1, "x"] }]', (OptionSpec("a", required=True, choices=(1, "x")),)),
+        (
+            '[{ name = "a", type = "float", default = 1, choices = [1, 2.5] }]',
+            (OptionSpec("a", 1.0, choices=(1.0, 2.5), value_type="float"),),
+        ),
+        ('[{ name = "a", type = "any", default = 1 }]', (OptionSpec("a", 1),)),
+        ('[{ name = "a", required = false }]', (OptionSpec("a"),)),
+        ('[{ name = "a", required = true, default = 1 }]', (OptionSpec("a", 1, required=True, value_type="int"),)),
+        ('[["index", "@GROUP_INDEX"]]', (OptionSpec("index", "@GROUP_INDEX", value_type="str"),)),
+        ('[{ name = "a", type = "int", default = "@GROUP_SIZE" }]', (OptionSpec("a", "@GROUP_SIZE", value_type="int"),)),
     ],
 )
-def test_options_are_read_in_every_form(tmp_path: Path, options: str, expected: tuple[Option, ...]) -> None:
+def test_options_are_read_in_every_form(tmp_path: Path, options: str, expected: tuple[OptionSpec, ...]) -> None:
     """Short and long forms; a default makes an option optional and binds its type, choices bind it where there is none."""
     found = configuration(tmp_path, f"[targets]\nstart = {options}", start="true").targets["start"].options
     assert [(o, type(o.default)) for o in found] == [(o, type(o.default)) for o in expected]
@@ -157,10 +163,10 @@ def test_a_child_replaces_key_by_key(tmp_path: Path) -> None:
     found = read_configuration("child", tmp_path)
     folder = tmp_path / "parent/targets"
     assert list(found.targets.values())[:-1] == [
-        Target("start", "starts", (), b"child's start", tmp_path / "child/targets/start"),
-        Target("stop", "stops", (Option("why", required=True),), b"parent's targets/stop", folder / "stop"),
-        Target("both", "No description", (Option("a", required=True),), b"parent's targets/both", folder / "both"),
-        Target("new", "No description", (), b"new", tmp_path / "child/targets/new"),
+        TargetSpec("start", "starts", (), b"child's start", tmp_path / "child/targets/start"),
+        TargetSpec("stop", "stops", (OptionSpec("why", required=True),), b"parent's targets/stop", folder / "stop"),
+        TargetSpec("both", "No description", (OptionSpec("a", required=True),), b"parent's targets/both", folder / "both"),
+        TargetSpec("new", "No description", (), b"new", tmp_path / "child/targets/new"),
     ]
     assert found.preludes["env"] == Prelude("env", "child's", b"parent's preludes/env")
     assert (found.default_prelude, found.required_packages, found.required_repositories) == ("other", (), ("ppa:p",))
@@ -188,69 +194,71 @@ def test_grandparents_are_inherited_and_warnings_judged_anew(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("option", "value", "text"),
     [
-        (Option("o", value_type="bool"), True, "True"),
-        (Option("o", value_type="bool"), "yes", "True"),
-        (Option("o", value_type="bool"), "TRUE", "True"),
-        (Option("o", value_type="bool"), "1", "True"),
-        (Option("o", value_type="bool"), "0", "False"),
-        (Option("o", value_type="bool"), "no", "False"),
-        (Option("o", value_type="bool"), "false", "False"),
-        (Option("o", value_type="int"), 3, "3"),
-        (Option("o", value_type="int"), "007", "7"),
-        (Option("o", value_type="int"), "-3", "-3"),
-        (Option("o", value_type="int"), 3.0, "3"),
-        (Option("o", value_type="float"), 1, "1.0"),
-        (Option("o", value_type="float"), "1", "1.0"),
-        (Option("o", value_type="float"), "1e-7", "1e-07"),
-        (Option("o", value_type="float"), 0.1, "0.1"),
-        (Option("o", value_type="str"), "5", "5"),
-        (Option("o", value_type="str"), "", ""),
-        (Option("o"), "a b;*'\"\\$\n", "a b;*'\"\\$\n"),
-        (Option("o"), 5, "5"),
-        (Option("o"), False, "False"),
-        (Option("o", value_type="int"), "@GROUP_INDEX", "@GROUP_INDEX"),
-        (Option("o", choices=("a", "b")), "@NAME", "@NAME"),
-        (Option("o", choices=(1, "x")), "1", "1"),
-        (Option("o", choices=(0.5, 1.0), value_type="float"), "1", "1.0"),
-        (Option("o", value_type="str"), "joe@HOME.org", "joe@HOME.org"),
+        (OptionSpec("o", value_type="bool"), True, "True"),
+        (OptionSpec("o", value_type="bool"), "yes", "True"),
+        (OptionSpec("o", value_type="bool"), "TRUE", "True"),
+        (OptionSpec("o", value_type="bool"), "1", "True"),
+        (OptionSpec("o", value_type="bool"), "0", "False"),
+        (OptionSpec("o", value_type="bool"), "no", "False"),
+        (OptionSpec("o", value_type="bool"), "false", "False"),
+        (OptionSpec("o", value_type="int"), 3, "3"),
+        (OptionSpec("o", value_type="int"), "007", "7"),
+        (OptionSpec("o", value_type="int"), "-3", "-3"),
+        (OptionSpec("o", value_type="int"), 3.0, "3"),
+        (OptionSpec("o", value_type="float"), 1, "1.0"),
+        (OptionSpec("o", value_type="float"), "1", "1.0"),
+        (OptionSpec("o", value_type="float"), "1e-7", "1e-07"),
+        (OptionSpec("o", value_type="float"), 0.1, "0.1"),
+        (OptionSpec("o", value_type="str"), "5", "5"),
+        (OptionSpec("o", value_type="str"), "", ""),
+        (OptionSpec("o"), "a b;*'\"\\$\n", "a b;*'\"\\$\n"),
+        (OptionSpec("o"), 5, "5"),
+        (OptionSpec("o"), False, "False"),
+        (OptionSpec("o", value_type="int"), "@GROUP_INDEX", "@GROUP_INDEX"),
+        (OptionSpec("o", choices=("a", "b")), "@NAME", "@NAME"),
+        (OptionSpec("o", choices=(1, "x")), "1", "1"),
+        (OptionSpec("o", choices=(0.5, 1.0), value_type="float"), "1", "1.0"),
+        (OptionSpec("o", value_type="str"), "joe@HOME.org", "joe@HOME.org"),
     ],
 )
-def test_a_value_is_converted_and_written(option: Option, value: object, text: str) -> None:
+def test_a_value_is_converted_and_written(option: OptionSpec, value: object, text: str) -> None:
     """Command-line text is read as the option's type; a script gets Python's `str` of it, macros as they are."""
-    assert bind_options(Target("t", "", (option,)), {"o": value}) == (("o", text),)
+    assert bind_options(TargetSpec("t", "", (option,)), {"o": value}) == (("o", text),)
 
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        (Option("o", value_type="bool"), "maybe", 'must be true or false, not the text "maybe"'),
-        (Option("o", value_type="bool"), 1, "must be true or false, not the number 1"),
-        (Option("o", value_type="int"), "3.5", 'must be a whole number, not the text "3.5"'),
-        (Option("o", value_type="int"), 3.5, "must be a whole number, not the number 3.5"),
-        (Option("o", value_type="int"), True, "must be a whole number, not true"),
-        (Option("o", value_type="int"), "", "must be a whole number, not an empty text"),
-        (Option("o", value_type="float"), "nan", 'must be a number, not the text "nan"'),
-        (Option("o", value_type="float"), False, "must be a number, not false"),
-        (Option("o", value_type="str"), 5, "must be text, not the number 5"),
-        (Option("o"), None, "must be text, a number, true or false, not nothing"),
-        (Option("o"), ["a"], "must be text, a number, true or false, not a list"),
-        (Option("o"), "a\0b", "must not hold a NUL character: no argument of a program can"),
-        (Option("o", choices=("a", "b")), "c", 'must be one of "a", "b", not the text "c"'),
-        (Option("o", choices=(1, 2), value_type="int"), "3", 'must be one of 1, 2, not the text "3"'),
-        (Option("o"), "@NAMES", 'there is no macro @NAMES\n  hint: did you mean "@NAME"?'),
+        (OptionSpec("o", value_type="bool"), "maybe", 'must be true or false, not the text "maybe"'),
+        (OptionSpec("o", value_type="bool"), 1, "must be true or false, not the number 1"),
+        (OptionSpec("o", value_type="int"), "3.5", 'must be a whole number, not the text "3.5"'),
+        (OptionSpec("o", value_type="int"), 3.5, "must be a whole number, not the number 3.5"),
+        (OptionSpec("o", value_type="int"), True, "must be a whole number, not true"),
+        (OptionSpec("o", value_type="int"), "", "must be a whole number, not an empty text"),
+        (OptionSpec("o", value_type="float"), "nan", 'must be a number, not the text "nan"'),
+        (OptionSpec("o", value_type="float"), False, "must be a number, not false"),
+        (OptionSpec("o", value_type="str"), 5, "must be text, not the number 5"),
+        (OptionSpec("o"), None, "must be text, a number, true or false, not nothing"),
+        (OptionSpec("o"), ["a"], "must be text, a number, true or false, not a list"),
+        (OptionSpec("o"), "a\0b", "must not hold a NUL character: no argument of a program can"),
+        (OptionSpec("o", choices=("a", "b")), "c", 'must be one of "a", "b", not the text "c"'),
+        (OptionSpec("o", choices=(1, 2), value_type="int"), "3", 'must be one of 1, 2, not the text "3"'),
+        (OptionSpec("o"), "@NAMES", 'there is no macro @NAMES\n  hint: did you mean "@NAME"?'),
     ],
 )
-def test_a_wrong_value_is_refused(option: Option, value: object, message: str) -> None:
+def test_a_wrong_value_is_refused(option: OptionSpec, value: object, message: str) -> None:
     """A value of the wrong type, not among the choices, or that no script can get is a ValueError of ours."""
     with pytest.raises(ValueError, match="option") as caught:
-        bind_options(Target("t", "", (option,)), {"o": value})
+        bind_options(TargetSpec("t", "", (option,)), {"o": value})
     assert str(caught.value) == f'target "t", option "o": {message}'
 
 
 def test_values_come_in_the_order_of_the_definition_with_defaults() -> None:
     """The caller's order does not matter, and the caller's values are not changed."""
-    target = Target(
-        "t", "", (Option("b", required=True), Option("a", 1, value_type="int"), Option("c"), Option("d", True, value_type="bool"))
+    target = TargetSpec(
+        "t",
+        "",
+        (OptionSpec("b", required=True), OptionSpec("a", 1, value_type="int"), OptionSpec("c"), OptionSpec("d", True, value_type="bool")),
     )
     values = {"c": "x", "b": "y"}
     assert bind_options(target, values) == (("b", "y"), ("a", "1"), ("c", "x"), ("d", "True"))
@@ -260,7 +268,9 @@ def test_values_come_in_the_order_of_the_definition_with_defaults() -> None:
 
 def test_all_that_is_wrong_with_options_comes_at_once() -> None:
     """Unknown, missing and wrong ones in one error, each with a hint where one helps."""
-    target = Target("load", "", (Option("clients", 1, value_type="int"), Option("engine", required=True, choices=("old", "new"))))
+    target = TargetSpec(
+        "load", "", (OptionSpec("clients", 1, value_type="int"), OptionSpec("engine", required=True, choices=("old", "new")))
+    )
     with pytest.raises(InputError) as caught:
         bind_options(target, {"clinets": 3, "clients": "many"})
     assert str(caught.value) == (
@@ -269,10 +279,10 @@ def test_all_that_is_wrong_with_options_comes_at_once() -> None:
         'target "load" needs option "engine"\n  hint: give it a value; one of "old", "new"'
     )
     with pytest.raises(InputError, match='has no option "x"\n  hint: none is defined'):
-        bind_options(Target("t", ""), {"x": 1})
+        bind_options(TargetSpec("t", ""), {"x": 1})
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])).filter(lambda text: not text.startswith("@")))
 def test_any_text_is_one_value_as_it_is(text: str) -> None:
     """Nothing in an option's text is special."""
-    assert bind_options(Target("t", "", (Option("o"),)), {"o": text}) == (("o", text),)
+    assert bind_options(TargetSpec("t", "", (OptionSpec("o"),)), {"o": text}) == (("o", text),)

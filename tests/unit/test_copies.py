@@ -17,7 +17,7 @@ from wke.agent.landing import Landing
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
 from wke.agent.sender import Sender, wanted
 from wke.agent.tree import ANSWER, CHUNK, FILE, FOLDER, PART, CopyError, Entry, base_name
-from wke.cli.copy import Order, read_order
+from wke.cli.copy import CopyOrder, read_order
 from wke.errors import InputError
 
 SMALL = 64  # a chunk in these tests, so that small files are large ones
@@ -474,16 +474,16 @@ def test_a_file_never_grows_beyond_what_was_offered(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "order"),
     [
-        (("data", "all"), Order("all", "data", "", outwards=True)),
-        (("data", "all:"), Order("all", "data", "", outwards=True)),
-        (("data", "[0:2]"), Order("[0:2]", "data", "", outwards=True)),
-        (("data", "servers[0:2]:~/x:y"), Order("servers[0:2]", "data", "~/x:y", outwards=True)),
-        (("./a:b", "all!m1:/data/"), Order("all!m1", "./a:b", "/data/", outwards=True)),
-        (("m1:", "."), Order("m1", "", ".", outwards=False)),
-        (("[1]:a b\nc", "./x:y"), Order("[1]", "a b\nc", "./x:y", outwards=False)),
+        (("data", "all"), CopyOrder("all", "data", "", outwards=True)),
+        (("data", "all:"), CopyOrder("all", "data", "", outwards=True)),
+        (("data", "[0:2]"), CopyOrder("[0:2]", "data", "", outwards=True)),
+        (("data", "servers[0:2]:~/x:y"), CopyOrder("servers[0:2]", "data", "~/x:y", outwards=True)),
+        (("./a:b", "all!m1:/data/"), CopyOrder("all!m1", "./a:b", "/data/", outwards=True)),
+        (("m1:", "."), CopyOrder("m1", "", ".", outwards=False)),
+        (("[1]:a b\nc", "./x:y"), CopyOrder("[1]", "a b\nc", "./x:y", outwards=False)),
     ],
 )
-def test_which_side_is_on_machines(words: tuple[str, str], order: Order) -> None:
+def test_which_side_is_on_machines(words: tuple[str, str], order: CopyOrder) -> None:
     """The colon outside brackets and before any slash decides."""
     assert read_order(*words) == order
 

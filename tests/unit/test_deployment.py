@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.cluster.cluster import Cluster, Machine
-from wke.describe.configuration.configuration import Configuration, Option, Target
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
+from wke.describe.configuration.configuration import ConfigurationSpec, OptionSpec, TargetSpec
 from wke.describe.experiment.experiment import Experiment, Step
 from wke.describe.experiment.sweep import Parameter, Sweep
 from wke.describe.plan.deployment import Deployment, shared, shuffled, times
@@ -18,14 +18,14 @@ from wke.describe.plan.plan import Trial, make_plan
 from wke.keep.trials.identity import inputs, trial_id
 
 NAMES = ("s0", "s1", "s2")
-CLUSTER = Cluster(
+CLUSTER = ClusterSpec(
     path=None,
     provider="local",
-    machines=tuple(Machine(name, index, None, f"10.181.0.{index + 2}", ("servers",)) for index, name in enumerate(NAMES)),
+    machines=tuple(MachineSpec(name, index, None, f"10.181.0.{index + 2}", ("servers",)) for index, name in enumerate(NAMES)),
     classes={"servers": NAMES},
 )
-TARGETS = {name: Target(name, "", (Option("x", 0),), name.encode()) for name in ("install", "serve", "load")}
-CONFIGURATION = Configuration("kv", Path("kv/config.toml"), TARGETS, {})
+TARGETS = {name: TargetSpec(name, "", (OptionSpec("x", 0),), name.encode()) for name in ("install", "serve", "load")}
+CONFIGURATION = ConfigurationSpec("kv", Path("kv/config.toml"), TARGETS, {})
 LOAD = Step("load", "servers", measure=True, options={"x": "{rate}"})
 RATES = Parameter("rate", (1, 2, 3))
 

@@ -10,7 +10,7 @@ from wke.act.connection.resumable import AnchorResumer, Held
 from wke.act.providers.provider import Place
 from wke.act.session.detached import Detachment, TrialDetacher
 from wke.act.session.session import Session
-from wke.describe.configuration.configuration import Target
+from wke.describe.configuration.configuration import TargetSpec
 from wke.describe.configuration.copies import Copy
 from wke.describe.configuration.step import PlannedStep
 from wke.describe.plan.plan import Trial
@@ -64,7 +64,7 @@ def test_files_are_not_copied_over_what_later_steps_made_of_them(m1: Held, *, co
     async def copy() -> tuple[str, list[Record]]:
         told: list[Record] = []
         session = Session(cast("Place", SimpleNamespace(now=lambda: 0)), (), told.append, detacher=detacher(Held(), m1))
-        step = PlannedStep(0, Target("copy-data", ""), (), copy=Copy("no such file", "", "", ""))
+        step = PlannedStep(0, TargetSpec("copy-data", ""), (), copy=Copy("no such file", "", "", ""))
         return await session.copies.run(step), told
 
     why, told = asyncio.run(copy())

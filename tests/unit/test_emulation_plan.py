@@ -14,9 +14,9 @@ from wke.act.emulation.emulation import EmulatedMachine, Emulation, up
 from wke.act.emulation.emulationplan import check, make_plan, visible
 from wke.act.emulation.keeper import disk, folder
 from wke.act.emulation.keeper.network import attribute
-from wke.act.emulation.keeper.plan import LinkPlan, MachinePlan, Plan, decode, encode
+from wke.act.emulation.keeper.plan import KeeperPlan, LinkPlan, MachinePlan, decode, encode
 from wke.act.emulation.keeper_client import alone, keepers_folder
-from wke.describe.cluster.cluster import LOCAL_NETWORK, Cluster, Link, Machine
+from wke.describe.cluster.cluster import LOCAL_NETWORK, ClusterSpec, LinkSpec, MachineSpec
 from wke.errors import InputError, MachineError
 
 MOUNTINFO = r"""
@@ -34,11 +34,11 @@ MOUNTINFO = r"""
 
 
 def local_cluster(
-    count: int = 2, path: Path | None = None, share: tuple[str, ...] = (), links: Mapping[str, Link] | None = None
-) -> Cluster:
+    count: int = 2, path: Path | None = None, share: tuple[str, ...] = (), links: Mapping[str, LinkSpec] | None = None
+) -> ClusterSpec:
     """Return a cluster of emulated machines m0, m1, ..."""
-    machines = tuple(Machine(f"m{n}", n, None, str(LOCAL_NETWORK[n + 2])) for n in range(count))
-    return Cluster(path=path, provider="local", machines=machines, share=share, links=links or {})
+    machines = tuple(MachineSpec(f"m{n}", n, None, str(LOCAL_NETWORK[n + 2])) for n in range(count))
+    return ClusterSpec(path=path, provider="local", machines=machines, share=share, links=links or {})
 
 
 def emulated(mode: str) -> Emulation:
@@ -89,19 +89,19 @@ def test_an_unknown_mode_is_refused() -> None:
     ("cluster", "mode", "message"),
     [
         (
-            local_cluster(links={"m0 -> m1": Link(delay_s=1)}),
+            local_cluster(links={"m0 -> m1": LinkSpec(delay_s=1)}),
             "namespaces",
             '[links] "m0 -> m1": only "default" can be emulated yet, the same link for every machine',
         ),
         (local_cluster(share=("/no/such/folder",)), "namespaces", "[cluster] share: /no/such/folder is not a folder"),
         (
-            local_cluster(links={"default": Link(rate_bits=1000)}),
+            local_cluster(links={"default": LinkSpec(rate_bits=1000)}),
             "processes",
             "plain processes have no links that could be slowed down\n  hint: remove [links], or emulate as root",
         ),
     ],
 )
-def test_what_cannot_be_emulated_is_said_beforehand(cluster: Cluster, mode: str, message: str) -> None:
+def test_what_cannot_be_emulated_is_said_beforehand(cluster: ClusterSpec, mode: str, message: str) -> None:
     """Wishes that no keeper could fulfil are refused with the place in the file."""
     with pytest.raises((InputError, MachineError)) as caught:
         check(cluster, mode)
@@ -143,7 +143,7 @@ def test_only_folders_that_would_vanish_are_shown_by_name(tmp_path: Path) -> Non
 
 @given(
     st.builds(
-        Plan,
+        KeeperPlan,
         mode=st.text(),
         folder=st.text(),
         hidden=st.text(),
@@ -154,7 +154,7 @@ def test_only_folders_that_would_vanish_are_shown_by_name(tmp_path: Path) -> Non
         link=st.none() | st.builds(LinkPlan, st.none() | st.integers(), st.floats(0, 9), st.floats(0, 9), st.floats(0, 1)),
     )
 )
-def test_a_plan_arrives_as_it_was_sent(plan: Plan) -> None:
+def test_a_plan_arrives_as_it_was_sent(plan: KeeperPlan) -> None:
     """Decoding an encoded plan gives the same plan, on one line."""
     line = encode(plan)
     assert line.count(b"\n") == 1

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.cluster.cluster import Cluster, Link, Machine, read_cluster
-from wke.describe.configuration.configuration import Prelude, Target, read_configuration
+from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec, read_cluster
+from wke.describe.configuration.configuration import Prelude, TargetSpec, read_configuration
 from wke.describe.configuration.step import PlannedStep, Ready
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.metrics import Metric
@@ -19,15 +19,15 @@ from wke.describe.plan.plan import Trial, make_plan
 from wke.keep.trials.identity import digest, inputs, trial_id
 
 MACHINES = (
-    Machine("s", 0, "s.example.org", "10.0.0.1", ("servers",)),
-    Machine("c", 1, "c.example.org", "10.0.0.2", ("clients", "all-clients")),
-    Machine("idle", 2, "i.example.org", "10.0.0.3"),
+    MachineSpec("s", 0, "s.example.org", "10.0.0.1", ("servers",)),
+    MachineSpec("c", 1, "c.example.org", "10.0.0.2", ("clients", "all-clients")),
+    MachineSpec("idle", 2, "i.example.org", "10.0.0.3"),
 )
-CLUSTER = Cluster(None, "ssh", MACHINES, {"servers": ("s",), "clients": ("c",), "all-clients": ("c",)}, username="me")
-PING = PlannedStep(0, Target("ping", "", content=b"ping"), MACHINES[:1])
+CLUSTER = ClusterSpec(None, "ssh", MACHINES, {"servers": ("s",), "clients": ("c",), "all-clients": ("c",)}, username="me")
+PING = PlannedStep(0, TargetSpec("ping", "", content=b"ping"), MACHINES[:1])
 SERVE = PlannedStep(
     0,
-    Target("serve", "about", content=b"serve"),
+    TargetSpec("serve", "about", content=b"serve"),
     MACHINES[:1],
     (("memory", "64"), ("mode", "safe")),
     prelude=Prelude("venv", "about", b"venv"),
@@ -35,7 +35,7 @@ SERVE = PlannedStep(
     ready=Ready(target="ping"),
     ready_step=PING,
 )
-LOAD = PlannedStep(1, Target("load", "", content=b"load"), MACHINES[1:2], measure=True)
+LOAD = PlannedStep(1, TargetSpec("load", "", content=b"load"), MACHINES[1:2], measure=True)
 TRIAL = Trial({"memory": 64, "clients": 2}, 2, warmup=False, round=3, cluster=CLUSTER, steps=(SERVE, LOAD))
 METRICS = (Metric("ops", "ops (.*)", "sum", "1/s", "higher"), Metric("rss", step="serve"))
 
@@ -91,7 +91,7 @@ CHANGES: dict[str, Trial] = {
     "a parameter's name": replace(TRIAL, point={"memory": 64, "users": 2}),
     "the provider": cluster(provider="local"),
     "the login": cluster(username="you"),
-    "a link": cluster(links={"default": Link(delay_s=0.001)}),
+    "a link": cluster(links={"default": LinkSpec(delay_s=0.001)}),
     "an internal address": machine(0, internal_addr="10.0.0.9"),
     "an external address": machine(1, external_addr="d.example.org"),
     "the classes of a machine": machine(1, classes=("clients",)),
@@ -136,7 +136,7 @@ SAME: dict[str, Trial] = {
     "how we connect": cluster(connect_limit=1, connect_timeout_s=1.0, ssh_options=("-v",), ssh_port=2222, lease_s=5.0, forward_agent=True),
     "an ssh port": machine(0, ssh_port=2222),
     "a machine that takes no part": machine(2, internal_addr="10.0.0.99", classes=("more",)),
-    "one machine more": cluster(machines=(*MACHINES, Machine("new", 3, "n", "10.0.0.4"))),
+    "one machine more": cluster(machines=(*MACHINES, MachineSpec("new", 3, "n", "10.0.0.4"))),
     "the order of classes": machine(1, classes=("all-clients", "clients")),
     "an equal username of a machine's own": machine(0, username="me"),
 }

@@ -2,11 +2,11 @@
 
 import pytest
 
-from wke.describe.cluster.cluster import Machine
+from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.configuration.macros import MACROS, check_macros, expand_macros
 from wke.errors import InputError
 
-NODE = Machine("node1", 0, "node1.example.org", "10.1.1.1")
+NODE = MachineSpec("node1", 0, "node1.example.org", "10.1.1.1")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_every_macro_has_a_meaning() -> None:
 
 def test_the_external_address_of_an_emulated_machine_is_its_internal_one() -> None:
     """A script that asks for the external address gets one that works."""
-    assert expand_macros("@EXTERNAL", machine=Machine("m0", 0, None, "10.181.0.2"), username="joe", index=0, size=1) == "10.181.0.2"
+    assert expand_macros("@EXTERNAL", machine=MachineSpec("m0", 0, None, "10.181.0.2"), username="joe", index=0, size=1) == "10.181.0.2"
 
 
 @pytest.mark.parametrize("text", ["@NAMES", "@_", "@GROUP"])

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.describe.names import FileOf, FolderOf, GitRef, Name, PointsOf, Word, has_values, parse_name, parse_values, points_with
+from wke.describe.names import FileOf, FolderOf, GitRef, GivenName, PointsOf, Word, has_values, parse_name, parse_values, points_with
 from wke.errors import InputError
 
-FORMS: dict[str, Name] = {
+FORMS: dict[str, GivenName] = {
     "scale": Word("scale"),
     "3f2a": Word("3f2a"),
     "HEAD~3": Word("HEAD~3"),
@@ -32,7 +32,7 @@ FORMS: dict[str, Name] = {
 
 
 @pytest.mark.parametrize(("text", "name"), FORMS.items(), ids=FORMS)
-def test_forms(text: str, name: Name) -> None:
+def test_forms(text: str, name: GivenName) -> None:
     """Each form gives its kind of value."""
     assert parse_name(text) == name
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wke.describe.cluster.cluster import Cluster, Machine
-from wke.describe.configuration.configuration import Configuration, Option, Prelude, Target
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
+from wke.describe.configuration.configuration import ConfigurationSpec, OptionSpec, Prelude, TargetSpec
 from wke.describe.configuration.step import DEFAULT_PRELUDE, Ready, plan_step
 from wke.describe.experiment.experiment import Experiment, Step
 from wke.describe.experiment.metrics import Metric
@@ -21,23 +21,23 @@ from wke.records import TaskName
 
 SERVERS = ("s0", "s1", "s2")
 CLIENTS = ("c0", "c1")
-CLUSTER = Cluster(
+CLUSTER = ClusterSpec(
     path=None,
     provider="local",
     machines=tuple(
-        Machine(name, index, None, f"10.181.0.{index + 2}", ("servers",) if name in SERVERS else ("clients",))
+        MachineSpec(name, index, None, f"10.181.0.{index + 2}", ("servers",) if name in SERVERS else ("clients",))
         for index, name in enumerate(SERVERS + CLIENTS)
     ),
     classes={"servers": SERVERS, "clients": CLIENTS},
     workdir="/work",
 )
-PING = Target("ping", "", content=b"ping")
-SERVE = Target("serve", "", (Option("memory", 64, value_type="int"), Option("peers", required=True)), b"serve")
-LOAD = Target("load", "", (Option("to", "@NAME"), Option("mode", "safe", choices=("fast", "safe"), value_type="str")), b"load")
-CONFIGURATION = Configuration(
+PING = TargetSpec("ping", "", content=b"ping")
+SERVE = TargetSpec("serve", "", (OptionSpec("memory", 64, value_type="int"), OptionSpec("peers", required=True)), b"serve")
+LOAD = TargetSpec("load", "", (OptionSpec("to", "@NAME"), OptionSpec("mode", "safe", choices=("fast", "safe"), value_type="str")), b"load")
+CONFIGURATION = ConfigurationSpec(
     "kv",
     Path("kv/config.toml"),
-    {target.name: target for target in (PING, SERVE, LOAD, Target("lost", ""))},
+    {target.name: target for target in (PING, SERVE, LOAD, TargetSpec("lost", ""))},
     {name: Prelude(name, "", name.encode()) for name in ("venv", "other")},
     default_prelude="venv",
 )
@@ -49,7 +49,7 @@ def experiment(*loops: Parameter | Choice, steps: tuple[Step, ...] = (MEASURED,)
     return replace(made, **others)  # type: ignore[arg-type]
 
 
-def plan(given: Experiment, seed: int = 1, cluster: Cluster = CLUSTER) -> Plan:
+def plan(given: Experiment, seed: int = 1, cluster: ClusterSpec = CLUSTER) -> Plan:
     return make_plan(given, CONFIGURATION, cluster, seed=seed)
 
 
@@ -351,7 +351,7 @@ def test_install_packages_learns_what_to_install() -> None:
     """A built-in target gets what the configuration requires, and no default prelude, which may need that; a user's own is as usual."""
     required = replace(
         CONFIGURATION,
-        targets={"install-packages": Target("install-packages", "", content=b"x", builtin=True), "load": LOAD},
+        targets={"install-packages": TargetSpec("install-packages", "", content=b"x", builtin=True), "load": LOAD},
         required_packages=("gcc", "make"),
         required_repositories=("ppa:a/b",),
     )

@@ -13,7 +13,7 @@ from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial, Result
 from wke.records import Outcome
-from wke.series.resolve import Selection, experiment_file, find_series, find_trial, select_series
+from wke.series.resolve import SeriesSelection, experiment_file, find_series, find_trial, select_series
 
 POINTS = [(engine, rate) for engine in ("old", "new") for rate in (100, 200)]
 TRIALS = [PlannedTrial(f"{engine[0]}{rate}", {"engine": engine, "rate": rate}, 0, False, at) for at, (engine, rate) in enumerate(POINTS)]
@@ -41,9 +41,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 def test_series(store: Store) -> None:
     """By name, by experiment file, with points, or all; a name that looks like another form is found too."""
     Path("some.toml").write_text('[experiment]\nname = "scale"\n')
-    assert select_series(store, None) == (Selection("scale"), Selection("a=b"))
-    assert find_series(store, "scale") == find_series(store, "some.toml") == Selection("scale")
-    assert find_series(store, "a=b") == Selection("a=b")
+    assert select_series(store, None) == (SeriesSelection("scale"), SeriesSelection("a=b"))
+    assert find_series(store, "scale") == find_series(store, "some.toml") == SeriesSelection("scale")
+    assert find_series(store, "a=b") == SeriesSelection("a=b")
     selection = find_series(store, "scale:rate=200,engine=new")
     assert [trial.id for trial in store.plans.trials("scale") if selection.has(trial.point)] == ["n200", "n200-1"]
 
@@ -102,4 +102,4 @@ def test_points_that_are_planned_but_never_tried(store: Store) -> None:
     sweep = Sweep((Parameter("n", (1, 2)),))
     plan = StoredPlan.of(Experiment("later", Path("later.toml"), parameters=sweep), 7, {})
     store.writer.begin_series("later", plan, command="wke measure", planned=[])
-    assert find_series(store, "later:n=2") == Selection("later", {"n": "2"})
+    assert find_series(store, "later:n=2") == SeriesSelection("later", {"n": "2"})

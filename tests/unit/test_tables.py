@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from wke.describe.toml.locator import locate
 from wke.describe.toml.shape import Bounds, FlawError, Items, TableModel
-from wke.describe.toml.tables import Table, gather, key_text, load, read
+from wke.describe.toml.tables import TomlTable, gather, key_text, load, read
 from wke.errors import InputError, Location, Problem
 
 
@@ -139,7 +139,7 @@ def test_a_misspelled_key_is_not_reported_as_missing_too(tmp_path: Path) -> None
 def test_an_unknown_key_does_not_hide_what_the_file_means_wrongly(tmp_path: Path) -> None:
     """The builder runs on a file with unknown keys, so that its problems come with them."""
 
-    def build(table: Table[Whole], problems: list[Problem]) -> None:
+    def build(table: TomlTable[Whole], problems: list[Problem]) -> None:
         problems.append(Problem("is too few", table.at("iterations")))
 
     path = tmp_path / "x.toml"

@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.describe.experiment.sweep import Value
 from wke.describe.experiment.template import check_template, fill, parameters_of
 from wke.errors import InputError
 
-CLUSTER = Cluster(
+CLUSTER = ClusterSpec(
     path=None,
     provider="ssh",
     machines=(
-        Machine("a", 0, "a.example.org", "10.0.0.1", ("servers",)),
-        Machine("b.c", 1, "b.example.org", "10.0.0.2", ("servers",)),
-        Machine("d", 2, None, "10.0.0.3"),
+        MachineSpec("a", 0, "a.example.org", "10.0.0.1", ("servers",)),
+        MachineSpec("b.c", 1, "b.example.org", "10.0.0.2", ("servers",)),
+        MachineSpec("d", 2, None, "10.0.0.3"),
     ),
     classes={"servers": ("a", "b.c")},
 )

@@ -93,6 +93,6 @@ class Configuration:
         return list(self.description.required_repositories)
 
 
-def _target(target: describe.Target) -> Target:
+def _target(target: describe.TargetSpec) -> Target:
     options = tuple(Option(o.name, o.default, o.required, o.choices, o.value_type) for o in target.options)
     return Target(target.name, target.about, (target.content or b"").decode(errors="replace"), options)

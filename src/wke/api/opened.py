@@ -10,13 +10,13 @@ from pathlib import Path
 from wke.act.providers.provider import provide
 from wke.api.engine import engine
 from wke.api.scripting import Machines
-from wke.describe.cluster.cluster import Cluster
+from wke.describe.cluster.cluster import ClusterSpec
 
 
 class Opened:
     """Machines on demand. `close`, garbage and the end of the script close them; a forked child leaves them to its parent."""
 
-    def __init__(self, description: Cluster) -> None:
+    def __init__(self, description: ClusterSpec) -> None:
         self.description = description
         self._lock = threading.Lock()
         self._machines: Machines | None = None
@@ -40,7 +40,7 @@ class Opened:
                 self._end()
 
 
-def opened(description: Cluster) -> Opened:
+def opened(description: ClusterSpec) -> Opened:
     """Return the one that is open for this cluster file, if its content is the same, or a new one: two names, the same machines."""
     if description.path is None:
         return Opened(description)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wke.describe.cluster.cluster import Cluster
-from wke.describe.configuration.configuration import Configuration
+from wke.describe.cluster.cluster import ClusterSpec
+from wke.describe.configuration.configuration import ConfigurationSpec
 from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep, plan_step
 from wke.describe.expression.quantity import seconds
 from wke.errors import InputError
@@ -24,7 +24,7 @@ class Request:
     timeout: float | str | None = None
     workdir: str | None = None
 
-    def planned(self, configuration: Configuration, cluster: Cluster, index: int = 0) -> PlannedStep:
+    def planned(self, configuration: ConfigurationSpec, cluster: ClusterSpec, index: int = 0) -> PlannedStep:
         """Look everything up and check it; raise InputError (a ValueError) with all that is wrong. `index` numbers the step."""
         return plan_step(
             configuration,

@@ -26,9 +26,9 @@ from wke.act.telemetry.telemetry import sampling
 from wke.api.configuration import Configuration
 from wke.api.request import Request
 from wke.api.scripterrors import RunTargetError
-from wke.describe.cluster.cluster import Cluster, Machine, read_cluster
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, read_cluster
 from wke.describe.cluster.selector import select
-from wke.describe.configuration.configuration import Target
+from wke.describe.configuration.configuration import TargetSpec
 from wke.describe.configuration.step import PlannedStep
 from wke.errors import InputError
 from wke.judge.clocks import ours
@@ -124,7 +124,7 @@ class Machines:
     """
 
     def __init__(self, place: Place, sink: Sink | None = None, base: Path = Path()) -> None:
-        self.cluster: Cluster = place.cluster
+        self.cluster: ClusterSpec = place.cluster
         self._base = base
         self._session = Session(place, (), self._take)
         self._sink = sink or _ignore
@@ -140,7 +140,7 @@ class Machines:
     async def __aexit__(self, *error: object) -> None:
         await self._session.__aexit__(None, None, None)
 
-    def select(self, selector: str) -> tuple[Machine, ...]:
+    def select(self, selector: str) -> tuple[MachineSpec, ...]:
         """Return the machines that a selector names, with the addresses they really have; raise InputError when it names none."""
         return select(self.cluster, selector)
 
@@ -204,7 +204,7 @@ class Machines:
 
     async def execute(self, selector: str, command: str) -> RunResult:
         """Run a shell command on the selected machines as if it were a target's script; the result has its output."""
-        script = Target("command", command, content=f"#!/bin/sh\n{command}\n".encode())
+        script = TargetSpec("command", command, content=f"#!/bin/sh\n{command}\n".encode())
         step = PlannedStep(next(self._numbers), script, self.select(selector), workdir=self.cluster.workdir)
         return await self._run(step, {"capture": True})
 
@@ -261,7 +261,7 @@ class Machines:
             result = await self.run_step(step, kept)
         return replace(result, output=kept.output)
 
-    async def _connect(self, machines: Sequence[Machine]) -> None:
+    async def _connect(self, machines: Sequence[MachineSpec]) -> None:
         async with self._connecting:  # two at once would both connect to the same machine
             await self._session.connect(machines)
 
@@ -288,14 +288,14 @@ class Machines:
 
 @asynccontextmanager
 async def open_cluster(
-    cluster: str | Path | Cluster = "cluster.toml", *, sink: Sink | None = None, base: str | Path = "."
+    cluster: str | Path | ClusterSpec = "cluster.toml", *, sink: Sink | None = None, base: str | Path = "."
 ) -> AsyncIterator[Machines]:
     """Open a cluster: the file is read, machines that are emulated are made; when the block is left, nothing of it is left anywhere.
 
     Configurations are looked for in the folder `base`. Everything that happens is told to `sink` as records (`wke.records`), from the
     event loop. Raises InputError when the file is wrong, MachineError when machines cannot be made.
     """
-    described = cluster if isinstance(cluster, Cluster) else read_cluster(Path(cluster))
+    described = cluster if isinstance(cluster, ClusterSpec) else read_cluster(Path(cluster))
     with ExitStack() as stack:
         place = await _to_its_end(asyncio.to_thread(stack.enter_context, provide(described)))
         async with Machines(place, sink, Path(base)) as machines:

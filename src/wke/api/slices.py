@@ -16,7 +16,7 @@ from wke.errors import did_you_mean
 AT_ONCE = 16  # copies from as many machines
 
 
-class Cluster(Protocol):
+class WholeCluster(Protocol):
     """What parts need of the cluster that they are parts of."""
 
     @property
@@ -41,7 +41,7 @@ class Cluster(Protocol):
 class MachineSet:
     """Some machines of a cluster, in an order of their own. Targets run on them in the cluster's order."""
 
-    def __init__(self, cluster: Cluster, machines: Iterable[Machine]) -> None:
+    def __init__(self, cluster: WholeCluster, machines: Iterable[Machine]) -> None:
         self.cluster = cluster
         self._machines = tuple(machines)
 
@@ -127,7 +127,7 @@ class MachineSet:
 class Slice(MachineSet):
     """Machines that are handed out in order: every part is of the machines after the last one's, so parts never overlap."""
 
-    def __init__(self, cluster: Cluster, machines: Iterable[Machine]) -> None:
+    def __init__(self, cluster: WholeCluster, machines: Iterable[Machine]) -> None:
         super().__init__(cluster, machines)
         self._cursor = 0
 
@@ -158,23 +158,23 @@ class Slice(MachineSet):
 class OldClusterNames:
     """What a cluster could do in wke 0.1: give parts of itself, and open files of its machines."""
 
-    def create_slice(self: Cluster) -> Slice:
+    def create_slice(self: WholeCluster) -> Slice:
         """Return all machines as a slice."""
         return Slice(self, self.get_all_machines())
 
-    def create_subslice(self: Cluster, offset: int | None = None, size: int | None = None) -> Slice:
+    def create_subslice(self: WholeCluster, offset: int | None = None, size: int | None = None) -> Slice:
         """Return `size` machines (all, if None) from the place `offset` on; raise ClusterError when there are not so many."""
         whole = Slice(self, self.get_all_machines())
         whole.advance_cursor(offset or 0)
         return whole.create_subslice_from_remaining() if size is None else whole.create_subslice(size)
 
-    def get_machines_by_indices(self: Cluster, indices: Sequence[int]) -> MachineSet:
+    def get_machines_by_indices(self: WholeCluster, indices: Sequence[int]) -> MachineSet:
         """Return the machines at these places; raise ClusterError when there are not so many."""
         everything = MachineSet(self, self.get_all_machines())
         return MachineSet(self, [everything.get_machine_by_index(index) for index in indices])
 
     def open_remote(
-        self: Cluster, file: str, offset: int = 0, *, skip_missing: bool = False, num_machines: int | None = None
+        self: WholeCluster, file: str, offset: int = 0, *, skip_missing: bool = False, num_machines: int | None = None
     ) -> list[IO[str]]:
         """Return a file of `num_machines` machines (all, if None) from the place `offset` on, copied here and open for reading."""
         machines = MachineSet(self, self.get_all_machines()[offset:])

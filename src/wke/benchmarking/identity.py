@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from wke.describe.cluster.cluster import Cluster, read_cluster
+from wke.describe.cluster.cluster import ClusterSpec, read_cluster
 from wke.keep.trials.identity import Json
 
 NOT_SCRIPTS = ("__pycache__", "site-packages")
@@ -39,7 +39,7 @@ def _cluster(path: Path) -> Json:
     """Return who the machines are, where there is a cluster.toml: a script may also bring a cluster of its own."""
     if not path.exists():
         return None
-    cluster: Cluster = read_cluster(path)
+    cluster: ClusterSpec = read_cluster(path)
     return {
         "provider": cluster.provider,
         "machines": {m.name: [m.external_addr, m.internal_addr, *m.classes] for m in cluster.machines},

@@ -7,7 +7,7 @@ import click
 
 from wke.act.emulation import emulation
 from wke.cli.options import as_json, project
-from wke.describe.cluster.cluster import Cluster, read_cluster
+from wke.describe.cluster.cluster import ClusterSpec, read_cluster
 from wke.errors import InputError, Location
 from wke.tell.terminal.console import Printer
 
@@ -66,7 +66,7 @@ def _show(emulated: emulation.Emulation) -> None:
     out.talk(f"{len(emulated.machines)} machines are up ({emulated.mode})")
 
 
-def _local(cluster_file: Path) -> Cluster:
+def _local(cluster_file: Path) -> ClusterSpec:
     described = read_cluster(cluster_file)
     if described.provider != "local":
         raise InputError(

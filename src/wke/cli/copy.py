@@ -21,7 +21,7 @@ from wke.act.providers.provider import Place, provide
 from wke.act.session.session import Session
 from wke.api.request import Request
 from wke.cli.options import project
-from wke.describe.cluster.cluster import Cluster, Machine, read_cluster
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, read_cluster
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.copies import COPY_DATA
 from wke.errors import InputError, did_you_mean
@@ -32,7 +32,7 @@ _ON_MACHINES = re.compile(r"(?P<selector>(?:[^\[\]:/]|\[[^\]]*\])+):(?P<path>.*)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CopyOrder:
     """What to copy where: from `source` to `destination`, one of which is on the machines of `selector`."""
 
     selector: str
@@ -74,11 +74,11 @@ def copy_data(request: Request, cluster_file: Path, *, quiet: bool, dry_run: boo
             raise InputError(f'target "{COPY_DATA}" has no option "{name}"', hint=did_you_mean(name, sorted(options)))
     if "source" not in request.options:
         raise InputError(f'target "{COPY_DATA}" needs option "source"', hint="write -D source=FILE")
-    order = Order(request.selector, str(request.options["source"]), str(request.options.get("destination", "")), outwards=True)
+    order = CopyOrder(request.selector, str(request.options["source"]), str(request.options.get("destination", "")), outwards=True)
     carry_out(order, cluster_file, quiet=quiet, dry_run=dry_run)
 
 
-def carry_out(order: Order, cluster_file: Path, *, quiet: bool = False, dry_run: bool = False) -> None:
+def carry_out(order: CopyOrder, cluster_file: Path, *, quiet: bool = False, dry_run: bool = False) -> None:
     """Copy what an order says, or only check it and say so; raise InputError or MachineError when it cannot be done."""
     described = read_cluster(cluster_file)
     machines = select(described, order.selector)
@@ -94,7 +94,7 @@ def carry_out(order: Order, cluster_file: Path, *, quiet: bool = False, dry_run:
         _tell(copied, order, time.monotonic() - began)
 
 
-def read_order(source: str, destination: str) -> Order:
+def read_order(source: str, destination: str) -> CopyOrder:
     """Find out which of the two is on machines: SELECTOR:PATH, or a lone SELECTOR as a destination; raise InputError when both are."""
     from_machines, to_machines = _ON_MACHINES.fullmatch(source), _ON_MACHINES.fullmatch(destination)
     if from_machines and to_machines:
@@ -103,12 +103,12 @@ def read_order(source: str, destination: str) -> Order:
             hint="copy here first; a name here that has a colon is written as ./NAME",
         )
     if from_machines:
-        return Order(from_machines["selector"], from_machines["path"], destination, outwards=False)
+        return CopyOrder(from_machines["selector"], from_machines["path"], destination, outwards=False)
     selector, path = (to_machines["selector"], to_machines["path"]) if to_machines else (destination, "")
-    return Order(selector, source, path, outwards=True)
+    return CopyOrder(selector, source, path, outwards=True)
 
 
-async def _copy(place: Place, machines: Sequence[Machine], order: Order, on_progress: OnProgress) -> tuple[Copied, ...]:
+async def _copy(place: Place, machines: Sequence[MachineSpec], order: CopyOrder, on_progress: OnProgress) -> tuple[Copied, ...]:
     names = [m.name for m in machines]
     async with Session(place, machines, _say) as session:
         if order.outwards:
@@ -118,7 +118,7 @@ async def _copy(place: Place, machines: Sequence[Machine], order: Order, on_prog
         return (await session.copies.receive(names[0], order.source, order.destination, progress=on_progress),)
 
 
-def _there_to_stay(cluster: Cluster) -> None:
+def _there_to_stay(cluster: ClusterSpec) -> None:
     """Refuse machines that would be made for this command alone, and be gone after it with all that was copied."""
     if cluster.provider == "local" and emulation.find(cluster) is None:
         raise InputError("no machine is up that could have or keep the files", hint="`wke cluster up` makes machines that stay")
@@ -140,7 +140,7 @@ def _display(total: int | None, *, quiet: bool) -> Iterator[OnProgress]:
         yield take
 
 
-def _tell(copied: Sequence[Copied], order: Order, elapsed_s: float) -> None:
+def _tell(copied: Sequence[Copied], order: CopyOrder, elapsed_s: float) -> None:
     """Say what was done."""
     out = Printer()
     for one in copied:

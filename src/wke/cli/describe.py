@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 
 from wke.cli.options import as_json, project
-from wke.describe.cluster.cluster import Cluster, Machine, read_cluster
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, read_cluster
 from wke.describe.cluster.selector import select
-from wke.describe.configuration.configuration import Configuration, Option, read_configuration
+from wke.describe.configuration.configuration import ConfigurationSpec, OptionSpec, read_configuration
 from wke.errors import InputError, did_you_mean
 from wke.tell.terminal.console import Printer
 
 
-def machine_facts(machine: Machine, cluster: Cluster) -> dict[str, object]:
+def machine_facts(machine: MachineSpec, cluster: ClusterSpec) -> dict[str, object]:
     """Return all that is known of a machine before it is asked; None where the file leaves it to ssh."""
     return {
         "external-addr": machine.external_addr,
@@ -101,7 +101,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _config_json(configuration: Configuration, *, verbose: bool) -> dict[str, object]:
+def _config_json(configuration: ConfigurationSpec, *, verbose: bool) -> dict[str, object]:
     targets = configuration.targets.values()
     facts: dict[str, object] = {
         "preludes": {prelude.name: prelude.about for prelude in configuration.preludes.values()},
@@ -115,13 +115,13 @@ def _config_json(configuration: Configuration, *, verbose: bool) -> dict[str, ob
     return facts
 
 
-def _option_json(option: Option) -> dict[str, object]:
+def _option_json(option: OptionSpec) -> dict[str, object]:
     if option.required:
         return {"name": option.name, "required": True}
     return {"name": option.name, "required": False, "default-value": option.default}
 
 
-def _config_lines(configuration: Configuration, *, verbose: bool) -> list[str]:
+def _config_lines(configuration: ConfigurationSpec, *, verbose: bool) -> list[str]:
     lines = ["targets:"]
     for target in configuration.targets.values():
         lines.append(f"  {target.name}: {target.about}")
@@ -134,7 +134,7 @@ def _config_lines(configuration: Configuration, *, verbose: bool) -> list[str]:
     return lines
 
 
-def _option_words(option: Option) -> str:
+def _option_words(option: OptionSpec) -> str:
     value = "required" if option.required else f"default {option.default!r}"
     choices = f", one of {', '.join(map(str, option.choices))}" if option.choices else ""
     about = f": {option.about}" if option.about else ""

@@ -15,7 +15,7 @@ from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS
-from wke.series.resolve import Selection, select_series
+from wke.series.resolve import SeriesSelection, select_series
 from wke.series.resultrows import load_rows
 from wke.tell.comparisons import comparisons_json
 from wke.tell.exports.frames import write_parquet
@@ -74,11 +74,11 @@ def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None,
                 out.talk(accepted)
 
 
-def _every_row(store: Store, selected: Sequence[Selection]) -> tuple[ResultRow, ...]:
+def _every_row(store: Store, selected: Sequence[SeriesSelection]) -> tuple[ResultRow, ...]:
     return tuple(row for selection in selected for row in load_rows(store, selection.series) if selection.has(row.point))
 
 
-def _table(plan: StoredPlan, trials: Sequence[StoredAttempt], selection: Selection) -> Table:
+def _table(plan: StoredPlan, trials: Sequence[StoredAttempt], selection: SeriesSelection) -> Table:
     """Return the table of the selected points; they are compared with the baseline whether that is selected or not."""
     rules = plan.rules
     table = results_table(trials, rules.metrics, rules.points, policy_by(rules), rules.baseline, threshold=plan.threshold)
@@ -89,7 +89,7 @@ def _table(plan: StoredPlan, trials: Sequence[StoredAttempt], selection: Selecti
     )
 
 
-def _json(store: Store, selection: Selection, *, each: bool) -> dict[str, object]:
+def _json(store: Store, selection: SeriesSelection, *, each: bool) -> dict[str, object]:
     name = selection.series
     plan, trials = store.plans.latest(name), store.attempts.one_per_trial(name)
     table, baseline = _table(plan, trials, selection), plan.rules.baseline

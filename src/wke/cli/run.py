@@ -14,8 +14,8 @@ from wke.act.session.steps import run_steps, steps_session
 from wke.api.request import Request
 from wke.cli.options import grouped, project
 from wke.describe.assignments import assignments
-from wke.describe.cluster.cluster import Cluster, read_cluster
-from wke.describe.configuration.configuration import Configuration, read_configuration
+from wke.describe.cluster.cluster import ClusterSpec, read_cluster
+from wke.describe.configuration.configuration import ConfigurationSpec, read_configuration
 from wke.describe.configuration.copies import COPY_DATA
 from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep
 from wke.describe.expression.quantity import seconds as read_seconds
@@ -96,7 +96,7 @@ def run(config: str, selector: str, targets: str, cluster_file: Path, *, options
     return _run_here(cluster, configuration, request, options)
 
 
-def _run_here(cluster: Cluster, configuration: Configuration, request: Request, options: RunOptions) -> int:
+def _run_here(cluster: ClusterSpec, configuration: ConfigurationSpec, request: Request, options: RunOptions) -> int:
     """Run the steps on the cluster's machines, print what they write, and return the exit status."""
     with provide(cluster) as place, Outlet() as outlet:
         steps = _plan(configuration, place.cluster, request)
@@ -138,14 +138,14 @@ def _keeping(folder: Path | None, lines: Sink) -> Iterator[Sink]:
         yield keep_and_show
 
 
-def _read(cluster_file: Path, config: str) -> tuple[Cluster, Configuration]:
-    cluster: list[Cluster] = []
-    configuration: list[Configuration] = []
+def _read(cluster_file: Path, config: str) -> tuple[ClusterSpec, ConfigurationSpec]:
+    cluster: list[ClusterSpec] = []
+    configuration: list[ConfigurationSpec] = []
     gather(lambda: cluster.append(read_cluster(cluster_file)), lambda: configuration.append(read_configuration(config, Path())))
     return cluster[0], configuration[0]
 
 
-def _plan(configuration: Configuration, cluster: Cluster, request: Request) -> list[PlannedStep]:
+def _plan(configuration: ConfigurationSpec, cluster: ClusterSpec, request: Request) -> list[PlannedStep]:
     """Check everything and return one step per target of the request, in the order they run."""
     names = _target_names(configuration, request.target)
     if request.options and len(names) > 1:
@@ -153,7 +153,7 @@ def _plan(configuration: Configuration, cluster: Cluster, request: Request) -> l
     return [replace(request, target=name).planned(configuration, cluster, index) for index, name in enumerate(names)]
 
 
-def _target_names(configuration: Configuration, text: str) -> list[str]:
+def _target_names(configuration: ConfigurationSpec, text: str) -> list[str]:
     known = [name for name, target in configuration.targets.items() if not target.builtin]
     if text == "all":
         return known

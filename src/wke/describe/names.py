@@ -60,10 +60,10 @@ class FolderOf:
     path: Path
 
 
-Name = Word | PointsOf | GitRef | FileOf | FolderOf
+GivenName = Word | PointsOf | GitRef | FileOf | FolderOf
 
 
-def parse_name(text: str) -> Name:
+def parse_name(text: str) -> GivenName:
     """Return what a name is by its form; raise InputError when it has none of the forms above."""
     if not text.strip():
         raise InputError("a name is missing", hint="give a series, SERIES:PARAMETER=VALUE, a trial, git:COMMIT or a results folder")

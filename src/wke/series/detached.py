@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from wke.act.session.detached import Detachment
 from wke.act.trials import runner
 from wke.act.trials.runner import IdentifiedTrial
-from wke.describe.cluster.cluster import Cluster
+from wke.describe.cluster.cluster import ClusterSpec
 from wke.errors import InputError, Location
 from wke.keep.files.lock import series_lock, writer_of
 from wke.keep.store import Store
@@ -26,7 +26,7 @@ class Detaching:
     note: str = ""
 
 
-def detachment(cluster: Cluster, *, wanted: bool | None, scoped: Location | None = None) -> Detaching:
+def detachment(cluster: ClusterSpec, *, wanted: bool | None, scoped: Location | None = None) -> Detaching:
     """Decide whether trials outlive the command: as wanted, else if the lease is long.
 
     `scoped` is where a step has a scope, if one has: what it deploys belongs to the command, so InputError is raised if both are wanted.

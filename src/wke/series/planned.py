@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wke.act.trials.runner import IdentifiedTrial
-from wke.describe.cluster.cluster import Cluster
+from wke.describe.cluster.cluster import ClusterSpec
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.names import has_values, points_with
 from wke.describe.plan.plan import Plan, make_plan
@@ -74,7 +74,7 @@ def by_id(series: Iterable[PlannedSeries]) -> dict[str, IdentifiedTrial]:
     return {item.planned.id: item for each in series for item in each.trials}
 
 
-def on_cluster(series: PlannedSeries, cluster: Cluster) -> PlannedSeries:
+def on_cluster(series: PlannedSeries, cluster: ClusterSpec) -> PlannedSeries:
     """Plan the same series again for machines whose addresses are now known."""
     return plan_series(replace(series.project, whole=cluster), series.plan.seed)
 

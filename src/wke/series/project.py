@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from wke.describe.cluster.cluster import Cluster, read_cluster, restricted
-from wke.describe.configuration.configuration import Configuration, read_configuration
+from wke.describe.cluster.cluster import ClusterSpec, read_cluster, restricted
+from wke.describe.configuration.configuration import ConfigurationSpec, read_configuration
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.plan.revisions import Revisions
@@ -20,14 +20,14 @@ class Project:
     revisions are measured side by side, and `configuration` is that of the working tree.
     """
 
-    whole: Cluster
+    whole: ClusterSpec
     experiment: Experiment
-    configuration: Configuration
+    configuration: ConfigurationSpec
     on: str | None = None
     revisions: Revisions | None = None
 
     @property
-    def cluster(self) -> Cluster:
+    def cluster(self) -> ClusterSpec:
         """The machines that may be used."""
         return self.whole if self.on is None else restricted(self.whole, self.on)
 
@@ -42,13 +42,13 @@ def read_project(file: Path, cluster_file: Path, on: str | None = None) -> Proje
 
     With `on`, only the machines that it selects may be used.
     """
-    clusters: list[Cluster] = []
-    experiments: list[tuple[Experiment, Configuration]] = []
+    clusters: list[ClusterSpec] = []
+    experiments: list[tuple[Experiment, ConfigurationSpec]] = []
     gather(lambda: clusters.append(read_cluster(cluster_file)), lambda: experiments.append(_with_configuration(file)))
     return Project(clusters[0], *experiments[0], on)
 
 
-def _with_configuration(file: Path) -> tuple[Experiment, Configuration]:
+def _with_configuration(file: Path) -> tuple[Experiment, ConfigurationSpec]:
     experiment = read_experiment(file)
     if experiment.configuration is None:
         hint = 'add [[steps]] and configuration = "FOLDER" in [experiment]; or run the Python script that the file was written for'

@@ -26,7 +26,7 @@ from wke.records import Outcome
 from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries, select_trials
 from wke.series.project import Project
-from wke.series.resolve import Selection, find_series, series_name
+from wke.series.resolve import SeriesSelection, find_series, series_name
 from wke.series.revision import checked_out, commit_of, head
 from wke.tell.comparisons import baseline_text, shown
 from wke.tell.exports.markdown import Report, markdown
@@ -83,7 +83,7 @@ def _meant(project: Project, reference: str | None) -> Compared:
     if isinstance(name, PointsOf) and name.series in {None, experiment.name}:
         return _point(project, name.values, reference)
     if isinstance(name, Word | FolderOf) and Store.exists(Path(reference)):
-        return Compared(project, reference, _elsewhere(Path(reference), Selection(experiment.name), own=experiment.name))
+        return Compared(project, reference, _elsewhere(Path(reference), SeriesSelection(experiment.name), own=experiment.name))
     commit = commit_of(name.ref if isinstance(name, GitRef) else reference)
     if commit is not None:
         return _revisions(project, Revision(commit), reference)
@@ -121,7 +121,7 @@ def _revisions(project: Project, base: Revision, reference: str) -> Compared:
     return Compared(both, f"{reference} ({base})" if str(base) != reference else reference)
 
 
-def _elsewhere(folder: Path, selection: Selection, *, own: str) -> Elsewhere:
+def _elsewhere(folder: Path, selection: SeriesSelection, *, own: str) -> Elsewhere:
     series = selection.series
     if folder.resolve() == RESULTS.resolve() and series == own:
         raise InputError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wke.describe.experiment.experimentreader import read_experiment
-from wke.describe.names import FileOf, FolderOf, GitRef, Name, Point, PointsOf, Word, has_values, parse_name, points_with
+from wke.describe.names import FileOf, FolderOf, GitRef, GivenName, Point, PointsOf, Word, has_values, parse_name, points_with
 from wke.errors import InputError, did_you_mean
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
@@ -19,7 +19,7 @@ MOST_CANDIDATES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class SeriesSelection:
     """A series in the store; with `values`, only those of its points that have them."""
 
     series: str
@@ -30,18 +30,18 @@ class Selection:
         return has_values(point, self.values)
 
 
-def select_series(store: Store, text: str | None) -> tuple[Selection, ...]:
+def select_series(store: Store, text: str | None) -> tuple[SeriesSelection, ...]:
     """Return the series that a text names, with its selected points; all series for None. Raise InputError when there is none."""
     if text is None:
-        return tuple(map(Selection, store.plans.names()))
+        return tuple(map(SeriesSelection, store.plans.names()))
     return (find_series(store, text),)
 
 
-def find_series(store: Store, text: str) -> Selection:
+def find_series(store: Store, text: str) -> SeriesSelection:
     """Return the series that a text names: its name, its experiment's file, or SERIES:PARAMETER=VALUE for some of its points."""
     names = store.plans.names()
     if text in names:
-        return Selection(text)
+        return SeriesSelection(text)
     name = series_name(text)
     if name not in names:
         raise store.plans.unknown(name)
@@ -49,7 +49,7 @@ def find_series(store: Store, text: str) -> Selection:
     values = kind.values if isinstance(kind, PointsOf) else {}
     if values:
         points_with(_points(store, name), values, text)
-    return Selection(name, values)
+    return SeriesSelection(name, values)
 
 
 def series_name(text: str) -> str:
@@ -143,7 +143,7 @@ def _only(text: str, trials: list[str], candidates: list[str]) -> str:
     return trials[0]
 
 
-def _refuse_series(name: Name, names: Collection[str]) -> None:
+def _refuse_series(name: GivenName, names: Collection[str]) -> None:
     """Raise InputError for a name of a series where a trial is needed."""
     if isinstance(name, Word) and name.text in names:
         hint = f"give a trial of it: {name.text}:PARAMETER=VALUE, or an id (`wke results {name.text} --trials` lists them)"

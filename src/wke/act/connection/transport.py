@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from math import ceil
 
-from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 
 CHEAP_EXCHANGES = ("mlkem768x25519-sha256", "curve25519-sha256")
 DEAR_EXCHANGE = "sntrup761x25519"
@@ -51,7 +51,7 @@ def local_transport() -> list[str]:
     return []
 
 
-def ssh_transport(cluster: Cluster, machine: Machine) -> SshTransport:
+def ssh_transport(cluster: ClusterSpec, machine: MachineSpec) -> SshTransport:
     """Return the transport to a machine through the user's OpenSSH client.
 
     Asks that client once per process and cluster for its settings, to choose the key exchange.
@@ -75,19 +75,19 @@ def ssh_transport(cluster: Cluster, machine: Machine) -> SshTransport:
     return SshTransport(["ssh", *cluster.ssh_options, "-T", *ours, *_address(cluster, machine)])
 
 
-def ssh_shell(cluster: Cluster, machine: Machine) -> list[str]:
+def ssh_shell(cluster: ClusterSpec, machine: MachineSpec) -> list[str]:
     """Return the command that opens an interactive shell on a machine: the user's own ssh, which asks what it has to ask."""
     return ["ssh", *cluster.ssh_options, *_address(cluster, machine)]
 
 
-def _address(cluster: Cluster, machine: Machine) -> list[str]:
+def _address(cluster: ClusterSpec, machine: MachineSpec) -> list[str]:
     port = machine.ssh_port or cluster.ssh_port
     user = machine.username or cluster.username
     host = machine.external_addr or machine.name
     return [*(("-p", str(port)) if port else ()), *(("-l", user) if user else ()), "--", host]
 
 
-def _key_exchange(cluster: Cluster) -> str | None:
+def _key_exchange(cluster: ClusterSpec) -> str | None:
     """Return what to ask for as KexAlgorithms, None to leave them alone.
 
     The default of OpenSSH 9.0 to 9.8 costs 60 ms of CPU a connection, ten times as much as the default before it and the one that followed.

@@ -20,7 +20,7 @@ from wke.act.emulation.emulationplan import addresses, check, make_plan, search_
 from wke.act.emulation.keeper.machine import IMPOSSIBLE, REFUSAL, started
 from wke.act.emulation.keeper.plan import NAMESPACES, PROCESSES, USER_NAMESPACES
 from wke.act.emulation.keeper_client import Keeper, alone, end_keeper
-from wke.describe.cluster.cluster import Cluster
+from wke.describe.cluster.cluster import ClusterSpec
 from wke.errors import InputError, MachineError, did_you_mean
 
 MODES = (NAMESPACES, USER_NAMESPACES, PROCESSES)
@@ -47,7 +47,7 @@ class Emulation:
     """
 
     mode: str
-    cluster: Cluster
+    cluster: ClusterSpec
     machines: Mapping[str, EmulatedMachine]
     missing: tuple[str, ...] = ()
     keeper: Keeper | None = None
@@ -100,7 +100,7 @@ class Emulation:
         return self.machines[name]
 
 
-def up(cluster: Cluster, *, keep: bool, mode: str | None = None) -> Emulation:
+def up(cluster: ClusterSpec, *, keep: bool, mode: str | None = None) -> Emulation:
     """Make the machines of `cluster` and return when they are reachable.
 
     With `keep` they stay until `down`, else they end with this process at the latest. `mode` (or WKE_EMULATION) forbids all but one kind of
@@ -118,7 +118,7 @@ def up(cluster: Cluster, *, keep: bool, mode: str | None = None) -> Emulation:
     raise MachineError(f"this computer refuses to emulate machines ({'; '.join(refusals)})", hint="use another computer, or provider ssh")
 
 
-def find(cluster: Cluster) -> Emulation | None:
+def find(cluster: ClusterSpec) -> Emulation | None:
     """Return the emulation of this cluster.toml that `up` kept, if it is up; raise InputError when the file has changed since."""
     if cluster.path is None:
         return None
@@ -136,7 +136,7 @@ def find(cluster: Cluster) -> Emulation | None:
     return Emulation(state["mode"], _with_addresses(cluster, machines), machines, tuple(state["missing"]))
 
 
-def down(cluster: Cluster) -> bool:
+def down(cluster: ClusterSpec) -> bool:
     """End the kept emulation of this cluster.toml and wait until nothing of it is left; False when there is none."""
     if cluster.path is None:
         return False
@@ -149,7 +149,7 @@ def down(cluster: Cluster) -> bool:
     return True
 
 
-def _try(cluster: Cluster, mode: str, *, keep: bool, refusals: list[str]) -> Emulation | None:
+def _try(cluster: ClusterSpec, mode: str, *, keep: bool, refusals: list[str]) -> Emulation | None:
     """Make the machines in one way; None, and one more of `refusals`, when the kernel does not allow it."""
     with alone() as base:
         path = base / (_kept_name(cluster) if keep else f"own-{os.getpid()}-{secrets.token_hex(4)}")
@@ -174,7 +174,7 @@ def _try(cluster: Cluster, mode: str, *, keep: bool, refusals: list[str]) -> Emu
     return None
 
 
-def _emulation(cluster: Cluster, mode: str, answer: Mapping[str, Any], refusals: Sequence[str]) -> Emulation:
+def _emulation(cluster: ClusterSpec, mode: str, answer: Mapping[str, Any], refusals: Sequence[str]) -> Emulation:
     told = {machine["name"]: machine for machine in answer["machines"]}
     machines = {name: EmulatedMachine(address=address, **told[name]) for name, address in addresses(cluster, mode).items()}
     return Emulation(mode, _with_addresses(cluster, machines), machines, tuple(_missing(mode, answer, refusals)))
@@ -187,7 +187,7 @@ def _user() -> str:
         return str(os.geteuid())
 
 
-def _with_addresses(cluster: Cluster, machines: Mapping[str, EmulatedMachine]) -> Cluster:
+def _with_addresses(cluster: ClusterSpec, machines: Mapping[str, EmulatedMachine]) -> ClusterSpec:
     return replace(cluster, machines=tuple(replace(m, internal_addr=machines[m.name].address) for m in cluster.machines))
 
 
@@ -211,13 +211,13 @@ def _missing(mode: str, answer: Mapping[str, Any], refusals: Sequence[str]) -> I
 # -- kept ones
 
 
-def _kept_name(cluster: Cluster) -> str:
+def _kept_name(cluster: ClusterSpec) -> str:
     if cluster.path is None:
         raise InputError("a cluster without a file cannot be kept", hint="write it to a cluster.toml")
     return "kept-" + sha256(os.fsencode(cluster.path.resolve())).hexdigest()[:16]
 
 
-def _write_state(path: Path, cluster: Cluster, emulation: Emulation, keeper: int) -> None:
+def _write_state(path: Path, cluster: ClusterSpec, emulation: Emulation, keeper: int) -> None:
     state = {
         "keeper": keeper,
         "mode": emulation.mode,

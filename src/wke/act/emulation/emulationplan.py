@@ -10,15 +10,15 @@ from shutil import which
 from typing import Any
 
 from wke.act.emulation.keeper.disk import OWN, within
-from wke.act.emulation.keeper.plan import PROCESSES, LinkPlan, MachinePlan, Plan
-from wke.describe.cluster.cluster import Cluster
+from wke.act.emulation.keeper.plan import PROCESSES, KeeperPlan, LinkPlan, MachinePlan
+from wke.describe.cluster.cluster import ClusterSpec
 from wke.errors import InputError, MachineError, Problem
 
 GATEWAY = "169.254.0.1"  # link-local: never a machine's address
 FIRST_LOOPBACK = IPv4Address("127.0.1.1")
 
 
-def check(cluster: Cluster, mode: str) -> None:
+def check(cluster: ClusterSpec, mode: str) -> None:
     """Raise InputError or MachineError for what can be known beforehand to fail."""
     pairs = [key for key in cluster.links if key != "default"]
     if pairs:
@@ -36,10 +36,10 @@ def check(cluster: Cluster, mode: str) -> None:
         raise MachineError("plain processes have no links that could be slowed down", hint="remove [links], or emulate as root")
 
 
-def make_plan(cluster: Cluster, mode: str, folder: Path) -> Plan:
+def make_plan(cluster: ClusterSpec, mode: str, folder: Path) -> KeeperPlan:
     """Return the plan for a keeper whose folder is `folder`."""
     link = cluster.links.get("default")
-    return Plan(
+    return KeeperPlan(
         mode=mode,
         folder=str(folder),
         hidden=str(folder.parent),
@@ -54,7 +54,7 @@ def make_plan(cluster: Cluster, mode: str, folder: Path) -> Plan:
     )
 
 
-def addresses(cluster: Cluster, mode: str) -> dict[str, str]:
+def addresses(cluster: ClusterSpec, mode: str) -> dict[str, str]:
     """Return each machine's address: the described one, or one of this computer's own where machines are plain processes."""
     if mode == PROCESSES:
         return {m.name: str(FIRST_LOOPBACK + number) for number, m in enumerate(cluster.machines)}
@@ -71,7 +71,7 @@ def visible(wanted: Iterable[str], *, hidden: str) -> list[str]:
     return found
 
 
-def shared(cluster: Cluster) -> list[str]:
+def shared(cluster: ClusterSpec) -> list[str]:
     """Return the folders that machines write through to; relative ones are the project's."""
     base = cluster.path.parent if cluster.path else Path()
     return [str((base / Path(folder).expanduser()).resolve()) for folder in cluster.share]
@@ -83,12 +83,12 @@ def search_path() -> str:
     return ":".join(dict.fromkeys(f for f in folders if Path(f).is_absolute()))
 
 
-def shape(cluster: Cluster) -> dict[str, Any]:
+def shape(cluster: ClusterSpec) -> dict[str, Any]:
     """Return what of a cluster makes its emulation another one, as JSON gives it back."""
     return {"share": shared(cluster), "links": {key: asdict(link) for key, link in cluster.links.items()}}
 
 
-def _project(cluster: Cluster) -> Iterable[str]:
+def _project(cluster: ClusterSpec) -> Iterable[str]:
     yield str(Path.cwd())
     if cluster.path is not None:
         yield str(cluster.path.parent.absolute())

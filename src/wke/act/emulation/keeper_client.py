@@ -19,7 +19,7 @@ from typing import Any
 
 import wke.errors
 from wke.act.emulation.keeper import folder
-from wke.act.emulation.keeper.plan import Plan, encode
+from wke.act.emulation.keeper.plan import KeeperPlan, encode
 from wke.errors import MachineError
 
 STAY = b"s"
@@ -99,7 +99,7 @@ class Keeper:
         """The keeper's process."""
         return self._process.pid
 
-    def make(self, plan: Plan) -> Mapping[str, Any]:
+    def make(self, plan: KeeperPlan) -> Mapping[str, Any]:
         """Have the machines made; return what the keeper says of them, or of why it could not."""
         with suppress(BrokenPipeError):
             self._stdin.write(encode(plan))

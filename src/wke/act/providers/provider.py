@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from wke.act.connection.claim import Claim
 from wke.act.connection.connection import Connection
 from wke.act.connection.transport import ssh_shell, ssh_transport
-from wke.describe.cluster.cluster import Cluster
+from wke.describe.cluster.cluster import ClusterSpec
 from wke.errors import InputError
 
 LOCAL_SHELL = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash --norc -i; exec sh -i")
@@ -29,7 +29,7 @@ class Place:
     that trials are stored with, in nanoseconds since the epoch.
     """
 
-    cluster: Cluster
+    cluster: ClusterSpec
     transports: Mapping[str, Sequence[str]]
     shells: Mapping[str, Sequence[str]]
     notes: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Place:
 
 
 @contextmanager
-def provide(cluster: Cluster, *, lasting: bool = False) -> Iterator[Place]:
+def provide(cluster: ClusterSpec, *, lasting: bool = False) -> Iterator[Place]:
     """Yield the place where `cluster` is.
 
     Machines that have to be made are there until the block is left; a cluster that `wke cluster up` keeps is used as it is and stays.
@@ -68,7 +68,7 @@ def provide(cluster: Cluster, *, lasting: bool = False) -> Iterator[Place]:
             emulated.close()
 
 
-def _ssh_locks(cluster: Cluster) -> dict[str, str]:
+def _ssh_locks(cluster: ClusterSpec) -> dict[str, str]:
     """Return each machine's lock: the host's, whatever the cluster calls it. Of machines that are one host, each has one of its own."""
     hosts: Counter[tuple[str | None, int | None]] = Counter()
     locks = {}

@@ -27,7 +27,7 @@ from wke.agent import protocol
 from wke.agent.protocol import Frame
 from wke.agent.sender import wanted
 from wke.agent.tree import FILE, Entry
-from wke.describe.cluster.cluster import Cluster
+from wke.describe.cluster.cluster import ClusterSpec
 from wke.errors import InputError, MachineError, did_you_mean
 from wke.keep.files.disk import write_atomically
 from wke.records import ClockReading, OutcomeKind
@@ -80,7 +80,7 @@ class Part:
     files: dict[int, Mapping[str, bytes]] = field(default_factory=dict)
 
 
-def scripted_place(cluster: Cluster, play: Play, loop: TimelapseLoop) -> Place:
+def scripted_place(cluster: ClusterSpec, play: Play, loop: TimelapseLoop) -> Place:
     """Return a place where every machine of `cluster` is scripted, in the time of `loop`."""
     nothing: dict[str, Sequence[str]] = {machine.name: () for machine in cluster.machines}
     locks = {machine.name: machine.name for machine in cluster.machines}

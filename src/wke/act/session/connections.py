@@ -11,7 +11,7 @@ from wke.act.connection.openfiles import allow_connections
 from wke.act.connection.opening import open_connection
 from wke.act.providers.provider import Place
 from wke.act.session.detacher import Detacher
-from wke.describe.cluster.cluster import Machine
+from wke.describe.cluster.cluster import MachineSpec
 from wke.errors import MachineError, Problem
 from wke.records import Note, Sink
 
@@ -34,7 +34,7 @@ class Manner:
 class Connections:
     """The connections to `machines` of a place, by the machines' names."""
 
-    def __init__(self, place: Place, machines: Iterable[Machine], manner: Manner) -> None:
+    def __init__(self, place: Place, machines: Iterable[MachineSpec], manner: Manner) -> None:
         self.machines = {m.name: m for m in machines}
         self._place = place
         self._manner = manner
@@ -47,7 +47,7 @@ class Connections:
     def __iter__(self) -> Iterator[Connection]:
         return iter(self._connections.values())
 
-    async def open(self, machines: Iterable[Machine] | None = None) -> None:
+    async def open(self, machines: Iterable[MachineSpec] | None = None) -> None:
         """Open a connection to each of `machines` (by default all) that has none or has lost it.
 
         New machines belong to the session from now on. Raises MachineError naming all that cannot be reached.
@@ -58,7 +58,7 @@ class Connections:
         allow_connections(len(self._connections) + len(missing))
         problems: list[Problem] = []
 
-        async def open_one(machine: Machine, handshakes: Handshakes) -> None:
+        async def open_one(machine: MachineSpec, handshakes: Handshakes) -> None:
             try:
                 async with handshakes.turn(machine.name):
                     self._connections[machine.name] = await self._open(machine)
@@ -81,7 +81,7 @@ class Connections:
         """Return what each connected machine said about itself, by its name."""
         return {name: connection.hello.facts() for name, connection in self._connections.items()}
 
-    async def examine(self) -> dict[Machine, dict[str, str]]:
+    async def examine(self) -> dict[MachineSpec, dict[str, str]]:
         """Return the fingerprint of each machine that was connected since the last call. Needs a holder.
 
         Raises MachineError when contact is lost.
@@ -118,7 +118,7 @@ class Connections:
         await self.sweep(Connection.close)
         self._connections.clear()
 
-    async def _open(self, machine: Machine) -> Connection:
+    async def _open(self, machine: MachineSpec) -> Connection:
         old = self._connections.pop(machine.name, None)
         if old is not None:
             self._manner.reopened()

@@ -8,8 +8,8 @@ from pathlib import Path
 import wke.errors
 from wke.act.providers.provider import Place
 from wke.act.session.session import Session
-from wke.describe.cluster.cluster import Machine
-from wke.describe.configuration.configuration import Target
+from wke.describe.cluster.cluster import MachineSpec
+from wke.describe.configuration.configuration import TargetSpec
 from wke.describe.configuration.step import PlannedStep
 from wke.errors import MachineError
 from wke.records import Output, Record
@@ -27,10 +27,10 @@ class Owner:
 
 async def owners(place: Place) -> Mapping[str, Owner]:
     """Return who holds each machine of a place, by its name; who cannot be reached is told as such."""
-    target = Target(LOOK.name, "", content=LOOK.read_bytes(), path=LOOK, builtin=True)
+    target = TargetSpec(LOOK.name, "", content=LOOK.read_bytes(), path=LOOK, builtin=True)
     turn = asyncio.Semaphore(place.cluster.connect_limit)
 
-    async def one(machine: Machine) -> Owner:
+    async def one(machine: MachineSpec) -> Owner:
         try:
             async with turn:
                 return await _look(place, machine, target)
@@ -42,7 +42,7 @@ async def owners(place: Place) -> Mapping[str, Owner]:
     return {machine.name: owner for machine, owner in zip(machines, found, strict=True)}
 
 
-async def _look(place: Place, machine: Machine, target: Target) -> Owner:
+async def _look(place: Place, machine: MachineSpec, target: TargetSpec) -> Owner:
     said = bytearray()
 
     def hear(record: Record) -> None:

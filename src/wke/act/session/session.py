@@ -22,7 +22,7 @@ from wke.act.session.detacher import Detacher, NoDetacher
 from wke.act.session.readiness import LogWatch
 from wke.act.session.tasks import task_specs
 from wke.act.session.waiting import cancel_all, first_of
-from wke.describe.cluster.cluster import Machine
+from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.configuration.step import PlannedStep, Ready
 from wke.records import Record, Sink, StepReady, StepStarted, TaskEnded
 
@@ -37,7 +37,7 @@ class Session:
     """
 
     def __init__(
-        self, place: Place, machines: Iterable[Machine], sink: Sink, *, holder: str | None = None, detacher: Detacher | None = None
+        self, place: Place, machines: Iterable[MachineSpec], sink: Sink, *, holder: str | None = None, detacher: Detacher | None = None
     ) -> None:
         self.place = place
         self.detacher: Detacher = detacher or NoDetacher(place.connection)
@@ -64,11 +64,11 @@ class Session:
         await self._close()
 
     @property
-    def machines(self) -> dict[str, Machine]:
+    def machines(self) -> dict[str, MachineSpec]:
         """The machines, by their names."""
         return self.connections.machines
 
-    async def connect(self, machines: Iterable[Machine] | None = None) -> None:
+    async def connect(self, machines: Iterable[MachineSpec] | None = None) -> None:
         """Connect to `machines`, by default to all of the session's, as `Connections.open` does."""
         await self.connections.open(machines)
 
@@ -201,7 +201,7 @@ class Session:
             self._scoped[step.index] = tasks
         return tasks
 
-    def _user(self, machine: Machine) -> str:
+    def _user(self, machine: MachineSpec) -> str:
         return machine.username or self.place.cluster.username or self.connections[machine.name].hello.user
 
     async def _release(self, step: PlannedStep, tasks: Sequence[RunningTask], began: float) -> None:

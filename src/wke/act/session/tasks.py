@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from wke.act.connection.task import TaskSpec
-from wke.describe.cluster.cluster import Machine
+from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.configuration.macros import expand_macros
 from wke.describe.configuration.step import PlannedStep
 from wke.records import TaskName
@@ -35,7 +35,7 @@ def task_specs(step: PlannedStep, users: Mapping[str, str]) -> Iterator[TaskSpec
         )
 
 
-def _environment(name: TaskName, machine: Machine, index: int, size: int) -> dict[str, str]:
+def _environment(name: TaskName, machine: MachineSpec, index: int, size: int) -> dict[str, str]:
     return {
         "WKE_MACHINE": machine.name,
         "WKE_INTERNAL_ADDR": machine.internal_addr,

@@ -16,7 +16,7 @@ from wke.act.session.session import Session
 from wke.act.trials.deployment import Deployed
 from wke.act.trials.observe_trial import observe_trial
 from wke.act.trials.trial import TrialResult, run_trial
-from wke.describe.cluster.cluster import Machine
+from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Observations
 from wke.describe.plan.plan import Trial
@@ -153,7 +153,7 @@ async def take_up(series: RunningSeries, detachment: Detachment, left: Detached,
             return await _run_and_store(_Running(series, session, deployed), item, left.attempt, left.started_ns)
 
 
-def _take_note(series: RunningSeries, found: Mapping[Machine, Facts]) -> Reference:
+def _take_note(series: RunningSeries, found: Mapping[MachineSpec, Facts]) -> Reference:
     """Record what machines are, tell what is no longer as it was when one was examined before, and return what all were then.
 
     Raises MachineError when one is not what this command has settled: it was away and came back as another one.
@@ -178,7 +178,7 @@ def _settle(series: RunningSeries, before: Reference) -> None:
         series.settle(before)
 
 
-def _machines(due: Sequence[IdentifiedTrial]) -> dict[str, Machine]:
+def _machines(due: Sequence[IdentifiedTrial]) -> dict[str, MachineSpec]:
     return {m.name: m for item in due for step in item.trial.steps for m in step.machines}
 
 

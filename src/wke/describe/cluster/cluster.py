@@ -11,7 +11,7 @@ from wke.describe.cluster.clusterfile import MOST_MACHINES, ClusterFile, LinkEnt
 from wke.describe.cluster.folding import unfold
 from wke.describe.cluster.selector import select
 from wke.describe.toml.shape import Key
-from wke.describe.toml.tables import Table, read
+from wke.describe.toml.tables import TomlTable, read
 from wke.errors import InputError, Problem, did_you_mean
 
 LOCAL_NETWORK = ip_network("10.181.0.0/16")
@@ -24,7 +24,7 @@ DETACHED_LEASE_S = 7200.0
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineSpec:
     """One host under test. We connect to `external_addr` (an emulated machine has none); machines know each other by `internal_addr`."""
 
     name: str
@@ -37,7 +37,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LinkSpec:
     """What disturbs the packets on their way from one machine to another; `rate_bits` is None for as fast as it goes."""
 
     delay_s: float = 0.0
@@ -47,7 +47,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class ClusterSpec:
     """All machines, in the file's order.
 
     `classes` names each class's machines in that order; `links` is keyed as in the file; `warnings` tells which old spellings it has.
@@ -56,7 +56,7 @@ class Cluster:
 
     path: Path | None
     provider: str
-    machines: tuple[Machine, ...]
+    machines: tuple[MachineSpec, ...]
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     username: str | None = None
     workdir: str | None = None
@@ -69,16 +69,16 @@ class Cluster:
     forward_agent: bool = False
     key_exchange: str | None = None
     share: tuple[str, ...] = ()
-    links: Mapping[str, Link] = field(default_factory=dict)
+    links: Mapping[str, LinkSpec] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
 
 
-def read_cluster(path: Path) -> Cluster:
+def read_cluster(path: Path) -> ClusterSpec:
     """Read a cluster.toml; raise InputError with all that is wrong in it."""
     return read(path, ClusterFile, _build)
 
 
-def sized(cluster: Cluster, sizes: Mapping[str, int]) -> Cluster:
+def sized(cluster: ClusterSpec, sizes: Mapping[str, int]) -> ClusterSpec:
     """Return the cluster with some classes cut down to their first machines; raise InputError where a class has fewer.
 
     A machine that thereby leaves its last class leaves the cluster: it takes no part. The others keep their index and address.
@@ -97,7 +97,7 @@ def sized(cluster: Cluster, sizes: Mapping[str, int]) -> Cluster:
     return replace(cluster, machines=tuple(replace(machine, classes=own.get(machine.name, ())) for machine in staying), classes=classes)
 
 
-def restricted(cluster: Cluster, selector: str) -> Cluster:
+def restricted(cluster: ClusterSpec, selector: str) -> ClusterSpec:
     """Return the cluster with the selected machines only, and the classes that they are in; each keeps its index and address.
 
     Raises InputError as `select` does.
@@ -108,13 +108,13 @@ def restricted(cluster: Cluster, selector: str) -> Cluster:
     return replace(cluster, machines=machines, classes={name: left for name, left in members.items() if left})
 
 
-def link_between(cluster: Cluster, source: Machine, destination: Machine) -> Link:
+def link_between(cluster: ClusterSpec, source: MachineSpec, destination: MachineSpec) -> LinkSpec:
     """Return the link for packets from one machine to another: the last in the file that fits, else the default one."""
     for key in reversed(list(cluster.links)):
         ends = _ends(key)
         if ends and source in select(cluster, ends[0]) and destination in select(cluster, ends[1]):
             return cluster.links[key]
-    return cluster.links.get("default", Link())
+    return cluster.links.get("default", LinkSpec())
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class _Draft:
     internal: str | None
 
 
-def _build(table: Table[ClusterFile], problems: list[Problem]) -> Cluster:
+def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpec:
     section = table.value.cluster
     drafts = _drafts(table, problems)
     addressed = any(draft.external or draft.internal for draft in drafts)
@@ -137,7 +137,7 @@ def _build(table: Table[ClusterFile], problems: list[Problem]) -> Cluster:
         problems += _missing_addresses(table, drafts)
     classes = _classes(table, drafts, problems)
     own = _memberships(classes)
-    cluster = Cluster(
+    cluster = ClusterSpec(
         path=table.path,
         provider=provider,
         machines=tuple(_machine(draft, index, provider, own.get(draft.name, ())) for index, draft in enumerate(drafts)),
@@ -158,10 +158,10 @@ def _build(table: Table[ClusterFile], problems: list[Problem]) -> Cluster:
     return replace(cluster, links=_links(table, cluster, problems))
 
 
-def _machine(draft: _Draft, index: int, provider: str, classes: tuple[str, ...]) -> Machine:
+def _machine(draft: _Draft, index: int, provider: str, classes: tuple[str, ...]) -> MachineSpec:
     """Give a draft its place. An emulated machine's address follows from its place; what the file says is for other providers."""
     local = provider == "local"
-    return Machine(
+    return MachineSpec(
         name=draft.name,
         index=index,
         external_addr=None if local else draft.external,
@@ -172,7 +172,7 @@ def _machine(draft: _Draft, index: int, provider: str, classes: tuple[str, ...])
     )
 
 
-def _drafts(table: Table[ClusterFile], problems: list[Problem]) -> list[_Draft]:
+def _drafts(table: TomlTable[ClusterFile], problems: list[Problem]) -> list[_Draft]:
     """Return the machines by name, folded names expanded, wrong and repeated ones left out."""
     value = table.value
     number = value.cluster.machines
@@ -229,14 +229,14 @@ def _name_problem(noun: str, name: str) -> str | None:
     return None
 
 
-def _missing_addresses(table: Table[ClusterFile], drafts: Iterable[_Draft]) -> Iterator[Problem]:
+def _missing_addresses(table: TomlTable[ClusterFile], drafts: Iterable[_Draft]) -> Iterator[Problem]:
     for key in dict.fromkeys(draft.key for draft in drafts if not draft.external):
         hint = 'write external-addr = "host", or provider = "local" in [cluster] for emulated machines'
         where = table.at(*key) if key in table.positions else table.at("cluster", "machines")
         yield Problem("has no external-addr, where we connect", where, hint)
 
 
-def _classes(table: Table[ClusterFile], drafts: list[_Draft], problems: list[Problem]) -> dict[str, tuple[str, ...]]:
+def _classes(table: TomlTable[ClusterFile], drafts: list[_Draft], problems: list[Problem]) -> dict[str, tuple[str, ...]]:
     """Return each class's machines: those that [classes] lists, those that name the class, then so many of the rest as it asks for."""
     names = [draft.name for draft in drafts]
     members: dict[str, set[str]] = {name: set() for name in table.value.classes}
@@ -273,7 +273,7 @@ def _listed_machines(text: str, names: list[str], already: set[str]) -> tuple[li
     return list(found), Problem(f'lists machine "{twice[0]}" a second time') if twice else None
 
 
-def _hand_out(table: Table[ClusterFile], names: list[str], members: dict[str, set[str]], problems: list[Problem]) -> None:
+def _hand_out(table: TomlTable[ClusterFile], names: list[str], members: dict[str, set[str]], problems: list[Problem]) -> None:
     """Give classes that ask for a number the next so-many machines that are in no class yet."""
     taken = set().union(*members.values())
     free = [name for name in names if name not in taken]
@@ -290,7 +290,9 @@ def _hand_out(table: Table[ClusterFile], names: list[str], members: dict[str, se
             members[name], free = set(free[:size]), free[size:]
 
 
-def _class_name_problems(table: Table[ClusterFile], names: list[str], drafts: list[_Draft], members: Iterable[str]) -> Iterator[Problem]:
+def _class_name_problems(
+    table: TomlTable[ClusterFile], names: list[str], drafts: list[_Draft], members: Iterable[str]
+) -> Iterator[Problem]:
     for name in members:
         what = _name_problem("class", name)
         if name in names:
@@ -313,10 +315,10 @@ def _machines(number: int) -> str:
     return "1 machine" if number == 1 else f"{number} machines"
 
 
-def _links(table: Table[ClusterFile], cluster: Cluster, problems: list[Problem]) -> dict[str, Link]:
+def _links(table: TomlTable[ClusterFile], cluster: ClusterSpec, problems: list[Problem]) -> dict[str, LinkSpec]:
     """Return the links; what an entry leaves open is as in the default one."""
     entries = table.value.links
-    default = _link(entries["default"], Link()) if "default" in entries else Link()
+    default = _link(entries["default"], LinkSpec()) if "default" in entries else LinkSpec()
     for key in entries:
         ends = _ends(key)
         if ends is None and key != "default":
@@ -330,7 +332,7 @@ def _links(table: Table[ClusterFile], cluster: Cluster, problems: list[Problem])
     return {key: _link(entry, default) for key, entry in entries.items()}
 
 
-def _link(entry: LinkEntry, default: Link) -> Link:
+def _link(entry: LinkEntry, default: LinkSpec) -> LinkSpec:
     given: dict[str, Any] = {"delay_s": entry.delay, "jitter_s": entry.jitter, "loss": entry.loss, "rate_bits": entry.rate}
     return replace(default, **{name: value for name, value in given.items() if value is not None})
 

@@ -10,7 +10,7 @@ from wke.describe.configuration.copies import COPY_DATA
 from wke.describe.configuration.macros import check_macros, is_macro
 from wke.describe.configuration.optionvalue import Scalar, as_text, converted, type_of
 from wke.describe.toml.shape import Key
-from wke.describe.toml.tables import Table, key_text, read
+from wke.describe.toml.tables import TomlTable, key_text, read
 from wke.describe.toml.wording import quoted, shown
 from wke.errors import InputError, Location, Problem, did_you_mean
 
@@ -20,7 +20,7 @@ NO_DESCRIPTION = "No description"
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class OptionSpec:
     """A value handed to a target. `default` is None where there is none; `choices` is empty where anything of the type goes."""
 
     name: str
@@ -41,19 +41,19 @@ class Prelude:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class TargetSpec:
     """A script and its options. `content` is None while the script is missing: such a target can be shown but not run."""
 
     name: str
     about: str
-    options: tuple[Option, ...] = ()
+    options: tuple[OptionSpec, ...] = ()
     content: bytes | None = None
     path: Path | None = None
     builtin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
+class ConfigurationSpec:
     """All that a config.toml and the ones it inherits from define; `path` is that file, `parents` the inherited ones, nearest first.
 
     `warnings` tells which scripts are missing and which old spellings the files have.
@@ -61,7 +61,7 @@ class Configuration:
 
     name: str
     path: Path
-    targets: Mapping[str, Target]
+    targets: Mapping[str, TargetSpec]
     preludes: Mapping[str, Prelude]
     default_prelude: str | None = None
     required_packages: tuple[str, ...] = ()
@@ -70,13 +70,13 @@ class Configuration:
     parents: tuple[str, ...] = ()
 
 
-def read_configuration(name: str, base: Path) -> Configuration:
+def read_configuration(name: str, base: Path) -> ConfigurationSpec:
     """Read the configuration in the folder `name` of `base`; raise InputError with all that is wrong in it and in what it inherits."""
     name = name.rstrip("/") or name
     return _read(name, base / name, trail=(Path(name).name,))
 
 
-def bind_options(target: Target, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+def bind_options(target: TargetSpec, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     """Return every option of a target with the text that its script gets, in the order of the definition.
 
     Values are converted to the option's type first, then written as Python's `str` does: that is what scripts made for wke 0.1 know
@@ -104,7 +104,7 @@ def bind_options(target: Target, values: Mapping[str, object]) -> tuple[tuple[st
     return tuple(bound)
 
 
-def _bound(option: Option, value: object) -> Scalar:
+def _bound(option: OptionSpec, value: object) -> Scalar:
     """Return the value that an option takes when it is given `value`; a macro stands for a value of any type."""
     if isinstance(value, str) and is_macro(value):
         check_macros(value)
@@ -124,14 +124,14 @@ def _listed(values: tuple[Scalar, ...]) -> str:
     return ", ".join(quoted(value) if isinstance(value, str) else as_text(value) for value in values)
 
 
-def _read(name: str, folder: Path, trail: tuple[str, ...]) -> Configuration:
+def _read(name: str, folder: Path, trail: tuple[str, ...]) -> ConfigurationSpec:
     """Read one configuration of a chain; `trail` names the chain so far, this one last."""
     if not folder.is_dir():
         others = sorted(path.parent.name for path in folder.parent.glob("*/config.toml"))
         hint = did_you_mean(folder.name, others) if others else f"{folder.parent} holds no folder with a config.toml"
         raise InputError(f'there is no configuration "{name}": {folder} is no folder', hint=hint)
 
-    def build(table: Table[ConfigurationFile], problems: list[Problem]) -> Configuration:
+    def build(table: TomlTable[ConfigurationFile], problems: list[Problem]) -> ConfigurationSpec:
         parent = _parent(table, folder, trail, problems)
         targets = {name: target for name, target in parent.targets.items() if not target.builtin} if parent else {}
         targets |= _targets(table, folder, targets, problems)
@@ -142,8 +142,8 @@ def _read(name: str, folder: Path, trail: tuple[str, ...]) -> Configuration:
         config, ubuntu = table.value.config, table.value.ubuntu
         if config.default_prelude is not None and config.default_prelude not in preludes:
             problems.append(_no_default_prelude(table, config.default_prelude, preludes))
-        inherited = parent or Configuration(name, table.path, {}, {})
-        return Configuration(
+        inherited = parent or ConfigurationSpec(name, table.path, {}, {})
+        return ConfigurationSpec(
             name=name,
             path=table.path,
             targets=targets,
@@ -162,7 +162,7 @@ def _or(own: tuple[str, ...] | None, inherited: tuple[str, ...]) -> tuple[str, .
     return inherited if own is None else own
 
 
-def _parent(table: Table[ConfigurationFile], folder: Path, trail: tuple[str, ...], problems: list[Problem]) -> Configuration | None:
+def _parent(table: TomlTable[ConfigurationFile], folder: Path, trail: tuple[str, ...], problems: list[Problem]) -> ConfigurationSpec | None:
     """Read the configuration that this one inherits from; None where there is none or it is wrong."""
     name = table.value.config.inherits
     if name is None:
@@ -182,20 +182,20 @@ def _parent(table: Table[ConfigurationFile], folder: Path, trail: tuple[str, ...
 
 
 def _targets(
-    table: Table[ConfigurationFile], folder: Path, inherited: Mapping[str, Target], problems: list[Problem]
-) -> Iterator[tuple[str, Target]]:
+    table: TomlTable[ConfigurationFile], folder: Path, inherited: Mapping[str, TargetSpec], problems: list[Problem]
+) -> Iterator[tuple[str, TargetSpec]]:
     """Yield the targets of this file; what one leaves open is as in the inherited one of the same name."""
     for name, entry in table.value.targets.items():
         problems += _name_problems(name, "target", table.at("targets", name))
-        old = inherited.get(name, Target(name, NO_DESCRIPTION))
+        old = inherited.get(name, TargetSpec(name, NO_DESCRIPTION))
         options = tuple(_options(table, name, entry.options, problems)) if entry.options is not None else old.options
         script = _script(folder, "targets", name)
         content = _content(script, problems) if script else old.content
-        yield name, Target(name, entry.about or old.about, options, content, script or old.path)
+        yield name, TargetSpec(name, entry.about or old.about, options, content, script or old.path)
 
 
 def _preludes(
-    table: Table[ConfigurationFile], folder: Path, inherited: Mapping[str, Prelude], problems: list[Problem]
+    table: TomlTable[ConfigurationFile], folder: Path, inherited: Mapping[str, Prelude], problems: list[Problem]
 ) -> Iterator[tuple[str, Prelude]]:
     """Yield the preludes of this file that have a script, of their own or inherited."""
     for name, entry in table.value.preludes.items():
@@ -208,7 +208,7 @@ def _preludes(
 
 
 def _warnings(
-    table: Table[ConfigurationFile], inherited: Configuration, targets: Mapping[str, Target], preludes: Mapping[str, Prelude]
+    table: TomlTable[ConfigurationFile], inherited: ConfigurationSpec, targets: Mapping[str, TargetSpec], preludes: Mapping[str, Prelude]
 ) -> Iterator[Problem]:
     """Yield what does not hinder reading but will hinder running: scripts that are missing. A redefined name is judged anew."""
     own = [("targets", name) for name in table.value.targets] + [("preludes", name) for name in table.value.preludes]
@@ -222,7 +222,7 @@ def _warnings(
             yield Problem("has no script", table.at(kind, name), f"write {table.path.parent / kind / name}{alternative}")
 
 
-def _no_default_prelude(table: Table[ConfigurationFile], name: str, preludes: Mapping[str, Prelude]) -> Problem:
+def _no_default_prelude(table: TomlTable[ConfigurationFile], name: str, preludes: Mapping[str, Prelude]) -> Problem:
     where = table.at("config", "default-prelude")
     if name in table.value.preludes:
         return Problem(f'prelude "{name}" has no script', where, f"write {table.path.parent / 'preludes' / name}")
@@ -255,12 +255,14 @@ def _content(script: Path, problems: list[Problem]) -> bytes | None:
         return None
 
 
-def _install_packages() -> Target:
+def _install_packages() -> TargetSpec:
     script = BUILT_IN_TARGETS / "install-packages"
-    return Target(script.name, "Install the required debian packages", (), script.read_bytes(), script, builtin=True)
+    return TargetSpec(script.name, "Install the required debian packages", (), script.read_bytes(), script, builtin=True)
 
 
-def _options(table: Table[ConfigurationFile], target: str, entries: tuple[OptionEntry, ...], problems: list[Problem]) -> Iterator[Option]:
+def _options(
+    table: TomlTable[ConfigurationFile], target: str, entries: tuple[OptionEntry, ...], problems: list[Problem]
+) -> Iterator[OptionSpec]:
     seen: set[str] = set()
     for index, entry in enumerate(entries):
         key: Key = ("targets", target, "options", index)
@@ -272,9 +274,9 @@ def _options(table: Table[ConfigurationFile], target: str, entries: tuple[Option
         yield _option(table, key, entry, problems)
 
 
-def _option(table: Table[ConfigurationFile], key: Key, entry: OptionEntry, problems: list[Problem]) -> Option:
+def _option(table: TomlTable[ConfigurationFile], key: Key, entry: OptionEntry, problems: list[Problem]) -> OptionSpec:
     has_default = "default" in entry.given
-    option = Option(
+    option = OptionSpec(
         name=entry.name,
         required=not has_default if entry.required is None else entry.required,
         value_type=entry.type or _implied_type(entry),

@@ -5,7 +5,7 @@ A value is a macro when the whole of it is `@` and capitals. Other text with an 
 
 import re
 
-from wke.describe.cluster.cluster import Machine
+from wke.describe.cluster.cluster import MachineSpec
 from wke.errors import InputError, did_you_mean
 
 MACROS = {
@@ -31,7 +31,7 @@ def check_macros(text: str) -> None:
         raise InputError(f"there is no macro {text}", hint=did_you_mean(text, MACROS))
 
 
-def expand_macros(text: str, *, machine: Machine, username: str, index: int, size: int) -> str:
+def expand_macros(text: str, *, machine: MachineSpec, username: str, index: int, size: int) -> str:
     """Return what a value means to task number `index` of `size`, on `machine`; raise InputError for an unknown macro."""
     check_macros(text)
     meanings = {

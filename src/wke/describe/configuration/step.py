@@ -4,9 +4,9 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.describe.cluster.selector import select
-from wke.describe.configuration.configuration import Configuration, Prelude, Target, bind_options
+from wke.describe.configuration.configuration import ConfigurationSpec, Prelude, TargetSpec, bind_options
 from wke.describe.configuration.copies import Copy
 from wke.describe.toml.wording import quoted
 from wke.errors import InputError, Location, Problem, did_you_mean
@@ -40,8 +40,8 @@ class PlannedStep:
     """
 
     index: int
-    target: Target
-    machines: tuple[Machine, ...]
+    target: TargetSpec
+    machines: tuple[MachineSpec, ...]
     options: tuple[tuple[str, str], ...] = ()
     multiply: int = 1
     prelude: Prelude | None = None
@@ -71,8 +71,8 @@ class PlannedStep:
 
 
 def plan_step(
-    configuration: Configuration,
-    cluster: Cluster,
+    configuration: ConfigurationSpec,
+    cluster: ClusterSpec,
     *,
     target: str,
     selector: str,
@@ -89,7 +89,7 @@ def plan_step(
     `at` returns where a key of the step is, for the problems.
     """
     problems: list[Problem] = []
-    machines: tuple[Machine, ...] = ()
+    machines: tuple[MachineSpec, ...] = ()
     bound: tuple[tuple[str, str], ...] = ()
     with collecting(problems, at("on")):
         machines = select(cluster, selector)
@@ -123,10 +123,10 @@ def collecting(problems: list[Problem], where: Location | None) -> Iterator[None
 
 
 def _find_both(
-    configuration: Configuration, target: str, prelude: str | None, problems: list[Problem], at: At
-) -> tuple[Target | None, Prelude | None]:
+    configuration: ConfigurationSpec, target: str, prelude: str | None, problems: list[Problem], at: At
+) -> tuple[TargetSpec | None, Prelude | None]:
     """Return the target and the prelude; add to `problems` why one is not found."""
-    found_target: Target | None = None
+    found_target: TargetSpec | None = None
     found_prelude: Prelude | None = None
     with collecting(problems, at("target")):
         found_target = _find_target(configuration, target)
@@ -135,7 +135,7 @@ def _find_both(
     return found_target, found_prelude
 
 
-def _find_target(configuration: Configuration, name: str) -> Target:
+def _find_target(configuration: ConfigurationSpec, name: str) -> TargetSpec:
     target = configuration.targets.get(name)
     if target is None:
         raise InputError(f"configuration {configuration.name} has no target {quoted(name)}", hint=did_you_mean(name, configuration.targets))
@@ -144,12 +144,12 @@ def _find_target(configuration: Configuration, name: str) -> Target:
     return target
 
 
-def _prelude_of(target: Target | None, prelude: str | None) -> str | None:
+def _prelude_of(target: TargetSpec | None, prelude: str | None) -> str | None:
     """Return the prelude asked for. Built-in targets have no default: it may need packages that are not installed yet."""
     return None if target is not None and target.builtin and prelude == DEFAULT_PRELUDE else prelude
 
 
-def _find_prelude(configuration: Configuration, name: str | None) -> Prelude | None:
+def _find_prelude(configuration: ConfigurationSpec, name: str | None) -> Prelude | None:
     wanted = configuration.default_prelude if name == DEFAULT_PRELUDE else name
     if wanted is None:
         return None
@@ -159,7 +159,7 @@ def _find_prelude(configuration: Configuration, name: str | None) -> Prelude | N
     return configuration.preludes[wanted]
 
 
-def _bound(target: Target, values: Mapping[str, object], problems: list[Problem], at: At) -> tuple[tuple[str, str], ...]:
+def _bound(target: TargetSpec, values: Mapping[str, object], problems: list[Problem], at: At) -> tuple[tuple[str, str], ...]:
     """Bind options. If that fails, each option is bound again by itself, so that each problem has its option's place."""
     try:
         return bind_options(target, values)
@@ -173,7 +173,7 @@ def _bound(target: Target, values: Mapping[str, object], problems: list[Problem]
         return ()
 
 
-def _environment(configuration: Configuration, target: Target) -> dict[str, str]:
+def _environment(configuration: ConfigurationSpec, target: TargetSpec) -> dict[str, str]:
     """Return what a built-in target must know about the configuration that it is run for."""
     if not target.builtin:
         return {}

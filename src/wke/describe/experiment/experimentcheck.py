@@ -11,7 +11,7 @@ from wke.describe.experiment.experimentfile import ExperimentFile
 from wke.describe.experiment.hdr import hdr_problems
 from wke.describe.experiment.metrics import NAME, Metric
 from wke.describe.experiment.parameters import CHOICE, CLIMB, ROOT
-from wke.describe.experiment.plotcheck import Columns, label_problems, plot_problems
+from wke.describe.experiment.plotcheck import KnownColumns, label_problems, plot_problems
 from wke.describe.experiment.sweep import Parameter, value_text
 from wke.describe.experiment.template import check_template, parameters_of
 from wke.describe.toml.shape import present_spelling
@@ -33,7 +33,7 @@ def experiment_problems(experiment: Experiment, file: ExperimentFile, *, sweep_i
     yield from _use_problems(experiment, file)
     if sweep_is_right:
         yield from _baseline_problems(experiment)
-        columns = Columns(experiment.parameters, [metric.name for metric in experiment.metrics])
+        columns = KnownColumns(experiment.parameters, [metric.name for metric in experiment.metrics])
         yield from plot_problems(experiment.plots, file.plots, columns, experiment.at)
 
 

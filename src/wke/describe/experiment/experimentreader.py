@@ -14,7 +14,7 @@ from wke.describe.experiment.parameters import ROOT, read_sweep
 from wke.describe.experiment.plot import Plot, Script
 from wke.describe.experiment.sweep import Sweep, value_text
 from wke.describe.toml.shape import value_of
-from wke.describe.toml.tables import Table, read
+from wke.describe.toml.tables import TomlTable, read
 from wke.errors import Location, Problem
 
 
@@ -23,7 +23,7 @@ def read_experiment(path: Path) -> Experiment:
     return read(path, ExperimentFile, _build)
 
 
-def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
+def _build(table: TomlTable[ExperimentFile], problems: list[Problem]) -> Experiment:
     file = table.value
     wrong: list[Problem] = []
     sweep = read_sweep({ROOT: file.parameters, **file.others}, table.at, wrong)
@@ -35,7 +35,7 @@ def _build(table: Table[ExperimentFile], problems: list[Problem]) -> Experiment:
     return experiment
 
 
-def _experiment(table: Table[ExperimentFile], sweep: Sweep, problems: list[Problem]) -> Experiment:
+def _experiment(table: TomlTable[ExperimentFile], sweep: Sweep, problems: list[Problem]) -> Experiment:
     file, section = table.value, table.value.experiment
     metrics = tuple(value_of(Metric, entry, name=name) for name, entry in file.metrics.items())
     plots = tuple(_plot(entry, sweep) for entry in file.plots)

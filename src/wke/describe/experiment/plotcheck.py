@@ -16,7 +16,7 @@ At = Callable[..., Location]
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class KnownColumns:
     """What a plot may show: the parameters of a sweep, and metrics."""
 
     sweep: Sweep
@@ -39,7 +39,7 @@ def label_problems(plots: Sequence[Plot], at: At) -> Iterator[Problem]:
         seen.add(plot.label)
 
 
-def plot_problems(plots: Sequence[Plot], entries: Sequence[PlotEntry], columns: Columns, at: At) -> Iterator[Problem]:
+def plot_problems(plots: Sequence[Plot], entries: Sequence[PlotEntry], columns: KnownColumns, at: At) -> Iterator[Problem]:
     """Check that plots show what the experiment varies and observes; `entries` are the plots as the file has them."""
     for index, (plot, entry) in enumerate(zip(plots, entries, strict=True)):
 
@@ -53,7 +53,7 @@ def plot_problems(plots: Sequence[Plot], entries: Sequence[PlotEntry], columns: 
         yield from _script_problems(plot, columns, here)
 
 
-def _axis_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
+def _axis_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:
     """Check that what divides the figure differs from trial to trial, and is something else each time."""
     sweep = columns.sweep
     for axis, name in (("x-axis", plot.x_axis), ("sort-by", plot.sort_by), ("maximize-by", plot.maximize_by)):
@@ -67,7 +67,7 @@ def _axis_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
         yield Problem(f"is {taken} already", at("maximize-by"), "name a parameter that the figure does not show otherwise")
 
 
-def _y_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
+def _y_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:
     for position, y in enumerate(plot.y_axis):
         noun, known = ("column", columns.names) if y.name is None else ("metric", columns.metrics)
         key = ("y-axis", position) if len(plot.y_axis) > 1 else ("y-axis",)
@@ -96,7 +96,7 @@ def _label_list_problems(plot: Plot, entry: PlotEntry, sweep: Sweep, at: At) -> 
             yield Problem(f"{plot.sort_by or 'no parameter'} is never {text}", at("sort-labels", text), did_you_mean(text, texts))
 
 
-def _filter_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
+def _filter_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:
     """Check that what a plot selects is there to be selected."""
     several = len(plot.filter_by) > 1
     for index, kept in enumerate(plot.filter_by):
@@ -106,7 +106,7 @@ def _filter_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
         yield from _selection_problems(plot.baseline, columns, lambda *key: at("normalize-by", *key))
 
 
-def _selection_problems(kept: Filter, columns: Columns, at: At) -> Iterator[Problem]:
+def _selection_problems(kept: Filter, columns: KnownColumns, at: At) -> Iterator[Problem]:
     sweep = columns.sweep
     if kept.key in columns.metrics:
         return
@@ -119,7 +119,7 @@ def _selection_problems(kept: Filter, columns: Columns, at: At) -> Iterator[Prob
             yield Problem(f"{kept.key} is never {shown(value)}", at("value"), did_you_mean(value_text(value), known))
 
 
-def _script_problems(plot: Plot, columns: Columns, at: At) -> Iterator[Problem]:
+def _script_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:
     if plot.script is None:
         return
     for position, name in plot.script.columns():

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.optionvalue import as_text
 from wke.describe.experiment.sweep import Point, Value
@@ -28,13 +28,13 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ParameterRef:
     """What a template asks of the point."""
 
     name: str
 
 
-Part = str | Fact | Parameter
+Part = str | Fact | ParameterRef
 
 
 def parse_template(text: str) -> tuple[Part, ...]:
@@ -44,7 +44,7 @@ def parse_template(text: str) -> tuple[Part, ...]:
 
 def parameters_of(text: str) -> tuple[str, ...]:
     """Return the parameters that a template names, in order; raise InputError when it is not a template."""
-    return tuple(part.name for part in parse_template(text) if isinstance(part, Parameter))
+    return tuple(part.name for part in parse_template(text) if isinstance(part, ParameterRef))
 
 
 def check_template(text: str, known: Iterable[str]) -> None:
@@ -55,7 +55,7 @@ def check_template(text: str, known: Iterable[str]) -> None:
             raise InputError(f"there is no parameter {quoted(name)}", hint=_unknown_hint(name, names))
 
 
-def fill(text: str, point: Point, cluster: Cluster) -> Value:
+def fill(text: str, point: Point, cluster: ClusterSpec) -> Value:
     """Return a template with its parts filled in; one that is nothing but `{name}` keeps the type of that parameter.
 
     Elsewhere a value is written as scripts get it, `True` and not `true`. Raises InputError when the text is not a template, the point
@@ -81,12 +81,12 @@ def _parts(text: str) -> Iterator[Part]:
             yield _reference(match["reference"])
 
 
-def _reference(text: str) -> Fact | Parameter:
+def _reference(text: str) -> Fact | ParameterRef:
     selector, dot, attribute = text.strip().rpartition(".")
     if not dot:
         if not attribute:
             raise InputError("has {} with nothing in it", hint="a parameter is {name}; a literal brace is doubled: {{ or }}")
-        return Parameter(attribute)
+        return ParameterRef(attribute)
     attribute = attribute.replace("_", "-")
     if attribute not in ATTRIBUTES:
         raise InputError(f"{{{text}}} asks for {quoted(attribute)}, which machines do not have", hint=did_you_mean(attribute, ATTRIBUTES))
@@ -95,8 +95,8 @@ def _reference(text: str) -> Fact | Parameter:
     return Fact(selector, attribute)
 
 
-def _value(part: Fact | Parameter, point: Point, cluster: Cluster) -> Value:
-    if isinstance(part, Parameter):
+def _value(part: Fact | ParameterRef, point: Point, cluster: ClusterSpec) -> Value:
+    if isinstance(part, ParameterRef):
         if part.name not in point:
             raise InputError(f"parameter {quoted(part.name)} is not set at every point", hint=_unset_hint(part.name))
         return point[part.name]
@@ -106,7 +106,7 @@ def _value(part: Fact | Parameter, point: Point, cluster: Cluster) -> Value:
     return ",".join(_told(machine, part.attribute) for machine in machines)
 
 
-def _told(machine: Machine, attribute: str) -> str:
+def _told(machine: MachineSpec, attribute: str) -> str:
     if attribute == "name":
         return machine.name
     if attribute == "internal-addr":

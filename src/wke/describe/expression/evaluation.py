@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 
 from wke.describe.expression.expression import (
     Calculation,
-    Comparison,
     Expression,
     Junction,
     Literal,
@@ -15,6 +14,7 @@ from wke.describe.expression.expression import (
     Node,
     Not,
     Quantity,
+    Relation,
     node_text,
 )
 from wke.describe.expression.units import convert
@@ -82,7 +82,7 @@ def _evaluate(node: Node, row: Mapping[str, object], units: Mapping[str, str]) -
         case Junction(word, parts):
             truths = (_truth(part, row, units) for part in parts)
             return all(truths) if word == "and" else any(truths)
-        case Comparison():
+        case Relation():
             return _compared(node, row, units)
         case Calculation(first, rest):
             quantity = _number(first, row, units)
@@ -120,7 +120,7 @@ def _kind(value: Result) -> str:
     return f"the text {quoted(value)}" if isinstance(value, str) else str(value).lower()
 
 
-def _compared(node: Comparison, row: Mapping[str, object], units: Mapping[str, str]) -> bool:
+def _compared(node: Relation, row: Mapping[str, object], units: Mapping[str, str]) -> bool:
     left, right = _evaluate(node.left, row, units), _evaluate(node.right, row, units)
     if isinstance(left, Quantity) and isinstance(right, Quantity):
         numbers = _aligned(left, right)

@@ -71,7 +71,7 @@ class Junction:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Relation:
     """Two values and the sign between them."""
 
     sign: str
@@ -87,7 +87,7 @@ class Calculation:
     rest: "tuple[tuple[str, Node], ...]"
 
 
-Node = Union[Name, Literal, Minus, Not, Junction, Comparison, Calculation]  # noqa: UP007 - a string cannot be joined by |
+Node = Union[Name, Literal, Minus, Not, Junction, Relation, Calculation]  # noqa: UP007 - a string cannot be joined by |
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def node_text(node: Node, signs: Mapping[str, str] = {}) -> str:  # noqa: PLR091
             return f"not {node_text(negated, signs) if isinstance(negated, Not) else inner(negated)}"
         case Junction(word, parts):
             return f" {word} ".join(map(inner, parts))
-        case Comparison(sign, left, right):
+        case Relation(sign, left, right):
             return f"{inner(left)} {sign} {inner(right)}"
         case Calculation(first, rest):
             return " ".join([inner(first), *(f"{signs.get(sign, sign)} {inner(part)}" for sign, part in rest)])
@@ -161,7 +161,7 @@ def _names(node: Node) -> Iterator[str]:
         case Junction(_, parts):
             for part in parts:
                 yield from _names(part)
-        case Comparison(_, left, right):
+        case Relation(_, left, right):
             yield from _names(left)
             yield from _names(right)
         case Calculation(first, rest):

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from wke.describe.expression.expression import (
     MOST_DEPTH,
     Calculation,
-    Comparison,
     Expression,
     Junction,
     Literal,
@@ -14,6 +13,7 @@ from wke.describe.expression.expression import (
     Node,
     Not,
     Quantity,
+    Relation,
 )
 from wke.describe.expression.tokens import Token, tokens
 from wke.describe.toml.shape import FlawError
@@ -48,7 +48,7 @@ def parse_calculation(text: str) -> Expression:
     """Return an expression that is a number; raise FlawError for other texts."""
     expression = parse(text)
     node = expression.node
-    if isinstance(node, Not | Junction | Comparison) or (isinstance(node, Literal) and not isinstance(node.value, Quantity)):
+    if isinstance(node, Not | Junction | Relation) or (isinstance(node, Literal) and not isinstance(node.value, Quantity)):
         raise FlawError("is not a calculation", "write a number computed from metrics: cpu / throughput")
     return expression
 
@@ -94,7 +94,7 @@ class _Parser:
         right = self._calculation("+", "-")
         if self._take(*COMPARISONS):
             raise FlawError("compares more than two values in a row", "write a < b and b < c")
-        return Comparison(sign, left, right)
+        return Relation(sign, left, right)
 
     def _calculation(self, *signs: str) -> Node:
         first, rest = self._calculation_part(signs), []

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
-from wke.describe.cluster.cluster import Cluster, Machine, sized
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, sized
 from wke.describe.cluster.selector import select
-from wke.describe.configuration.configuration import Configuration, Target
+from wke.describe.configuration.configuration import ConfigurationSpec, TargetSpec
 from wke.describe.configuration.copies import ABOUT, COPY_DATA, read_copy
 from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep, Ready, collecting, plan_step
 from wke.describe.experiment.experiment import Experiment, Step
@@ -39,7 +39,7 @@ class Trial:
     iteration: int
     warmup: bool
     round: int
-    cluster: Cluster
+    cluster: ClusterSpec
     steps: tuple[PlannedStep, ...]
     deployment: Deployment = ()
 
@@ -56,12 +56,12 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class _PlannedPoint:
     point: Point
-    cluster: Cluster
+    cluster: ClusterSpec
     steps: tuple[PlannedStep, ...]
 
 
 def make_plan(
-    experiment: Experiment, configuration: Configuration, cluster: Cluster, *, seed: int, revisions: Revisions | None = None
+    experiment: Experiment, configuration: ConfigurationSpec, cluster: ClusterSpec, *, seed: int, revisions: Revisions | None = None
 ) -> Plan:
     """Plan every trial; raise InputError with the mistakes of all points, each once, with its place in the file.
 
@@ -112,7 +112,7 @@ def sources(metrics: Sequence[Metric], trial: Trial) -> dict[str, tuple[TaskName
     return {metric.name: _tasks_of(metric, trial.steps, trial.cluster) for metric in metrics if metric.value is None}
 
 
-def _plan_point(experiment: Experiment, configuration: Configuration, cluster: Cluster, point: Point) -> _PlannedPoint:
+def _plan_point(experiment: Experiment, configuration: ConfigurationSpec, cluster: ClusterSpec, point: Point) -> _PlannedPoint:
     problems: list[Problem] = []
     part = cluster
     for name, template in experiment.classes.items():
@@ -135,8 +135,8 @@ def _plan_point(experiment: Experiment, configuration: Configuration, cluster: C
 class _StepPlanner:
     """One step of the file at one point."""
 
-    configuration: Configuration
-    cluster: Cluster
+    configuration: ConfigurationSpec
+    cluster: ClusterSpec
     point: Point
     step: Step
     index: int
@@ -207,7 +207,7 @@ def _plan_copy(planner: _StepPlanner, selector: str, options: Mapping[str, Value
         if getattr(planner.step, key) != usual:
             name = key.removesuffix("_s")
             problems.append(Problem(f'is not for "{COPY_DATA}", which runs no task', planner.at(name), "remove it"))
-    machines: tuple[Machine, ...] = ()
+    machines: tuple[MachineSpec, ...] = ()
     with collecting(problems, planner.at("on")):
         machines = select(planner.cluster, selector)
     copy = None
@@ -216,7 +216,7 @@ def _plan_copy(planner: _StepPlanner, selector: str, options: Mapping[str, Value
     if problems or copy is None:
         raise InputError(*problems)
     bound = (("source", copy.source), ("destination", copy.destination))
-    return PlannedStep(planner.index, Target(COPY_DATA, ABOUT, builtin=True), machines, bound, scope=planner.scope, copy=copy)
+    return PlannedStep(planner.index, TargetSpec(COPY_DATA, ABOUT, builtin=True), machines, bound, scope=planner.scope, copy=copy)
 
 
 def _plan_ready(planner: _StepPlanner, filled: Mapping[Key, Value]) -> tuple[Ready | None, PlannedStep | None]:
@@ -255,7 +255,7 @@ def _prelude_name(step: Step) -> str | None:
     return DEFAULT_PRELUDE if step.prelude is None else None if step.prelude == "none" else step.prelude
 
 
-def _tasks_of(metric: Metric, steps: Sequence[PlannedStep], cluster: Cluster) -> tuple[TaskName, ...]:
+def _tasks_of(metric: Metric, steps: Sequence[PlannedStep], cluster: ClusterSpec) -> tuple[TaskName, ...]:
     machines = {machine.name for machine in (cluster.machines if metric.on is None else select(cluster, metric.on))}
     return tuple(task for step in _read_steps(metric, steps) for task in step.tasks() if task.machine in machines)
 
@@ -264,7 +264,7 @@ def _read_steps(metric: Metric, steps: Sequence[PlannedStep]) -> list[PlannedSte
     return [step for step in steps if (step.measure if metric.step is None else step.target.name == metric.step)]
 
 
-def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: Cluster, at: Callable[..., Location]) -> list[Problem]:
+def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: ClusterSpec, at: Callable[..., Location]) -> list[Problem]:
     problems: list[Problem] = []
     with collecting(problems, at("metrics", metric.name, "on")):
         tasks = _tasks_of(metric, steps, cluster)

@@ -7,7 +7,7 @@ question, which is the experiment's file, and the machines are the same for both
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from wke.describe.configuration.configuration import Configuration
+from wke.describe.configuration.configuration import ConfigurationSpec
 from wke.describe.configuration.step import PlannedStep
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.sweep import Parameter, Point
@@ -34,7 +34,7 @@ class Revisions:
 
     base: Revision
     head: Revision
-    base_configuration: Configuration
+    base_configuration: ConfigurationSpec
 
     @property
     def baseline(self) -> Mapping[str, str]:
@@ -51,7 +51,7 @@ class Revisions:
         parameters = replace(asked.parameters, loops=(both, *asked.parameters.loops))
         return replace(asked, name=f"{asked.name}@{self.base}", parameters=parameters, baseline=self.baseline)
 
-    def configuration(self, point: Point, head: Configuration) -> Configuration:
+    def configuration(self, point: Point, head: ConfigurationSpec) -> ConfigurationSpec:
         """Return the configuration of a point's revision, given that of the head."""
         return self.base_configuration if self._is_base(point) else head
 

@@ -21,7 +21,7 @@ M = TypeVar("M", bound=TableModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Table(Generic[M]):
+class TomlTable(Generic[M]):
     """A file that was read: its value, and where each of its keys stands. `old_spellings` is what `wke check` would say about them."""
 
     path: Path
@@ -34,7 +34,7 @@ class Table(Generic[M]):
         return _where(self.path, self.positions, key)
 
 
-def read(path: Path, model: type[M], build: Callable[[Table[M], list[Problem]], T]) -> T:
+def read(path: Path, model: type[M], build: Callable[[TomlTable[M], list[Problem]], T]) -> T:
     """Read a file and build a value of it; raise one InputError with everything that is wrong, by line.
 
     `build` gets the table and a list, and appends to the list what is wrong with the meaning of the file. It runs when the file's shape
@@ -47,16 +47,16 @@ def read(path: Path, model: type[M], build: Callable[[Table[M], list[Problem]], 
     if value is None:
         raise _in_order(path, problems)
     old_spellings = tuple(_spelling_problem(document, spelling) for spelling in reader.spellings)
-    result = build(Table(path, value, document.positions, old_spellings), problems)
+    result = build(TomlTable(path, value, document.positions, old_spellings), problems)
     if problems:
         raise _in_order(path, problems)
     return result
 
 
-def load(path: Path, model: type[M]) -> Table[M]:
+def load(path: Path, model: type[M]) -> TomlTable[M]:
     """Read a file whose shape is all there is to check; raise one InputError with all its problems, by line."""
 
-    def whole(table: Table[M], _: list[Problem]) -> Table[M]:
+    def whole(table: TomlTable[M], _: list[Problem]) -> TomlTable[M]:
         return table
 
     return read(path, model, whole)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from wke.describe.cluster.cluster import Cluster, Link, Machine
+from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec
 from wke.describe.configuration.step import PlannedStep, Ready
 from wke.describe.experiment.metrics import Metric
 from wke.describe.plan.plan import Plan, Trial
@@ -91,7 +91,7 @@ def _dependencies(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str]
     )
 
 
-def _cluster(cluster: Cluster, steps: Sequence[PlannedStep]) -> Json:
+def _cluster(cluster: ClusterSpec, steps: Sequence[PlannedStep]) -> Json:
     """Return the cluster as far as it counts: only machines on which a step runs."""
     taking_part = {machine.name for step in steps for machine in step.machines}
     return {
@@ -101,7 +101,7 @@ def _cluster(cluster: Cluster, steps: Sequence[PlannedStep]) -> Json:
     }
 
 
-def _machine(machine: Machine, cluster: Cluster) -> Json:
+def _machine(machine: MachineSpec, cluster: ClusterSpec) -> Json:
     return {
         "external-addr": machine.external_addr,
         "internal-addr": machine.internal_addr,
@@ -110,7 +110,7 @@ def _machine(machine: Machine, cluster: Cluster) -> Json:
     }
 
 
-def _link(link: Link) -> Json:
+def _link(link: LinkSpec) -> Json:
     return {"delay": link.delay_s, "jitter": link.jitter_s, "loss": link.loss, "rate": link.rate_bits}
 
 

@@ -11,7 +11,7 @@ import re
 import stat
 
 from wke.act.emulation.keeper import syscalls
-from wke.act.emulation.keeper.plan import MachinePlan, Plan
+from wke.act.emulation.keeper.plan import KeeperPlan, MachinePlan
 
 OWN = ("/tmp", "/var/tmp", "/run")  # every machine's own, empty at first  # noqa: S108
 KERNELS = ("/proc", "/sys", "/dev")
@@ -99,7 +99,7 @@ class Overlays:
 class Disk:
     """The disk of one machine while it is being put together below `root`. `missing` collects what could not be shown."""
 
-    def __init__(self, plan: Plan, machine: MachinePlan, abilities: Abilities) -> None:
+    def __init__(self, plan: KeeperPlan, machine: MachinePlan, abilities: Abilities) -> None:
         self._plan, self._machine, self._abilities = plan, machine, abilities
         self._overlays = Overlays(machine.folder, abilities.options)
         self._mountinfo = _read("/proc/self/mountinfo")

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from wke.act.emulation.keeper import network, syscalls
 from wke.act.emulation.keeper.disk import Abilities, Disk
-from wke.act.emulation.keeper.plan import Plan
+from wke.act.emulation.keeper.plan import KeeperPlan
 
 REFUSAL, IMPOSSIBLE = "refused", "impossible"
 REFUSING = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOSPC, errno.EUSERS, errno.EINVAL, errno.EROFS)
@@ -34,7 +34,7 @@ def started(pid: str) -> int:
         return int(file.read().rpartition(")")[2].split()[19])
 
 
-def be_machine(plan: Plan, number: int, *, abilities: Abilities, router: network.Network, report: socket.socket) -> None:
+def be_machine(plan: KeeperPlan, number: int, *, abilities: Abilities, router: network.Network, report: socket.socket) -> None:
     """Make this process, the first of its pid namespace, machine `number` of the plan. Reports once and never returns."""
     machine = plan.machines[number]
     try:

@@ -11,7 +11,7 @@ import signal
 
 from wke.act.emulation.keeper import folder, syscalls
 from wke.act.emulation.keeper.machine import failure
-from wke.act.emulation.keeper.plan import PROCESSES, USER_NAMESPACES, Plan, decode
+from wke.act.emulation.keeper.plan import PROCESSES, USER_NAMESPACES, KeeperPlan, decode
 from wke.act.emulation.keeper.router import be_router
 
 STAY = b"s"
@@ -47,7 +47,7 @@ def _read_line() -> bytes:
     return line
 
 
-def _start_router(plan: Plan) -> int:
+def _start_router(plan: KeeperPlan) -> int:
     if plan.mode == USER_NAMESPACES:
         _enter_user_namespace()
     syscalls.unshare(syscalls.NEWPID, "making a pid namespace")
@@ -69,7 +69,7 @@ def _enter_user_namespace() -> None:
             file.write(text)
 
 
-def _make_homes(plan: Plan) -> None:
+def _make_homes(plan: KeeperPlan) -> None:
     for machine in plan.machines:
         os.makedirs(os.path.join(machine.folder, "home"))
         os.mkdir(os.path.join(machine.folder, "tmp"))

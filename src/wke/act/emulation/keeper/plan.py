@@ -20,7 +20,7 @@ class LinkPlan:
         self.rate_bits, self.delay_s, self.jitter_s, self.loss = rate_bits, delay_s, jitter_s, loss
 
 
-class Plan:
+class KeeperPlan:
     """The machines to be made, in `folder`, which is the keeper's alone.
 
     `gateway` is the router's address; `visible` and `share` are folders of this computer that the machines see although they lie where
@@ -54,14 +54,14 @@ class Plan:
         return "\n".join(["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback", *names, ""])
 
 
-def encode(plan: Plan) -> bytes:
+def encode(plan: KeeperPlan) -> bytes:
     """Return the line that tells the keeper `plan`."""
     return json.dumps(vars(plan), default=vars).encode() + b"\n"
 
 
-def decode(line: bytes) -> Plan:
+def decode(line: bytes) -> KeeperPlan:
     """Return the plan that `line` tells."""
     values = json.loads(line)
     machines = [MachinePlan(**machine) for machine in values.pop("machines")]
     link = values.pop("link")
-    return Plan(machines=machines, link=LinkPlan(**link) if link else None, **values)
+    return KeeperPlan(machines=machines, link=LinkPlan(**link) if link else None, **values)

@@ -12,10 +12,10 @@ import socket
 from wke.act.emulation.keeper import machine, syscalls
 from wke.act.emulation.keeper.disk import Abilities
 from wke.act.emulation.keeper.network import Network
-from wke.act.emulation.keeper.plan import Plan
+from wke.act.emulation.keeper.plan import KeeperPlan
 
 
-def be_router(plan: Plan, answer_fd: int) -> None:
+def be_router(plan: KeeperPlan, answer_fd: int) -> None:
     """Make this process, the first of its pid namespace, the router of the plan's machines. Writes one line and never returns."""
     try:
         syscalls.die_with_parent()
@@ -29,7 +29,7 @@ def be_router(plan: Plan, answer_fd: int) -> None:
         signal.pause()
 
 
-def _make_machines(plan: Plan) -> dict[str, object]:
+def _make_machines(plan: KeeperPlan) -> dict[str, object]:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps, for the router and for every machine
     syscalls.unshare(syscalls.NEWNS | syscalls.NEWNET | syscalls.NEWIPC | syscalls.NEWUTS, "making the router's namespaces")
     syscalls.mount("none", "/", None, syscalls.RECURSIVE | syscalls.PRIVATE)
