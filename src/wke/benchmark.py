@@ -1,4 +1,4 @@
-"""`benchmark_main`: the command line of a benchmark script, a Python function that is called for every point of an experiment."""
+"""`benchmark_main`: the command line of a benchmark script, whose Python function is called for every trial of an experiment."""
 
 import argparse
 import shlex
@@ -13,28 +13,28 @@ from wke.benchmarking.flags import flag_place, read_flags
 from wke.benchmarking.identity import surroundings
 from wke.benchmarking.parameters import Known, completed, read_known
 from wke.benchmarking.results import ResultPrinter
-from wke.benchmarking.series import Reuse, Series, make_series, run_missing
+from wke.benchmarking.series import Reuse, make_series, run_missing
 from wke.describe.configuration.optionvalue import type_of
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.errors import InputError, Problem, WkeError
+from wke.judge.summary.series import SeriesWork
 from wke.keep.store import Store
-from wke.keep.trials.trials import StoredAttempt
+from wke.series.folders import PLOTS, RESULTS
+from wke.series.summary import load_summary, load_work
 from wke.tell.exports.results_csv import results_csv, write_results_csv
-from wke.tell.tables import results_table
+from wke.tell.figures.files import draw_figures
 from wke.tell.terminal.console import Printer
-from wke.tell.terminal.findings import finding_text
 from wke.tell.terminal.progress import PlainProgress, SeriesState
-
-RESULTS, PLOTS = Path("results"), Path("plots")
+from wke.tell.terminal.summary import print_findings, print_summary, print_without_result
 
 Function = Callable[..., bool]
-"""`function(params, collect_statistics, result_printer, verbose=False)` measures one point and returns True if all went well."""
+"""`function(params, collect_statistics, result_printer, verbose=False)` measures one point and returns True if it succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
-class ResultsFile:
-    """The table of a series. With `appended` it holds what all commands ever added to it, else what the experiment is now."""
+class ResultsTable:
+    """The CSV file of a series. If `appended` it has the results of all commands, else those of the experiment as it is now."""
 
     path: Path
     appended: bool
@@ -57,7 +57,7 @@ class Benchmark:
 
 
 def benchmark_main(parameters: Mapping[str, object], function: Function, cooldown_time: float = 5) -> int:
-    """Be the command line of a benchmark script; return the exit status, 0 when every trial went well: `sys.exit(benchmark_main(...))`.
+    """Run the command line of a benchmark script; return the exit status, 0 if every trial succeeded: `sys.exit(benchmark_main(...))`.
 
     `parameters` maps the name of each parameter to `{"default": value, "about": text}` or to a bare default. For every trial
     `function(params, collect_statistics, result_printer, verbose=False)` is called with a value for each parameter; it calls
@@ -69,7 +69,7 @@ def benchmark_main(parameters: Mapping[str, object], function: Function, cooldow
     """
     try:
         options = make_parser().parse_args()
-    except SystemExit as stop:  # --help, or a mistake that was printed
+    except SystemExit as stop:  # --help, or a mistake, which is printed already
         return int(stop.code or 0)
     try:
         known = read_known(parameters)
@@ -87,7 +87,7 @@ def _print_parameters(benchmark: Benchmark, _: argparse.Namespace) -> int:
 
 
 def _cmdline(benchmark: Benchmark, options: argparse.Namespace) -> int:
-    """Run the points that flags describe, all of them, and add their results to those of the same file."""
+    """Run all points that the flags describe, and add their results to the same file."""
     out = RESULTS / f"results-{time.strftime('%y%m%d-%H%M%S')}.csv" if options.outfile is None else Path(options.outfile)
     experiment = Experiment(
         name=out.stem,
@@ -97,20 +97,20 @@ def _cmdline(benchmark: Benchmark, options: argparse.Namespace) -> int:
         order="sequential",
         parameters=completed(read_flags(options.flags), benchmark.parameters, flag_place, text=True),
     )
-    return _run(replace(benchmark, verbose=options.verbose), experiment, ResultsFile(out, appended=True), Reuse(rerun=True))
+    return _run(replace(benchmark, verbose=options.verbose), experiment, ResultsTable(out, appended=True), Reuse(rerun=True))
 
 
 def _toml(benchmark: Benchmark, options: argparse.Namespace) -> int:
-    """Run what is missing of an experiment file."""
+    """Run the missing trials of an experiment file."""
     read = read_experiment(Path(options.filename))
     experiment = replace(read, parameters=completed(read.parameters, benchmark.parameters, read.at))
     if options.refresh_plots:
         with Store.open(RESULTS, readonly=True) as store:
-            problems = _draw(experiment, store.attempts.one_per_trial(experiment.name))
+            problems = _draw(experiment, load_work(store, experiment.name))
         _say_problems(problems)
         return 1 if problems else 0
     reuse = Reuse(rerun=options.force_rerun, always=options.force_reuse)
-    table = ResultsFile(RESULTS / f"{experiment.name}.csv", appended=False)
+    table = ResultsTable(RESULTS / f"{experiment.name}.csv", appended=False)
     return _run(replace(benchmark, verbose=options.verbose), experiment, table, reuse)
 
 
@@ -121,8 +121,8 @@ _COMMANDS: Mapping[str, Callable[[Benchmark, argparse.Namespace], int]] = {
 }
 
 
-def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsFile, reuse: Reuse) -> int:
-    """Run what is missing, keep the table and the figures up to date, and say what all results come to."""
+def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsTable, reuse: Reuse) -> int:
+    """Run the missing trials, keep the CSV file and the figures up to date, and print what the series says."""
     out = Printer()
     with Store.open(RESULTS, command=benchmark.command, series=experiment.name) as store:
         if store.note:
@@ -131,25 +131,28 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsFile, reuse
         series = make_series(experiment, surroundings(benchmark.function, Path.cwd()), store, reuse, benchmark.command)
         out.talk(f"{experiment.name}: {len(series.planned)} trials, {series.missing} without a result")
 
-        def update() -> None:
-            _export(series, benchmark.command, table)
-            _draw(experiment, store.attempts.one_per_trial(experiment.name))  # what keeps a figure from being drawn now is told at the end
+        def update() -> tuple[Problem, ...]:
+            work = load_work(store, experiment.name)
+            _export(store, work, benchmark.command, table)
+            return _draw(experiment, work)
 
         try:
             with PlainProgress(SeriesState(_cooldown_s(benchmark, experiment), {})) as display:
                 outcomes = run_missing(series, _caller(benchmark, experiment), display, update)
         except KeyboardInterrupt:
-            out.talk("stopped; all trials that had ended are stored, and the same command goes on")
+            out.talk("stopped; all trials that had ended are stored, and the same command continues")
             raise
-        _export(series, benchmark.command, table)
-        _say_problems(_draw(experiment, store.attempts.one_per_trial(experiment.name)))
-        _say_results(series)
+        _say_problems(update())
+        summary = load_summary(store, experiment.name)
+        print_summary(summary)
+        print_findings(summary)
+        print_without_result(summary)
         out.talk(f"  {table.path}")
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
 
 def _caller(benchmark: Benchmark, experiment: Experiment) -> Callable[[Mapping[str, object], ResultPrinter], bool]:
-    """Return what calls the script's function for one trial, when the machines have had time to cool down from the one before."""
+    """Return a function that calls the script's function for one trial, after the machines have cooled down from the one before."""
     ready = time.monotonic()
 
     def call(point: Mapping[str, object], printer: ResultPrinter) -> bool:
@@ -167,20 +170,18 @@ def _cooldown_s(benchmark: Benchmark, experiment: Experiment) -> float:
     return experiment.cooldown_s or benchmark.cooldown_s
 
 
-def _export(series: Series, command: str, table: ResultsFile) -> None:
-    store, name = series.store, series.experiment.name
-    trials = store.attempts.of_series(name) if table.appended else store.attempts.one_per_trial(name)
-    write_results_csv(table.path, results_csv(trials, command=command))
+def _export(store: Store, work: SeriesWork, command: str, table: ResultsTable) -> None:
+    """Write the CSV file: with all attempts of the series if it is `appended` to, else with its trials."""
+    if table.appended:
+        text = results_csv(store.attempts.of_series(work.name), command=command)
+    else:
+        text = results_csv(work.trials, work.plan.rules.metrics, command=command, points=work.plan.rules.points)
+    write_results_csv(table.path, text)
 
 
-def _draw(experiment: Experiment, trials: Sequence[StoredAttempt]) -> tuple[Problem, ...]:
-    """Draw the figures; return what keeps one from being drawn, which is no reason to stop measuring."""
-    if not experiment.plots:
-        return ()
-    from wke.tell.figures.figure import draw_all  # noqa: PLC0415 - matplotlib takes half a second to import
-
-    PLOTS.mkdir(exist_ok=True)
-    return draw_all(experiment, trials, PLOTS).problems
+def _draw(experiment: Experiment, work: SeriesWork) -> tuple[Problem, ...]:
+    """Draw the figures; return why any of them cannot be drawn, which is no reason to stop measuring."""
+    return draw_figures(experiment, work, PLOTS).problems if experiment.plots else ()
 
 
 def _say_problems(problems: Sequence[Problem]) -> None:
@@ -188,24 +189,11 @@ def _say_problems(problems: Sequence[Problem]) -> None:
         Printer().talk(f"warning: {problem}")
 
 
-def _say_results(series: Series) -> None:
-    """Print the table and the findings."""
-    out = Printer()
-    trials = series.store.attempts.one_per_trial(series.experiment.name)
-    parameters = series.experiment.parameters
-    shown = results_table(trials, (), parameters.points(), series.policy)
-    out.table([shown.header, *shown.cells])
-    for finding in series.findings():
-        out.talk(finding_text(finding, parameters.varied))
-    for trial in [trial for trial in trials if not trial.ok][:5]:
-        out.talk(f"{trial.id} {trial.outcome}: {trial.why}")
-
-
 def _set_aside(table: Path, store: Store, name: str) -> None:
-    """Rename a results file that this store did not write: it holds results of an older wke, which must not be lost."""
+    """Rename a results file that this store did not write: it has results of an older wke, which must not be lost."""
     if table.exists() and name not in store.plans.names():
         kept = table.with_name(f"{table.stem}-before.csv")
         if kept.exists():
-            raise InputError(f"{table} and {kept} hold results that are not in {RESULTS}", hint="move one of them away")
+            raise InputError(f"{table} and {kept} have results that are not in {RESULTS}", hint="move one of them away")
         table.rename(kept)
-        Printer().talk(f"{table} was made by an older wke and is now {kept}; `wke merge-csv` joins two files")
+        Printer().talk(f"{table} was written by an older wke and is now {kept}; `wke merge-csv` merges two files")

@@ -1,4 +1,4 @@
-"""Rehearsals: an experiment's file carried out from the first trial to the table, on machines that are played, in no time.
+"""Rehearsals: an experiment runs from the first trial to the table on simulated machines, in no time.
 
     from wke.testing import Asked, Said, rehearse
 
@@ -7,8 +7,8 @@
 
     rehearsal = rehearse("experiments/scale.toml", {"load": load})
 
-Plan, order, runner, sessions, store, metrics, checks and statistics are the real ones. No process is started, no machine is connected to,
-and an hour of the rehearsal's time is over at once.
+Plan, order, runner, sessions, store, metrics, checks and statistics are the real ones. No process is started and no machine is connected;
+an hour of the rehearsal's time passes at once.
 """
 
 import asyncio
@@ -25,37 +25,47 @@ from wke.act.trials.runner import IdentifiedTrial, RunningSeries, run_series
 from wke.describe.cluster.cluster import ClusterSpec, read_cluster
 from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experimentreader import read_experiment
+from wke.describe.experiment.rules import rules_of
 from wke.describe.plan.plan import Plan, make_plan
 from wke.errors import InputError
 from wke.judge.policies.choose import policy_of
-from wke.judge.policies.costs import spent_s
-from wke.judge.policies.policy import Seen
-from wke.judge.policies.repetition import tried_in_vain
+from wke.judge.summary.series import SeriesSummary
 from wke.keep.store import Store
 from wke.keep.trials.identity import planned_trials
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import StoredAttempt
 from wke.records import Record
-from wke.tell.tables import Table, results_table
+from wke.series.storedresults import results_of
+from wke.series.summary import load_summary
+from wke.tell.tables import TextTable, text_table
 
 __all__ = ["FOREVER", "Asked", "Rehearsal", "Said", "rehearse", "rehearse_plan"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What came of it: every trial in running order, the table of its points, and how long it would have taken."""
+    """What the series of a rehearsal says, and how long it would have taken."""
 
-    trials: tuple[StoredAttempt, ...]
-    table: Table
+    summary: SeriesSummary
     elapsed_s: float
+
+    @property
+    def trials(self) -> tuple[StoredAttempt, ...]:
+        """Every trial, in running order."""
+        return self.summary.trials
+
+    @property
+    def table(self) -> TextTable:
+        """The table that `wke measure` would print: `header` and `cells`."""
+        return text_table(self.summary.table)
 
 
 def rehearse(file: str | Path, play: Play, *, cluster: str | Path = "cluster.toml", seed: int | None = None) -> Rehearsal:
-    """Carry out an experiment whose targets are played, to its end, and return what came of it.
+    """Run an experiment to its end on simulated machines, and return what its series says.
 
-    `play` maps each target to a function from what a machine is asked to what comes of it. Paths are as for `wke measure`. The seed is the
-    argument, else the file's, else a new one. What is stored is forgotten, for it is not true. Raises InputError when the files are wrong,
-    or a target is asked for that nobody plays.
+    `play` maps each target to a function that gets what a machine is asked and returns what it does. Paths are as for `wke measure`. The
+    seed is the argument, else the file's, else a new one. Nothing stays stored. Raises InputError when the files are wrong, or a target has
+    no function.
     """
     experiment, machines = read_experiment(Path(file)), read_cluster(Path(cluster))
     if experiment.configuration is None:
@@ -66,18 +76,15 @@ def rehearse(file: str | Path, play: Play, *, cluster: str | Path = "cluster.tom
 
 
 def rehearse_plan(plan: Plan, cluster: ClusterSpec, play: Play) -> Rehearsal:
-    """Carry out a plan, made for `cluster`, as `rehearse` does with that of a file."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a folder of our own in it
+    """Run a plan that was made for `cluster`, as `rehearse` does with that of a file."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a folder of ours in it
     with TemporaryDirectory(dir=memory) as folder:
         return _rehearse_in(Path(folder), plan, cluster, play)
 
 
 def _rehearse_in(folder: Path, plan: Plan, cluster: ClusterSpec, play: Play) -> Rehearsal:
-    experiment = plan.experiment
-    trials = tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials))
-    planned = [item.planned for item in trials]
-    ids = [trial.id for trial in planned]
-    name, command, policy = experiment.name, "a rehearsal", policy_of(experiment)
+    experiment, trials = plan.experiment, tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials))
+    planned, name, command, rules = [item.planned for item in trials], experiment.name, "a rehearsal", rules_of(experiment)
     with Store.open(folder, command=command, series=name) as store, asyncio.Runner(loop_factory=TimelapseLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, TimelapseLoop)
@@ -85,19 +92,16 @@ def _rehearse_in(folder: Path, plan: Plan, cluster: ClusterSpec, play: Play) -> 
         series = RunningSeries(scripted_place(cluster, play, loop), store, number, experiment, _ignore, _nothing)
 
         def next_due(attempted: Collection[str]) -> Sequence[IdentifiedTrial]:
-            used_s = spent_s(planned, store.attempts.of_series(name), experiment.cooldown_s)
-            seen = Seen(store.attempts.results(ids), tried_in_vain(attempted, store.attempts.invalid(ids)), used_s)
-            wanted = {trial.id for trial in policy.next_trials(planned, seen)}
+            results = results_of(store, name, planned, rules, store.examinations.latest())
+            wanted = {trial.id for trial in policy_of(experiment).next_trials(planned, results.seen(attempted))}
             return [item for item in trials if item.planned.id in wanted]
 
         runner.run(run_series(series, next_due))
-        ended, points = store.attempts.one_per_trial(name), tuple(experiment.parameters.points())
-        table = results_table(ended, experiment.metrics, points, policy, experiment.baseline, threshold=experiment.threshold)
-        return Rehearsal(ended, table, loop.time())
+        return Rehearsal(load_summary(store, name), loop.time())
 
 
 def _ignore(_: Record) -> None:
-    """Tell nobody."""
+    """Ignore a record."""
 
 
 async def _nothing() -> None:

@@ -14,8 +14,8 @@ from wke.describe.experiment.sweep import Parameter, Point, Sweep
 from wke.judge.policies.choose import policy_of
 from wke.judge.policies.climbing import Climbing, ClimbOutlook
 from wke.judge.policies.policy import Seen
+from wke.judge.summary.pointtable import point_table
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
-from wke.tell.tables import results_table
 from wke.tell.terminal.findings import finding_text
 
 EXPERIMENT = Experiment(
@@ -104,5 +104,5 @@ def test_a_table_has_the_points_that_were_tried() -> None:
     points = EXPERIMENT.parameters.points()
     failed = [replace(result(points[k], 1.0), outcome="failed(1)") for k in (7, 2)]
     assert POLICY.visited(points, failed) == (points[2], points[7])
-    table = results_table(failed, EXPERIMENT.metrics, points, POLICY)
+    table = point_table(failed, EXPERIMENT.metrics, points, POLICY)
     assert [row.point for row in table.rows] == [points[2], points[7]]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from wke.describe.experiment.metrics import Metric
 from wke.judge.statistics.comparison import Comparison, compare, holm, partner
+from wke.judge.summary.pointtable import point_table
 from wke.keep.trials.trials import StoredAttempt
 from wke.tell.comparisons import comparison_rows, comparisons_json
-from wke.tell.tables import results_table
 
 
 def stored(engine: str, iteration: int, value: float, **more: object) -> StoredAttempt:
@@ -107,7 +107,7 @@ def test_how_it_is_shown() -> None:
         for size in (1, 2)
     ]
     points = [{"engine": engine, "size": size} for engine in ("old", "new") for size in (1, 2)]
-    table = results_table(trials, [Metric("ops", unit="1/s", better="lower")], points, baseline={"engine": "old"})
+    table = point_table(trials, [Metric("ops", unit="1/s", better="lower")], points, baseline={"engine": "old"})
     assert comparison_rows(table.comparisons, table.parameters, [Metric("ops", better="lower")]) == [
         ("engine", "size", "metric", "rounds", "x baseline", "verdict"),
         ("new", "1", "ops", "3", "2.000 [2.000, 2.000]", "higher: worse"),
@@ -121,4 +121,4 @@ def test_how_it_is_shown() -> None:
         "verdict": "higher",
         "more": None,
     }
-    assert results_table(trials, [], points).comparisons == ()
+    assert point_table(trials, [], points).comparisons == ()

@@ -19,8 +19,9 @@ from wke.judge.policies.choose import policy_of
 from wke.judge.policies.policy import Outlook, Seen
 from wke.judge.policies.precise import Precise, PreciseOutlook, Undecided, rounds_wanted
 from wke.judge.statistics.statistics import summarise
+from wke.judge.summary.pointtable import point_table
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
-from wke.tell.tables import results_table, to_json
+from wke.tell.tables import table_json, text_table
 
 RULE = Stopping(0.05, ("ops",), min=5)
 EXPERIMENT = Experiment(
@@ -150,10 +151,10 @@ def test_the_outlook() -> None:
 
 def test_the_table_says_it_too() -> None:
     """A column with what was asked in its title; numbers unrounded in JSON, and what is endless is null."""
-    table = results_table(values(old=[100.0, 100.0], new=[100.0]), EXPERIMENT.metrics, EXPERIMENT.parameters.points(), POLICY)
-    assert table.header == ("engine", "n", "ops (1/s)", "lat (ms)", "within ±5 %")
-    assert [row[-1] for row in table.cells] == ["reached: ops ±0 %", "not reached: ops unknown"]
-    rows = to_json(table)["rows"]
+    table = point_table(values(old=[100.0, 100.0], new=[100.0]), EXPERIMENT.metrics, EXPERIMENT.parameters.points(), POLICY)
+    assert text_table(table).header == ("engine", "n", "ops (1/s)", "lat (ms)", "within ±5 %")
+    assert [row[-1] for row in text_table(table).cells] == ["reached: ops ±0 %", "not reached: ops unknown"]
+    rows = table_json(table)["rows"]
     assert isinstance(rows, list)
     assert [row["precision"] for row in rows] == [
         {"wanted": 0.05, "reached": True, "shares": {"ops": 0.0}},

@@ -9,9 +9,10 @@ import pytest
 
 from wke.describe.experiment.metrics import Metric
 from wke.judge.statistics.statistics import Summary
+from wke.judge.summary.pointtable import point_table
 from wke.keep.trials.trials import StoredAttempt
 from wke.tell.exports.results_csv import results_csv, write_results_csv
-from wke.tell.tables import interval, number, results_table, to_json
+from wke.tell.tables import interval, number, table_json, text_table
 
 THROUGHPUT, LATENCY = Metric("throughput", unit="1/s"), Metric("p99", unit="ms")
 
@@ -45,7 +46,7 @@ TRIALS = [
 
 def test_the_whole_table() -> None:
     """Rows by value, a trial counted once, warm-ups not at all, failures shown, metrics nobody declared added, units in the header."""
-    table = results_table(TRIALS, [THROUGHPUT, LATENCY])
+    table = text_table(point_table(TRIALS, [THROUGHPUT, LATENCY]))
     assert [table.header, *table.cells] == [
         ("clients", "engine", "n", "throughput (1/s)", "p99 (ms)", "extra", "failed"),
         ("2", "new", "2", "105 [57, 192]", "5.2 ± 3.2", "–", "0"),
@@ -57,28 +58,32 @@ def test_the_whole_table() -> None:
 
 def test_rows_follow_the_plan_when_it_is_known() -> None:
     """Points keep the order of the file, and one that nothing ran at is there, empty."""
-    table = results_table(TRIALS, [LATENCY], points=[at(16), at(8), at(2)])
+    table = point_table(TRIALS, [LATENCY], points=[at(16), at(8), at(2)])
     assert table.parameters == ("clients",)
-    assert [(row[0], row[1], row[2]) for row in table.cells] == [("16", "3", "13.0 ± 2.5"), ("8", "0", "–"), ("2", "2", "5.2 ± 3.2")]
+    assert [(row[0], row[1], row[2]) for row in text_table(table).cells] == [
+        ("16", "3", "13.0 ± 2.5"),
+        ("8", "0", "–"),
+        ("2", "2", "5.2 ± 3.2"),
+    ]
 
 
 def test_a_geometric_mean_falls_back_for_the_whole_column() -> None:
     """One value that is not positive changes how every point of the metric is summarised: columns are never mixed."""
     trials = [trial("a-0", point=at(1), ratio=0.0), trial("b-0", point=at(2), ratio=2.0)]
-    table = results_table(trials, [Metric("ratio", summary="geometric-mean")])
+    table = point_table(trials, [Metric("ratio", summary="geometric-mean")])
     assert {row.summaries["ratio"].kind for row in table.rows} == {"mean"}
 
 
 def test_a_declared_summary_is_kept() -> None:
     """A metric's own kind wins over the usual one."""
-    table = results_table(TRIALS, [Metric("throughput", summary="median")])
+    table = point_table(TRIALS, [Metric("throughput", summary="median")])
     assert table.rows[-1].summaries["throughput"] == Summary(3, 950.0, None, None, "median")
 
 
 def test_invalid_trials_are_counted_apart() -> None:
     """They have their values and are in no mean; the column is there when there are any."""
     trials = [trial("a-0", point=at(1), p99=4.0), trial("a-1", "invalid", point=at(1), p99=9999.0), trial("b-0", "failed(1)", point=at(2))]
-    table = results_table(trials, [LATENCY])
+    table = text_table(point_table(trials, [LATENCY]))
     assert [table.header, *table.cells] == [
         ("clients", "n", "p99 (ms)", "failed", "invalid"),
         ("1", "1", "4.000", "0", "1"),
@@ -88,13 +93,13 @@ def test_invalid_trials_are_counted_apart() -> None:
 
 def test_nothing_gives_an_empty_table() -> None:
     """Before the first trial there are no rows and no error."""
-    assert results_table([]).cells == ()
-    assert results_table([], [LATENCY]).header == ("n", "p99 (ms)")
+    assert text_table(point_table([])).cells == ()
+    assert text_table(point_table([], [LATENCY])).header == ("n", "p99 (ms)")
 
 
 def test_json_is_unrounded_and_complete() -> None:
     """The table's JSON has every number whole, and what kind of summary it is."""
-    whole = json.loads(json.dumps(to_json(results_table(TRIALS[:1], [LATENCY]))))
+    whole = json.loads(json.dumps(table_json(point_table(TRIALS[:1], [LATENCY]))))
     assert whole == {
         "parameters": [],
         "metrics": [{"name": "p99", "unit": "ms"}, {"name": "throughput", "unit": "1/s"}],

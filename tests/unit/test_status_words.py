@@ -12,7 +12,8 @@ from wke.describe.expression.expression import named
 from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial
-from wke.tell.terminal.status import count_words, read_status
+from wke.series.status import load_status
+from wke.tell.terminal.status import count_words
 
 RULES = Rules(points=({"x": 0}, {"x": 1}), iterations=4, metrics=(Metric("ops"),))
 
@@ -31,4 +32,4 @@ def test_how_many_trials_are_to_run(rules: Rules, words: str, tmp_path: Path) ->
     planned = [PlannedTrial(f"{x}-{k}", {"x": x}, k, warmup=False, position=2 * k + x) for k in range(4) for x in range(2)]
     with Store.open(tmp_path / "results", series="s") as store:
         store.writer.begin_series("s", StoredPlan("s.toml", 1, rules=rules), command="", planned=planned)
-        assert count_words(read_status(store, "s")) == words
+        assert count_words(load_status(store, "s")) == words

@@ -1,4 +1,4 @@
-"""A benchmark script's series: the trials that are still missing, one call of the script's function each, every one stored as it ends."""
+"""A benchmark script's series: each missing trial is one call of the script's function, stored when it ends."""
 
 import json
 import secrets
@@ -10,33 +10,34 @@ from os.path import relpath
 
 from wke.benchmarking.results import ResultPrinter
 from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.rules import rules_of
 from wke.describe.plan.plan import running_order
 from wke.errors import WkeError
 from wke.judge.policies.choose import policy_of
-from wke.judge.policies.policy import Finding, Policy, Seen
 from wke.judge.statistics.summaries import point_key
 from wke.keep.files.disk import disk_errors
 from wke.keep.store import Store
 from wke.keep.trials.identity import Json, digest
 from wke.keep.trials.software import software
 from wke.keep.trials.storedplan import StoredPlan
-from wke.keep.trials.trials import LOGS, Attempt, PlannedTrial, Result, StoredAttempt
+from wke.keep.trials.trials import LOGS, Attempt, PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind, Sink, TrialEnded, TrialStarted
+from wke.series.storedresults import StoredResults, results_of
 
 Call = Callable[[Mapping[str, object], ResultPrinter], bool]
-"""One trial: parameters in, metrics through the printer, True when it went well."""
+"""One trial: it gets the parameters, gives metrics to the printer, and returns True if it succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """Which stored results count: those whose inputs are unchanged, else none at all (`rerun`), or all of the same point (`always`)."""
+    """Which stored results count: those with unchanged inputs, or none (`rerun`), or all at the same point (`always`)."""
 
     rerun: bool = False
     always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class ScriptSeries:
     """The trials of an experiment in running order, and where they are stored."""
 
     experiment: Experiment
@@ -47,26 +48,18 @@ class Series:
     @property
     def missing(self) -> int:
         """How many trials have no result; a series that climbs never runs most of them."""
-        return len(self.planned) - len(self._stored())
-
-    @property
-    def policy(self) -> Policy:
-        """How the series chooses its trials."""
-        return policy_of(self.experiment)
+        return len(self.planned) - len(self._results().stored)
 
     def due(self, attempted: Collection[str]) -> list[PlannedTrial]:
-        """Return the trials to run next, given those that this command attempted already."""
-        return self.policy.next_trials(self.planned, Seen(self._stored(), attempted))
+        """Return the trials to run next, when this command has attempted some already."""
+        return policy_of(self.experiment).next_trials(self.planned, self._results().seen(attempted))
 
-    def findings(self) -> tuple[Finding, ...]:
-        """Return what the series found."""
-        return self.policy.findings(self.planned, Seen(self._stored()))
-
-    def _stored(self) -> dict[str, StoredAttempt]:
-        return self.store.attempts.results(trial.id for trial in self.planned)
+    def _results(self) -> StoredResults:
+        machines = self.store.examinations.latest()
+        return results_of(self.store, self.experiment.name, self.planned, rules_of(self.experiment), machines)
 
 
-def make_series(experiment: Experiment, surroundings: Json, store: Store, reuse: Reuse, command: str) -> Series:
+def make_series(experiment: Experiment, surroundings: Json, store: Store, reuse: Reuse, command: str) -> ScriptSeries:
     """Plan an experiment whose points are complete, and store the plan."""
     name = experiment.name
     known = store.plans.seed(name)
@@ -76,15 +69,15 @@ def make_series(experiment: Experiment, surroundings: Json, store: Store, reuse:
     if reuse.always:
         planned = tuple(_adopted(planned, store, name))
     plan = StoredPlan.of(experiment, seed, software({}), generation=generation)
-    plan = replace(plan, rules=replace(plan.rules, metrics=()))  # the script reports its metrics itself
     number = store.writer.begin_series(name, plan, command=command, planned=planned)
-    return Series(experiment, store, number, planned)
+    return ScriptSeries(experiment, store, number, planned)
 
 
-def run_missing(series: Series, call: Call, sink: Sink, between: Callable[[], None]) -> tuple[Outcome, ...]:
-    """Run what is missing, and what results ask for after that; `between` is called after every trial. Return the outcomes.
+def run_missing(series: ScriptSeries, call: Call, sink: Sink, between: Callable[[], object]) -> tuple[Outcome, ...]:
+    """Run the missing trials, and those that their results call for; call `between` after each. Return the outcomes.
 
-    A trial that fails is stored and the series goes on. Interrupted, the trial under way stays a partial attempt and runs again next time.
+    A failed trial is stored and the series continues. If the command is interrupted, the running trial stays a partial attempt and runs
+    again next time.
     """
     outcomes: list[Outcome] = []
     attempted: set[str] = set()
@@ -98,7 +91,7 @@ def run_missing(series: Series, call: Call, sink: Sink, between: Callable[[], No
 
 
 def _planned(experiment: Experiment, surroundings: Json, generation: int, seed: int) -> Iterator[PlannedTrial]:
-    """Yield the trials with their identities. A generation that was asked for by --force-rerun is part of them: old results stay old."""
+    """Yield the trials with their identities. The generation is part of them, so after --force-rerun old results do not count."""
     points = experiment.parameters.points()
     for position, (turn, point) in enumerate(running_order(experiment, points, seed)):
         depends: dict[str, Json] = {"point": dict(point), "surroundings": surroundings, "generation": generation}
@@ -108,13 +101,13 @@ def _planned(experiment: Experiment, surroundings: Json, generation: int, seed: 
 
 
 def _adopted(planned: Iterable[PlannedTrial], store: Store, name: str) -> Iterator[PlannedTrial]:
-    """Yield the trials, those with a stored result of the same point and iteration as that result, whatever it depended on."""
+    """Yield the trials; one with a stored result at its point and iteration gets the identity of that result."""
     results = {(point_key(t.point), t.warmup, t.iteration): t.id for t in store.attempts.of_series(name) if t.ok}  # of several the latest
     for trial in planned:
         yield replace(trial, id=results.get((point_key(trial.point), trial.warmup, trial.iteration), trial.id))
 
 
-def _run(series: Series, trial: PlannedTrial, call: Call, sink: Sink) -> Outcome:
+def _run(series: ScriptSeries, trial: PlannedTrial, call: Call, sink: Sink) -> Outcome:
     attempt = series.store.writer.begin_attempt(series.number, trial)
     printer = ResultPrinter()
     started_ns = time.time_ns()
@@ -131,7 +124,7 @@ def _run(series: Series, trial: PlannedTrial, call: Call, sink: Sink) -> Outcome
 
 
 def _called(call: Call, trial: PlannedTrial, printer: ResultPrinter, attempt: Attempt) -> str:
-    """Call the function; return why the trial failed, "" if it did not. An exception's traceback is kept in the trial's folder."""
+    """Call the function; return why the trial failed, "" if it did not. The traceback of an exception is stored in the trial's folder."""
     try:
         went_well = call(dict(trial.point), printer)
     except WkeError as error:

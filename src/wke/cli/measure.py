@@ -1,261 +1,258 @@
-"""`wke measure`: an experiment's missing trials, then what all of them say."""
+"""`wke measure`: runs an experiment's missing trials, then shows what all of its trials say."""
 
 import asyncio
 import contextlib
 import shlex
 import sys
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import click
 
-from wke.act.interrupt import run_to_end
-from wke.act.providers.provider import Place, provide
-from wke.act.session.detached import Detachment
-from wke.act.trials import runner
-from wke.cli.ci import publish
-from wke.cli.machines import resolve
-from wke.cli.options import project
-from wke.cli.plan import tell
-from wke.cli.summary import draw_figures, print_summary, write_csv
+from wke.cli.options import grouped, project
+from wke.cli.plan import print_plan
+from wke.describe.experiment.experiment import Experiment
 from wke.describe.names import merged_values
 from wke.errors import InputError, WkeError
+from wke.judge.summary.regression import RegressionReport
+from wke.judge.summary.series import SeriesSummary
 from wke.keep.files.current import CurrentWriter
 from wke.keep.store import Store
-from wke.records import Outcome
-from wke.series.detached import detachment, left_running, run_due, scope_at
-from wke.series.folders import RESULTS
-from wke.series.machines import MachinesChangedError, PlanChangedError, confirm_machines
-from wke.series.planned import PlannedSeries, on_cluster, plan_series, record, select_trials
+from wke.records import Outcome, Sink
+from wke.series.folders import PLOTS, RESULTS
+from wke.series.machines import MachinesChangedError
+from wke.series.measuring import TrialChoice, measure_missing
+from wke.series.planned import PlannedSeries, plan_series, select_trials
 from wke.series.planstate import load_plan_state
-from wke.series.project import read_project
+from wke.series.project import Project, read_project
 from wke.series.reanalysis import reanalysis_hint
-from wke.series.regression import compared, conclude
-from wke.series.storedresults import StoredResults, load_results
+from wke.series.regression import find_comparand, regression_report
+from wke.series.storedresults import StoredResults
+from wke.series.summary import load_summary, load_work
+from wke.tell.exports.markdown import markdown, publish
+from wke.tell.exports.results_csv import export_csv
+from wke.tell.figures.files import draw_figures
 from wke.tell.terminal.console import Printer, counted, seconds, worst_status
-from wke.tell.terminal.findings import finding_text
 from wke.tell.terminal.outlooks import start_text
 from wke.tell.terminal.progress import SeriesState, progress, uneven_text
+from wke.tell.terminal.summary import print_findings, print_paths, print_summary, print_without_result
 
 DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
+REGRESSION = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which of the missing trials to run, whether to go on after one that failed, and whether one may outlive the command.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MeasureOptions:
+    """The options of `wke measure`."""
 
-    `plain`: nothing is redrawn, wherever it is shown.
-    """
+    dry_run: Annotated[bool, click.option("--dry-run", is_flag=True, help="Print what would run; start nothing.")]
+    only: Annotated[
+        tuple[str, ...],
+        click.option("--only", multiple=True, metavar="PARAMETER=VALUE", help="Run only the trials with this value (several: A=1,B=2)."),
+    ]
+    on: Annotated[
+        str | None,
+        click.option("--on", metavar="SELECTOR", help="Use only these machines of the cluster; other series may use the others meanwhile."),
+    ]
+    limit: Annotated[int | None, click.option("--limit", type=click.IntRange(min=1), help="Run at most this many trials.")]
+    keep_going: Annotated[
+        bool, click.option("--keep-going/--fail-fast", default=True, help="After a failed trial, continue (the default) or stop.")
+    ]
+    detach: Annotated[
+        bool | None,
+        click.option(
+            "--detach/--no-detach",
+            default=None,
+            help="Let the running trial continue when this command ends (Ctrl-C, hang-up, kill -9), for 2 h or the cluster's lease.",
+        ),
+    ]
+    remeasure: Annotated[
+        bool, click.option("--remeasure", is_flag=True, help="If machines have changed, measure the affected trials again; do not ask.")
+    ]
+    figures: Annotated[
+        bool, click.option("--figures/--no-figures", default=True, help="Draw the figures as results arrive (the default), or do not.")
+    ]
 
-    only: dict[str, str]
-    limit: int | None
-    fail_fast: bool
-    figures: bool
-    detach: bool | None
-    remeasure: bool
-    plain: bool = False
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ComparisonOptions:
+    """The options of `wke measure --ci`."""
+
+    ci: Annotated[
+        bool,
+        click.option("--ci", is_flag=True, help="Compare, for a CI job: Markdown on stdout, status 4 if a regression is confirmed."),
+    ]
+    baseline: Annotated[
+        str | None,
+        click.option("--baseline", metavar="REF", help="With --ci: compare with this commit, PARAMETER=VALUE, results folder or series."),
+    ]
+    threshold: Annotated[
+        str | None, click.option("--threshold", metavar="SHARE", help="With --ci: differences up to this share do not matter, as in 2%.")
+    ]
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Say what would run; start nothing.")
-@click.option("--only", multiple=True, metavar="PARAMETER=VALUE", help="Run only the trials with this value (several: A=1,B=2).")
-@click.option("--on", metavar="SELECTOR", help="Use only these machines of the cluster; other series may use the others meanwhile.")
-@click.option("--limit", type=click.IntRange(min=1), help="Run at most so many trials.")
-@click.option("--keep-going/--fail-fast", default=True, help="After a trial that failed: go on (the default), or stop.")
-@click.option(
-    "--detach/--no-detach",
-    default=None,
-    help="Let the trial that runs go on when this command ends (Ctrl-C, hang-up, kill -9), for 2 h or the cluster's lease.",
-)
-@click.option("--remeasure", is_flag=True, help="On machines that have changed, measure again what was measured before; do not ask.")
-@click.option("--figures/--no-figures", default=True, help="Draw the figures as results arrive (the default), or not.")
-@click.option("--ci", is_flag=True, help="Judge it for a job: Markdown on stdout, status 4 if a regression is confirmed, and only then.")
-@click.option("--baseline", metavar="REF", help="With --ci: a commit, PARAMETER=VALUE, a results folder or a series to compare with.")
-@click.option("--threshold", metavar="SHARE", help="With --ci: smaller differences do not matter, as in 2%.")
+@grouped(MeasureOptions)
+@grouped(ComparisonOptions, "comparison")
 @project
-def measure(
-    file: Path,
-    cluster_file: Path,
-    *,
-    dry_run: bool,
-    only: tuple[str, ...],
-    on: str | None,
-    limit: int | None,
-    keep_going: bool,
-    detach: bool | None,
-    remeasure: bool,
-    figures: bool,
-    ci: bool,
-    baseline: str | None,
-    threshold: str | None,
-) -> int:
+def measure(file: Path, cluster_file: Path, *, options: MeasureOptions, comparison: ComparisonOptions) -> int:
     """Run every trial of the experiment FILE that is not stored yet, then print the table and draw the figures.
 
-    Each trial is stored in results/ as it ends. Interrupted at any moment, the same command goes on where it stood. A trial is reused as
-    long as all that it depends on (scripts, options, steps, metrics, machines) is unchanged; failed trials run again. When a machine turns
-    out to be another one than before, you are asked whether that matters; without a terminal nothing runs.
+    Each trial is stored in results/ when it ends. After an interruption the same command continues. A stored trial is reused as long as
+    everything it depends on (scripts, options, steps, metrics, machines) is unchanged; failed trials run again. When a machine is not the
+    one that results were measured on, you are asked whether that matters; without a terminal nothing runs.
 
-    With --ci the working tree is compared with REF. A commit's scripts are measured beside those of the working tree, round by round; on
-    machines that have changed, all are measured again.
+    With --ci the working tree is compared with REF. A commit's scripts are measured beside those of the working tree, round by round; if
+    machines have changed, everything is measured again.
     """
-    if not ci and (baseline is not None or threshold is not None):
-        raise InputError("--baseline and --threshold go with --ci", hint="or write baseline = {...} and threshold in [experiment]")
-    if ci and detach:
-        raise InputError("--detach does not go with --ci: the verdict is due when the command ends")
-    choice = Choice(merged_values(only, "--only"), limit, not keep_going, figures and not ci, False if ci else detach, remeasure, plain=ci)
-    asked = read_project(file, cluster_file, on)
-    comparing = compared(asked, baseline, threshold) if ci else None
-    series = plan_series(comparing.project if comparing else asked)
-    select_trials(series, choice.only)  # says what is wrong with --only before anything is made
-    if dry_run:
-        facts = load_plan_state(series)
-        tell(series, facts, listed=_due(series, facts.have, choice))
-        if advice := reanalysis_hint(series):
-            Printer().talk(advice)
-        return 0
-    with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]]), series=series.plan.experiment.name) as store:
+    _check(options, comparison)
+    asked = read_project(file, cluster_file, options.on)
+    comparand = find_comparand(asked, comparison.baseline, comparison.threshold) if comparison.ci else None
+    series, choice = plan_series(comparand.project if comparand else asked), _choice(options, comparison)
+    select_trials(series, choice.only)  # raises for a wrong --only before anything is written
+    if options.dry_run:
+        return _dry_run(series, choice)
+    experiment = series.plan.experiment
+    with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]]), series=experiment.name) as store:
         if store.note:
             Printer().talk(store.note)
-        outcomes = _run_missing(series, store, choice)
-        if comparing is not None:
-            write_csv(store, series.plan.experiment)
-            text, status = conclude(comparing, series, store, outcomes, choice.only)
-            Printer().data(text)
-            publish(text)
-            return status
-        print_summary(store, series.plan.experiment, figures=figures)
-    return worst_status(outcomes)
+        watch = Terminal(store, figures=options.figures and not comparison.ci, plain=comparison.ci)
+        outcomes = measure_missing(series, store, choice, watch)
+        summary = load_summary(store, experiment.name)
+        print_findings(summary)
+        if comparand is None:
+            show_results(experiment, summary, figures=options.figures)
+            return worst_status(outcomes)
+        export_csv(RESULTS, summary)
+        report = regression_report(comparand, series, summary, store, choice.only)
+    return _print_report(report, outcomes)
 
 
-def _run_missing(series: PlannedSeries, store: Store, choice: Choice) -> Sequence[Outcome]:
-    """Run what is missing; without anything missing, say so and make no machine, unless machines that changed are looked for."""
-    if not (_due(series, load_results(series, store), choice) or store.attempts.detached(series.plan.experiment.name) or choice.remeasure):
-        _announce(series, store, 0)
-        record(series, store)
-        _say_findings(series, store)
-        return ()
-    detaching = detachment(series.project.cluster, wanted=choice.detach, scoped=scope_at(series))
-    if detaching.note:
-        Printer().talk(detaching.note)
-    detached = detaching.detachment
-    with provide(series.project.whole, lasting=detached is not None) as place:
-        for note in place.notes:
-            Printer().talk(note)
-        if place.cluster != series.project.whole:
-            series = on_cluster(series, place.cluster)
-        left_running(series, store)  # says what is in the way before the plan is recorded
-        command = _Command(series, place, store, record(series, store), choice, detached)
-        while True:
-            try:
-                return _run(command)
-            except PlanChangedError:
-                continue
-            except MachinesChangedError as changed:
-                resolve(changed, store, command.number, remeasure=choice.remeasure or choice.plain)
+def _print_report(report: RegressionReport, outcomes: Sequence[Outcome]) -> int:
+    """Print the report of a comparison, also to the page of the CI job; return the exit status."""
+    text = markdown(report)
+    Printer().data(text)
+    publish(text)
+    return REGRESSION if report.confirmed else worst_status(outcomes) if report.uncompared else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Command:
-    """What runs: a series on machines that are there, and the command's number in the store."""
-
-    series: PlannedSeries
-    place: Place
-    store: Store
-    number: int
-    choice: Choice
-    detached: Detachment | None
-
-    def due(self, attempted: Collection[str] = ()) -> list[runner.IdentifiedTrial]:
-        return _due(self.series, load_results(self.series, self.store), self.choice, attempted)
+def show_results(experiment: Experiment, summary: SeriesSummary, *, figures: bool) -> None:
+    """Print what a series says, write its CSV file, draw its figures, and say which commands show more."""
+    print_summary(summary)
+    print_without_result(summary)
+    paths = [export_csv(RESULTS, summary)]
+    if figures:
+        drawn = draw_figures(experiment, summary, PLOTS)
+        paths += drawn.files
+        for problem in drawn.problems:
+            Printer().talk(f"warning: {problem}")
+    print_paths(summary, paths)
 
 
-def _run(command: _Command) -> Sequence[Outcome]:
-    """Run what is missing; raise as `confirm_machines` does before anything runs."""
-    series, store, choice = command.series, command.store, command.choice
-    experiment, left, first = series.plan.experiment, left_running(series, store), len(command.due())
-    outlook = load_results(series, store).outlook(series)
-    _announce(series, store, first)
-    if first and (advice := reanalysis_hint(series, store)):
-        Printer().talk(advice)
-    if command.detached is not None:
-        Printer().talk(f"detached: without this command a trial goes on for at most {seconds(command.detached.lease_s)}")
-    state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
-    redraw = _redrawing(store, series) if choice.figures else _nothing
-    settled = partial(confirm_machines, series, store, command.number)
-    try:
-        with progress(state, plain=choice.plain) as display, CurrentWriter(RESULTS, experiment.name, display) as sink:
-            running = runner.RunningSeries(
-                command.place, store, command.number, experiment, sink, redraw, choice.fail_fast, command.detached, settled
-            )
-            if choice.remeasure and left is None:
-                run_to_end(runner.look(running, series.trials))
-            outcomes = run_to_end(run_due(running, left, command.due))
-        if uneven := uneven_text(state):
-            Printer().talk(uneven)
-    except MachinesChangedError:
-        raise
-    except (KeyboardInterrupt, WkeError):
-        _say_stopped(command, state, first if outlook.exact else None)
-        raise
-    _say_findings(series, store)
-    return outcomes
+def _check(options: MeasureOptions, comparison: ComparisonOptions) -> None:
+    if not comparison.ci and (comparison.baseline is not None or comparison.threshold is not None):
+        raise InputError("--baseline and --threshold need --ci", hint="or write baseline = {...} and threshold in [experiment]")
+    if comparison.ci and options.detach:
+        raise InputError("--detach does not work with --ci: the verdict is due when the command ends")
 
 
-def _say_stopped(command: _Command, state: SeriesState, known: int | None) -> None:
-    """Say how far a series that was stopped is, of a `known` number of trials if it is known; export and draw what there is."""
-    store, experiment = command.store, command.series.plan.experiment
-    of = "" if known is None else f" of {known}"
-    Printer().talk(f"stopped after {state.ended}{of} trials; they are stored, and the same command goes on")
-    lease = seconds(command.series.project.cluster.detached_lease_s)
-    for left in store.attempts.detached(experiment.name):
-        Printer().talk(
-            f"trial {left.attempt.trial} goes on on {counted(len(left.folders), 'machine')} for at most {lease};"
-            f" `wke measure {experiment.path}` takes it up again, `wke abandon` stops it"
-        )
-    with contextlib.suppress(WkeError, OSError):  # what stopped the series may be the full disk
-        write_csv(store, experiment)
-        if command.choice.figures:
-            draw_figures(store.attempts.one_per_trial(experiment.name), experiment)
+def _choice(options: MeasureOptions, comparison: ComparisonOptions) -> TrialChoice:
+    return TrialChoice(
+        only=merged_values(options.only, "--only"),
+        limit=options.limit,
+        fail_fast=not options.keep_going,
+        detach=False if comparison.ci else options.detach,
+        remeasure=options.remeasure,
+    )
 
 
-def _due(series: PlannedSeries, have: StoredResults, choice: Choice, attempted: Collection[str] = ()) -> list[runner.IdentifiedTrial]:
-    """Return what to run next, after those trials that this command attempted already."""
-    limit = None if choice.limit is None else choice.limit - len(attempted)
-    return have.due(series, select_trials(series, choice.only), attempted)[:limit]
+def _dry_run(series: PlannedSeries, choice: TrialChoice) -> int:
+    state = load_plan_state(series)
+    print_plan(series, state, listed=choice.due(series, state.have))
+    if hint := reanalysis_hint(series):
+        Printer().talk(hint)
+    return 0
 
 
-def _announce(series: PlannedSeries, store: Store, to_run: int) -> None:
-    """Say how much there is to do, and what is reused."""
-    have = load_results(series, store)
-    text = start_text(have.outlook(series), to_run, len(have.stored), len(series.trials), series.plan.seed)
-    Printer().talk(f"{series.plan.experiment.name}: {text}")
+class Terminal:
+    """Shows on the terminal how a series is measured, and asks there what a change of machines means.
 
+    `figures` says whether they are drawn between trials, `plain` that nothing is redrawn in place and nothing is asked.
+    """
 
-def _say_findings(series: PlannedSeries, store: Store) -> None:
-    """Say what the series found."""
-    for finding in series.policy.findings(series.planned, load_results(series, store).seen()):
-        Printer().talk(finding_text(finding, series.plan.experiment.parameters.varied))
+    def __init__(self, store: Store, *, figures: bool, plain: bool) -> None:
+        self._store = store
+        self._figures = figures
+        self._plain = plain
+        self._known: int | None = None
+        self._draw_after = 0.0
+        self._experiment: Experiment | None = None
 
+    def note(self, text: str) -> None:
+        """Print a note."""
+        Printer().talk(text)
 
-async def _nothing() -> None:
-    """Draw nothing."""
+    def begins(self, series: PlannedSeries, results: StoredResults, to_run: int) -> None:
+        """Print how much there is to do, and what is reused."""
+        outlook, self._experiment = results.outlook(series), series.plan.experiment
+        self._known = to_run if outlook.exact else None
+        text = start_text(outlook, to_run, len(results.stored), len(series.trials), series.plan.seed)
+        Printer().talk(f"{series.plan.experiment.name}: {text}")
 
+    @contextlib.contextmanager
+    def display(self, series: PlannedSeries) -> Iterator[Sink]:
+        """Show the progress of trials; if the series is stopped, say how far it is."""
+        experiment = series.plan.experiment
+        state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
+        try:
+            with progress(state, plain=self._plain) as display, CurrentWriter(RESULTS, experiment.name, display) as sink:
+                yield sink
+            if uneven := uneven_text(state):
+                Printer().talk(uneven)
+        except MachinesChangedError:
+            raise
+        except (KeyboardInterrupt, WkeError):
+            self._say_stopped(series.project, state.ended)
+            raise
 
-def _redrawing(store: Store, series: PlannedSeries) -> Callable[[], Awaitable[None]]:
-    """Return what draws the figures between two trials, unless that would take more than DRAWING of the time."""
-    not_before = 0.0
-
-    async def redraw() -> None:
-        nonlocal not_before
+    async def after_trial(self) -> None:
+        """Draw the figures, unless that would take more than the share DRAWING of the time."""
         began = time.monotonic()
-        if began >= not_before:
-            trials = store.attempts.one_per_trial(series.plan.experiment.name)
-            await asyncio.to_thread(draw_figures, trials, series.plan.experiment)
+        if self._figures and self._experiment is not None and began >= self._draw_after:
+            work = load_work(self._store, self._experiment.name)
+            await asyncio.to_thread(draw_figures, self._experiment, work, PLOTS)
             ended = time.monotonic()
-            not_before = ended + (ended - began) * (1 / DRAWING - 1)
+            self._draw_after = ended + (ended - began) * (1 / DRAWING - 1)
 
-    return redraw
+    def machines_changed(self, changed: MachinesChangedError) -> str | None:
+        """Ask what a change of machines means; without a terminal, stop."""
+        if self._plain:
+            return None
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise changed
+        Printer().talk(changed.problems[0].what)
+        answers = click.Choice(["measure", "accept", "stop"])
+        answer: str = click.prompt("measure these trials again, accept the change, or stop", type=answers, err=True)
+        if answer == "stop":
+            raise changed
+        reason: str | None = click.prompt("why is it harmless", err=True) if answer == "accept" else None
+        return reason
+
+    def _say_stopped(self, project: Project, ended: int) -> None:
+        """Print how far a stopped series is; export and draw its results."""
+        experiment, of = project.experiment, "" if self._known is None else f" of {self._known}"
+        Printer().talk(f"stopped after {ended}{of} trials; they are stored, and the same command continues")
+        for left in self._store.attempts.detached(experiment.name):
+            Printer().talk(
+                f"trial {left.attempt.trial} keeps running on {counted(len(left.folders), 'machine')} for at most "
+                f"{seconds(project.cluster.detached_lease_s)}; `wke measure {experiment.path}` takes it up again, `wke abandon` stops it"
+            )
+        with contextlib.suppress(WkeError, OSError):  # the series may have stopped because the disk is full
+            work = load_work(self._store, experiment.name)
+            export_csv(RESULTS, work)
+            if self._figures:
+                draw_figures(experiment, work, PLOTS)

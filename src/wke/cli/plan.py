@@ -43,12 +43,12 @@ def plan(file: Path, cluster_file: Path, *, on: str | None, verbose: bool, as_js
     if as_json:
         Printer().data(json.dumps(_json(series, facts), indent=2))
     else:
-        tell(series, facts, listed=series.trials if verbose else ())
+        print_plan(series, facts, listed=series.trials if verbose else ())
         if advice := reanalysis_hint(series):
             Printer().talk(advice)
 
 
-def tell(series: PlannedSeries, facts: PlanState, *, listed: Sequence[IdentifiedTrial]) -> None:
+def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[IdentifiedTrial]) -> None:
     """Print the plan in words, and the trials that are to be listed one by one."""
     out = Printer()
     have, experiment, stored = facts.have, series.plan.experiment, facts.have.stored

@@ -5,12 +5,13 @@ import json
 import click
 
 from wke.cli.options import as_json, folder
-from wke.cli.summary import draw_figures
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.errors import InputError
 from wke.keep.store import Store
-from wke.series.folders import RESULTS
+from wke.series.folders import PLOTS, RESULTS
 from wke.series.resolve import experiment_file
+from wke.series.summary import load_work
+from wke.tell.figures.files import draw_figures
 from wke.tell.terminal.console import Printer
 
 
@@ -27,10 +28,10 @@ def plot(experiment: str, *, as_json: bool) -> None:
     if not described.plots:
         raise InputError("has no [[plots]]", where=described.where, hint="a plot needs type, x-axis and y-axis")
     with Store.open(RESULTS, readonly=True) as store:
-        paths, problems = draw_figures(store.attempts.one_per_trial(described.name), described)
+        drawn = draw_figures(described, load_work(store, described.name), PLOTS)
     if as_json:
-        Printer().data(json.dumps({"files": [str(path) for path in paths]}, indent=2))
-    for path in paths if not as_json else ():
+        Printer().data(json.dumps({"files": [str(path) for path in drawn.files]}, indent=2))
+    for path in drawn.files if not as_json else ():
         Printer().data(str(path))
-    if problems:
-        raise InputError(*problems)
+    if drawn.problems:
+        raise InputError(*drawn.problems)

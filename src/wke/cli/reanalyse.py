@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
+from wke.cli.measure import show_results
 from wke.cli.options import as_json, project
-from wke.cli.summary import print_summary
 from wke.keep.store import Store
 from wke.series.folders import RESULTS
 from wke.series.planned import plan_series, record
 from wke.series.project import read_project
 from wke.series.reanalysis import Reanalysed, reanalyse_series
 from wke.series.resolve import experiment_file
+from wke.series.summary import load_summary
 from wke.tell.terminal.console import Printer, counted
 from wke.tell.terminal.progress import observation_words, point_words
 
@@ -29,12 +30,12 @@ MOST_LISTED = 20
 @project
 @as_json
 def reanalyse(experiment: str, cluster_file: Path, *, dry_run: bool, on: str | None, figures: bool, as_json: bool) -> None:
-    """Give trials of EXPERIMENT that only differ from stored ones in metrics or checks their results; run nothing.
+    """Give results to trials of EXPERIMENT that differ from stored ones in metrics or checks only; run nothing.
 
-    EXPERIMENT is a file, or a series in results/. The metrics, as the file has them now, are read from what the stored trials wrote and
-    left behind. What comes out counts like a trial that was run, says which attempt it was made of, and leaves that one as it is. Attempts
-    that failed for their metrics only, or were invalid, are read too. What the stored output does not show is listed, and left for `wke
-    measure`.
+    EXPERIMENT is a file, or a series in results/. The metrics in the file are read from what stored trials wrote and from the files that
+    they left. A result obtained in this way counts like one of a trial that ran; it names the attempt that it comes from, which is not
+    changed. Attempts that failed for their metrics only, or were invalid, are read too. Trials that the stored output does not answer are
+    listed; `wke measure` runs them.
     """
     series = plan_series(read_project(experiment_file(experiment), cluster_file, on))
     described = series.plan.experiment
@@ -49,7 +50,7 @@ def reanalyse(experiment: str, cluster_file: Path, *, dry_run: bool, on: str | N
             store.writer.add_answers(record(series, store), answers)
         _tell(found, as_json=as_json, dry_run=False)
         if answers and not as_json:
-            print_summary(store, described, figures=figures)
+            show_results(described, load_summary(store, described.name), figures=figures)
 
 
 def _tell(found: tuple[Reanalysed, ...], *, as_json: bool, dry_run: bool) -> None:

@@ -1,37 +1,32 @@
-"""`wke results`: what was measured, as a table, JSON, CSV or a Parquet file."""
+"""`wke results`: prints what was measured, as a table, JSON or CSV, or writes a Parquet file."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from wke.cli.options import as_json, folder
-from wke.cli.summary import accepted_words, print_comparisons, print_table
-from wke.judge.policies.choose import policy_by
 from wke.judge.summary.resultrow import ResultRow
+from wke.judge.summary.series import SeriesSummary
 from wke.keep.store import Store
-from wke.keep.trials.storedplan import StoredPlan
-from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS
 from wke.series.resolve import SeriesSelection, select_series
 from wke.series.resultrows import load_rows
-from wke.tell.comparisons import comparisons_json
+from wke.series.summary import load_summary
 from wke.tell.exports.frames import write_parquet
 from wke.tell.exports.resultrows import csv_text
 from wke.tell.exports.results_csv import results_csv
-from wke.tell.tables import Table, results_table, to_json
-from wke.tell.terminal.console import Printer, counted, seconds
-from wke.tell.terminal.progress import observation_words, point_words
-from wke.tell.terminal.trial import trial_json
+from wke.tell.terminal.console import Printer, counted
+from wke.tell.terminal.summary import accepted_text, print_findings, print_summary, summary_json
+from wke.tell.terminal.trial import trial_json, trial_line
 
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--trials", "each", is_flag=True, help="One line a trial, failed ones and warm-ups included, instead of one a point.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: one row a trial that counts; with --trials one for every attempt.")
-@click.option("--parquet", type=click.Path(path_type=Path), metavar="FILE", help="Write a Parquet file: one row for every attempt.")
+@click.option("--trials", "each", is_flag=True, help="One line per trial, including failed ones and warm-ups, instead of one per point.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: one row per trial that counts; with --trials one per attempt.")
+@click.option("--parquet", type=click.Path(path_type=Path), metavar="FILE", help="Write a Parquet file: one row per attempt.")
 @folder
 @as_json
 def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None, as_json: bool) -> None:
@@ -39,7 +34,7 @@ def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None,
 
     NAME is a series, its experiment file, or SERIES:PARAMETER=VALUE for some of its points.
 
-    With --trials, JSON and CSV have every attempt at the trials of the latest plan, invalid, failed and interrupted ones too.
+    With --trials, JSON and CSV have every attempt at the trials of the latest plan, including invalid, failed and interrupted ones.
     """
     out = Printer()
     with Store.open(RESULTS, readonly=True) as store:
@@ -48,66 +43,45 @@ def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None,
             rows = _every_row(store, selected)
             write_parquet(parquet, rows)
             out.talk(f"{parquet}: {counted(len(rows), 'row')}")
-            return
-        if as_json:
+        elif as_json:
             out.data(json.dumps({one.series: _json(store, one, each=each) for one in selected}, indent=2))
-            return
-        if as_csv and each:
+        elif as_csv and each:
             out.data(csv_text(_every_row(store, selected)).rstrip("\n"))
-            return
-        for selection in selected:
-            plan, every_trial = store.plans.latest(selection.series), store.attempts.one_per_trial(selection.series)
-            trials = [trial for trial in every_trial if selection.has(trial.point)]
-            if as_csv:
-                out.data(results_csv(trials, plan.rules.metrics, points=plan.rules.points).rstrip("\n"))
-                continue
-            if len(selected) > 1:
-                out.talk(f"{selection.series}:")
-            if each:
-                for trial in trials:
-                    out.data(_line(trial))
-            else:
-                table = _table(plan, every_trial, selection)
-                print_table(table)
-                print_comparisons(table, plan.rules.metrics, plan.rules.baseline)
-            if accepted := accepted_words(trials):
-                out.talk(accepted)
+        elif as_csv:
+            for selection in selected:
+                out.data(_csv(_summary(store, selection)))
+        else:
+            for selection in selected:
+                if len(selected) > 1:
+                    out.talk(f"{selection.series}:")
+                _print(_summary(store, selection), each=each)
 
 
 def _every_row(store: Store, selected: Sequence[SeriesSelection]) -> tuple[ResultRow, ...]:
     return tuple(row for selection in selected for row in load_rows(store, selection.series) if selection.has(row.point))
 
 
-def _table(plan: StoredPlan, trials: Sequence[StoredAttempt], selection: SeriesSelection) -> Table:
-    """Return the table of the selected points; they are compared with the baseline whether that is selected or not."""
-    rules = plan.rules
-    table = results_table(trials, rules.metrics, rules.points, policy_by(rules), rules.baseline, threshold=plan.threshold)
-    return replace(
-        table,
-        rows=tuple(row for row in table.rows if selection.has(row.point)),
-        comparisons=tuple(one for one in table.comparisons if selection.has(one.point)),
-    )
+def _summary(store: Store, selection: SeriesSelection) -> SeriesSummary:
+    return load_summary(store, selection.series).of_points(selection.has)
+
+
+def _csv(summary: SeriesSummary) -> str:
+    return results_csv(summary.trials, summary.plan.rules.metrics, points=summary.plan.rules.points).rstrip("\n")
 
 
 def _json(store: Store, selection: SeriesSelection, *, each: bool) -> dict[str, object]:
-    name = selection.series
-    plan, trials = store.plans.latest(name), store.attempts.one_per_trial(name)
-    table, baseline = _table(plan, trials, selection), plan.rules.baseline
-    compared = {"baseline": dict(baseline), "comparisons": comparisons_json(table.comparisons)} if baseline else {}
-    told = [trial_json(trial) for trial in (store.attempts.of_plan(name) if each else trials) if selection.has(trial.point)]
-    return {**to_json(table), **compared, "software": plan.software, "trials": told}
+    summary = _summary(store, selection)
+    attempts = store.attempts.of_plan(selection.series) if each else summary.trials
+    return {**summary_json(summary), "trials": [trial_json(one) for one in attempts if selection.has(one.point)]}
 
 
-def _line(trial: StoredAttempt) -> str:
-    took = "" if trial.elapsed_s is None else f", {seconds(trial.elapsed_s)}"
-    seen = f"; {observation_words(trial.observations, trial.units)}" if trial.observations else ""
-    why = f": {trial.why}" if trial.why else ""
-    derived = f"; {trial.derivation.how} from {trial.derivation.trial}" if trial.derivation else ""
-    start = (
-        f"; began within {trial.start.skew_ns / 1e6:.2f} ms (±{trial.start.bound_ns / 1e6:.2f})"
-        if trial.start and trial.start.bound_ns
-        else ""
-    )
-    by = f"; accepted: {', '.join(map(str, trial.accepted))}" if trial.accepted else ""
-    words = point_words(trial.point, trial.iteration, warmup=trial.warmup)
-    return f"{trial.id}  {words}: {trial.outcome}{took}{seen}{start}{derived}{by}{why}"
+def _print(summary: SeriesSummary, *, each: bool) -> None:
+    """Print a series as a table, or with a line for each of its trials."""
+    if not each:
+        print_summary(summary)
+        print_findings(summary)
+        return
+    for trial in summary.trials:
+        Printer().data(trial_line(trial))
+    if accepted := accepted_text(summary):
+        Printer().talk(accepted)

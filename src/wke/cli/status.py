@@ -15,13 +15,15 @@ import click
 from wke.cli.options import as_json, project
 from wke.describe.cluster.cluster import read_cluster
 from wke.errors import InputError
+from wke.judge.summary.status import SeriesStatus
 from wke.keep.files.lock import holder_of
 from wke.keep.store import Store
 from wke.series.folders import RESULTS
 from wke.series.resolve import series_name
+from wke.series.status import load_status
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.sanitize import visible
-from wke.tell.terminal.status import Status, change_line, read_status, status_json, status_lines, summary_line
+from wke.tell.terminal.status import change_line, status_json, status_lines, summary_line
 
 LOOK_S = 0.2  # between two looks at files' times
 READING = 0.05  # at most this share of the time goes into reading: the machines may be emulated on this computer
@@ -56,22 +58,22 @@ def status(experiment: str | None, cluster_file: Path, *, follow: bool, machines
         Printer().data(f"{machine}: " + visible(f"cannot be asked: {owner['problem']}" if owner["problem"] else owner["holder"] or "free"))
 
 
-def read(name: str | None) -> list[Status]:
+def read(name: str | None) -> list[SeriesStatus]:
     """Return the status of one series, or of all; none where nothing was measured and none was named."""
     if name is None and not Store.exists(RESULTS):
         return []
     with Store.open(RESULTS, readonly=True) as store:
-        return [read_status(store, each) for each in ([name] if name is not None else store.plans.names())]
+        return [load_status(store, each) for each in ([name] if name is not None else store.plans.names())]
 
 
-def _lines(seen: list[Status], *, named: bool) -> Iterator[str]:
+def _lines(seen: list[SeriesStatus], *, named: bool) -> Iterator[str]:
     for each in seen:
         yield from status_lines(each) if named or each.is_measured or each.left else [summary_line(each)]
     if not seen:
         yield NOTHING
 
 
-def _json(seen: list[Status]) -> dict[str, object]:
+def _json(seen: list[SeriesStatus]) -> dict[str, object]:
     return {"series": {each.name: status_json(each) for each in seen}}
 
 
@@ -142,7 +144,7 @@ class _ChangeLines:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Nothing is left on the terminal that would have to be tidied."""
 
-    def show(self, seen: list[Status]) -> None:
+    def show(self, seen: list[SeriesStatus]) -> None:
         for text, name in [(change_line(each), each.name) for each in seen] or [(NOTHING, "")]:
             if self._last.get(name) != text:
                 self._last[name] = text
@@ -156,7 +158,7 @@ class _ChangeLines:
 class _JsonLines(_ChangeLines):
     """A document a line, for each change."""
 
-    def show(self, seen: list[Status]) -> None:
+    def show(self, seen: list[SeriesStatus]) -> None:
         self.say(json.dumps(_json(seen)))
 
 
@@ -176,7 +178,7 @@ class _Redrawn(_ChangeLines):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._live.stop()
 
-    def show(self, seen: list[Status]) -> None:
+    def show(self, seen: list[SeriesStatus]) -> None:
         from rich.text import Text  # noqa: PLC0415
 
         self._live.update(Text("\n".join(_lines(seen, named=self._named))), refresh=True)

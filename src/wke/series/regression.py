@@ -1,4 +1,4 @@
-"""Regressions: what a series is compared with, and the report and exit status of the comparison.
+"""Regressions: what a series is compared with, and the report of the comparison.
 
 A reference is a point (`engine=old`), a folder with results from elsewhere, a commit, or another series in results/. A commit is measured
 beside the working tree, round by round. Results from elsewhere were measured at another time and count only from the same machines.
@@ -19,21 +19,20 @@ from wke.errors import InputError
 from wke.judge.reuse.drift import drift
 from wke.judge.statistics.comparison import Comparison, compare
 from wke.judge.statistics.regression import judged
-from wke.judge.statistics.summaries import metric_units, point_key
+from wke.judge.statistics.summaries import point_key
+from wke.judge.summary.pointtable import varied
+from wke.judge.summary.regression import RegressionReport
+from wke.judge.summary.series import SeriesSummary
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
-from wke.records import Outcome
 from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries, select_trials
 from wke.series.project import Project
 from wke.series.resolve import SeriesSelection, find_series, series_name
 from wke.series.revision import checked_out, commit_of, head
-from wke.tell.comparisons import baseline_text, shown
-from wke.tell.exports.markdown import Report, markdown
-from wke.tell.tables import varied
-from wke.tell.terminal.console import worst_status
+from wke.tell.comparisons import baseline_text
+from wke.tell.tables import shown
 
-REGRESSION = 4
 MOST_MISSING = 5
 
 
@@ -48,15 +47,15 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """What is measured, the name of what it is compared with, and the results from elsewhere, if it is compared with such."""
+class Comparand:
+    """What a series is compared with: the `project` to measure for it, its name, and results from `elsewhere` if it is such."""
 
     project: Project
     name: str
     elsewhere: Elsewhere | None = None
 
 
-def compared(project: Project, reference: str | None, threshold: str | None) -> Compared:
+def find_comparand(project: Project, reference: str | None, threshold: str | None) -> Comparand:
     """Resolve a reference; raise InputError when it names nothing, or nothing can be compared with it."""
     experiment = project.experiment
     if threshold is not None:
@@ -71,19 +70,19 @@ def compared(project: Project, reference: str | None, threshold: str | None) -> 
     return _meant(replace(project, experiment=experiment), reference)
 
 
-def _meant(project: Project, reference: str | None) -> Compared:
+def _meant(project: Project, reference: str | None) -> Comparand:
     experiment = project.experiment
     if reference is None:
         if not experiment.baseline:
             raise InputError(
                 "--ci needs something to compare with", hint="give --baseline COMMIT, or write baseline = {...} in [experiment]"
             )
-        return Compared(project, baseline_text(experiment.baseline))
+        return Comparand(project, baseline_text(experiment.baseline))
     name = parse_name(reference)
     if isinstance(name, PointsOf) and name.series in {None, experiment.name}:
         return _point(project, name.values, reference)
     if isinstance(name, Word | FolderOf) and Store.exists(Path(reference)):
-        return Compared(project, reference, _elsewhere(Path(reference), SeriesSelection(experiment.name), own=experiment.name))
+        return Comparand(project, reference, _elsewhere(Path(reference), SeriesSelection(experiment.name), own=experiment.name))
     commit = commit_of(name.ref if isinstance(name, GitRef) else reference)
     if commit is not None:
         return _revisions(project, Revision(commit), reference)
@@ -92,22 +91,22 @@ def _meant(project: Project, reference: str | None) -> Compared:
             series = name.text if isinstance(name, Word) else series_name(reference)
             selection = find_series(store, reference) if series in store.plans.names() else None
         if selection is not None and selection.series != experiment.name:
-            return Compared(project, f"series {reference}", _elsewhere(RESULTS, selection, own=experiment.name))
+            return Comparand(project, f"series {reference}", _elsewhere(RESULTS, selection, own=experiment.name))
     hint = "give a commit that this repository has (a shallow clone: git fetch), a results folder, a series, or PARAMETER=VALUE"
     raise InputError(f"--baseline {reference}: there is no such commit, folder or series", hint=hint)
 
 
-def _point(project: Project, values: Mapping[str, str], reference: str) -> Compared:
+def _point(project: Project, values: Mapping[str, str], reference: str) -> Comparand:
     """Compare with a point of the experiment, as `baseline` in its file does."""
     sweep = project.experiment.parameters
     point = points_with(sweep.points(), values, f"--baseline {reference}")[0]
     baseline = {name: value for name, value in point.items() if name in values and isinstance(value, bool | int | float | str)}
     if not sweep.varied_from(baseline):
         raise InputError(f"--baseline {reference}: no point differs from it", hint="name a parameter that varies")
-    return Compared(replace(project, experiment=replace(project.experiment, baseline=baseline)), baseline_text(baseline))
+    return Comparand(replace(project, experiment=replace(project.experiment, baseline=baseline)), baseline_text(baseline))
 
 
-def _revisions(project: Project, base: Revision, reference: str) -> Compared:
+def _revisions(project: Project, base: Revision, reference: str) -> Comparand:
     """Compare with a commit: its scripts are measured beside those of the working tree."""
     experiment, name = project.experiment, project.experiment.configuration or ""
     try:
@@ -118,7 +117,7 @@ def _revisions(project: Project, base: Revision, reference: str) -> Compared:
     except InputError as error:
         raise InputError(*(replace(problem, what=f"baseline {reference}: {problem.what}") for problem in error.problems)) from error
     both = replace(project, experiment=revisions.experiment(experiment), revisions=revisions)
-    return Compared(both, f"{reference} ({base})" if str(base) != reference else reference)
+    return Comparand(both, f"{reference} ({base})" if str(base) != reference else reference)
 
 
 def _elsewhere(folder: Path, selection: SeriesSelection, *, own: str) -> Elsewhere:
@@ -145,28 +144,28 @@ def _threshold(text: str) -> float:
 # -- the report
 
 
-def conclude(what: Compared, series: PlannedSeries, store: Store, outcomes: Sequence[Outcome], only: Mapping[str, str]) -> tuple[str, int]:
-    """Return the report and the exit status: that of a confirmed regression, else that of the trials if points could not be compared."""
-    experiment, trials = series.plan.experiment, store.attempts.one_per_trial(series.plan.experiment.name)
-    found = _comparisons(what, series, trials)
-    there, asked = ({point_key(one.point) for one in found}, {point_key(item.planned.point) for item in select_trials(series, only)})
+def regression_report(
+    what: Comparand, series: PlannedSeries, summary: SeriesSummary, store: Store, only: Mapping[str, str]
+) -> RegressionReport:
+    """Return the report of a series that was measured to be compared."""
+    experiment, found = series.plan.experiment, _comparisons(what, summary)
+    compared, asked = ({point_key(one.point) for one in found}, {point_key(item.planned.point) for item in select_trials(series, only)})
     baseline = experiment.baseline if what.elsewhere is None else {}
     wanted = [point for point in series.points if point_key(point) in asked and not _is_base(point, baseline)]
-    missing = [point for point in wanted if point_key(point) not in there]
+    missing = [point for point in wanted if point_key(point) not in compared]
     machines = store.examinations.by_name(experiment.name)
     used = {machine.name for item in series.trials for step in item.trial.steps for machine in step.machines}
-    report = Report(
+    return RegressionReport(
         title=f"{experiment.name.partition('@')[0]}: compared with {what.name}",
         threshold=experiment.threshold,
         parameters=[name for name in varied(wanted) if name != REVISION],
-        judged=judged(found, experiment.metrics, metric_units(trials, experiment.metrics)),
-        facts=_facts(what, series, trials),
+        judged=judged(found, experiment.metrics, summary.table.units),
+        facts=_facts(what, series, summary),
         machines={name: facts for name, facts in machines.items() if name in used},
         missing=[*_missing(missing), *_without_factor(experiment, found)],
         doubts=_doubts(what.elsewhere, {name: machines.get(name) for name in used}),
+        uncompared=len(missing),
     )
-    status = REGRESSION if report.confirmed else worst_status(outcomes) if missing else 0
-    return markdown(report), status
 
 
 def _missing(points: Sequence[Mapping[str, object]]) -> Iterator[str]:
@@ -190,15 +189,13 @@ def _is_base(point: Mapping[str, object], baseline: Mapping[str, object]) -> boo
     return bool(baseline) and all(name in point and point[name] == value for name, value in baseline.items())
 
 
-def _comparisons(what: Compared, series: PlannedSeries, trials: Sequence[StoredAttempt]) -> tuple[Comparison, ...]:
-    experiment = series.plan.experiment
-    names = tuple(metric_units(trials, experiment.metrics))
+def _comparisons(what: Comparand, summary: SeriesSummary) -> tuple[Comparison, ...]:
     if what.elsewhere is None:
-        return compare(trials, names, series.points, experiment.baseline, experiment.threshold)
+        return summary.table.comparisons
     both = [replace(trial, point={**trial.point, REVISION: "base"}) for trial in what.elsewhere.trials]
-    both += [replace(trial, point={**trial.point, REVISION: "head"}) for trial in trials]
-    points = [{**point, REVISION: "head"} for point in series.points]
-    found = compare(both, names, points, {REVISION: "base"}, experiment.threshold)
+    both += [replace(trial, point={**trial.point, REVISION: "head"}) for trial in summary.trials]
+    points = [{**point, REVISION: "head"} for point in summary.plan.rules.points]
+    found = compare(both, tuple(summary.table.units), points, {REVISION: "base"}, summary.plan.threshold)
     return tuple(replace(one, point={name: value for name, value in one.point.items() if name != REVISION}) for one in found)
 
 
@@ -216,8 +213,8 @@ def _doubts(elsewhere: Elsewhere | None, machines: Mapping[str, Mapping[str, str
     return doubts
 
 
-def _facts(what: Compared, series: PlannedSeries, trials: Sequence[StoredAttempt]) -> dict[str, str]:
-    revisions, ok, facts = series.project.revisions, sum(trial.ok for trial in trials), {}
+def _facts(what: Comparand, series: PlannedSeries, summary: SeriesSummary) -> dict[str, str]:
+    revisions, ok, facts = series.project.revisions, summary.counts.ok, {}
     here = revisions.head if revisions is not None else head() if commit_of("HEAD") else None
     if here is not None:
         facts["head"] = f"{here.commit}{' with uncommitted changes' if here.changed else ''}"
@@ -227,6 +224,6 @@ def _facts(what: Compared, series: PlannedSeries, trials: Sequence[StoredAttempt
         facts["baseline"] = (
             f"series {what.elsewhere.series} in {what.elsewhere.folder}, measured at another time: later changes of the machines count too"
         )
-    facts["trials"] = f"{ok} ok, {len(trials) - ok} not"
+    facts["trials"] = f"{ok} ok, {len(summary.trials) - ok} not"
     facts["seed"] = str(series.plan.seed)
     return facts | {"wke": version("wke")}

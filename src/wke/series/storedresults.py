@@ -4,12 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.act.trials.runner import IdentifiedTrial
+from wke.describe.experiment.rules import Rules, rules_of
 from wke.judge.policies.costs import spent_s
 from wke.judge.policies.policy import Outlook, Seen
 from wke.judge.policies.repetition import tried_in_vain
 from wke.keep.machines.fingerprint import Reference
 from wke.keep.store import Store
-from wke.keep.trials.trials import Invalid, StoredAttempt
+from wke.keep.trials.trials import Invalid, PlannedTrial, StoredAttempt
 from wke.series.planned import PlannedSeries
 
 
@@ -17,7 +18,7 @@ from wke.series.planned import PlannedSeries
 class StoredResults:
     """What the store has of a series' trials, by id: results, and trials that were invalid so far.
 
-    `spent_s` is how long commands of the series took for these trials.
+    `spent_s` is how long commands of the series took for these trials, if it has a budget.
     """
 
     stored: Mapping[str, StoredAttempt]
@@ -40,9 +41,14 @@ class StoredResults:
 
 def load_results(series: PlannedSeries, store: Store, reference: Reference | None = None) -> StoredResults:
     """Return what a store has of a series on machines that are as `reference` says, by default as they were last examined."""
-    ids = [trial.id for trial in series.planned]
     now = store.examinations.latest() if reference is None else reference
-    experiment, name = series.plan.experiment, series.plan.experiment.name
-    own = [attempt for attempt in store.attempts.of_trials(ids, now) if attempt.series == name and not attempt.changes]
-    used_s = spent_s(series.planned, own, experiment.cooldown_s)
-    return StoredResults(store.attempts.results(ids, now), store.attempts.invalid(ids, now), used_s)
+    experiment = series.plan.experiment
+    return results_of(store, experiment.name, series.planned, rules_of(experiment), now)
+
+
+def results_of(store: Store, name: str, planned: Sequence[PlannedTrial], rules: Rules, machines: Reference) -> StoredResults:
+    """Return what a store has of these trials of series `name` on such machines."""
+    ids = [trial.id for trial in planned]
+    tried = store.attempts.of_trials(ids, machines) if rules.budget is not None else ()
+    used_s = spent_s(planned, [one for one in tried if one.series == name and not one.changes], rules.cooldown_s)
+    return StoredResults(store.attempts.results(ids, machines), store.attempts.invalid(ids, machines), used_s)

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from wke.describe.experiment.metrics import Metric
-from wke.describe.experiment.sweep import value_text
 from wke.judge.statistics.comparison import Comparison
 from wke.judge.statistics.statistics import Summary
-from wke.tell.tables import interval
+from wke.tell.tables import interval, shown
 
 
 def comparison_rows(found: Sequence[Comparison], parameters: Sequence[str], metrics: Sequence[Metric]) -> list[tuple[str, ...]]:
@@ -54,11 +53,6 @@ def comparisons_json(found: Sequence[Comparison]) -> list[dict[str, object]]:
         }
         for one in found
     ]
-
-
-def shown(value: object) -> str:
-    """Return a parameter's value as the experiment's file writes it; "" for a point that does not set it."""
-    return value_text(value) if isinstance(value, bool | int | float | str) else ""
 
 
 def share_words(share: float) -> str:

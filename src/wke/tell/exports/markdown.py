@@ -1,13 +1,16 @@
 """The report of a comparison as Markdown, for the page of a pull request: verdicts first, then how they were measured."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
+from wke.errors import InputError
 from wke.judge.statistics.comparison import Comparison
 from wke.judge.statistics.regression import Judged, Verdict
 from wke.judge.statistics.statistics import Summary
-from wke.tell.comparisons import share_words, shown
-from wke.tell.tables import interval, titled
+from wke.judge.summary.regression import RegressionReport
+from wke.tell.comparisons import share_words
+from wke.tell.tables import interval, shown, titled
 from wke.tell.terminal.console import counted
 from wke.tell.terminal.sanitize import visible
 
@@ -20,31 +23,23 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What is told: `facts` are lines about how it was measured, `doubts` why nothing can be confirmed, if there are any."""
-
-    title: str
-    threshold: float
-    parameters: Sequence[str]
-    judged: Sequence[Judged]
-    facts: Mapping[str, str]
-    machines: Mapping[str, Mapping[str, str]]
-    missing: Sequence[str] = ()
-    doubts: Sequence[str] = ()
-
-    @property
-    def confirmed(self) -> int:
-        """How many regressions are beyond doubt."""
-        return 0 if self.doubts else sum(one.verdict is Verdict.WORSE for one in self.judged)
-
-
-def markdown(report: Report) -> str:
+def markdown(report: RegressionReport) -> str:
     """Return the whole report."""
     return "\n".join(_lines(report)) + "\n"
 
 
-def _lines(report: Report) -> Iterator[str]:
+def publish(text: str) -> None:
+    """Add a report to the page of the CI job, if a job runs us."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        try:
+            with Path(path).open("a", encoding="utf-8") as page:
+                page.write(text + "\n")
+        except OSError as error:
+            raise InputError(f"GITHUB_STEP_SUMMARY names {path}, which cannot be written: {error.strerror}") from error
+
+
+def _lines(report: RegressionReport) -> Iterator[str]:
     yield from [f"## {_plain(report.title)}", "", _headline(report), ""]
     yield from (f"- {_plain(line)}" for line in (*report.doubts, *report.missing))
     if report.doubts or report.missing:
@@ -57,7 +52,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _machines(report.machines)
 
 
-def _headline(report: Report) -> str:
+def _headline(report: RegressionReport) -> str:
     verdicts = [one.verdict for one in report.judged]
     counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in Verdict if verdict in verdicts]
     of = f"{counted(len(verdicts), 'comparison')}: {', '.join(counts)}" if verdicts else "nothing could be compared"
@@ -76,7 +71,7 @@ def _inconclusive(seen: Comparison) -> str:
     return "inconclusive" if seen.more is None else f"inconclusive: about {seen.more} more rounds"
 
 
-def _method(report: Report) -> str:
+def _method(report: RegressionReport) -> str:
     beyond = f" by more than {share_words(report.threshold)}" if report.threshold else ""
     many = f", corrected for {len(report.judged)} comparisons (Holm)" if len(report.judged) > 1 else ""
     return (

@@ -15,9 +15,10 @@ from pathlib import Path
 from wke.describe.experiment.metrics import Metric
 from wke.errors import InputError
 from wke.judge.statistics.summaries import metric_units
+from wke.judge.summary.pointtable import Point, varied
+from wke.judge.summary.series import SeriesWork
 from wke.keep.files.disk import write_atomically
 from wke.keep.trials.trials import StoredAttempt, counting_attempts
-from wke.tell.tables import Point, varied
 
 COMMAND, CONSTANTS = "# command:", "# constants:"
 
@@ -56,6 +57,13 @@ def results_csv(trials: Sequence[StoredAttempt], metrics: Sequence[Metric] = (),
 def result_rows(trials: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:
     """Return the trials that become rows: one attempt of each trial that is ok and not a warm-up, in the order of `trials`."""
     return tuple(trial for trial in counting_attempts(trials) if trial.ok and not trial.warmup)
+
+
+def export_csv(folder: Path, work: SeriesWork) -> Path:
+    """Write the trials of a series to NAME.csv in `folder`; return the path of the file."""
+    path, rules = folder / f"{work.name}.csv", work.plan.rules
+    write_results_csv(path, results_csv(work.trials, rules.metrics, command=f"wke measure {work.plan.file}", points=rules.points))
+    return path
 
 
 def write_results_csv(path: Path, text: str) -> None:

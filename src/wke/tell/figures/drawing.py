@@ -13,10 +13,11 @@ from wke.describe.expression.units import is_known
 from wke.judge.policies.choose import policy_of
 from wke.judge.statistics.statistics import Summary, summarise, usual_kind
 from wke.judge.statistics.summaries import metric_units
+from wke.judge.summary.pointtable import value_order, varied
 from wke.keep.trials.trials import StoredAttempt, counting_attempts
 from wke.tell.figures.rows import Row, expressions, fitted, make_rows, normalised, shows, x_is_measured
 from wke.tell.precision import share_text
-from wke.tell.tables import titled, value_order, varied
+from wke.tell.tables import titled
 
 
 @dataclass(frozen=True, slots=True)

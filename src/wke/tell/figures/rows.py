@@ -14,8 +14,8 @@ from wke.describe.expression.evaluation import UnitError, calculate, number_or_n
 from wke.describe.expression.expression import Expression
 from wke.errors import InputError, did_you_mean
 from wke.judge.statistics.statistics import summarise
+from wke.judge.summary.pointtable import Point
 from wke.keep.trials.trials import StoredAttempt
-from wke.tell.tables import Point
 
 Columns = Mapping[str, object]
 

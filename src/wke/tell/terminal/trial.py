@@ -154,6 +154,19 @@ def _files(shown: TrialRecord) -> Iterator[str]:
         yield f"{shown.between} (output of deployed steps after this attempt)"
 
 
+def trial_line(trial: StoredAttempt) -> str:
+    """Return one line with the outcome of a trial and what it measured."""
+    took = "" if trial.elapsed_s is None else f", {seconds(trial.elapsed_s)}"
+    seen = f"; {observation_words(trial.observations, trial.units)}" if trial.observations else ""
+    start = trial.start
+    skew = f"; began within {start.skew_ns / 1e6:.2f} ms (±{start.bound_ns / 1e6:.2f})" if start and start.bound_ns else ""
+    derived = f"; {trial.derivation.how} from {trial.derivation.trial}" if trial.derivation else ""
+    accepted = f"; accepted: {', '.join(map(str, trial.accepted))}" if trial.accepted else ""
+    words = point_words(trial.point, trial.iteration, warmup=trial.warmup)
+    why = f": {trial.why}" if trial.why else ""
+    return f"{trial.id}  {words}: {trial.outcome}{took}{seen}{skew}{derived}{accepted}{why}"
+
+
 # -- for programs
 
 

@@ -1,0 +1,69 @@
+"""What a series says: everything that commands, exports and figures show of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from wke.judge.policies.policy import Finding, Outlook
+from wke.judge.summary.pointtable import Point, PointTable
+from wke.keep.trials.storedplan import StoredPlan
+from wke.keep.trials.trials import INTERRUPTED, RUNNING, PlannedTrial, StoredAttempt
+from wke.records import OutcomeKind
+
+
+@dataclass(frozen=True, slots=True)
+class TrialCounts:
+    """How many trials a plan has, and how many of them are ok, failed or were invalid when last tried."""
+
+    planned: int
+    ok: int
+    failed: int
+    invalid: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesWork:
+    """What of a series is done and what there is to do, by its latest plan and the store.
+
+    `trials` are the planned trials that were begun, in running order, each with the attempt that counts, else its last. `due` are the
+    trials that run next, before the policy is asked again; `outlook` is how much there is to do in all.
+    """
+
+    name: str
+    plan: StoredPlan
+    planned: tuple[PlannedTrial, ...]
+    trials: tuple[StoredAttempt, ...]
+    due: tuple[PlannedTrial, ...]
+    outlook: Outlook
+
+    @property
+    def counts(self) -> TrialCounts:
+        """How many trials there are of each kind."""
+        ok, invalid = sum(trial.ok for trial in self.trials), sum(trial.outcome == OutcomeKind.INVALID for trial in self.trials)
+        ended = sum(trial.outcome not in {INTERRUPTED, RUNNING} for trial in self.trials)
+        return TrialCounts(len(self.planned), ok, ended - ok - invalid, invalid)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSummary(SeriesWork):
+    """All that a series says: also a `table` with a row for each point and the comparisons, and its `findings` about itself."""
+
+    table: PointTable
+    findings: tuple[Finding, ...]
+
+    @property
+    def without_result(self) -> tuple[StoredAttempt, ...]:
+        """The trials that were begun and have no result."""
+        return tuple(trial for trial in self.trials if not trial.ok)
+
+    @property
+    def accepted(self) -> tuple[StoredAttempt, ...]:
+        """The trials that count only because a user accepted a change."""
+        return tuple(trial for trial in self.trials if trial.accepted)
+
+    def of_points(self, is_selected: Callable[[Point], bool]) -> "SeriesSummary":
+        """Return what the series says of some of its points; they are compared with the baseline whether that is selected or not."""
+        rows = tuple(row for row in self.table.rows if is_selected(row.point))
+        comparisons = tuple(one for one in self.table.comparisons if is_selected(one.point))
+        trials = tuple(trial for trial in self.trials if is_selected(trial.point))
+        due = tuple(trial for trial in self.due if is_selected(trial.point))
+        return replace(self, trials=trials, due=due, table=replace(self.table, rows=rows, comparisons=comparisons))

@@ -1,0 +1,135 @@
+"""Measures the missing trials of a series. It prints nothing: a listener hears what happens and decides about changed machines."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from wke.act.interrupt import run_to_end
+from wke.act.providers.provider import Place, provide
+from wke.act.session.detached import Detachment
+from wke.act.trials.runner import IdentifiedTrial, RunningSeries, look
+from wke.keep.store import Store
+from wke.records import Outcome, Sink
+from wke.series.detached import detachment, left_running, run_due, scope_at
+from wke.series.machines import MachinesChangedError, PlanChangedError, accept_machines, confirm_machines
+from wke.series.planned import PlannedSeries, on_cluster, record, select_trials
+from wke.series.reanalysis import reanalysis_hint
+from wke.series.storedresults import StoredResults, load_results
+from wke.tell.terminal.console import counted, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class TrialChoice:
+    """Which of the missing trials run, and how.
+
+    Only those with the values in `only`, at most `limit` of them; with `fail_fast` none after one that failed. `detach` lets the running
+    trial outlive the command; with `remeasure` a change of machines means that the affected trials run again.
+    """
+
+    only: Mapping[str, str]
+    limit: int | None = None
+    fail_fast: bool = False
+    detach: bool | None = None
+    remeasure: bool = False
+
+    def due(self, series: PlannedSeries, results: StoredResults, attempted: Collection[str] = ()) -> list[IdentifiedTrial]:
+        """Return the trials that run next, given those that this command attempted already."""
+        limit = None if self.limit is None else self.limit - len(attempted)
+        return results.due(series, select_trials(series, self.only), attempted)[:limit]
+
+
+class Listener(Protocol):
+    """Hears what happens while a series is measured."""
+
+    def note(self, text: str) -> None:
+        """Hear something that the user should know."""
+
+    def begins(self, series: PlannedSeries, results: StoredResults, to_run: int) -> None:
+        """Hear that `to_run` trials run first; also when there are none."""
+
+    def display(self, series: PlannedSeries) -> AbstractContextManager[Sink]:
+        """Return what takes the records of the trials while they run. An error that ends the series passes through it."""
+        ...
+
+    async def after_trial(self) -> None:
+        """Use the time after a trial, while the machines are idle."""
+
+    def machines_changed(self, changed: MachinesChangedError) -> str | None:
+        """Return why the change does not matter, or None to measure the affected trials again; raise `changed` to stop."""
+        ...
+
+
+def measure_missing(series: PlannedSeries, store: Store, choice: TrialChoice, listener: Listener) -> Sequence[Outcome]:
+    """Run the missing trials and return their outcomes. Without missing trials no machine is needed, unless changed ones are looked for."""
+    results, name = load_results(series, store), series.plan.experiment.name
+    if not (choice.due(series, results) or store.attempts.detached(name) or choice.remeasure):
+        listener.begins(series, results, 0)
+        record(series, store)
+        return ()
+    detaching = detachment(series.project.cluster, wanted=choice.detach, scoped=scope_at(series))
+    if detaching.note:
+        listener.note(detaching.note)
+    with provide(series.project.whole, lasting=detaching.detachment is not None) as place:
+        for note in place.notes:
+            listener.note(note)
+        if place.cluster != series.project.whole:
+            series = on_cluster(series, place.cluster)
+        left_running(series, store)  # raises when machines are not free, before the plan is recorded
+        return _Measuring(series, place, store, record(series, store), choice, detaching.detachment, listener).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Measuring:
+    """A series on machines that are there; `number` is that of this command in the store."""
+
+    series: PlannedSeries
+    place: Place
+    store: Store
+    number: int
+    choice: TrialChoice
+    detached: Detachment | None
+    listener: Listener
+
+    def run(self) -> Sequence[Outcome]:
+        """Run the missing trials, planned again when the machines are not what the plan assumed."""
+        while True:
+            try:
+                return self._run_once()
+            except PlanChangedError:
+                continue
+            except MachinesChangedError as changed:
+                self._resolve(changed)
+
+    def _run_once(self) -> Sequence[Outcome]:
+        """Run the missing trials; raise as `confirm_machines` does before anything runs."""
+        left, first = left_running(self.series, self.store), len(self._due(()))
+        self.listener.begins(self.series, load_results(self.series, self.store), first)
+        if first and (hint := reanalysis_hint(self.series, self.store)):
+            self.listener.note(hint)
+        if self.detached is not None:
+            self.listener.note(f"detached: without this command a trial continues for at most {seconds(self.detached.lease_s)}")
+        with self.listener.display(self.series) as sink:
+            running = self._running(sink)
+            if self.choice.remeasure and left is None:
+                run_to_end(look(running, self.series.trials))
+            return run_to_end(run_due(running, left, self._due))
+
+    def _running(self, sink: Sink) -> RunningSeries:
+        confirm = partial(confirm_machines, self.series, self.store, self.number)
+        after, fail_fast, experiment = self.listener.after_trial, self.choice.fail_fast, self.series.plan.experiment
+        return RunningSeries(self.place, self.store, self.number, experiment, sink, after, fail_fast, self.detached, confirm)
+
+    def _due(self, attempted: Collection[str]) -> list[IdentifiedTrial]:
+        return self.choice.due(self.series, load_results(self.series, self.store), attempted)
+
+    def _resolve(self, changed: MachinesChangedError) -> None:
+        """Accept the change of machines or let it count, as the listener says."""
+        reason = None if self.choice.remeasure else self.listener.machines_changed(changed)
+        if reason is not None:
+            number = accept_machines(changed, self.store, reason)
+            self.listener.note(f"accepted as {number}; `wke accept --take-back {number}` takes it back")
+        else:
+            self.listener.note(f"measured again: {counted(changed.lost, 'stored trial')}; the old results stay in results/")
+            self.store.examinations.confirm(self.number)

@@ -1,0 +1,50 @@
+"""Assembles what a series says, for every command, export and figure that shows it."""
+
+from collections.abc import Collection
+
+from wke.judge.policies.choose import policy_by
+from wke.judge.policies.policy import Policy, Seen
+from wke.judge.summary.pointtable import point_table
+from wke.judge.summary.series import SeriesSummary, SeriesWork
+from wke.keep.store import Store
+from wke.series.storedresults import results_of
+
+
+def load_summary(store: Store, name: str) -> SeriesSummary:
+    """Return what a series in a store says, by its latest plan; InputError for an unknown name."""
+    work, policy, seen = _read(store, name, ())
+    plan, rules = work.plan, work.plan.rules
+    return SeriesSummary(
+        name=name,
+        plan=plan,
+        planned=work.planned,
+        trials=work.trials,
+        due=work.due,
+        outlook=work.outlook,
+        table=point_table(work.trials, rules.metrics, rules.points, policy, rules.baseline, threshold=plan.threshold),
+        findings=policy.findings(work.planned, seen),
+    )
+
+
+def load_work(store: Store, name: str, attempted: Collection[str] = ()) -> SeriesWork:
+    """Return what of a series is done and what there is to do; InputError for an unknown name.
+
+    `attempted` are the trials that a running command has attempted already, and does not run again.
+    """
+    return _read(store, name, attempted)[0]
+
+
+def _read(store: Store, name: str, attempted: Collection[str]) -> tuple[SeriesWork, Policy, Seen]:
+    """Read a series on the machines that it confirmed; machines that it never confirmed are as last examined."""
+    plan, planned = store.plans.latest(name), store.plans.trials(name)
+    machines = {**store.examinations.latest(), **store.examinations.of_series(name)}
+    policy, seen = policy_by(plan.rules), results_of(store, name, planned, plan.rules, machines).seen(attempted)
+    work = SeriesWork(
+        name=name,
+        plan=plan,
+        planned=planned,
+        trials=store.attempts.one_per_trial(name),
+        due=tuple(policy.next_trials(planned, seen)),
+        outlook=policy.outlook(planned, seen),
+    )
+    return work, policy, seen
