@@ -260,7 +260,7 @@ def test_the_results_of_an_older_wke_are_not_lost(script: Script, capsys: pytest
     Path("results/x.csv").write_text("# constants: a=1\nuid, clients, ops\nu, 1, 2\n")
     assert script("toml", "x.toml") == 0
     assert Path("results/x-before.csv").read_text().endswith("u, 1, 2\n")
-    assert "results/x.csv was made by an older wke and is now results/x-before.csv" in capsys.readouterr().err
+    assert "results/x.csv was written by an older wke and is now results/x-before.csv" in capsys.readouterr().err
     script("toml", "x.toml")
     assert len(rows()) == 8
 
