@@ -1,1 +1,1 @@
-"""What `wke.benchmark` is made of: a benchmark script's parameters, the identity of its trials, its series."""
+"""The parts of `wke.benchmark`: a benchmark script's parameters, the identity of its trials, its series."""

@@ -1,4 +1,4 @@
-"""A sweep from the command line: -C name=value, -R name=start:end:step, -E name=base:start:end:step, -L name=a,b,c."""
+"""A sweep given on the command line: -C name=value, -R name=start:end:step, -E name=base:start:end:step, -L name=a,b,c."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -17,7 +17,7 @@ _KEYS = {"-R": ("start", "end", "step-size"), "-E": ("base", "start", "end", "st
 
 
 def read_flags(flags: Iterable[tuple[str, str]]) -> Sweep:
-    """Return the sweep of flags and their texts, in their order: a later one varies fastest. Raises InputError with all that is wrong."""
+    """Return the sweep that flags and their texts describe; later ones vary faster. Raises InputError with all mistakes."""
     problems: list[Problem] = []
     given: dict[str, Any] = {}
     for flag, text in flags:

@@ -1,4 +1,4 @@
-"""What the result of a benchmark script's trial depends on, beside its parameters: the script's code, the configurations, the cluster."""
+"""What the result of a benchmark script's trial depends on besides its parameters: code, configurations and cluster."""
 
 import hashlib
 import sys
@@ -12,9 +12,9 @@ NOT_SCRIPTS = ("__pycache__", "site-packages")
 
 
 def surroundings(function: Callable[..., object], project: Path) -> dict[str, Json]:
-    """Return the digests of all code and configuration of a project that a call of `function` may use, and the shape of its cluster.
+    """Return the digests of all code and configurations that a call of `function` may use, and the shape of the cluster.
 
-    Code is the script with every module that it has imported from the project's folder; a configuration is a folder with a config.toml.
+    Code is the script and every module that it has imported from the project's folder; a configuration is a folder with a config.toml.
     """
     return {
         "code": {str(path.relative_to(project)): _digest(path) for path in sorted({*_code(function, project)})},
@@ -36,7 +36,7 @@ def _code(function: Callable[..., object], project: Path) -> Iterator[Path]:
 
 
 def _cluster(path: Path) -> Json:
-    """Return who the machines are, where there is a cluster.toml: a script may also bring a cluster of its own."""
+    """Return which machines there are, if there is a cluster.toml; a script may also read another cluster file."""
     if not path.exists():
         return None
     cluster: ClusterSpec = read_cluster(path)

@@ -1,4 +1,4 @@
-"""The parameters that a benchmark script knows, and what a sweep comes to for it: every point with a value for each of them."""
+"""The parameters of a benchmark script, and sweeps completed with their defaults."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ At = Callable[..., Location | None]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One parameter: what it is when nobody sets it, and what for. Values have the type of the default."""
+    """One parameter: its name, default and purpose. Values have the type of the default."""
 
     name: str
     default: Value
@@ -24,15 +24,15 @@ class Known:
 
 
 def read_known(parameters: Mapping[str, object]) -> tuple[Known, ...]:
-    """Return what a script says of its parameters: a name maps to `{"default": value, "about": text}` or to a bare value."""
+    """Return the parameters of a script; each name maps to `{"default": value, "about": text}` or to a bare default."""
     return tuple(_read(name, given) for name, given in parameters.items())
 
 
 def completed(sweep: Sweep, known: tuple[Known, ...], at: At, *, text: bool = False) -> Sweep:
-    """Return the sweep with values of the right types, and with the defaults of all that it does not set.
+    """Return the sweep with values of the right types, and with the default of every parameter that it does not set.
 
-    Raises InputError for every parameter that the script does not know and every value of another type, each where `at` says. With
-    `text`, values are what somebody typed: "3" is a number where a number belongs.
+    Raises InputError for every parameter that the script does not have and every value of another type; `at` returns their places. With
+    `text`, values come from the command line: "3" is a number where a number is expected.
     """
     problems: list[Problem] = []
     loops = _Completion({one.name: one for one in known}, at, problems, text=text).sweep(sweep, ROOT).loops
@@ -53,7 +53,7 @@ def _read(name: str, given: object) -> Known:
 
 
 class _Completion:
-    """One sweep against what the script knows."""
+    """Completes one sweep with the parameters of the script."""
 
     def __init__(self, known: Mapping[str, Known], at: At, problems: list[Problem], *, text: bool) -> None:
         self._known = known
