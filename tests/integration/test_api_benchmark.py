@@ -324,7 +324,7 @@ def test_numbers_are_kept_and_words_are_shown(script: Script, capsys: pytest.Cap
     script.act = lambda _, result: result({"a": "1.5", "b": True, "c": "slow"}) or result({"d": 2}) or True
     script("cmdline", "--outfile", "mine.csv")
     assert [(row["a"], row["b"], row["d"]) for row in rows("mine.csv")] == [("1.5", "1.0", "2.0")]
-    assert "c = slow is not a number and is not kept" in capsys.readouterr().err
+    assert "c = slow is not a number and is not stored" in capsys.readouterr().err
 
 
 def test_the_table_ends_the_output(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
