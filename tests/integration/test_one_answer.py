@@ -44,11 +44,14 @@ args = ["@PLOT_NAME", "@VALUE:0:ops", "@VALUE:-1:ops"]
 """
 PLOT = '#!/bin/sh\necho "$2 $3" > "$1"\n'
 SERIES = {
+    "rounds": ("iterations = 3", "[1, 2]"),
     "climb": ("iterations = 2", "{ start = 1, end = 20, hill-climb = true }"),
     "threshold": ('iterations = 3\nbaseline = { engine = "old" }\nthreshold = "3%"', "[1, 2]"),
     "precise": ('iterations = { min = 3, max = 30, precision = "5%" }', "[1, 2]"),
     "budget": ('iterations = { min = 2, max = 4 }\nbudget = "1h"', "[1, 2]"),
 }
+
+OF_SCRIPTS = ("rounds", "climb")  # what an experiment of a benchmark script can be
 
 
 def value(n: int, engine: str, turn: int) -> int:
@@ -100,7 +103,7 @@ def benchmarked(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch, capsys
 
     monkeypatch.setattr("sys.argv", ["script.py", "toml", "series.toml"])
     capsys.readouterr()
-    assert benchmark_main({"size": 1, "engine": "old"}, function, cooldown_time=0) == 0
+    assert benchmark_main({"engine": "old", "size": 1}, function, cooldown_time=0) == 0
     return tables(capsys.readouterr().out)
 
 
@@ -134,7 +137,8 @@ def test_the_same_question_has_one_answer(
     with monkeypatch.context() as inside:
         inside.chdir(project.folder)
         assert rehearsed(Path("experiments/series.toml")) == answer[:1]
-    assert benchmarked(tmp_path / "script", kind, monkeypatch, capsys) == answer
+    if kind in OF_SCRIPTS:
+        assert benchmarked(tmp_path / "script", kind, monkeypatch, capsys) == answer
 
     project.edit("experiments/series.toml", "[metrics]", '[[checks]]\nexpect = "ops > 0"\n[metrics]')
     reanalysed = project.wke("reanalyse", "experiments/series.toml", "--no-figures")
