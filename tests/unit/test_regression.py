@@ -5,7 +5,8 @@ import pytest
 from wke.describe.experiment.metrics import Metric
 from wke.judge.statistics.comparison import Comparison
 from wke.judge.statistics.regression import judged
-from wke.tell.exports.markdown import Report, markdown
+from wke.judge.summary.regression import RegressionReport
+from wke.tell.exports.markdown import markdown
 
 METHOD = (
     "× baseline: geometric mean of the ratios within rounds [95 % interval]. Worse or better by more than 2 %: two-sided paired t-test of their"
@@ -36,10 +37,10 @@ def test_the_direction_that_is_better_decides(better: str | None, one: Compariso
     assert found.verdict == verdict
 
 
-def report(*found: Comparison, **more: object) -> Report:
+def report(*found: Comparison, **more: object) -> RegressionReport:
     seen = judged(found, [Metric("ops", better="higher")], {"ops": "1/s"})
     machines = {"m1": {"kernel": "6.1"}, "m0": {"kernel": "6.1"}, "m2": {"kernel": "6.2"}}
-    return Report("kv: compared with main", 0.02, ["size"], seen, {"seed": "7"}, machines, **more)
+    return RegressionReport("kv: compared with main", 0.02, ["size"], seen, {"seed": "7"}, machines, **more)
 
 
 def test_the_page_says_the_verdict_first() -> None:
