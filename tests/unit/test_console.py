@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from wke.keep.output.linebuffer import LONGEST
 from wke.records import Note, Outcome, OutcomeKind, Output, TaskEnded, TaskName
-from wke.tell.terminal.console import LastWords, TaskLines, seconds, worst_status
-from wke.tell.terminal.sanitize import harmless
+from wke.tell.terminal.console import LastWords, TaskLines, worst_status
+from wke.tell.terminal.sanitize import sanitize
+from wke.tell.words import seconds
 
 TASK = TaskName(0, "hello", "m0")
 DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -41,7 +42,7 @@ DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 )
 def test_no_line_of_a_script_can_steer_the_terminal(line: bytes, shown: str) -> None:
     """Control characters are made visible, everything else stays."""
-    assert harmless(line) == shown
+    assert sanitize(line) == shown
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_quiet_shows_the_last_lines_of_a_failure_only(capsys: pytest.CaptureFixt
 @given(st.binary(max_size=200) | st.text(max_size=80).map(lambda text: text.encode(errors="surrogatepass")))
 def test_whatever_is_shown_is_printable(data: bytes) -> None:
     """Nothing comes through but tabs, newlines and characters that no terminal acts upon, and nothing is an error."""
-    shown = harmless(data)
+    shown = sanitize(data)
     assert not any(unicodedata.category(sign) in {"Cc", "Cs", "Zl", "Zp"} for sign in shown if sign not in "\t\n")
     assert not any(unicodedata.bidirectional(sign) in DIRECTIONS for sign in shown)
     shown.encode()

@@ -64,6 +64,12 @@ def test_series_neither_prints_nor_asks() -> None:
         assert not (named | imported | set(imports(path))) & (printing | {"print", "input"}), path
 
 
+def test_only_series_and_above_read_the_store() -> None:
+    """What is told is loaded by series/: nothing in judge/ or tell/ opens or queries the store."""
+    layers = [path for part in ("judge", "tell") for path in (ROOT / part).rglob("*.py")]
+    assert [path for path in layers if any(name.startswith("wke.keep.store.") for name in imports(path))] == []
+
+
 def test_only_act_imports_of_the_agent_what_both_ends_run() -> None:
     """The border is crossed by the frames, and by what sends and lands files: that is the same work at either end."""
     outside = [p for p in SOURCES if "agent" not in p.parts]

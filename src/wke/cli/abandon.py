@@ -12,7 +12,8 @@ from wke.describe.cluster.cluster import read_cluster
 from wke.keep.store import Store
 from wke.series.folders import RESULTS
 from wke.series.resolve import series_name
-from wke.tell.terminal.console import Printer, counted
+from wke.tell.terminal.console import Printer
+from wke.tell.words import counted
 
 
 @click.command()

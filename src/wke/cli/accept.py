@@ -15,7 +15,8 @@ from wke.keep.machines.acceptance import Acceptance
 from wke.keep.store import Store
 from wke.series.acceptance import changes_to_accept
 from wke.series.folders import RESULTS
-from wke.tell.terminal.console import Printer, counted
+from wke.tell.terminal.console import Printer
+from wke.tell.words import counted
 
 
 @click.command()

@@ -26,7 +26,8 @@ from wke.describe.cluster.selector import select
 from wke.describe.configuration.copies import COPY_DATA
 from wke.errors import InputError, did_you_mean
 from wke.records import Note, Record
-from wke.tell.terminal.console import Printer, seconds
+from wke.tell.terminal.console import Printer
+from wke.tell.words import seconds
 
 _ON_MACHINES = re.compile(r"(?P<selector>(?:[^\[\]:/]|\[[^\]]*\])+):(?P<path>.*)", re.DOTALL)
 

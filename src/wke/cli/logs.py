@@ -14,7 +14,7 @@ from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS
 from wke.series.resolve import find_trial
 from wke.tell.terminal.console import Printer
-from wke.tell.terminal.sanitize import harmless, visible
+from wke.tell.terminal.sanitize import sanitize, visible
 
 
 @click.command()
@@ -49,7 +49,7 @@ def _text(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) 
         first_ns = first_ns or line.at_ns
         name = f"{line.task.machine}.{line.task.copy}" if line.task.copy else line.task.machine
         mark = "│" if line.stream == 1 else "!"
-        yield f"{(line.at_ns - first_ns) / 1e9:9.3f} {line.task.target} {name} {mark} {harmless(line.data)}\n"
+        yield f"{(line.at_ns - first_ns) / 1e9:9.3f} {line.task.target} {name} {mark} {sanitize(line.data)}\n"
 
 
 def _document(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[str]:

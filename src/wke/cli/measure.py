@@ -35,10 +35,11 @@ from wke.series.summary import load_summary, load_work
 from wke.tell.exports.markdown import markdown, publish
 from wke.tell.exports.results_csv import export_csv
 from wke.tell.figures.files import draw_figures
-from wke.tell.terminal.console import Printer, counted, seconds, worst_status
+from wke.tell.terminal.console import Printer, worst_status
 from wke.tell.terminal.outlooks import start_text
 from wke.tell.terminal.progress import SeriesState, progress, uneven_text
 from wke.tell.terminal.summary import print_findings, print_paths, print_summary, print_without_result
+from wke.tell.words import counted, seconds
 
 DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
 REGRESSION = 4

@@ -25,9 +25,9 @@ from wke.series.storedresults import StoredResults
 from wke.tell.comparisons import baseline_text
 from wke.tell.precision import place_text, shares_text
 from wke.tell.tables import precision_json
-from wke.tell.terminal.console import Printer, counted, seconds
+from wke.tell.terminal.console import Printer
 from wke.tell.terminal.outlooks import budget_json, iterations_text, plan_lines, to_run_text
-from wke.tell.terminal.progress import point_words
+from wke.tell.words import counted, point_words, seconds
 
 
 @click.command()

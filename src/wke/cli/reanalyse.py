@@ -16,8 +16,8 @@ from wke.series.project import read_project
 from wke.series.reanalysis import Reanalysed, reanalyse_series
 from wke.series.resolve import experiment_file
 from wke.series.summary import load_summary
-from wke.tell.terminal.console import Printer, counted
-from wke.tell.terminal.progress import observation_words, point_words
+from wke.tell.terminal.console import Printer
+from wke.tell.words import counted, observation_words, point_words
 
 MOST_LISTED = 20
 

@@ -17,9 +17,10 @@ from wke.series.summary import load_summary
 from wke.tell.exports.frames import write_parquet
 from wke.tell.exports.resultrows import csv_text
 from wke.tell.exports.results_csv import results_csv
-from wke.tell.terminal.console import Printer, counted
+from wke.tell.terminal.console import Printer
 from wke.tell.terminal.summary import accepted_text, print_findings, print_summary, summary_json
 from wke.tell.terminal.trial import trial_json, trial_line
+from wke.tell.words import counted
 
 
 @click.command()

@@ -23,8 +23,9 @@ from wke.describe.toml.tables import gather
 from wke.errors import InputError, did_you_mean
 from wke.records import Record, Sink, TaskEnded
 from wke.tell.terminal.connecting import ConnectingLine
-from wke.tell.terminal.console import Printer, TaskLines, seconds, worst_status
-from wke.tell.terminal.nonblocking_output import Outlet
+from wke.tell.terminal.console import Printer, TaskLines, worst_status
+from wke.tell.terminal.nonblocking_output import NonblockingOutput
+from wke.tell.words import seconds
 
 COPY_HINT = f"run {COPY_DATA} alone, or use `wke copy`, which copies to machines and back"
 
@@ -98,7 +99,7 @@ def run(config: str, selector: str, targets: str, cluster_file: Path, *, options
 
 def _run_here(cluster: ClusterSpec, configuration: ConfigurationSpec, request: Request, options: RunOptions) -> int:
     """Run the steps on the cluster's machines, print what they write, and return the exit status."""
-    with provide(cluster) as place, Outlet() as outlet:
+    with provide(cluster) as place, NonblockingOutput() as outlet:
         steps = _plan(configuration, place.cluster, request)
         lines = TaskLines(tuple(m.name for m in steps[0].machines), quiet=options.quiet, verbose=options.verbose)
         if options.verbose:
@@ -109,7 +110,7 @@ def _run_here(cluster: ClusterSpec, configuration: ConfigurationSpec, request: R
     return worst_status([end.outcome for end in ends])
 
 
-async def _run(place: Place, steps: list[PlannedStep], sink: Sink, outlet: Outlet) -> tuple[TaskEnded, ...]:
+async def _run(place: Place, steps: list[PlannedStep], sink: Sink, outlet: NonblockingOutput) -> tuple[TaskEnded, ...]:
     """Run the steps; reading from the machines pauses while our own output is blocked."""
     session = steps_session(place, steps, sink)
     return await outlet.through(run_steps(session, steps), pause=session.connections.pause, resume=session.connections.resume)

@@ -13,7 +13,7 @@ from wke.keep.store import Store
 from wke.keep.trials.trials import Detached
 from wke.records import Outcome
 from wke.series.planned import PlannedSeries
-from wke.tell.terminal.console import counted
+from wke.tell.words import counted
 
 LONG_LEASE_S = 300.0
 

@@ -12,7 +12,7 @@ from wke.keep.store import Store
 from wke.series.folders import cluster_flag
 from wke.series.planned import PlannedSeries
 from wke.series.storedresults import load_results
-from wke.tell.terminal.console import counted
+from wke.tell.words import counted
 
 
 class MachinesChangedError(InputError):

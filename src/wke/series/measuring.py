@@ -1,4 +1,4 @@
-"""Measures the missing trials of a series. It prints nothing: a listener hears what happens and decides about changed machines."""
+"""Measures the missing trials of a series. It prints nothing: a watcher hears what happens and decides about changed machines."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +17,7 @@ from wke.series.machines import MachinesChangedError, PlanChangedError, accept_m
 from wke.series.planned import PlannedSeries, on_cluster, record, select_trials
 from wke.series.reanalysis import reanalysis_hint
 from wke.series.storedresults import StoredResults, load_results
-from wke.tell.terminal.console import counted, seconds
+from wke.tell.words import counted, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class TrialChoice:
         return results.due(series, select_trials(series, self.only), attempted)[:limit]
 
 
-class Listener(Protocol):
+class Watcher(Protocol):
     """Hears what happens while a series is measured."""
 
     def note(self, text: str) -> None:
@@ -61,23 +61,23 @@ class Listener(Protocol):
         ...
 
 
-def measure_missing(series: PlannedSeries, store: Store, choice: TrialChoice, listener: Listener) -> Sequence[Outcome]:
+def measure_missing(series: PlannedSeries, store: Store, choice: TrialChoice, watcher: Watcher) -> Sequence[Outcome]:
     """Run the missing trials and return their outcomes. Without missing trials no machine is needed, unless changed ones are looked for."""
     results, name = load_results(series, store), series.plan.experiment.name
     if not (choice.due(series, results) or store.attempts.detached(name) or choice.remeasure):
-        listener.begins(series, results, 0)
+        watcher.begins(series, results, 0)
         record(series, store)
         return ()
     detaching = detachment(series.project.cluster, wanted=choice.detach, scoped=scope_at(series))
     if detaching.note:
-        listener.note(detaching.note)
+        watcher.note(detaching.note)
     with provide(series.project.whole, lasting=detaching.detachment is not None) as place:
         for note in place.notes:
-            listener.note(note)
+            watcher.note(note)
         if place.cluster != series.project.whole:
             series = on_cluster(series, place.cluster)
         left_running(series, store)  # raises when machines are not free, before the plan is recorded
-        return _Measuring(series, place, store, record(series, store), choice, detaching.detachment, listener).run()
+        return _Measuring(series, place, store, record(series, store), choice, detaching.detachment, watcher).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class _Measuring:
     number: int
     choice: TrialChoice
     detached: Detachment | None
-    listener: Listener
+    watcher: Watcher
 
     def run(self) -> Sequence[Outcome]:
         """Run the missing trials, planned again when the machines are not what the plan assumed."""
@@ -105,12 +105,12 @@ class _Measuring:
     def _run_once(self) -> Sequence[Outcome]:
         """Run the missing trials; raise as `confirm_machines` does before anything runs."""
         left, first = left_running(self.series, self.store), len(self._due(()))
-        self.listener.begins(self.series, load_results(self.series, self.store), first)
+        self.watcher.begins(self.series, load_results(self.series, self.store), first)
         if first and (hint := reanalysis_hint(self.series, self.store)):
-            self.listener.note(hint)
+            self.watcher.note(hint)
         if self.detached is not None:
-            self.listener.note(f"detached: without this command a trial continues for at most {seconds(self.detached.lease_s)}")
-        with self.listener.display(self.series) as sink:
+            self.watcher.note(f"detached: without this command a trial continues for at most {seconds(self.detached.lease_s)}")
+        with self.watcher.display(self.series) as sink:
             running = self._running(sink)
             if self.choice.remeasure and left is None:
                 run_to_end(look(running, self.series.trials))
@@ -118,18 +118,18 @@ class _Measuring:
 
     def _running(self, sink: Sink) -> RunningSeries:
         confirm = partial(confirm_machines, self.series, self.store, self.number)
-        after, fail_fast, experiment = self.listener.after_trial, self.choice.fail_fast, self.series.plan.experiment
+        after, fail_fast, experiment = self.watcher.after_trial, self.choice.fail_fast, self.series.plan.experiment
         return RunningSeries(self.place, self.store, self.number, experiment, sink, after, fail_fast, self.detached, confirm)
 
     def _due(self, attempted: Collection[str]) -> list[IdentifiedTrial]:
         return self.choice.due(self.series, load_results(self.series, self.store), attempted)
 
     def _resolve(self, changed: MachinesChangedError) -> None:
-        """Accept the change of machines or let it count, as the listener says."""
-        reason = None if self.choice.remeasure else self.listener.machines_changed(changed)
+        """Accept the change of machines or let it count, as the watcher says."""
+        reason = None if self.choice.remeasure else self.watcher.machines_changed(changed)
         if reason is not None:
             number = accept_machines(changed, self.store, reason)
-            self.listener.note(f"accepted as {number}; `wke accept --take-back {number}` takes it back")
+            self.watcher.note(f"accepted as {number}; `wke accept --take-back {number}` takes it back")
         else:
-            self.listener.note(f"measured again: {counted(changed.lost, 'stored trial')}; the old results stay in results/")
+            self.watcher.note(f"measured again: {counted(changed.lost, 'stored trial')}; the old results stay in results/")
             self.store.examinations.confirm(self.number)

@@ -18,7 +18,7 @@ from wke.records import OutcomeKind
 from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries
 from wke.series.storedresults import load_results
-from wke.tell.terminal.console import counted
+from wke.tell.words import counted
 
 HOW = "reanalysed"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wke.keep.machines.acceptance import Acceptance
-from wke.keep.trials.details import Details
+from wke.keep.trials.details import AttemptDetails
 from wke.keep.trials.trials import StoredAttempt
 
 
@@ -19,7 +19,7 @@ class TrialRecord:
     """
 
     at: StoredAttempt
-    of: Details
+    of: AttemptDetails
     attempts: tuple[StoredAttempt, ...]
     answers_for: Mapping[str, int]
     acceptances: tuple[Acceptance, ...]

@@ -47,7 +47,7 @@ class StoredDeployment:
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
+class AttemptDetails:
     """What the store has of an attempt; for a derived attempt, of the attempt that ran.
 
     `position` is its place in the plan, from 0. `machines` has the fingerprints that the command found for the machines that take part,
@@ -73,7 +73,7 @@ class DetailReader:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, trial: str, number: int) -> Details:
+    def of(self, trial: str, number: int) -> AttemptDetails:
         """Return the details of attempt `number` at `trial`, which must exist."""
         columns = (
             "r.id, v.id, r.position, v.command, v.started_ns, v.plan, "
@@ -87,7 +87,7 @@ class DetailReader:
             row = sql.execute(query, (trial, number)).fetchone()
             ran, command, position, words, started_ns, text, inputs, ended_ns, files, size, released_ns = row
             plan = StoredPlan.from_json(text)
-            return Details(
+            return AttemptDetails(
                 command=Command(words, plan.order, plan.seed, started_ns, plan.software),
                 position=position,
                 tasks=_tasks(sql, ran),

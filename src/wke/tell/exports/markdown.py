@@ -11,8 +11,8 @@ from wke.judge.statistics.statistics import Summary
 from wke.judge.summary.regression import RegressionReport
 from wke.tell.comparisons import share_words
 from wke.tell.tables import interval, shown, titled
-from wke.tell.terminal.console import counted
 from wke.tell.terminal.sanitize import visible
+from wke.tell.words import counted
 
 FACTS = ("product", "processor", "processors", "SMT", "governor", "memory", "kernel", "clock source")
 WORDS = {

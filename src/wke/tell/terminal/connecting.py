@@ -5,7 +5,7 @@ import shutil
 import sys
 
 from wke.records import Connecting, Record
-from wke.tell.terminal.console import seconds
+from wke.tell.words import seconds
 
 PATIENCE_S = 3.0  # machines that take longer are named
 FIRST_LINE_S = 5.0  # on outputs that cannot be redrawn; later lines follow after 10 s, 20 s, ...

@@ -11,7 +11,8 @@ from typing import TextIO
 
 from wke.keep.output.linebuffer import LineBuffer
 from wke.records import Connected, Note, Outcome, OutcomeKind, Output, Record, StepReady, StepStarted, TaskEnded, TaskName
-from wke.tell.terminal.sanitize import harmless, visible
+from wke.tell.terminal.sanitize import sanitize, visible
+from wke.tell.words import counted, seconds
 
 COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 KEPT_LINES = 10
@@ -27,22 +28,6 @@ def colourful(stream: TextIO) -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def seconds(value: float) -> str:
-    """Return a duration as text: 0.42 s, 12 s, 3 min 20 s, 2 h 5 min."""
-    if value < 10:
-        return f"{value:.2f} s"
-    whole = round(value)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 trial`, `2 trials`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class Printer:
@@ -116,7 +101,7 @@ class TaskLines:
             target = sys.stdout if stream == 1 else sys.stderr
             name = f"{task.machine}.{task.copy}" if task.copy else task.machine
             before = self._out.painted(f"{name:<{self._width}} │ ", self._colour.get(task.machine, "36"), target)
-            text = harmless(lines).removesuffix("\n").replace("\n", "\n" + before)
+            text = sanitize(lines).removesuffix("\n").replace("\n", "\n" + before)
             target.write(f"{before}{text}\n")
             target.flush()
 
@@ -174,7 +159,7 @@ class LastWords:
         """Return the last KEPT_LINES lines, safe to print."""
         buffers = {1: LineBuffer(), 2: LineBuffer()}
         blocks = [buffers[stream].add(data) for stream, data in self._pieces] + [buffer.rest() for buffer in buffers.values()]
-        return [line for block in blocks if block for line in harmless(block).removesuffix("\n").split("\n")][-KEPT_LINES:]
+        return [line for block in blocks if block for line in sanitize(block).removesuffix("\n").split("\n")][-KEPT_LINES:]
 
 
 def describe_end(end: TaskEnded) -> str:

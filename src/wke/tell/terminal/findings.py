@@ -10,7 +10,7 @@ from wke.judge.policies.precise import Reached, Undecided
 from wke.judge.policies.precision import Precision
 from wke.judge.policies.search import Why
 from wke.tell.precision import place_text, share_text, shares_text
-from wke.tell.terminal.console import seconds
+from wke.tell.words import seconds
 
 MOST_PLACES = 5
 

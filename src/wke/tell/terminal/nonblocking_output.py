@@ -24,7 +24,7 @@ T = TypeVar("T")
 PIPE_SIZE = 1 << 20  # a large pipe wakes us less often
 
 
-class Outlet:
+class NonblockingOutput:
     """Replaces sys.stdout and sys.stderr inside a `with` block; leaving it writes everything that was not dropped."""
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class Outlet:
 class _Face:
     """Stands in for a text stream that `print` and `write` use."""
 
-    def __init__(self, outlet: Outlet, stream: TextIO, number: int) -> None:
+    def __init__(self, outlet: NonblockingOutput, stream: TextIO, number: int) -> None:
         self._outlet = outlet
         self._stream = stream
         self._number = number

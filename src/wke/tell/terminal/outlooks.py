@@ -7,7 +7,7 @@ from wke.judge.policies.climbing import ClimbOutlook
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precise import EVERY, PreciseOutlook
 from wke.tell.precision import share_text
-from wke.tell.terminal.console import counted, seconds
+from wke.tell.words import counted, seconds
 
 
 def plan_lines(outlook: Outlook) -> Iterator[str]:

@@ -16,8 +16,9 @@ from rich.text import Text
 
 from wke.records import Connecting, Note, Record, StartedTogether, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
 from wke.tell.terminal.connecting import ConnectingLine, connecting_words
-from wke.tell.terminal.console import Printer, counted, seconds
+from wke.tell.terminal.console import Printer
 from wke.tell.terminal.sanitize import visible
+from wke.tell.words import counted, observation_words, point_words, seconds
 
 MOST_ROWS = 20  # machines shown on a terminal
 HZ = 4
@@ -85,21 +86,6 @@ def uneven_text(state: SeriesState) -> str:
     else:
         where = f"{far} (±{worst.bound_ns / 1e6:.1f}) later on {worst.last} than on {worst.first}"
     return f"began unevenly: {state.uneven} of {counted(state.ended, 'trial')}, at worst {where}"
-
-
-def point_words(point: Mapping[str, object], iteration: int, *, warmup: bool) -> str:
-    """Return a trial as text: `num-clients=4 engine=old, warm-up 1`."""
-    values = " ".join(f"{name}={value}" for name, value in point.items())
-    return f"{values}, {'warm-up' if warmup else 'iteration'} {iteration + 1}".lstrip(", ")
-
-
-def observation_words(values: Mapping[str, float], units: Mapping[str, str]) -> str:
-    """Return observations as text: `throughput 1,234 1/s, p99 3.41 ms`."""
-    return ", ".join(f"{name} {_number(value)}{' ' + units[name] if units.get(name) else ''}" for name, value in values.items())
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e12 else f"{value:.4g}"
 
 
 class PlainProgress:

@@ -29,7 +29,7 @@ def _escaped() -> re.Pattern[str]:
     return re.compile(f"[{re.escape(''.join(map(chr, TO_ESCAPE)))}{chr(SURROGATES[0])}-{chr(SURROGATES[-1])}]")
 
 
-def harmless(data: bytes) -> str:
+def sanitize(data: bytes) -> str:
     """Decode lines that a script wrote and escape what is not safe to print; lines may end as on Windows."""
     if not data.translate(None, PLAIN):
         return data.decode("ascii")

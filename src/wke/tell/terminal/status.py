@@ -7,10 +7,9 @@ from dataclasses import asdict
 from wke.judge.summary.status import SeriesStatus, ended_ns
 from wke.keep.files.current import Current
 from wke.keep.trials.trials import StoredAttempt
-from wke.tell.terminal.console import counted, seconds
 from wke.tell.terminal.outlooks import then_text
-from wke.tell.terminal.progress import point_words
 from wke.tell.terminal.sanitize import visible
+from wke.tell.words import counted, point_words, seconds
 
 
 def status_lines(status: SeriesStatus) -> Iterator[str]:

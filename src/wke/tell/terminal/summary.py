@@ -6,8 +6,9 @@ from pathlib import Path
 from wke.judge.summary.series import SeriesSummary
 from wke.tell.comparisons import baseline_text, comparison_rows, comparisons_json
 from wke.tell.tables import table_json, text_table
-from wke.tell.terminal.console import Printer, counted
+from wke.tell.terminal.console import Printer
 from wke.tell.terminal.findings import finding_text
+from wke.tell.words import counted
 
 MOST_LISTED = 5
 FORMS = {"mean": "a ± b: mean", "geometric-mean": "a [b, c]: geometric mean", "median": "a [b, c]: median"}

@@ -7,13 +7,12 @@ from pathlib import Path
 from wke.judge.reuse.state import facts_words
 from wke.judge.summary.trial import TrialRecord
 from wke.keep.machines.fingerprint import Facts, Reference
-from wke.keep.trials.details import Details, StoredDeployment, StoredTask
+from wke.keep.trials.details import AttemptDetails, StoredDeployment, StoredTask
 from wke.keep.trials.folders import final_folder
 from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
 from wke.records import ClockReading
-from wke.tell.terminal.console import counted, seconds
-from wke.tell.terminal.progress import observation_words, point_words
 from wke.tell.terminal.status import clock
+from wke.tell.words import counted, observation_words, point_words, seconds
 
 MOST = 12  # tasks that ended well, clocks, names of identical machines
 SHOWN_FACTS = ("processor", "usable processors", "memory", "kernel", "governor", "SMT", "clock source", "product")
@@ -170,7 +169,7 @@ def trial_line(trial: StoredAttempt) -> str:
 # -- for programs
 
 
-def shown_json(shown: TrialRecord, details: Mapping[int, Details]) -> dict[str, object]:
+def shown_json(shown: TrialRecord, details: Mapping[int, AttemptDetails]) -> dict[str, object]:
     """Return everything as values for `json.dumps`; `details` has those of each attempt, by its number."""
     return {
         "trial": shown.at.id,
@@ -183,7 +182,7 @@ def shown_json(shown: TrialRecord, details: Mapping[int, Details]) -> dict[str, 
     }
 
 
-def _details_json(of: Details) -> dict[str, object]:
+def _details_json(of: AttemptDetails) -> dict[str, object]:
     return {
         "command": _kebab(asdict(of.command)),
         "position": of.position,

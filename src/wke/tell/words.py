@@ -1,0 +1,34 @@
+"""Counts, durations, points and observations as text."""
+
+from collections.abc import Mapping
+
+
+def seconds(value: float) -> str:
+    """Return a duration as text: 0.42 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    if value < 10:
+        return f"{value:.2f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 trial`, `2 trials`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def point_words(point: Mapping[str, object], iteration: int, *, warmup: bool) -> str:
+    """Return a trial as text: `num-clients=4 engine=old, warm-up 1`."""
+    values = " ".join(f"{name}={value}" for name, value in point.items())
+    return f"{values}, {'warm-up' if warmup else 'iteration'} {iteration + 1}".lstrip(", ")
+
+
+def observation_words(values: Mapping[str, float], units: Mapping[str, str]) -> str:
+    """Return observations as text: `throughput 1,234 1/s, p99 3.41 ms`."""
+    return ", ".join(f"{name} {_number(value)}{' ' + units[name] if units.get(name) else ''}" for name, value in values.items())
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e12 else f"{value:.4g}"
