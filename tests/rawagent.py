@@ -11,7 +11,7 @@ from support import limit
 
 from wke.act.connection import bootstrap
 from wke.act.connection.opening import open_connection
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.protocol import Decoder, Frame, encode
 from wke.errors import MachineError
 
@@ -24,7 +24,7 @@ def raw_agent(token: str, environment: dict[str, str] | None = None) -> Iterator
     agent = subprocess.Popen(bootstrap.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
     assert agent.stdin is not None
     try:
-        agent.stdin.write(bootstrap.package() + encode(protocol.OPEN, 0, OPEN | {"token": token}))
+        agent.stdin.write(bootstrap.package() + encode(frames.OPEN, 0, OPEN | {"token": token}))
         agent.stdin.flush()
         yield agent
     finally:

@@ -11,7 +11,7 @@ from support import alive, eventually, marked
 from talk import Talk, talk
 
 from wke.act.connection import bootstrap
-from wke.agent import protocol
+from wke.agent import frames, protocol
 from wke.agent.protocol import Decoder
 
 
@@ -58,7 +58,7 @@ def test_a_machine_with_another_python_takes_the_source(monkeypatch: pytest.Monk
 def test_nothing_of_the_agent_is_on_the_disk(tmp_path: Path) -> None:
     """Its work folder holds scripts and tasks, and nothing else; its source is not among its files."""
     with raw_agent("a" * 16, {"TMPDIR": str(tmp_path), "PATH": os.environ["PATH"]}) as agent:
-        hello = frames_of(agent, Decoder(), protocol.HELLO)[0]
+        hello = frames_of(agent, Decoder(), frames.HELLO)[0]
         folder = Path(str(hello.head["workfolder"]))
         assert folder == tmp_path / ("wke-" + "a" * 16)
         assert sorted(p.name for p in folder.rglob("*")) == []
@@ -72,8 +72,8 @@ def test_a_machine_without_room_says_so(tmp_path: Path) -> None:
     fake = tmp_path / "fake"
     fake.write_text(
         f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(Path(protocol.__file__).parents[2])!r})\n"
-        "from wke.agent import protocol\n"
-        "sys.stdout.buffer.write(protocol.encode(protocol.BROKEN, 0, {'why': 'cannot make a work folder: No space left on device'}))\n"
+        "from wke.agent import frames, protocol\n"
+        "sys.stdout.buffer.write(protocol.encode(frames.BROKEN, 0, {'why': 'cannot make a work folder: No space left on device'}))\n"
     )
     fake.chmod(0o755)
     assert refusal([str(fake)]) == (

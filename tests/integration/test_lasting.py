@@ -17,7 +17,7 @@ from wke.act.connection import resumable
 from wke.act.connection.connection import Connection
 from wke.act.connection.opening import open_connection
 from wke.act.connection.resumable import AnchorResumer
-from wke.agent import protocol
+from wke.agent import frames
 
 COUNT = 2_000_000
 ALL = b"".join(b"%d\n" % n for n in range(1, COUNT + 1))
@@ -152,7 +152,7 @@ def test_an_order_that_comes_twice_is_carried_out_once(transport: Sequence[str],
         tell = one.connection.link.tell
 
         def twice(kind: int, channel: int, head: dict[str, object], payload: bytes = b"") -> None:
-            for _ in range(2 if kind == protocol.START else 1):
+            for _ in range(2 if kind == frames.START else 1):
                 tell(kind, channel, head, payload)
 
         monkeypatch.setattr(one.connection.link, "tell", twice)

@@ -18,7 +18,7 @@ from wke.act.connection.transport import local_transport
 from wke.act.providers.provider import Place, provide
 from wke.act.session.session import Session
 from wke.act.telemetry.telemetry import sampling
-from wke.agent import protocol
+from wke.agent import frames, protocol
 from wke.describe.cluster.cluster import LOCAL_NETWORK, ClusterSpec, MachineSpec
 from wke.errors import StoreError
 from wke.keep.output.telemetry import COLUMNS, LOADS, Loads, is_growing, read_loads, record_window
@@ -222,9 +222,9 @@ def test_a_sample_that_is_none_breaks_the_connection(tmp_path: Path) -> None:
             await until(lambda: rows(tmp_path / "logs") > 3)
             liar = session.connection("m0")
             (channel,) = liar.telemetry._receivers
-            liar.link.wire._hear(protocol.encode(protocol.SAMPLE, channel, {"at": 1, "cpu": ["much"]}))
+            liar.link.wire._hear(protocol.encode(frames.SAMPLE, channel, {"at": 1, "cpu": ["much"]}))
             assert liar.lost.is_set()
-            assert "is not a sample" in liar.why
+            assert "'cpu' does not belong there" in liar.why
             written = rows(tmp_path / "logs")
             await until(lambda: rows(tmp_path / "logs") > written + 3)
 

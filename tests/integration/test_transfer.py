@@ -361,20 +361,20 @@ def test_a_machine_with_a_full_disk_says_so(tmp_path: Path) -> None:
 HOSTILE = """#!{python}
 import os, sys, time
 sys.path.insert(0, {source!r})
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.protocol import Decoder, encode
 def send(kind, head, payload=b""):
     os.write(1, encode(kind, 1, head, payload))
 def offer(*entries):
-    send(protocol.OFFER, {{"first": 0, "entries": list(entries)}})
+    send(frames.OFFER, {{"first": 0, "entries": list(entries)}})
 def file(path, size=1):
     return [path, "f", 0o644, 0, size, ""]
 ROOT = ["", "d", 0o755, 0, 0, ""]
 LINK = ["link", "l", 0o755, 0, 0, {outside!r}]
 def data(index, payload=b"!"):
-    send(protocol.DATA, {{"parts": [[index, 0, len(payload)]]}}, payload)
+    send(frames.DATA, {{"parts": [[index, 0, len(payload)]]}}, payload)
 hello = dict(python="3", hostname="h", user="u", home="/", cpus=1, uname="u", pid=1, workfolder="/w", at=time.time_ns())
-os.write(1, encode(protocol.HELLO, 0, hello))
+os.write(1, encode(frames.HELLO, 0, hello))
 heard = b""
 while b'"path"' not in heard:
     heard += os.read(0, 65536)
@@ -394,16 +394,18 @@ time.sleep(1000)
         "offer(file('x')); data(0)",
         "offer(ROOT, file('x')); data(7)",
         "data(0)",
-        "send(protocol.COMPLETE, {{}})",
-        "send(protocol.HAVE, {{}})",
-        "send(protocol.OFFER, {{}})",
-        "send(protocol.DATA, {{'parts': 7}}, b'x')",
-        "send(protocol.COPIED, {{}})",
-        "send(protocol.COPY_FAILED, {{'path': '\\x1b[2J', 'why': 'because', 'code': 'x'}})",
-        "send(protocol.COPY_FAILED, {{}})",
+        "send(frames.COMPLETE, {{}})",
+        "send(frames.COMPLETE, {{'left-out': []}})",
+        "send(frames.HAVE, {{'first': 0, 'have': []}})",
+        "send(frames.OFFER, {{}})",
+        "send(frames.DATA, {{'parts': 7}}, b'x')",
+        "send(frames.DATA, {{'parts': [7]}}, b'x')",
+        "send(frames.COPIED, {{'files': 1}})",
+        "send(frames.COPY_FAILED, {{'path': '\\x1b[2J', 'why': 'because', 'code': 'x'}})",
+        "send(frames.COPY_FAILED, {{'path': '\\x1b[2J', 'why': 'because', 'code': 5}})",
         "for n in range(1000): offer(ROOT)",
-        "while True: send(protocol.OFFER, {{'first': 0, 'entries': []}})",
-        "send(protocol.OPEN, {{}})",
+        "while True: send(frames.OFFER, {{'first': 0, 'entries': []}})",
+        "send(frames.OPEN, {{}})",
         "sys.exit(3)",
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.agent import landing, protocol, sender
+from wke.agent import frames, landing, sender
 from wke.agent.landing import Landing
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
 from wke.agent.sender import Sender, wanted
@@ -58,10 +58,10 @@ class Copy:
         self._left -= 1
         (frame,) = Decoder().frames(encode(kind, 1, head, payload))
         self.frames.append(frame)
-        if kind == protocol.OFFER:
+        if kind == frames.OFFER:
             first, forms = frame.head["first"], frame.head["entries"]
             self._answers.append({"first": first, "have": take(self.landing, first, [Entry.read(form) for form in forms])})
-        elif kind == protocol.DATA:
+        elif kind == frames.DATA:
             self.landing.data(frame.head["parts"], frame.payload)
         else:
             self.landing.finish()

@@ -6,23 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from heads import right_frames
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wke.agent import frames
 from wke.agent import journal as module
-from wke.agent import protocol
 from wke.agent.journal import Journal
 from wke.agent.protocol import Decoder, Frame, encode
 
-FRAMES = st.lists(
-    st.builds(
-        lambda kind, at, data: Frame(kind, 7, {"stream": 1, "at": at}, data if kind == protocol.OUTPUT else b""),
-        st.sampled_from([protocol.STARTED, protocol.OUTPUT, protocol.ENDED]),
-        st.integers(0, 1 << 62),
-        st.binary(max_size=200),
-    ),
-    max_size=12,
-)
+REPORTS = (frames.STARTED, frames.OUTPUT, frames.ENDED)
+FRAMES = st.lists(right_frames(REPORTS, st.just(7)), max_size=12)
 SIZES = st.lists(st.integers(1, 300), min_size=1, max_size=20)
 
 
@@ -80,7 +74,7 @@ def test_a_torn_end_costs_the_torn_frame_only(frames: list[Frame], cut: int) -> 
 
 def test_a_full_disk_leaves_whole_frames(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """A frame of which only a part could be written is taken back; what comes when there is room again is behind the one before."""
-    first, second = (encode(protocol.OUTPUT, 7, {"stream": 1, "at": n}, b"x" * 1000) for n in (1, 2))
+    first, second = (encode(frames.OUTPUT, 7, {"stream": 1, "at": n}, b"x" * 1000) for n in (1, 2))
     journal.append(7, first)
     write, room = os.write, [100]
 

@@ -77,7 +77,7 @@ def test_only_act_imports_of_the_agent_what_both_ends_run() -> None:
         (p.relative_to(ROOT).parts[0], ".".join(name.split(".")[:3])) for p in outside for name in imports(p) if layer(name) == "agent"
     }
     assert {part for part, _ in crossing} == {"act"}
-    assert {name for _, name in crossing} <= {f"wke.agent.{name}" for name in ("protocol", "files", "tree", "sender", "landing")}
+    assert {name for _, name in crossing} <= {f"wke.agent.{name}" for name in ("frames", "protocol", "files", "tree", "sender", "landing")}
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if p.name == "__init__.py" and p.parent != ROOT], ids=lambda p: p.parent.name)

@@ -3,25 +3,14 @@
 import tracemalloc
 
 import pytest
+from heads import right_frames
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.agent import protocol
+from wke.agent import frames, protocol
 from wke.agent.protocol import HEADER, MAGIC, Decoder, Frame, ProtocolError, encode, load
 
-TEXTS = st.text(st.characters(), max_size=20)  # lone surrogates too: that is how bytes travel
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
-    max_leaves=8,
-)
-FRAMES = st.builds(
-    Frame,
-    st.integers(1, len(protocol.KINDS)),
-    st.integers(0, 2**32 - 1),
-    st.dictionaries(TEXTS, VALUES, max_size=4),
-    st.binary(max_size=200),
-)
+FRAMES = right_frames()
 
 
 def encoded(frame: Frame) -> bytes:
@@ -34,12 +23,12 @@ def chunks(data: bytes, cuts: list[int]) -> list[bytes]:
 
 
 @given(st.lists(FRAMES, max_size=5), st.lists(st.integers(0, 10**6), max_size=20))
-def test_decoding_undoes_encoding_under_any_chunking(frames: list[Frame], cuts: list[int]) -> None:
+def test_decoding_undoes_encoding_under_any_chunking(sent: list[Frame], cuts: list[int]) -> None:
     """However the bytes are cut on their way, the same frames come out."""
     decoder = Decoder()
-    got = [frame for chunk in chunks(b"".join(map(encoded, frames)), cuts) for frame in decoder.frames(chunk)]
+    got = [frame for chunk in chunks(b"".join(map(encoded, sent)), cuts) for frame in decoder.frames(chunk)]
     decoder.end()
-    assert got == frames
+    assert got == sent
 
 
 @given(st.lists(st.binary(max_size=100) | FRAMES.map(encoded), max_size=6), st.integers(0, 200))
@@ -53,7 +42,7 @@ def test_any_bytes_are_frames_or_a_protocol_error(parts: list[bytes], noise: int
     except ProtocolError:
         if decoder._error is not None:
             with pytest.raises(ProtocolError):
-                list(decoder.frames(encode(protocol.PING, 0, {})))
+                list(decoder.frames(encode(frames.PING, 0, {})))
 
 
 @given(FRAMES, st.data())
@@ -84,14 +73,14 @@ def test_a_stream_that_ends_inside_a_frame_is_noticed(frame: Frame, data: st.Dat
 
 @settings(max_examples=20)
 @given(st.lists(FRAMES, min_size=1, max_size=2))
-def test_every_place_to_cut_gives_the_same_frames(frames: list[Frame]) -> None:
+def test_every_place_to_cut_gives_the_same_frames(sent: list[Frame]) -> None:
     """A stream cut in two, at each of its bytes, and byte by byte."""
-    data = b"".join(map(encoded, frames))
+    data = b"".join(map(encoded, sent))
     for at in range(0, len(data), max(1, len(data) // 30)):
         decoder = Decoder()
-        assert [*decoder.frames(data[:at]), *decoder.frames(data[at:])] == frames
+        assert [*decoder.frames(data[:at]), *decoder.frames(data[at:])] == sent
     decoder = Decoder()
-    assert [frame for at in range(len(data)) for frame in decoder.frames(data[at : at + 1])] == frames
+    assert [frame for at in range(len(data)) for frame in decoder.frames(data[at : at + 1])] == sent
 
 
 @given(
@@ -110,16 +99,16 @@ def test_what_came_before_rubbish_counts_and_nothing_after_it(before: list[Frame
 def test_any_announced_length_is_kept_within_bounds(head: int, payload: int) -> None:
     """A header alone decides: lengths beyond the limit are refused at once, others waited for."""
     decoder = Decoder()
-    if head > protocol.MAX_HEAD or payload > protocol.MAX_PAYLOAD:
+    if head > protocol.MAX_HEAD or payload > frames.BULK:
         with pytest.raises(ProtocolError, match="too large"):
-            list(decoder.frames(header(head=head, payload=payload)))
+            list(decoder.frames(header(frames.OUTPUT, head=head, payload=payload)))
     elif head or payload:
-        assert list(decoder.frames(header(head=head, payload=payload))) == []
+        assert list(decoder.frames(header(frames.OUTPUT, head=head, payload=payload))) == []
 
 
 def test_a_flood_of_frames_is_not_kept() -> None:
     """Ten thousand frames pass through; what the decoder holds is what it was given last."""
-    flood = encode(protocol.PING, 0, {}) * 1000
+    flood = encode(frames.PING, 0, {}) * 1000
     decoder = Decoder()
     tracemalloc.start()
     try:
@@ -129,7 +118,7 @@ def test_a_flood_of_frames_is_not_kept() -> None:
         tracemalloc.stop()
 
 
-def header(kind: int = protocol.PING, head: int = 2, payload: int = 0, version: int = protocol.VERSION, magic: bytes = MAGIC) -> bytes:
+def header(kind: int = frames.PING, head: int = 2, payload: int = 0, version: int = protocol.VERSION, magic: bytes = MAGIC) -> bytes:
     return HEADER.pack(magic, version, kind, 0, 0, head, payload, 0)
 
 
@@ -140,18 +129,18 @@ def header(kind: int = protocol.PING, head: int = 2, payload: int = 0, version: 
         (b"Welcome to node1", "not a frame"),
         (header(version=9) + b"{}", "version 9"),
         (header(kind=0) + b"{}", "unknown kind 0"),
-        (header(kind=len(protocol.KINDS) + 1) + b"{}", "unknown kind"),
+        (header(kind=len(frames.KINDS) + 1) + b"{}", "unknown kind"),
         (header(head=2**32 - 1), "too large"),
         (header(payload=2**32 - 1), "too large"),
         (header() + b"{}", "checksum"),
-        (protocol.prefix(protocol.PING, 0, b"[]", 0), "not an object"),
-        (protocol.prefix(protocol.PING, 0, b"{} ", 0), "not an object"),
-        (protocol.prefix(protocol.PING, 0, b"{", 0), "not JSON"),
-        (protocol.prefix(protocol.PING, 0, b"", 0), "not JSON"),
-        (protocol.prefix(protocol.PING, 0, b'{"a":NaN}', 0), "not JSON"),
-        (protocol.prefix(protocol.PING, 0, b'{"a":' + b"1" * 21 + b"}", 0), "not JSON"),
-        (protocol.prefix(protocol.PING, 0, '{"a":"é"}'.encode(), 0), "not JSON"),
-        (protocol.prefix(protocol.PING, 0, b"[" * 100_000, 0), "not JSON"),
+        (protocol.prefix(frames.PING, 0, b"[]", 0), "not an object"),
+        (protocol.prefix(frames.PING, 0, b"{} ", 0), "not an object"),
+        (protocol.prefix(frames.PING, 0, b"{", 0), "not JSON"),
+        (protocol.prefix(frames.PING, 0, b"", 0), "not JSON"),
+        (protocol.prefix(frames.PING, 0, b'{"a":NaN}', 0), "not JSON"),
+        (protocol.prefix(frames.PING, 0, b'{"a":' + b"1" * 21 + b"}", 0), "not JSON"),
+        (protocol.prefix(frames.PING, 0, '{"a":"é"}'.encode(), 0), "not JSON"),
+        (protocol.prefix(frames.PING, 0, b"[" * 100_000, 0), "not JSON"),
     ],
 )
 def test_what_is_no_frame_is_refused(data: bytes, complaint: str) -> None:
@@ -195,14 +184,14 @@ def test_endless_noise_is_refused() -> None:
         all(list(decoder.frames(b"Last login: today\n")) == [] for _ in range(200))
     decoder = Decoder(noise=1000)
     with pytest.raises(ProtocolError, match="not a frame"):
-        list(decoder.frames(encode(protocol.PING, 0, {}) + b"more noise" * 3))
+        list(decoder.frames(encode(frames.PING, 0, {}) + b"more noise" * 3))
 
 
 @settings(max_examples=20)
 @given(st.integers(1, 3000))
 def test_a_large_frame_is_decoded_in_linear_time(size: int) -> None:
     """Byte by byte or at once, a frame's bytes are looked at once (this test would take minutes otherwise)."""
-    data = encode(protocol.OUTPUT, 1, {"at": 1}, bytes(1 << 20))
+    data = encode(frames.OUTPUT, 1, {"stream": 1, "at": 1}, bytes(1 << 20))
     decoder = Decoder()
     got = [f for at in range(0, len(data), size * 100) for f in decoder.frames(data[at : at + size * 100])]
     assert len(got) == 1

@@ -17,7 +17,7 @@ from posix import _exit
 import _signal
 import _socket
 
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.files import to_bytes
 from wke.agent.guardian import DEAF_TO
 from wke.agent.journal import Journal
@@ -62,7 +62,7 @@ def drop(source, sink, decoder, folder, claim):
         far.close()
         posix.close(to_agent)
         posix.close(from_agent)
-        return from_anchor, to_anchor, Decoder()
+        return from_anchor, to_anchor, Decoder(frames.AGENT)
     posix.close(from_anchor)
     posix.close(to_anchor)
     for number in DEAF_TO:
@@ -94,7 +94,7 @@ class Anchor:
         self._loop = Loop()
         self._source = source
         self._sink = sink
-        self._frames = Decoder()
+        self._from_agent = Decoder(frames.CONTROLLER)
         self._agent = Outgoing(self._loop, sink, self._dismiss)
         self._listener = None
         self._journal = None
@@ -108,6 +108,12 @@ class Anchor:
         self._ended = set()
         self._sync_is_due = False
         self._over = False
+        self.handlers = {  # the agent gets all other frames of a controller
+            frames.HOLD: self._hold,
+            frames.FOLLOW: self._follow,
+            frames.START: self._start,
+            frames.CLEAR: self._clear,
+        }
         self._attach(handle, decoder)
 
     def run(self):
@@ -131,6 +137,7 @@ class Anchor:
 
     def _attach(self, handle, decoder):
         self._controller, self._decoder = handle, decoder
+        decoder.receivers = frames.AGENT + frames.ANCHOR
         posix.set_blocking(handle, False)
         self._out_handle = posix.dup(handle)  # a loop watches a file for one thing only
         self._out = Outgoing(self._loop, self._out_handle, self._lose)
@@ -170,7 +177,7 @@ class Anchor:
             "scripts": self._scripts,
         }
         at = self._hello["at"] + int(1e9 * (time.monotonic() - self._hello_at))
-        self._tell(protocol.HELLO, 0, dict(self._hello, at=at, **state))
+        self._tell(frames.HELLO, 0, dict(self._hello, at=at, **state))
 
     def _tell(self, kind, channel, head, payload=b""):
         if self._controller is not None:
@@ -185,35 +192,36 @@ class Anchor:
             return
         try:
             for frame in self._decoder.frames(data):
-                self._take(frame)
-        except (ProtocolError, KeyError, TypeError, AttributeError) as error:
-            self._tell(protocol.BROKEN, 0, {"why": "{}: {}".format(type(error).__name__, error)})
+                self.handlers.get(frame.kind, self._order)(frame)
+        except (ProtocolError, KeyError) as error:
+            self._tell(frames.BROKEN, 0, {"why": "{}: {}".format(type(error).__name__, error)})
             self._out.finish(LAST_WORDS_S)
             self._lose()
 
-    def _take(self, frame):
-        """Do what a frame of the controller asks of us; the agent gets all others."""
-        head, channel = frame.head, frame.channel
-        if frame.kind == protocol.HOLD:
-            self._hold(head["attempt"])
-        elif frame.kind == protocol.FOLLOW:
-            self._follows[channel] = head["from"]
-        elif frame.kind != protocol.START:
-            self._cleared = self._cleared or (frame.kind == protocol.CLEAR and "task" not in head)
-            self._order(frame)
-        elif head["key"] not in self._known:
-            self._known[head["key"]] = channel
-            self._follows[channel] = 0
+    def _follow(self, frame):
+        self._follows[frame.channel] = frame.head["from"]
+
+    def _start(self, frame):
+        """Have a task started, unless its key is known."""
+        head = frame.head
+        if head["key"] not in self._known:
+            self._known[head["key"]] = frame.channel
+            self._follows[frame.channel] = 0
             used = [[head["script"], head["name"]], [head["prelude"], "prelude"]]
             self._scripts += [script for script in used if script[0] is not None and script not in self._scripts]
             self._order(frame)
+
+    def _clear(self, frame):
+        self._cleared = self._cleared or "task" not in frame.head
+        self._order(frame)
 
     def _order(self, frame):
         if self._sink is not None:
             self._agent.add(encode(frame.kind, frame.channel, frame.head, frame.payload))
 
-    def _hold(self, attempt):
+    def _hold(self, frame):
         """Begin to hold an attempt and forget the one before."""
+        attempt = frame.head["attempt"]
         if attempt != self._attempt:
             self._attempt = attempt
             self._cleared = False
@@ -235,7 +243,7 @@ class Anchor:
             for channel, offset in list(self._follows.items()):
                 if offset < self._journal.size(channel):
                     data = self._journal.read(channel, offset, CHUNK)
-                    self._tell(protocol.JOURNAL, channel, {"at": offset}, data)
+                    self._tell(frames.JOURNAL, channel, {"at": offset}, data)
                     self._follows[channel] = offset + len(data)
                     behind = True
                 elif channel in self._ended:
@@ -257,17 +265,17 @@ class Anchor:
             self._over = True
             return
         try:
-            for frame in self._frames.frames(data):
+            for frame in self._from_agent.frames(data):
                 self._take_from_agent(frame)
         except OSError as error:
             self._fail(error)
 
     def _take_from_agent(self, frame):
-        if frame.kind in (protocol.STAGED, protocol.STARTED, protocol.OUTPUT, protocol.ENDED):
+        if frame.kind in (frames.STAGED, frames.STARTED, frames.OUTPUT, frames.ENDED):
             self._keep(frame)
-        elif frame.kind == protocol.HELLO:
+        elif frame.kind == frames.HELLO:
             self._open(frame.head)
-        elif frame.kind in (protocol.CLEARED, protocol.FAREWELL):
+        elif frame.kind in (frames.CLEARED, frames.FAREWELL):
             self._answers.append(frame)
         else:
             self._tell(frame.kind, frame.channel, frame.head, frame.payload)
@@ -289,10 +297,10 @@ class Anchor:
 
     def _keep(self, frame):
         self._journal.append(frame.channel, encode(frame.kind, frame.channel, frame.head, frame.payload))
-        if frame.kind in (protocol.STARTED, protocol.ENDED):
-            if frame.kind == protocol.ENDED:
+        if frame.kind in (frames.STARTED, frames.ENDED):
+            if frame.kind == frames.ENDED:
                 self._ended.add(frame.channel)
-            if frame.kind == protocol.STARTED or frame.head["began"]:
+            if frame.kind == frames.STARTED or frame.head.get("began"):
                 self._begun.add(frame.channel)
             self._journal.sync()
         elif not self._sync_is_due:
@@ -308,7 +316,7 @@ class Anchor:
 
     def _fail(self, error):
         """End, for what cannot be kept must not go on; who is there hears why."""
-        self._tell(protocol.BROKEN, 0, {"why": "cannot keep the journal of its tasks: {}".format(error.strerror)})
+        self._tell(frames.BROKEN, 0, {"why": "cannot keep the journal of its tasks: {}".format(error.strerror)})
         self._dismiss()
 
     def _dismiss(self):

@@ -1,7 +1,7 @@
 """How the agent starts. It arrives on the standard input of a Python (see modules.py), so nothing of it is on the machine's disk.
 
-The process that was started becomes the guardian (see guardian.py), its child the agent (see agent.py). When tasks shall outlive the
-controller, these two are dropped behind an anchor first (see anchor.py). When the machine is to be ours alone, both hold its lock
+The process that was started becomes the guardian (see guardian.py), its child the agent (see agent.py). If tasks are to outlive the
+controller, an anchor comes between these two and the transport first (see anchor.py). If the machine is claimed, both hold its lock
 (see lock.py).
 """
 
@@ -11,7 +11,7 @@ from posix import _exit
 
 import _signal
 
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.agent import READ_SIZE, SHORT_GRACE_S, Agent
 from wke.agent.files import WorkFolder, to_bytes
 from wke.agent.guardian import clean, guard
@@ -27,20 +27,19 @@ def main(heard):
     posix.dup2(nothing, 0)
     posix.dup2(nothing, 1)
     posix.close(nothing)
-    decoder = Decoder()
+    decoder = Decoder(frames.AGENT)
     try:
         opening = _opening(source, decoder, heard)
         token, lease_s = to_bytes(opening["token"]), float(opening["lease"])
         claim = opening.get("claim")
-    except (ProtocolError, KeyError, TypeError, ValueError, AttributeError) as error:
-        _refuse(sink, "its first frame is not complete: {!r}".format(error))
+    except ProtocolError as error:
+        _refuse(sink, "its first frame is not complete: {}".format(error))
     _signal.alarm(0)  # from here on the lease ends us
     if "outlive" in opening:
-        from wke.agent.anchor import drop  # which does not come along otherwise
+        from wke.agent.anchor import drop  # which comes along only then
 
         source, sink, decoder = drop(source, sink, decoder, opening["outlive"], claim)
     lock = _lock(claim, sink)
-    marker = MARKER + token
     try:
         files = WorkFolder(token, posix.environ)
     except OSError as error:
@@ -52,28 +51,32 @@ def main(heard):
     if child:
         for handle in (source, sink, beat, guardian):
             posix.close(handle)
-        guard(child, heartbeats, lease_s, marker, files)
+        guard(child, heartbeats, lease_s, MARKER + token, files)
         lock.release()
         _exit(0)
     posix.close(heartbeats)
     posix.close(guarding)
     posix.setsid()
-    status, guarded = 0, True
+    agent = Agent(source, sink, decoder, opening, files)
+    _exit(_work(agent, beat, guardian, lock))
+
+
+def _work(agent, beat, guardian, lock):
+    """Let the agent do its work and return the status to exit with; clean up where the guardian cannot."""
     try:
-        agent = Agent(source, sink, decoder, opening, files)
         agent.run(beat, guardian)
-        guarded = agent.guarded
-    except Exception:  # the controller was told; the guardian sees to the rest
+        status = 0
+    except Exception:  # the controller was told; the guardian cleans up
         status = 1
-    if not guarded:
-        clean(marker, files, False, SHORT_GRACE_S)
+    if not agent.guarded:
+        clean(MARKER + agent.token, agent.files, False, SHORT_GRACE_S)
         lock.release()
-    _exit(status)
+    return status
 
 
 def _refuse(sink, why):
     """Say why there will be no agent, and end."""
-    posix.write(sink, encode(protocol.BROKEN, 0, {"why": why}))
+    posix.write(sink, encode(frames.BROKEN, 0, {"why": why}))
     _exit(1)
 
 
@@ -88,7 +91,7 @@ def _lock(claim, sink):
     """Return the machine's lock; does not return when somebody else keeps it."""
     if claim is None:
         return _Unlocked()
-    from wke.agent.lock import Lock, NotOursError  # which do not come along otherwise
+    from wke.agent.lock import Lock, NotOursError  # which come along only then
 
     try:
         return Lock(claim)
@@ -102,7 +105,7 @@ def _opening(source, decoder, heard):
     """Return the head of the first frame; what was read behind it stays in the decoder."""
     while True:
         for frame in decoder.frames(heard):
-            if frame.kind != protocol.OPEN:
+            if frame.kind != frames.OPEN:
                 raise ProtocolError(f"{frame!r} came first")
             return frame.head
         heard = posix.read(source, READ_SIZE)

@@ -1,18 +1,20 @@
-"""Frames: what the controller and the agent say to each other, as values; no input or output happens here.
+"""Frames on the wire: encoding and decoding, without input or output. Which frames there are, frames.py says.
 
 A frame is a fixed header, a head (a JSON object in ASCII) and a payload (raw bytes):
 
     magic 4 | version 1 | kind 1 | reserved 2 | channel 4 | head length 4 | payload length 4 | CRC32 4        little endian, 24 bytes
 
 The CRC covers the header before it and the head. It finds a stream that is not ours or has slipped; the payload's bytes are guarded by what
-carries them (a pipe, ssh). Lengths are checked before anything of that length is kept. Both ends read frames of the other with mistrust:
-whatever arrives, a `Decoder` returns frames or raises `ProtocolError`.
+carries them (a pipe, ssh). Lengths are checked before anything of that length is kept. Neither end trusts the other:
+whatever arrives, a `Decoder` returns frames as the table describes them, or raises `ProtocolError`.
 
 Runs on the machines too: Python >= 3.6, and only modules that are cheap to import (`json` alone would double the agent's start).
 """
 
 import zlib
 from struct import Struct
+
+from wke.agent.frames import ANYONE, KINDS, flaw, is_for, most_payload, name_of
 
 try:
     from _json import encode_basestring_ascii, make_encoder, make_scanner
@@ -28,29 +30,7 @@ MAGIC = b"\xf7wke"
 HEADER = Struct("<4sBBHIIII")
 UNSUMMED = HEADER.size - 4
 MAX_HEAD = 8 << 20
-MAX_PAYLOAD = 1 << 20
 MAX_DIGITS = 20
-
-KINDS = (
-    ("open", "hello")  # controller: token, lease and environment; agent: who and where it is
-    + ("put", "start", "staged", "release", "started", "output", "ended", "stop")  # a script's bytes; a task's life
-    + ("ping", "pong")  # renews the lease and compares clocks
-    + ("wait-port", "port")  # does something listen?
-    + ("clear", "cleared")  # stop every task and what tasks left running; its names
-    + ("bye", "farewell")  # the same, and the agent ends
-    + ("watch", "watched", "sample", "unwatch")  # telemetry: of which kernel, then what its probes say again and again
-    + ("copy-in", "copy-out", "offer", "have", "data", "complete", "copied", "copy-failed", "copy-stop")  # see sender.py
-    + ("broken",)  # the agent cannot go on, and why
-    + ("hold", "follow", "journal")  # to and from an anchor: which attempt it holds; a task's journal from an offset on
-    + ("examine", "examined")  # the machine's fingerprint
-    + ("source", "modules")  # agent: my Python is another, send source; controller: what is asked for next needs these
-)
-METRICS = 3  # the stream of what a task wrote to $WKE_METRICS, beside 1 and 2
-OPEN, HELLO, PUT, START, STAGED, RELEASE, STARTED, OUTPUT, ENDED, STOP, PING, PONG, WAIT_PORT, PORT = range(1, 15)
-CLEAR, CLEARED, BYE, FAREWELL, WATCH, WATCHED, SAMPLE, UNWATCH = range(15, 23)
-COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, BROKEN = range(23, 33)
-HOLD, FOLLOW, JOURNAL, EXAMINE, EXAMINED, SOURCE, MODULES = range(33, len(KINDS) + 1)
-COPYING = (COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPY_STOP)  # what an agent may hear about a copy
 
 
 class ProtocolError(Exception):
@@ -58,7 +38,7 @@ class ProtocolError(Exception):
 
 
 class Frame:
-    """One message: `kind` (a constant of this module), `channel` (0 is the connection itself), `head` and `payload`."""
+    """One message: `kind` (see frames.py), `channel` (0 is the connection itself), `head` and `payload`."""
 
     __slots__ = ("channel", "head", "kind", "payload")
 
@@ -76,7 +56,7 @@ class Frame:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return "Frame({}, channel={}, head={!r}, payload={} bytes)".format(KINDS[self.kind - 1], self.channel, self.head, len(self.payload))
+        return "Frame({}, channel={}, head={!r}, payload={} bytes)".format(name_of(self.kind), self.channel, self.head, len(self.payload))
 
 
 def encode(kind: int, channel: int, head: "dict[str, object]", payload: bytes = b"") -> bytes:
@@ -85,7 +65,7 @@ def encode(kind: int, channel: int, head: "dict[str, object]", payload: bytes = 
 
 
 def prefix(kind: int, channel: int, head: bytes, payload_size: int) -> bytes:
-    """Return what comes before the payload, for who wants to send the payload without copying it; `head` is JSON already."""
+    """Return what comes before the payload, so that the payload need not be copied; `head` is JSON already."""
     start = HEADER.pack(MAGIC, VERSION, kind, 0, channel, len(head), payload_size, 0)[:UNSUMMED]
     return b"".join((start, zlib.crc32(head, zlib.crc32(start)).to_bytes(4, "little"), head))
 
@@ -93,13 +73,13 @@ def prefix(kind: int, channel: int, head: bytes, payload_size: int) -> bytes:
 class Decoder:
     """Turn bytes, cut anywhere, back into frames.
 
-    Never holds more than one frame of the largest size allowed and the bytes of the last `frames` call. `noise` bytes may come before the
-    first frame: what a shell's start-up files print; the beginning is kept in `heard`.
+    Only frames for `receivers` are frames. Never holds more than one frame of the largest size allowed and the bytes of the last `frames`
+    call. Up to `noise` bytes may come before the first frame, which a shell's start-up files print; their beginning is kept in `heard`.
     """
 
-    def __init__(self, max_head: int = MAX_HEAD, max_payload: int = MAX_PAYLOAD, noise: int = 0) -> None:
+    def __init__(self, receivers: int = ANYONE, max_head: int = MAX_HEAD, noise: int = 0) -> None:
+        self.receivers = receivers
         self.max_head = max_head
-        self.max_payload = max_payload
         self.heard = b""
         self._noise = noise
         self._buffer = bytearray()
@@ -112,7 +92,7 @@ class Decoder:
         return self._complete()
 
     def end(self) -> None:
-        """Say that no more bytes come; raise ProtocolError when that is in the middle of a frame."""
+        """Take the end of the stream; raise ProtocolError when that is in the middle of a frame."""
         if self._error is not None:
             raise self._error
         if self._buffer:
@@ -139,15 +119,7 @@ class Decoder:
             if not MAGIC.startswith(buffer[:4]) and not buffer.startswith(MAGIC):
                 raise ProtocolError(f"not a frame: {bytes(buffer[:64])!r}")
             return None
-        magic, version, kind, reserved, channel, head_size, payload_size, crc = HEADER.unpack_from(buffer)
-        if magic != MAGIC:
-            raise ProtocolError(f"not a frame: {bytes(buffer[:64])!r}")
-        if version != VERSION or reserved:
-            raise ProtocolError(f"frame of version {version}, not {VERSION}")
-        if not 0 < kind <= len(KINDS):
-            raise ProtocolError(f"frame of unknown kind {kind}")
-        if head_size > self.max_head or payload_size > self.max_payload:
-            raise ProtocolError(f"frame too large: head of {head_size} bytes, payload of {payload_size}")
+        kind, channel, head_size, payload_size, crc = self._header()
         body = HEADER.size + head_size
         if len(buffer) < body + payload_size:
             return None
@@ -156,7 +128,27 @@ class Decoder:
             if zlib.crc32(head, zlib.crc32(view[:UNSUMMED])) != crc:
                 raise ProtocolError("frame with a wrong checksum")
         del buffer[: body + payload_size]
-        return Frame(kind, channel, load(head), payload)
+        frame = Frame(kind, channel, load(head), payload)
+        problem = flaw(kind, frame.head)
+        if problem:
+            raise ProtocolError(f"{frame!r:.300}: {problem}")
+        return frame
+
+    def _header(self) -> "tuple[int, int, int, int, int]":
+        """Return what the header says that begins the buffer: kind, channel, both lengths and the checksum."""
+        buffer = self._buffer
+        magic, version, kind, reserved, channel, head_size, payload_size, crc = HEADER.unpack_from(buffer)
+        if magic != MAGIC:
+            raise ProtocolError(f"not a frame: {bytes(buffer[:64])!r}")
+        if version != VERSION or reserved:
+            raise ProtocolError(f"frame of version {version}, not {VERSION}")
+        if kind not in KINDS:
+            raise ProtocolError(f"frame of unknown kind {kind}")
+        if not is_for(kind, self.receivers):
+            raise ProtocolError(f"frame of kind {name_of(kind)}, which is not for this end")
+        if head_size > self.max_head or payload_size > most_payload(kind):
+            raise ProtocolError(f"frame too large: head of {head_size} bytes, payload of {payload_size}")
+        return kind, channel, head_size, payload_size, crc
 
     def _skip_noise(self) -> bool:
         """Drop what comes before the first frame, and tell whether that has begun."""
@@ -187,7 +179,7 @@ def _refuse(word: object) -> None:
 if make_scanner is not None:
 
     class _Reading:
-        """How the C scanner wants its settings."""
+        """The settings of the C scanner."""
 
         strict = True
         object_hook = None

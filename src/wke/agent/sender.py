@@ -11,7 +11,7 @@ of the offers, and many small ones share a frame.
 
 import posix
 
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.protocol import ProtocolError
 from wke.agent.tree import ANSWER, BATCH, BATCH_SIZE, CHUNK, FILE, FOLDER, ROOM, WINDOW, CopyError, digest, joined, natural, walk
 
@@ -53,14 +53,14 @@ class Sender:
                 batch = next(batches, None)
                 if batch is None:
                     break
-                self._tell(protocol.OFFER, {"first": batch[0], "entries": [entry.form() for entry in batch[1]]}, b"")
+                self._tell(frames.OFFER, {"first": batch[0], "entries": [entry.form() for entry in batch[1]]}, b"")
                 unanswered.append(batch)
                 yield ROOM
             if not unanswered:
                 break
             answer = yield ANSWER
             yield from self._deliver(unanswered.pop(0), answer)
-        self._tell(protocol.COMPLETE, {"left-out": [path.decode("utf-8", "replace") for path in self.left_out]}, b"")
+        self._tell(frames.COMPLETE, {"left-out": [path.decode("utf-8", "replace") for path in self.left_out]}, b"")
 
     def _batches(self) -> "Iterator[tuple[int, list[Entry]]]":
         first, size = 0, 0
@@ -122,7 +122,7 @@ class Sender:
     def _flush(self) -> None:
         if self._parts:
             payload = self._payload[0] if len(self._payload) == 1 else b"".join(self._payload)
-            self._tell(protocol.DATA, {"parts": self._parts}, payload)
+            self._tell(frames.DATA, {"parts": self._parts}, payload)
             self._parts, self._payload, self._room = [], [], CHUNK
 
 

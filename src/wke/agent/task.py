@@ -9,7 +9,7 @@ import posix
 
 from wke.agent.files import parts
 from wke.agent.ladder import Ladder, rung
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.loop import WIDE_SIZE, widen
 from wke.agent.processes import TASK_MARKER, boot_time, spawn
 from wke.agent.scripts import CannotRunError, command
@@ -199,7 +199,7 @@ class Task:
             self._hear_the_rest()
             for data in parts(self._order.metrics, MOST_METRICS):
                 self._reported = True
-                self._agent.output(self, protocol.METRICS, data)
+                self._agent.output(self, frames.METRICS, data)
             self.listen()
             kind, code = outcome(self._status)
             detail = self._detail
@@ -224,7 +224,7 @@ class Task:
         return True
 
     def _sweep(self):
-        Ladder(self._agent.loop, lambda: self._agent.belonging_to(self), self._order.grace_s, self.swept)
+        Ladder(self._agent.loop, lambda: self._agent.tasks.belonging_to(self), self._order.grace_s, self.swept)
 
     def _settle(self):
         if self._swept and not self.over:

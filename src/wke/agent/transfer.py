@@ -1,6 +1,6 @@
 """The agent's copies: each has a channel and takes small steps in turn, so that tasks and heartbeats never wait for them."""
 
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.files import to_bytes, to_text
 from wke.agent.landing import Landing
 from wke.agent.order import in_home
@@ -28,7 +28,7 @@ class Transfers:
 
     def hear(self, frame):
         """Take a frame about a copy, which may be the first of one."""
-        if frame.kind in (protocol.COPY_IN, protocol.COPY_OUT):
+        if frame.kind in (frames.COPY_IN, frames.COPY_OUT):
             self._begin(frame)
         elif frame.channel in self._copies:  # else it has failed, and the controller will hear so
             self._guarded(frame.channel, lambda: self._copies[frame.channel].hear(frame))
@@ -55,8 +55,8 @@ class Transfers:
 
         self._widen()
         place = in_home(to_bytes(frame.head["path"]), self._home)
-        if frame.kind == protocol.COPY_OUT:
-            only = [to_bytes(pattern) for pattern in frame.head.get("only", ())]
+        if frame.kind == frames.COPY_OUT:
+            only = [to_bytes(pattern) for pattern in frame.head["only"]]
             self._copies[frame.channel] = Outbound(Sender(place, tell, only=only or None))
         else:
             self._copies[frame.channel] = Inbound(Landing(place, to_bytes(frame.head["name"])), tell)
@@ -90,7 +90,7 @@ class Transfers:
 
     def _failed(self, channel, path, why, code):
         del self._copies[channel]
-        self._tell(protocol.COPY_FAILED, channel, {"path": to_text(path), "why": why, "code": code}, b"")
+        self._tell(frames.COPY_FAILED, channel, {"path": to_text(path), "why": why, "code": code}, b"")
 
 
 class Outbound:
@@ -116,9 +116,9 @@ class Outbound:
 
     def hear(self, frame):
         """Take an answer."""
-        if frame.kind == protocol.COPY_STOP:
+        if frame.kind == frames.COPY_STOP:
             raise CopyError(b"", "stopped as you asked")
-        if frame.kind != protocol.HAVE or len(self._answers) >= WINDOW:
+        if frame.kind != frames.HAVE or len(self._answers) >= WINDOW:
             raise ProtocolError(f"{frame!r} is not for who sends a copy")
         self._answers.append(frame.head)
 
@@ -151,19 +151,19 @@ class Inbound:
         except StopIteration as end:
             self._steps = None
             del self._offers[0]
-            self._tell(protocol.HAVE, {"first": first, "have": end.value})
+            self._tell(frames.HAVE, {"first": first, "have": end.value})
 
     def hear(self, frame):
         """Take what the sender says; tell whether it is over."""
-        if frame.kind == protocol.DATA:
+        if frame.kind == frames.DATA:
             self._landing.data(frame.head["parts"], frame.payload)
-        elif frame.kind == protocol.OFFER and len(self._offers) < WINDOW:
+        elif frame.kind == frames.OFFER and len(self._offers) < WINDOW:
             self._offers.append((frame.head["first"], [Entry.read(form) for form in frame.head["entries"]]))
-        elif frame.kind == protocol.COMPLETE and not self._offers:
+        elif frame.kind == frames.COMPLETE and not self._offers:
             self._landing.finish()
-            self._tell(protocol.COPIED, {"files": self._landing.files})
+            self._tell(frames.COPIED, {"files": self._landing.files})
             return True
-        elif frame.kind == protocol.COPY_STOP:
+        elif frame.kind == frames.COPY_STOP:
             raise CopyError(b"", "stopped as you asked")
         else:
             raise ProtocolError(f"{frame!r} is not for who receives a copy")

@@ -10,17 +10,19 @@ import marshal
 import zlib
 from functools import cache
 from importlib.machinery import SourceFileLoader
+from types import CodeType
 from typing import cast
 
-from wke.agent import protocol
+from wke.agent import frames, protocol
 
-FIRST = ("protocol", "files", "processes", "scripts", "loop", "ladder", "order", "task", "guardian", "agent", "main")
+FUNCTION = 2  # a flag of the code of functions: CO_NEWLOCALS of `inspect`, which takes long to import
+FIRST = ("frames", "protocol", "files", "processes", "scripts", "loop", "ladder", "order", "task", "tasks", "guardian", "agent", "main")
 CLAIMING = ("lock",)  # go along where the machine is to be ours alone, to measure on it
 OUTLIVING = ("journal", "relay", "anchor")  # go along where tasks shall outlive us
-NEEDED = dict.fromkeys((protocol.COPY_IN, protocol.COPY_OUT), ("tree", "sender", "landing", "transfer")) | {
-    protocol.WATCH: ("probes", "watch"),
-    protocol.WAIT_PORT: ("ports",),
-    protocol.EXAMINE: ("fingerprint",),
+NEEDED = dict.fromkeys((frames.COPY_IN, frames.COPY_OUT), ("tree", "sender", "landing", "transfer")) | {
+    frames.WATCH: ("probes", "watch"),
+    frames.WAIT_PORT: ("ports",),
+    frames.EXAMINE: ("fingerprint",),
 }
 """What has to be on the machine, besides FIRST, before a frame of that kind."""
 FIND_PYTHON = (
@@ -63,7 +65,7 @@ def package(*, claiming: bool = False, outliving: bool = False) -> bytes:
 
     When it is `claiming` the machine, or its tasks are `outliving` us, what that takes comes along.
     """
-    ask = protocol.encode(protocol.SOURCE, 0, {})
+    ask = protocol.encode(frames.SOURCE, 0, {})
     program = f"{_module('wke.agent.modules', compiled=False)}\n\nstart(read, {importlib.util.MAGIC_NUMBER!r}, {ask!r})\n"
     return _sized(zlib.compress(program.encode())) + _sized(bundle(_first(claiming, outliving), compiled=True))
 
@@ -87,7 +89,15 @@ def _module(name: str, *, compiled: bool) -> object:
     spec = importlib.util.find_spec(name)
     assert spec is not None
     loader = cast("SourceFileLoader", spec.loader)
-    return loader.get_code(name) if compiled else loader.get_source(name)
+    return _bare(cast("CodeType", loader.get_code(name))) if compiled else loader.get_source(name)
+
+
+def _bare(code: CodeType) -> CodeType:
+    """Return the code without docstrings and line numbers, which are two fifths of it: no one reads them on a machine."""
+    constants = [_bare(constant) if isinstance(constant, CodeType) else constant for constant in code.co_consts]
+    if code.co_flags & FUNCTION and not code.co_name.startswith("<") and isinstance(constants[0], str):
+        constants[0] = None  # of a function it is the docstring, or None if it has none
+    return code.replace(co_consts=tuple(constants), co_linetable=b"")
 
 
 def _sized(block: bytes) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from wke.act.connection.link import Link
 from wke.act.connection.questions import Questions
 from wke.act.connection.untrusted import number_of
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.protocol import Frame
 from wke.judge.clocks import Probe, enough, reading
 from wke.records import ClockReading
@@ -19,7 +19,7 @@ class Clock:
         self._questions = questions
         self._now = now
         self._hear: dict[int, Callable[[Frame], None]] = {}
-        self.handlers: Mapping[int, Callable[[Frame], None]] = {protocol.PONG: self._take}
+        self.handlers: Mapping[int, Callable[[Frame], None]] = {frames.PONG: self._take}
 
     async def read(self) -> ClockReading:
         """Compare the clocks by many probes, one after the other: this takes as many round trips. Raises MachineError without contact."""
@@ -30,7 +30,7 @@ class Clock:
         def send() -> None:
             nonlocal sent_ns
             sent_ns = self._now()
-            self._link.tell(protocol.PING, channel, {})
+            self._link.tell(frames.PING, channel, {})
 
         def hear(pong: Frame) -> None:
             probes.append(Probe(sent_ns, number_of(pong.head, "at"), self._now()))
@@ -41,7 +41,7 @@ class Clock:
 
         self._hear[channel] = hear
         try:
-            await self._questions.ask_with(send, protocol.PING, channel)
+            await self._questions.ask_with(send, frames.PING, channel)
         finally:
             del self._hear[channel]
         return reading(probes)

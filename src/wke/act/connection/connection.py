@@ -20,7 +20,7 @@ from wke.act.connection.tasks import Tasks
 from wke.act.connection.telemetry import Telemetry
 from wke.act.connection.untrusted import facts_of, texts_of
 from wke.act.connection.wire import Wire
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError
 
@@ -93,7 +93,7 @@ class Connection:
         patience_s = SILENT_EXIT_S
         try:
             if first and self.link.is_attached:
-                farewell = self.questions.ask(protocol.BYE, {"grace": grace_s}, channel=0)
+                farewell = self.questions.ask(frames.BYE, {"grace": grace_s}, channel=0)
                 answer = await asyncio.wait_for(farewell, grace_s + ANSWER_S)
                 leftovers, patience_s = texts_of(answer.head, "leftovers"), EXIT_S
         except (MachineError, TimeoutError):
@@ -122,12 +122,12 @@ class Connection:
         Raises MachineError without contact.
         """
         question: dict[str, object] = {"port": port, "address": address, "within": within_s}
-        answer = await self.questions.ask(protocol.WAIT_PORT, question, within_s=within_s)
+        answer = await self.questions.ask(frames.WAIT_PORT, question, within_s=within_s)
         return answer.head.get("answered") is True
 
     async def examine(self) -> dict[str, str]:
         """Have the machine read its fingerprint. Raises MachineError without contact."""
-        return facts_of((await self.questions.ask(protocol.EXAMINE, {}, within_s=EXAMINE_S)).head)
+        return facts_of((await self.questions.ask(frames.EXAMINE, {}, within_s=EXAMINE_S)).head)
 
     # -- what the link calls
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from wke.act.connection.link import Link
 from wke.act.connection.task import RunningTask
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 
 if TYPE_CHECKING:
     from wke.act.connection.transfer import Channel, Copied, Digests, OnProgress
 
-COPIES = (protocol.OFFER, protocol.HAVE, protocol.DATA, protocol.COMPLETE, protocol.COPIED, protocol.COPY_FAILED)
+COPIES = (frames.OFFER, frames.HAVE, frames.DATA, frames.COMPLETE, frames.COPIED, frames.COPY_FAILED)
 
 
 class Files:

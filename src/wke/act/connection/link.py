@@ -18,7 +18,7 @@ from wke.act.connection.hello import Hello, read_hello
 from wke.act.connection.transport import SshTransport, command_line, process_environment
 from wke.act.connection.untrusted import number_of, text_of
 from wke.act.connection.wire import Wire
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError, encode
 from wke.errors import MachineError
 
@@ -92,7 +92,7 @@ class Link:
         self._brought: set[tuple[str, ...]] = set()  # modules of the agent that it did not start with
         self._offset_ns = 0
         self._renew()
-        beat = partial(self.tell, protocol.PING, 0, {})
+        beat = partial(self.tell, frames.PING, 0, {})
         self._heartbeat = Heartbeat(terms.lease_s, beat=beat, heard_at=lambda: self.wire.heard_at, fail=self._wire_broke)
 
     def _renew(self) -> None:
@@ -108,7 +108,7 @@ class Link:
         program = bootstrap.command(way.python, replace=isinstance(way.transport, SshTransport))
         self.wire.start(command_line(way.transport, program), process_environment(way.transport))
         opening = self._opening() | {"environment": dict(way.environment)}
-        self.wire.send(bootstrap.package(**self._extras()) + encode(protocol.OPEN, 0, opening))
+        self.wire.send(bootstrap.package(**self._extras()) + encode(frames.OPEN, 0, opening))
         await self._greeted
         if self.wire.can_break:
             self._heartbeat.start()
@@ -184,7 +184,7 @@ class Link:
         needed = bootstrap.NEEDED.get(kind)
         if needed is not None and needed not in self._brought:
             self._brought.add(needed)
-            self.wire.tell(protocol.MODULES, 0, {}, bootstrap.bundle(needed, compiled=self._takes_compiled))
+            self.wire.tell(frames.MODULES, 0, {}, bootstrap.bundle(needed, compiled=self._takes_compiled))
         self.wire.tell(kind, channel, head, payload)
 
     def new_channel(self) -> int:
@@ -215,13 +215,13 @@ class Link:
     def _receive(self, frame: Frame) -> None:
         if frame.channel > self._channels:
             raise ProtocolError(f"{frame} is about something that was never asked for")
-        if frame.kind == protocol.BROKEN:
+        if frame.kind == frames.BROKEN:
             self._agent_broke(text_of(frame.head, "why"))
         elif self._greeted.done():
             self._listener.frame(frame)
-        elif frame.kind == protocol.HELLO:
+        elif frame.kind == frames.HELLO:
             self._greet(frame)
-        elif frame.kind == protocol.SOURCE and self._takes_compiled:
+        elif frame.kind == frames.SOURCE and self._takes_compiled:
             self._takes_compiled = False
             self.wire.send(bootstrap.sources(**self._extras()))
         else:

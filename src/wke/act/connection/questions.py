@@ -6,19 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from wke.act.connection.link import Link
-from wke.act.connection.untrusted import facts_of, texts_of
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError
-
-ANSWERS = {
-    protocol.PING: protocol.PONG,
-    protocol.WAIT_PORT: protocol.PORT,
-    protocol.WATCH: protocol.WATCHED,
-    protocol.CLEAR: protocol.CLEARED,
-    protocol.BYE: protocol.FAREWELL,
-    protocol.EXAMINE: protocol.EXAMINED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +24,7 @@ class Questions:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._open: dict[int, _Question] = {}
-        kinds = set(ANSWERS.values()) - {protocol.PONG}
+        kinds = set(frames.ANSWERS.values()) - {frames.PONG}
         self.handlers: Mapping[int, Callable[[Frame], None]] = dict.fromkeys(kinds, self.answer)
 
     async def ask(self, kind: int, head: dict[str, object], *, channel: int | None = None, within_s: float = 0) -> Frame:
@@ -50,14 +40,14 @@ class Questions:
         link = self._link
         if link.lost.is_set():
             raise MachineError(f"machine {link.machine}: {link.why}")
-        question = _Question(ANSWERS[kind], send, asyncio.get_running_loop().create_future())
+        question = _Question(frames.ANSWERS[kind], send, asyncio.get_running_loop().create_future())
         self._open[channel] = question
         send()
         try:
             async with asyncio.timeout(link.patience_s(within_s)):
                 return await question.answer
         except TimeoutError:
-            link.give_up(f"it did not answer ({protocol.KINDS[kind - 1]}) in time")
+            link.give_up(f"it did not answer ({frames.name_of(kind)}) in time")
             raise MachineError(f"machine {link.machine}: {link.why}") from None
         finally:
             if self._open.get(channel) is question:
@@ -65,10 +55,6 @@ class Questions:
 
     def answer(self, frame: Frame) -> None:
         """Hand over an answer; one that is no longer waited for is dropped. Raises ProtocolError when the question was another one."""
-        if frame.kind in {protocol.CLEARED, protocol.FAREWELL}:
-            texts_of(frame.head, "leftovers")
-        elif frame.kind == protocol.EXAMINED:
-            facts_of(frame.head)
         question = self._open.get(frame.channel)
         if question is None:
             return

@@ -10,12 +10,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from wke.act.connection.link import Link, Outlive
 from wke.act.connection.questions import Questions
 from wke.act.connection.task import RunningTask
 from wke.act.connection.tasks import Order, Tasks
-from wke.agent import protocol
+from wke.act.connection.untrusted import number_of, text_of
+from wke.agent import frames
 from wke.agent.protocol import Decoder, Frame, ProtocolError
 from wke.errors import MachineError
 from wke.records import TaskName
@@ -25,7 +27,8 @@ ATTACH_S = 30.0
 LAST_ATTACH_S = 10.0  # only to tell the machine to stop
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0
-REPORTS = (protocol.STAGED, protocol.STARTED, protocol.OUTPUT, protocol.ENDED)
+KEY_AND_NAME = 2
+REPORTS = (frames.STAGED, frames.STARTED, frames.OUTPUT, frames.ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Follow:
 
     key: str
     offset: int = 0
-    decoder: Decoder = field(default_factory=Decoder)
+    decoder: Decoder = field(default_factory=lambda: Decoder(frames.CONTROLLER))
 
 
 class AnchorResumer:
@@ -60,7 +63,7 @@ class AnchorResumer:
 
     def __init__(self, lease_s: float, folder: str, notify: Callable[[str], None]) -> None:
         self.outlive: Outlive | None = Outlive(lease_s, folder)
-        self.handlers: Mapping[int, Callable[[Frame], None]] = {protocol.JOURNAL: self._read_on}
+        self.handlers: Mapping[int, Callable[[Frame], None]] = {frames.JOURNAL: self._read_on}
         self.held = Held()
         self._lease_s = lease_s
         self._notify = notify
@@ -91,7 +94,7 @@ class AnchorResumer:
             self.held = Held(attempt)
         self._attempt = attempt
         self._counts.clear()
-        self._link.tell(protocol.HOLD, 0, {"attempt": attempt})
+        self._link.tell(frames.HOLD, 0, {"attempt": attempt})
         await self._link.wire.drain()
 
     async def leave(self) -> None:
@@ -120,7 +123,7 @@ class AnchorResumer:
             if known is None:
                 await order(key)
             else:
-                self._link.tell(protocol.FOLLOW, known, {"from": 0})
+                self._link.tell(frames.FOLLOW, known, {"from": 0})
 
     def resumes(self, why: str) -> bool:
         """Begin to attach again, unless the connection is at its end."""
@@ -181,21 +184,21 @@ class AnchorResumer:
     async def _go_on(self) -> None:
         """Say again what may not have arrived, and ask for what we have not heard."""
         link = self._link
-        link.tell(protocol.PING, 0, {})  # it may be long since the last heartbeat
+        link.tell(frames.PING, 0, {})  # it may be long since the last heartbeat
         if self.held.attempt != self._attempt:
-            link.tell(protocol.HOLD, 0, {"attempt": self._attempt})
+            link.tell(frames.HOLD, 0, {"attempt": self._attempt})
         for task in list(self._tasks.running.values()):
             follow = self._follows.get(task.channel)
             if follow is None:
                 continue  # it is handed over as soon as we are done
             if follow.key in self.held.tasks:
-                link.tell(protocol.FOLLOW, task.channel, {"from": follow.offset})
+                link.tell(frames.FOLLOW, task.channel, {"from": follow.offset})
             else:
                 await self._tasks.order(task, follow.key)
             if task.released_at_ns is not None:
                 self._tasks.release(task, task.released_at_ns)
             if task.stop_sent:
-                link.tell(protocol.STOP, task.channel, {})
+                link.tell(frames.STOP, task.channel, {})
         self._questions.repeat()
 
     async def _stop_attaching(self) -> None:
@@ -210,7 +213,7 @@ class AnchorResumer:
         follow = self._follows.get(frame.channel)
         if follow is None or frame.channel not in self._tasks.running:
             return  # it was let go
-        if frame.head.get("at") != follow.offset:
+        if number_of(frame.head, "at") != follow.offset:
             raise ProtocolError(f"{frame} does not continue where we stopped, at {follow.offset}")
         follow.offset += len(frame.payload)
         for report in follow.decoder.frames(frame.payload):
@@ -223,12 +226,11 @@ class AnchorResumer:
 
 def _held(hello: Frame) -> Held:
     """Return what a HELLO says about what is held; raise ProtocolError when that is not what an anchor says."""
-    attempt, tasks, begun, cleared = (hello.head.get(name) for name in ("attempt", "tasks", "begun", "cleared"))
-    if not isinstance(attempt, str) or not isinstance(tasks, dict) or not isinstance(begun, list):
+    head = hello.head
+    if not head.keys() >= {"attempt", "tasks", "begun", "cleared", "scripts"}:
         raise ProtocolError(f"{hello} does not come from an anchor")
-    if any(type(channel) is not int for channel in (*tasks.values(), *begun)):
-        raise ProtocolError(f"{hello} has tasks without a channel")
-    return Held(attempt, tasks, frozenset(begun), cleared is True)
+    tasks, begun = cast("dict[str, int]", head["tasks"]), cast("list[int]", head["begun"])
+    return Held(text_of(head, "attempt"), tasks, frozenset(begun), head["cleared"] is True)
 
 
 def _key(task: TaskName, start: int) -> str:
@@ -237,6 +239,8 @@ def _key(task: TaskName, start: int) -> str:
 
 
 def _scripts(hello: Frame) -> set[tuple[str, str]]:
-    """Return which scripts the agent has for certain."""
-    scripts = hello.head.get("scripts")
-    return {(str(pair[0]), str(pair[1])) for pair in scripts if isinstance(pair, list)} if isinstance(scripts, list) else set()
+    """Return which scripts the agent has for certain; raise ProtocolError when that is not what an anchor says."""
+    scripts = cast("list[list[str]]", hello.head["scripts"])
+    if any(len(pair) != KEY_AND_NAME for pair in scripts):
+        raise ProtocolError(f"{hello} has scripts without a name")
+    return {(key, name) for key, name in scripts}

@@ -11,7 +11,7 @@ from wke.act.connection.link import Link
 from wke.act.connection.questions import Questions
 from wke.act.connection.task import GRACE_S, RunningTask, TaskSpec, script_key
 from wke.act.connection.untrusted import end_of, number_of, texts_of
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError
 from wke.records import MetricsWritten, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
@@ -32,7 +32,7 @@ class Tasks:
         self._questions = questions
         self._hand_over = hand_over
         self._scripts: set[tuple[str, str]] = set()  # key and name of those that the machine has
-        kinds = (protocol.STAGED, protocol.STARTED, protocol.OUTPUT, protocol.ENDED)
+        kinds = (frames.STAGED, frames.STARTED, frames.OUTPUT, frames.ENDED)
         self.handlers: Mapping[int, Callable[[Frame], None]] = dict.fromkeys(kinds, self.report)
 
     async def start(self, spec: TaskSpec, sink: Sink, *, held: bool = False) -> RunningTask:
@@ -60,7 +60,7 @@ class Tasks:
     def release(self, task: RunningTask, at_ns: int) -> None:
         """Let a task that is held start at `at_ns` on the machine's clock."""
         task.released_at_ns = at_ns
-        self._link.tell(protocol.RELEASE, task.channel, {"at": at_ns})
+        self._link.tell(frames.RELEASE, task.channel, {"at": at_ns})
 
     async def clear(
         self, grace_s: float = GRACE_S, *, task: RunningTask | None = None, keep: Collection[RunningTask] = ()
@@ -75,7 +75,7 @@ class Tasks:
         if keep:
             head["keep"] = [kept.channel for kept in keep]
         try:
-            answer = await self._questions.ask(protocol.CLEAR, head, within_s=grace_s)
+            answer = await self._questions.ask(frames.CLEAR, head, within_s=grace_s)
         except MachineError:
             return ()
         return texts_of(answer.head, "leftovers")
@@ -101,7 +101,7 @@ class Tasks:
         }
         if key is not None:
             head["key"] = key
-        self._link.tell(protocol.START, task.channel, head)
+        self._link.tell(frames.START, task.channel, head)
         await self._link.wire.drain()
 
     def move(self, task: RunningTask, channel: int) -> None:
@@ -120,7 +120,7 @@ class Tasks:
         if (key, name) not in self._scripts:
             for offset in range(0, len(content) or 1, PART_SIZE):
                 part = content[offset : offset + PART_SIZE]
-                self._link.tell(protocol.PUT, 0, {"script": key, "name": name, "offset": offset}, part)
+                self._link.tell(frames.PUT, 0, {"script": key, "name": name, "offset": offset}, part)
                 if len(content) > PART_SIZE:
                     await self._link.wire.drain()
             self._scripts.add((key, name))
@@ -129,7 +129,7 @@ class Tasks:
     # -- deadlines
 
     def _stop(self, task: RunningTask) -> None:
-        self._link.tell(protocol.STOP, task.channel, {})
+        self._link.tell(frames.STOP, task.channel, {})
         self._expect(task, "end", task.end.done, task.spec.grace_s)
 
     def _expect(self, task: RunningTask, what: str, came: Callable[[], bool], within_s: float) -> None:
@@ -159,23 +159,23 @@ class Tasks:
         task, head = self.running.get(frame.channel), frame.head
         if task is None:
             raise ProtocolError(f"{frame} is about a task that does not run")
-        if frame.kind == protocol.ENDED:
+        if frame.kind == frames.ENDED:
             end = end_of(head, task.name)
             if head.get("began") is True:
                 self._note_start(task, frame, end.started_ns)
             self._end(task, end)
-        elif (frame.kind == protocol.OUTPUT) is (task.started_ns is None):
+        elif (frame.kind == frames.OUTPUT) is (task.started_ns is None):
             raise ProtocolError(f"{frame} does not come in order")
-        elif frame.kind == protocol.STAGED:
+        elif frame.kind == frames.STAGED:
             task.staged.set()
-        elif frame.kind == protocol.STARTED:
+        elif frame.kind == frames.STARTED:
             self._note_start(task, frame, number_of(head, "at"))
-        elif (stream := head.get("stream")) in {1, 2}:
-            self._emit(task, Output(task.name, number_of(head, "stream"), frame.payload, number_of(head, "at")))
-        elif stream == protocol.METRICS:
+        elif (stream := number_of(head, "stream")) in {1, 2}:
+            self._emit(task, Output(task.name, stream, frame.payload, number_of(head, "at")))
+        elif stream == frames.METRICS:
             self._emit(task, MetricsWritten(task.name, frame.payload))
         else:
-            raise ProtocolError(f"{frame} names no stream: {stream!r}")
+            raise ProtocolError(f"{frame} is of no known stream")
 
     def lose(self) -> None:
         """End all tasks: contact is lost."""

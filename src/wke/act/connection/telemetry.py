@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from wke.act.connection.link import Link
 from wke.act.connection.questions import Questions
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.protocol import Frame
 
 
@@ -15,7 +15,7 @@ class Telemetry:
         self._link = link
         self._questions = questions
         self._receivers: dict[int, Callable[[Frame], None]] = {}
-        self.handlers: Mapping[int, Callable[[Frame], None]] = {protocol.SAMPLE: self._take}
+        self.handlers: Mapping[int, Callable[[Frame], None]] = {frames.SAMPLE: self._take}
 
     async def watch(self, interval_s: float, at_ns: int, receive: Callable[[Frame], None]) -> Frame:
         """Have the machine sample its probes at `at_ns` on its clock and every `interval_s` after it, until `unwatch` of the channel.
@@ -26,7 +26,7 @@ class Telemetry:
         channel = self._link.new_channel()
         self._receivers[channel] = receive
         try:
-            return await self._questions.ask(protocol.WATCH, {"interval": interval_s, "at": at_ns}, channel=channel)
+            return await self._questions.ask(frames.WATCH, {"interval": interval_s, "at": at_ns}, channel=channel)
         except BaseException:
             self.unwatch(channel)
             raise
@@ -34,7 +34,7 @@ class Telemetry:
     def unwatch(self, channel: int) -> None:
         """Stop the samples of that channel, and drop those on their way."""
         if self._receivers.pop(channel, None) is not None:
-            self._link.tell(protocol.UNWATCH, channel, {})
+            self._link.tell(frames.UNWATCH, channel, {})
 
     def _take(self, frame: Frame) -> None:
         receive = self._receivers.get(frame.channel)

@@ -19,10 +19,10 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from wke.act.connection.untrusted import shown
-from wke.agent import protocol
+from wke.act.connection.untrusted import number_of, shown, text_of, texts_of
+from wke.agent import frames
 from wke.agent.files import to_text
 from wke.agent.landing import Landing
 from wke.agent.protocol import Frame, ProtocolError
@@ -31,7 +31,7 @@ from wke.agent.tree import ANSWER, CHUNK, ROOM, WINDOW, CopyError, Entry, base_n
 from wke.errors import InputError, MachineError, WkeError
 
 HASHED_AT_ONCE = 8 << 20
-LAST = (protocol.COMPLETE, protocol.COPIED, protocol.COPY_FAILED)
+LAST = (frames.COMPLETE, frames.COPIED, frames.COPY_FAILED)
 HINTS = {
     errno.ENOSPC: "make room there; what has arrived is not sent again",
     errno.EDQUOT: "make room there; what has arrived is not sent again",
@@ -133,9 +133,9 @@ class Channel:
         self._over = frame.kind in LAST
         if self._given_up:
             return self._over
-        if frame.kind == protocol.COPY_FAILED:
+        if frame.kind == frames.COPY_FAILED:
             self._fail(self._refusal(frame.head))
-        elif frame.kind == protocol.DATA and self.landing is not None:
+        elif frame.kind == frames.DATA and self.landing is not None:
             self._land(self.landing, frame)
         elif self._inbox.qsize() > WINDOW or frame.kind not in self._expected_kinds():
             raise ProtocolError(f"{frame} does not come in order")
@@ -149,7 +149,7 @@ class Channel:
         self._fail(MachineError(f"machine {self.machine}: {why}", hint="copy again when it is back: that goes on where this one stopped"))
 
     def _expected_kinds(self) -> tuple[int, ...]:
-        return (protocol.HAVE, protocol.COPIED) if self.landing is None else (protocol.OFFER, protocol.COMPLETE)
+        return (frames.HAVE, frames.COPIED) if self.landing is None else (frames.OFFER, frames.COMPLETE)
 
     def _land(self, landing: Landing, frame: Frame) -> None:
         try:
@@ -162,13 +162,12 @@ class Channel:
             self._fail(error)
 
     def _refusal(self, head: dict[str, object]) -> WkeError:
-        code = head.get("code")
-        words = [f"machine {self.machine}", *(shown(str(head[name])) for name in ("path", "why") if head.get(name))]
-        return MachineError(": ".join(words), hint=HINTS.get(code) if isinstance(code, int) else None)
+        words = [f"machine {self.machine}", *(text for name in ("path", "why") if (text := text_of(head, name)))]
+        return MachineError(": ".join(words), hint=HINTS.get(number_of(head, "code")))
 
     def _fail(self, error: Exception) -> None:
         self._failure = self._failure or error
-        self._inbox.put_nowait(Frame(protocol.COPY_FAILED, 0, {}))  # wakes who waits
+        self._inbox.put_nowait(Frame(frames.COPY_FAILED, 0, {}))  # wakes who waits
 
     # -- what a copy waits for
 
@@ -196,7 +195,7 @@ class Channel:
 
     async def _given(self, request: object) -> object:
         if request == ANSWER:
-            return (await self.heard(protocol.HAVE)).head
+            return (await self.heard(frames.HAVE)).head
         if request == ROOM:
             await asyncio.sleep(0)  # others have their turn, however fast this machine is
             await self._drain()
@@ -220,7 +219,7 @@ class Channel:
             raise MachineError(f"machine {self.machine}: what it says makes no sense: {error}") from None
         finally:
             if not self._over:
-                self.tell(protocol.COPY_STOP, {})
+                self.tell(frames.COPY_STOP, {})
             self._given_up = True
             if self.landing is not None:
                 self.landing.close(keep=self._lost)
@@ -232,11 +231,8 @@ def here(error: CopyError) -> WkeError:
 
 
 def _offered(frame: Frame) -> tuple[int, list[Entry]]:
-    """Return the number of the first entry that is offered, and all of them; raise ProtocolError when they are none."""
-    first, entries = frame.head.get("first"), frame.head.get("entries")
-    if not isinstance(first, int) or not isinstance(entries, list):
-        raise ProtocolError(f"{frame} offers nothing")
-    return first, [Entry.read(form) for form in entries]
+    """Return the number of the first entry that is offered, and all of them; raise ProtocolError when one is not an entry."""
+    return number_of(frame.head, "first"), [Entry.read(form) for form in cast("list[object]", frame.head["entries"])]
 
 
 def size_of(source: str | Path) -> int:
@@ -253,9 +249,9 @@ async def send(channel: Channel, source: str | Path, destination: str, on_progre
     sender = Sender(root, channel.tell, (digests or Digests()).steps)
     channel.report = _reporter(channel.machine, sender, on_progress)
     with channel.ending():
-        channel.tell(protocol.COPY_IN, {"path": to_text(os.fsencode(destination)), "name": to_text(base_name(root))})
+        channel.tell(frames.COPY_IN, {"path": to_text(os.fsencode(destination)), "name": to_text(base_name(root))})
         await channel.drive(sender.run())
-        await channel.heard(protocol.COPIED)
+        await channel.heard(frames.COPIED)
     left_out = tuple(shown(os.fsdecode(path)) for path in sender.left_out)
     return Copied(channel.machine, sender.files, sender.unchanged, sender.size, left_out)
 
@@ -277,14 +273,12 @@ async def receive(
     landing = channel.landing = Landing(os.fsencode(destination), base_name(root), (digests or Digests()).steps)
     channel.report = _reporter(channel.machine, landing, on_progress)
     with channel.ending():
-        channel.tell(protocol.COPY_OUT, {"path": to_text(root), "only": list(only)})
-        while (frame := await channel.heard(protocol.OFFER, protocol.COMPLETE)).kind == protocol.OFFER:
+        channel.tell(frames.COPY_OUT, {"path": to_text(root), "only": list(only)})
+        while (frame := await channel.heard(frames.OFFER, frames.COMPLETE)).kind == frames.OFFER:
             have = await channel.drive(landing.offer(*_offered(frame)))
-            channel.tell(protocol.HAVE, {"first": frame.head["first"], "have": have})
+            channel.tell(frames.HAVE, {"first": frame.head["first"], "have": have})
         landing.finish()
-    left_out = frame.head.get("left-out")
-    names = tuple(shown(str(path)) for path in left_out) if isinstance(left_out, list) else ()
-    return Copied(channel.machine, landing.files, landing.unchanged, landing.size, names)
+    return Copied(channel.machine, landing.files, landing.unchanged, landing.size, texts_of(frame.head, "left-out"))
 
 
 def _reporter(machine: str, end: Sender | Landing, on_progress: OnProgress | None) -> Callable[[], None]:

@@ -8,6 +8,7 @@ from functools import cache
 
 from wke.act.connection.pipedprocess import Listener, PipedProcess
 from wke.act.connection.untrusted import shown
+from wke.agent import frames
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
 
 MAX_HEAD = 1 << 20
@@ -31,7 +32,7 @@ class Wire:
     def __init__(self, receive: Callable[[Frame], None], broken: Callable[[str], None]) -> None:
         self._receive = receive
         self._broken: Callable[[str], None] | None = broken
-        self._decoder = Decoder(max_head=MAX_HEAD, noise=NOISE)
+        self._decoder = Decoder(frames.CONTROLLER, MAX_HEAD, NOISE)
         self._words = b""
         self._loop = asyncio.get_running_loop()
         self._process: PipedProcess | None = None

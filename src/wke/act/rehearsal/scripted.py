@@ -18,12 +18,11 @@ from wke.act.connection.files import Files
 from wke.act.connection.link import Link
 from wke.act.connection.task import RunningTask
 from wke.act.connection.transfer import Copied, Digests, OnProgress
-from wke.act.connection.untrusted import HIGHEST_CODE
 from wke.act.connection.wire import Wire
 from wke.act.providers.provider import Place
 from wke.act.rehearsal.timelapse import BEGINNING_NS, TimelapseLoop
 from wke.act.session.tasks import option_variable
-from wke.agent import protocol
+from wke.agent import frames
 from wke.agent.protocol import Frame
 from wke.agent.sender import wanted
 from wke.agent.tree import FILE, Entry
@@ -159,25 +158,25 @@ class ScriptedWire(Wire):
         self._is_lost = False
         self._staged: dict[int, tuple[Said, float]] = {}  # tasks that have not begun, and how long each may take
         self._begun: dict[int, int] = {}  # tasks that run, and since when
-        self._handlers: dict[int, Callable[[int, dict[str, Any]], None]] = {
-            protocol.START: self._stage,
-            protocol.RELEASE: self._release,
-            protocol.STOP: lambda channel, _: self._finish(channel, OutcomeKind.CANCELLED),
-            protocol.CLEAR: partial(self._clear, protocol.CLEARED),
-            protocol.BYE: partial(self._clear, protocol.FAREWELL),
-            protocol.WAIT_PORT: lambda channel, _: self._say(protocol.PORT, channel, answered=bool(self._begun)),
-            protocol.WATCH: lambda channel, _: self._say(protocol.WATCHED, channel),
-            protocol.EXAMINE: lambda channel, _: self._say(protocol.EXAMINED, channel, facts={"kernel": "scripted"}),
+        self.handlers: dict[int, Callable[[int, dict[str, Any]], None]] = {
+            frames.START: self._stage,
+            frames.RELEASE: self._release,
+            frames.STOP: lambda channel, _: self._finish(channel, OutcomeKind.CANCELLED),
+            frames.CLEAR: partial(self._clear, frames.CLEAR),
+            frames.BYE: partial(self._clear, frames.BYE),
+            frames.WAIT_PORT: lambda channel, _: self._say(frames.PORT, channel, answered=bool(self._begun)),
+            frames.WATCH: lambda channel, _: self._say(frames.WATCHED, channel, kernel="", network=""),
+            frames.EXAMINE: lambda channel, _: self._say(frames.EXAMINED, channel, facts={"kernel": "scripted"}),
         }
 
     def start(self, argv: list[str], environment: Mapping[bytes, bytes] | None = None) -> None:  # noqa: ARG002 - nothing is started
         """Greet the controller."""
         texts = {"python": "3", "hostname": self._machine, "user": "root", "home": "/root", "uname": "scripted", "workfolder": "/nowhere"}
-        self._loop.call_soon(lambda: self._say(protocol.HELLO, 0, **texts, cpus=1, pid=1, at=self._now()))
+        self._loop.call_soon(lambda: self._say(frames.HELLO, 0, **texts, cpus=1, pid=1, at=self._now()))
 
     def tell(self, kind: int, channel: int, head: dict[str, Any], payload: bytes = b"") -> None:  # noqa: ARG002 - of scripts
         """Hear a frame as the machine would, and answer it."""
-        handler = self._handlers.get(kind)
+        handler = self.handlers.get(kind)
         if handler is not None:
             handler(channel, head)
 
@@ -199,35 +198,35 @@ class ScriptedWire(Wire):
         except ConnectionError as error:
             self._lose(str(error) or "its script says so")
             return
-        if not isinstance(said, Said) or not 0 <= said.code <= HIGHEST_CODE:
+        if not isinstance(said, Said) or not 0 <= said.code <= frames.HIGHEST_CODE:
             raise InputError(f'the function of target "{asked.target}" returned {said!r}', hint="return a Said with a code from 0 to 255")
         self._staged[channel] = said, math.inf if head["timeout"] is None else head["timeout"]
         self._files[channel] = said.files
         if head["held"]:
-            self._say(protocol.STAGED, channel)
+            self._say(frames.STAGED, channel)
         else:
             self._loop.call_soon(self._begin, channel)
 
     def _release(self, channel: int, head: dict[str, Any]) -> None:
         self._loop.call_later(max(0, head["at"] - self._now()) / 1e9, self._begin, channel)
 
-    def _clear(self, answer: int, channel: int, head: dict[str, Any]) -> None:
+    def _clear(self, question: int, channel: int, head: dict[str, Any]) -> None:
         kept = set(head.get("keep", ()))
         for running in [head["task"]] if "task" in head else {*self._staged, *self._begun} - kept:
             self._finish(running, OutcomeKind.CANCELLED)
         for gone in self._files.keys() - kept:
             del self._files[gone]
-        self._say(answer, channel, leftovers=[])
+        self._say(frames.ANSWERS[question], channel, leftovers=[])
 
     def _begin(self, channel: int) -> None:
         if channel not in self._staged or self._is_lost:
             return  # stopped before
         said, timeout_s = self._staged.pop(channel)
         self._begun[channel] = at_ns = self._now()
-        self._say(protocol.STARTED, channel, at=at_ns)
-        for stream, text in ((1, said.output), (2, said.errors), (protocol.METRICS, said.metrics)):
+        self._say(frames.STARTED, channel, at=at_ns)
+        for stream, text in ((1, said.output), (2, said.errors), (frames.METRICS, said.metrics)):
             if text:
-                self._say(protocol.OUTPUT, channel, text.encode(), stream=stream, at=at_ns)
+                self._say(frames.OUTPUT, channel, text.encode(), stream=stream, at=at_ns)
         kind = OutcomeKind.FAILED if said.code else OutcomeKind.OK
         if timeout_s < said.lasts_s:
             self._loop.call_later(timeout_s, self._finish, channel, OutcomeKind.TIMED_OUT)
@@ -239,4 +238,4 @@ class ScriptedWire(Wire):
         now_ns = self._now()
         started_ns = self._begun.pop(channel, now_ns if self._staged.pop(channel, None) else None)
         if started_ns is not None and not self._is_lost:
-            self._say(protocol.ENDED, channel, kind=kind.value, code=code, started=started_ns, ended=now_ns, rung="", detail="")
+            self._say(frames.ENDED, channel, kind=kind.value, code=code, started=started_ns, ended=now_ns, rung="", detail="")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wke.act.connection.connection import Connection
+from wke.act.connection.untrusted import number_of
 from wke.act.session.session import Session
 from wke.act.telemetry.loadrows import LoadRows
-from wke.agent.protocol import Frame, ProtocolError
+from wke.agent.protocol import Frame
 from wke.errors import MachineError, StoreError
 from wke.judge.loads import load_between
 from wke.keep.output.telemetry import Load, LoadsFile, Recording, write_recording
@@ -109,10 +110,6 @@ class _Stream:
 
 
 def read_sample(machine: str, frame: Frame) -> Sample:
-    """Return what a SAMPLE frame says; raise ProtocolError when it is not one of an honest agent's."""
-    probes = dict(frame.head)
-    at_ns = probes.pop("at", None)
-    numbers = {name: tuple(values) for name, values in probes.items() if isinstance(values, list)}
-    if type(at_ns) is not int or len(numbers) != len(probes) or any(type(n) is not int for values in numbers.values() for n in values):
-        raise ProtocolError(f"{frame} is not a sample")
-    return Sample(machine, at_ns, numbers)
+    """Return what a SAMPLE frame says."""
+    numbers = {name: tuple(values) for name, values in frame.head.items() if isinstance(values, list)}
+    return Sample(machine, number_of(frame.head, "at"), numbers)

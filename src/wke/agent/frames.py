@@ -1,0 +1,144 @@
+"""The frames that controller, agent and anchor send each other: one line for each kind. Both ends read this table.
+
+A line names the kind, who receives it, the most bytes of payload it may carry, and the fields of its head. A new kind is a line here, its
+name among the constants, and a handler at the end that receives it; a question stands in ANSWERS too.
+
+A field is `name:type`. `name?` may be missing, a `type?` may be null, `[type]` is a list, `{type}` an object with values of that type,
+`{type:7}` one with at most 7 of them, and `*:type` stands for fields of any name.
+
+Runs on the machines too: Python >= 3.6, and nothing imported.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Check = Callable[[object], bool]
+
+CONTROLLER, AGENT, ANCHOR = 1, 2, 4  # who receives a frame; added where several do
+BOTH = CONTROLLER + AGENT
+ANYONE = CONTROLLER + AGENT + ANCHOR
+BULK = 1 << 20
+LARGEST = 1 << 63  # what logs and the store can hold
+LONGEST_S = 1 << 32
+HIGHEST_CODE = 255
+
+GREETING = "python:text hostname:text user:text home:text cpus:number uname:text pid:number workfolder:text adopts?:flag at:number"
+ANCHOR_STATE = " attempt?:text cleared?:flag tasks?:{number} begun?:[number] scripts?:[[text]]"
+WHAT_TO_RUN = "script:text name:text arguments:[text] environment:{text} workdir:text? prelude:text?"
+HOW_TO_RUN = " timeout:seconds? grace:seconds held:flag kept:flag key?:text"
+
+FRAMES = (
+    ("open", AGENT, 0, "token:text lease:seconds environment:{text} claim?:{any} outlive?:text"),
+    ("hello", CONTROLLER, 0, GREETING + ANCHOR_STATE),  # who and where the agent is, and what its anchor holds if there is one
+    ("source", CONTROLLER, 0, ""),  # the agent's Python is another one than ours: it asks for its modules as source
+    ("modules", AGENT, BULK, ""),  # what the next frame needs
+    ("broken", CONTROLLER, 0, "why:text"),  # the agent cannot go on
+    ("put", AGENT, BULK, "script:text name:text offset:number"),
+    ("start", AGENT, 0, WHAT_TO_RUN + HOW_TO_RUN),
+    ("staged", CONTROLLER, 0, ""),
+    ("release", AGENT, 0, "at:number"),
+    ("started", CONTROLLER, 0, "at:number"),
+    ("output", CONTROLLER, BULK, "stream:number at:number"),
+    ("ended", CONTROLLER, 0, "kind:text code:code? started:number ended:number rung:text detail:text began?:flag"),
+    ("stop", AGENT, 0, ""),
+    ("clear", AGENT, 0, "grace:seconds task?:number keep?:[number]"),  # stop every task and what tasks left running
+    ("cleared", CONTROLLER, 0, "leftovers:[text]"),
+    ("bye", AGENT, 0, "grace:seconds"),  # the same, and the agent ends
+    ("farewell", CONTROLLER, 0, "leftovers:[text]"),
+    ("ping", AGENT, 0, ""),  # renews the lease and compares clocks
+    ("pong", CONTROLLER, 0, "at:number"),
+    ("wait-port", AGENT, 0, "port:number address:text within:seconds"),  # does something listen?
+    ("port", CONTROLLER, 0, "answered:flag"),
+    ("examine", AGENT, 0, ""),
+    ("examined", CONTROLLER, 0, "facts:{text:500}"),  # the machine's fingerprint
+    ("watch", AGENT, 0, "interval:seconds at:number"),
+    ("watched", CONTROLLER, 0, "kernel:text network:text"),  # whose numbers the samples hold
+    ("sample", CONTROLLER, 0, "at:number *:[integer]"),
+    ("unwatch", AGENT, 0, ""),
+    ("copy-in", AGENT, 0, "path:text name:text"),  # from here on see sender.py
+    ("copy-out", AGENT, 0, "path:text only:[text]"),
+    ("offer", BOTH, 0, "first:number entries:[any]"),
+    ("have", BOTH, 0, "first:number have:[any]"),
+    ("data", BOTH, BULK, "parts:[any]"),
+    ("complete", BOTH, 0, "left-out:[text]"),
+    ("copied", CONTROLLER, 0, "files:number"),
+    ("copy-failed", CONTROLLER, 0, "path:text why:text code:number"),
+    ("copy-stop", AGENT, 0, ""),
+    ("hold", ANCHOR, 0, "attempt:text"),  # which attempt the anchor shall keep
+    ("follow", ANCHOR, 0, "from:number"),  # a task's journal from an offset on
+    ("journal", CONTROLLER, BULK, "at:number"),
+)
+KINDS = range(1, len(FRAMES) + 1)
+OPEN, HELLO, SOURCE, MODULES, BROKEN, PUT, START, STAGED, RELEASE, STARTED, OUTPUT, ENDED, STOP, CLEAR, CLEARED, BYE, FAREWELL = KINDS[:17]
+PING, PONG, WAIT_PORT, PORT, EXAMINE, EXAMINED, WATCH, WATCHED, SAMPLE, UNWATCH = KINDS[17:27]
+COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, HOLD, FOLLOW, JOURNAL = KINDS[27:]
+ANSWERS = {CLEAR: CLEARED, BYE: FAREWELL, PING: PONG, WAIT_PORT: PORT, EXAMINE: EXAMINED, WATCH: WATCHED}
+METRICS = 3  # the stream of what a task wrote to $WKE_METRICS, beside 1 and 2
+
+SIMPLE = {
+    "any": lambda value: True,  # noqa: ARG005
+    "text": lambda value: isinstance(value, str),
+    "flag": lambda value: isinstance(value, bool),
+    "integer": lambda value: type(value) is int,
+    "number": lambda value: type(value) is int and 0 <= value < LARGEST,
+    "code": lambda value: type(value) is int and 0 <= value <= HIGHEST_CODE,
+    "seconds": lambda value: type(value) in (int, float) and 0 <= value < LONGEST_S,
+}  # type: dict[str, Check]
+_fields = {}  # type: dict[int, dict[str, tuple[bool, Check, str]]]
+
+
+def name_of(kind: int) -> str:
+    """Return the name of a kind."""
+    return FRAMES[kind - 1][0]
+
+
+def is_for(kind: int, receivers: int) -> bool:
+    """Tell whether one of the receivers gets frames of that kind."""
+    return bool(FRAMES[kind - 1][1] & receivers)
+
+
+def most_payload(kind: int) -> int:
+    """Return the most bytes of payload that a frame of that kind may carry."""
+    return FRAMES[kind - 1][2]
+
+
+def flaw(kind: int, head: "dict[str, object]") -> str:
+    """Return what is wrong with the head of a frame of that kind, "" when nothing is."""
+    fields = _fields.get(kind)
+    if fields is None:
+        fields = _fields[kind] = dict(map(_field, FRAMES[kind - 1][3].split()))
+    for name, (is_optional, check, type_name) in fields.items():
+        if name in head:
+            if not check(head[name]):
+                return "{} is not {}: {!r:.200}".format(name, type_name, head[name])
+        elif not is_optional:
+            return "it has no " + name
+    rest = fields.get("*")
+    for name in head.keys() - fields.keys():
+        if rest is None or not rest[1](head[name]):
+            return "{!r:.100} does not belong there".format(name)
+    return ""
+
+
+def _field(text: str) -> "tuple[str, tuple[bool, Check, str]]":
+    name, _, type_name = text.partition(":")
+    return name.rstrip("?"), (name[-1] in "?*", _check(type_name), type_name)
+
+
+def _check(type_name: str) -> "Check":
+    """Return a function that tells whether a value is of that type."""
+    if type_name[-1] == "?":
+        inner = _check(type_name[:-1])
+        return lambda value: value is None or inner(value)
+    if type_name[0] not in "[{":
+        return SIMPLE[type_name]
+    inner_name, _, most = type_name[1:-1].partition(":")
+    inner, container, longest = _check(inner_name), list if type_name[0] == "[" else dict, int(most or LARGEST)
+
+    def check(value: object) -> bool:
+        if not isinstance(value, container) or len(value) > longest:
+            return False
+        return all(map(inner, value if isinstance(value, list) else value.values()))
+
+    return check

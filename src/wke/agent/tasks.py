@@ -1,0 +1,107 @@
+"""The tasks of a connection: which processes belong to which task, and how all of them are stopped."""
+
+import posix
+
+from wke.agent.ladder import Ladder
+from wke.agent.processes import MARKER, SLACK_S, Ownership, adopt_orphans, beneath, related, snapshot
+
+NAMED_AT_MOST = 100
+
+
+class Tasks:
+    """The tasks by their channels, until they are forgotten, and every process that they started."""
+
+    def __init__(self, loop, files, token):
+        self.adopts = adopt_orphans()
+        self.by_channel = {}
+        self._loop = loop
+        self._files = files
+        self._marker = MARKER + token
+        self._by_pid = {}
+        self._owners = Ownership()
+
+    def add(self, task):
+        """Take note of a new task."""
+        self.by_channel[task.channel] = task
+
+    def started(self, task):
+        """Take note of a task's process."""
+        self._by_pid[task.pid] = task
+
+    def reap(self):
+        """Reap every child that ended, note the tasks among them, and tell whether there are other children."""
+        while True:
+            try:
+                pid, status = posix.waitpid(-1, posix.WNOHANG)
+            except ChildProcessError:
+                for task in self.forget_ended():  # they were kept only to know whose daemons there are
+                    if self.adopts and task.spare_folder is not None:
+                        self._files.give_back(task.spare_folder)
+                return False
+            if not pid:
+                return True
+            task = self._by_pid.pop(pid, None)
+            if task is not None:
+                task.exited(status)
+
+    def forget_ended(self, keep=()):
+        """Forget the tasks that are over, except those on the channels `keep`, and return them."""
+        return [self.by_channel.pop(task.channel) for task in list(self.by_channel.values()) if task.over and task.channel not in keep]
+
+    def belonging_to(self, task):
+        """Return the living processes that belong to a task."""
+        population, owners = self._owned()
+        return [p for p in population if owners[p.pid] is task]
+
+    def _owned(self):
+        """Return all processes of this connection and {pid: the task it belongs to, or None}."""
+        population = self._population()
+        return population, self._owners.assign(population, [t for t in self.by_channel.values() if t.pid])
+
+    def _population(self):
+        processes_left = self.reap()
+        if not self.adopts:
+            return related(snapshot(), posix.getpid(), self._marker)
+        return beneath(snapshot(), posix.getpid()) if processes_left else []  # all descend from our children, for we adopt orphans
+
+    def stop_one(self, channel, grace_s, then):
+        """Stop one task and what it left running, then call `then(names of what was stopped)`; a forgotten task has left nothing."""
+        task = self.by_channel.get(channel)
+
+        def done(stopped, survivors):
+            task.swept(stopped, survivors)
+            task.finish()
+            then([repr(p) for p in stopped][:NAMED_AT_MOST])
+
+        if task is None:
+            then([])
+        else:
+            task.stop_with_all("cancelled")
+            Ladder(self._loop, lambda: self.belonging_to(task), grace_s, done)
+
+    def stop_all(self, grace_s, then, keep=()):
+        """Stop every task and what tasks left running, then call `then(names of what they had left)`.
+
+        Those on the channels `keep` stay with all their processes. A process of no known task is theirs if it is older than the others.
+        """
+        kept = [t for t in self.by_channel.values() if t.channel in keep]
+        tasks = [t for t in self.by_channel.values() if t.channel not in keep]
+        since = min([t.born for t in tasks if t.born is not None], default=float("inf")) - SLACK_S
+
+        def others(population, owners):
+            return [p for p in population if owners[p.pid] not in kept and (owners[p.pid] is not None or p.started >= since)]
+
+        population, owners = self._owned()
+        if keep:
+            population = others(population, owners)
+        leftovers = [repr(p) for p in population if owners[p.pid] is None or owners[p.pid].over]
+
+        def done(stopped, survivors):
+            for task in tasks:
+                task.swept(*([p for p in some if owners.get(p.pid) is task] for some in (stopped, survivors)))
+                task.finish()
+            then(leftovers[:NAMED_AT_MOST])
+
+        for task in tasks:
+            task.stop_with_all("cancelled")
+        Ladder(self._loop, (lambda: others(*self._owned())) if keep else self._population, grace_s, done)
