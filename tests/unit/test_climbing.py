@@ -51,6 +51,15 @@ def test_each_setting_has_a_search_of_its_own() -> None:
     ]
 
 
+def test_each_search_has_the_points_of_its_range() -> None:
+    """Together the searches have all points, each those that differ in the climbed parameter only, in the order of the range."""
+    climbs = POLICY.climbs([])
+    assert [[(point["engine"], point["n"]) for point in climb.points] for climb in climbs] == [
+        [("old", n) for n in range(1, 6)],
+        [("new", n) for n in range(1, 6)],
+    ]
+
+
 def test_what_is_said_on_the_way() -> None:
     """Nothing yet, what is next, and doubt where there is a valley."""
     points = {point["n"]: point for point in EXPERIMENT.parameters.points() if point["engine"] == "old"}

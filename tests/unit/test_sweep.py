@@ -122,14 +122,10 @@ def test_what_varies_and_what_does_not() -> None:
 
 @pytest.mark.parametrize("spelling", ["hill-climb", "hill_climb"])
 def test_the_last_range_may_be_climbed(spelling: str) -> None:
-    """The points are those of the whole range, in groups of one search each."""
+    """The points are those of the whole range, whatever the search tries of them."""
     sweep = sweep_of(f'[parameters]\nengine = ["a", "b"]\nn = {{ base = 2, start = 0, end = 2, {spelling} = true }}')
     assert sweep.climb == "n"
-    assert [" | ".join(map(point_text, points)) for points in sweep.climbs()] == [
-        'engine="a", n=1 | engine="a", n=2 | engine="a", n=4',
-        'engine="b", n=1 | engine="b", n=2 | engine="b", n=4',
-    ]
-    assert sum(sweep.climbs(), ()) == sweep.points()
+    assert [(point["engine"], point["n"]) for point in sweep.points()] == [(engine, n) for engine in ("a", "b") for n in (1, 2, 4)]
 
 
 @pytest.mark.parametrize("last", ["n = { start = 1, end = 3, hill-climb = false }", "n = [1, 2]", ""])

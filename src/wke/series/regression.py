@@ -60,8 +60,8 @@ def find_comparand(project: Project, reference: str | None, threshold: str | Non
     experiment = project.experiment
     if threshold is not None:
         experiment = replace(experiment, threshold=_threshold(threshold))
-    if experiment.order == "sequential" or experiment.parameters.climb is not None:
-        hint = "remove hill-climb" if experiment.parameters.climb is not None else 'write order = "interleaved"'
+    if not experiment.has_rounds:
+        hint = 'write order = "interleaved", and do not use hill-climb'
         raise InputError("comparisons need rounds of all points, and this experiment has none", where=experiment.where, hint=hint)
     if experiment.iterations < 2:
         raise InputError("a comparison needs at least two rounds", where=experiment.where, hint="write iterations = 10")

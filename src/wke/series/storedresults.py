@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from wke.act.trials.runner import IdentifiedTrial
 from wke.describe.experiment.rules import Rules, rules_of
+from wke.judge.policies.choose import policy_by
 from wke.judge.policies.costs import spent_s
 from wke.judge.policies.policy import Outlook, Seen
 from wke.judge.policies.repetition import tried_in_vain
@@ -18,7 +19,7 @@ from wke.series.planned import PlannedSeries
 class StoredResults:
     """What the store has of a series' trials, by id: results, and trials that were invalid so far.
 
-    `spent_s` is how long commands of the series took for these trials, if it has a budget.
+    `spent_s` is how long commands of the series took for these trials, if its policy needs that.
     """
 
     stored: Mapping[str, StoredAttempt]
@@ -49,6 +50,6 @@ def load_results(series: PlannedSeries, store: Store, reference: Reference | Non
 def results_of(store: Store, name: str, planned: Sequence[PlannedTrial], rules: Rules, machines: Reference) -> StoredResults:
     """Return what a store has of these trials of series `name` on such machines."""
     ids = [trial.id for trial in planned]
-    tried = store.attempts.of_trials(ids, machines) if rules.budget is not None else ()
+    tried = store.attempts.of_trials(ids, machines) if policy_by(rules).needs_time else ()
     used_s = spent_s(planned, [one for one in tried if one.series == name and not one.changes], rules.cooldown_s)
     return StoredResults(store.attempts.results(ids, machines), store.attempts.invalid(ids, machines), used_s)

@@ -107,6 +107,11 @@ class Experiment:
         return self.at("experiment")
 
     @property
+    def has_rounds(self) -> bool:
+        """True when trials run in rounds of all points, which comparisons need."""
+        return self.order != "sequential" and self.parameters.climb is None
+
+    @property
     def goal(self) -> Expression | None:
         """What `hill-climb` optimises: the first y of the first plot that has one, else the first metric."""
         shown_first = [y for plot in self.plots for y in plot.y_axis]

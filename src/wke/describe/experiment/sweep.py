@@ -92,14 +92,6 @@ class Sweep:
         last = self.loops[-1] if self.loops else None
         return last.name if isinstance(last, Parameter) and last.climb else None
 
-    def climbs(self) -> tuple[tuple[Point, ...], ...]:
-        """Return the points grouped by all but the climbed parameter, each group in the order of that parameter's range."""
-        groups: dict[object, list[Point]] = {}
-        for point in self.points():
-            others = frozenset((name, type(value), value) for name, value in point.items() if name != self.climb)
-            groups.setdefault(others, []).append(point)
-        return tuple(map(tuple, groups.values()))
-
     def points(self) -> tuple[Point, ...]:
         """Return all points in the order of nested loops, none twice."""
         points: dict[object, Point] = {}

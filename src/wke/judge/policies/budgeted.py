@@ -14,6 +14,7 @@ too narrow: see docs/decisions/0018.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from wke.describe.experiment.experiment import Budget, Stopping
 from wke.describe.experiment.metrics import Metric
@@ -82,6 +83,8 @@ class BudgetUse(Finding):
 @dataclass(frozen=True, slots=True)
 class Budgeted(Policy):
     """Runs what a budget affords: the coarse points first, then where intervals are widest; with a `rule` until that is reached."""
+
+    needs_time: ClassVar[bool] = True
 
     budget: Budget
     rule: Stopping | None

@@ -7,6 +7,7 @@ interrupted. A new policy is one file next to this one; `choose.policy_of` selec
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from wke.judge.policies.precision import Precision
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
@@ -20,7 +21,8 @@ class Seen:
     """What is known of the trials of a plan.
 
     `stored` maps the id of a trial to its result. Trials in `tried` have no result but do not run now: they were attempted by this
-    command, or were invalid too often. `spent_s` is the time that the series has used so far for trials of the plan.
+    command, or were invalid too often. `spent_s` is the time that the series has used so far for trials of the plan; it is given to
+    policies that need it (`needs_time`) only.
     """
 
     stored: Mapping[str, StoredAttempt]
@@ -65,6 +67,7 @@ class Policy(ABC):
     """A way to choose trials. `planned` are the trials to choose from, in running order: those of the plan, or a selection of them."""
 
     __slots__ = ()
+    needs_time: ClassVar[bool] = False
 
     @abstractmethod
     def next_trials(self, planned: Sequence[PlannedTrial], seen: Seen) -> list[PlannedTrial]:
