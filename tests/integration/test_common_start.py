@@ -11,7 +11,7 @@ import pytest
 from projects import Project, emulated_cluster, write_series
 from support import limit
 
-from wke.act.providers.provider import Place
+from wke.act.providers.place import Place
 from wke.act.session.session import Session
 from wke.describe.cluster.cluster import read_cluster
 from wke.describe.configuration.configuration import TargetSpec

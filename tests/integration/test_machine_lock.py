@@ -17,7 +17,7 @@ from talk import talking, until
 
 from wke.act.connection.claim import Claim
 from wke.act.connection.connection import Connection
-from wke.act.providers.provider import provide
+from wke.act.providers.provide import provide
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.errors import MachineError
 from wke.keep.store import Store

@@ -15,7 +15,8 @@ from support import limit
 from talk import Talk, until
 
 from wke.act.connection.transport import local_transport
-from wke.act.providers.provider import Place, provide
+from wke.act.providers.place import Place
+from wke.act.providers.provide import provide
 from wke.act.session.session import Session
 from wke.act.telemetry.telemetry import sampling
 from wke.agent import frames, protocol

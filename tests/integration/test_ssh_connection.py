@@ -15,7 +15,7 @@ from talk import Talk, talk, talking
 from wke.act.connection import transport
 from wke.act.connection.opening import open_connection
 from wke.act.connection.transport import SshTransport, command_line, local_transport, process_environment, ssh_transport
-from wke.act.providers.provider import Place
+from wke.act.providers.place import Place
 from wke.act.session.session import Session
 from wke.describe.cluster.cluster import MachineSpec
 from wke.errors import MachineError

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from wke.act.connection.resumable import AnchorResumer, Held
-from wke.act.providers.provider import Place
+from wke.act.providers.place import Place
 from wke.act.session.detached import Detachment, TrialDetacher
 from wke.act.session.session import Session
 from wke.describe.configuration.configuration import TargetSpec

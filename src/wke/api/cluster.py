@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from wke.act.providers.provide import provider_of
 from wke.api.engine import engine
 from wke.api.opened import opened
 from wke.api.scripterrors import ClusterError, RemoteExecutionError, RunTargetError
@@ -72,8 +73,8 @@ class Cluster(OldClusterNames):
 
     def get_all_machines(self) -> list[Machine]:
         """Return every machine. Emulated ones are made by the first call: before, their addresses are not certain."""
-        emulated = self.description.provider == "local"
-        machines = self.opened.machines().cluster.machines if emulated else self.description.machines
+        makes_machines = provider_of(self.description).makes_machines
+        machines = self.opened.machines().cluster.machines if makes_machines else self.description.machines
         return [Machine(m.name, m.index, m.external_addr or m.internal_addr, m.internal_addr, self.opened, m.classes) for m in machines]
 
     def get_machine(self, name: str) -> Machine:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 
-from wke.act.providers.provider import provide
+from wke.act.providers.provide import provide
 from wke.api.engine import engine
 from wke.api.scripting import Machines
 from wke.describe.cluster.cluster import ClusterSpec

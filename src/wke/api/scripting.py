@@ -20,7 +20,8 @@ from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 from wke.act.connection.connection import Connection
 from wke.act.connection.task import GRACE_S, RunningTask
-from wke.act.providers.provider import Place, provide
+from wke.act.providers.place import Place
+from wke.act.providers.provide import provide
 from wke.act.session.session import Session
 from wke.act.telemetry.telemetry import sampling
 from wke.api.configuration import Configuration

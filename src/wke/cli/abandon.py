@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from wke.act.interrupt import run_to_end
-from wke.act.providers.provider import provide
+from wke.act.providers.provide import provide
 from wke.act.session.detached import abandon as stop
 from wke.cli.options import project
 from wke.describe.cluster.cluster import read_cluster

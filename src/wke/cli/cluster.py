@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from wke.act.emulation import emulation
+from wke.act.providers.provide import check_made
 from wke.cli.options import as_json, project
 from wke.describe.cluster.cluster import ClusterSpec, read_cluster
-from wke.errors import InputError, Location
 from wke.tell.terminal.console import Printer
 
 
@@ -68,10 +68,5 @@ def _show(emulated: emulation.Emulation) -> None:
 
 def _local(cluster_file: Path) -> ClusterSpec:
     described = read_cluster(cluster_file)
-    if described.provider != "local":
-        raise InputError(
-            f'the machines of provider "{described.provider}" exist already; only those of "local" are emulated',
-            where=Location(str(cluster_file), key="cluster.provider"),
-            hint='write provider = "local" in [cluster] to emulate the machines on this computer',
-        )
+    check_made(described)
     return described

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from wke.act.providers.provider import provide
+from wke.act.providers.provide import provide
 from wke.cli.options import project
 from wke.describe.cluster.cluster import read_cluster
 from wke.describe.cluster.selector import select

@@ -15,9 +15,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from wke.act.connection import transfer
 from wke.act.connection.transfer import Copied, OnProgress, size_of
-from wke.act.emulation import emulation
 from wke.act.interrupt import run_to_end
-from wke.act.providers.provider import Place, provide
+from wke.act.providers.place import Place
+from wke.act.providers.provide import provide, provider_of
 from wke.act.session.session import Session
 from wke.api.request import Request
 from wke.cli.options import project
@@ -121,7 +121,7 @@ async def _copy(place: Place, machines: Sequence[MachineSpec], order: CopyOrder,
 
 def _there_to_stay(cluster: ClusterSpec) -> None:
     """Refuse machines that would be made for this command alone, and be gone after it with all that was copied."""
-    if cluster.provider == "local" and emulation.find(cluster) is None:
+    if not provider_of(cluster).is_up(cluster):
         raise InputError("no machine is up that could have or keep the files", hint="`wke cluster up` makes machines that stay")
 
 

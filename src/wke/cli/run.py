@@ -9,7 +9,8 @@ from typing import Annotated
 import click
 
 from wke.act.interrupt import run_to_end
-from wke.act.providers.provider import Place, provide
+from wke.act.providers.place import Place
+from wke.act.providers.provide import provide
 from wke.act.session.steps import run_steps, steps_session
 from wke.api.request import Request
 from wke.cli.options import grouped, project

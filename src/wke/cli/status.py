@@ -79,13 +79,12 @@ def _json(seen: list[SeriesStatus]) -> dict[str, object]:
 
 def _owners(cluster_file: Path) -> dict[str, dict[str, str]]:
     """Ask the machines who has them. Those that are emulated for one command only are that command's."""
-    from wke.act.emulation import emulation  # noqa: PLC0415 - only for who asks
-    from wke.act.interrupt import run_to_end  # noqa: PLC0415
-    from wke.act.providers.provider import provide  # noqa: PLC0415
+    from wke.act.interrupt import run_to_end  # noqa: PLC0415 - only for `--machines`, here and below
+    from wke.act.providers.provide import provide, provider_of  # noqa: PLC0415
     from wke.act.session.owners import owners  # noqa: PLC0415
 
     cluster = read_cluster(cluster_file)
-    if cluster.provider == "local" and emulation.find(cluster) is None:
+    if not provider_of(cluster).is_up(cluster):
         Printer().talk("the machines are emulated for each command alone: nobody else can have them")
         return {}
     with provide(cluster) as place:

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Protocol
 
 from wke.act.interrupt import run_to_end
-from wke.act.providers.provider import Place, provide
+from wke.act.providers.place import Place
+from wke.act.providers.provide import provide
 from wke.act.session.detached import Detachment
 from wke.act.trials.runner import IdentifiedTrial, RunningSeries, look
 from wke.keep.store import Store

@@ -19,7 +19,7 @@ from wke.act.connection.link import Link
 from wke.act.connection.task import RunningTask
 from wke.act.connection.transfer import Copied, Digests, OnProgress
 from wke.act.connection.wire import Wire
-from wke.act.providers.provider import Place
+from wke.act.providers.place import Place
 from wke.act.rehearsal.timelapse import BEGINNING_NS, TimelapseLoop
 from wke.act.session.tasks import option_variable
 from wke.agent import frames

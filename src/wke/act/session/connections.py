@@ -9,7 +9,7 @@ from wke.act.connection.connection import Connection
 from wke.act.connection.handshakes import Handshakes
 from wke.act.connection.openfiles import allow_connections
 from wke.act.connection.opening import open_connection
-from wke.act.providers.provider import Place
+from wke.act.providers.place import Place
 from wke.act.session.detacher import Detacher
 from wke.describe.cluster.cluster import MachineSpec
 from wke.errors import MachineError, Problem

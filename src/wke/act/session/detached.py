@@ -9,7 +9,7 @@ from wke.act.connection.claim import Claim
 from wke.act.connection.connection import Connection
 from wke.act.connection.opening import open_connection
 from wke.act.connection.resumable import AnchorResumer
-from wke.act.providers.provider import Place
+from wke.act.providers.place import Place
 from wke.act.session.detacher import Agree, Notify
 from wke.describe.configuration.step import PlannedStep
 from wke.describe.plan.plan import Trial

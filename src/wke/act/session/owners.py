@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wke.errors
-from wke.act.providers.provider import Place
+from wke.act.providers.place import Place
 from wke.act.session.session import Session
 from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.configuration.configuration import TargetSpec

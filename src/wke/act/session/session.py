@@ -13,7 +13,7 @@ from typing import Self
 
 from wke.act.connection.connection import Connection
 from wke.act.connection.task import RunningTask
-from wke.act.providers.provider import Place
+from wke.act.providers.place import Place
 from wke.act.session.backgrounds import Backgrounds
 from wke.act.session.clocks import Clocks
 from wke.act.session.connections import Connections, Manner

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from wke.act.providers.provider import Place
+from wke.act.providers.place import Place
 from wke.act.session.session import Session
 from wke.describe.configuration.step import PlannedStep
 from wke.records import Sink, TaskEnded

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from wke.act.providers.provider import Place
+from wke.act.providers.place import Place
 from wke.act.session.detached import Detachment, TrialDetacher
 from wke.act.session.session import Session
 from wke.act.trials.deployment import Deployed

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from wke.describe.cluster.clusterfile import MOST_MACHINES, ClusterFile, LinkEntry, MachineEntry
+from wke.describe.cluster.clusterfile import ADDRESSED, MOST_MACHINES, ClusterFile, LinkEntry, MachineEntry
 from wke.describe.cluster.folding import unfold
 from wke.describe.cluster.selector import select
 from wke.describe.toml.shape import Key
@@ -133,7 +133,7 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
     drafts = _drafts(table, problems)
     addressed = any(draft.external or draft.internal for draft in drafts)
     provider = section.provider or ("ssh" if addressed else "local")
-    if provider == "ssh":
+    if ADDRESSED[provider]:
         problems += _missing_addresses(table, drafts)
     classes = _classes(table, drafts, problems)
     own = _memberships(classes)
@@ -160,12 +160,12 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
 
 def _machine(draft: _Draft, index: int, provider: str, classes: tuple[str, ...]) -> MachineSpec:
     """Give a draft its place. An emulated machine's address follows from its place; what the file says is for other providers."""
-    local = provider == "local"
+    addressed = ADDRESSED[provider]
     return MachineSpec(
         name=draft.name,
         index=index,
-        external_addr=None if local else draft.external,
-        internal_addr=str(LOCAL_NETWORK[index + 2]) if local else draft.internal or draft.external or "",
+        external_addr=draft.external if addressed else None,
+        internal_addr=(draft.internal or draft.external or "") if addressed else str(LOCAL_NETWORK[index + 2]),
         classes=classes,
         ssh_port=draft.entry.ssh_port,
         username=draft.entry.username,

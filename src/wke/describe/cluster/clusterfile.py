@@ -113,6 +113,10 @@ class LinkEntry(TableModel):
     """Bits a second, such as `1Gbit`."""
 
 
+ADDRESSED = {"ssh": True, "local": False}
+"""The providers, and whether their machines have addresses, which the file has to give."""
+
+
 class ClusterSection(TableModel):
     """What holds for the cluster as a whole."""
 

@@ -1,0 +1,34 @@
+"""Machines that are emulated on this computer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from wke.act.emulation import emulation
+from wke.act.providers.place import Place
+from wke.describe.cluster.cluster import ClusterSpec
+
+SHELL = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash --norc -i; exec sh -i")
+
+
+class LocalProvider:
+    """Emulated machines: those that `wke cluster up` keeps, or else machines made for one command."""
+
+    makes_machines = True
+
+    @contextmanager
+    def reach(self, cluster: ClusterSpec) -> Iterator[Place]:
+        """Yield the place where they are, made if need be."""
+        kept = emulation.find(cluster)
+        emulated = kept or emulation.up(cluster, keep=False)
+        try:
+            transports = {name: emulated.transport(name) for name in emulated.machines}
+            shells = {name: [*transport, *SHELL] for name, transport in transports.items()}
+            locks = {m.name: f"{m.name}-{m.internal_addr}" for m in emulated.cluster.machines}  # plain processes share one /tmp
+            yield Place(emulated.cluster, transports, shells, emulated.missing, locks)
+        finally:
+            if kept is None:
+                emulated.close()
+
+    def is_up(self, cluster: ClusterSpec) -> bool:
+        """Tell whether `wke cluster up` keeps them."""
+        return emulation.find(cluster) is not None

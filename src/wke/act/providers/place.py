@@ -1,0 +1,28 @@
+"""A place: a cluster within reach."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from wke.act.connection.claim import Claim
+from wke.act.connection.connection import Connection
+from wke.describe.cluster.cluster import ClusterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cluster with the addresses that its machines really have, and how a program is started on each of them.
+
+    `transports` maps a machine's name to the argument list that starts a program on it, `shells` to the command that opens an interactive
+    shell there, `locks` to the name of the lock that means this machine; `notes` are sentences a person should read once, such as what an
+    emulation cannot do here. `connection` makes a connection to a machine, given its name, the lease and a claim; `now` is the clock of the
+    times that trials are stored with, in nanoseconds since the epoch.
+    """
+
+    cluster: ClusterSpec
+    transports: Mapping[str, Sequence[str]]
+    shells: Mapping[str, Sequence[str]]
+    notes: tuple[str, ...] = ()
+    locks: Mapping[str, str] = field(default_factory=dict)
+    connection: Callable[[str, float, Claim | None], Connection] = Connection
+    now: Callable[[], int] = time.time_ns

@@ -1,0 +1,55 @@
+"""The choice of a provider. Nothing else asks which one a cluster has.
+
+A provider yields a `Place`; what follows (connections, sessions, the runner, the commands) is the same for all. A new provider is a module
+here with the methods of `Provider`, a line in PROVIDERS, and its name in the table of `describe/cluster/clusterfile.py`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from wke.act.providers.place import Place
+from wke.act.providers.provider import Provider
+from wke.act.providers.ssh import SshProvider
+from wke.describe.cluster.cluster import ClusterSpec
+from wke.errors import InputError, Location
+
+
+def _local() -> Provider:
+    from wke.act.providers.local import LocalProvider  # noqa: PLC0415 - ssh, the common case, does without emulation
+
+    return LocalProvider()
+
+
+PROVIDERS: Mapping[str, Callable[[], Provider]] = {"ssh": SshProvider, "local": _local}
+
+
+def provider_of(cluster: ClusterSpec) -> Provider:
+    """Return a cluster's provider."""
+    return PROVIDERS[cluster.provider]()
+
+
+def check_made(cluster: ClusterSpec) -> None:
+    """Raise InputError if a cluster's machines do not have to be made."""
+    if not provider_of(cluster).makes_machines:
+        raise InputError(
+            f'the machines of provider "{cluster.provider}" exist already; only those of "local" are emulated',
+            where=Location(str(cluster.path), key="cluster.provider"),
+            hint='write provider = "local" in [cluster] to emulate the machines on this computer',
+        )
+
+
+@contextmanager
+def provide(cluster: ClusterSpec, *, lasting: bool = False) -> Iterator[Place]:
+    """Yield the place where `cluster` is.
+
+    Machines that have to be made are there until the block is left; machines that `wke cluster up` keeps are used as they are and stay.
+    Raises MachineError when machines cannot be made, InputError when they have to be although `lasting` ones are wanted.
+    """
+    provider = provider_of(cluster)
+    if lasting and not provider.is_up(cluster):
+        raise InputError(
+            "nothing can outlive this command on machines that are emulated for it alone",
+            hint="make machines that stay: wke cluster up",
+        )
+    with provider.reach(cluster) as place:
+        yield place
