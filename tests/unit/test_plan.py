@@ -240,7 +240,7 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
     ),
     "multiply by nothing": (
         experiment(steps=(replace(MEASURED, multiply="0"),)),
-        "experiment: steps[0].multiply: must be at least 1, not 0\n  hint: so many tasks run on each machine",
+        "experiment: steps[0].multiply: must be at least 1, not 0\n  hint: it is the number of tasks per machine",
     ),
     "port": (
         experiment(Parameter("p", (70000,)), steps=(Step("ping", background=True, ready=Ready(port="{p}")), MEASURED)),
@@ -275,7 +275,7 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
     "no join": (
         experiment(metrics=(Metric("ops"),)),
         (
-            "experiment: metrics.ops: is read from several tasks, and no join makes one value of theirs\n"
+            "experiment: metrics.ops: is read from several tasks, and join is missing\n"
             '  hint: write join = "sum" (or mean, min, max, median), or on = "c0"'
         ),
     ),
@@ -285,7 +285,7 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
     ),
     "metric of a machine that does not run the step": (
         experiment(metrics=(Metric("ops", on="servers"),)),
-        "experiment: metrics.ops.on: no task of the step that this metric is read from runs there\n  hint: name machines on which it does",
+        "experiment: metrics.ops.on: the step that this metric is read from has no task there\n  hint: name machines on which it runs",
     ),
     "metric of unknown machines": (
         experiment(metrics=(Metric("ops", on="clinets"),)),
@@ -301,7 +301,7 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
     "many mistakes at one place": (
         experiment(Parameter("a", tuple("abcdefgh")), steps=(replace(MEASURED, multiply="{a}"),)),
         "\n".join(f'experiment: steps[0].multiply: must be a whole number, not the text "{a}"' for a in "abcde")
-        + "\nexperiment: steps[0].multiply: and 3 more mistakes of this kind, at other points",
+        + "\nexperiment: steps[0].multiply: and 3 more mistakes of this kind at other points",
     ),
     "mistakes in several steps and classes": (
         experiment(steps=(MEASURED, replace(MEASURED, target="x", on="y")), classes={"servers": "9"}),

@@ -17,6 +17,7 @@ from wke.describe.cluster.clusterfile import ClusterFile
 from wke.describe.configuration.configfile import ConfigurationFile
 from wke.describe.experiment.experimentfile import ExperimentFile
 from wke.describe.toml.shape import Before, Bounds, Filled, TableModel
+from wke.documents import Json, TomlValue
 
 FOLDER = Path(__file__).parent.parent / "schemas"
 
@@ -28,21 +29,21 @@ _FILES: dict[str, tuple[type[TableModel], str]] = {
 }
 
 
-def schema(kind: str) -> dict[str, Any]:
+def schema(kind: str) -> dict[str, Json]:
     """Return the JSON Schema of a kind of file: "cluster", "configuration" or "experiment". Old spellings are not in it."""
     model, title = _FILES[kind]
-    tables: dict[str, Any] = {}
+    tables: dict[str, Json] = {}
     whole = _table(model, tables)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, "$defs": dict(sorted(tables.items())), **whole}
 
 
-def _table(model: type[TableModel], tables: dict[str, Any]) -> dict[str, Any]:
+def _table(model: type[TableModel], tables: dict[str, Json]) -> dict[str, Json]:
     """Return the schema of a table; those of the tables in it are added to `tables`, by name."""
     texts = _descriptions(model)
     annotations = get_type_hints(model, include_extras=True)
-    properties: dict[str, Any] = {}
+    properties: dict[str, Json] = {}
     for key, name in model.keys.items():
-        described: dict[str, Any] = {"description": texts[key]} if key in texts else {}
+        described: dict[str, Json] = {"description": texts[key]} if key in texts else {}
         default = getattr(model, name, None)
         if isinstance(default, str | int | float | tuple):
             described["default"] = list(default) if isinstance(default, tuple) else default
@@ -52,7 +53,7 @@ def _table(model: type[TableModel], tables: dict[str, Any]) -> dict[str, Any]:
     return {**whole, "required": required} if required else whole
 
 
-def _value(annotation: Any, tables: dict[str, Any]) -> dict[str, Any]:
+def _value(annotation: Any, tables: dict[str, Json]) -> dict[str, Json]:
     """Return the schema of what may stand in a file for an annotation."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None:
@@ -70,8 +71,8 @@ def _value(annotation: Any, tables: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": _value(arguments[1], tables) or True}
 
 
-def _simple(annotation: Any, tables: dict[str, Any]) -> dict[str, Any]:
-    if annotation is Any:
+def _simple(annotation: Any, tables: dict[str, Json]) -> dict[str, Json]:
+    if annotation is TomlValue:
         return {}
     if annotation in _JSON_TYPES:
         return {"type": _JSON_TYPES[annotation]}
@@ -81,8 +82,8 @@ def _simple(annotation: Any, tables: dict[str, Any]) -> dict[str, Any]:
     return {"$ref": f"#/$defs/{annotation.__name__}"}
 
 
-def _limits(rules: Iterable[object]) -> dict[str, Any]:
-    limits: dict[str, Any] = {}
+def _limits(rules: Iterable[object]) -> dict[str, Json]:
+    limits: dict[str, Json] = {}
     for rule in rules:
         if isinstance(rule, Filled):
             limits["minLength"] = 1

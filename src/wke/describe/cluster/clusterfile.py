@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from wke.describe.expression.quantity import fraction, rate_bits, seconds
 from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, NonEmpty, TableModel
 from wke.describe.toml.wording import quoted, shown
+from wke.documents import TomlValue
 
 MOST_MACHINES = 60_000
 """More do not fit into the network of an emulated cluster."""
@@ -28,7 +29,7 @@ Share = Annotated[float, Before(fraction, str | float)]
 Rate = Annotated[int, Before(rate_bits, str | int)]
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: TomlValue) -> TomlValue:
     return [value] if isinstance(value, str) else value
 
 
@@ -47,7 +48,7 @@ class MachineEntry(TableModel):
     """Its login name, where it is not the cluster's."""
 
 
-def _as_machine_table(value: Any) -> Any:
+def _as_machine_table(value: TomlValue) -> TomlValue:
     """Turn `"host"`, `["host"]` and `["external", "internal"]` into the table they are short for."""
     if isinstance(value, str):
         return {"external-addr": _plain_word(value)}
@@ -68,7 +69,7 @@ def _as_machine_table(value: Any) -> Any:
 MachineForm = Annotated[MachineEntry, Before(_as_machine_table, str | list[str] | MachineEntry)]
 
 
-def _numbered(value: Any) -> Any:
+def _numbered(value: TomlValue) -> TomlValue:
     """Turn a list of machines into a table under the list's own indices."""
     if isinstance(value, list):
         return dict(enumerate(value))
@@ -81,7 +82,7 @@ def _numbered(value: Any) -> Any:
 NumberedMachines = Before(_numbered, Mapping[str, MachineForm] | list[MachineForm])
 
 
-def _class_members(value: Any) -> Any:
+def _class_members(value: TomlValue) -> int | tuple[str, ...]:
     """Accept a list of machine names or a number of machines; a union of both would complain twice about one mistake."""
     if isinstance(value, bool) or not isinstance(value, int | list):
         raise FlawError(f"must be a list of machines or a number of them, not {shown(value)}")
@@ -97,7 +98,7 @@ def _class_members(value: Any) -> Any:
     return tuple(value)
 
 
-ClassMembers = Annotated[Any, Before(_class_members, int | list[str])]
+ClassMembers = Annotated[int | tuple[str, ...], Before(_class_members, int | list[str])]
 
 
 class LinkEntry(TableModel):

@@ -1,21 +1,22 @@
 """The shape of config.toml, its short forms spelled out. What its words mean together is configuration.py's business."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from wke.describe.configuration.optionvalue import TYPE_NAMES, Scalar, TypeName, ValueType
 from wke.describe.toml.shape import After, Before, FlawError, Items, NonEmpty, TableModel
 from wke.describe.toml.wording import quoted, shown
+from wke.documents import TomlValue
 from wke.errors import did_you_mean
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: TomlValue) -> Scalar:
     if not isinstance(value, bool | int | float | str):
         raise FlawError(f"must be text, a number, true or false, not {shown(value)}")
     return value
 
 
-def _value_type(value: Any) -> Any:
+def _value_type(value: TomlValue) -> ValueType:
     if not isinstance(value, str) or value not in TYPE_NAMES:
         known = ", ".join(map(quoted, TYPE_NAMES))
         near = did_you_mean(value, TYPE_NAMES) if isinstance(value, str) else ""
@@ -23,7 +24,7 @@ def _value_type(value: Any) -> Any:
     return TYPE_NAMES[value]
 
 
-AnyScalar = Annotated[Any, Before(_scalar, Scalar)]
+AnyScalar = Annotated[Scalar, Before(_scalar, Scalar)]
 
 
 class OptionEntry(TableModel):
@@ -31,7 +32,7 @@ class OptionEntry(TableModel):
 
     name: NonEmpty
     """Its name; the script gets its value as an argument, in the order of this list, and as WKE_OPTION_<NAME>."""
-    default: AnyScalar = None  # `given` tells whether there is one
+    default: AnyScalar | None = None  # `given` tells whether there is one
     """Its value where none is given; without a default an option is required. May be a macro such as @NAME."""
     type: Annotated[ValueType, Before(_value_type, TypeName)] | None = None
     """What its values must be; by default the type of the default, else of the choices."""
@@ -43,7 +44,7 @@ class OptionEntry(TableModel):
     """One line for people."""
 
 
-def _as_option_table(value: Any) -> Any:
+def _as_option_table(value: TomlValue) -> TomlValue:
     """Turn `"name"`, `["name"]` and `["name", default]` into the table they are short for."""
     if isinstance(value, str):
         if not value:
@@ -74,7 +75,7 @@ class TargetEntry(TableModel):
     """Its options, in the order in which the script gets their values."""
 
 
-def _as_target_table(value: Any) -> Any:
+def _as_target_table(value: TomlValue) -> TomlValue:
     """Turn a list of options into the table it is short for."""
     if isinstance(value, list):
         return {"options": value}
@@ -93,7 +94,7 @@ class PreludeEntry(TableModel):
     """One line for people."""
 
 
-def _as_prelude_table(value: Any) -> Any:
+def _as_prelude_table(value: TomlValue) -> TomlValue:
     """Turn a description into the table it is short for."""
     if isinstance(value, str):
         return {"about": value}

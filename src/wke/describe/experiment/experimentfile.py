@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from wke.describe.cluster.clusterfile import Duration, Share
 from wke.describe.configuration.configfile import AnyScalar
 from wke.describe.experiment.metrics import compile_log
-from wke.describe.experiment.plot import read_argument, read_filter, read_filters
+from wke.describe.experiment.plot import Filter, read_argument, read_filter, read_filters
 from wke.describe.expression.equation import read_expression
+from wke.describe.expression.expression import Expression
 from wke.describe.expression.parser import parse_calculation, parse_condition
 from wke.describe.expression.units import is_known
 from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, NonEmpty, TableModel
 from wke.describe.toml.wording import shown
+from wke.documents import TomlValue
 
 
 def _file_name(value: str) -> str:
@@ -21,7 +23,7 @@ def _file_name(value: str) -> str:
     return value
 
 
-def _number_or_template(value: Any) -> Any:
+def _number_or_template(value: TomlValue) -> str:
     """Accept a whole number where text is expected: `3` is short for the template "3"."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise FlawError(f'must be a whole number or a template such as "{{num-clients}}", not {shown(value)}')
@@ -41,14 +43,14 @@ def _pattern(value: str) -> str:
     return value
 
 
-def _expressions(value: Any) -> Any:
+def _expressions(value: TomlValue) -> tuple[Expression, ...]:
     """Turn a column, an equation or a list of them into expressions."""
     if isinstance(value, list):
         return tuple(read_expression(one, (index,)) for index, one in enumerate(value))
     return (read_expression(value),)
 
 
-def _normaliser(value: Any) -> Any:
+def _normaliser(value: TomlValue) -> str | Filter:
     """Accept a column's name or a filter."""
     if isinstance(value, str) and value:
         return value
@@ -57,12 +59,12 @@ def _normaliser(value: Any) -> Any:
     return read_filter(value, ())
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: TomlValue) -> TomlValue:
     """Turn one text into a list of one."""
     return [value] if isinstance(value, str) else value
 
 
-def _as_iterations(value: Any) -> Any:
+def _as_iterations(value: TomlValue) -> TomlValue:
     """Turn a number of iterations into the table that it is short for."""
     if isinstance(value, bool) or not isinstance(value, int | dict):
         raise FlawError(f'must be a whole number or {{ min = 5, max = 30, precision = "5%" }}, not {shown(value)}')
@@ -73,7 +75,7 @@ def _as_iterations(value: Any) -> Any:
     return {"max": value}
 
 
-def _condition(value: Any) -> Any:
+def _condition(value: TomlValue) -> Expression:
     """Read a text as a condition."""
     if not isinstance(value, str):
         raise FlawError(f"must be a condition in quotes, not {shown(value)}", "write when = \"engine == 'old'\"")
@@ -85,7 +87,7 @@ def _calculation(value: str) -> str:
     return value
 
 
-def _scale(value: Any) -> Any:
+def _scale(value: TomlValue) -> str | float:
     """Accept a unit or a positive number."""
     if isinstance(value, str) and is_known(value):
         return value
@@ -100,7 +102,7 @@ def _collected(value: str) -> str:
     return value
 
 
-def _labels(value: Any) -> Any:
+def _labels(value: TomlValue) -> TomlValue:
     """Turn labels in the order of the values into a table under their positions."""
     if isinstance(value, list):
         return dict(enumerate(value))
@@ -202,14 +204,14 @@ class ReadyEntry(TableModel):
 class ExcludeEntry(TableModel):
     """Points that make no sense."""
 
-    when: Annotated[Any, Before(_condition, str)]
+    when: Annotated[Expression, Before(_condition, str)]
     """A condition on parameters, such as `engine == 'old' and num-clients > 32`. Points where it is true are left out."""
 
 
 class CheckEntry(TableModel):
     """What must hold for a trial to count."""
 
-    that: Annotated[Any, Before(_condition, str)]
+    that: Annotated[Expression, Before(_condition, str)]
     """A condition on metrics and parameters, such as `errors == 0`. Else the trial is invalid: kept, and repeated at most twice."""
 
 
@@ -264,7 +266,7 @@ class MetricEntry(TableModel):
     """The share of values, such as 0.99, that the metric's value is not exceeded by. Refused where too few were recorded to tell."""
     statistic: Literal["mean", "min", "max", "count"] | None = None
     """Of a histogram, instead of a quantile."""
-    scale: Annotated[Any, Before(_scale, str | float)] = None
+    scale: Annotated[str | float, Before(_scale, str | float)] | None = None
     """What one recorded value is: a unit such as "us", or the number it is multiplied by; by default told by the log's Interval_Max."""
     tag: NonEmpty | None = None
     """Only the intervals of a log that have this tag."""
@@ -317,18 +319,18 @@ class PlotEntry(TableModel):
     """Written above the figure."""
     x_axis: NonEmpty | None = None
     """A parameter that varies, or a metric: then each point of the experiment is one mark, at the metric's mean."""
-    y_axis: Annotated[Any, Before(_expressions, str | EquationEntry | list[str | EquationEntry])] = ()
+    y_axis: Annotated[Items[Expression], Before(_expressions, str | EquationEntry | list[str | EquationEntry])] = ()
     """A metric, an expression such as `throughput / num-clients`, or a list of these: one panel each. Tables
     `{ op = "div", left = "throughput", right = "num-clients" }` are accepted too, as wke 0.1 has them."""
     sort_by: NonEmpty | None = None
     """Another parameter that varies, or a metric: one line or bar group for each of its values."""
     sort_labels: Annotated[Mapping[str | int, str], Before(_labels, list[str] | Mapping[str, str])] = {}
     """How these values are called: a list in their order, or a table from value to label."""
-    filter_by: Annotated[Any, Before(read_filters, FilterEntry | list[FilterEntry])] = ()
+    filter_by: Annotated[Items[Filter], Before(read_filters, FilterEntry | list[FilterEntry])] = ()
     """Draw only trials where a column has a value, `{ key = "engine", value = "new" }`, or all columns of a list have theirs."""
     maximize_by: NonEmpty | None = None
     """Draw, for each x and group, only the trials with that value of this column whose mean of the first y is the highest."""
-    normalize_by: Annotated[Any, Before(_normaliser, str | FilterEntry)] = None
+    normalize_by: Annotated[str | Filter, Before(_normaliser, str | FilterEntry)] | None = None
     """Divide each trial's y by its value of this column; given `{ key, value }`, by the mean of the trials that it picks, x by x."""
     x_label: str | None = None
     """Instead of the name of the x-axis."""
@@ -374,7 +376,7 @@ class ExperimentFile(TableModel, others=True):
 
     experiment: ExperimentSection = ExperimentSection()
     """What holds for the experiment as a whole."""
-    parameters: Mapping[str, Any] = {}
+    parameters: Mapping[str, TomlValue] = {}
     """NAME = a value, a list or a range; later ones vary faster. `sub-parameters` names tables that are chosen one after the other.
     `hill-climb = true` in the range of the last one tries only the values that lead to its best."""
     exclude: Items[ExcludeEntry] = ()

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
-from typing import Any
 
 from wke.describe.experiment.sweep import Choice, Parameter, Sweep, Value
 from wke.describe.toml.shape import Key, present_spelling
 from wke.describe.toml.tables import key_text
 from wke.describe.toml.wording import shown
+from wke.documents import TomlValue
 from wke.errors import Location, Problem, did_you_mean
 
 At = Callable[..., Location]
@@ -22,7 +22,7 @@ CHOICE = "sub-parameters"
 CLIMB = "hill-climb"
 
 
-def read_sweep(tables: Mapping[str, Any], at: At, problems: list[Problem]) -> Sweep:
+def read_sweep(tables: Mapping[str, TomlValue], at: At, problems: list[Problem]) -> Sweep:
     """Return the sweep of the table `parameters`; `tables` also holds those that sub-parameters may name. Appends what is wrong."""
     before = len(problems)
     sweep = _Reader(tables, at, problems).sweep(ROOT, {}, ())
@@ -37,7 +37,7 @@ def read_sweep(tables: Mapping[str, Any], at: At, problems: list[Problem]) -> Sw
 class _Reader:
     """The tables of one file, and where its mistakes are collected."""
 
-    tables: Mapping[str, Any]
+    tables: Mapping[str, TomlValue]
     at: At
     problems: list[Problem]
 
@@ -63,7 +63,7 @@ class _Reader:
                 varied[name] = table
         return Sweep(tuple(loop for loop in loops if loop.size))
 
-    def climbs(self, form: Any, table: str, name: str) -> bool:
+    def climbs(self, form: TomlValue, table: str, name: str) -> bool:
         """Tell whether a parameter is to be climbed, which only the innermost loop of all can be."""
         wishes = [key for key in form if present_spelling(key) == CLIMB] if isinstance(form, Mapping) else []
         for key in wishes:
@@ -76,7 +76,7 @@ class _Reader:
                 return True
         return False
 
-    def choices(self, table: str, form: Any, varied: Mapping[str, str], path: tuple[str, ...]) -> Iterator[Choice]:
+    def choices(self, table: str, form: TomlValue, varied: Mapping[str, str], path: tuple[str, ...]) -> Iterator[Choice]:
         key = (table, CHOICE)
         if not isinstance(form, list) or not form:
             self.wrong(f"must be a list of table names, not {shown(form)}", 'write sub-parameters = ["foo", "bar"]', *key)
@@ -95,7 +95,7 @@ class _Reader:
             if chosen:
                 yield Choice(chosen)
 
-    def is_table(self, name: Any, place: Key, path: tuple[str, ...]) -> bool:
+    def is_table(self, name: TomlValue, place: Key, path: tuple[str, ...]) -> bool:
         """Tell whether a sub-parameter names a table that can be read here."""
         if not isinstance(name, str):
             self.wrong(f"must be the name of a table, not {shown(name)}", None, *place)
@@ -108,7 +108,7 @@ class _Reader:
             return True
         return False
 
-    def values(self, form: Any, *key: str) -> Iterator[Value]:
+    def values(self, form: TomlValue, *key: str) -> Iterator[Value]:
         """Yield the values of a parameter in whatever form it is given."""
         if isinstance(form, Mapping):
             yield from self.range(form, *key)
@@ -124,7 +124,7 @@ class _Reader:
             else:
                 yield value
 
-    def range(self, form: Mapping[str, Any], *key: str) -> Iterator[Value]:
+    def range(self, form: Mapping[str, TomlValue], *key: str) -> Iterator[Value]:
         before = len(self.problems)
         numbers = self.numbers(form, *key)
         if len(self.problems) == before:
@@ -139,7 +139,7 @@ class _Reader:
             except OverflowError:
                 self.wrong("holds a number that is too large", None, *key)
 
-    def numbers(self, form: Mapping[str, Any], *key: str) -> dict[str, int | float]:
+    def numbers(self, form: Mapping[str, TomlValue], *key: str) -> dict[str, int | float]:
         """Return the numbers of a range by their keys."""
         known = ("base", "start", "end", "step-size")
         numbers: dict[str, int | float] = {"step-size": 1}

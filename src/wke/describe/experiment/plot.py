@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from wke.describe.experiment.sweep import Value
 from wke.describe.expression.expression import Expression
 from wke.describe.toml.shape import FlawError, Key, present_spelling
 from wke.describe.toml.wording import shown
+from wke.documents import TomlValue
 from wke.errors import did_you_mean
 
 VALUE, FOLDER, NAME = "@VALUE:", "@EXPFOLDER:", "@PLOT_NAME"
@@ -86,14 +86,14 @@ class Plot:
             yield from (name for _, name in self.script.columns())
 
 
-def read_filters(form: Any) -> tuple[Filter, ...]:
+def read_filters(form: TomlValue) -> tuple[Filter, ...]:
     """Return the filters of `{ key, value }` or a list of such tables, all of which must keep a trial; raise FlawError for other forms."""
     if isinstance(form, list):
         return tuple(read_filter(one, (index,)) for index, one in enumerate(form))
     return (read_filter(form, ()),)
 
 
-def read_filter(form: Any, key: Key) -> Filter:
+def read_filter(form: TomlValue, key: Key) -> Filter:
     """Return the filter of `{ key = "column", value = 1 }`, or `value = [1, 2]` for any of several; raise FlawError for other forms."""
     example = 'a filter is { key = "engine", value = "new" }'
     if not isinstance(form, Mapping):

@@ -5,8 +5,9 @@
         port: Annotated[int, Bounds(at_least=1, at_most=65535)] = 22
 
 Keys are the names in kebab-case (a trailing underscore is dropped). Those without a default are required, all other keys are refused.
-An annotation is str, int, float, bool, Any, a `Literal` of texts, a TableModel, `Mapping[str, X]`, `Items[X]` (a list), `X | None` for
-a key that may be left out, or any of these `Annotated` with further rules. Types are exact, except that a whole number is a number too.
+An annotation is str, int, float, bool, TomlValue, a `Literal` of texts, a TableModel, `Mapping[str, X]`, `Items[X]` (a list), `X | Y`,
+`X | None` for a key that may be left out, or any of these `Annotated` with further rules.
+Types are exact, except that a whole number is a number too.
 
 This is not a library because every command reads files when it starts: docs/decisions/0003.
 """
@@ -17,6 +18,7 @@ from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
 
 from wke.describe.toml.wording import not_among, of_other_type
+from wke.documents import TomlValue
 from wke.errors import did_you_mean
 
 Key = tuple[str | int, ...]
@@ -46,15 +48,15 @@ class Before:
     `form` is the type of the value in the file, for the JSON Schema.
     """
 
-    function: Callable[[Any], Any]
-    form: Any
+    function: Callable[[TomlValue], object]
+    form: object
 
 
 @dataclass(frozen=True, slots=True)
 class After:
     """A value of the right type is given to `function`, which returns it or raises any ValueError."""
 
-    function: Callable[[Any], Any]
+    function: Callable[[TomlValue], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,13 @@ class TableModel:
     """The attribute of each key."""
     open: ClassVar[bool] = False
     given: ClassVar[frozenset[str]] = frozenset()
-    others: ClassVar[Mapping[str, Any]] = {}
+    others: ClassVar[Mapping[str, TomlValue]] = {}
 
     def __init_subclass__(cls, *, others: bool = False) -> None:
         cls.open = others
         cls.keys = {name.rstrip("_").replace("_", "-"): name for name in cls.__annotations__}
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, **values: object) -> None:
         self.__dict__.update(values, given=frozenset(values))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -108,6 +110,13 @@ class TableModel:
 
 
 M = TypeVar("M", bound=TableModel)
+
+
+def _alternative(forms: Sequence[Any], value: object) -> Any:
+    """Return which of several types a value has; the first if it has none of them. None, which TOML does not have, is never it."""
+    kind = type(value)
+    exact = (form for form in forms if kind is (get_origin(form) or form) or (form is float and kind is int))
+    return next(exact, forms[0])
 
 
 def value_of(kind: Callable[..., T], table: TableModel, **others: object) -> T:
@@ -159,7 +168,7 @@ class Reader:
     def _flaw(self, key: Key, error: ValueError) -> object:
         return self._wrong((*key, *getattr(error, "key", ())), str(error), getattr(error, "hint", None))
 
-    def _value(self, annotation: Any, value: object, key: Key) -> Any:
+    def _value(self, annotation: Any, value: object, key: Key) -> object:
         """Return a value converted to its annotation, or `_WRONG` after recording the mistake."""
         origin, arguments = get_origin(annotation), get_args(annotation)
         if origin is None:
@@ -170,19 +179,19 @@ class Reader:
             return value if value in arguments else self._wrong(key, *not_among(arguments, value))
         if origin is tuple:
             return self._list(arguments[0], value, key)
-        if origin in {UnionType, Union}:  # with None, which TOML does not have
-            return self._value(arguments[0], value, key)
+        if origin in {UnionType, Union}:
+            return self._value(_alternative(arguments, value), value, key)
         return self._mapping(arguments[1], value, key)
 
-    def _simple(self, annotation: Any, value: object, key: Key) -> Any:
-        if annotation is Any or type(value) is annotation or (annotation is float and type(value) is int):
+    def _simple(self, annotation: Any, value: object, key: Key) -> object:
+        if annotation is TomlValue or type(value) is annotation or (annotation is float and type(value) is int):
             return value
         if issubclass(annotation, TableModel):
             return self._table(annotation, value, key)
         return self._wrong(key, *of_other_type(annotation, value))
 
-    def _annotated(self, inner: Any, rules: Iterable[object], written: object, key: Key) -> Any:
-        value: Any = written
+    def _annotated(self, inner: Any, rules: Iterable[object], written: object, key: Key) -> object:
+        value: TomlValue = written
         try:
             for rule in rules:
                 if isinstance(rule, Before):
@@ -199,19 +208,19 @@ class Reader:
             return self._flaw(key, error)
         return value
 
-    def _list(self, element: Any, value: object, key: Key) -> Any:
+    def _list(self, element: Any, value: object, key: Key) -> object:
         if not isinstance(value, list | tuple):
             return self._wrong(key, *of_other_type(list, value))
         items = tuple(self._value(element, item, (*key, index)) for index, item in enumerate(value))
         return _WRONG if _WRONG in items else items
 
-    def _mapping(self, element: Any, value: object, key: Key) -> Any:
+    def _mapping(self, element: Any, value: object, key: Key) -> object:
         if not isinstance(value, dict):
             return self._wrong(key, *of_other_type(dict, value))
         entries = {name: self._value(element, entry, (*key, name)) for name, entry in value.items()}
         return _WRONG if _WRONG in entries.values() else entries
 
-    def _table(self, model: type[TableModel], value: object, key: Key) -> Any:
+    def _table(self, model: type[TableModel], value: object, key: Key) -> object:
         if not isinstance(value, dict):
             return self._wrong(key, *of_other_type(dict, value))
         try:
@@ -245,7 +254,7 @@ class Reader:
                 self._wrong((*key, name), "is missing")
         return bool(missing)
 
-    def _present(self, model: type[TableModel], data: Mapping[str, Any], key: Key) -> Mapping[str, Any]:
+    def _present(self, model: type[TableModel], data: Mapping[str, TomlValue], key: Key) -> Mapping[str, TomlValue]:
         """Return a table with the present spellings of its keys."""
         known = model.keys
         renamed = {name: new for name in data if name not in known and (new := present_spelling(name)) in known}

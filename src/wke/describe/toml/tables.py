@@ -9,11 +9,12 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from wke.describe.toml.locator import Position, locate
 from wke.describe.toml.shape import Key, OldSpelling, Reader, TableModel, present_spelling
 from wke.describe.toml.wording import quoted, syntax_hint
+from wke.documents import TomlValue
 from wke.errors import InputError, Location, Problem, did_you_mean
 
 T = TypeVar("T")
@@ -111,7 +112,7 @@ class _Document:
     """A TOML document as the parser gives it."""
 
     path: Path
-    data: dict[str, Any]
+    data: dict[str, TomlValue]
     positions: Mapping[Key, Position]
 
     def at(self, key: Key) -> Location:
