@@ -140,7 +140,7 @@ def test_the_same_question_has_one_answer(
     if kind in OF_SCRIPTS:
         assert benchmarked(tmp_path / "script", kind, monkeypatch, capsys) == answer
 
-    project.edit("experiments/series.toml", "[metrics]", '[[checks]]\nexpect = "ops > 0"\n[metrics]')
+    project.edit("experiments/series.toml", "[metrics]", '[[checks]]\nthat = "ops > 0"\n[metrics]')
     reanalysed = project.wke("reanalyse", "experiments/series.toml", "--no-figures")
     assert tables(reanalysed.out) == answer, reanalysed.err
 
