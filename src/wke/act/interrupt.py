@@ -3,14 +3,14 @@
 import asyncio
 import signal
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from wke.errors import AskedToEndError
 
 T = TypeVar("T")
 
 
-def run_to_end(main: Coroutine[Any, Any, T]) -> T:
+def run_to_end(main: Coroutine[object, object, T]) -> T:
     """Run `main` to its end and return its result.
 
     Ctrl-C, SIGTERM and SIGHUP (a closed terminal) cancel it, so that it stops what it started before this returns: Ctrl-C then raises

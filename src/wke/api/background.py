@@ -5,7 +5,6 @@ from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import wait
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from wke.act.connection.task import GRACE_S
 from wke.api.engine import engine
@@ -15,7 +14,7 @@ from wke.errors import WkeError
 from wke.records import Note, OutcomeKind, Sink, TaskEnded
 from wke.tell.terminal.console import Printer
 
-Launch = Callable[[Sink], Coroutine[Any, Any, RunningStep]]
+Launch = Callable[[Sink], Coroutine[object, object, RunningStep]]
 
 UNKNOWN = 255  # as ssh: contact was lost, or never made
 

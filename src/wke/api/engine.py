@@ -11,7 +11,7 @@ import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future, wait
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Work(Generic[T]):
     """A coroutine that is handed over by `begin`; `end` becomes its result, its error, or cancelled."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[object, object, T]) -> None:
         self.end: Future[T] = Future()
         self._loop = loop
         self._coroutine = coroutine
@@ -66,13 +66,13 @@ class Engine:
         self._thread = threading.Thread(target=self._loop.run_forever, name="wke", daemon=True)
         self._thread.start()
 
-    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Work[T]:
+    def submit(self, coroutine: Coroutine[object, object, T]) -> Work[T]:
         """Begin it and return at once."""
         work = Work(self._loop, coroutine)
         work.begin()
         return work
 
-    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def call(self, coroutine: Coroutine[object, object, T]) -> T:
         """Return its result or raise its error; when the wait is interrupted it is cancelled and has ended before this raises."""
         work = Work(self._loop, coroutine)
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from wke.api.background import BackgroundRun
 from wke.api.cluster import Cluster
@@ -122,7 +122,7 @@ def start_call(call: Call) -> BackgroundRun:
     machines = place.opened.machines()
     step = machines.planned(call.request(place.selector), call.configuration)
 
-    def launch(sink: Sink) -> Coroutine[Any, Any, RunningStep]:
+    def launch(sink: Sink) -> Coroutine[object, object, RunningStep]:
         return place.opened.machines().launch(step, sink)  # thereby the machines stay open for as long as it runs
 
     return BackgroundRun(launch, _telling(call, step))

@@ -345,7 +345,7 @@ def _complaint(end: TaskEnded) -> str:
     return f"{end.task.target} on {end.task.machine}: {end.outcome}{detail}"
 
 
-async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+async def _to_its_end(work: Coroutine[object, object, T]) -> T:
     """Return the result of `work`; who is cancelled meanwhile waits for its end all the same."""
     task = asyncio.ensure_future(work)
     try:

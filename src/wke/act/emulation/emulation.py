@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, replace
 from getpass import getuser
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from wke.act.emulation.emulationplan import addresses, check, make_plan, search_path, shape
 from wke.act.emulation.keeper.machine import IMPOSSIBLE, REFUSAL, started
 from wke.act.emulation.keeper.plan import NAMESPACES, PROCESSES, USER_NAMESPACES
 from wke.act.emulation.keeper_client import Keeper, alone, end_keeper
 from wke.describe.cluster.cluster import ClusterSpec
+from wke.documents import Json
 from wke.errors import InputError, MachineError, did_you_mean
 
 MODES = (NAMESPACES, USER_NAMESPACES, PROCESSES)
@@ -174,7 +175,7 @@ def _try(cluster: ClusterSpec, mode: str, *, keep: bool, refusals: list[str]) ->
     return None
 
 
-def _emulation(cluster: ClusterSpec, mode: str, answer: Mapping[str, Any], refusals: Sequence[str]) -> Emulation:
+def _emulation(cluster: ClusterSpec, mode: str, answer: Mapping[str, Json], refusals: Sequence[str]) -> Emulation:
     told = {machine["name"]: machine for machine in answer["machines"]}
     machines = {name: EmulatedMachine(address=address, **told[name]) for name, address in addresses(cluster, mode).items()}
     return Emulation(mode, _with_addresses(cluster, machines), machines, tuple(_missing(mode, answer, refusals)))
@@ -191,7 +192,7 @@ def _with_addresses(cluster: ClusterSpec, machines: Mapping[str, EmulatedMachine
     return replace(cluster, machines=tuple(replace(m, internal_addr=machines[m.name].address) for m in cluster.machines))
 
 
-def _missing(mode: str, answer: Mapping[str, Any], refusals: Sequence[str]) -> Iterable[str]:
+def _missing(mode: str, answer: Mapping[str, Json], refusals: Sequence[str]) -> Iterable[str]:
     why = f" ({'; '.join(refusals)})" if refusals else ""
     if mode == PROCESSES:
         yield (
@@ -231,7 +232,7 @@ def _write_state(path: Path, cluster: ClusterSpec, emulation: Emulation, keeper:
     part.rename(path / STATE)
 
 
-def _read_state(path: Path) -> dict[str, Any] | None:
+def _read_state(path: Path) -> dict[str, Json] | None:
     """Return what is known of the kept emulation whose folder is `path`, or None when there is none; call it `alone`."""
     try:
         return dict(json.loads((path / STATE).read_text()))

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from ipaddress import IPv4Address
 from pathlib import Path
 from shutil import which
-from typing import Any
 
 from wke.act.emulation.keeper.disk import OWN, within
 from wke.act.emulation.keeper.plan import PROCESSES, KeeperPlan, LinkPlan, MachinePlan
 from wke.describe.cluster.cluster import ClusterSpec
+from wke.documents import Json
 from wke.errors import InputError, MachineError, Problem
 
 GATEWAY = "169.254.0.1"  # link-local: never a machine's address
@@ -83,7 +83,7 @@ def search_path() -> str:
     return ":".join(dict.fromkeys(f for f in folders if Path(f).is_absolute()))
 
 
-def shape(cluster: ClusterSpec) -> dict[str, Any]:
+def shape(cluster: ClusterSpec) -> dict[str, Json]:
     """Return what of a cluster makes its emulation another one, as JSON gives it back."""
     return {"share": shared(cluster), "links": {key: asdict(link) for key, link in cluster.links.items()}}
 

@@ -20,6 +20,7 @@ from typing import Any
 import wke.errors
 from wke.act.emulation.keeper import folder
 from wke.act.emulation.keeper.plan import KeeperPlan, encode
+from wke.documents import Json
 from wke.errors import MachineError
 
 STAY = b"s"
@@ -99,7 +100,7 @@ class Keeper:
         """The keeper's process."""
         return self._process.pid
 
-    def make(self, plan: KeeperPlan) -> Mapping[str, Any]:
+    def make(self, plan: KeeperPlan) -> Mapping[str, Json]:
         """Have the machines made; return what the keeper says of them, or of why it could not."""
         with suppress(BrokenPipeError):
             self._stdin.write(encode(plan))

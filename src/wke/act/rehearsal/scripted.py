@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from wke.act.connection.claim import Claim
 from wke.act.connection.clock import Clock
@@ -27,6 +26,7 @@ from wke.agent.protocol import Frame
 from wke.agent.sender import wanted
 from wke.agent.tree import FILE, Entry
 from wke.describe.cluster.cluster import ClusterSpec
+from wke.documents import Json
 from wke.errors import InputError, MachineError, did_you_mean
 from wke.keep.files.disk import write_atomically
 from wke.records import ClockReading, OutcomeKind
@@ -158,7 +158,7 @@ class ScriptedWire(Wire):
         self._is_lost = False
         self._staged: dict[int, tuple[Said, float]] = {}  # tasks that have not begun, and how long each may take
         self._begun: dict[int, int] = {}  # tasks that run, and since when
-        self.handlers: dict[int, Callable[[int, dict[str, Any]], None]] = {
+        self.handlers: dict[int, Callable[[int, dict[str, Json]], None]] = {
             frames.START: self._stage,
             frames.RELEASE: self._release,
             frames.STOP: lambda channel, _: self._finish(channel, OutcomeKind.CANCELLED),
@@ -174,7 +174,7 @@ class ScriptedWire(Wire):
         texts = {"python": "3", "hostname": self._machine, "user": "root", "home": "/root", "uname": "scripted", "workfolder": "/nowhere"}
         self._loop.call_soon(lambda: self._say(frames.HELLO, 0, **texts, cpus=1, pid=1, at=self._now()))
 
-    def tell(self, kind: int, channel: int, head: dict[str, Any], payload: bytes = b"") -> None:  # noqa: ARG002 - of scripts
+    def tell(self, kind: int, channel: int, head: dict[str, Json], payload: bytes = b"") -> None:  # noqa: ARG002 - of scripts
         """Hear a frame as the machine would, and answer it."""
         handler = self.handlers.get(kind)
         if handler is not None:
@@ -187,7 +187,7 @@ class ScriptedWire(Wire):
     def _say(self, kind: int, channel: int, payload: bytes = b"", /, **head: object) -> None:
         self._answer(Frame(kind, channel, head, payload))
 
-    def _stage(self, channel: int, head: dict[str, Any]) -> None:
+    def _stage(self, channel: int, head: dict[str, Json]) -> None:
         environment = head["environment"]
         at_s = (self._now() - BEGINNING_NS) / 1e9
         asked = Asked(self._machine, head["name"], int(environment["WKE_COPY"]), tuple(head["arguments"]), environment, at_s)
@@ -207,10 +207,10 @@ class ScriptedWire(Wire):
         else:
             self._loop.call_soon(self._begin, channel)
 
-    def _release(self, channel: int, head: dict[str, Any]) -> None:
+    def _release(self, channel: int, head: dict[str, Json]) -> None:
         self._loop.call_later(max(0, head["at"] - self._now()) / 1e9, self._begin, channel)
 
-    def _clear(self, question: int, channel: int, head: dict[str, Any]) -> None:
+    def _clear(self, question: int, channel: int, head: dict[str, Json]) -> None:
         kept = set(head.get("keep", ()))
         for running in [head["task"]] if "task" in head else {*self._staged, *self._begun} - kept:
             self._finish(running, OutcomeKind.CANCELLED)

@@ -4,8 +4,8 @@ import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from wke.documents import Json
 from wke.keep.trials.trials import Inputs
 
 Script = Callable[[str], str | None]
@@ -67,7 +67,7 @@ def differences(before: Inputs, now: Inputs, script: Script) -> Iterator[str]:
         yield text
 
 
-def _paths(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+def _paths(old: Json, new: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Json, Json]]:
     """Yield the places where two values differ, as deep as both have the same keys."""
     if path[-1:] == ("options",):
         old, new = dict(old or ()), dict(new or ())
@@ -95,7 +95,7 @@ def _place(path: tuple[str, ...], targets: Sequence[str]) -> str:
     return " ".join((NOUNS.get(head, head), *rest))
 
 
-def _value(value: Any) -> str:
+def _value(value: Json) -> str:
     return "missing" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 

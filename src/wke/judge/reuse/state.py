@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from wke.documents import Json
 from wke.judge.policies.repetition import REPEATS
 from wke.judge.reuse.differences import Change, changes
 from wke.judge.statistics.summaries import point_key
@@ -43,7 +43,7 @@ class Relatives:
         return sorted(found, key=lambda relative: len(relative[1]))
 
 
-def _turn(trial: str, point: Mapping[str, Any]) -> object:
+def _turn(trial: str, point: Mapping[str, Json]) -> object:
     return point_key(point), trial.rpartition("-")[2]
 
 

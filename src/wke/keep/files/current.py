@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from wke.documents import Json
 from wke.keep.files.lock import series_lock
 from wke.records import Record, Sink, StepStarted, TrialEnded, TrialStarted
 
@@ -49,7 +50,7 @@ class CurrentWriter:
     def __init__(self, folder: Path, series: str, then: Sink) -> None:
         self._path = current_file(folder, series)
         self._then = then
-        self._now: dict[str, Any] = {}
+        self._now: dict[str, Json] = {}
         self._size = 0
         self._descriptor = -1
 
@@ -76,7 +77,7 @@ class CurrentWriter:
                 self._write({**self._now, "step": step})
         self._then(record)
 
-    def _write(self, now: dict[str, Any]) -> None:
+    def _write(self, now: dict[str, Json]) -> None:
         """Overwrite the file in one write, with blanks at its old end: a new file each time would cost half a millisecond."""
         self._now = now
         data = json.dumps(now).encode().ljust(self._size)
@@ -93,7 +94,7 @@ def current_file(folder: Path, series: str) -> Path:
 def read_current(folder: Path, series: str) -> Current | None:
     """Return the content of that file, None when there is none or it is not valid."""
     try:
-        now: Mapping[str, Any] = json.loads(current_file(folder, series).read_text())
+        now: Mapping[str, Json] = json.loads(current_file(folder, series).read_text())
         step = CurrentStep(**now["step"]) if now.get("step") else None
         return Current(str(now["trial"]), int(now["position"]), int(now["total"]), step)
     except (OSError, ValueError, KeyError, TypeError):

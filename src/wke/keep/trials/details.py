@@ -4,8 +4,8 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from wke.documents import Json
 from wke.keep.database.database import Database
 from wke.keep.machines.fingerprint import Reference
 from wke.keep.machines.machine_changes import RAN
@@ -127,7 +127,7 @@ def _clocks(sql: sqlite3.Connection, attempt: int) -> dict[str, tuple[ClockReadi
     return found
 
 
-def _machines(sql: sqlite3.Connection, command: int, inputs: Mapping[str, Any]) -> Reference:
+def _machines(sql: sqlite3.Connection, command: int, inputs: Mapping[str, Json]) -> Reference:
     """Return the fingerprints that a command found, only of the machines that take part if the inputs of the trial say which."""
     taking_part = (inputs.get("depends", {}).get("cluster") or {}).get("machines")
     rows = sql.execute("SELECT machine, address, json FROM machines WHERE invocation = ? ORDER BY machine", (command,))

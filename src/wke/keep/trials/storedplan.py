@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from wke.describe.experiment.experiment import Budget, Experiment, Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.rules import Rules, rules_of
 from wke.describe.expression.equation import read_expression
+from wke.documents import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class StoredPlan:
         return cls(**{**values, "rules": _rules(values["rules"])})
 
 
-def _rules(values: Mapping[str, Any]) -> Rules:
+def _rules(values: Mapping[str, Json]) -> Rules:
     stopping, budget, goal = values["stopping"], values["budget"], values["goal"]
     whole = {
         "points": tuple(values["points"]),

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from wke.documents import Json
 from wke.keep.machines.fingerprint import FactChange
 from wke.records import Outcome, Release, StartedTogether, TaskEnded
 
 INTERRUPTED, RUNNING = "interrupted", "running"
-Inputs = Mapping[str, Any]
+Inputs = Mapping[str, Json]
 """What a trial depends on, as keep/trials/identity.py describes it: what its id was computed from."""
 LOGS = "logs"
 """In the folder of an attempt that a benchmark script ran, a link to the log folder of its session."""

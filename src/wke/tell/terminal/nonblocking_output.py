@@ -52,7 +52,7 @@ class NonblockingOutput:
         with self._undo:
             self._write_the_rest()
 
-    async def through(self, work: Coroutine[Any, Any, T], *, pause: Callable[[], None], resume: Callable[[], None]) -> T:
+    async def through(self, work: Coroutine[object, object, T], *, pause: Callable[[], None], resume: Callable[[], None]) -> T:
         """Do the work and pause it while the output is not read; when it is cancelled, drop output that is not read."""
         self._pause, self._resume, self._loop = pause, resume, asyncio.get_running_loop()
         task = asyncio.ensure_future(work)
