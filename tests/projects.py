@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 
-from support import free_port, limit
+from support import LEASE, free_port, limit
 
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
@@ -152,7 +152,7 @@ class Project:
         return sorted(entries, key=lambda entry: entry["at"])
 
 
-def emulated_cluster(count: int = 3, *, lease: str = "2s") -> str:
+def emulated_cluster(count: int = 3, *, lease: str = LEASE) -> str:
     """Return a cluster file for emulated machines m0, m1, ...; the first is the class `servers`, the others are `clients`."""
     names = "\n".join(f'm{n} = {{ class = "{"clients" if n else "servers"}" }}' for n in range(count))
     return f'[cluster]\nprovider = "local"\nlease = "{lease}"\nshare = ["ledger"]\n[machines]\n{names}\n'

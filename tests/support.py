@@ -1,5 +1,6 @@
 """What tests share: waiting for a condition, limits of time, asking whether a process lives."""
 
+import math
 import os
 import random
 import socket
@@ -20,6 +21,11 @@ def crowding() -> float:
 def limit(seconds: float) -> float:
     """Return how long something may take now that takes less than `seconds` on an idle machine."""
     return seconds * crowding()
+
+
+LEASE_S = math.ceil(limit(2.0))
+"""The lease of most clusters in tests: short, since some tests wait until it is over, but longer on a machine with other work."""
+LEASE = f"{LEASE_S}s"
 
 
 def eventually(predicate: Callable[[], object], within_s: float = 10.0) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from projects import Project, emulated_cluster
 from sshd import SshdMachine, cluster_toml, sshd_machine
-from support import eventually
+from support import LEASE, eventually
 
 from wke.act.connection.transport import local_transport
 
@@ -33,7 +33,7 @@ def ssh_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield a cluster file for m0 (class servers), m1 and m2 (clients), each behind an OpenSSH server of its own."""
     with ExitStack() as stack:
         machines = [stack.enter_context(sshd_machine(tmp_path_factory.mktemp(f"sshd-m{n}"), f"m{n}")) for n in range(3)]
-        yield re.sub(r'(m[12] = .*)"servers"', r'\1"clients"', cluster_toml(machines, lease="2s"))
+        yield re.sub(r'(m[12] = .*)"servers"', r'\1"clients"', cluster_toml(machines, lease=LEASE))
 
 
 @pytest.fixture(scope="session")

@@ -213,7 +213,7 @@ def test_a_session_measures_on_the_machines(here: Project) -> None:
         began = time.time()
         result = session.measure("clients", "load", 100, {"pause": 0.5}, multiply=2)
         assert began < result.start_time < result.end_time < time.time()
-        assert 0.5 <= result.elapsed_time < 0.9
+        assert 0.5 <= result.elapsed_time < limit(0.9)
         assert result.throughput == pytest.approx(100 / result.elapsed_time)
         assert (result.target, result.options, result.num_operations) == ("load", {"pause": 0.5}, 100)
 
@@ -331,7 +331,7 @@ def test_a_new_script_opens_its_machines(here: Project, token: str) -> None:
             assert said.checked() is said
             async with machines.background("kv", "servers", "server", log_dir="logs"):
                 result = await machines.measure("kv", "clients", "load")
-                assert 0.2 <= result.elapsed_s < 0.5
+                assert 0.2 <= result.elapsed_s < limit(0.5)
                 assert marked(token)
             assert marked(token) == []
             failed = await machines.run("kv", "all", "fails")

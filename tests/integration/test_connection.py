@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support import alive, eventually, marked
+from support import alive, eventually, limit, marked
 from talk import Run, Talk, talk, talking, until
 
 from wke.act.connection import bootstrap
@@ -239,7 +239,7 @@ def test_records_come_in_order_with_the_machines_times(transport: Sequence[str])
         assert kinds == [TaskStarted, Output, Output, TaskEnded]
         times = [r.ended_ns if isinstance(r, TaskEnded) else r.at_ns for r in task.records]
         assert times == sorted(times)
-        assert 0.3 <= end.elapsed_s < 3
+        assert 0.3 <= end.elapsed_s < limit(3)
         assert times[2] - times[1] >= 190_000_000
         assert abs(times[0] - time.time_ns()) < 20e9
 
@@ -339,7 +339,7 @@ def test_waiting_for_a_port(transport: Sequence[str]) -> None:
             port = server.getsockname()[1]
             began = time.monotonic()
             assert not await one.connection.wait_port(port, "127.0.0.1", 0.3)
-            assert 0.25 < time.monotonic() - began < 5
+            assert 0.25 < time.monotonic() - began < limit(5)
             waiting = asyncio.create_task(one.connection.wait_port(port, "192.0.2.1", 10))
             await asyncio.sleep(0)
             server.listen()

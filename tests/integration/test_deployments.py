@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 from projects import Project
-from support import eventually, limit, marked
+from support import LEASE, eventually, limit, marked
 
 from wke.keep.output import logs
 
@@ -360,7 +360,7 @@ count = {}
 def test_a_parameter_sizes_a_class(new_project: Callable[[str], Project]) -> None:
     """With one server the second takes no part: it is not in what scripts are told, runs nothing, and another size is deployed anew."""
     machines = 'm0 = { class = "servers" }\nm1 = { class = "servers" }\nm2 = { class = "clients" }\n'
-    project = new_project(f'[cluster]\nprovider = "local"\nlease = "2s"\nshare = ["ledger"]\n[machines]\n{machines}')
+    project = new_project(f'[cluster]\nprovider = "local"\nlease = "{LEASE}"\nshare = ["ledger"]\n[machines]\n{machines}')
     note = NOTE.format(mark=mark_of(project), ledger=project.folder / "ledger")
     load = 'note load "$1"\necho "wke: count=$(echo $1 | tr , "\\n" | wc -l)"\n'
     serve = "trap 'note stopped; exit' TERM\nnote serve\necho up\nwhile :; do sleep 0.02; done\n"

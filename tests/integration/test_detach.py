@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from projects import Project, emulated_cluster
 from sshd import cluster_toml, sshd_machine
-from support import eventually, limit, marked
+from support import LEASE, LEASE_S, eventually, limit, marked
 
 from wke.keep.output import logs
 
@@ -229,9 +229,9 @@ def test_who_is_asked_to_end_leaves_the_trial_running(on_ssh: Callable[[str], Pr
 @pytest.mark.sshd
 def test_a_lease_that_runs_out_ends_it(on_ssh: Callable[[str], Project]) -> None:
     """Killed, and nobody came in time: the machines are clean, and the trial runs again, with the reason recorded."""
-    project = on_ssh("2s")
+    project = on_ssh(LEASE)
     kill(begin(project, "--detach"))
-    eventually(lambda: not marked(mark_of(project)), within_s=2 + 5)
+    eventually(lambda: not marked(mark_of(project)), within_s=LEASE_S + 5)
     go(project)
     again = project.measure()
     assert (again.status, [trial.attempt for trial in project.trials()]) == (0, [2])

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from projects import Project
-from support import eventually, limit
+from support import LEASE, eventually, limit
 
-CLUSTER = '[cluster]\nprovider = "local"\nmachines = 2\nlease = "2s"\n'
+CLUSTER = f'[cluster]\nprovider = "local"\nmachines = 2\nlease = "{LEASE}"\n'
 FULL = "is full: 0.0 MB are free (or your quota is used up)\n  hint: nothing that was stored is lost; make space"
 SERIES = """
 [experiment]

@@ -183,8 +183,8 @@ def hostile(folder: Path, body: str) -> list[str]:
 def test_an_agent_that_cannot_introduce_itself_is_refused(tmp_path: Path, body: str) -> None:
     """At once, not at the deadline."""
     began = time.monotonic()
-    assert refusal(hostile(tmp_path, body), deadline_s=30).startswith("machine node1: starting the agent failed: ")
-    assert time.monotonic() - began < 15
+    assert refusal(hostile(tmp_path, body), deadline_s=limit(30)).startswith("machine node1: starting the agent failed: ")
+    assert time.monotonic() - began < limit(15)
 
 
 @pytest.mark.parametrize(
@@ -298,14 +298,14 @@ def test_an_agent_that_only_says_that_it_lives_is_given_up(tmp_path: Path, monke
         assert end.detail.endswith("in time")
 
     body = "greet()\nwhile True: send(encode(frames.PONG, 0, {'at': 1})); time.sleep(0.05)"
-    talk(hostile(tmp_path, body), whole, lease_s=0.5)
+    talk(hostile(tmp_path, body), whole, lease_s=limit(0.5))
 
 
 def test_an_agent_that_never_answers_costs_the_deadline(tmp_path: Path) -> None:
     """Connecting to a peer that accepts and is silent ends in time, and its process with it."""
     began = time.monotonic()
     text = refusal(hostile(tmp_path, ""), deadline_s=1.0)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < limit(3)
     assert "no answer within 1 s" in text
     assert marked(str(tmp_path)) == []
 

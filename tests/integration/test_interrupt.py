@@ -9,9 +9,7 @@ from itertools import pairwise
 
 import pytest
 from projects import Project
-from support import eventually, limit, marked
-
-LEASE_S = 2.0
+from support import LEASE_S, eventually, limit, marked
 
 KILLED = """
 [experiment]

@@ -103,10 +103,11 @@ def test_a_lease_that_is_renewed_lasts(transport: Sequence[str]) -> None:
     """A task that runs for several leases is not disturbed."""
 
     async def body(one: Talk) -> None:
-        run = await one.run(b"sleep 2.5; echo done")
+        run = await one.run(b"sleep %f; echo done" % (5 * lease_s))
         assert (run.outcome, run.out) == ("ok", b"done\n")
 
-    talk(transport, body, lease_s=0.5)
+    lease_s = limit(0.5)
+    talk(transport, body, lease_s=lease_s)
 
 
 def test_silence_shorter_than_the_lease_is_survived(transport: Sequence[str]) -> None:
@@ -127,7 +128,7 @@ def test_silence_shorter_than_the_lease_is_survived(transport: Sequence[str]) ->
         end = await task.running.wait()
         assert (str(end.outcome), task.said().split()[1:]) == ("ok", [b"on"])
 
-    talk(transport, body, lease_s=2.0)
+    talk(transport, body, lease_s=limit(2.0))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from projects import Project
-from support import alive, eventually, limit
+from support import LEASE, alive, eventually, limit
 from talk import talking, until
 
 from wke.act.connection.claim import Claim
@@ -198,7 +198,7 @@ def test_two_series_share_a_cluster_but_no_machine(staying: Project) -> None:
 @pytest.mark.parametrize("staying", ["ssh"], indirect=True)
 def test_a_detached_trial_keeps_its_machines(staying: Project) -> None:
     """Its command is killed, and the machine is still its own; who takes it up signs the lock, and abandoning it frees the machine."""
-    staying.edit("cluster.toml", 'lease = "2s"', 'lease = "60s"\nconnect-timeout = "6s"')
+    staying.edit("cluster.toml", f'lease = "{LEASE}"', 'lease = "60s"\nconnect-timeout = "6s"')
     staying.write("experiments/other.toml", SERIES)
     other = ("measure", "experiments/other.toml", "--on", "m0", "--no-figures")
     series = ("measure", "experiments/series.toml", "--on", "m0", "--no-figures", "--detach")

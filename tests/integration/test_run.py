@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from projects import Done, Project
-from support import eventually, limit, marked
+from support import LEASE_S, eventually, limit, marked
 
 SEPARATOR = " │ "
 
@@ -271,7 +271,7 @@ touch {project.folder}/ledger/up-$WKE_MACHINE
         process.send_signal(getattr(signal, how))
     out, err = process.communicate(timeout=limit(60))
     if how == "SIGKILL":
-        eventually(lambda: not marked(mark), within_s=2 + 5)  # the lease is 2 s
+        eventually(lambda: not marked(mark), within_s=LEASE_S + 5)
     assert marked(mark) == []
     assert "Traceback" not in err
     statuses = {"ends": 0, "fails": 1, "SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143, "SIGKILL": -9}

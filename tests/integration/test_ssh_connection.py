@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sshd import SshdMachine, sshd_machine
+from support import limit
 from talk import Talk, talk, talking
 
 from wke.act.connection import transport
@@ -99,13 +100,13 @@ def test_a_machine_that_is_not_there_is_told_from_one_without_a_name(sshd: SshdM
 
 
 def test_a_silent_machine_costs_the_deadline_and_no_more(sshd: SshdMachine) -> None:
-    """Something accepts and says nothing: over at the deadline, one second late at most (and half of one for a busy box)."""
+    """Something accepts and says nothing: over at the deadline, a second and a half late at most on an idle computer."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         began = time.monotonic()
         text = refusal(to(sshd, port=silent.getsockname()[1]), deadline_s=1.5)
-    assert 1.4 < time.monotonic() - began < 3
+    assert 1.4 < time.monotonic() - began < limit(3)
     assert "no answer within" in text or "connecting failed: the connection ended with status 255: Connection to 127.0.0.1 port" in text
 
 
@@ -125,7 +126,7 @@ def test_a_port_that_drops_everything_costs_the_deadline_and_no_more(sshd: SshdM
         first.connect(full.getsockname())
         began = time.monotonic()
         text = refusal(to(sshd, port=full.getsockname()[1]), deadline_s=1.5)
-    assert 1.4 < time.monotonic() - began < 3
+    assert 1.4 < time.monotonic() - began < limit(3)
     assert text.startswith("machine node1: ")
     assert "no answer within" in text or "timed out" in text
 
@@ -156,12 +157,13 @@ def connect_all(place: Place) -> tuple[str, list[Record]]:
 
 def test_whoever_is_waited_for_is_named(sshd: SshdMachine) -> None:
     """Once a second: how many answer, who does not; in the end nobody is waited for, and one machine's silence is that machine's error."""
+    timeout_s = limit(2.5)
     with socket.socket() as peer:
-        text, records = connect_all(silent_place(sshd, [peer], connect_timeout_s=2.5))
+        text, records = connect_all(silent_place(sshd, [peer], connect_timeout_s=timeout_s))
     told = [record for record in records if isinstance(record, Connecting)]
     assert "s0" in told[0].waiting
     assert told[0].total == 2
-    assert 0.9 < told[0].longest_s < 2.5
+    assert 0.9 < told[0].longest_s < timeout_s
     assert (told[-1].connected, told[-1].waiting) == (1, ())
     assert [record.machine for record in records if isinstance(record, Connected)] == [sshd.name]
     assert text.count("machine ") == text.count("machine s0: ") == 1
@@ -171,7 +173,7 @@ def test_the_deadline_begins_with_a_machines_turn(sshd: SshdMachine) -> None:
     """One handshake at a time: the second machine waits for the first one's deadline and then has all of its own."""
     with socket.socket() as one, socket.socket() as other:
         began = time.monotonic()
-        text, records = connect_all(silent_place(sshd, [one, other], connect_timeout_s=1.2, connect_limit=1))
+        text, records = connect_all(silent_place(sshd, [one, other], connect_timeout_s=limit(1.2), connect_limit=1))
     assert time.monotonic() - began > 1.9  # ssh gives up after whole seconds
     assert [line.split(":")[0] for line in text.splitlines() if line.startswith("machine")] == ["machine s0", "machine s1"]
     assert [record.machine for record in records if isinstance(record, Connected)] == [sshd.name]

@@ -12,12 +12,11 @@ from contextlib import contextmanager
 
 import pytest
 from projects import Project
-from support import eventually, limit, marked
+from support import LEASE_S, eventually, limit, marked
 from talk import Talk, talk
 
 from wke.act.connection import link
 
-LEASE_S = 2.0  # that of the projects' clusters
 LINES = 400_000
 FLOOD = f"export MARK=FOLDER; touch FOLDER/ledger/begun; seq 1 {LINES}; echo to stderr >&2; echo last"
 

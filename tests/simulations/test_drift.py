@@ -111,25 +111,25 @@ class Drifting:
 
 
 def test_drift_deceives_nobody_who_runs_in_rounds(project: Path) -> None:
-    """Of 1,000 series on a system that gets 1 % faster with every trial, equals are declared different in at most 5 %.
+    """Of 400 series on a system that gets 1 % faster with every trial, equals are declared different in at most 5 %.
 
     And its intervals of 95 % hold the true factor of the equal engine and of the faster one that often.
     """
-    seen = Drifting(project).judged(rising, "interleaved", 1000)
+    seen = Drifting(project).judged(rising, "interleaved", 400)
     assert seen["deceived"] <= 0.05
     assert 0.93 <= seen["held"] <= 0.975
 
 
 def test_drift_deceives_who_measures_one_point_after_the_other(project: Path) -> None:
     """The same system and the same runner: in sequential order the later one of two equals is declared faster nearly always."""
-    seen = Drifting(project).judged(rising, "sequential", 200)
+    seen = Drifting(project).judged(rising, "sequential", 60)
     assert seen["deceived"] > 0.4
     assert seen["held"] < 0.5
 
 
 @pytest.mark.parametrize("truth", [steady, swinging, jumping])
 def test_other_truths_deceive_nobody_either(project: Path, truth: Callable[[random.Random], Truth]) -> None:
-    """Without drift, with a slow swing and with a jump: of 100 series at most as many deceive as chance allows for 5 % (3 sigma)."""
-    seen = Drifting(project).judged(truth, "interleaved", 100)
-    assert seen["deceived"] <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 100)
-    assert seen["held"] >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / 200)
+    """Without drift, with a slow swing and with a jump: of 60 series at most as many deceive as chance allows for 5 % (3 sigma)."""
+    seen = Drifting(project).judged(truth, "interleaved", 60)
+    assert seen["deceived"] <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 60)
+    assert seen["held"] >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / 120)
