@@ -331,7 +331,7 @@ def test_the_plan_for_people(asked: Project) -> None:
         "  order sequential; seed 3",
         "  work on clients, measured",
         "  stored already: 4; to run: 2, about 0.1 s by what stored trials took (failed(4): 2)",
-        "  if the machines are what they were on DAY, when series series examined them",
+        "  if the machines have not changed since DAY, when series series examined them",
     ]
 
 

@@ -205,8 +205,8 @@ def test_who_is_asked_to_end_leaves_the_trial_running(on_ssh: Callable[[str], Pr
     _, err = process.communicate(timeout=limit(60))
     (trial,) = project.trials()
     assert trial.outcome == "running"
-    assert "detached: without this command a trial goes on for at most 1 min 0 s\n" in err
-    left = f"trial {trial.id} goes on on 3 machines for at most 1 min 0 s; "
+    assert "detached: without this command a trial continues for at most 1 min 0 s\n" in err
+    left = f"trial {trial.id} keeps running on 3 machines for at most 1 min 0 s; "
     assert left + "`wke measure experiments/series.toml` takes it up again, `wke abandon` stops it\n" in err
     assert (process.returncode, "Traceback" in err) == ({"SIGINT": 130, "SIGHUP": 143}[how], False)
     assert marked(mark_of(project))
@@ -247,7 +247,7 @@ def test_ctrl_c_without_detach_stops_what_was_taken_up(on_ssh: Callable[[str], P
     process = take_up(project)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=limit(60))
-    assert (process.returncode, "goes on on" in err) == (130, False)
+    assert (process.returncode, "keeps running on" in err) == (130, False)
     assert marked(mark_of(project)) == []
     assert project.outcomes() == ["interrupted"]
 

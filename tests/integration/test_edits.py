@@ -136,7 +136,7 @@ def test_a_machine_that_is_another_one_is_told_and_asked_about(series: Project) 
     change = f"usable processors {len(os.sched_getaffinity(0))} -> 1"
     assert asked.status == 2
     assert (
-        f"machines are not what 4 stored trials of series were measured on:\n  m0, m1: {change}\nNothing runs before it is said"
+        f"machines are not what 4 stored trials of series were measured on:\n  m0, m1: {change}\nNo trial runs until you decide"
         in asked.err
     )
     assert 'wke accept m0,m1 --reason "..."; else measure these trials again: wke measure experiments/series.toml --remeasure' in asked.err

@@ -77,11 +77,11 @@ def test_new_metrics_of_old_trials(emulated: Project) -> None:
     project = measured(emulated)
     ran, before = runs(project), originals(project)
     project.write("experiments/series.toml", SERIES.split("[metrics]", maxsplit=1)[0] + METRICS)
-    hint = "6 trials ran already under other metrics or checks: wke reanalyse experiments/series.toml reads them anew\n"
+    hint = "6 trials ran already with other metrics or checks: wke reanalyse experiments/series.toml computes their results\n"
     assert project.wke("plan", "experiments/series.toml").err == hint
     assert hint in project.wke("measure", "experiments/series.toml", "--dry-run").err
 
-    expected = "6 trials would be read anew, 2 of them invalid\n"
+    expected = "6 trials would be reanalysed, 2 of them invalid\n"
     assert reanalyse(project, "--dry-run").startswith(expected)
     assert len(project.due()) == 6
     assert reanalyse(project).startswith(expected.replace("would be ", ""))
@@ -106,7 +106,7 @@ def test_new_metrics_of_old_trials(emulated: Project) -> None:
     assert f"; reanalysed from {derived['trial']}" in project.wke("results", "series", "--trials").out
     assert [point["size"] for point in project.due()] == [3, 3]  # invalid once: it may run again, as it would have then
 
-    again = "nothing to read anew: no stored trial differs from a missing one in metrics or checks only\n"
+    again = "nothing to reanalyse: no stored trial differs from a missing one in metrics or checks only\n"
     assert reanalyse(project) == again
     assert project.wke("plan", "experiments/series.toml").err == ""
 
@@ -129,13 +129,13 @@ def test_a_wrong_pattern_costs_no_second_run(emulated: Project) -> None:
     project = measured(emulated, SERIES.replace("ops/s", "op/s"), status=1)
     assert set(project.outcomes()) == {"failed"}
     project.edit("experiments/series.toml", "op/s", "latency")
-    assert "6 trials cannot be" in reanalyse(project).replace("0 trials read anew; 6", "6 trials")
+    assert "6 trials cannot be" in reanalyse(project).replace("0 trials reanalysed; 6", "6 trials")
     (trial, *_) = json.loads(reanalyse(project, "--json"))["trials"]
     assert [(one["attempt"], one["why"]) for one in trial["not-read"]] == [
         (1, 'ops: work on m0, m1 wrote no line that matched "latency: ([0-9]+)"')
     ]
     project.edit("experiments/series.toml", "latency", "ops/s")
-    assert reanalyse(project).startswith("6 trials read anew\n")
+    assert reanalyse(project).startswith("6 trials reanalysed\n")
     assert set(project.outcomes()) == {"ok"}
     assert project.due() == []
 
@@ -146,12 +146,12 @@ def test_what_ran_otherwise_is_not_read(emulated: Project) -> None:
     project.edit("experiments/series.toml", "[metrics]", "[metrics]\nerrors = { log = 'errors: ([0-9]+)', join = 'sum' }")
     assert "work on m0 left no out/other.txt in $WKE_DIR" in reanalyse(project)
     project.edit("kv/targets/work", "ops/s", "ops")
-    assert reanalyse(project).startswith("nothing to read anew")
+    assert reanalyse(project).startswith("nothing to reanalyse")
     project.edit("kv/targets/work", "echo x", "exit 3; echo x")
     project.edit("experiments/series.toml", "collect = ", "# ")
     assert project.measure().status == 1
     project.edit("experiments/series.toml", "ops = ", "rate = ")
-    assert reanalyse(project).startswith("nothing to read anew")
+    assert reanalyse(project).startswith("nothing to reanalyse")
 
 
 def test_before_anything_was_measured(emulated: Project) -> None:

@@ -109,7 +109,7 @@ def test_who_follows_gets_a_line_a_change(measuring: "tuple[Project, subprocess.
     process.communicate(timeout=limit(60))
     assert process.returncode == 1
     lines += following.communicate(timeout=limit(60))[0].splitlines()
-    assert (following.returncode, lines[-1].partition("; last")[0]) == (0, "series: nobody measures it; 2 ok, 1 failed; 1 to run")
+    assert (following.returncode, lines[-1].partition("; last")[0]) == (0, "series: not being measured; 2 ok, 1 failed; 1 to run")
     assert len(lines) == len(set(lines))
     assert "\x1b" not in "".join(lines)
     last = json.loads(as_json.communicate(timeout=limit(60))[0].splitlines()[-1])["series"]["series"]
@@ -124,7 +124,7 @@ def test_a_killed_writer_is_said_to_be_gone(measuring: "tuple[Project, subproces
     process.communicate()
     assert current_file(project.folder / "results", "series").exists()
     text = project.wke("status", "series").out
-    assert text.startswith(f"series: nobody measures it any more, killed or cut off was pid {process.pid} of ")
+    assert text.startswith(f"series: not being measured; the last command was killed or lost contact: pid {process.pid} of ")
     assert "\n  trials  1 ok, 1 failed; 2 to run\n" in text
     assert "\n  now" not in text
     seen = project.wke("status", "--json").json["series"]["series"]

@@ -1,4 +1,4 @@
-"""`wke plan`: what `wke measure` would do."""
+"""`wke plan`: shows what `wke measure` would do."""
 
 import json
 from collections import Counter
@@ -49,14 +49,14 @@ def plan(file: Path, cluster_file: Path, *, on: str | None, verbose: bool, as_js
 
 
 def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[IdentifiedTrial]) -> None:
-    """Print the plan in words, and the trials that are to be listed one by one."""
+    """Print a plan, with a line for each of the `listed` trials."""
     out = Printer()
     have, experiment, stored = facts.have, series.plan.experiment, facts.have.stored
     outlook = have.outlook(series)
     most, warmups = "" if outlook.exact else "at most ", f" + {experiment.warmups} warm-ups" if experiment.warmups else ""
     repetitions = f"({iterations_text(outlook, experiment.iterations)}{warmups})"
     out.data(f"{experiment.name}: {len(series.points)} points x {repetitions} = {most}{len(series.trials)} trials")
-    seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn when it is measured first"
+    seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn by the first measurement"
     out.data(f"  order {experiment.order}; {seed}")
     for line in plan_lines(outlook):
         out.data(f"  {line}")
@@ -81,17 +81,17 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
 
 
 def _reasons(facts: PlanState) -> str:
-    """Say how many trials run for which reason, unless all of them are new."""
+    """Return how many trials run for which reason, unless all of them are new."""
     counts = Counter(each.why for each in facts.states.values() if each.word == TO_RUN)
     return "" if set(counts) <= {"new"} else f" ({', '.join(f'{why}: {count}' for why, count in counts.most_common())})"
 
 
 def _assumed(examined: Latest | None) -> str:
-    """Say what the plan takes machines for."""
+    """Return what the plan assumes about the machines."""
     if examined is None:
-        return "what the machines are is not known yet"
+        return "the machines have not been examined yet"
     at = datetime.fromtimestamp(examined.at_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"if the machines are what they were on {at}, when series {examined.series} examined them"
+    return f"if the machines have not changed since {at}, when series {examined.series} examined them"
 
 
 def _deployments(series: PlannedSeries, have: StoredResults) -> tuple[int, ...]:
@@ -101,7 +101,7 @@ def _deployments(series: PlannedSeries, have: StoredResults) -> tuple[int, ...]:
 
 
 def _to_run(series: PlannedSeries, have: StoredResults, outlook: Outlook) -> str:
-    """Say how many of the missing trials run, as far as it is known, and how long they take."""
+    """Return how many of the missing trials run, as far as it is known, and how long they take."""
     given_up = len(have.seen().tried)
     duration = _duration(outlook.at_most, series.plan.experiment.cooldown_s, tuple(have.stored.values()))
     return to_run_text(outlook, duration) + (f"; invalid for good: {given_up}" if given_up else "")

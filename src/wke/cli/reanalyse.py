@@ -1,4 +1,4 @@
-"""`wke reanalyse`: new metrics and checks, by what stored trials wrote."""
+"""`wke reanalyse`: computes new metrics and checks from the output of stored trials."""
 
 import json
 import shlex
@@ -24,7 +24,7 @@ MOST_LISTED = 20
 
 @click.command()
 @click.argument("experiment")
-@click.option("--dry-run", is_flag=True, help="Say what would come out; store nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would come out; store nothing.")
 @click.option("--on", metavar="SELECTOR", help="As for `wke measure`: only these machines of the cluster.")
 @click.option("--figures/--no-figures", default=True, help="Draw the figures (the default), or not.")
 @project
@@ -59,12 +59,12 @@ def _tell(found: tuple[Reanalysed, ...], *, as_json: bool, dry_run: bool) -> Non
         out.data(json.dumps({"stored": not dry_run, "trials": [_json(item) for item in found]}, indent=2))
         return
     if not found:
-        out.data("nothing to read anew: no stored trial differs from a missing one in metrics or checks only")
+        out.data("nothing to reanalyse: no stored trial differs from a missing one in metrics or checks only")
         return
     read, not_read = [item for item in found if item.answers], [item for item in found if not item.answers]
     invalid = sum(not item.answers[-1].outcome.ok for item in read)
     out.data(
-        f"{counted(len(read), 'trial')} {'would be ' if dry_run else ''}read anew{f', {invalid} of them invalid' if invalid else ''}"
+        f"{counted(len(read), 'trial')} {'would be ' if dry_run else ''}reanalysed{f', {invalid} of them invalid' if invalid else ''}"
         + (f"; {len(not_read)} cannot be" if not_read else "")
     )
     for item in read if dry_run else ():

@@ -1,4 +1,4 @@
-"""`wke status`: what is measured now and how far it is, asked of the store while somebody else writes it."""
+"""`wke status`: shows which series are being measured and how far they are, read from the store while another process writes it."""
 
 import json
 import os
@@ -25,8 +25,8 @@ from wke.tell.terminal.console import Printer
 from wke.tell.terminal.sanitize import visible
 from wke.tell.terminal.status import change_line, status_json, status_lines, summary_line
 
-LOOK_S = 0.2  # between two looks at files' times
-READING = 0.05  # at most this share of the time goes into reading: the machines may be emulated on this computer
+LOOK_S = 0.2  # between two checks of the files' times
+READING = 0.05  # at most this share of the time is used for reading: the machines may be emulated on this computer
 NOTHING = "nothing has been measured here yet"
 
 
@@ -85,7 +85,7 @@ def _owners(cluster_file: Path) -> dict[str, dict[str, str]]:
 
     cluster = read_cluster(cluster_file)
     if not provider_of(cluster).is_up(cluster):
-        Printer().talk("the machines are emulated for each command alone: nobody else can have them")
+        Printer().talk("each command emulates its own machines, so no other command can use them")
         return {}
     with provide(cluster) as place:
         return {name: asdict(owner) for name, owner in run_to_end(owners(place)).items()}
@@ -141,7 +141,7 @@ class _ChangeLines:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Nothing is left on the terminal that would have to be tidied."""
+        """Do nothing: there is nothing to remove from the terminal."""
 
     def show(self, seen: list[SeriesStatus]) -> None:
         for text, name in [(change_line(each), each.name) for each in seen] or [(NOTHING, "")]:

@@ -26,7 +26,7 @@ class MachinesChangedError(InputError):
         name, path, cluster = series.plan.experiment.name, series.plan.experiment.path, cluster_flag(series.project.whole.path)
         super().__init__(
             f"machines are not what {counted(lost, 'stored trial')} of {name} {'was' if lost == 1 else 'were'} measured on:{listed}\n"
-            "Nothing runs before it is said what that means, and nothing is lost.",
+            "No trial runs until you decide what that means; no result is lost.",
             hint=f'if that is harmless: wke accept {shlex.quote(machines)} --reason "..."; else measure these trials again: '
             f"wke measure {path}{cluster} --remeasure",
         )

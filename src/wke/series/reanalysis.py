@@ -51,7 +51,7 @@ def reanalyse_series(series: PlannedSeries, store: Store) -> Iterator[Reanalysed
 
 
 def reanalysis_hint(series: PlannedSeries, store: Store | None = None) -> str:
-    """Return a line for a person who is about to run trials that stored output may answer; "" when there are none.
+    """Return a line for a user who is about to run trials that stored output may answer; "" when there are none.
 
     Without a `store`, the one in results/ is asked, if there is one.
     """
@@ -62,7 +62,8 @@ def reanalysis_hint(series: PlannedSeries, store: Store | None = None) -> str:
             return reanalysis_hint(series, opened)
     count = sum(1 for _ in _candidates(series, store))
     path = shlex.quote(str(series.plan.experiment.path))
-    return f"{counted(count, 'trial')} ran already under other metrics or checks: wke reanalyse {path} reads them anew" if count else ""
+    ran = f"{counted(count, 'trial')} ran already with other metrics or checks"
+    return f"{ran}: wke reanalyse {path} computes their results" if count else ""
 
 
 def _candidates(series: PlannedSeries, store: Store) -> Iterator[tuple[IdentifiedTrial, tuple[StoredAttempt, ...]]]:

@@ -13,7 +13,7 @@ from wke.tell.words import counted, point_words, seconds
 
 
 def status_lines(status: SeriesStatus) -> Iterator[str]:
-    """Yield the lines that a person reads; times are those of this computer's clock."""
+    """Yield the lines of the screen; times are local to this computer."""
     yield f"{status.name}: {_who(status)}"
     if status.is_measured:
         yield f"  now     {doing(status)}"
@@ -28,27 +28,27 @@ def status_lines(status: SeriesStatus) -> Iterator[str]:
 
 
 def change_line(status: SeriesStatus) -> str:
-    """Return one line that differs from the one before exactly when something has happened."""
+    """Return one line that changes exactly when something has happened."""
     words = doing(status) if status.is_measured else _who(status)
     last = f"; last: {end_words(status.ends[0], status.now_ns)}" if status.ends else ""
     return f"{status.name}: {words}; {count_words(status)}{last}"
 
 
 def summary_line(status: SeriesStatus) -> str:
-    """Return what there is to say of a series that is not asked about, and that nobody measures."""
+    """Return one line for a series that is not being measured."""
     last = f"; last end {clock(ended_ns(status.ends[0]), status.now_ns)}" if status.ends else ""
     return f"{status.name}: {_who(status)}; {count_words(status)}{last}"
 
 
 def _who(status: SeriesStatus) -> str:
     if status.holder is None:
-        return "nobody measures it"
-    words = visible(status.holder.words) or "a process that does not say who it is"
-    return f"measured by {words}" if status.holder.alive else f"nobody measures it any more, killed or cut off was {words}"
+        return "not being measured"
+    words = visible(status.holder.words) or "an unknown process"
+    return f"measured by {words}" if status.holder.alive else f"not being measured; the last command was killed or lost contact: {words}"
 
 
 def doing(status: SeriesStatus) -> str:
-    """Say which trial runs and how far it is."""
+    """Return which trial runs and how far it is."""
     current, running = status.current, status.running
     of = f" ({current.position} of {current.total})" if current else ""
     if running is None:
@@ -62,7 +62,7 @@ def doing(status: SeriesStatus) -> str:
 
 
 def count_words(status: SeriesStatus) -> str:
-    """Say how many trials there are of each kind."""
+    """Return how many trials there are of each kind."""
     counts, then = status.work.counts, then_text(status.work.outlook)
     kinds = [f"{counts.ok} ok", *(f"{n} {word}" for n, word in ((counts.failed, "failed"), (counts.invalid, "invalid")) if n)]
     most = "at most " if then.startswith("then") else ""
@@ -70,7 +70,7 @@ def count_words(status: SeriesStatus) -> str:
 
 
 def pace_words(status: SeriesStatus) -> str:
-    """Say how fast it goes, when it may end, and what that is taken from."""
+    """Return the time per trial, when the command may end, and what the estimate is based on."""
     if status.pace is None:
         return "not known before the first trial has ended"
     each, basis = seconds(status.pace.each_s), f"by {'earlier' if status.pace.earlier else 'the last'} {counted(status.pace.of, 'trial')}"
@@ -83,14 +83,14 @@ def pace_words(status: SeriesStatus) -> str:
 
 
 def end_words(end: StoredAttempt, now_ns: int) -> str:
-    """Say how a trial ended, when, and why it was not well."""
+    """Return how and when a trial ended, and why it is not ok."""
     when = f" at {clock(ended_ns(end), now_ns)} after {seconds(end.elapsed_s)}" if end.elapsed_s is not None else ""
     why = f": {visible(end.why)}" if end.why else ""
     return f"{end.id}  {point_words(end.point, end.iteration, warmup=end.warmup)}: {end.outcome}{when}{why}"
 
 
 def clock(at_ns: int, now_ns: int) -> str:
-    """Return a time of day, with its date when that is not today's."""
+    """Return a time of day, with its date if that is not today."""
     at, now = (time.localtime(value / 1e9) for value in (at_ns, now_ns))
     return time.strftime("%H:%M:%S" if at[:3] == now[:3] else "%Y-%m-%d %H:%M:%S", at)
 
@@ -99,7 +99,7 @@ def clock(at_ns: int, now_ns: int) -> str:
 
 
 def status_json(status: SeriesStatus) -> dict[str, object]:
-    """Return it as values that `json.dumps` takes."""
+    """Return a status as values for `json.dumps`."""
     holder, running, current, left_s = status.holder, status.running, status.current, status.left_s
     return {
         "file": status.work.plan.file,
