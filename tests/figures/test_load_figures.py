@@ -48,7 +48,7 @@ def test_six_panels_in_units_a_person_reads() -> None:
 def test_one_machine_can_be_chosen() -> None:
     """By its index; one that is not there is an input error that says which are."""
     assert [list(panel.lines) for panel in make_load_drawing(many(3), 1).panels] == [["m1"]] * 6
-    with pytest.raises(InputError, match=re.escape("no machine of index 3\n  hint: there are 0 to 2: m0, m1, m2")):
+    with pytest.raises(InputError, match=re.escape("no machine with index 3\n  hint: there are 0 to 2: m0, m1, m2")):
         make_load_drawing(many(3), 3)
 
 

@@ -88,7 +88,7 @@ def test_histograms_of_all_machines_are_merged_and_asked(emulated: Project) -> N
 BAD = {
     "too few": (
         hdr.log(hdr.line([5_000_000] * 20)),
-        "p99: load on m0, m0.1: 40 values do not tell a quantile of 0.99: that takes 368 at least",
+        "p99: load on m0, m0.1: 40 values are too few for a quantile of 0.99, which needs at least 368",
     ),
     "none": (hdr.log(), "mean: load on m0, m0.1: no value was recorded"),
     "cut short": (

@@ -81,7 +81,7 @@ def test_published_quantiles(row: dict[str, str]) -> None:
     assert histogram.total == int(row["total_count"])
     share = float(row["percentile"]) / 100
     if share < 1 and histogram.total < fewest(share):
-        with pytest.raises(ValueError, match=f"{histogram.total} values do not tell"):
+        with pytest.raises(ValueError, match=f"{histogram.total} values are too few"):
             quantile(histogram, share)
     else:
         value = statistic(histogram, "max") if share == 1 else quantile(histogram, share)

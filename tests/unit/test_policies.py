@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import ys
 
+import wke
 from wke.describe.experiment.experiment import Budget, Experiment, Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Plot
@@ -101,3 +103,13 @@ def test_every_series_ends(kind: type[Policy], experiment: Experiment) -> None:
         stored |= {trial.id: ran(trial) for trial in batch}
     assert policy.outlook(plan, seen).due == 0
     assert len(stored) == len(plan) or kind is not Fixed
+
+
+def test_nobody_else_asks_which_policy_it_is() -> None:
+    """The keys that decide it are read by describe/ and given to policies; all others ask the policy."""
+    root = Path(wke.__file__).parent
+    asked = re.compile(r"\.(climb|stopping|budget)\b")
+    own = (root / "describe", root / "judge" / "policies")
+    others = [path for path in root.rglob("*.py") if not path.is_relative_to(own[0]) and not path.is_relative_to(own[1])]
+    assert others
+    assert not [str(path) for path in others if asked.search(path.read_text())]

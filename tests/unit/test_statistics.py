@@ -82,7 +82,7 @@ def test_summary(values: list[float], kind: str, centre: float, low: float | Non
         ([1.0, math.inf], "median", "not finite"),
         ([1.0, 0.0], "geometric-mean", "one is 0"),
         ([1.0, -3.0], "geometric-mean", "one is -3"),
-        ([1.0], "mode", '"mode" is no kind'),
+        ([1.0], "mode", '"mode" is not a kind'),
     ],
 )
 def test_what_cannot_be_summarised_is_refused(values: list[float], kind: str, words: str) -> None:

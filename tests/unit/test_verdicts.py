@@ -19,12 +19,12 @@ UNITS = {"p99": "ms"}
         (["errors <= 3", "engine == 'new'"], ()),
         (["errors == 0"], ("check errors == 0 does not hold: errors is 3",)),
         (["p99 < 10ms or engine == 'old'"], ("check p99 < 10ms or engine == 'old' does not hold: p99 is 12.5 ms, engine is new",)),
-        (["false", "lost == 0"], ("check false does not hold", "check lost == 0 cannot be told: lost has no value")),
-        (["p99 < 3MB"], ("check p99 < 3MB cannot be told: p99 < 3MB compares a number in ms with a number in MB",)),
+        (["false", "lost == 0"], ("check false does not hold", "check lost == 0 cannot be evaluated: lost has no value")),
+        (["p99 < 3MB"], ("check p99 < 3MB cannot be evaluated: p99 < 3MB compares a number in ms with a number in MB",)),
     ],
 )
-def test_what_speaks_against_a_trial(checks: list[str], said: tuple[str, ...]) -> None:
-    """Each check that does not hold, or that cannot be told, with what it looked at."""
+def test_objections_to_a_trial(checks: list[str], said: tuple[str, ...]) -> None:
+    """Each check that does not hold or cannot be evaluated, with the values it names."""
     assert objections([parse_condition(check) for check in checks], COLUMNS, UNITS) == said
 
 

@@ -1,9 +1,9 @@
-"""Clocks of machines: what probes say of one, and how far apart tasks began by a clock that all share. Pure functions of values.
+"""Clocks of machines: the offset of a clock by probes, and how far apart tasks began on a common clock. Pure functions of values.
 
-A probe is sent, read on the machine's clock and back. The machine's clock was read at some moment in between, so its offset is known to
-half of the way there and back, whatever the network did; of many probes the one with the shortest way knows most, because what makes a way
-long (a queue, a busy processor) mostly lengthens one direction. Two such readings, before and after, give a straight line: what is left of
-a clock's error after minutes is that it runs a few millionths too fast or too slow.
+A probe is sent to the machine, which reads its clock and answers. The clock was read at some moment in between, so its offset is known to
+within half the round trip, whatever the network did. Of many probes the one with the shortest round trip is the most exact, because the
+causes of a long one (a queue, a busy processor) mostly delay one direction. Two readings, before and after, give a straight line: over
+minutes the error of a clock is mainly that it runs a few millionths too fast or too slow.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 from wke.records import ClockReading, MachineClock, TaskEnded
 
-LOOKS = (16, 32, 64)  # after so many probes one asks whether more are worth their time
-WORTH = 0.1  # a way that is shorter by this share
+LOOKS = (16, 32, 64)  # the numbers of probes after which it is decided whether more are worth their time
+WORTH = 0.1  # more probes are worth it if they shorten the round trip by this share
 LEAST_AHEAD_NS = 5_000_000
 MOST_AHEAD_NS, MOST_AHEAD_PER_TASK_NS = 20_000_000, 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Sent and back again on our clock, in between `at_ns` on the machine's."""
+    """One probe: when it was sent and came back on our clock, and `at_ns`, the machine's clock in between."""
 
     sent_ns: int
     at_ns: int
@@ -27,13 +27,13 @@ class Probe:
 
     @property
     def way_ns(self) -> int:
-        """How long it was under way."""
+        """The round trip."""
         return self.back_ns - self.sent_ns
 
 
 @dataclass(frozen=True, slots=True)
 class Skew:
-    """The first and the last machine to begin, how far apart they were, and how wrong that can be."""
+    """The first and the last machine to begin, how far apart they were, and the largest error of that."""
 
     skew_ns: int
     bound_ns: int
@@ -42,7 +42,7 @@ class Skew:
 
 
 def enough(probes: Sequence[Probe]) -> bool:
-    """Tell whether to stop probing: at a LOOK whose second half found no way that is worth more, and at the last one in any case."""
+    """Return whether to stop probing: at a look whose second half found no round trip shorter by WORTH, and at the last look."""
     if len(probes) not in LOOKS:
         return False
     half = len(probes) // 2
@@ -51,24 +51,24 @@ def enough(probes: Sequence[Probe]) -> bool:
 
 
 def reading(probes: Iterable[Probe]) -> ClockReading:
-    """Return what the probe with the shortest way says; ValueError without probes."""
+    """Return the reading of the probe with the shortest round trip; raise ValueError without probes."""
     best = min(probes, key=lambda probe: probe.way_ns)
     middle_ns = best.sent_ns + best.way_ns // 2
     return ClockReading(best.at_ns - middle_ns, best.way_ns - best.way_ns // 2, middle_ns)
 
 
 def ahead_ns(staging_ns: int, tasks: int, clocks: Iterable[ClockReading]) -> int:
-    """Return how far ahead of now so many tasks can agree to begin: to hear of it takes nobody longer than it took to stage them all.
+    """Return how far ahead of now the common start of this many tasks must be, so that all machines hear of it in time.
 
-    Within limits: a machine may be busier than it was just now, and one that is slow to stage its script hears as fast as others. The way
-    to the furthest machine comes on top.
+    That takes no longer than staging all tasks took, within limits: a machine may be busier now, and a machine that stages slowly may still
+    hear quickly. The round trip to the furthest machine is added.
     """
     patience_ns = min(max(staging_ns, LEAST_AHEAD_NS), MOST_AHEAD_NS + MOST_AHEAD_PER_TASK_NS * tasks)
     return patience_ns + max(2 * clock.bound_ns for clock in clocks)
 
 
 def ours(clock: MachineClock, at_ns: int) -> int:
-    """Return the moment that is `at_ns` on a machine's clock, on our own clock."""
+    """Return, on our clock, the moment at which a machine's clock shows `at_ns`."""
     before, after = clock.before, clock.after
     first_ns = before.at_ns + before.offset_ns  # the first reading on the machine's clock
     if after is None or (span_ns := after.at_ns + after.offset_ns - first_ns) <= 0:
@@ -77,12 +77,12 @@ def ours(clock: MachineClock, at_ns: int) -> int:
 
 
 def bound_ns(clock: MachineClock) -> int:
-    """Return how far `ours` can be from the truth between the two readings, if the clock runs evenly."""
+    """Return the largest error of `ours` between the two readings, if the clock runs evenly."""
     return max(clock.before.bound_ns, clock.after.bound_ns if clock.after else 0)
 
 
 def start_skew(ends: Iterable[TaskEnded], clocks: Mapping[str, MachineClock]) -> Skew | None:
-    """Return how far apart tasks began; None when none did. Who ended at the very instant of its start never was a process."""
+    """Return how far apart tasks began; None when none did. A task that ended in the instant of its start never was a process."""
     begun = [(end.task.machine, end.started_ns) for end in ends if end.ended_ns > end.started_ns]
     starts = [(ours(clocks[machine], at_ns), machine) for machine, at_ns in begun if machine in clocks]
     if not starts:

@@ -7,9 +7,9 @@ USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL = range(8)
 
 
 def load_between(before: Sample, after: Sample) -> Load:
-    """Return the numbers of COLUMNS for the time between two samples; None for what either of them does not tell.
+    """Return the numbers of COLUMNS for the time between two samples; None for a number that one of the samples lacks.
 
-    Each is a mean over that time, memory is what was in use at its end. Time stolen by a hypervisor counts as busy: it was wanted.
+    Each is a mean over that time; memory is the amount in use at its end. Time stolen by a hypervisor counts as busy.
     """
     elapsed_s = (after.at_ns - before.at_ns) / 1e9
     read, written = _rates(before, after, "disk", elapsed_s)
@@ -21,11 +21,13 @@ def load_between(before: Sample, after: Sample) -> Load:
 
 
 def _busy(before: Sample, after: Sample) -> float | None:
-    """Return the share of all processors' time that was neither idle nor waiting for a disk, in percent."""
+    """Return the percentage of the time of all processors that was neither idle nor waiting for a disk."""
     first, last = before.numbers.get("cpu", ()), after.numbers.get("cpu", ())
     if len(first) <= STEAL or len(last) != len(first):
         return None
-    ticks = [max(0, now - then) for then, now in zip(first, last, strict=True)]  # the kernel's idle and iowait may fall a little
+    ticks = [
+        max(0, now - then) for then, now in zip(first, last, strict=True)
+    ]  # the kernel's counters of idle and iowait may decrease slightly
     return 100 * (1 - (ticks[IDLE] + ticks[IOWAIT]) / sum(ticks)) if any(ticks) else None
 
 
@@ -33,5 +35,5 @@ def _rates(before: Sample, after: Sample, probe: str, elapsed_s: float) -> tuple
     first, last = before.numbers.get(probe, ()), after.numbers.get(probe, ())
     if len(first) != 2 or len(last) != 2 or elapsed_s <= 0:
         return None, None
-    # The agent's sums never fall; one that does is of another agent.
+    # The sums of one agent never decrease; a smaller sum comes from another agent.
     return max(0, last[0] - first[0]) / elapsed_s, max(0, last[1] - first[1]) / elapsed_s

@@ -1,7 +1,7 @@
-"""The pace of a series that is being measured: how long a trial takes with all that comes before the next, and so how long the rest takes.
+"""The pace of a series that is being measured: the time from the start of a trial to the start of the next, and so the time left.
 
-It goes by the starts of the latest trials, so that pauses and figures count and a change of pace is soon seen. Where points differ in how
-long they take, or machines are about to fail, it is wrong: it is said with the word "about" and with what it is taken from.
+It is taken from the latest starts, so it includes pauses and figures and follows changes soon. It is an estimate: points may differ in how
+long their trials take. Texts therefore say "about", and which trials it is taken from.
 """
 
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ RECENT = 20
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A trial in `each_s` seconds, by the last `of` trials; `earlier`: those of earlier commands, for want of others."""
+    """Seconds per trial, taken from the last `of` trials; `earlier`: these were trials of earlier commands, because there are no others."""
 
     each_s: float
     of: int
     earlier: bool = False
 
     def left_s(self, trials: int, begun_s: float) -> float:
-        """Return about how long so many trials take, the first of which began so many seconds ago."""
+        """Return about how many seconds this many trials still take, when the first of them began `begun_s` seconds ago."""
         return max(0.0, trials * self.each_s - begun_s)
 
 
 def pace(starts_ns: Sequence[int], ended: Sequence[StoredAttempt], earlier: Sequence[StoredAttempt]) -> Pace | None:
-    """Return the pace by the starts of a command's trials, in order; None when nothing can be known.
+    """Return the pace by the starts of a command's trials, in order; None when nothing is known.
 
-    `ended` are those of them that have ended, `earlier` trials of other commands that have.
+    `ended` are the trials of the command that have ended, `earlier` the ended trials of other commands.
     """
     recent = starts_ns[-RECENT - 1 :]
     if ended and len(recent) > 1:

@@ -1,14 +1,14 @@
-"""Comparisons with a baseline: by what factor a point's metric differs from that of the baseline's point, and whether it does at all.
+"""Comparisons with a baseline: by what factor a metric differs between a point and the baseline's point, and whether it differs at all.
 
-Theory. Whatever changes slowly (heat, a neighbour, a disk that fills up) touches the trials of one round alike. So the two values of each
-round are divided by each other, and the factor is the geometric mean of these ratios with Student's t on their logarithms: what drifts
-from round to round cancels. That takes rounds; where one point is measured after the other, drift looks like a difference.
+Theory. Slow changes (heat, a neighbour, a disk that fills up) affect the trials of one round alike. So the two values of each round are
+divided, and the factor is the geometric mean of these ratios, with Student's t on their logarithms: drift from round to round cancels. This
+needs rounds; when one point is measured after the other, drift looks like a difference.
 
-Of many comparisons some look different by luck. Whether one is `different` is therefore decided by Holm's method over all of them: the
-chance that any comparison of equals is called different stays at 5 %. The interval is that of the factor by itself.
+Among many comparisons some look different by chance. Holm's method over all of them decides whether one is `different`: the chance that any
+comparison of equals is called different stays at 5 %. The interval is that of the single factor.
 
-With a threshold, different means by more than that: what is tested is not whether the factor is 1, but whether it lies between 1 / (1 +
-threshold) and 1 + threshold. Where the whole interval lies there, the two are the `same` for who asks.
+With a threshold, different means by more than the threshold. The test is then whether the factor lies outside 1 / (1 + threshold) to 1 +
+threshold. When the whole interval lies inside, the two are the `same`.
 """
 
 import math
@@ -26,10 +26,10 @@ MOST_ROUNDS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What `n` rounds say of one metric at `point`: its value is `factor` times the baseline's, between `low` and `high` with 95 %.
+    """What `n` rounds say about one metric at `point`: its value is `factor` times the baseline's, between `low` and `high` with 95 %.
 
-    `p` is the chance to see at least that where the difference is no larger than the `threshold`. `more` is about how many further rounds
-    would show that it is larger, if it is as large as it seems; None where it is shown, or would take too many.
+    `p` is the chance of a difference at least this large if the true one is no larger than the `threshold`. `more` is about how many more
+    rounds would show that it is larger, if it is as large as it seems; None if that is shown already, or would take too many.
     """
 
     point: Mapping[str, object]
@@ -45,19 +45,19 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What to say of it: "higher", "lower", "inconclusive" or, where there is a threshold, "same"."""
+        """The conclusion: "higher", "lower", "inconclusive" or, with a threshold, "same"."""
         if self.different:
             return "higher" if self.factor > 1 else "lower"
         return "same" if self.is_same else "inconclusive"
 
     @property
     def is_same(self) -> bool:
-        """True when whatever difference there is lies within the threshold."""
+        """True when any difference lies within the threshold."""
         return self.threshold > 0 and 1 / (1 + self.threshold) <= self.low and self.high <= 1 + self.threshold
 
 
 def partner(point: Mapping[str, object], baseline: Mapping[str, object]) -> Mapping[str, object] | None:
-    """Return the baseline's point for a point: the same but for what the baseline fixes; None for that point itself, and without one."""
+    """Return the baseline's point for a point: with the baseline's values in it; None for that point itself, and if there is none."""
     if not baseline.keys() <= point.keys():
         return None
     other = {**point, **baseline}
@@ -73,7 +73,7 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Return the comparison of every metric at every point with the same metric at the point's partner, round by round.
 
-    There is none where fewer than two rounds have both values, a value is not positive, or the two have different units.
+    There is none if fewer than two rounds have both values, if a value is not positive, or if the two have different units.
     """
     counted = by_point(trial for trial in trials if trial.ok and not trial.warmup)
     found = []
@@ -88,7 +88,7 @@ def compare(
             if len(ratios) >= 2 and len(ratios) == len(here.keys() & there.keys()):
                 found.append(_compared(point, metric, ratios, threshold))
     verdicts = holm([one.p for one in found])
-    level = LEVEL / max(1, verdicts.count(False))  # that Holm's method asks of the next one
+    level = LEVEL / max(1, verdicts.count(False))  # the level that Holm's method requires of the next comparison
     return tuple(
         replace(one, different=True) if different else replace(one, more=_more(one, level))
         for one, different in zip(found, verdicts, strict=True)
@@ -96,7 +96,7 @@ def compare(
 
 
 def holm(chances: Sequence[float], level: float = LEVEL) -> list[bool]:
-    """Return which of several tests are significant when the chance that any is so by luck shall be at most `level`."""
+    """Return which of several tests are significant, so that the chance of any false one is at most `level`."""
     significant = [False] * len(chances)
     for rank, index in enumerate(sorted(range(len(chances)), key=lambda index: chances[index])):
         if chances[index] > level / (len(chances) - rank):
@@ -111,7 +111,7 @@ def _by_round(trials: Sequence[StoredAttempt], metric: str) -> dict[int, float]:
 
 
 def _compared(point: Mapping[str, object], metric: str, ratios: Sequence[float], threshold: float) -> Comparison:
-    from scipy.special import stdtr  # noqa: PLC0415 - 0.2 s, only where statistics are asked for
+    from scipy.special import stdtr  # noqa: PLC0415 - 0.2 s, only when statistics are needed
 
     summary = summarise(ratios, "geometric-mean")
     logs = [math.log(ratio) for ratio in ratios]
@@ -126,8 +126,8 @@ def _compared(point: Mapping[str, object], metric: str, ratios: Sequence[float],
 
 
 def _more(one: Comparison, level: float) -> int | None:
-    """Return after how many further rounds its `p` would be `level`, if mean and spread stay as they are; None for never, or too many."""
-    from scipy.special import stdtrit  # noqa: PLC0415 - 0.2 s, only where statistics are asked for
+    """Return after how many more rounds `p` would be `level`, if mean and spread stay as they are; None for never or too many."""
+    from scipy.special import stdtrit  # noqa: PLC0415 - 0.2 s, only when statistics are needed
 
     effect = -float(stdtrit(one.n - 1, one.p / 2)) / math.sqrt(one.n)
     rounds = range(one.n + 1, MOST_ROUNDS + 1)

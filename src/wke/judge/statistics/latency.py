@@ -1,4 +1,4 @@
-"""What a histogram of one trial says. What too few values cannot tell is refused, not guessed."""
+"""Quantiles and other statistics of the histogram of one trial. Too few values for a quantile are an error."""
 
 import math
 from fractions import Fraction
@@ -12,10 +12,10 @@ STATISTICS = ("mean", "min", "max", "count")
 
 
 def fewest(quantile: float, tail: float = TAIL) -> int:
-    """Return how many values it takes at least for some value among them to lie beyond the quantile with a probability of 1 - `tail`.
+    """Return the smallest number of values of which some lie beyond the quantile with a probability of 1 - `tail`.
 
-    From so many on, an interval for the quantile has two ends (judge/statistics/statistics.py). It is the least for values that do not
-    depend on one another, which requests to one system do: more are better.
+    With this many an interval for the quantile has two ends (judge/statistics/statistics.py). The number is for independent values.
+    Requests to one system depend on one another, so more values are better.
     """
     inner = max(quantile, 1 - quantile)
     n = max(1, math.ceil(math.log(tail) / math.log(inner)))
@@ -23,16 +23,16 @@ def fewest(quantile: float, tail: float = TAIL) -> int:
 
 
 def quantile(histogram: Histogram, share: float) -> int:
-    """Return the value that at least this share of all values does not exceed: the upper end of its bucket; ValueError for too few."""
+    """Return the upper end of the bucket of the quantile `share`; raise ValueError for too few values."""
     total, needed = histogram.total, fewest(share)
     if total < needed:
-        raise ValueError(f"{total} values do not tell a quantile of {share:g}: that takes {needed} at least")
+        raise ValueError(f"{total} values are too few for a quantile of {share:g}, which needs at least {needed}")
     rank = math.ceil(Fraction(repr(share)) * total)
     return int(histogram.highs[np.searchsorted(np.cumsum(histogram.counts), rank)])
 
 
 def statistic(histogram: Histogram, name: str) -> float:
-    """Return one of STATISTICS; ValueError when nothing was counted. A mean takes each value for the middle of its bucket."""
+    """Return one of STATISTICS; raise ValueError for an empty histogram. A mean counts each value as the middle of its bucket."""
     if name == "count":
         return histogram.total
     if not histogram.total:

@@ -1,4 +1,4 @@
-"""Regressions: which comparisons say, beyond doubt and by more than what matters, that something has become worse."""
+"""Regressions: which comparisons show that a metric has become worse, by more than the threshold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from wke.judge.statistics.comparison import Comparison
 
 
 class Verdict(StrEnum):
-    """What a comparison comes to. Without a direction that is better, a difference is no more than that."""
+    """The result of a comparison. A metric that does not declare which way is better can only be `different`."""
 
     WORSE = "worse"
     BETTER = "better"
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A comparison and what it comes to for a metric of that unit."""
+    """A comparison of a metric with this unit, and its verdict."""
 
     comparison: Comparison
     unit: str
@@ -28,7 +28,7 @@ class Judged:
 
 
 def judged(found: Sequence[Comparison], metrics: Sequence[Metric], units: Mapping[str, str]) -> tuple[Judged, ...]:
-    """Return the verdict on each comparison, by which way its metric is better."""
+    """Return the verdict on each comparison, by the direction in which its metric is better."""
     better = {metric.name: metric.better for metric in metrics}
     return tuple(Judged(one, units.get(one.metric, ""), _verdict(one, better.get(one.metric))) for one in found)
 

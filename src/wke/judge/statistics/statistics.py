@@ -1,7 +1,7 @@
-"""Summaries of observations: a centre, and an interval that says how well the trials fix it.
+"""Summaries of observations: a centre, and an interval that says how exact it is.
 
-One value is one trial: the parts of a trial (requests, machines) depend on one another and are joined before they come here. Intervals are
-two-sided with equal tails. What a few trials cannot tell is not told: an interval that does not exist is None.
+One value is one trial: the parts of a trial (requests, machines) depend on one another and are joined before. Intervals are two-sided with
+equal tails. An interval that too few trials cannot give is None.
 """
 
 import math
@@ -14,7 +14,7 @@ KINDS = ("mean", "geometric-mean", "median")
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What `n` trials say: `centre` is their mean, geometric mean or median; `low` and `high` bound the true one at `confidence`."""
+    """The summary of `n` trials: `centre` is their mean, geometric mean or median; `low` and `high` bound the true one at `confidence`."""
 
     n: int
     centre: float
@@ -25,12 +25,12 @@ class Summary:
 
     @property
     def half_width(self) -> float | None:
-        """Half the interval's width, None where there is no interval."""
+        """Half the interval's width, None without an interval."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
     @property
     def precision(self) -> float | None:
-        """Half the interval's width as a share of the centre: infinite around 0, None where there is no interval."""
+        """Half the interval's width as a share of the centre: infinite around 0, None without an interval."""
         half = self.half_width
         if half is None or not half:
             return half
@@ -41,7 +41,7 @@ def summarise(values: Sequence[float], kind: str, confidence: float = 0.95) -> S
     """Return the summary of `values`, at least one and all finite.
 
     "mean": Student's t. "geometric-mean": Student's t on the logarithms; every value must be positive. Both have an interval from n = 2.
-    "median": order statistics, free of assumptions about the distribution; at 95 % it has an interval from n = 6. Raises ValueError.
+    "median": order statistics, without assumptions about the distribution; at 95 % it has an interval from n = 6. Raises ValueError.
     """
     if not values:
         raise ValueError("nothing to summarise: there are no values")
@@ -58,24 +58,24 @@ def summarise(values: Sequence[float], kind: str, confidence: float = 0.95) -> S
         return Summary(len(values), math.exp(centre), low, high, kind, confidence)
     if kind == "median":
         return Summary(len(values), *_median(values, confidence), kind, confidence)
-    raise ValueError(f'"{kind}" is no kind of summary: known are {", ".join(KINDS)}')
+    raise ValueError(f'"{kind}" is not a kind of summary; there are {", ".join(KINDS)}')
 
 
 def usual_kind(unit: str, values: Sequence[float]) -> str:
-    """Return the kind that fits a metric nobody chose one for: rates and ratios multiply, so their mean is geometric where it exists.
+    """Return the default kind of a metric: a geometric mean for rates and ratios if all values are positive, else a mean.
 
-    A rate has a unit with a stroke ("1/s", "MB/s"), a ratio has none at all or "x".
+    A rate has a unit with a slash ("1/s", "MB/s"); a ratio has no unit, or "x".
     """
     multiplies = "/" in unit or unit in {"", "x"}
     return "geometric-mean" if multiplies and values and min(values) > 0 else "mean"
 
 
 def order_ranks(n: int, quantile: float, confidence: float) -> tuple[int, int] | None:
-    """Return ranks (j, k), counted from 1, such that the sorted values' j-th and k-th bound the quantile; None when n is too small.
+    """Return ranks (j, k), counted from 1: the j-th and the k-th of the sorted values bound the quantile. None when n is too small.
 
     The number of values below the true quantile is binomial, so each tail is at most (1 - confidence) / 2, exactly.
     """
-    from scipy.special import bdtr  # noqa: PLC0415 - 0.2 s, only where statistics are asked for
+    from scipy.special import bdtr  # noqa: PLC0415 - 0.2 s, only when statistics are needed
 
     tail = (1 - confidence) / 2
     below = bisect_right(range(n), tail, key=lambda k: bdtr(k, n, quantile))  # the first k with P(B <= k) > tail
@@ -84,7 +84,7 @@ def order_ranks(n: int, quantile: float, confidence: float) -> tuple[int, int] |
 
 
 def _mean(values: Sequence[float], confidence: float) -> tuple[float, float | None, float | None]:
-    from scipy.special import stdtrit  # noqa: PLC0415 - 0.2 s, only where statistics are asked for
+    from scipy.special import stdtrit  # noqa: PLC0415 - 0.2 s, only when statistics are needed
 
     n = len(values)
     centre = math.fsum(values) / n

@@ -1,4 +1,4 @@
-"""Summaries of a series: what the trials of each point say of each metric, the same kind of summary at every point."""
+"""Summaries of a series: one for each point and metric, of the same kind at every point."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from wke.keep.trials.trials import StoredAttempt
 
 
 def point_key(point: Mapping[str, object]) -> object:
-    """Return what tells points apart."""
+    """Return a key that is equal for equal points only."""
     return frozenset((name, type(value), value) for name, value in point.items())
 
 
@@ -22,7 +22,7 @@ def by_point(trials: Iterable[StoredAttempt]) -> dict[object, list[StoredAttempt
 
 
 def point_summaries(trials: Sequence[StoredAttempt], metrics: Sequence[Metric], names: Iterable[str]) -> dict[object, dict[str, Summary]]:
-    """Return, by the key of each point, the summary of each of these metrics over those of `trials` that are ok and show it."""
+    """Return, by the key of each point, the summary of each of these metrics over the trials that are ok and have a value."""
     units = metric_units(trials, metrics)
     kinds = {name: summary_kind(name, trials, metrics, units.get(name, "")) for name in names}
     return {
@@ -32,7 +32,7 @@ def point_summaries(trials: Sequence[StoredAttempt], metrics: Sequence[Metric], 
 
 
 def metric_units(trials: Sequence[StoredAttempt], metrics: Sequence[Metric]) -> dict[str, str]:
-    """Return the unit of every metric: the declared ones in their order, then those that only the trials know."""
+    """Return the unit of every metric: first the declared metrics in their order, then those that only trials have."""
     seen = {name: unit for trial in trials for name, unit in trial.units.items()}
     return {
         **{metric.name: metric.unit or seen.get(metric.name, "") for metric in metrics},
@@ -41,7 +41,7 @@ def metric_units(trials: Sequence[StoredAttempt], metrics: Sequence[Metric]) -> 
 
 
 def summary_kind(name: str, trials: Sequence[StoredAttempt], metrics: Sequence[Metric], unit: str) -> str:
-    """Return how a metric is summarised, the same way at every point: as declared where its values allow, else as is usual."""
+    """Return the kind of summary of a metric at all points: the declared one if its values allow it, else the default."""
     values = [trial.observations[name] for trial in trials if trial.ok and name in trial.observations]
     declared = next((metric.summary for metric in metrics if metric.name == name), None)
     if declared == "geometric-mean" and values and min(values) <= 0:
@@ -50,6 +50,6 @@ def summary_kind(name: str, trials: Sequence[StoredAttempt], metrics: Sequence[M
 
 
 def _values(name: str, trials: Iterable[StoredAttempt]) -> list[float]:
-    """Return what the trials that are ok gave of a metric, as far as it is a number."""
+    """Return the values of a metric in the trials that are ok, without those that are not finite numbers."""
     seen = (trial.observations.get(name, math.nan) for trial in trials if trial.ok)
     return [value for value in seen if math.isfinite(value)]

@@ -1,1 +1,1 @@
-"""Figures, one file a kind."""
+"""Figures: one file for each kind."""

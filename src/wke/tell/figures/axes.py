@@ -1,4 +1,4 @@
-"""Axes: which scale, from where to where, with which ticks."""
+"""Axes: scales, limits and ticks."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ MOST_TICKS = 9
 
 
 def finish_y(axes: Axes, panel: Panel, plot: Plot) -> None:
-    """Give the y-axis its scale, its ends and its numbers."""
+    """Set the scale, the limits and the ticks of the y-axis."""
     bounds = _bounds(panel)
     if plot.y_scale == "symlog" and bounds:
         axes.set_yscale("symlog", linthresh=_threshold(bounds))
@@ -37,7 +37,7 @@ def finish_y(axes: Axes, panel: Panel, plot: Plot) -> None:
 
 
 def _threshold(values: Sequence[float]) -> float:
-    """Return up to where an axis that is logarithmic on both sides of zero is divided evenly: the decade of the smallest value."""
+    """Return the end of the linear part of an axis that is logarithmic on both sides of zero: the decade of the smallest value."""
     smallest = min((abs(value) for value in values if value), default=1.0)
     return 10.0 ** math.floor(math.log10(smallest))
 
@@ -48,9 +48,9 @@ def _base(values: Sequence[float]) -> int:
 
 
 def _bounds(panel: Panel) -> list[float]:
-    """Return the values that the y-axis must show: centres, and intervals as far as they do not dwarf the centres.
+    """Return the values that the y-axis must show: the centres, and the intervals up to a limit.
 
-    Two trials make an interval twelve times as wide as their distance; an axis that shows it all would show nothing else.
+    The interval of two trials is twelve times as wide as their distance. An axis with room for all of it would show little else.
     """
     centres = [mark.summary.centre for mark in panel.marks]
     if not centres:
@@ -62,14 +62,14 @@ def _bounds(panel: Panel) -> list[float]:
 
 
 def cuts_an_interval(panel: Panel) -> bool:
-    """Tell whether an interval of `panel` goes on beyond the y-axis."""
+    """Return whether an interval of `panel` extends beyond the y-axis."""
     bounds = _bounds(panel)
     ends = [end for mark in panel.marks for end in (mark.summary.low, mark.summary.high) if end is not None]
     return any(not min(bounds) <= end <= max(bounds) for end in ends)
 
 
 def _linear_limits(bounds: Sequence[float], *, from_zero: bool) -> tuple[float, float]:
-    """Return the ends of a linear axis: it begins at zero for bars, and for lines unless that would flatten them."""
+    """Return the limits of a linear axis: it starts at zero for bars, and for lines unless that would flatten them."""
     low, high = min(bounds), max(bounds)
     if low >= 0 and (from_zero or low < 0.6 * high):
         low = 0.0
@@ -89,7 +89,7 @@ def _decades(positive: Sequence[float]) -> float:
 
 
 def finish_x(axes: Axes, plot: Plot, drawing: Drawing) -> None:
-    """Give the x-axis its scale and a tick at every place where something was measured, as long as they fit."""
+    """Set the scale of the x-axis, with a tick at every place that was measured, if they fit."""
     if not drawing.xs:
         axes.xaxis.set_major_locator(NullLocator())
         return
@@ -121,6 +121,6 @@ def finish_x(axes: Axes, plot: Plot, drawing: Drawing) -> None:
 
 
 def _crowded(at: Sequence[float]) -> bool:
-    """Tell whether ticks at all places, as the axis' scale puts them, would write over one another."""
+    """Return whether the labels of ticks at all places would overlap."""
     gaps = [right - left for left, right in pairwise(at)]
     return bool(gaps) and min(gaps) < 0.05 * (at[-1] - at[0])

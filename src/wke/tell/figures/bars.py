@@ -1,11 +1,11 @@
-"""A cluster of bars for each place on the x-axis, one bar for each group, a whisker for each interval."""
+"""Bars: a cluster for each place on the x-axis, a bar for each group, a whisker for each interval."""
 
 from matplotlib.axes import Axes
 
 from wke.tell.figures.drawing import Drawing, Panel
 from wke.tell.figures.style import COLOURS, DARK, HATCHES
 
-CLUSTER = 0.8  # how much of the room between two places a cluster takes
+CLUSTER = 0.8  # the share of the space between two places that a cluster takes
 
 
 def draw_bars(axes: Axes, panel: Panel, drawing: Drawing) -> None:
@@ -16,7 +16,7 @@ def draw_bars(axes: Axes, panel: Panel, drawing: Drawing) -> None:
         shift = (index - (len(panel.groups) - 1) / 2) * width
         places = [drawing.xs.index(mark.x) + shift for mark in group.marks]
         heights = [mark.summary.centre for mark in group.marks]
-        # A hatch has its bar's edge colour: white edges make white lines in the colour, and air between neighbours.
+        # A hatch has the colour of the edges: white edges give white lines, and a gap between neighbours.
         bars = axes.bar(places, heights, width, color=colour, edgecolor="white", linewidth=0.6, hatch=hatch, label=group.label, zorder=2)
         for bar, mark, place in zip(bars, group.marks, places, strict=True):
             summary = mark.summary

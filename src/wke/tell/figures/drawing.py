@@ -1,4 +1,4 @@
-"""What a figure shows, as values, before anything is drawn: panels of groups of marks, and the sentences that explain them."""
+"""What a figure shows, as values before anything is drawn: panels of groups of marks, and the sentences that explain them."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from wke.tell.tables import titled
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One point of a figure: where it stands on the x-axis, and what its trials say; `across` is what they say of x, if it is measured."""
+    """One point of a figure: its place on the x-axis, the summary of its trials, and `across`, their summary of x if x is a metric."""
 
     x: object
     summary: Summary
@@ -39,7 +39,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One pair of axes: what it shows in words, its title on the axis, how it is summarised, its groups."""
+    """One pair of axes: its name, the label of its y-axis, its kind of summary, its groups."""
 
     name: str
     label: str
@@ -54,7 +54,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A whole figure. `xs` are the places on the x-axis in order: numbers (`measured`: a metric's), or names of categories.
+    """A whole figure. `xs` are the places on the x-axis in order: numbers (of a metric if `measured`), or names of categories.
 
     `group_title` stands above labels that are bare values; labels that the user wrote speak for themselves.
     """
@@ -68,12 +68,12 @@ class Drawing:
 
     @property
     def numeric(self) -> bool:
-        """Tell whether the x-axis is one of numbers."""
+        """Return whether the x-axis shows numbers."""
         return all(isinstance(x, int | float) and not isinstance(x, bool) for x in self.xs)
 
 
 def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experiment) -> Drawing:
-    """Return what `plot` shows of `trials`, as far as they are there: warm-ups and trials that are not ok are left out.
+    """Return what `plot` shows of `trials`; warm-ups and trials that are not ok are left out.
 
     InputError when trials are there but have no column of the name that the plot gives.
     """
@@ -113,7 +113,7 @@ def _panel(plot: Plot, position: int, rows: Sequence[Row], experiment: Experimen
 
 
 def _y_label(plot: Plot, position: int, unit: str | None) -> str:
-    """Return the title of a panel's y-axis: the user's, of which one is enough for all panels, or what it shows and in which unit."""
+    """Return the label of a panel's y-axis: the user's (one may serve for all panels), or what it shows with its unit."""
     if plot.y_label:
         return plot.y_label[position if len(plot.y_label) == len(plot.y_axis) else 0]
     name = _words(expressions(plot)[position].printed())
@@ -132,7 +132,7 @@ def _unit(expression: Expression, rows: Sequence[Row], units: Mapping[str, str])
 
 
 def _kind(expression: Expression, values: Sequence[float], unit: str | None, experiment: Experiment) -> str:
-    """Return how a panel is summarised: as its metric declares, else as is usual; what a product of units is made of, nobody declares."""
+    """Return the kind of summary of a panel: the one that its metric declares, a mean if its unit has no name, else the default."""
     declared = next((metric.summary for metric in experiment.metrics if metric.name == expression.name), None)
     if declared == "geometric-mean" and values and min(values) <= 0:
         return "mean"
@@ -140,7 +140,7 @@ def _kind(expression: Expression, values: Sequence[float], unit: str | None, exp
 
 
 def _marks(plot: Plot, pairs: Sequence[tuple[Row, float]], kind: str, experiment: Experiment) -> Iterator[Mark]:
-    """Yield a mark for each x of a group: in the order of x, or of the points where x is measured, as a curve may turn back."""
+    """Yield a mark for each x of a group, in the order of x; a metric x is in the order of the points, because a curve may turn back."""
     places: dict[object, list[tuple[Row, float]]] = {}
     for row, value in pairs:
         places.setdefault(row.x, []).append((row, value))
@@ -153,14 +153,14 @@ def _marks(plot: Plot, pairs: Sequence[tuple[Row, float]], kind: str, experiment
 
 
 def _turn(point: Mapping[str, object], experiment: Experiment) -> tuple[int, list[tuple[int, float, str]]]:
-    """Return a key that sorts points as the experiment visits them, and those that it no longer has by their values, last."""
+    """Return a key that sorts points in the order of the experiment; points that it no longer has come last, by their values."""
     points = [dict(one) for one in experiment.parameters.points()]
     place = next((index for index, one in enumerate(points) if one == dict(point)), len(points))
     return place, [value_order(value) for value in point.values()]
 
 
 def _in_order(parameter: str | None, values: Iterable[object], experiment: Experiment) -> list[object]:
-    """Return values of a parameter: numbers by size, words as the file has them, and those that it no longer has last."""
+    """Return values of a parameter: numbers by size, words in the order of the file; words that the file no longer has come last."""
     known = list(experiment.parameters.values(parameter)) if parameter else []
     words = {value: place for place, value in enumerate(known) if not isinstance(value, int | float)}
     return sorted(values, key=lambda value: (words.get(value, len(words)) if isinstance(value, str) else 0, value_order(value)))
@@ -171,7 +171,7 @@ def _words(name: str) -> str:
 
 
 def _explanations(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
-    """Yield what a mark and its whiskers are, and of how many trials."""
+    """Yield what marks and whiskers are, and how many trials they have."""
     summaries = [mark.summary for panel in panels for mark in panel.marks]
     if not summaries:
         yield "No trial has been completed yet."
@@ -190,7 +190,7 @@ def _explanations(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
 
 
 def _selections(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
-    """Yield which trials were picked for their result, and what results were divided by: a reader must not take them for all."""
+    """Yield which trials were chosen by their results, and what results were divided by."""
     if plot.maximize_by and panels[0].marks:
         yield f"At the {_words(plot.maximize_by)} with the highest mean {panels[0].name}."
     if plot.baseline:
@@ -208,7 +208,7 @@ def _range(counts: Sequence[int]) -> str:
 
 
 def _mixed(plot: Plot, rows: Sequence[Row], *, measured: bool) -> Iterator[str]:
-    """Yield a warning when one mark joins points that differ in what the figure does not show."""
+    """Yield a warning when a mark joins points that differ in parameters that the figure does not show."""
     told = {plot.x_axis, plot.sort_by, plot.maximize_by}
     others = [] if measured else [name for name in varied([row.point for row in rows]) if name not in told]
     if others:
@@ -216,7 +216,7 @@ def _mixed(plot: Plot, rows: Sequence[Row], *, measured: bool) -> Iterator[str]:
 
 
 def _missing(plot: Plot, good: Sequence[StoredAttempt], experiment: Experiment) -> Iterator[str]:
-    """Yield how much of the series is there, as long as it is not all of it."""
+    """Yield how much of the series is there, unless it is complete."""
     kept = [point for point in experiment.parameters.points() if shows(plot, point)]
     policy = policy_of(experiment)
     if len(visited := policy.visited(kept, good)) < len(kept):
@@ -232,5 +232,5 @@ def _missing(plot: Plot, good: Sequence[StoredAttempt], experiment: Experiment) 
 
 
 def _filters_results(plot: Plot, experiment: Experiment) -> bool:
-    """Tell whether the plot picks trials by what they gave: how many there will be is then not known."""
+    """Return whether the plot chooses trials by their results, so that their final number is not known."""
     return any(kept.key not in experiment.parameters.names for kept in plot.filter_by)

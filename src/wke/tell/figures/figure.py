@@ -1,7 +1,7 @@
-"""From a plot and the trials to files: PDF and SVG for the paper, PNG for the eye.
+"""From a plot and the trials to files: PDF and SVG for papers, PNG for screens.
 
-Matplotlib is used through its objects, never through pyplot: no window, no global state, no display needed. The same trials give the same
-bytes: no dates, no random ids.
+Matplotlib is used through its objects, never through pyplot: there is no window and no global state, and no display is needed. The same
+trials give the same bytes: there are no dates and no random ids.
 """
 
 import io
@@ -37,15 +37,15 @@ KINDS = {"line": draw_lines, "bar": draw_bars}
 
 
 def stem(folder: Path, name: str, plot: Plot) -> Path:
-    """Return the path of a plot's files without their suffix: `folder`/NAME or `folder`/NAME_LABEL."""
+    """Return the path of a plot's files without the suffix: `folder`/NAME or `folder`/NAME_LABEL."""
     return folder / (f"{name}_{plot.label}" if plot.label else name)
 
 
 def draw(plot: Plot, trials: Sequence[StoredAttempt], path: Path, experiment: Experiment) -> list[Path]:
     """Draw `plot` of `trials` and write it to `path` with the suffixes .pdf, .svg and .png, each whole or not at all; return the files.
 
-    A plot of type "script" is drawn by the script, in a format of its own. InputError when the plot does not fit the trials, TargetError
-    when its script fails.
+    A plot of type "script" is drawn by its script, which chooses the format. Raises InputError when the plot does not fit the trials, and
+    TargetError when its script fails.
     """
     if plot.script is not None:
         return run_script(plot.script, trials, path.with_name(f"{path.name}.pdf"))
@@ -65,14 +65,14 @@ def draw(plot: Plot, trials: Sequence[StoredAttempt], path: Path, experiment: Ex
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The files of all plots of an experiment, in the order of the plots, and what kept others from being drawn."""
+    """The files of the plots of an experiment, in their order, and the problems of plots that could not be drawn."""
 
     files: tuple[Path, ...]
     problems: tuple[Problem, ...]
 
 
 def draw_all(experiment: Experiment, trials: Sequence[StoredAttempt], folder: Path) -> Drawn:
-    """Draw every plot of an experiment into `folder`; one that cannot be drawn is a problem at its place in the file, never an error."""
+    """Draw every plot of an experiment into `folder`; a plot that cannot be drawn is a problem at its place in the file, not an error."""
     files: list[Path] = []
     problems: list[Problem] = []
     for index, plot in enumerate(experiment.plots):
@@ -109,7 +109,7 @@ def _figure(plot: Plot, drawing: Drawing, layout: Layout) -> Figure:
 
 
 def _add_legend(axes: Axes, drawing: Drawing, layout: Layout) -> None:
-    """Name the groups: above the axes, where no data can be hidden, unless the layout says where inside."""
+    """Draw the legend: above the axes, where it hides no data, unless the layout gives a place inside."""
     handles, labels = axes.get_legend_handles_labels()
     if not any(labels):
         return

@@ -1,4 +1,4 @@
-"""A line for each group: points joined by a line, an error bar or a band for each interval."""
+"""Lines: one for each group, with an error bar or a band for each interval."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from wke.tell.figures.drawing import Drawing, Group, Mark, Panel
 from wke.tell.figures.style import COLOURS, DASHES, MARKERS
 
-MOST_ERROR_BARS = 16  # of one line; beyond, whiskers would hide it and a band shows the same
+MOST_ERROR_BARS = 16  # more whiskers on one line would hide it, so a band replaces them
 
 
 def draw_lines(axes: Axes, panel: Panel, drawing: Drawing) -> None:
@@ -43,7 +43,7 @@ def _draw_intervals(axes: Axes, marks: Sequence[Mark], drawing: Drawing, colour:
 
 
 def _draw_across(axes: Axes, marks: Sequence[Mark], colour: str) -> None:
-    """Draw how well the trials fix the place on an x-axis that is measured itself."""
+    """Draw the intervals along an x-axis that shows a metric."""
     for mark in marks:
         across = mark.across
         if across is not None and across.low is not None and across.high is not None:
@@ -52,5 +52,5 @@ def _draw_across(axes: Axes, marks: Sequence[Mark], colour: str) -> None:
 
 
 def _places(marks: Sequence[Mark], drawing: Drawing) -> list[float]:
-    """Return where marks stand: at their number, or at their category's place."""
+    """Return the x of each mark: its number, or the place of its category."""
     return [float(str(mark.x)) if drawing.numeric else float(drawing.xs.index(mark.x)) for mark in marks]

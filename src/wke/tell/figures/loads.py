@@ -1,4 +1,4 @@
-"""The machines' loads over time: six panels, a line for each machine or bands of many, the measured windows shaded."""
+"""The loads of machines over time: six panels with a line for each machine, or bands for many; measured windows are shaded."""
 
 import io
 import textwrap
@@ -20,8 +20,8 @@ from wke.keep.output.telemetry import COLUMNS, Loads
 from wke.tell.figures.figure import METADATA
 from wke.tell.figures.style import COLOURS, DASHES, FONT_PT, GREY, WIDTH_IN, Layout, settings, tick_text
 
-MOST_LINES = 12  # beyond, nobody can tell them apart
-MOST_PLACES = 600  # on the time axis: more cannot be seen, and would make a large file
+MOST_LINES = 12  # more lines cannot be told apart
+MOST_PLACES = 600  # on the time axis; more would not be visible and make a large file
 TITLES = {
     "cpu": "Processors",
     "mem": "Memory in use",
@@ -37,7 +37,7 @@ SHADE = "#f6ecca"
 
 @dataclass(frozen=True, slots=True)
 class LoadPanel:
-    """One panel: its column, its title and unit, and for each machine the values in that unit."""
+    """One panel: its column, title and unit, and the values of each machine in that unit."""
 
     column: str
     title: str
@@ -47,7 +47,7 @@ class LoadPanel:
 
 @dataclass(frozen=True, slots=True)
 class LoadDrawing:
-    """All that the figure shows."""
+    """Everything that the figure shows."""
 
     times: tuple[float, ...]
     panels: tuple[LoadPanel, ...]
@@ -56,17 +56,17 @@ class LoadDrawing:
 
     @property
     def banded(self) -> bool:
-        """True when there are so many machines that their spread is shown and not each."""
+        """True when there are too many machines for a line each, so that bands show their spread."""
         return len(self.panels[0].lines) > MOST_LINES
 
 
 def make_load_drawing(loads: Loads, machine_index: int | None = None) -> LoadDrawing:
-    """Return what a recording shows, of the machine of that index only if one is given; raise InputError when there is no such machine."""
+    """Return the figure of a recording, or of one of its machines, by index; raise InputError when there is no such machine."""
     names = list(loads.machines)
     if machine_index is not None:
         if not 0 <= machine_index < len(names):
             there = f"0 to {len(names) - 1}" if names else "none"
-            raise InputError(f"the recording has no machine of index {machine_index}", hint=f"there are {there}: {', '.join(names)}")
+            raise InputError(f"the recording has no machine with index {machine_index}", hint=f"there are {there}: {', '.join(names)}")
         names = [names[machine_index]]
     panels = tuple(_panel(column, unit, {name: loads.machines[name][column] for name in names}) for column, unit in COLUMNS.items())
     return LoadDrawing(loads.times, panels, loads.windows, " ".join(_explanations(loads, names)))
@@ -95,7 +95,7 @@ def _explanations(loads: Loads, names: Sequence[str]) -> list[str]:
 
 
 def _shared(owners: Mapping[str, str]) -> bool:
-    """Tell whether two machines have the same owner of their numbers; an unknown one has no name."""
+    """Return whether the numbers of two machines come from the same host; an unknown host has no name."""
     known = [owner for owner in owners.values() if owner]
     return len(set(known)) < len(known)
 
@@ -104,7 +104,7 @@ def _shared(owners: Mapping[str, str]) -> bool:
 
 
 def draw_loads(drawing: LoadDrawing, path: Path) -> None:
-    """Draw and write to `path`, in the format of its suffix, whole or not at all; raise InputError when it is none of ours."""
+    """Draw and write to `path`, completely or not at all, in the format of its suffix; raise InputError for an unknown one."""
     suffix = path.suffix.removeprefix(".").lower()
     if suffix not in METADATA:
         raise InputError(f"{path}: its suffix does not name a format", hint=f"known: {', '.join(f'.{name}' for name in METADATA)}")
@@ -162,9 +162,9 @@ def _draw_bands(axes: Axes, times: np.ndarray, panel: LoadPanel) -> None:
 
 
 def spread(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return at most MOST_PLACES times, and for each the lowest, the quartiles and the highest of all machines (the rows of `values`).
+    """Return at most MOST_PLACES times, and for each the minimum, the quartiles and the maximum of all machines (the rows of `values`).
 
-    Where there are more times, a place stands for a stretch of them, with the values of all its moments.
+    If there are more times, each place stands for several of them, with all their values.
     """
     length = -(-len(times) // MOST_PLACES)
     padded = np.pad(values, ((0, 0), (0, -len(times) % length)), constant_values=np.nan)
@@ -174,7 +174,7 @@ def spread(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def thinned(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a line of at most about twice MOST_PLACES points: where there are more, the lowest and the highest of each stretch."""
+    """Return a line of at most about twice MOST_PLACES points: of a longer one the minimum and the maximum of each stretch."""
     if len(times) <= 2 * MOST_PLACES:
         return times, values
     chosen: list[int] = []

@@ -1,6 +1,6 @@
-"""What a plot takes from the trials, before anything is summarised: one row a trial, with its x, its group and its y values.
+"""What a plot takes from the trials before anything is summarised: one row per trial, with its x, its group and its y values.
 
-Everything that computes a y happens here, trial by trial, so that the interval of a mark is the interval of what it shows.
+All y values are computed here, trial by trial, so that the interval of a mark is the interval of what it shows.
 """
 
 import math
@@ -22,7 +22,7 @@ Columns = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One trial of a plot. On an x-axis of a metric, `x` is the mean of the point's trials and `own_x` this trial's own value."""
+    """One trial of a plot. If the x-axis shows a metric, `x` is the mean of the point's trials and `own_x` the value of this trial."""
 
     point: Point
     columns: Columns
@@ -41,7 +41,7 @@ def fitted(plot: Plot, trials: Sequence[StoredAttempt]) -> Plot:
 def make_rows(plot: Plot, trials: Sequence[StoredAttempt], units: Mapping[str, str] = {}) -> list[Row]:
     """Return the rows of the trials that the plot shows: filtered, computed, and only the best ones if it maximises.
 
-    Raise InputError when no trial has a column that the plot names, or a value that is computed with is not a number or has the wrong unit.
+    Raise InputError when no trial has a column that the plot names, or when a value to compute with is not a number or has the wrong unit.
     """
     table = [{**trial.point, **trial.observations} for trial in trials]
     if table:
@@ -50,7 +50,7 @@ def make_rows(plot: Plot, trials: Sequence[StoredAttempt], units: Mapping[str, s
     measured = x_is_measured(plot, trials)
     if measured and plot.baseline:
         raise InputError(
-            f'a plot normalises by a value, but no two trials share their place on x-axis = "{plot.x_axis}", which is measured'
+            f'a plot normalises by a value, but no two trials have the same place on x-axis = "{plot.x_axis}", which is measured'
         )
     rows = [_row(plot, trial, row, units, measured=measured) for trial, row in zip(trials, table, strict=True) if shows(plot, row)]
     if measured:
@@ -59,26 +59,26 @@ def make_rows(plot: Plot, trials: Sequence[StoredAttempt], units: Mapping[str, s
 
 
 def shows(plot: Plot, columns: Columns) -> bool:
-    """Tell whether the plot's filters keep a trial with these columns."""
+    """Return whether the plot's filters keep a trial with these columns."""
     return all(_keeps(one, columns) for one in plot.filter_by)
 
 
 def expressions(plot: Plot) -> tuple[Expression, ...]:
-    """Return what each panel shows: y, divided by the column that the plot normalises by, if it is one."""
+    """Return what each panel shows: y, or y divided by the column that the plot normalises by."""
     if isinstance(plot.normalize_by, str):
         return tuple(divided(y, plot.normalize_by) for y in plot.y_axis)
     return plot.y_axis
 
 
 def x_is_measured(plot: Plot, trials: Sequence[StoredAttempt]) -> bool:
-    """Tell whether the x-axis is one of a metric and not of a parameter."""
+    """Return whether the x-axis shows a metric, not a parameter."""
     return bool(trials) and not any(plot.x_axis in trial.point for trial in trials)
 
 
 def normalised(plot: Plot, rows: Sequence[Row], ys: Sequence[float], kind: str) -> list[float]:
-    """Return `ys`, one for each row, divided by the plot's baseline: the mean of this kind over the rows that it keeps.
+    """Return `ys`, one for each row, divided by the plot's baseline: the mean of this kind over the rows that the baseline selects.
 
-    A y is compared with the baseline of the same x and group, save for what the baseline itself fixes; where it has none, it is NaN.
+    The baseline of a y has the same x and group, except for the one that the baseline itself fixes; a y without a baseline is NaN.
     """
     baseline = plot.baseline
     if baseline is None:
@@ -103,13 +103,13 @@ def _row(plot: Plot, trial: StoredAttempt, columns: Columns, units: Mapping[str,
 
 
 def _keeps(kept: Filter, columns: Columns) -> bool:
-    """Tell whether a filter keeps a trial; true and 1 are different values, 1 and 1.0 are one."""
+    """Return whether a filter keeps a trial; true and 1 are different values, 1 and 1.0 are equal."""
     value = columns.get(kept.key)
     return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in kept.values)
 
 
 def _at_their_mean(rows: Sequence[Row]) -> list[Row]:
-    """Put the trials of a point at their mean x: they are repetitions of one mark, not marks of their own."""
+    """Give all trials of a point their mean x: they are repetitions of one mark, not separate marks."""
 
     def point(row: Row) -> object:
         return frozenset((name, repr(value)) for name, value in row.point.items()), row.group
@@ -119,7 +119,7 @@ def _at_their_mean(rows: Sequence[Row]) -> list[Row]:
 
 
 def _maximised(rows: Sequence[Row], column: str) -> list[Row]:
-    """Keep, for each x and group, the rows of that value of the column whose mean of the first y is the highest; the first of equals."""
+    """Keep, for each x and group, the rows with the value of the column that has the highest mean of the first y."""
     best: dict[object, object] = {}
     for place, mine in _grouped(rows, lambda row: (row.x, row.group)).items():
         values = _grouped(mine, lambda row: row.columns.get(column))
@@ -162,7 +162,7 @@ def _check_units(plot: Plot, table: Sequence[Columns], units: Mapping[str, str])
 
 
 def _named(plot: Plot) -> Iterator[tuple[str, str]]:
-    """Yield every column that the plot names, with the key under which it does."""
+    """Yield every column that the plot names, with the key that names it."""
     yield "x-axis", plot.x_axis
     yield from (("sort-by", name) for name in (plot.sort_by,) if name)
     yield from (("y-axis", name) for y in plot.y_axis for name in y.names)

@@ -1,4 +1,4 @@
-"""Plots that a script of the user's draws: what stands for what in its arguments, and running it on the controller."""
+"""Plots drawn by a script of the user: the placeholders in its arguments, and running it on the controller."""
 
 import shutil
 import subprocess
@@ -11,14 +11,14 @@ from wke.errors import InputError, TargetError, did_you_mean
 from wke.keep.trials.trials import LOGS, StoredAttempt
 from wke.tell.exports.results_csv import result_rows
 
-LIMIT_S = 300.0  # a script that waits for something would keep the whole series waiting
+LIMIT_S = 300.0  # a script that hangs would hold up the whole series
 
 
 def run_script(script: Script, trials: Sequence[StoredAttempt], path: Path, *, limit_s: float = LIMIT_S) -> list[Path]:
     """Run a plot's script in the current folder and return the file that it drew: `path`, if its arguments name it.
 
-    The rows that its arguments count are those of the results file. Before there is one, nothing runs. InputError when the script is not
-    there or its arguments ask for what the results do not have, TargetError when it fails, takes too long or draws no file.
+    Row numbers in its arguments count the rows of the results file. Nothing runs before there is a row. Raises InputError when there is no
+    such script or its arguments name something that the results do not have, TargetError when it fails, takes too long or draws no file.
     """
     rows = result_rows(trials)
     if not rows:
@@ -27,12 +27,12 @@ def run_script(script: Script, trials: Sequence[StoredAttempt], path: Path, *, l
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile() as output:
         try:
-            # Output goes to a file: a pipe would stay open in whatever the script leaves behind, and we would wait for that.
+            # Output goes to a file: processes that the script leaves behind would keep a pipe open, and we would wait for them.
             ended = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=limit_s)
         except subprocess.TimeoutExpired:
-            raise TargetError(f"plot script {script.path} was stopped: it took longer than {limit_s:g} s") from None
+            raise TargetError(f"plot script {script.path} was stopped because it took longer than {limit_s:g} s") from None
         except OSError as error:
-            hint = "begin it with a line that names its interpreter, such as #!/usr/bin/env python3"
+            hint = "its first line must name its interpreter, such as #!/usr/bin/env python3"
             raise InputError(f"plot script {script.path} cannot be run: {error.strerror}", hint=hint) from None
         output.seek(0)
         said = output.read().decode(errors="replace").strip()
@@ -42,12 +42,14 @@ def run_script(script: Script, trials: Sequence[StoredAttempt], path: Path, *, l
     if not any(NAME in arg for arg in script.args):
         return []
     if not path.exists():
-        raise TargetError(f"plot script {script.path} ended well but wrote no {path}", hint="it is to write the file that @PLOT_NAME names")
+        raise TargetError(
+            f"plot script {script.path} ended well but did not write {path}", hint="it must write the file that @PLOT_NAME names"
+        )
     return [path]
 
 
 def filled(arg: str, rows: Sequence[StoredAttempt], path: Path) -> str:
-    """Return an argument with what it stands for put in its place; InputError when there is no such row or column."""
+    """Return an argument with its placeholder replaced; raise InputError when there is no such row or column."""
     if arg.startswith(FOLDER):
         folder = _row(arg.removeprefix(FOLDER), rows, arg).folder
         return str(folder / LOGS if (folder / LOGS).exists() else folder)
@@ -69,13 +71,13 @@ def _row(place: str, rows: Sequence[StoredAttempt], arg: str) -> StoredAttempt:
 
 
 def _program(name: str) -> str:
-    """Return what to start: the file of that name in the project, else the program of that name."""
+    """Return the path of the program to start: the file of that name in the project, else the program of that name."""
     file = Path(name)
     if file.is_file():
         found = shutil.which(file.resolve())
         if found is None:
-            raise InputError(f"plot script {name} may not be run", hint=f"chmod +x {name}")
+            raise InputError(f"plot script {name} is not executable", hint=f"chmod +x {name}")
         return found
     if file.name == name and (program := shutil.which(name)):
         return program
-    raise InputError(f"there is no plot script {name}", hint="its path starts in the folder where wke is run")
+    raise InputError(f"there is no plot script {name}", hint="its path is relative to the folder in which wke runs")

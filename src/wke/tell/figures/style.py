@@ -1,11 +1,11 @@
-"""How figures look: fit for a column of a paper, readable without colour, the same bytes for the same data."""
+"""How figures look: sized for a column of a paper, readable without colour, the same bytes for the same data."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from wke.describe.experiment.plot import Plot
 
-# Okabe and Ito's colours, which people with any kind of colour vision tell apart; markers and hatches repeat what they say.
+# The colours of Okabe and Ito, which are distinct for all kinds of colour vision; markers and hatches repeat the distinction.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 HATCHES = ("", "/////", "......", "xxxxx", "\\\\\\\\\\", "-----", "+++++", "|||||")
@@ -17,9 +17,9 @@ WIDTH_IN, PANEL_HEIGHT_IN, FONT_PT = 3.5, 2.15, 8.0
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a figure is laid out: its text, its paper as a multiple of a column's width, where in the axes the legend is, its ground.
+    """The layout of a figure: size of its text, scale of its width (1.0 is one column), place of the legend, background.
 
-    Without a place for the legend it stands above the axes. The ground is "whitegrid", "darkgrid", "white", "dark" or "ticks".
+    Without a place the legend is above the axes. The background is "whitegrid", "darkgrid", "white", "dark" or "ticks".
     """
 
     font_pt: float = FONT_PT
@@ -34,7 +34,7 @@ def layout_of(plot: Plot) -> Layout:
 
 
 def settings(layout: Layout) -> dict[Any, Any]:
-    """Return matplotlib's settings for everything we draw; they replace the user's own, so that figures are alike everywhere."""
+    """Return the settings of matplotlib for all figures; they replace the user's settings, so that figures look the same everywhere."""
     font_pt, style = layout.font_pt, layout.style
     is_dark = style.startswith("dark")
     return {
@@ -44,7 +44,7 @@ def settings(layout: Layout) -> dict[Any, Any]:
         "grid.color": "white" if is_dark else "#dddddd",
         "xtick.major.size": 4.5 if style == "ticks" else 2.5,
         "ytick.major.size": 4.5 if style == "ticks" else 2.5,
-        "pdf.fonttype": 42,  # publishers refuse Type 3
+        "pdf.fonttype": 42,  # publishers refuse Type 3 fonts
         "svg.fonttype": "none",  # text stays text
         "svg.hashsalt": "wke",  # ids do not change from run to run
         "font.family": "DejaVu Sans",
@@ -78,7 +78,7 @@ def settings(layout: Layout) -> dict[Any, Any]:
 
 
 def tick_text(value: float, _position: int | None = None) -> str:
-    """Return a number for an axis: plain, thousands set apart, no more digits than it needs."""
+    """Return a number for an axis, with thousands separated and no superfluous digits."""
     if value and not 1e-5 <= abs(value) < 1e9:
         return f"{value:g}".replace("-", "\u2212")
     text = f"{value:,.8f}".rstrip("0").rstrip(".") if abs(value) < 10_000 else f"{value:,.0f}"
