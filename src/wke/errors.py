@@ -1,7 +1,7 @@
 """Everything that can go wrong, as data: where, what, and how to fix it.
 
-Subclasses differ by remedy (fix the file, the machine, the target, the store), never by the module that raises them. Only `cli/` turns
-an error into text on a terminal and an exit status.
+Subclasses differ by what the user has to fix (a file, a machine, a target, the store), not by the module that raises them. Only `cli/`
+turns an error into text on a terminal and an exit status.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake: what is wrong, where, and what would mend it."""
+    """One mistake: what is wrong, where, and how to correct it."""
 
     what: str
     where: Location | None = None
@@ -39,7 +39,7 @@ class Problem:
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
     def facts(self) -> dict[str, str | int | None]:
-        """Return it for programs; None for what is not known."""
+        """Return the problem for programs; None for what is unknown."""
         where = self.where or Location("")
         return {
             "what": self.what,
@@ -52,7 +52,7 @@ class Problem:
 
 
 class WkeError(Exception):
-    """The family. `problems` holds at least one problem; `str()` prints them all, one after the other."""
+    """The base class. `problems` has at least one problem; `str()` returns all of them, one after the other."""
 
     exit_status: ClassVar[int] = 1
 
@@ -62,13 +62,13 @@ class WkeError(Exception):
 
 
 class InputError(WkeError, ValueError):
-    """A file or a command line is wrong: mend it and start again. Nothing was started."""
+    """A file or a command line is wrong. Nothing was started."""
 
     exit_status = 2
 
 
 class MachineError(WkeError):
-    """A machine cannot be reached or does not do what every machine must."""
+    """A machine cannot be reached or lacks something that every machine needs."""
 
     exit_status = 3
 
@@ -82,7 +82,7 @@ class StoreError(WkeError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint naming the nearest of `known`, or the first of them when none is near."""
+    """Return a hint with the nearest of `known`, or with the first of them if none is near."""
     import difflib  # noqa: PLC0415 - for mistakes only
 
     names = list(known)
@@ -96,6 +96,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 class AskedToEndError(WkeError):
-    """SIGTERM or SIGHUP came, and everything that had been started is stopped."""
+    """SIGTERM or SIGHUP arrived, and everything that had been started was stopped."""
 
     exit_status = 143

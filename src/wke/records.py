@@ -1,7 +1,7 @@
 """Everything that happens while machines work, as frozen values. One stream of them feeds the disk and the console.
 
-Times named `*_ns` are nanoseconds since the epoch on the machine's own clock, made steady: read once from the wall clock when the agent
-starts and advanced by the monotonic clock, so that differences are durations.
+Times named `*_ns` are nanoseconds since the epoch on the machine's own clock. The agent reads the wall clock once when it starts and
+advances that time by the monotonic clock, so differences are durations.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,9 +10,9 @@ from enum import StrEnum
 
 
 class OutcomeKind(StrEnum):
-    """How a task can end. Of these only `OK` is success; `LOST` and `UNREACHABLE` mean that we cannot know.
+    """How a task can end. Only `OK` is success; `LOST` and `UNREACHABLE` mean that the outcome is unknown.
 
-    `INVALID` is for trials only: all tasks went well, but a check says that the result does not count.
+    `INVALID` is for trials only: all tasks succeeded, but a check says that the result does not count.
     """
 
     OK = "ok"
@@ -43,7 +43,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class TaskName:
-    """One target on one machine: step `step` (from 0) of the run, `copy` counts from 0 when the step multiplies."""
+    """One target on one machine, in step `step` (from 0) of the run. `copy` counts from 0 if the step has several tasks per machine."""
 
     step: int
     target: str
@@ -61,9 +61,9 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Connecting:
-    """So far `connected` of `total` machines answer. `waiting` have been asked and have not, who was asked first `longest_s` ago.
+    """So far `connected` of `total` machines answer; those in `waiting` do not yet, the first of them since `longest_s`.
 
-    Comes while connecting takes long, and a last time, with nobody waiting, when that is over.
+    It is sent while connecting takes long, and once more, with an empty `waiting`, when connecting is over.
     """
 
     connected: int
@@ -74,7 +74,7 @@ class Connecting:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A step begins on `machines`, `tasks` tasks in all."""
+    """A step begins on `machines`, with `tasks` tasks in total."""
 
     step: int
     target: str
@@ -86,7 +86,7 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepReady:
-    """A background step answers on all its machines."""
+    """A background step is ready on all its machines."""
 
     step: int
     target: str
@@ -95,7 +95,7 @@ class StepReady:
 
 @dataclass(frozen=True, slots=True)
 class TaskStarted:
-    """A task's process exists."""
+    """A task's process was created."""
 
     task: TaskName
     at_ns: int
@@ -113,7 +113,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class MetricsWritten:
-    """Bytes that a task wrote to the file $WKE_METRICS; they come, in order, just before its end."""
+    """Bytes that a task wrote to the file $WKE_METRICS; they are sent in order, just before its end."""
 
     task: TaskName
     data: bytes
@@ -121,7 +121,7 @@ class MetricsWritten:
 
 @dataclass(frozen=True, slots=True)
 class TaskEnded:
-    """A task is over. `rung` is the signal it took to stop it ("", "SIGTERM", "SIGKILL"); `detail` says more than the outcome can."""
+    """A task ended. `rung` is the signal that stopped it ("", "SIGTERM", "SIGKILL"); `detail` adds to the outcome."""
 
     task: TaskName
     outcome: Outcome
@@ -138,7 +138,7 @@ class TaskEnded:
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """At `at_ns` on our clock a machine's clock was `offset_ns` ahead of it, give or take `bound_ns`."""
+    """At `at_ns` on our clock, a machine's clock was `offset_ns` ahead of it, within `bound_ns`."""
 
     offset_ns: int
     bound_ns: int
@@ -147,7 +147,7 @@ class ClockReading:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The moment at which a measured step's tasks were to begin, on our clock, and the machines' clocks before it."""
+    """The planned start of a measured step's tasks, on our clock, and the machines' clocks before it."""
 
     at_ns: int
     clocks: Mapping[str, ClockReading]
@@ -155,7 +155,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class MachineClock:
-    """A machine's clock read before its tasks began and after they ended; `after` is None when it could not be asked any more."""
+    """A machine's clock before its tasks began and after they ended; `after` is None if contact was lost."""
 
     before: ClockReading
     after: ClockReading | None = None
@@ -163,10 +163,10 @@ class MachineClock:
 
 @dataclass(frozen=True, slots=True)
 class StartedTogether:
-    """A measured step is over whose tasks were released at `released_ns` on our clock: how far apart they really began.
+    """How far apart the tasks of a measured step started, which were released at `released_ns` on our clock.
 
-    `skew_ns` lies between the first and the last start, on machines `first` and `last`, and is right to `bound_ns`. `clocks` puts every
-    time that the machines recorded meanwhile on our clock (`wke.judge.clocks`).
+    `skew_ns` is the time between the first and the last start, on the machines `first` and `last`; its error is at most `bound_ns`.
+    `clocks` converts all times that the machines recorded meanwhile to our clock (`wke.judge.clocks`).
     """
 
     step: int
@@ -181,7 +181,7 @@ class StartedTogether:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a machine's probes said at one moment: {probe: its numbers}. It comes ten times a second and is no `Record`."""
+    """The readings of a machine's probes at one moment, by probe. Samples come ten times per second; they are not `Record`s."""
 
     machine: str
     at_ns: int
@@ -190,7 +190,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something a person should know that is not an error, such as processes that had to be stopped at the end."""
+    """Something that the user should know but that is not an error, such as processes that had to be stopped at the end."""
 
     text: str
     machine: str | None = None
@@ -198,7 +198,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class TrialStarted:
-    """The runner begins trial `trial`, number `position` (from 1) of the `total` that this command runs."""
+    """The runner starts a trial, number `position` (from 1) of the `total` that this command runs."""
 
     trial: str
     position: int
@@ -210,7 +210,7 @@ class TrialStarted:
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded:
-    """A trial is over and stored. `observations` maps a metric to its value; `why` explains an outcome that is not ok."""
+    """A trial ended and is stored. `observations` maps each metric to its value; `why` explains an outcome that is not ok."""
 
     trial: str
     outcome: Outcome

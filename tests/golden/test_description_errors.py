@@ -93,11 +93,11 @@ CLUSTERS = {
         cluster.toml:12:1: machines.e: must not be empty
         cluster.toml:13:28: machines.f.prot: unknown key
           hint: known: external-addr, internal-addr, class, ssh-port, username
-        cluster.toml:14:1: machines.g: must be one word that does not begin with a dash, not "-oProxyCommand=evil"
+        cluster.toml:14:1: machines.g: must be one word that does not start with a dash, not "-oProxyCommand=evil"
         cluster.toml:15:28: machines.h.ssh-port: must be at most 65535, not 70000
-        cluster.toml:17:1: classes.x: asks for 0 machines, but a class needs one at least
-        cluster.toml:18:1: classes.y: must not be empty: a class needs a machine
-        cluster.toml:19:1: classes.z: must be a list of machines or a number of them, not true
+        cluster.toml:17:1: classes.x: asks for 0 machines, but a class needs at least one
+        cluster.toml:18:1: classes.y: must not be empty: a class needs at least one machine
+        cluster.toml:19:1: classes.z: must be a list or a number of machines, not true
         cluster.toml:20:11: classes.w[1]: must be a machine's name, not the number 5
         cluster.toml:22:13: links.default.dely: unknown key
           hint: did you mean "delay"?
@@ -166,7 +166,7 @@ CLUSTERS = {
         "machines = 5",
         """
         cluster.toml:1:1: machines: must be a table or a list of machines, not the number 5
-          hint: to ask for so many, write machines = 5 in [cluster]
+          hint: to ask for this number of machines, write machines = 5 in [cluster]
         """,
     ),
     "a-list-of-machines": (
@@ -261,7 +261,7 @@ CONFIGURATIONS = {
         kv/config.toml:12:6: targets.c[0]: must be a name, or a name and a default, not 3 values
           hint: write ["name", default]
         kv/config.toml:13:12: targets.d[0][1]: must be a default: text, a number, true or false, not a list
-        kv/config.toml:14:6: targets.e[0]: must not be empty: it is an option's name
+        kv/config.toml:14:6: targets.e[0]: must not be empty: it is the name of an option
         kv/config.toml:15:6: targets.f[0].name: is missing
         kv/config.toml:16:20: targets.g[0].type: must be one of "bool", "boolean", "str", "string", "int", "integer", "float", "any", not the text "integr"
           hint: did you mean "integer"?

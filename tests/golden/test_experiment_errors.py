@@ -71,7 +71,7 @@ style = "greygrid"
 args = ["@VALUE:x", "@EXPFOLDER:first"]
 """,
         """
-x.toml:2:1: experiment.name: becomes part of file names: it must not be empty, begin with a dot or hold a slash
+x.toml:2:1: experiment.name: becomes part of file names: it must not be empty, start with a dot or contain a slash
 x.toml:3:1: experiment.iterations: must be at least 1, not 0
 x.toml:4:1: experiment.warmup: unknown key
   hint: did you mean "warmups"?
@@ -440,7 +440,7 @@ path = "draw.py"
 """,
         """
 x.toml:4:3: plots[0]: path is missing
-  hint: a plot of type script is drawn by one: path = "plots/draw.py"
+  hint: name the script that draws the plot: path = "plots/draw.py"
 x.toml:7:3: plots[1]: x-axis and y-axis are missing
   hint: name the columns that the figure shows
 x.toml:11:3: plots[2]: y-axis is missing
@@ -558,7 +558,7 @@ x.toml:6:1: exclude[1].when: must be a condition in quotes, not the number 3
 x.toml:10:7: metrics.a.value: is not a calculation
   hint: write a number computed from metrics: cpu / throughput
 x.toml:11:7: metrics.b.value: has a bracket that is not closed
-x.toml:12:20: metrics.c.join: is for metrics that are read; this one is computed
+x.toml:12:20: metrics.c.join: is for metrics that are read; this metric is computed
   hint: remove it, or value
 x.toml:14:1: checks[0].that: has "10mss", but "mss" is not a unit
   hint: did you mean "ms"?
@@ -698,11 +698,11 @@ target = "load"
 collect = ["/etc/passwd", "../x", "", "out/*.log", 3]
 """,
         """
-x.toml:3:12: steps[0].collect[0]: must lie in the task's own folder, $WKE_DIR
+x.toml:3:12: steps[0].collect[0]: must be in the task's own folder, $WKE_DIR
   hint: write a path in it, such as "out/*.log"
-x.toml:3:27: steps[0].collect[1]: must lie in the task's own folder, $WKE_DIR
+x.toml:3:27: steps[0].collect[1]: must be in the task's own folder, $WKE_DIR
   hint: write a path in it, such as "out/*.log"
-x.toml:3:35: steps[0].collect[2]: must lie in the task's own folder, $WKE_DIR
+x.toml:3:35: steps[0].collect[2]: must be in the task's own folder, $WKE_DIR
   hint: write a path in it, such as "out/*.log"
 x.toml:3:52: steps[0].collect[4]: must be text, not the number 3
   hint: write it in quotes: "3"
@@ -806,7 +806,7 @@ x.toml:2:1: metrics.a: must have exactly one of quantile and statistic
   hint: write quantile = 0.99, or statistic = "mean"
 x.toml:3:1: metrics.b: must have exactly one of quantile and statistic
   hint: write quantile = 0.99, or statistic = "mean"
-x.toml:4:7: metrics.c.hdr: must lie in the task's own folder, $WKE_DIR
+x.toml:4:7: metrics.c.hdr: must be in the task's own folder, $WKE_DIR
   hint: write a path in it, such as "out/*.log"
 x.toml:4:28: metrics.c.quantile: must be a number, not a list
 x.toml:5:27: metrics.d.quantile: must be at most 0.999999, not 1
@@ -817,7 +817,7 @@ x.toml:6:7: metrics.e.quantile: is for metrics of histograms
 x.toml:7:18: metrics.f.statistic: must be one of "mean", "min", "max", "count", not the text "p99"
 x.toml:7:37: metrics.f.scale: must be a unit or a positive number, not the number 0
   hint: write scale = "us", or 0.001
-x.toml:8:24: metrics.g.hdr: is for metrics that are read; this one is computed
+x.toml:8:24: metrics.g.hdr: is for metrics that are read; this metric is computed
   hint: remove it, or value
 """,
     ),

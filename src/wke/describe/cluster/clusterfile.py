@@ -1,4 +1,4 @@
-"""The shape of cluster.toml. What its words mean together is cluster.py's business."""
+"""The shape of cluster.toml and its short forms. Checks that involve several keys are in cluster.py."""
 
 import re
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from wke.describe.toml.wording import quoted, shown
 from wke.documents import TomlValue
 
 MOST_MACHINES = 60_000
-"""More do not fit into the network of an emulated cluster."""
+"""The network of an emulated cluster has no room for more."""
 
 
 def _plain_word(value: str) -> str:
-    """Refuse what ssh could take for an option, or a shell for two words."""
+    """Refuse texts that ssh could take for an option, or a shell for two words."""
     if not value:
         raise FlawError("must not be empty")
     if re.search(r"\s", value) or value.startswith("-"):
-        raise FlawError(f"must be one word that does not begin with a dash, not {quoted(value)}")
+        raise FlawError(f"must be one word that does not start with a dash, not {quoted(value)}")
     return value
 
 
@@ -34,22 +34,22 @@ def _listed(value: TomlValue) -> TomlValue:
 
 
 class MachineEntry(TableModel):
-    """One machine, or as many as its folded name stands for."""
+    """One machine, or several if its name is folded."""
 
     external_addr: Word | None = None
-    """Where we connect: a host name, an address, a name of ~/.ssh/config. Emulated machines have none, all others need one."""
+    """Where wke connects: a host name, an address, or a name from ~/.ssh/config. Required, except that emulated machines have none."""
     internal_addr: Word | None = None
-    """What the machines use among themselves, @INTERNAL; by default the external address."""
+    """The address that machines use among themselves (`@INTERNAL`); by default the external address."""
     class_: Annotated[Items[Word], Before(_listed, str | list[str])] = ()
-    """The class it is in, or a list of them."""
+    """The class of the machine, or a list of classes."""
     ssh_port: Port | None = None
-    """Its port, where it is not the cluster's."""
+    """The port of its ssh server, if it differs from the cluster's."""
     username: Word | None = None
-    """Its login name, where it is not the cluster's."""
+    """The login name, if it differs from the cluster's."""
 
 
 def _as_machine_table(value: TomlValue) -> TomlValue:
-    """Turn `"host"`, `["host"]` and `["external", "internal"]` into the table they are short for."""
+    """Turn the short forms `"host"`, `["host"]` and `["external", "internal"]` into a table."""
     if isinstance(value, str):
         return {"external-addr": _plain_word(value)}
     if isinstance(value, list):
@@ -70,11 +70,11 @@ MachineForm = Annotated[MachineEntry, Before(_as_machine_table, str | list[str] 
 
 
 def _numbered(value: TomlValue) -> TomlValue:
-    """Turn a list of machines into a table under the list's own indices."""
+    """Turn a list of machines into a table with their indices as keys."""
     if isinstance(value, list):
         return dict(enumerate(value))
     if not isinstance(value, dict):
-        hint = f"to ask for so many, write machines = {value} in [cluster]" if isinstance(value, int) else None
+        hint = f"to ask for this number of machines, write machines = {value} in [cluster]" if isinstance(value, int) else None
         raise FlawError(f"must be a table or a list of machines, not {shown(value)}", hint)
     return value
 
@@ -83,15 +83,15 @@ NumberedMachines = Before(_numbered, Mapping[str, MachineForm] | list[MachineFor
 
 
 def _class_members(value: TomlValue) -> int | tuple[str, ...]:
-    """Accept a list of machine names or a number of machines; a union of both would complain twice about one mistake."""
+    """Accept a list of machine names or a number of machines."""
     if isinstance(value, bool) or not isinstance(value, int | list):
-        raise FlawError(f"must be a list of machines or a number of them, not {shown(value)}")
+        raise FlawError(f"must be a list or a number of machines, not {shown(value)}")
     if isinstance(value, int):
         if value < 1:
-            raise FlawError(f"asks for {value} machines, but a class needs one at least")
+            raise FlawError(f"asks for {value} machines, but a class needs at least one")
         return value
     if not value:
-        raise FlawError("must not be empty: a class needs a machine")
+        raise FlawError("must not be empty: a class needs at least one machine")
     for index, name in enumerate(value):
         if not isinstance(name, str):
             raise FlawError(f"must be a machine's name, not {shown(name)}", key=(index,))
@@ -102,16 +102,16 @@ ClassMembers = Annotated[int | tuple[str, ...], Before(_class_members, int | lis
 
 
 class LinkEntry(TableModel):
-    """What disturbs the packets between machines."""
+    """How the network between machines disturbs packets."""
 
     delay: Duration | None = None
     """How long a packet takes, such as `0.2ms`."""
     jitter: Duration | None = None
-    """By how much the delay varies."""
+    """How much the delay varies."""
     loss: Share | None = None
     """The share of packets that get lost, such as `0.1%`."""
     rate: Rate | None = None
-    """Bits a second, such as `1Gbit`."""
+    """Bits per second, such as `1Gbit`."""
 
 
 ADDRESSED = {"ssh": True, "local": False}
@@ -119,42 +119,42 @@ ADDRESSED = {"ssh": True, "local": False}
 
 
 class ClusterSection(TableModel):
-    """What holds for the cluster as a whole."""
+    """Settings of the whole cluster."""
 
     provider: Literal["ssh", "local"] | None = None
-    """Where the machines are: there already (ssh) or emulated on this computer (local). By default ssh if a machine has an address."""
+    """Where the machines are: existing ones (`ssh`) or emulated on this computer (`local`). Default: `ssh` if a machine has an address."""
     machines: Annotated[int, Bounds(at_least=1, at_most=MOST_MACHINES)] | None = None
-    """So many machines called m0, m1 and so on, instead of [machines]."""
+    """The number of machines, which are called m0, m1 and so on; instead of [machines]."""
     username: Word | None = None
-    """Login name on the machines; by default ssh decides."""
+    """Login name on the machines; by default, that of ssh."""
     workdir: NonEmpty | None = None
-    """Folder on the machines in which scripts run; by default the login's home."""
+    """Folder on the machines in which scripts run; by default the home folder."""
     ssh_port: Port | None = None
-    """Port of the ssh servers; by default ssh decides."""
+    """Port of the ssh servers; by default, that of ssh."""
     connect_limit: Annotated[int, Bounds(at_least=1)] = 64
-    """How many connections are opened at a time."""
+    """How many connections are opened at the same time."""
     connect_timeout: Duration = 30.0
-    """A machine that does not answer for so long cannot be reached."""
+    """A machine that does not answer for this long counts as unreachable."""
     lease: Duration = 30.0
-    """Contact lost for so long makes a machine stop all that was started on it. From 5 min on `wke measure` detaches, as with --detach."""
+    """After contact was lost for this long, a machine stops what was started on it. From 5 min on, `wke measure` detaches (`--detach`)."""
     ssh_options: Items[str] = ()
-    """Further arguments for ssh, each a text of its own; they come first and win over ours."""
+    """Further arguments for ssh, one text each; they come first, so they take precedence."""
     forward_agent: bool = False
     """Let programs on the machines use your ssh agent."""
     key_exchange: Word | None = None
-    """KexAlgorithms of ssh, `default` to leave them alone; by default a cheaper exchange where that of your OpenSSH is dear."""
+    """KexAlgorithms of ssh, or `default` for those of ssh. By default wke chooses a cheaper exchange if that of your OpenSSH is slow."""
     share: Items[NonEmpty] = ()
-    """Folders of this computer that emulated machines write through to, all of them; relative ones are the project's."""
+    """Folders of this computer to which emulated machines write directly; relative paths start at the project's folder."""
 
 
 class ClusterFile(TableModel):
     """All of cluster.toml."""
 
     cluster: ClusterSection = ClusterSection()
-    """What holds for the cluster as a whole."""
+    """Settings of the whole cluster."""
     machines: Annotated[Mapping[str | int, MachineForm], NumberedMachines] = {}
-    """The machines in order: NAME = ADDRESS, or a list of addresses. A folded name `node[1-3]` stands for three."""
+    """The machines in order: NAME = ADDRESS, or a list of addresses. A folded name such as `node[1-3]` means three machines."""
     classes: Mapping[str, ClassMembers] = {}
-    """NAME = a list of machines, or so many machines that are in no class yet."""
+    """NAME = a list of machines, or a number: that many machines that are in no class yet."""
     links: Mapping[str, LinkEntry] = {}
-    """`default`, or "FROM -> TO" with selectors on both sides. Provider local applies `default`, nothing applies the others yet."""
+    """`default`, or `"FROM -> TO"` with selectors on both sides. Provider `local` applies `default`; the others are not applied yet."""

@@ -1,4 +1,4 @@
-"""The shape of config.toml, its short forms spelled out. What its words mean together is configuration.py's business."""
+"""The shape of config.toml and its short forms. Checks that involve several keys are in configuration.py."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -31,24 +31,24 @@ class OptionEntry(TableModel):
     """One option."""
 
     name: NonEmpty
-    """Its name; the script gets its value as an argument, in the order of this list, and as WKE_OPTION_<NAME>."""
+    """Its name. The script gets its value as an argument, in the order of this list, and in the environment as WKE_OPTION_<NAME>."""
     default: AnyScalar | None = None  # `given` tells whether there is one
-    """Its value where none is given; without a default an option is required. May be a macro such as @NAME."""
+    """Its value if none is given; an option without a default is required. It may be a macro such as `@NAME`."""
     type: Annotated[ValueType, Before(_value_type, TypeName)] | None = None
-    """What its values must be; by default the type of the default, else of the choices."""
+    """The type of its values; by default the type of the default, else of the choices."""
     choices: Items[AnyScalar] | None = None
-    """The only values it may have."""
+    """The values that it may have."""
     required: bool | None = None
-    """Whether a value must be given; by default, if it has no default. An option without either is the empty text."""
+    """Whether a value must be given; by default only if it has no default. An optional option without a default is the empty text."""
     about: str | None = None
-    """One line for people."""
+    """A one-line description."""
 
 
 def _as_option_table(value: TomlValue) -> TomlValue:
-    """Turn `"name"`, `["name"]` and `["name", default]` into the table they are short for."""
+    """Turn the short forms `"name"`, `["name"]` and `["name", default]` into a table."""
     if isinstance(value, str):
         if not value:
-            raise FlawError("must not be empty: it is an option's name")
+            raise FlawError("must not be empty: it is the name of an option")
         return {"name": value}
     if isinstance(value, list):
         if len(value) not in {1, 2}:
@@ -70,13 +70,13 @@ class TargetEntry(TableModel):
     """One target."""
 
     about: str | None = None
-    """One line for people."""
+    """A one-line description."""
     options: Items[OptionForm] | None = None
     """Its options, in the order in which the script gets their values."""
 
 
 def _as_target_table(value: TomlValue) -> TomlValue:
-    """Turn a list of options into the table it is short for."""
+    """Turn the short form, a list of options, into a table."""
     if isinstance(value, list):
         return {"options": value}
     if not isinstance(value, dict):
@@ -91,11 +91,11 @@ class PreludeEntry(TableModel):
     """One prelude."""
 
     about: str | None = None
-    """One line for people."""
+    """A one-line description."""
 
 
 def _as_prelude_table(value: TomlValue) -> TomlValue:
-    """Turn a description into the table it is short for."""
+    """Turn the short form, a description, into a table."""
     if isinstance(value, str):
         return {"about": value}
     if not isinstance(value, dict):
@@ -107,7 +107,7 @@ PreludeForm = Annotated[PreludeEntry, Before(_as_prelude_table, str | PreludeEnt
 
 
 def _one_line(value: str) -> str:
-    """Refuse what cannot be passed on line by line."""
+    """Refuse texts of several lines."""
     if not value.strip() or "\n" in value:
         raise FlawError("must be one line that is not empty")
     return value
@@ -122,26 +122,26 @@ class UbuntuSection(TableModel):
     required_packages: Items[OneLine] | None = None
     """Debian packages."""
     required_repositories: Items[OneLine] | None = None
-    """Arguments of apt-add-repository, added before the packages are installed."""
+    """Arguments of `apt-add-repository`; repositories are added before packages are installed."""
 
 
 class ConfigSection(TableModel):
-    """What holds for the configuration as a whole."""
+    """Settings of the whole configuration."""
 
     default_prelude: NonEmpty | None = None
-    """The prelude that runs before each target, unless a step or --prelude says otherwise."""
+    """The prelude that runs before each target, unless a step or `--prelude` names another one."""
     inherits: NonEmpty | None = None
-    """A sibling folder: all that it defines is there too, except for what this file defines again."""
+    """A sibling folder whose definitions this configuration inherits, except for those that this file repeats."""
 
 
 class ConfigurationFile(TableModel):
     """All of config.toml."""
 
     config: ConfigSection = ConfigSection()
-    """What holds for the configuration as a whole."""
+    """Settings of the whole configuration."""
     ubuntu: UbuntuSection = UbuntuSection()
-    """What the built-in target install-packages installs."""
+    """What the built-in target `install-packages` installs."""
     preludes: Mapping[str, PreludeForm] = {}
-    """NAME = a description or a table; the lines are in preludes/NAME."""
+    """NAME = a description or a table. The shell lines are in `preludes/NAME`."""
     targets: Mapping[str, TargetForm] = {}
-    """NAME = a list of options or a table; the script is targets/NAME, or targets/name_of_it.py."""
+    """NAME = a list of options or a table. The script is `targets/NAME`, or `targets/name_with_underscores.py`."""

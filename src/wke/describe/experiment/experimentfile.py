@@ -1,4 +1,4 @@
-"""The shape of an experiment file, its short forms spelled out. What its words mean together is experiment.py's business."""
+"""The shape of an experiment file and its short forms. Checks that involve several keys are in experimentcheck.py."""
 
 import re
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ from wke.documents import TomlValue
 
 def _file_name(value: str) -> str:
     if not value or re.search(r"[/\0\n]", value) or value.startswith("."):
-        raise FlawError("becomes part of file names: it must not be empty, begin with a dot or hold a slash")
+        raise FlawError("becomes part of file names: it must not be empty, start with a dot or contain a slash")
     return value
 
 
 def _number_or_template(value: TomlValue) -> str:
-    """Accept a whole number where text is expected: `3` is short for the template "3"."""
+    """Accept a whole number where text is expected: 3 means the template "3"."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise FlawError(f'must be a whole number or a template such as "{{num-clients}}", not {shown(value)}')
     return str(value)
@@ -44,14 +44,14 @@ def _pattern(value: str) -> str:
 
 
 def _expressions(value: TomlValue) -> tuple[Expression, ...]:
-    """Turn a column, an equation or a list of them into expressions."""
+    """Turn a column, an expression or a list of them into expressions."""
     if isinstance(value, list):
         return tuple(read_expression(one, (index,)) for index, one in enumerate(value))
     return (read_expression(value),)
 
 
 def _normaliser(value: TomlValue) -> str | Filter:
-    """Accept a column's name or a filter."""
+    """Accept the name of a column or a filter."""
     if isinstance(value, str) and value:
         return value
     if not isinstance(value, dict):
@@ -65,7 +65,7 @@ def _listed(value: TomlValue) -> TomlValue:
 
 
 def _as_iterations(value: TomlValue) -> TomlValue:
-    """Turn a number of iterations into the table that it is short for."""
+    """Turn the short form, a number of iterations, into a table."""
     if isinstance(value, bool) or not isinstance(value, int | dict):
         raise FlawError(f'must be a whole number or {{ min = 5, max = 30, precision = "5%" }}, not {shown(value)}')
     if isinstance(value, dict):
@@ -98,12 +98,12 @@ def _scale(value: TomlValue) -> str | float:
 
 def _collected(value: str) -> str:
     if value.startswith("/") or not value.strip("/") or ".." in value.split("/"):
-        raise FlawError("must lie in the task's own folder, $WKE_DIR", 'write a path in it, such as "out/*.log"')
+        raise FlawError("must be in the task's own folder, $WKE_DIR", 'write a path in it, such as "out/*.log"')
     return value
 
 
 def _labels(value: TomlValue) -> TomlValue:
-    """Turn labels in the order of the values into a table under their positions."""
+    """Turn a list of labels into a table with their positions as keys."""
     if isinstance(value, list):
         return dict(enumerate(value))
     if not isinstance(value, dict):
@@ -132,19 +132,19 @@ Corner = Literal[
 
 
 class IterationsEntry(TableModel):
-    """How many trials of each point count: so many, or as many as it takes."""
+    """How many trials of each point count: a fixed number, or enough for a precision."""
 
     min: Annotated[int, Bounds(at_least=2)] = 5
-    """After so many rounds the intervals are looked at first, then every 5 rounds."""
+    """The intervals are checked after this number of rounds, then every 5 rounds."""
     max: Annotated[int, Bounds(at_least=1)]
-    """After so many rounds the series ends in any case."""
+    """The series ends after this number of rounds at the latest."""
     precision: Annotated[Share, Bounds(over=0)] | None = None
-    """The series ends when two looks in a row find every point's intervals narrow: half of one is at most this share of its centre."""
+    """The series ends when two checks in a row find all intervals narrow: half of an interval is at most this share of its centre."""
     of: Annotated[Items[NonEmpty], Before(_listed, str | list[str])] = ()
-    """The metrics whose intervals are looked at; by default those that plots show on their y-axis, and all where none does."""
+    """The metrics whose intervals are checked; by default those on the y-axes of plots, or all if no plot shows any."""
 
     def check(self) -> None:
-        """Refuse what excludes itself."""
+        """Refuse a maximum below the minimum."""
         if (self.precision is not None or "min" in self.given) and self.min > self.max:
             raise FlawError(f"is less than min, which is {self.min}", None, ("max",))
 
@@ -153,134 +153,134 @@ IterationsForm = Annotated[IterationsEntry, Before(_as_iterations, int | Iterati
 
 
 class ExperimentSection(TableModel):
-    """What holds for the experiment as a whole."""
+    """Settings of the whole experiment."""
 
     name: FileName | None = None
-    """Its name in the store and of its files; by default the experiment file's name without .toml."""
+    """The name of the series in the store and of its files; by default the file's name without `.toml`."""
     about: str = ""
-    """One line for people."""
+    """A one-line description."""
     configuration: NonEmpty | None = None
-    """The folder of the project whose targets the steps run. Needed with [[steps]]."""
+    """The project's folder whose targets the steps run. Required with [[steps]]."""
     iterations: IterationsForm = IterationsEntry(max=1)
-    """How many trials of each point count: a number (1 if left out), or `{ min = 5, max = 30, precision = "5%" }`, as many as it takes."""
+    """How many trials of each point count: a number (default 1), or `{ min = 5, max = 30, precision = "5%" }` to repeat until precise."""
     warmups: Annotated[int, Bounds(at_least=0)] = 0
-    """How many trials of each point run before them and do not count."""
+    """How many trials of each point run first and do not count."""
     order: Literal["interleaved", "sequential"] | None = None
-    """Interleaved: each round runs every point once, in random order. Sequential (the default of benchmark scripts): point by point."""
+    """`interleaved`: each round runs every point once, in random order. `sequential` (default for benchmark scripts): point by point."""
     seed: int | None = None
-    """What the random order follows from; by default chosen once and stored with the series."""
+    """The seed of the random order; by default chosen once and stored with the series."""
     cooldown: Duration = 0.0
-    """Pause between two trials."""
+    """The pause between two trials."""
     budget: Limit | None = None
-    """How long all its trials may take, such as `6h`. First come the ends and middles of ranges, then what lies between (`min` rounds each,
-    5 unless iterations says otherwise), then more iterations where intervals are widest."""
+    """How long all trials may take, such as `6h`. First run the ends and middles of ranges, then the points between (`min` rounds each, by
+    default 5), then more iterations where intervals are widest."""
     baseline: Mapping[str, AnyScalar] = {}
-    """Parameters and their values, such as `{ engine = "old" }`: every point is compared, round by round, with the one that has these."""
+    """Parameters and values, such as `{ engine = "old" }`: every point is compared, round by round, with the point that has them."""
     threshold: Annotated[Share, Bounds(at_least=0)] = 0.0
-    """Differences from the baseline of at most this share do not matter, such as `2%`."""
+    """Differences from the baseline up to this share, such as `2%`, are ignored."""
     files: Items[NonEmpty] = ()
-    """What results depend on although no script holds it, by paths in the project: a file's bytes count as a script's do, such as those of
-    a program that scripts start; of a folder it is stored what git says of it."""
+    """Further files that results depend on, such as a program that scripts start; paths start at the project's folder. A file counts by its
+    content, as scripts do; for a folder, its state in git is stored."""
 
 
 class ReadyEntry(TableModel):
-    """How to tell that a background step answers."""
+    """How to tell that a background step is ready."""
 
     port: Count | None = None
-    """A TCP port that accepts connections, asked on each of the step's machines."""
+    """A TCP port that accepts connections on each of the step's machines."""
     log: Annotated[NonEmpty, After(_pattern)] | None = None
-    """A regular expression; each task has written a line in which it is found."""
+    """A regular expression that matches a line of each task's output."""
     target: NonEmpty | None = None
-    """A target that succeeds on each of the step's machines; it is run again until it does."""
+    """A target that succeeds on each of the step's machines; it is repeated until it does."""
     within: Limit = 20.0
-    """Longer than this, and the trial has timed out."""
+    """The trial times out after this time."""
 
     def check(self) -> None:
-        """Refuse all but exactly one way."""
+        """Require exactly one way."""
         if sum(way is not None for way in (self.port, self.log, self.target)) != 1:
             raise FlawError("must have exactly one of port, log and target", 'write { port = 6379, within = "20s" }')
 
 
 class ExcludeEntry(TableModel):
-    """Points that make no sense."""
+    """Points to leave out."""
 
     when: Annotated[Expression, Before(_condition, str)]
-    """A condition on parameters, such as `engine == 'old' and num-clients > 32`. Points where it is true are left out."""
+    """A condition on parameters, such as `engine == 'old' and num-clients > 32`. Points for which it is true are left out."""
 
 
 class CheckEntry(TableModel):
-    """What must hold for a trial to count."""
+    """A condition that trials must meet to count."""
 
     that: Annotated[Expression, Before(_condition, str)]
-    """A condition on metrics and parameters, such as `errors == 0`. Else the trial is invalid: kept, and repeated at most twice."""
+    """A condition on metrics and parameters, such as `errors == 0`. Other trials are invalid: stored, and repeated at most twice."""
 
 
 class StepEntry(TableModel):
     """One step of a trial."""
 
     target: NonEmpty
-    """What to run; `copy-data` copies its option `source`, a path here, to `destination` on the machines (their home folder)."""
+    """The target to run. `copy-data` copies the option `source`, a local path, to `destination` on the machines (default: home folder)."""
     on: NonEmpty = "all"
-    """A selector: where."""
+    """A selector: the machines to run on."""
     background: bool = False
-    """Start it and go on; it is stopped when the trial ends, or what its scope names. If it ends before, the trial has failed."""
+    """Start it and continue. It is stopped when the trial, or what its scope names, ends; if it ends earlier, the trial fails."""
     scope: Literal["deploy", "point", "trial"] = "trial"
-    """How often it runs: `trial`, in every trial; `point`, once when a point is visited; `deploy`, only when a parameter or the machines
-    that it names change, or an earlier step ran again. What it did stands until then. Steps that run less often come first."""
+    """How often it runs: `trial`: in every trial; `point`: once per visit of a point; `deploy`: only when a parameter or the machines that
+    it names change, or an earlier step ran again. Its effect lasts until then. Steps that run less often come first."""
     ready: ReadyEntry | None = None
-    """When the next step may begin. Only with background = true."""
+    """When the next step may start. Only with `background = true`."""
     options: Mapping[str, AnyScalar] = {}
     """The target's options; values may be templates."""
     measure: bool = False
-    """Its tasks start at one instant and metrics are read from their output. Exactly one step is measured."""
+    """Its tasks start together, and metrics are read from their output. Exactly one step is measured."""
     multiply: Count = "1"
-    """How many tasks run on each machine."""
+    """The number of tasks per machine."""
     timeout: Limit | None = None
-    """A task that takes longer is stopped and has timed out."""
+    """A task that takes longer is stopped; it has timed out."""
     prelude: NonEmpty | None = None
-    """Used instead of the default one; `none` for none."""
+    """The prelude to use instead of the default one; `none` for none."""
     collect: Annotated[Items[Annotated[str, After(_collected)]], Before(_listed, str | list[str])] = ()
-    """Files in each task's $WKE_DIR, such as `out/*.log`, that are copied to the trial's folder; one that is missing fails the trial."""
+    """Files in each task's $WKE_DIR, such as `out/*.log`, to copy to the trial's folder. If one is missing, the trial fails."""
 
 
 class MetricEntry(TableModel):
-    """Where a metric comes from. Its name is its key."""
+    """Where a metric comes from. The key is its name."""
 
     value: Annotated[NonEmpty, After(_calculation)] | None = None
-    """What it is computed of, trial by trial: other metrics and parameters, such as `cpu / throughput`. Then nothing is read for it."""
+    """An expression that computes it for each trial from other metrics and parameters, such as `cpu / throughput`."""
     log: Annotated[NonEmpty, After(_log_pattern)] | None = None
-    """A regular expression with one group, around the number; the last match counts. Without it, tasks report the metric by name."""
+    """A regular expression with one group around the number; the last match counts. Without it, tasks report the metric by name."""
     join: Literal["sum", "mean", "min", "max", "median"] | None = None
-    """How the values of several tasks become one. Needed when there are several."""
+    """How the values of several tasks become one; required if there are several."""
     unit: str = ""
-    """Its unit; a value that is reported in another one is converted."""
+    """Its unit; values reported in another unit are converted."""
     better: Literal["higher", "lower"] | None = None
-    """Which way is better: `hill-climb` climbs there."""
+    """Which direction is better; `hill-climb` searches in it."""
     on: NonEmpty | None = None
-    """A selector: read it from the tasks of these machines only."""
+    """A selector: read it only from tasks on these machines."""
     step: NonEmpty | None = None
-    """Read it from the tasks of this target instead of the measured step's."""
+    """Read it from the tasks of this target instead of the measured step."""
     hdr: Annotated[NonEmpty, After(_collected)] | None = None
-    """Files in each task's $WKE_DIR, such as `out/*.hlog`: HdrHistogram's logs, or single histograms. Those of all tasks are merged."""
+    """Files in each task's $WKE_DIR, such as `out/*.hlog`: HdrHistogram logs or single histograms. Those of all tasks are merged."""
     quantile: Annotated[float, Bounds(over=0, at_most=0.999999)] | None = None
-    """The share of values, such as 0.99, that the metric's value is not exceeded by. Refused where too few were recorded to tell."""
+    """The quantile, such as 0.99, that becomes the metric's value. It is refused if too few values were recorded to tell."""
     statistic: Literal["mean", "min", "max", "count"] | None = None
-    """Of a histogram, instead of a quantile."""
+    """A statistic of the histogram, instead of a quantile."""
     scale: Annotated[str | float, Before(_scale, str | float)] | None = None
-    """What one recorded value is: a unit such as "us", or the number it is multiplied by; by default told by the log's Interval_Max."""
+    """The unit of recorded values, such as `us`, or a factor for them; by default, the log's Interval_Max tells."""
     tag: NonEmpty | None = None
-    """Only the intervals of a log that have this tag."""
+    """Use only the intervals of a log with this tag."""
     summary: Literal["mean", "geometric-mean", "median"] | None = None
-    """How a point's trials become one number; by default geometric-mean for rates and ratios, else mean."""
+    """How the trials of a point become one number; by default `geometric-mean` for rates and ratios, else `mean`."""
 
     def check(self) -> None:
-        """Refuse to read what is computed, or in two ways."""
+        """Refuse keys that do not go together."""
         for key in ("log", "join", "on", "step", "hdr") if self.value is not None else ():
             if key in self.given:
-                raise FlawError("is for metrics that are read; this one is computed", "remove it, or value", (key,))
+                raise FlawError("is for metrics that are read; this metric is computed", "remove it, or value", (key,))
         for key in ("log", "join") if self.hdr is not None else ():
             if key in self.given:
-                raise FlawError("is for metrics in output; histograms are merged before they are asked", "remove it, or hdr", (key,))
+                raise FlawError("is for metrics in output; histograms are always merged", "remove it, or hdr", (key,))
         for key in ("quantile", "statistic", "scale", "tag") if self.hdr is None else ():
             if key in self.given:
                 raise FlawError("is for metrics of histograms", 'write hdr = "out/*.hlog"', (key,))
@@ -289,19 +289,19 @@ class MetricEntry(TableModel):
 
 
 class FilterEntry(TableModel):
-    """Which trials a plot shows: those where a column has a value."""
+    """Selects trials by the value of a column."""
 
     key: NonEmpty
-    """A parameter or a metric."""
+    """The column: a parameter or a metric."""
     value: AnyScalar | list[AnyScalar]
-    """The value that it has in what is drawn, or a list of values of which it has one."""
+    """The value of the column, or a list of values."""
 
 
 class EquationEntry(TableModel):
-    """Two columns, numbers or equations joined by an operation, trial by trial."""
+    """An operation on two columns, numbers or equations, computed for each trial."""
 
     op: Literal["mul", "div", "add", "sub"]
-    """What is done with them."""
+    """The operation."""
     left: "str | float | EquationEntry"
     """A column, a number or an equation."""
     right: "str | float | EquationEntry"
@@ -312,54 +312,54 @@ class PlotEntry(TableModel):
     """One figure."""
 
     type: Literal["line", "bar", "script"] = "line"
-    """Lines with error bars, groups of bars, or what a script of yours draws."""
+    """Lines with error bars, groups of bars, or a figure drawn by your own script."""
     label: FileName | None = None
-    """Part of the files' names, NAME_LABEL; needed for all plots but one."""
+    """Part of the files' names, `NAME_LABEL`. Only one plot may be without a label."""
     title: str | None = None
-    """Written above the figure."""
+    """A title above the figure."""
     x_axis: NonEmpty | None = None
-    """A parameter that varies, or a metric: then each point of the experiment is one mark, at the metric's mean."""
+    """A parameter that varies, or a metric; for a metric, each point of the experiment is one mark at the metric's mean."""
     y_axis: Annotated[Items[Expression], Before(_expressions, str | EquationEntry | list[str | EquationEntry])] = ()
     """A metric, an expression such as `throughput / num-clients`, or a list of these: one panel each. Tables
     `{ op = "div", left = "throughput", right = "num-clients" }` are accepted too, as wke 0.1 has them."""
     sort_by: NonEmpty | None = None
-    """Another parameter that varies, or a metric: one line or bar group for each of its values."""
+    """Another parameter that varies, or a metric: one line or bar group per value."""
     sort_labels: Annotated[Mapping[str | int, str], Before(_labels, list[str] | Mapping[str, str])] = {}
-    """How these values are called: a list in their order, or a table from value to label."""
+    """Labels for these values: a list in their order, or a table from value to label."""
     filter_by: Annotated[Items[Filter], Before(read_filters, FilterEntry | list[FilterEntry])] = ()
-    """Draw only trials where a column has a value, `{ key = "engine", value = "new" }`, or all columns of a list have theirs."""
+    """Draw only trials in which a column has a value: `{ key = "engine", value = "new" }`, or a list of filters, all of which apply."""
     maximize_by: NonEmpty | None = None
-    """Draw, for each x and group, only the trials with that value of this column whose mean of the first y is the highest."""
+    """For each x and group, draw only the trials with the value of this column that has the highest mean of the first y."""
     normalize_by: Annotated[str | Filter, Before(_normaliser, str | FilterEntry)] | None = None
-    """Divide each trial's y by its value of this column; given `{ key, value }`, by the mean of the trials that it picks, x by x."""
+    """Divide each trial's y by its value of this column; with `{ key, value }`, by the mean of the trials selected so, for each x."""
     x_label: str | None = None
-    """Instead of the name of the x-axis."""
+    """The label of the x-axis, instead of the column's name."""
     y_label: Annotated[Items[str], Before(_listed, str | list[str])] = ()
-    """Instead of the metric's name and unit; a list has one for each panel."""
+    """The label of the y-axis, instead of the metric's name and unit; a list has one label per panel."""
     x_scale: Scale = "linear"
-    """How the x-axis is divided."""
+    """The scale of the x-axis."""
     y_scale: Scale = "linear"
-    """How the y-axis is divided."""
+    """The scale of the y-axis."""
     set_xticks: bool = False
-    """Put a tick at every x where something was measured, however many there are."""
+    """Put a tick at every measured x, even if there are many."""
     legend_location: Corner | None = None
-    """Where in the axes the legend stands, as matplotlib calls it; by default above them."""
+    """The place of the legend in the axes, in matplotlib's words; by default it is above them."""
     font_size: Annotated[float, Bounds(over=2.0, at_most=100.0)] | None = None
-    """Size of the text in points; by default 8."""
+    """The size of the text in points; by default 8."""
     plot_scale: Annotated[float, Bounds(over=0.0, at_most=20.0)] = 1.0
-    """Size of the figure, as a multiple of a column of a paper (3.5 inches)."""
+    """The size of the figure, as a multiple of a paper's column (3.5 inches)."""
     style: Style = "whitegrid"
-    """What is behind the data: a white or grey (dark) ground, with or without a grid."""
+    """The background: white or grey (dark), with or without a grid."""
     path: NonEmpty | None = None
-    """The script of a plot of type script; it runs on the controller, in the project's folder."""
+    """The script of a plot of type `script`; it runs on the controller in the project's folder."""
     args: Items[Annotated[str, After(read_argument)]] = ()
-    """Its arguments: `@PLOT_NAME` the file it draws, `@EXPFOLDER:0` the log folder of the results' first row, `@VALUE:0:COLUMN` a value."""
+    """Its arguments: `@PLOT_NAME` is the file to draw, `@EXPFOLDER:0` the log folder of the first row, `@VALUE:0:COLUMN` a value."""
 
     def check(self) -> None:
-        """Refuse a plot of a script without one, and any other without axes."""
+        """Require a script for plots of type script, and axes for all others."""
         if self.type == "script":
             if self.path is None:
-                raise FlawError("path is missing", 'a plot of type script is drawn by one: path = "plots/draw.py"')
+                raise FlawError("path is missing", 'name the script that draws the plot: path = "plots/draw.py"')
             return
         missing = [name for name, value in (("x-axis", self.x_axis), ("y-axis", self.y_axis)) if not value]
         if missing:
@@ -372,22 +372,22 @@ class PlotEntry(TableModel):
 
 
 class ExperimentFile(TableModel, others=True):
-    """All of an experiment file. Tables of other names are sub-parameters, if some table names them so."""
+    """All of an experiment file. Other tables are sub-parameters, if `sub-parameters` names them."""
 
     experiment: ExperimentSection = ExperimentSection()
-    """What holds for the experiment as a whole."""
+    """Settings of the whole experiment."""
     parameters: Mapping[str, TomlValue] = {}
-    """NAME = a value, a list or a range; later ones vary faster. `sub-parameters` names tables that are chosen one after the other.
-    `hill-climb = true` in the range of the last one tries only the values that lead to its best."""
+    """NAME = a value, a list or a range; later ones vary faster. `sub-parameters` names tables to choose one after the other.
+    `hill-climb = true` in the range of the last parameter searches its best value instead of trying all."""
     exclude: Items[ExcludeEntry] = ()
-    """Points that make no sense."""
+    """Points to leave out."""
     classes: Mapping[str, Count] = {}
-    """CLASS = a number or a template: the trial uses only so many of its first machines."""
+    """CLASS = a number or a template: the trial uses only this number of machines of the class, the first ones."""
     steps: Items[StepEntry] = ()
-    """What a trial does, in order."""
+    """The steps of a trial, in order."""
     metrics: Mapping[str, MetricEntry] = {}
-    """NAME = where the number comes from."""
+    """NAME = where the metric comes from."""
     checks: Items[CheckEntry] = ()
-    """What must hold for a trial to count."""
+    """Conditions that trials must meet to count."""
     plots: Items[PlotEntry] = ()
     """The figures."""
