@@ -25,7 +25,7 @@ load = [{ name = "engine" }]
 SERIES = """\
 [experiment]
 configuration = "kv"
-iterations = 4
+iterations = 5
 baseline = { engine = "old" }
 [parameters]
 engine = ["old", "new", "same"]
@@ -35,7 +35,7 @@ on = "m0"
 measure = true
 options = { engine = "{engine}" }
 [metrics]
-ops = { log = "ops/s: ([0-9.]+)", unit = "1/s" }
+ops = { log = "ops/s: ([0-9.]+)", unit = "1/s", better = "higher" }
 """
 Truth = Callable[[float], float]
 """By what factor a system is faster, so many seconds after its series began."""
@@ -103,8 +103,9 @@ class Drifting:
         deceived = held = told = 0
         for seed in range(count):
             for one in self.series(truth, order, seed).table.comparisons:
-                deceived += one.point["engine"] == "same" and one.different
-                held += one.low <= FACTORS[str(one.point["engine"])] <= one.high
+                assert one.effect is not None
+                deceived += one.point["engine"] == "same" and one.significant
+                held += (one.effect.low or 0) <= FACTORS[str(one.point["engine"])] <= (one.effect.high or 0)
                 told += 1
         assert told == 2 * count
         return {"deceived": deceived / count, "held": held / told}

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from wke.describe.experiment.experiment import Stopping
+from wke.describe.experiment.metrics import Metric
 from wke.judge.policies.precise import rounds_wanted
-from wke.judge.statistics.comparison import Comparison, compare
+from wke.judge.statistics.comparison import Comparison, Question, compare
 from wke.judge.statistics.statistics import summarise
 from wke.keep.trials.trials import StoredAttempt
 
@@ -107,7 +108,9 @@ def measured(noise: Iterator[float], chance: random.Random, n: int, versions: in
             trials.append(
                 StoredAttempt(f"{version}-{k}", "x", 1, point, k, False, "ok", "", 0, 1.0, {"ops": value}, {"ops": "1/s"}, Path())
             )
-    return compare(trials, ["ops"], [{"version": version} for version in range(versions)], {"version": 0})
+    return compare(
+        trials, [Metric("ops", better="higher")], [{"version": version} for version in range(versions)], Question({"version": 0})
+    )
 
 
 @pytest.mark.parametrize("n", [10, 30])
@@ -122,7 +125,7 @@ def measured(noise: Iterator[float], chance: random.Random, n: int, versions: in
 def test_false_alarms_and_power_are_as_known(name: str, noise: Callable[[random.Random], Iterator[float]], factor: float, n: int) -> None:
     """Of equals 5 % look different, on machines that wander and on those that alternate; 5 % more is found as often as can be."""
     chance, sims = random.Random(f"{name}{n}"), 800
-    found = sum(measured(noise(chance), chance, n, 2, factor)[0].different for _ in range(sims))
+    found = sum(measured(noise(chance), chance, n, 2, factor)[0].significant for _ in range(sims))
     assert found / sims == near(answer(name, n), sims)
 
 
@@ -132,5 +135,5 @@ def test_a_sweep_of_equals_has_no_more_false_alarms_than_one_pair() -> None:
     All are with the same baseline, whose luck they share, so it is fewer than of independent ones.
     """
     chance, sims = random.Random(20), 300
-    alarms = sum(any(one.different for one in measured(wandering(chance), chance, 10, 21, 1.0)) for _ in range(sims))
+    alarms = sum(any(one.significant for one in measured(wandering(chance), chance, 10, 21, 1.0)) for _ in range(sims))
     assert alarms / sims <= answer("B-AA-sweep20-any-Holm", 10) + 4 * math.sqrt(0.05 * 0.95 / sims)

@@ -43,6 +43,7 @@ from wke.tell.words import counted, seconds
 
 DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
 REGRESSION = 4
+UNDECIDED = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -93,6 +94,12 @@ class ComparisonOptions:
     threshold: Annotated[
         str | None, click.option("--threshold", metavar="SHARE", help="With --ci: differences up to this share do not matter, as in 2%.")
     ]
+    allow_undecided: Annotated[
+        bool,
+        click.option(
+            "--allow-undecided", is_flag=True, help="With --ci: status 0 although rounds are missing or a stored baseline has doubts."
+        ),
+    ]
 
 
 @click.command()
@@ -130,15 +137,17 @@ def measure(file: Path, cluster_file: Path, *, options: MeasureOptions, comparis
             return worst_status(outcomes)
         export_csv(RESULTS, summary)
         report = regression_report(comparand, series, summary, store, choice.only)
-    return _print_report(report, outcomes)
+    return _print_report(report, outcomes, allow_undecided=comparison.allow_undecided)
 
 
-def _print_report(report: RegressionReport, outcomes: Sequence[Outcome]) -> int:
+def _print_report(report: RegressionReport, outcomes: Sequence[Outcome], *, allow_undecided: bool) -> int:
     """Print the report of a comparison, also to the page of the CI job; return the exit status."""
     text = markdown(report)
     Printer().data(text)
     publish(text)
-    return REGRESSION if report.confirmed else worst_status(outcomes) if report.uncompared else 0
+    if report.confirmed:
+        return REGRESSION
+    return (worst_status(outcomes) or UNDECIDED) if report.undecided and not allow_undecided else 0
 
 
 def show_results(experiment: Experiment, summary: SeriesSummary, *, figures: bool) -> None:
@@ -155,8 +164,11 @@ def show_results(experiment: Experiment, summary: SeriesSummary, *, figures: boo
 
 
 def _check(options: MeasureOptions, comparison: ComparisonOptions) -> None:
-    if not comparison.ci and (comparison.baseline is not None or comparison.threshold is not None):
-        raise InputError("--baseline and --threshold need --ci", hint="or write baseline = {...} and threshold in [experiment]")
+    given = comparison.baseline is not None or comparison.threshold is not None or comparison.allow_undecided
+    if given and not comparison.ci:
+        raise InputError(
+            "--baseline, --threshold and --allow-undecided need --ci", hint="or write baseline = {...} and threshold in [experiment]"
+        )
     if comparison.ci and options.detach:
         raise InputError("--detach does not work with --ci: the verdict is due when the command ends")
 

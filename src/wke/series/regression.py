@@ -1,10 +1,10 @@
 """Regressions: what a series is compared with, and the report of the comparison.
 
 A reference is a point (`engine=old`), a folder with results from elsewhere, a commit, or another series in results/. A commit is measured
-beside the working tree, round by round. Results from elsewhere were measured at another time and count only from the same machines.
+beside the working tree, round by round. Results from elsewhere were measured at another time, and never confirm a regression.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +17,7 @@ from wke.describe.plan.plan import make_plan
 from wke.describe.plan.revisions import REVISION, Revision, Revisions
 from wke.errors import InputError
 from wke.judge.reuse.drift import drift
-from wke.judge.statistics.comparison import Comparison, compare
-from wke.judge.statistics.regression import judged
+from wke.judge.statistics.comparison import MIN_ROUNDS, Comparison, Question, compare, planned_rounds
 from wke.judge.statistics.summaries import point_key
 from wke.judge.summary.pointtable import varied
 from wke.judge.summary.regression import RegressionReport
@@ -31,9 +30,6 @@ from wke.series.project import Project
 from wke.series.resolve import SeriesSelection, find_series, series_name
 from wke.series.revision import checked_out, commit_of, head
 from wke.tell.comparisons import baseline_text
-from wke.tell.tables import shown
-
-MOST_MISSING = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +39,7 @@ class Elsewhere:
     folder: Path
     series: str
     trials: tuple[StoredAttempt, ...]
+    attempts: tuple[StoredAttempt, ...]
     machines: Mapping[str, Mapping[str, str]]
 
 
@@ -63,8 +60,9 @@ def find_comparand(project: Project, reference: str | None, threshold: str | Non
     if not experiment.has_rounds:
         hint = 'write order = "interleaved", and do not use hill-climb'
         raise InputError("comparisons need rounds of all points, and this experiment has none", where=experiment.where, hint=hint)
-    if experiment.iterations < 2:
-        raise InputError("a comparison needs at least two rounds", where=experiment.where, hint="write iterations = 10")
+    if experiment.iterations < MIN_ROUNDS:
+        what = f"a comparison needs at least {MIN_ROUNDS} rounds"
+        raise InputError(what, where=experiment.where, hint="write iterations = 10")
     if not any(metric.better for metric in experiment.metrics):
         raise InputError("no metric says which way is better", where=experiment.at("metrics"), hint='write better = "higher" or "lower"')
     return _meant(replace(project, experiment=experiment), reference)
@@ -82,7 +80,7 @@ def _meant(project: Project, reference: str | None) -> Comparand:
     if isinstance(name, PointsOf) and name.series in {None, experiment.name}:
         return _point(project, name.values, reference)
     if isinstance(name, Word | FolderOf) and Store.exists(Path(reference)):
-        return Comparand(project, reference, _elsewhere(Path(reference), SeriesSelection(experiment.name), own=experiment.name))
+        return Comparand(project, reference, _elsewhere(Path(reference), SeriesSelection(experiment.name), experiment))
     commit = commit_of(name.ref if isinstance(name, GitRef) else reference)
     if commit is not None:
         return _revisions(project, Revision(commit), reference)
@@ -91,7 +89,7 @@ def _meant(project: Project, reference: str | None) -> Comparand:
             series = name.text if isinstance(name, Word) else series_name(reference)
             selection = find_series(store, reference) if series in store.plans.names() else None
         if selection is not None and selection.series != experiment.name:
-            return Comparand(project, f"series {reference}", _elsewhere(RESULTS, selection, own=experiment.name))
+            return Comparand(project, f"series {reference}", _elsewhere(RESULTS, selection, experiment))
     hint = "give a commit that this repository has (a shallow clone: git fetch), a results folder, a series, or PARAMETER=VALUE"
     raise InputError(f"--baseline {reference}: there is no such commit, folder or series", hint=hint)
 
@@ -120,15 +118,20 @@ def _revisions(project: Project, base: Revision, reference: str) -> Comparand:
     return Comparand(both, f"{reference} ({base})" if str(base) != reference else reference)
 
 
-def _elsewhere(folder: Path, selection: SeriesSelection, *, own: str) -> Elsewhere:
+def _elsewhere(folder: Path, selection: SeriesSelection, experiment: Experiment) -> Elsewhere:
     series = selection.series
-    if folder.resolve() == RESULTS.resolve() and series == own:
-        raise InputError(
-            f"--baseline {folder}: a series cannot be compared with itself", hint="give a commit, or a copy of results from elsewhere"
-        )
+    if folder.resolve() == RESULTS.resolve() and series == experiment.name:
+        what = f"--baseline {folder}: a series cannot be compared with itself"
+        raise InputError(what, hint="give a commit, or a copy of results from elsewhere")
     with Store.open(folder, readonly=True) as store:
-        trials = tuple(trial for trial in store.attempts.one_per_trial(series) if selection.has(trial.point))
-        return Elsewhere(folder, series, trials, store.examinations.by_name(series))
+        counting, every = store.attempts.one_per_trial(series), store.attempts.of_plan(series)
+        trials, attempts = (tuple(trial for trial in group if selection.has(trial.point)) for group in (counting, every))
+        found = Elsewhere(folder, series, trials, attempts, store.examinations.by_name(series))
+    ours = {point_key(point) for point in experiment.parameters.points()}
+    if all(point_key(trial.point) not in ours for trial in found.trials):
+        hint = f"it has {baseline_text(found.trials[0].point)}" if found.trials else "it has no trial"
+        raise InputError(f"--baseline {folder}: series {series} there has no point of this experiment", hint=hint)
+    return found
 
 
 def _threshold(text: str) -> float:
@@ -148,68 +151,48 @@ def regression_report(
     what: Comparand, series: PlannedSeries, summary: SeriesSummary, store: Store, only: Mapping[str, str]
 ) -> RegressionReport:
     """Return the report of a series that was measured to be compared."""
-    experiment, found = series.plan.experiment, _comparisons(what, summary)
-    compared, asked = ({point_key(one.point) for one in found}, {point_key(item.planned.point) for item in select_trials(series, only)})
-    baseline = experiment.baseline if what.elsewhere is None else {}
-    wanted = [point for point in series.points if point_key(point) in asked and not _is_base(point, baseline)]
-    missing = [point for point in wanted if point_key(point) not in compared]
+    experiment, asked = series.plan.experiment, {point_key(item.planned.point) for item in select_trials(series, only)}
+    found = summary.table.comparisons if what.elsewhere is None else _with_elsewhere(what.elsewhere, summary, store)
+    comparisons = [one for one in found if point_key(one.point) in asked]
     machines = store.examinations.by_name(experiment.name)
     used = {machine.name for item in series.trials for step in item.trial.steps for machine in step.machines}
     return RegressionReport(
         title=f"{experiment.name.partition('@')[0]}: compared with {what.name}",
-        threshold=experiment.threshold,
-        parameters=[name for name in varied(wanted) if name != REVISION],
-        judged=judged(found, experiment.metrics, summary.table.units),
+        parameters=[name for name in varied([one.point for one in comparisons]) if name != REVISION],
+        comparisons=comparisons,
         facts=_facts(what, series, summary),
         machines={name: facts for name, facts in machines.items() if name in used},
-        missing=[*_missing(missing), *_without_factor(experiment, found)],
         doubts=_doubts(what.elsewhere, {name: machines.get(name) for name in used}),
-        uncompared=len(missing),
     )
 
 
-def _missing(points: Sequence[Mapping[str, object]]) -> Iterator[str]:
-    """Yield a line for each of the first few points that could not be compared."""
-    for point in points[:MOST_MISSING]:
-        values = ", ".join(f"{name}={shown(value)}" for name, value in point.items() if name != REVISION)
-        yield f"not compared, because two complete rounds are missing{': ' if values else ''}{values}"
-    if len(points) > MOST_MISSING:
-        yield f"and {len(points) - MOST_MISSING} more points"
+def _with_elsewhere(elsewhere: Elsewhere, summary: SeriesSummary, store: Store) -> list[Comparison]:
+    """Return the comparisons of a series with results of another time."""
+    rules = summary.plan.rules
+    trials = [*_labelled(elsewhere.trials, "base"), *_labelled(summary.trials, "head")]
+    attempts = [*_labelled(elsewhere.attempts, "base"), *_labelled(store.attempts.of_plan(summary.name), "head")]
+    points = [{**point, REVISION: "head"} for point in rules.points]
+    question = Question({REVISION: "base"}, summary.plan.threshold, planned_rounds(rules), stored=True)
+    found = compare(trials, rules.metrics, points, question, attempts)
+    return [replace(one, point={name: value for name, value in one.point.items() if name != REVISION}) for one in found]
 
 
-def _without_factor(experiment: Experiment, found: Sequence[Comparison]) -> Iterator[str]:
-    """Yield a line for each metric that was not compared at any point although others were."""
-    for metric in experiment.metrics if found else ():
-        if all(one.metric != metric.name for one in found):
-            yield f"{metric.name} has no factor: it was 0 or less, missing, or in another unit"
-
-
-def _is_base(point: Mapping[str, object], baseline: Mapping[str, object]) -> bool:
-    """Return whether other points are compared with this one."""
-    return bool(baseline) and all(name in point and point[name] == value for name, value in baseline.items())
-
-
-def _comparisons(what: Comparand, summary: SeriesSummary) -> tuple[Comparison, ...]:
-    if what.elsewhere is None:
-        return summary.table.comparisons
-    both = [replace(trial, point={**trial.point, REVISION: "base"}) for trial in what.elsewhere.trials]
-    both += [replace(trial, point={**trial.point, REVISION: "head"}) for trial in summary.trials]
-    points = [{**point, REVISION: "head"} for point in summary.plan.rules.points]
-    found = compare(both, tuple(summary.table.units), points, {REVISION: "base"}, summary.plan.threshold)
-    return tuple(replace(one, point={name: value for name, value in one.point.items() if name != REVISION}) for one in found)
+def _labelled(trials: Sequence[StoredAttempt], revision: str) -> list[StoredAttempt]:
+    """Return trials as those of a revision, in point and id: both sides may have the same trial."""
+    return [replace(trial, id=f"{revision}:{trial.id}", point={**trial.point, REVISION: revision}) for trial in trials]
 
 
 def _doubts(elsewhere: Elsewhere | None, machines: Mapping[str, Mapping[str, str] | None]) -> list[str]:
-    """Return why results from elsewhere cannot confirm a regression: the machines were not the same, as far as is known."""
+    """Return what readers should know of results from elsewhere: that they confirm nothing, and how the machines differ."""
     if elsewhere is None:
         return []
-    doubts = []
+    doubts = ["the baseline was measured at another time, so that it cannot confirm a regression"]
     for name, now in sorted(machines.items()):
         before = elsewhere.machines.get(name)
         if before is None or now is None:
-            doubts.append(f"nothing can be confirmed: the facts of {name} are not known for both")
+            doubts.append(f"{name} may not be the same machine: its facts are not known for both")
         else:
-            doubts += [f"nothing can be confirmed: {name} is not the same: {change}" for change in drift(before, now)]
+            doubts += [f"{name} is not the same: {change}" for change in drift(before, now)]
     return doubts
 
 

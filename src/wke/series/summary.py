@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from wke.judge.policies.choose import policy_by
 from wke.judge.policies.policy import Policy, Seen
+from wke.judge.statistics.comparison import Question
 from wke.judge.summary.pointtable import point_table
 from wke.judge.summary.series import SeriesSummary, SeriesWork
 from wke.keep.store import Store
@@ -14,6 +15,8 @@ def load_summary(store: Store, name: str) -> SeriesSummary:
     """Return what a series in a store says, by its latest plan; InputError for an unknown name."""
     work, policy, seen = _read(store, name, ())
     plan, rules = work.plan, work.plan.rules
+    question = Question.of(rules, plan.threshold)
+    attempts = store.attempts.of_plan(name) if question else ()
     return SeriesSummary(
         name=name,
         plan=plan,
@@ -21,7 +24,7 @@ def load_summary(store: Store, name: str) -> SeriesSummary:
         trials=work.trials,
         due=work.due,
         outlook=work.outlook,
-        table=point_table(work.trials, rules.metrics, rules.points, policy, rules.baseline, threshold=plan.threshold),
+        table=point_table(work.trials, rules.metrics, rules.points, policy, question, attempts=attempts),
         findings=policy.findings(work.planned, seen),
     )
 

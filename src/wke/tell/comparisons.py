@@ -1,39 +1,72 @@
-"""Comparisons with the baseline, as rows of text and as JSON."""
+"""Comparisons with the baseline, as rows of text, in words, and as JSON."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
-from wke.describe.experiment.metrics import Metric
-from wke.judge.statistics.comparison import Comparison
+from wke.judge.statistics.comparison import MIN_ROUNDS, Comparison, Verdict
+from wke.judge.statistics.pairs import Effect, Rule
 from wke.judge.statistics.statistics import Summary
-from wke.tell.tables import interval, shown
+from wke.tell.tables import decimals_of, interval, number, shown
 
 
-def comparison_rows(found: Sequence[Comparison], parameters: Sequence[str], metrics: Sequence[Metric]) -> list[tuple[str, ...]]:
+def comparison_rows(found: Sequence[Comparison], parameters: Sequence[str]) -> list[tuple[str, ...]]:
     """Return a header and a row for each comparison; `parameters` are the columns that distinguish points."""
-    better = {metric.name: metric.better for metric in metrics}
     header = (*parameters, "metric", "rounds", "x baseline", "verdict")
-    return [
-        header,
-        *(
-            (
-                *(shown(one.point.get(name)) for name in parameters),
-                one.metric,
-                str(one.n),
-                interval(Summary(one.n, one.factor, one.low, one.high, "geometric-mean")),
-                verdict_text(one, better.get(one.metric)),
-            )
-            for one in found
-        ),
-    ]
+    rows = (
+        (*(shown(one.point.get(name)) for name in parameters), one.metric, str(one.n), effect_text(one), verdict_text(one)) for one in found
+    )
+    return [header, *rows]
 
 
-def verdict_text(one: Comparison, better: str | None) -> str:
-    """Return what a comparison shows: higher or lower and whether that is better, or nothing yet."""
-    if one.verdict == "same":
-        return f"same within {share_words(one.threshold)}"
-    if one.different:
-        return one.verdict if better is None else f"{one.verdict}: {'better' if one.verdict == better else 'worse'}"
-    return one.verdict if one.more is None else f"{one.verdict}: about {one.more} more rounds"
+def effect_text(one: Comparison) -> str:
+    """Return by how much the candidate differs: a factor, a difference with its sign and unit, or who failed how often."""
+    if one.failures is not None:
+        seen = one.failures
+        return f"{seen.failed} of {seen.tried}, baseline {seen.baseline_failed} of {seen.baseline_tried}"
+    if one.effect is None:
+        return "–"
+    if one.effect.rule is Rule.DIFFERENCE:
+        return f"{_difference(one.effect)} {one.unit}".rstrip()
+    return interval(Summary(one.effect.n, one.effect.estimate, one.effect.low, one.effect.high, "geometric-mean"))
+
+
+def verdict_text(one: Comparison) -> str:
+    """Say what a comparison comes to, and what keeps it from more."""
+    short = f"{one.n} of {one.planned} rounds"
+    match one.verdict:
+        case Verdict.WORSE | Verdict.BETTER:
+            missing = f", incomplete: {short}" if one.incomplete else ""
+            return f"{one.direction}: {one.verdict}{', not confirmed' if one.stored else ''}{missing}"
+        case Verdict.SAME:
+            return f"same within {share_words(one.threshold)}"
+        case Verdict.INCOMPLETE:
+            return f"incomplete: {short}"
+        case Verdict.INCONCLUSIVE:
+            return f"inconclusive{_reason(one)}"
+        case Verdict.UNJUDGED:
+            return "–"
+        case Verdict.EQUAL:
+            return "equal"
+
+
+def method_words(found: Sequence[Comparison]) -> Iterator[str]:
+    """Yield how these comparisons were made and judged, a sentence each."""
+    rules = {one.effect.rule for one in found if one.effect is not None}
+    if rules - {Rule.DIFFERENCE}:
+        yield "x baseline: geometric mean of the ratios within rounds, with its 95 % interval"
+    if Rule.DIFFERENCE in rules:
+        yield "where values are 0 or less: median difference within rounds, with its 95 % interval"
+    family = max((one.family for one in found), default=0)
+    if family:
+        tests = ["paired t-test of the logarithms"] if rules & {Rule.RATIO, Rule.CONSTANT_RATIO} else []
+        tests += ["signed rank of the differences"] if Rule.DIFFERENCE in rules else []
+        tests += ["Fisher's test of failed trials"] if any(one.failures for one in found) else []
+        many = f", corrected for {family} comparisons (Holm)" if family > 1 else ""
+        yield f"verdicts at 5 %{many}{': ' if tests else ''}{', '.join(tests)}"
+    if any(one.verdict is Verdict.INCONCLUSIVE and one.detectable is not None for one in found):
+        yield "could detect: the smallest difference that so many rounds show in four of five cases"
+    if any(one.verdict is Verdict.UNJUDGED for one in found):
+        yield 'no verdict without better = "higher" or "lower" in [metrics]'
 
 
 def comparisons_json(found: Sequence[Comparison]) -> list[dict[str, object]]:
@@ -42,14 +75,17 @@ def comparisons_json(found: Sequence[Comparison]) -> list[dict[str, object]]:
         {
             "point": dict(one.point),
             "metric": one.metric,
+            "unit": one.unit,
             "n": one.n,
-            "factor": one.factor,
-            "low": one.low,
-            "high": one.high,
+            "planned": one.planned,
+            **_effect_json(one),
             "p": one.p,
-            "verdict": one.verdict,
+            "direction": one.direction,
+            "verdict": str(one.verdict),
+            "incomplete": one.incomplete,
+            "confirmed": one.confirmed,
             "threshold": one.threshold,
-            "more": one.more,
+            "detectable": one.detectable,
         }
         for one in found
     ]
@@ -63,3 +99,47 @@ def share_words(share: float) -> str:
 def baseline_text(baseline: Mapping[str, object]) -> str:
     """Return the baseline as text: `engine=old`."""
     return ", ".join(f"{name}={shown(value)}" for name, value in baseline.items())
+
+
+def _effect_json(one: Comparison) -> dict[str, object]:
+    """Return how a comparison was made and what it found; a factor or a difference is null where the rule gives the other one."""
+    failures, effect = one.failures, one.effect
+    if failures is not None:
+        counts = {"failed": failures.failed, "tried": failures.tried}
+        return {"rule": "failures", **counts, "baseline_failed": failures.baseline_failed, "baseline_tried": failures.baseline_tried}
+    differs = effect is not None and effect.rule is Rule.DIFFERENCE
+    return {
+        "rule": str(effect.rule) if effect else None,
+        "factor": effect.estimate if effect and not differs else None,
+        "difference": effect.estimate if effect and differs else None,
+        "low": effect.low if effect else None,
+        "high": effect.high if effect else None,
+    }
+
+
+def _reason(one: Comparison) -> str:
+    """Return why nothing can be concluded, as far as that can be said."""
+    if one.n < MIN_ROUNDS and one.failures is None:
+        return f": fewer than {MIN_ROUNDS} rounds"
+    return "" if one.detectable is None else f": could detect {_rounded_up(one.detectable)}"
+
+
+def _difference(effect: Effect) -> str:
+    """Return a difference and its interval, all with a sign, to two digits of half the interval's width."""
+    if effect.low is None or effect.high is None:
+        return _signed(effect.estimate, decimals_of(effect.estimate, 4))
+    half = (effect.high - effect.low) / 2
+    decimals = decimals_of(half, 2) if half else decimals_of(effect.estimate, 4)
+    return f"{_signed(effect.estimate, decimals)} [{_signed(effect.low, decimals)}, {_signed(effect.high, decimals)}]"
+
+
+def _signed(value: float, decimals: int) -> str:
+    return f"{'+' if value > 0 else ''}{number(value, decimals)}"
+
+
+def _rounded_up(share: float) -> str:
+    """Return a share in per cent, two digits, rounded up: no smaller difference is promised."""
+    if share > 10:
+        return "more than 1000 %"
+    step = 10.0 ** -decimals_of(100 * share, 2)
+    return f"{math.ceil(100 * share / step) * step:.{max(0, decimals_of(100 * share, 2))}f} %"

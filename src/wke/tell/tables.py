@@ -78,11 +78,11 @@ def interval(summary: Summary) -> str:
     """
     half = summary.half_width
     if half is None or summary.low is None or summary.high is None:
-        return number(summary.centre, _decimals(summary.centre, 4))
-    decimals = _decimals(half, 2) if half else _decimals(summary.centre, 4)
+        return number(summary.centre, decimals_of(summary.centre, 4))
+    decimals = decimals_of(half, 2) if half else decimals_of(summary.centre, 4)
     if summary.kind == "mean":
         return f"{number(summary.centre, decimals)} ± {number(half, decimals)}"
-    decimals = max(decimals, _decimals(summary.centre, 2))
+    decimals = max(decimals, decimals_of(summary.centre, 2))
     return f"{number(summary.centre, decimals)} [{number(summary.low, decimals)}, {number(summary.high, decimals)}]"
 
 
@@ -114,6 +114,6 @@ def _reached(precision: Precision) -> str:
     return f"{'reached' if precision.enough else 'not reached'}: {shares_text(precision)}"
 
 
-def _decimals(value: float, significant: int) -> int:
+def decimals_of(value: float, significant: int) -> int:
     """Return how many decimals show so many significant digits of `value`."""
     return significant - 1 - math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0

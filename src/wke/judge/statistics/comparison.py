@@ -1,135 +1,228 @@
-"""Comparisons with a baseline: by what factor a metric differs between a point and the baseline's point, and whether it differs at all.
+"""Comparisons of a series' points with a baseline: what may be concluded of each, given all of them.
 
-Theory. Slow changes (heat, a neighbour, a disk that fills up) affect the trials of one round alike. So the two values of each round are
-divided, and the factor is the geometric mean of these ratios, with Student's t on their logarithms: drift from round to round cancels. This
-needs rounds; when one point is measured after the other, drift looks like a difference.
+The values of each round are pairs (pairs.py). Of many comparisons some look different by luck, so whether one is confirmed is decided by
+Holm's method over the whole family: the chance that any comparison of equals is confirmed stays at 5 %. The family has the metrics that
+say which way is `better`, and failed trials (failures.py). Other metrics get an interval and no verdict: each of them in the family would
+cost the rest power.
 
-Among many comparisons some look different by chance. Holm's method over all of them decides whether one is `different`: the chance that any
-comparison of equals is called different stays at 5 %. The interval is that of the single factor.
-
-With a threshold, different means by more than the threshold. The test is then whether the factor lies outside 1 / (1 + threshold) to 1 +
-threshold. When the whole interval lies inside, the two are the `same`.
+What fails closed: below MIN_ROUNDS rounds there is no verdict, since drift within a round can look like a difference. Where a planned
+round has no pair the comparison is `incomplete`: it may be worse, but never better, the same or equal, because the missing pairs may be
+missing for the reason that is looked for. A stored baseline was measured on another day, and days differ: it never confirms.
 """
 
 import math
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Self
 
-from wke.judge.statistics.statistics import summarise
-from wke.judge.statistics.summaries import by_point, point_key
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.rules import Rules
+from wke.judge.statistics.failures import Failures
+from wke.judge.statistics.family import LEVEL, holm
+from wke.judge.statistics.pairs import Effect, Pair, Rule, effect_of
+from wke.judge.statistics.summaries import by_point, metric_units, point_key
 from wke.keep.trials.trials import StoredAttempt
+from wke.records import OutcomeKind
 
-LEVEL = 0.05
-MOST_ROUNDS = 1000
+MIN_ROUNDS = 5
+FAILED_TRIALS = "failed trials"
+FAILING = {OutcomeKind.FAILED, OutcomeKind.SIGNALLED, OutcomeKind.TIMED_OUT}
+DECIDED = {*FAILING, OutcomeKind.OK, OutcomeKind.INVALID}
+
+
+class Verdict(StrEnum):
+    """What a comparison comes to. UNJUDGED: its metric does not say which way is better."""
+
+    WORSE = "worse"
+    BETTER = "better"
+    SAME = "same"
+    EQUAL = "equal"
+    INCONCLUSIVE = "inconclusive"
+    INCOMPLETE = "incomplete"
+    UNJUDGED = "unjudged"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What `n` rounds say about one metric at `point`: its value is `factor` times the baseline's, between `low` and `high` with 95 %.
+    """One metric at one point beside the baseline's point, or their failed trials (`failures`; then the metric is FAILED_TRIALS).
 
-    `p` is the chance of a difference at least this large if the true one is no larger than the `threshold`. `more` is about how many more
-    rounds would show that it is larger, if it is as large as it seems; None if that is shown already, or would take too many.
+    `effect` is what the pairs say, None where there is no pair; `planned` is the number of rounds that there should be, `family` the number
+    of comparisons among which this one is `significant` or not. A `stored` baseline was not measured in the same rounds.
     """
 
     point: Mapping[str, object]
     metric: str
-    n: int
-    factor: float
-    low: float
-    high: float
-    p: float
-    different: bool = False
-    more: int | None = None
+    unit: str
+    better: str | None
+    planned: int
+    effect: Effect | None = None
+    failures: Failures | None = None
     threshold: float = 0.0
+    family: int = 0
+    significant: bool = False
+    stored: bool = False
 
     @property
-    def verdict(self) -> str:
-        """The conclusion: "higher", "lower", "inconclusive" or, with a threshold, "same"."""
-        if self.different:
-            return "higher" if self.factor > 1 else "lower"
-        return "same" if self.is_same else "inconclusive"
+    def n(self) -> int:
+        """In how many rounds both have a value; of failed trials, how many of the candidate's were tried."""
+        if self.failures is not None:
+            return self.failures.tried
+        return self.effect.n if self.effect is not None else 0
 
     @property
-    def is_same(self) -> bool:
-        """True when any difference lies within the threshold."""
-        return self.threshold > 0 and 1 / (1 + self.threshold) <= self.low and self.high <= 1 + self.threshold
+    def p(self) -> float | None:
+        """The chance of such values, or of so many failures, for equals; None where there is nothing to tell it from."""
+        if self.failures is not None:
+            return self.failures.p
+        return self.effect.p if self.effect is not None else None
+
+    @property
+    def incomplete(self) -> bool:
+        """Tell whether a planned round has no pair."""
+        return self.failures is None and self.n < self.planned
+
+    @property
+    def direction(self) -> str | None:
+        """Which way the candidate differs, where a test shows that it does: "higher" or "lower"."""
+        if not self.significant:
+            return None
+        return "higher" if self.effect is None or self.effect.direction > 0 else "lower"
+
+    @property
+    def verdict(self) -> Verdict:
+        """What may be concluded; of a `stored` baseline, what it suggests."""
+        if self.better is None:
+            return Verdict.UNJUDGED
+        if self.significant and self.direction != self.better:
+            return Verdict.WORSE
+        if self.incomplete:
+            return Verdict.INCOMPLETE
+        if self.significant:
+            return Verdict.BETTER
+        if self.effect is not None and self.effect.rule is Rule.EQUAL:
+            return Verdict.EQUAL
+        return Verdict.SAME if self.effect is not None and self.effect.within and self.n >= MIN_ROUNDS else Verdict.INCONCLUSIVE
+
+    @property
+    def confirmed(self) -> bool:
+        """Tell whether the candidate is worse beyond doubt."""
+        return self.verdict is Verdict.WORSE and not self.stored
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest difference, as a share, that so many rounds show in four of five cases."""
+        return self.effect.detectable(LEVEL / max(1, self.family), self.threshold) if self.effect is not None else None
+
+    @property
+    def _in_family(self) -> bool:
+        if self.failures is not None:
+            return self.failures.testable
+        return self.better is not None and self.n >= MIN_ROUNDS
 
 
 def partner(point: Mapping[str, object], baseline: Mapping[str, object]) -> Mapping[str, object] | None:
-    """Return the baseline's point for a point: with the baseline's values in it; None for that point itself, and if there is none."""
+    """Return the baseline's point for a point: the same but for what the baseline fixes; None for that point itself, and without one."""
     if not baseline.keys() <= point.keys():
         return None
     other = {**point, **baseline}
     return None if point_key(other) == point_key(point) else other
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of all comparisons of a series: the `baseline`'s values, the `threshold`, the planned `rounds`, if they are fixed.
+
+    With `stored`, the baseline's trials are those of another session.
+    """
+
+    baseline: Mapping[str, object]
+    threshold: float = 0.0
+    rounds: int | None = None
+    stored: bool = False
+
+    @classmethod
+    def of(cls, rules: Rules, threshold: float) -> Self | None:
+        """Return what the rules of a series ask, None without a baseline."""
+        return cls(rules.baseline, threshold, planned_rounds(rules)) if rules.baseline else None
+
+
+def planned_rounds(rules: Rules) -> int | None:
+    """Return how many rounds of all points are planned, None where results decide that."""
+    return rules.iterations if rules.stopping is None and rules.budget is None else None
+
+
 def compare(
     trials: Sequence[StoredAttempt],
-    metrics: Sequence[str],
-    points: Sequence[Mapping[str, object]],
-    baseline: Mapping[str, object],
-    threshold: float = 0.0,
+    metrics: Sequence[Metric],
+    points: Iterable[Mapping[str, object]],
+    question: Question,
+    attempts: Sequence[StoredAttempt] = (),
 ) -> tuple[Comparison, ...]:
-    """Return the comparison of every metric at every point with the same metric at the point's partner, round by round.
+    """Return, for every point with a partner, the comparison of each metric with the same metric there, and of failed trials.
 
-    There is none if fewer than two rounds have both values, if a value is not positive, or if the two have different units.
+    `trials` holds the attempt of each trial that counts; `attempts` holds all, the first of which tell who failed. Metrics without a
+    direction that have no pair are left out.
     """
-    counted = by_point(trial for trial in trials if trial.ok and not trial.warmup)
-    found = []
+    units = metric_units(trials, metrics)
+    better = {metric.name: metric.better for metric in metrics}
+    values, tried = by_point(t for t in trials if not t.warmup), by_point(t for t in _first(attempts or trials) if not t.warmup)
+    found: list[Comparison] = []
     for point in points:
-        other = partner(point, baseline)
-        for metric in metrics if other is not None else ():
-            both = [counted.get(point_key(each), []) for each in (point, other or {})]
-            if len({trial.units.get(metric, "") for seen in both for trial in seen if metric in trial.observations}) > 1:
-                continue
-            here, there = (_by_round(seen, metric) for seen in both)
-            ratios = [here[k] / there[k] for k in sorted(here.keys() & there.keys()) if here[k] > 0 and there[k] > 0]
-            if len(ratios) >= 2 and len(ratios) == len(here.keys() & there.keys()):
-                found.append(_compared(point, metric, ratios, threshold))
-    verdicts = holm([one.p for one in found])
-    level = LEVEL / max(1, verdicts.count(False))  # the level that Holm's method requires of the next comparison
-    return tuple(
-        replace(one, different=True) if different else replace(one, more=_more(one, level))
-        for one, different in zip(found, verdicts, strict=True)
-    )
+        other = partner(point, question.baseline)
+        if other is None:
+            continue
+        here, there = (values.get(point_key(each), []) for each in (point, other))
+        first = [tried.get(point_key(each), []) for each in (point, other)]
+        seen = (*here, *first[0]) if question.stored else (*here, *there, *first[0], *first[1])
+        planned = question.rounds or len({trial.iteration for trial in seen})
+        for name, unit in units.items():
+            effect = _effect(here, there, name, question)
+            if effect is not None or better.get(name):
+                found.append(Comparison(point, name, unit, better.get(name), planned, effect, threshold=question.threshold))
+        failures = Failures(_failed(first[0]), len(first[0]), _failed(first[1]), len(first[1]))
+        if failures.testable:
+            found.append(Comparison(point, FAILED_TRIALS, "", "lower", planned, failures=failures))
+    return tuple(_judged([replace(one, stored=question.stored) for one in found]))
 
 
-def holm(chances: Sequence[float], level: float = LEVEL) -> list[bool]:
-    """Return which of several tests are significant, so that the chance of any false one is at most `level`."""
-    significant = [False] * len(chances)
-    for rank, index in enumerate(sorted(range(len(chances)), key=lambda index: chances[index])):
-        if chances[index] > level / (len(chances) - rank):
-            break
-        significant[index] = True
-    return significant
+def _judged(found: Sequence[Comparison]) -> Iterable[Comparison]:
+    """Yield the comparisons with what Holm's method says of each."""
+    chances = {index: one.p or 0.0 for index, one in enumerate(found) if one._in_family}  # noqa: SLF001 - ours
+    significant = dict(zip(chances, holm(list(chances.values())), strict=True))
+    for index, one in enumerate(found):
+        yield replace(one, family=len(chances), significant=significant.get(index, False))
 
 
-def _by_round(trials: Sequence[StoredAttempt], metric: str) -> dict[int, float]:
-    values = {trial.iteration: trial.observations.get(metric, math.nan) for trial in trials}
-    return {iteration: value for iteration, value in values.items() if math.isfinite(value)}
+def _effect(here: Sequence[StoredAttempt], there: Sequence[StoredAttempt], metric: str, question: Question) -> Effect | None:
+    candidates, baselines = ({t.iteration: t for t in trials if t.ok and _has(t, metric)} for trials in (here, there))
+    pairs = [
+        Pair(candidate.observations[metric], baselines[k].observations[metric], _ran_first(candidate, baselines[k], question))
+        for k, candidate in sorted(candidates.items())
+        if k in baselines
+    ]
+    return effect_of(pairs, question.threshold) if pairs else None
 
 
-def _compared(point: Mapping[str, object], metric: str, ratios: Sequence[float], threshold: float) -> Comparison:
-    from scipy.special import stdtr  # noqa: PLC0415 - 0.2 s, only when statistics are needed
-
-    summary = summarise(ratios, "geometric-mean")
-    logs = [math.log(ratio) for ratio in ratios]
-    n, mean = len(logs), math.fsum(logs) / len(logs)
-    spread = math.sqrt(math.fsum((log - mean) ** 2 for log in logs) / (n - 1))
-    low, high = (summary.centre, summary.centre) if summary.low is None or summary.high is None else (summary.low, summary.high)
-    beyond = abs(mean) - math.log1p(threshold)
-    if not spread:
-        return Comparison(point, metric, n, summary.centre, low, high, 0.0 if beyond > 0 else 1.0, threshold=threshold)
-    p = min(1.0, 2 * float(stdtr(n - 1, -beyond * math.sqrt(n) / spread)))
-    return Comparison(point, metric, n, summary.centre, low, high, p, threshold=threshold)
+def _has(trial: StoredAttempt, metric: str) -> bool:
+    return math.isfinite(trial.observations.get(metric, math.nan))
 
 
-def _more(one: Comparison, level: float) -> int | None:
-    """Return after how many more rounds `p` would be `level`, if mean and spread stay as they are; None for never or too many."""
-    from scipy.special import stdtrit  # noqa: PLC0415 - 0.2 s, only when statistics are needed
+def _ran_first(candidate: StoredAttempt, baseline: StoredAttempt, question: Question) -> bool | None:
+    """Tell whether the candidate's trial began before the baseline's; None where they were not measured together, or nothing is known."""
+    if question.stored or candidate.started_ns is None or baseline.started_ns is None or candidate.started_ns == baseline.started_ns:
+        return None
+    return candidate.started_ns < baseline.started_ns
 
-    effect = -float(stdtrit(one.n - 1, one.p / 2)) / math.sqrt(one.n)
-    rounds = range(one.n + 1, MOST_ROUNDS + 1)
-    first = bisect_left(rounds, True, key=lambda n: effect * math.sqrt(n) >= -stdtrit(n - 1, level / 2))
-    return first + 1 if first < len(rounds) else None
+
+def _first(attempts: Iterable[StoredAttempt]) -> Iterable[StoredAttempt]:
+    """Return, for each trial, its first attempt that ended in a way that says something of the system."""
+    first: dict[str, StoredAttempt] = {}
+    for attempt in attempts:
+        if attempt.outcome.partition("(")[0] in DECIDED and (attempt.id not in first or attempt.attempt < first[attempt.id].attempt):
+            first[attempt.id] = attempt
+    return first.values()
+
+
+def _failed(trials: Iterable[StoredAttempt]) -> int:
+    return sum(trial.outcome.partition("(")[0] in FAILING for trial in trials)

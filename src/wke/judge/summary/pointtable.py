@@ -7,7 +7,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.judge.policies.fixed import Fixed
 from wke.judge.policies.policy import Policy
 from wke.judge.policies.precision import Precision
-from wke.judge.statistics.comparison import Comparison, compare
+from wke.judge.statistics.comparison import Comparison, Question, compare
 from wke.judge.statistics.statistics import Summary
 from wke.judge.statistics.summaries import by_point, metric_units, point_key, point_summaries
 from wke.keep.trials.trials import INTERRUPTED, RUNNING, StoredAttempt, counting_attempts
@@ -50,15 +50,15 @@ def point_table(
     metrics: Sequence[Metric] = (),
     points: Sequence[Point] = (),
     policy: Policy | None = None,
-    baseline: Point | None = None,
+    question: Question | None = None,
     *,
-    threshold: float = 0.0,
+    attempts: Sequence[StoredAttempt] = (),
 ) -> PointTable:
     """Return the table of `trials` (attempts of one trial count once): declared metrics first, then others that tasks reported.
 
     Rows are in the order of `points`, or else of the parameters' values. Points without a trial have a row too, unless the `policy` of the
-    series (by default a fixed one) leaves them out. With a `baseline`, all points are compared with it, and differences up to the
-    `threshold` do not count.
+    series (by default a fixed one) leaves them out. With a `question`, all points are compared with the baseline's; `attempts` are all
+    attempts, the first of which at each trial tells whether it fails.
     """
     counted = [trial for trial in counting_attempts(trials) if not trial.warmup]
     policy = policy or Fixed()
@@ -71,7 +71,7 @@ def point_table(
         _row(point, trials_at.get(point_key(point), ()), summaries.get(point_key(point), {}), precision)
         for point, precision in zip(visited, precise or [None] * len(visited), strict=True)
     ]
-    comparisons = compare(counted, tuple(units), visited, baseline, threshold) if baseline else ()
+    comparisons = compare(counted, metrics, visited, question, attempts) if question else ()
     return PointTable(varied(known), units, tuple(rows), comparisons, precise[0].wanted if precise else None)
 
 

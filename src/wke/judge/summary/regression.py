@@ -3,28 +3,35 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from wke.judge.statistics.regression import Judged, Verdict
+from wke.judge.statistics.comparison import Comparison, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class RegressionReport:
     """A comparison of a series with something else.
 
-    `facts` are lines about how it was measured, `doubts` are reasons why nothing can be confirmed. `uncompared` is the number of points
-    that could not be compared; `missing` has a line for each of the first ones.
+    `facts` are lines about how it was measured, `doubts` are what readers should know of a baseline that was measured at another time.
     """
 
     title: str
-    threshold: float
     parameters: Sequence[str]
-    judged: Sequence[Judged]
+    comparisons: Sequence[Comparison]
     facts: Mapping[str, str]
     machines: Mapping[str, Mapping[str, str]]
-    missing: Sequence[str] = ()
-    uncompared: int = 0
     doubts: Sequence[str] = ()
 
     @property
     def confirmed(self) -> int:
         """How many regressions are confirmed."""
-        return 0 if self.doubts else sum(one.verdict is Verdict.WORSE for one in self.judged)
+        return sum(one.confirmed for one in self.comparisons)
+
+    @property
+    def suggested(self) -> int:
+        """How many regressions a stored baseline suggests."""
+        return sum(one.verdict is Verdict.WORSE and not one.confirmed for one in self.comparisons)
+
+    @property
+    def undecided(self) -> bool:
+        """Tell whether a regression may be hidden: rounds are missing, a stored baseline suggests one, or nothing was compared."""
+        incomplete = any(one.incomplete and one.verdict is not Verdict.UNJUDGED for one in self.comparisons)
+        return incomplete or self.suggested > 0 or not self.comparisons

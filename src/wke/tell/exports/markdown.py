@@ -2,25 +2,18 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from wke.errors import InputError
-from wke.judge.statistics.comparison import Comparison
-from wke.judge.statistics.regression import Judged, Verdict
-from wke.judge.statistics.statistics import Summary
+from wke.judge.statistics.comparison import Comparison, Verdict
 from wke.judge.summary.regression import RegressionReport
-from wke.tell.comparisons import share_words
-from wke.tell.tables import interval, shown, titled
+from wke.tell.comparisons import effect_text, method_words, verdict_text
+from wke.tell.tables import shown, titled
 from wke.tell.terminal.sanitize import visible
 from wke.tell.words import counted
 
 FACTS = ("product", "processor", "processors", "SMT", "governor", "memory", "kernel", "clock source")
-WORDS = {
-    Verdict.WORSE: "**worse**",
-    Verdict.BETTER: "better",
-    Verdict.DIFFERENT: "different",
-    Verdict.SAME: "same",
-}
 
 
 def markdown(report: RegressionReport) -> str:
@@ -41,43 +34,39 @@ def publish(text: str) -> None:
 
 def _lines(report: RegressionReport) -> Iterator[str]:
     yield from [f"## {_plain(report.title)}", "", _headline(report), ""]
-    yield from (f"- {_plain(line)}" for line in (*report.doubts, *report.missing))
-    if report.doubts or report.missing:
+    yield from (f"- {_plain(line)}" for line in report.doubts)
+    if report.doubts:
         yield ""
-    if report.judged:
+    if report.comparisons:
         header = [*map(_plain, report.parameters), "metric", "rounds", "× baseline", "verdict"]
-        yield from _table(header, [_row(one, report.parameters) for one in report.judged])
-        yield from [_method(report), ""]
+        yield from _table(header, [_row(one, report.parameters) for one in report.comparisons])
+        yield from [f"{'. '.join(_sentence(words) for words in method_words(report.comparisons))}.", ""]
     yield from _table(["measured", ""], [[name, _plain(text)] for name, text in report.facts.items()])
     yield from _machines(report.machines)
 
 
 def _headline(report: RegressionReport) -> str:
-    verdicts = [one.verdict for one in report.judged]
+    verdicts = [one.verdict for one in report.comparisons if one.verdict is not Verdict.UNJUDGED]
     counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in Verdict if verdict in verdicts]
-    of = f"{counted(len(verdicts), 'comparison')}: {', '.join(counts)}" if verdicts else "nothing could be compared"
-    found = f"**{counted(report.confirmed, 'regression')} confirmed**" if report.confirmed else "No regression is confirmed"
-    return f"{found} ({of})."
+    any_pair = any(one.n for one in report.comparisons)
+    of = f"{counted(len(verdicts), 'comparison')}: {', '.join(counts)}" if verdicts and any_pair else "nothing could be compared"
+    if report.confirmed:
+        return f"**{counted(report.confirmed, 'regression')} confirmed** ({of})."
+    if report.suggested:
+        return f"**{counted(report.suggested, 'regression')} suggested, none confirmed** ({of}): measure beside the baseline to confirm."
+    return f"No regression is confirmed ({of})."
 
 
-def _row(one: Judged, parameters: Sequence[str]) -> list[str]:
-    seen = one.comparison
-    factor = interval(Summary(seen.n, seen.factor, seen.low, seen.high, "geometric-mean"))
-    values = (_plain(shown(seen.point.get(name))) for name in parameters)
-    return [*values, _plain(titled(seen.metric, one.unit)), str(seen.n), factor, WORDS.get(one.verdict) or _inconclusive(seen)]
+def _row(one: Comparison, parameters: Sequence[str]) -> list[str]:
+    values = (_plain(shown(one.point.get(name))) for name in parameters)
+    effect = effect_text(replace(one, unit=_plain(one.unit)))
+    verdict = f"**{verdict_text(one)}**" if one.verdict is Verdict.WORSE else verdict_text(one)
+    return [*values, _plain(titled(one.metric, one.unit)), str(one.n), effect, verdict]
 
 
-def _inconclusive(seen: Comparison) -> str:
-    return "inconclusive" if seen.more is None else f"inconclusive: about {seen.more} more rounds"
-
-
-def _method(report: RegressionReport) -> str:
-    beyond = f" by more than {share_words(report.threshold)}" if report.threshold else ""
-    many = f", corrected for {len(report.judged)} comparisons (Holm)" if len(report.judged) > 1 else ""
-    return (
-        f"× baseline: geometric mean of the ratios within rounds [95 % interval]. Worse or better{beyond}: two-sided paired t-test of their"
-        f" logarithms at 5 %{many}."
-    )
+def _sentence(words: str) -> str:
+    """Return words as a sentence begins, with the sign that Markdown has room for."""
+    return words[0].upper() + words[1:] if not words.startswith("x baseline") else words.replace("x", "×", 1)
 
 
 def _machines(machines: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wke.judge.summary.series import SeriesSummary
-from wke.tell.comparisons import baseline_text, comparison_rows, comparisons_json
+from wke.tell.comparisons import baseline_text, comparison_rows, comparisons_json, method_words
 from wke.tell.tables import table_json, text_table
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.findings import finding_text
@@ -62,13 +62,14 @@ def print_comparisons(summary: SeriesSummary) -> None:
     if not rules.baseline:
         return
     baseline = baseline_text(rules.baseline)
-    if not table.comparisons:
-        out.talk(f"nothing to compare with {baseline} yet: that takes two rounds with both values, both greater than 0")
+    if not any(one.n for one in table.comparisons):
+        out.talk(f"nothing to compare with {baseline} yet: no round has both values")
         return
     out.data("")
-    out.table(comparison_rows(table.comparisons, table.parameters, rules.metrics))
-    many = f"; verdicts are corrected for {len(table.comparisons)} comparisons" if len(table.comparisons) > 1 else ""
-    out.talk(f"x baseline: geometric mean of the ratios to {baseline} within rounds, with its 95 % interval{many}")
+    out.table(comparison_rows(table.comparisons, table.parameters))
+    out.talk(f"baseline: {baseline}")
+    for words in method_words(table.comparisons):
+        out.talk(words)
 
 
 def accepted_text(summary: SeriesSummary) -> str:
