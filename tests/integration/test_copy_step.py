@@ -82,7 +82,7 @@ def test_what_changes_meanwhile_fails_the_trial(project: Project) -> None:
     done = project.measure()
     assert done.status == 1
     assert project.outcomes().count("ok") == 1
-    assert "has changed since this command began; the same command goes on" in done.err
+    assert "has changed since this command began; run the same command again to use what it is now" in done.err
 
 
 def test_what_a_machine_does_not_take_fails_the_trial(project: Project) -> None:

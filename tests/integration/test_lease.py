@@ -134,7 +134,7 @@ def test_silence_shorter_than_the_lease_is_survived(transport: Sequence[str]) ->
 @pytest.mark.parametrize(
     ("who", "words"),
     [
-        ("agent", "the agent was killed by signal 9 (perhaps by the kernel, for want of memory); all that ran there"),
+        ("agent", "the agent was killed by signal 9 (perhaps by the kernel, because memory ran out); all that ran there"),
         ("guardian", "the agent gave up: its guardian was killed"),
     ],
 )

@@ -364,5 +364,5 @@ def test_a_series_ends_when_machines_stay_out_of_reach(new_project: Callable[[st
     assert "machine m0: connecting failed: " in project.trials()[2].why
     assert done.err.endswith(
         "machines were out of reach for 3 trials in a row; the series stops here\n"
-        "  hint: all that is stored stays; when the machines are back, the same command goes on\n"
+        "  hint: everything stored stays; when the machines are back, run the same command again to continue\n"
     )

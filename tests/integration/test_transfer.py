@@ -149,7 +149,7 @@ def test_a_copy_goes_on_after_a_broken_connection(transport: Sequence[str], way:
             if progress.size_bytes > 8 << 20:
                 one.connection.link.lose("the cable is out")
 
-        with pytest.raises(MachineError, match=r"machine m: the cable is out.*\n.*goes on where this one stopped"):
+        with pytest.raises(MachineError, match=r"machine m: the cable is out.*\n.*the copy continues where this one stopped"):
             await way(one, source, tmp_path / "to", progress=cut)
         agents.append(one.connection.hello.pid)
 

@@ -2,12 +2,12 @@
 
     controller == transport == relay == socket == anchor == pipes == guardian, agent
 
-What tasks say goes into the journal first and to the controller from there, as fast as that takes it, so that every byte has an offset and
-nothing piles up here. A task is known by the key its controller gave it: one that is known already is not started again. Everything
-else passes through. The socket lies in the work folder, which only its owner may enter; who connects takes the place of who was there.
+The output of tasks goes into the journal first, and from there to the controller as fast as the controller reads. So every byte has an
+offset, and nothing piles up here. A task has a key that its controller gave it; a known key is not started again. Everything else passes
+through. The socket is in the work folder, which only its owner may enter; a new controller takes the place of the old one.
 
-Without a controller the anchor waits as long as it holds an attempt; the agent's lease is the limit. Its own death, whichever way, closes
-the agent's input, and that ends the agent as it does without an anchor.
+Without a controller the anchor waits as long as it holds an attempt; the agent's lease is the limit. When the anchor dies in any way, the
+agent's input is closed, and that ends the agent as it does without an anchor.
 """
 
 import posix
@@ -32,11 +32,11 @@ LAST_WORDS_S = 2.0
 
 
 def drop(source, sink, decoder, folder, claim):
-    """Part the process that the transport started from what shall outlive it.
+    """Separate the process that the transport started from those that are to outlive it.
 
-    That process becomes a relay: to the anchor in the work folder `folder` when there is one, to a new anchor otherwise. Returns only in a
-    third process, for guardian and agent: their source, their sink, and the decoder of what comes. An anchor that is there has the
-    machine's lock already; then `claim` only says who its holder is now.
+    That process becomes a relay: to the anchor in the work folder `folder` if there is one, to a new anchor otherwise. Returns only in a
+    third process, which becomes guardian and agent: their source, their sink, and a decoder. An existing anchor has the machine's lock
+    already; then `claim` only names its new holder.
     """
     found = _connect(folder)
     if found is not None:
@@ -52,7 +52,7 @@ def drop(source, sink, decoder, folder, claim):
     posix.setsid()
     near.close()
     nothing = posix.open("/dev/null", posix.O_RDWR)
-    posix.dup2(nothing, 2)  # the transport would wait for who holds its pipes
+    posix.dup2(nothing, 2)  # else the transport would wait until we end
     for handle in (nothing, source, sink):
         posix.close(handle)
     from_anchor, to_agent = posix.pipe2(posix.O_CLOEXEC)
@@ -69,7 +69,7 @@ def drop(source, sink, decoder, folder, claim):
         _signal.signal(number, _signal.SIG_IGN)
     posix.chdir("/")
     Anchor(from_agent, to_agent, far.detach(), decoder).run()
-    posix.waitpid(guardian, 0)  # so that the relay's end is the proof that the machine is clean, as ever
+    posix.waitpid(guardian, 0)  # so that the relay's end proves that the machine is clean
     _exit(0)
 
 
@@ -139,10 +139,10 @@ class Anchor:
         self._controller, self._decoder = handle, decoder
         decoder.receivers = frames.AGENT + frames.ANCHOR
         posix.set_blocking(handle, False)
-        self._out_handle = posix.dup(handle)  # a loop watches a file for one thing only
+        self._out_handle = posix.dup(handle)  # a loop watches a handle for one event only
         self._out = Outgoing(self._loop, self._out_handle, self._lose)
         self._follows = {}  # channel -> the offset that the controller has the journal to
-        self._answers = []  # which must not overtake what tasks said before
+        self._answers = []  # which must not overtake the journal
         self._loop.watch(handle, self._hear)
         if self._hello is not None:
             self._greet()
@@ -155,7 +155,7 @@ class Anchor:
             self._controller = None
 
     def _lose(self):
-        """Do without a controller; without an attempt there is nothing to wait for."""
+        """Go on without a controller, or end if no attempt is held."""
         self._detach()
         if not self._attempt:
             self._dismiss()
@@ -202,7 +202,7 @@ class Anchor:
         self._follows[frame.channel] = frame.head["from"]
 
     def _start(self, frame):
-        """Have a task started, unless its key is known."""
+        """Pass a task's order on, unless its key is known."""
         head = frame.head
         if head["key"] not in self._known:
             self._known[head["key"]] = frame.channel
@@ -232,7 +232,7 @@ class Anchor:
             self._journal.clear()
 
     def _pump(self):
-        """Send on of the journal what there is room for; tell whether the controller has all of it."""
+        """Send as much of the journal as there is room for; tell whether the controller has all of it."""
         if self._controller is None:
             return True
         behind = True
@@ -281,7 +281,7 @@ class Anchor:
             self._tell(frame.kind, frame.channel, frame.head, frame.payload)
 
     def _open(self, hello):
-        """Settle down in the work folder."""
+        """Open the journal and the socket in the work folder."""
         self._hello, self._hello_at = hello, time.monotonic()
         folder = to_bytes(hello["workfolder"])
         self._journal = Journal(folder + b"/journal")
@@ -315,12 +315,12 @@ class Anchor:
             self._fail(error)
 
     def _fail(self, error):
-        """End, for what cannot be kept must not go on; who is there hears why."""
+        """Report why the journal cannot be kept, and end: tasks must not go on without it."""
         self._tell(frames.BROKEN, 0, {"why": "cannot keep the journal of its tasks: {}".format(error.strerror)})
         self._dismiss()
 
     def _dismiss(self):
-        """Close the agent's input: it stops everything and goes, and so shall we."""
+        """Close the agent's input: it stops everything and ends, and then we do."""
         if self._sink is not None:
             self._loop.forget(self._sink)
             posix.close(self._sink)
@@ -328,7 +328,7 @@ class Anchor:
 
 
 def _read(handle):
-    """Return what can be read now: None when there is nothing, b"" at the end."""
+    """Return what can be read now, None when there is nothing, b"" at the end."""
     try:
         return posix.read(handle, READ_SIZE)
     except BlockingIOError:

@@ -1,9 +1,9 @@
-"""The work folder: everything the agent puts on a machine lies in one private folder, and goes with it.
+"""The work folder: everything the agent puts on a machine lies in one private folder, which is removed at the end.
 
     /tmp/wke-TOKEN/script-KEY/NAME  scripts and preludes, byte for byte as the controller sent them
     /tmp/wke-TOKEN/task-CHANNEL/    a task's own folder, its $WKE_DIR
 
-Paths are bytes: the machine's locale has no say.
+Paths are bytes, so the machine's locale does not matter.
 """
 
 import posix
@@ -55,7 +55,7 @@ class WorkFolder:
             posix.close(handle)
 
     def task(self, channel, is_kept):
-        """Return an empty folder for a task; one that is kept for the controller is called after its channel."""
+        """Return an empty folder for a task; one that is kept for the controller is named after its channel."""
         if self._spare and not is_kept:
             return self._spare.pop()
         path = b"%s/%s%d" % (self.path, TASK, channel)
@@ -63,15 +63,15 @@ class WorkFolder:
         return path
 
     def give_back(self, folder):
-        """Let another task have the folder of one that has ended and left nothing there: to make one costs more than most else."""
+        """Reuse the folder of a task that has ended and left nothing there: making a folder is one of the dearest steps of a start."""
         try:
             if not posix.listdir(folder):
                 self._spare.append(folder)
-        except OSError:  # it has removed it
+        except OSError:  # the task has removed it
             pass
 
     def forget_tasks(self, keep=()):
-        """Remove the folders of all tasks, and what lies beside them, but for those to be had again and those of the channels `keep`."""
+        """Remove the folders of all tasks and what lies beside them, except spare folders and those of the channels `keep`."""
         spare = {folder.rpartition(b"/")[2] for folder in self._spare}
         kept = {b"%s%d" % (TASK, channel) for channel in keep}
         for name in posix.listdir(self.path):
@@ -101,7 +101,7 @@ def beginning(path, size):
 
 
 def parts(path, most):
-    """Yield what is in a file, `most` bytes of it at the most; nothing where there is no file."""
+    """Yield at most `most` bytes of a file; nothing if there is no such file."""
     try:
         handle = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK | posix.O_NOFOLLOW)
     except OSError:
@@ -120,7 +120,7 @@ def parts(path, most):
 
 
 def remove_tree(path, device=None):
-    """Remove a folder and all in it as far as that is possible; what is mounted inside stays untouched."""
+    """Remove a folder and everything in it as far as possible; what is mounted inside stays."""
     try:
         device = posix.lstat(path).st_dev if device is None else device
         posix.chmod(path, 0o700)

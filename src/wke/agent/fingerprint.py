@@ -1,6 +1,6 @@
-"""The machine's fingerprint: what it is, as far as a measurement may depend on it. Read when asked for, from /proc and /sys.
+"""The machine's fingerprint: what a measurement may depend on. It is read on request, from /proc and /sys.
 
-Nothing in it changes by itself or with a boot of the same system. What cannot be read is left out; an emulated machine has its host's.
+Nothing in it changes by itself or when the same system boots again. What cannot be read is left out; an emulated machine has its host's.
 """
 
 import posix

@@ -1,8 +1,8 @@
-"""The guardian: the process that outlives the agent and sees to it that nothing of a connection stays on the machine.
+"""The guardian: the process that outlives the agent and removes everything of a connection from the machine.
 
-It is the first process of the connection and the agent's parent. The agent passes on every heartbeat of the controller; when none comes in
-time, or the agent is gone, for whatever reason, all processes of the connection are stopped, the work folder is removed, and the guardian
-ends. So its end, which the controller sees through the transport, is the proof that the machine is clean.
+It is the first process of the connection and the agent's parent. The agent passes on every heartbeat of the controller. When none comes in
+time, or the agent is gone for any reason, the guardian stops all processes of the connection, removes the work folder and ends. So its
+end, which the controller sees through the transport, proves that the machine is clean.
 """
 
 import posix
@@ -40,7 +40,7 @@ def obituary(status):
     elif posix.WIFSIGNALED(status):
         number = posix.WTERMSIG(status)
         how = "the agent was killed by signal {}{}; ".format(
-            number, " (perhaps by the kernel, for want of memory)" if number == _signal.SIGKILL else ""
+            number, " (perhaps by the kernel, because memory ran out)" if number == _signal.SIGKILL else ""
         )
     return how + "all that ran there for this connection was stopped"
 
@@ -69,7 +69,7 @@ def watch(heartbeats, patience_s):
 def clean(marker, folder, only_children, grace_s):
     """Stop every process that carries `marker` or descends from this one, then remove the work folder.
 
-    With `only_children`, who descends from none of our children is taken to be no business of ours, which saves looking at all processes.
+    With `only_children`, processes that do not descend from our children are ignored, which saves looking at all processes.
     """
     itself = posix.getpid()
 

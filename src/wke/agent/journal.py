@@ -1,6 +1,6 @@
-"""The journal: what the tasks of a connection said, as frames in one append-only file a task.
+"""The journal: the reports of a connection's tasks, as frames in one append-only file per task.
 
-A file holds whole frames, but may be read from any offset and in pieces of any size: who reads puts the pieces together (`Decoder`).
+A file holds whole frames, but may be read from any offset and in pieces of any size: the reader puts them together (`Decoder`).
 """
 
 import posix
@@ -19,7 +19,7 @@ class Journal:
         make_folder(folder)
 
     def append(self, channel, data):
-        """Add whole frames; raise OSError when the disk does not take them, and keep none of them then."""
+        """Add whole frames, all or none; raise OSError when the disk does not take them."""
         handle, size = self._handle(channel), self.size(channel)
         left = memoryview(data)
         try:
@@ -45,7 +45,7 @@ class Journal:
             posix.fdatasync(self._handle(self._unsynced.pop()))
 
     def close(self, channel):
-        """Hold no file open for a task that has ended; it may be read again."""
+        """Close the file of a task that has ended; it may be read again."""
         handle = self._handles.pop(channel, None)
         if handle is not None:
             posix.close(handle)

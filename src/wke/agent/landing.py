@@ -1,11 +1,11 @@
-"""The receiving end of a copy: says what it has already, writes the rest, and never leaves half a file under its final name.
+"""The receiving end of a copy: reports what is there already, writes the rest, and never leaves half a file under its final name.
 
-A file is written under a name of its own (PART...) in the folder where it belongs and renamed when it is complete. A large one is written
-under a name that follows from its own, so that a copy after a broken connection finds it and goes on where it stopped; what is in it is
-compared first (SHA-256), as is what is in a file that seems to be there already.
+A file is written under a temporary name (PART...) in its folder and renamed when it is complete. For a large file this name follows from
+the final one, so that a copy after a broken connection finds the part and continues it. The content of a part is compared first (SHA-256),
+and so is that of a file that seems to be there already.
 
 The sender is not trusted. Nothing is written outside the root: names are checked (`Entry.read`), and every folder below the root is entered
-without following links, so that a link that came with the copy, or was there before, leads nowhere.
+without following links, whether a link came with the copy or was there before.
 """
 
 import posix
@@ -42,7 +42,7 @@ class Part:
 
 
 class Expected:
-    """A file that was offered: we `have` so many bytes of it, as a whole file or in `part`."""
+    """A file that was offered, of which we `have` some bytes, as a whole file or in `part`."""
 
     __slots__ = ("entry", "have", "index", "part")
 
@@ -54,10 +54,10 @@ class Expected:
 
 
 class Landing:
-    """Where a copy arrives; `files`, `size` and `unchanged` count what is done so far.
+    """Where a copy arrives; `files`, `size` and `unchanged` count what has been done.
 
-    With a `name` the copy goes into `destination` if that is a folder or ends with a slash, and becomes that otherwise. Without a name what
-    is in the copy's root goes into the folder `destination`.
+    With a `name` the copy goes into `destination` if that is a folder or ends with a slash, and becomes `destination` otherwise. Without a
+    name the content of the copy's root goes into the folder `destination`.
     """
 
     def __init__(self, destination: bytes, name: bytes, digest: "Digest" = digest) -> None:
@@ -77,7 +77,7 @@ class Landing:
         self._token = posix.urandom(6).hex().encode()
         self._own_names = 0
 
-    # -- what the sender says
+    # -- from the sender
 
     def offer(self, first: int, entries: "Sequence[Entry]") -> "Generator[object, object, list[list[object]]]":
         """Make the folders and links among the entries; return what we have of the files, in steps as `tree.digest`. Raises CopyError."""
@@ -99,7 +99,7 @@ class Landing:
         return have
 
     def data(self, parts: object, payload: bytes) -> None:
-        """Write the parts, whose bytes stand in `payload` one behind the other. Raises CopyError."""
+        """Write the parts, whose bytes follow each other in `payload`. Raises CopyError."""
         at = 0
         if not isinstance(parts, list):
             raise ProtocolError("data without a list of parts")
@@ -119,7 +119,7 @@ class Landing:
         if self._expected or self._current is not None or not self._offered:
             raise ProtocolError("a copy that ends before its end")
         while self._finished:
-            entry = self._finished.pop()  # what is within comes before what it is in
+            entry = self._finished.pop()  # a folder's content before the folder itself
             try:
                 handle = self._folder(entry.path)
                 posix.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
@@ -148,7 +148,7 @@ class Landing:
     # -- places
 
     def _arrive(self, entry: "Entry") -> None:
-        """Find out where the root goes, by what is there, and make the folders above it."""
+        """Find out where the root goes, which depends on what is there, and make the folders above it."""
         if entry.path or entry.kind == LINK:
             raise ProtocolError("a copy without a root")
         destination, name = self._destination, self._name
@@ -195,13 +195,13 @@ class Landing:
     def _problem(self, path: bytes, error: OSError) -> CopyError:
         place = joined(self._shown, path)
         if error.errno in (ENOTDIR, ELOOP):
-            return CopyError(place, "something on the way there is no folder (links are not followed)", error.errno)
+            return CopyError(place, "a part of its path is not a folder (links are not followed)", error.errno)
         return CopyError(place, error.strerror, error.errno)
 
     # -- entries
 
     def _take(self, index: int, entry: "Entry") -> "Generator[object, object, tuple[int, str] | None]":
-        """Make a folder or link; of a file, return how much we have of it and its digest, None when that is nothing."""
+        """Make a folder or link; of a file, return how much of it we have and the digest of that, None if we have nothing."""
         if entry.kind == FOLDER:
             self._make_folder(entry)
             return None
@@ -244,7 +244,7 @@ class Landing:
             posix.close(handle)
 
     def _make_folder(self, entry: "Entry") -> None:
-        """Make a folder that we can write to unless it is there; what it shall be in the end, `finish` sees to."""
+        """Make a folder that we can write to, unless it is there; `finish` gives it its final mode."""
         if entry.path or self._name:
             folder, name = self._place(entry.path)
             try:
@@ -326,7 +326,7 @@ class Landing:
         posix.close(part.handle)
 
     def _new_part(self, folder: int, name: bytes, large: bool) -> Part:  # noqa: FBT001 - private
-        """Open an empty file to write to: of a large one the name can be found again, unless somebody else is writing there."""
+        """Open an empty file to write to; a later copy can find that of a large one, unless another copy is writing there."""
         part = _lasting_part(folder, name, WRITE_FILE) if large else None
         if part is None:
             own = self._own_name()
@@ -358,12 +358,12 @@ def _make_folders(path: bytes) -> None:
     for folder in reversed(missing):
         try:
             posix.mkdir(folder)
-        except FileExistsError:  # somebody else is as quick, or it is no folder: opening it will tell
+        except FileExistsError:  # another process was faster, or it is not a folder: opening it will tell
             pass
 
 
 def _attribute(handle: int, entry: "Entry") -> None:
-    """Give a file its mode and time where it has others."""
+    """Give a file its mode and time if they differ."""
     status = posix.fstat(handle)
     if status.st_mode & 0o7777 != entry.mode:
         posix.fchmod(handle, entry.mode)
@@ -372,7 +372,7 @@ def _attribute(handle: int, entry: "Entry") -> None:
 
 
 def _lasting_part(folder: int, name: bytes, flags: int) -> "Part | None":
-    """Open the part that a file of that name is written to; None when there is none, or it is not ours alone."""
+    """Open the part of the file of that name; None if there is none, or if it is not ours alone."""
     import fcntl  # needed for large files only
 
     meanwhile = PART + b"%08x" % zlib.crc32(name)
@@ -388,7 +388,7 @@ def _lasting_part(folder: int, name: bytes, flags: int) -> "Part | None":
         ours = status.st_mode & FORMAT == IS_FILE and status.st_nlink == 1 and status.st_uid == posix.geteuid()
         if ours and (status.st_dev, status.st_ino) == (there.st_dev, there.st_ino):  # it may have been renamed before the lock was ours
             return Part(handle, meanwhile, status.st_size, lasting=True)
-    except OSError:  # somebody else has the lock, or the file system has none
+    except OSError:  # another process has the lock, or the file system has no locks
         pass
     posix.close(handle)
     return None

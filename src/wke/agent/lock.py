@@ -1,7 +1,7 @@
 """The machine's lock: one series at a time. Guardian and agent hold it, so it is free when nothing of what they started is left.
 
-It is a file that all users share, locked with `flock`; the kernel frees it when its last holder ends, whichever way. In it stands who that
-is, a line for people. Who frees it in an orderly way removes the file first; one that a `kill -9` left is taken by the next.
+It is a file that all users share, locked with `flock`; the kernel frees the lock when its last holder ends in any way. The file names the
+holder in a line for people. An orderly release removes the file; a file that `kill -9` left is taken over by the next holder.
 """
 
 import fcntl
@@ -16,11 +16,11 @@ OPEN = posix.O_RDWR | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
 
 
 class NotOursError(Exception):
-    """Somebody else has the machine; the text says who, as far as that is known."""
+    """The machine is locked; the text says by whom, as far as that is known."""
 
 
 class Lock:
-    """Held as soon as it is made, until `release` or the end of every process that has it."""
+    """Held from its creation until `release`, or until every process that has it has ended."""
 
     def __init__(self, claim):
         """Wait for the lock for at most `claim["wait"]` seconds; raise NotOursError after that."""
@@ -29,15 +29,15 @@ class Lock:
         name = file_name(claim)
         while not self._take(name):
             if time.monotonic() > deadline:
-                raise NotOursError("it is held by " + (_holder(self._path) or "somebody else"))
+                raise NotOursError("it is held by " + (_holder(self._path) or "an unknown process"))
             time.sleep(PAUSE_S)
         _sign(self._handle, claim)
 
     def release(self):
-        """Let the next one have the machine."""
+        """Free the machine."""
         try:
             posix.unlink(self._path)
-        except OSError:  # another user's, whom a signal has killed
+        except OSError:  # the file of another user, who was killed
             pass
         posix.close(self._handle)
 
@@ -63,7 +63,7 @@ def file_name(claim):
 
 
 def sign_again(claim):
-    """Write another holder's name into the lock: the trial that has it goes on under another command."""
+    """Write another holder's name into the lock: another command continues the trial that has it."""
     try:
         handle = _open(file_name(claim))[1]
         _sign(handle, claim)

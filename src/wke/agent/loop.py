@@ -1,4 +1,4 @@
-"""The agent's one thread: waits for files and for moments, and calls who asked for them."""
+"""The agent's event loop: waits for files and moments, and calls the functions registered for them."""
 
 import posix
 import select
@@ -34,12 +34,12 @@ class Loop:
             self._epoll.unregister(handle)
 
     def at(self, moment, function):
-        """Call `function()` once at that moment. It cannot be taken back: the function must know whether it is still wanted."""
+        """Call `function()` once at that moment. It cannot be cancelled: the function must check whether it is still wanted."""
         self._count += 1
         _heapq.heappush(self._moments, (moment, self._count, function))
 
     def after(self, seconds, function):
-        """Call `function()` once after so many seconds."""
+        """Call `function()` once after that many seconds."""
         self.at(time.monotonic() + seconds, function)
 
     def turn(self, longest_s=None):
@@ -51,7 +51,7 @@ class Loop:
             function = self._watched.get(handle)
             if function is not None:
                 function()
-        now = time.monotonic()  # what is asked for meanwhile waits for the next turn, after the files
+        now = time.monotonic()  # moments that are added now wait for the next turn, after the files
         while self._moments and self._moments[0][0] <= now:
             _heapq.heappop(self._moments)[2]()
 
@@ -67,9 +67,9 @@ class Loop:
 
 
 class Punctual:
-    """Calls functions at moments that are near, even on a busy machine: until then this process goes ahead of all others, if it may.
+    """Calls functions at near moments, even on a busy machine: until then this process has real-time priority, if it may.
 
-    What a function starts does not inherit that. Several that are due at one moment are called one after the other.
+    Processes that a function starts do not inherit it. Functions that are due at the same moment are called one after the other.
     """
 
     def __init__(self, loop):
@@ -101,7 +101,7 @@ def _schedule(policy, priority):
 class Outgoing:
     """Bytes on their way to the controller, sent as fast as it takes them; `full` says that it is behind.
 
-    What comes with `patience_s` may wait so long for company: fewer, larger messages wake everybody on the way less often.
+    Bytes added with `patience_s` may wait that long for others: fewer, larger messages wake fewer processes on the way.
     """
 
     LIMIT = 1 << 20
@@ -136,7 +136,7 @@ class Outgoing:
         self.size += sum(map(len, parts))
 
     def retract(self, part):
-        """Take back what was added last, if it is `part` and has not left; tell whether it was."""
+        """Take back the last part if it is `part` and has not left; tell whether that worked."""
         if not self._parts or self._parts[-1] is not part:
             return False
         self.size -= len(self._parts.pop())
@@ -178,7 +178,7 @@ class Outgoing:
                 self._loop.forget(self._handle)
 
     def finish(self, within_s):
-        """Send the rest, but wait no longer than so many seconds in all."""
+        """Send the rest, within that many seconds in all."""
         deadline = time.monotonic() + within_s
         self._until = None
         posix.set_blocking(self._handle, False)
@@ -191,7 +191,7 @@ class Outgoing:
 
 
 def widen(handle):
-    """Make a pipe larger, so that its ends take turns less often; anything else stays as it is, as do pipes of a user who has many."""
+    """Make a pipe larger, so that its ends take turns less often; other files stay as they are, and so do pipes of a user who has many."""
     import fcntl  # needed for much output only
 
     try:

@@ -34,7 +34,7 @@ def main(heard):
         claim = opening.get("claim")
     except ProtocolError as error:
         _refuse(sink, "its first frame is not complete: {}".format(error))
-    _signal.alarm(0)  # from here on the lease ends us
+    _signal.alarm(0)  # from here on the lease limits our life
     if "outlive" in opening:
         from wke.agent.anchor import drop  # which comes along only then
 
@@ -75,7 +75,7 @@ def _work(agent, beat, guardian, lock):
 
 
 def _refuse(sink, why):
-    """Say why there will be no agent, and end."""
+    """Report why there will be no agent, and end."""
     posix.write(sink, encode(frames.BROKEN, 0, {"why": why}))
     _exit(1)
 
@@ -88,7 +88,7 @@ class _Unlocked:
 
 
 def _lock(claim, sink):
-    """Return the machine's lock; does not return when somebody else keeps it."""
+    """Return the machine's lock; does not return when another process keeps it."""
     if claim is None:
         return _Unlocked()
     from wke.agent.lock import Lock, NotOursError  # which come along only then

@@ -1,7 +1,7 @@
-"""How the agent's modules come into being: from bytes that arrive, compiled by the controller's Python or as source.
+"""How the agent's modules are made: from bytes that arrive, compiled by the controller's Python or as source.
 
-The first of them start the agent; others are brought when something is asked for that needs them. This one comes first, as source, in the
-same breath as what reads the bytes.
+The first modules start the agent; others follow when a frame needs them. This module arrives before all others, as source, in the program
+that reads the bytes.
 """
 
 import marshal
@@ -17,7 +17,7 @@ HEAD_LENGTH = slice(12, 16)
 
 
 def bring(block):
-    """Make modules of a block of bytes, which are the code or the source of each; those that are there already stay."""
+    """Make modules from a block of bytes, which holds the code or the source of each; existing modules stay."""
     for name, code in marshal.loads(zlib.decompress(block)):
         full_name = PACKAGE + "." + name
         if full_name not in sys.modules:

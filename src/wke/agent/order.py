@@ -1,4 +1,4 @@
-"""An order: what the controller wants to be run, checked and turned into what the kernel takes."""
+"""An order: what the controller wants to run, as the kernel takes it."""
 
 import posix
 
@@ -10,9 +10,9 @@ from wke.agent.protocol import ProtocolError
 class Order:
     """The head of a `start` frame as values; text has become bytes.
 
-    `script` and `prelude` are paths, `beginning` is how the script begins, `folder` is where it runs, `own_folder` its $WKE_DIR, which the
-    controller wants to have when it `is_kept`; `passed` is the file that says that the prelude succeeded, `metrics` the one that the task
-    may report metrics in.
+    `script` and `prelude` are paths, `beginning` holds the first bytes of the script, `folder` is where it runs, `own_folder` its $WKE_DIR,
+    which stays for the controller if it `is_kept`. `passed` is a file that exists once the prelude succeeded, `metrics` the file in which
+    the task may report metrics.
     """
 
     def __init__(self, head, channel, connection):

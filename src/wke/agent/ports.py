@@ -59,7 +59,7 @@ class PortWait:
 
     def _answer(self, target):
         attempt = self._attempts[target][0]
-        # A connection from an ephemeral port to the same port on loopback reaches itself: nobody listens.
+        # A connection from an ephemeral port to the same port on loopback reaches itself: nothing listens there.
         answered = not attempt.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR) and attempt.getsockname() != attempt.getpeername()
         self._drop(target)
         if answered:

@@ -1,7 +1,7 @@
 """Probes: what the kernel counts, read from files under /proc that stay open.
 
-A probe returns a list of whole numbers: a reading ("memory") or counters that only grow. Nothing is divided here: who wants rates has the
-times of two samples. A machine without one of the files has all other probes; a new probe is one more line in `OPENERS`.
+A probe returns a list of whole numbers: a reading ("memory") or counters that only grow. Nothing is divided here: rates follow
+from the times of two samples. A machine without one of the files still has all other probes; a new probe is one more line in `OPENERS`.
 """
 
 import posix
@@ -11,7 +11,7 @@ ENOUGH = 256  # for the lines at the beginning that we want
 SECTOR = 512
 CPU_STATES = 8  # user, nice, system, idle, iowait, irq, softirq, steal; what guests use is part of user and nice
 WRAP = 1 << 32
-MOST_GROWTH = 1 << 30  # what a counter of 32 bits can gain between two samples; beyond, it was set back
+MOST_GROWTH = 1 << 30  # what a counter of 32 bits can gain between two samples; beyond that it was set back
 
 
 class ProcFile:
@@ -40,8 +40,8 @@ class ProcFile:
 class Tally:
     """Adds up how much devices' counters grow, while devices come and go.
 
-    A device begins at nothing when it is first seen, and what a gone one added stays. A counter that falls has run over at 32 bits, or was
-    set back; then it begins again.
+    A device counts from 0 when it is first seen, and the share of a device that is gone stays. A counter that falls has wrapped at 32 bits,
+    or was set back, and then counts from there.
     """
 
     def __init__(self, unit=1):
@@ -77,7 +77,7 @@ def cpu_ticks(text):
 
 
 def memory(text):
-    """Return /proc/meminfo's total memory and what programs could still have of it, in bytes."""
+    """Return /proc/meminfo's total memory and the part that is still available to programs, in bytes."""
     sizes = {}
     for line in text.split(b"\n"):
         words = line.split()
@@ -183,7 +183,7 @@ class Probes:
 
 
 def whereabouts():
-    """Return what names the kernel and the network that the numbers are of: machines that are not really apart share them."""
+    """Return what identifies the kernel and the network of these numbers: machines on one host share them."""
     try:
         file = ProcFile("/proc/sys/kernel/random/boot_id")
         kernel = file.beginning().strip().decode("ascii")

@@ -1,7 +1,7 @@
 """Processes of a machine: who descends from whom, which task they belong to, and how one is started.
 
-What a task starts stays beneath the agent: agent and guardian are "child subreapers", so a daemon whose parents ended is handed to them,
-not to init. Where the kernel or Python cannot do that, a marker in the environment finds the process in /proc.
+Processes that a task starts stay beneath the agent: agent and guardian are "child subreapers", so a daemon whose parents ended becomes
+their child, not that of init. Where the kernel or Python cannot do that, a marker in the environment finds the process in /proc.
 """
 
 import posix
@@ -107,8 +107,8 @@ class Ownership:
     """Remembers which task a process belongs to, because the evidence goes when a parent ends.
 
     A task here is anything with `pid`, `marker` (the variable that only its processes carry), `born` and `died` (boot times; `died` may
-    be None). A process belongs to the task that its parent belongs to; one whose parent ended to the task whose session it is in, whose
-    marker it carries, or, when it has shed both, to the only task during which it was started.
+    be None). A process belongs to the task that its parent belongs to; if its parent has ended, to the task whose session it is in or
+    whose marker it carries, or else to the only task that ran when it was started.
     """
 
     def __init__(self):
@@ -137,7 +137,7 @@ class Ownership:
 
 
 def signal_all(processes, number):
-    """Send a signal to all of them; who is gone or not ours is left out."""
+    """Send a signal to all of them, except those that are gone or not ours."""
     for process in processes:
         try:
             posix.kill(process.pid, number)

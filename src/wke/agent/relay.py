@@ -1,4 +1,4 @@
-"""The relay: carries bytes between a transport and the anchor, and ends with either. It is what a broken connection kills."""
+"""The relay: carries bytes between a transport and the anchor, and ends with either. A broken connection kills only the relay."""
 
 import posix
 from posix import _exit

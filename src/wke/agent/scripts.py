@@ -1,7 +1,7 @@
-"""How a script is run: its first line, and a prelude before it. Pure but for the question whether an interpreter exists.
+"""How a script is run: its first line, and a prelude before it. Pure, except that it looks whether an interpreter exists.
 
-We read the first line ourselves instead of letting the kernel execute the file: a folder mounted noexec, and a file that another process
-still holds open, are then no obstacle, and a missing interpreter is reported by name. A script without such a line is given to bash, as a
+We read the first line ourselves instead of letting the kernel execute the file. So a folder mounted noexec or a file that another process
+still holds open is not an obstacle, and a missing interpreter is reported by name. A script without such a line is given to bash, as a
 shell would do.
 """
 

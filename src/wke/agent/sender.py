@@ -1,10 +1,10 @@
-"""The sending end of a copy: offers entries, hears what the other end has already, and sends the rest.
+"""The sending end of a copy: offers entries, learns what the other end has already, and sends the rest.
 
-Nothing waits for an answer that it does not need: up to WINDOW offers are under way, their files are sent one behind the other in the order
-of the offers, and many small ones share a frame.
+It waits for an answer only when it needs one: up to WINDOW offers are under way, their files are sent one after the other in the order of
+the offers, and many small files share a frame.
 
     offer     {"first": number of the first entry, "entries": [...]}
-    have      {"first": as offered, "have": [[number, length, SHA-256 of so many bytes], ...]}      the answer
+    have      {"first": as offered, "have": [[number, length, SHA-256 of that many bytes], ...]}      the answer
     data      {"parts": [[number, offset, length], ...]} and the bytes; a part at the end of its file completes it
     complete  {}
 """
@@ -28,9 +28,9 @@ READ_FILE = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLO
 
 
 class Sender:
-    """Sends what is at `root` through `tell(kind, head, payload)`; `files`, `size` and `unchanged` count what is done so far.
+    """Sends what is at `root` through `tell(kind, head, payload)`; `files`, `size` and `unchanged` count what has been done.
 
-    With `only`, patterns of paths below a folder, nothing else is sent; a folder that one of them matches is sent with all that is in it.
+    With `only`, patterns of paths below a folder, nothing else is sent; a folder that matches is sent with everything in it.
     """
 
     def __init__(self, root: bytes, tell: "Tell", digest: "Digest" = digest, only: "list[bytes] | None" = None) -> None:
@@ -77,7 +77,7 @@ class Sender:
             yield first, entries
 
     def _deliver(self, batch: "tuple[int, list[Entry]]", answer: object) -> "Generator[object, object, None]":
-        """Send the files of a batch, but for what the other end has."""
+        """Send the files of a batch, except for what the other end has."""
         first, entries = batch
         have = _have(answer, first, len(entries))
         for index, entry in enumerate(entries, first):
@@ -127,7 +127,7 @@ class Sender:
 
 
 def wanted(entry: "Entry", patterns: "list[list[bytes]]") -> bool:
-    """Tell whether an entry matches one of the patterns, part by part, or leads to what may, or lies in what does."""
+    """Tell whether an entry matches one of the patterns part by part, or may contain a match, or lies in one."""
     import fnmatch
 
     parts = entry.path.split(b"/")
@@ -137,7 +137,7 @@ def wanted(entry: "Entry", patterns: "list[list[bytes]]") -> bool:
 
 
 def _have(answer: object, first: int, count: int) -> "dict[int, tuple[int, str]]":
-    """Return what the other end has of which entry, by the answer to the offer of `count` entries from `first` on."""
+    """Return how much of each entry the other end has, from the answer to the offer of `count` entries from `first` on."""
     if not isinstance(answer, dict) or answer.get("first") != first or not isinstance(answer.get("have"), list):
         raise ProtocolError(f"not the answer to an offer: {answer!r:.200}")
     have = {}

@@ -1,8 +1,8 @@
-"""A task: one script's process, its output, its end, and what it takes to stop it.
+"""A task: one script's process, its output, its end, and how it is stopped.
 
-In this order: it is staged (all but its process is there); held until it is released, if that was ordered; spawned; its process ends or is
-stopped; what must not outlive it is stopped; its output is read to the end; the end is reported. A child may hold the output open for
-longer: the end is reported all the same, and what the child says later is read and dropped, for a server would die of a closed pipe.
+In this order: it is staged (all but its process exists); held until its release, if ordered; spawned; its process ends or is stopped;
+what must not outlive it is stopped; its output is read to the end; the end is reported. If a child holds the output open for longer, the
+end is reported nevertheless, and what the child writes later is read and dropped, because a closed pipe would kill a server.
 """
 
 import posix
@@ -33,7 +33,7 @@ class Task:
         self.marker = TASK_MARKER + order.environment[TASK_MARKER[:-1]]
         self.pid = 0
         self.born = self.died = None
-        self.unsaid = None  # the frame that says that it began, unless that has left
+        self.unsaid = None  # the frame that reports its start, unless it has left
         self.over = False
         self.held = order.held
         self._agent = agent
@@ -55,7 +55,7 @@ class Task:
     # -- the beginning
 
     def stage(self):
-        """Do all that can be done ahead; when it cannot be started it has failed, with the codes that a shell gives."""
+        """Do everything that can be done ahead; a task that cannot be started has failed, with the code that a shell would give."""
         order = self._order
         try:
             self._argv = command(order.script, order.beginning, order.arguments, order.prelude, order.passed)
@@ -121,7 +121,7 @@ class Task:
                 self._agent.loop.watch(handle, lambda handle=handle: self._hear(handle))
 
     def pause(self):
-        """Leave its output where it is: when the pipe is full the script waits. What is read only to be dropped goes on."""
+        """Stop reading its output: when the pipe is full the script waits. Output that is only dropped is still read."""
         if self._listens and not self.over:
             self._listens = False
             for handle in self._pipes:
@@ -144,7 +144,7 @@ class Task:
             self._agent.output(self, self._pipes[handle], data)
 
     def _widen(self, handle):
-        """Make room for a task that says much: it and we take turns less often."""
+        """Make room for a task with much output: it and we take turns less often."""
         self._wide.add(handle)
         widen(handle)
         self._agent.expect_much()
@@ -169,7 +169,7 @@ class Task:
             self._sweep()
 
     def stop_with_all(self, reason):
-        """As `stop`, but somebody else climbs the ladder, for every process there is, and calls `swept`."""
+        """Stop it as `stop` does, where the caller climbs the ladder for every process there is, and calls `swept`."""
         self._stopping = True
         self._doom(reason)
 
@@ -180,11 +180,11 @@ class Task:
             if status:
                 self._sweep()
             else:
-                self._swept = True  # what a task that succeeded leaves running may be a server
+                self._swept = True  # a task that succeeded may leave a server running
         self._settle()
 
     def swept(self, stopped, survivors):
-        """All that belongs to it is gone, `stopped` by a signal, but for the survivors."""
+        """Take note that all its processes are gone, `stopped` by a signal, except the survivors."""
         if not self._swept:
             self._swept, self._rung = True, rung(stopped)
             if survivors:
@@ -215,7 +215,7 @@ class Task:
         return None if order.is_kept or order.prelude is not None or self._reported else order.own_folder
 
     def _doom(self, reason):
-        """Note why it is stopped; tell whether that decides its outcome."""
+        """Take note why it is stopped; tell whether that decides its outcome."""
         if self.over or self._reason or self._status is not None:
             return False
         self._reason = reason
@@ -250,5 +250,5 @@ def outcome(status):
 
 
 def end(kind, code, started_ns, ended_ns=None, rung="", why=""):  # noqa: PLR0917 - the values of one frame, in its order
-    """Return what a frame tells of a task's end; one that never began ended when it was to start."""
+    """Return the head of the frame that reports a task's end; a task that never began ended when it was to start."""
     return {"kind": kind, "code": code, "started": started_ns, "ended": ended_ns or started_ns, "rung": rung, "detail": why}

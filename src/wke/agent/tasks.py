@@ -34,7 +34,7 @@ class Tasks:
             try:
                 pid, status = posix.waitpid(-1, posix.WNOHANG)
             except ChildProcessError:
-                for task in self.forget_ended():  # they were kept only to know whose daemons there are
+                for task in self.forget_ended():  # they were kept only to know which task a daemon belongs to
                     if self.adopts and task.spare_folder is not None:
                         self._files.give_back(task.spare_folder)
                 return False

@@ -9,7 +9,7 @@ from wke.agent.sender import Sender
 from wke.agent.tree import ANSWER, WINDOW, CopyError, Entry
 
 ROOM = 1 << 19  # so much may wait for the controller before copies add no more
-PIPE_SIZE, F_SETPIPE_SZ = 1 << 18, 1031  # four times the usual: who reads and who writes wake each other less often
+PIPE_SIZE, F_SETPIPE_SZ = 1 << 18, 1031  # four times the usual: the two ends wake each other less often
 
 
 class Transfers:
@@ -34,17 +34,17 @@ class Transfers:
             self._guarded(frame.channel, lambda: self._copies[frame.channel].hear(frame))
 
     def turn(self):
-        """Give every copy that can go on a step while there is room; when some still can, the loop shall not rest."""
+        """Give every copy that can continue a step while there is room; if some still can, the loop must not wait."""
         for channel in [channel for channel, copy in self._copies.items() if copy.ready]:
             if self._waiting() >= ROOM:
                 return
-            self._copies[channel] = self._copies.pop(channel)  # who has had a step is the last to have the next
+            self._copies[channel] = self._copies.pop(channel)  # the copy that had a step is the last to have the next
             self._guarded(channel, self._copies[channel].step)
         if self._waiting() < ROOM and any(copy.ready for copy in self._copies.values()):
             self._loop.after(0, _nothing)
 
     def close(self, keep):
-        """End all copies; with `keep` a later one can go on where they stopped, without it nothing of them is left."""
+        """End all copies; with `keep` a later copy can continue where they stopped, without it nothing is left of them."""
         for channel, copy in list(self._copies.items()):
             copy.close(keep)
             self._failed(channel, b"", "everything is being stopped there", 0)
@@ -103,11 +103,11 @@ class Outbound:
 
     @property
     def ready(self):
-        """True while it could go on."""
+        """True while it could continue."""
         return not self._waits or bool(self._answers)
 
     def step(self):
-        """Go on; tell whether it is over."""
+        """Continue; tell whether it is over."""
         try:
             self._waits = self._steps.send(self._answers.pop(0) if self._waits else None) == ANSWER
         except StopIteration:
@@ -117,9 +117,9 @@ class Outbound:
     def hear(self, frame):
         """Take an answer."""
         if frame.kind == frames.COPY_STOP:
-            raise CopyError(b"", "stopped as you asked")
+            raise CopyError(b"", "stopped on request")
         if frame.kind != frames.HAVE or len(self._answers) >= WINDOW:
-            raise ProtocolError(f"{frame!r} is not for who sends a copy")
+            raise ProtocolError(f"{frame!r} is not for the sender of a copy")
         self._answers.append(frame.head)
 
     def close(self, keep):  # noqa: ARG002 - there is nothing to keep
@@ -138,7 +138,7 @@ class Inbound:
 
     @property
     def ready(self):
-        """True while it could go on."""
+        """True while it could continue."""
         return bool(self._offers)
 
     def step(self):
@@ -154,7 +154,7 @@ class Inbound:
             self._tell(frames.HAVE, {"first": first, "have": end.value})
 
     def hear(self, frame):
-        """Take what the sender says; tell whether it is over."""
+        """Take a frame of the sender; tell whether the copy is over."""
         if frame.kind == frames.DATA:
             self._landing.data(frame.head["parts"], frame.payload)
         elif frame.kind == frames.OFFER and len(self._offers) < WINDOW:
@@ -164,9 +164,9 @@ class Inbound:
             self._tell(frames.COPIED, {"files": self._landing.files})
             return True
         elif frame.kind == frames.COPY_STOP:
-            raise CopyError(b"", "stopped as you asked")
+            raise CopyError(b"", "stopped on request")
         else:
-            raise ProtocolError(f"{frame!r} is not for who receives a copy")
+            raise ProtocolError(f"{frame!r} is not for the receiver of a copy")
         return False
 
     def close(self, keep):

@@ -27,13 +27,13 @@ BATCH = 256  # the most entries that one frame offers
 BATCH_SIZE = 1 << 16  # and about as many bytes
 WINDOW = 8  # the most offers without an answer
 
-ROOM, ANSWER = "room", "answer"  # what a step may wait for: until more may be sent, or for the next answer
+ROOM, ANSWER = "room", "answer"  # what a step may wait for: room to send more, or the next answer
 
 HASHED_AT_ONCE = 1 << 20
 
 
 class CopyError(Exception):
-    """A copy cannot go on: `path` (bytes, as seen here), `why` in words, `code` is the errno or 0."""
+    """A copy cannot go on: `path` (bytes, as seen here), `why` says the reason, `code` is the errno or 0."""
 
     def __init__(self, path: bytes, why: str, code: int = 0) -> None:
         super().__init__(path, why, code)
@@ -56,7 +56,7 @@ class Entry:
         self.target = target
 
     def form(self) -> "list[object]":
-        """Return what JSON can hold of it."""
+        """Return it as JSON can hold it."""
         return [to_text(self.path), self.kind, self.mode, self.mtime_ns, self.size, to_text(self.target)]
 
     @staticmethod
@@ -88,7 +88,7 @@ def natural(value: object) -> bool:
 def walk(root: bytes, left_out: "list[bytes]") -> "Iterator[Entry]":
     """Yield the root and all below it, folders before what is in them; raise CopyError for what cannot be read.
 
-    A root that is a link is followed, a link below it is not. What is neither file, folder nor link goes to `left_out`.
+    A root that is a link is followed, a link below it is not. Anything but files, folders and links is added to `left_out`.
     """
     status = _of_root(root)
     form = status.st_mode & FORMAT
@@ -147,7 +147,7 @@ def joined(folder: bytes, path: bytes) -> bytes:
 
 
 def base_name(path: bytes) -> bytes:
-    """Return the name under which a copy of `path` lands in a folder; nothing when what is in it shall land there: "data/.", "~", "/"."""
+    """Return the name under which a copy of `path` lands in a folder; nothing if its content is to land there: "data/.", "~", "/"."""
     name = path.rstrip(b"/").rpartition(b"/")[2]
     return name if is_name(name) and path != b"~" else b""
 

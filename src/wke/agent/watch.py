@@ -10,7 +10,7 @@ SHORTEST_S = 0.005
 class Watch:
     """Calls `report({probe: numbers})` at `first` (on the monotonic clock) and every `interval_s` after it, until `stop`.
 
-    Moments that were missed are left out, the others stay where they are, so that machines that agreed on `first` stay in step.
+    Moments that were missed are left out and the others do not move, so that machines that agreed on `first` stay in step.
     """
 
     def __init__(self, loop, first, interval_s, report):

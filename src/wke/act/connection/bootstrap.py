@@ -1,8 +1,8 @@
 """How the agent gets onto a machine: as code on the standard input of a Python there, leaving no file behind.
 
-The command line holds only what reads a program and runs it; that program (agent/modules.py) makes modules of what comes behind it. They
-come as our own Python compiled them, which saves the machine the compiler's time. A machine with another Python says so, and gets the
-source. What few sessions need is sent when one does.
+The command line only reads a program and runs it; that program (agent/modules.py) makes modules of the bytes that follow. The modules are
+compiled by our own Python, which saves the machine the compiler's time. A machine with another Python asks for the source. Modules that
+few sessions need are sent when they are needed.
 """
 
 import importlib.util
@@ -17,8 +17,8 @@ from wke.agent import frames, protocol
 
 FUNCTION = 2  # a flag of the code of functions: CO_NEWLOCALS of `inspect`, which takes long to import
 FIRST = ("frames", "protocol", "files", "processes", "scripts", "loop", "ladder", "order", "task", "tasks", "guardian", "agent", "main")
-CLAIMING = ("lock",)  # go along where the machine is to be ours alone, to measure on it
-OUTLIVING = ("journal", "relay", "anchor")  # go along where tasks shall outlive us
+CLAIMING = ("lock",)  # added where the machine is locked for measuring
+OUTLIVING = ("journal", "relay", "anchor")  # added where tasks are to outlive us
 NEEDED = dict.fromkeys((frames.COPY_IN, frames.COPY_OUT), ("tree", "sender", "landing", "transfer")) | {
     frames.WATCH: ("probes", "watch"),
     frames.WAIT_PORT: ("ports",),
@@ -30,7 +30,7 @@ FIND_PYTHON = (
     'echo "wke: there is no python3 in $PATH" >&2; exit 127'
 )
 SYSTEM_PYTHON = "/usr/bin/python3"  # what "python3" means may be a slow wrapper of a version manager
-# Who is cut off before the first frame has no lease yet: the alarm ends it.
+# Before the first frame there is no lease yet: the alarm ends a start that is cut off.
 READER = """\
 import sys,posix,_signal
 _signal.alarm(60)
@@ -51,10 +51,10 @@ READ_AND_RUN = 'exec("{}")'.format(
 
 
 def command(python: str = SYSTEM_PYTHON, *, replace: bool = False) -> list[str]:
-    """Return the argument list that runs what comes on its standard input: in `python` where that is, in `python3` otherwise.
+    """Return the argument list that runs what comes on its standard input: in `python` if that exists, in `python3` otherwise.
 
-    The Python that is started becomes the agent's guardian, which nobody should kill. The shell in front of it takes what we do to the
-    process that we start; where that process is another, such as ssh, let Python `replace` the shell.
+    The Python that is started becomes the agent's guardian, which must not be killed. The shell in front of it takes the signals that we
+    send to the process we started. Where that process is another one, such as ssh, let Python `replace` the shell.
     """
     return ["/bin/sh", "-c", FIND_PYTHON, READ_AND_RUN, python, "exec" if replace else ""]
 
@@ -81,7 +81,7 @@ def bundle(names: tuple[str, ...], *, compiled: bool) -> bytes:
     return zlib.compress(marshal.dumps([(name, _module(f"wke.agent.{name}", compiled=compiled)) for name in names], 2))
 
 
-def _first(claiming: bool, outliving: bool) -> tuple[str, ...]:  # noqa: FBT001 - as they came
+def _first(claiming: bool, outliving: bool) -> tuple[str, ...]:  # noqa: FBT001 - private
     return (*FIRST[:-1], *(CLAIMING if claiming else ()), *(OUTLIVING if outliving else ()), FIRST[-1])
 
 

@@ -1,4 +1,4 @@
-"""Why a machine cannot be reached, from what OpenSSH and the machine said: the stage it failed at, their words, and what to try."""
+"""Why a machine cannot be reached, from the output of OpenSSH and the machine: the stage that failed, the output, and what to try."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ QUOTED_LINES = 4
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A failure that is known by its words.
+    """A failure that is recognised by its message.
 
     `hint` may name {login}, the ssh command that a person would type, and {entry}, the machine in known_hosts.
     """
@@ -34,7 +34,7 @@ CAUSES = (
     Cause(
         r"Host key verification failed|No .* host key is known",
         "checking its host key",
-        "its key is not known here: look at it and accept it once with: {login}",
+        "its key is not known here: check it and accept it once with: {login}",
     ),
     Cause(
         r"Permission denied|Too many authentication failures|no such identity",
@@ -44,7 +44,7 @@ CAUSES = (
     Cause(
         r"timed out during banner exchange",
         "connecting",
-        "something listens there and says nothing: is ssh-port right, the ssh server there well? {login}",
+        "something listens there but does not answer: is ssh-port right, and does the ssh server work? {login}",
     ),
     Cause(
         r"kex_exchange_identification|ssh_exchange_identification|Connection (closed|reset) by|banner exchange",
@@ -61,23 +61,23 @@ CAUSES = (
     Cause(
         r"timed out|No route to host|Network is unreachable|Host is down",
         "connecting",
-        "is the machine up, its address right, the way to it open? {login}",
+        "is the machine up, its address right, and the network to it open? {login}",
     ),
     Cause(
         r"Bad configuration option|unknown option|Bad .*(option|specification)|command-line",
         "starting ssh",
-        "mend [cluster] ssh-options, or the settings in ~/.ssh/config",
+        "correct [cluster] ssh-options, or the settings in ~/.ssh/config",
     ),
     Cause(
         r"no python3 in|wke: python 3\.6",
         "finding Python",
         "the machine needs python3, 3.6 or newer, on the PATH of a login without a terminal",
     ),
-    Cause(r"No module named|Fatal Python error", "starting Python", "its Python is not whole: install the distribution's python3"),
+    Cause(r"No module named|Fatal Python error", "starting Python", "its Python is not complete: install the distribution's python3"),
     Cause(
         r"it is held by|its lock",
         "locking it",
-        "one series a machine at a time: wait until it ends or stop it, or measure elsewhere meanwhile (--on)",
+        "one series per machine at a time: wait until it ends or stop it, or measure on other machines meanwhile (--on)",
     ),
     Cause(r"cannot make a work folder", "making a work folder", "free space in /tmp there, or set TMPDIR"),
 )
@@ -86,7 +86,7 @@ UNKNOWN = Cause("", "starting the agent", "try by hand: {login}")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One attempt that failed: the words of ssh and of the machine, and `what` happened as we saw it."""
+    """One attempt that failed: the `words` of ssh and of the machine, and `what` we saw happen."""
 
     what: str
     words: str
@@ -94,12 +94,12 @@ class Failure:
 
     @property
     def cause(self) -> Cause:
-        """The cause that its words tell."""
+        """The cause that the words show."""
         text = f"{self.what}\n{self.words}"
         return next((c for c in CAUSES if re.search(c.pattern, text)), UNKNOWN)
 
     def error(self, machine: str) -> MachineError:
-        """Return the error that tells a person."""
+        """Return the error that people read."""
         cause = self.cause
         words = [line.strip() for line in self.words.splitlines() if line.strip("@ \r\t")]
         said = "".join(f"\n  {line}" for line in words[-QUOTED_LINES:] if not self.what.endswith(line))

@@ -1,4 +1,4 @@
-"""Many connections being opened: not too many at once, and a word every second on how far that is."""
+"""Opening many connections: a limited number at once, with progress once per second."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ TELL_S = 1.0
 
 
 class Handshakes:
-    """Opens `total` connections, `at_once` at a time, and tells `sink` of each; of those that are waited for once a second.
+    """Opens `total` connections, `at_once` at a time; `sink` gets a record for each, and once per second which ones are still awaited.
 
     Use as `with Handshakes(...) as handshakes`, and `async with handshakes.turn(machine)` around what opens one.
     """

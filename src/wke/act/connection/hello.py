@@ -1,4 +1,4 @@
-"""The first word of a machine: who and where its agent is."""
+"""The greeting of a machine: who and where its agent is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +25,6 @@ class Hello:
 
 
 def read_hello(head: Mapping[str, object]) -> Hello:
-    """Return what a HELLO frame says; raise ProtocolError when that is not what an agent says."""
+    """Return what a HELLO frame says; the decoder has checked its fields."""
     texts = {name: text_of(head, name) for name in ("python", "hostname", "user", "home", "uname", "workfolder")}
     return Hello(**texts, cpus=number_of(head, "cpus"), pid=number_of(head, "pid"))

@@ -10,7 +10,7 @@ ENOUGH_EACH = 8  # with the files in which its output is kept
 
 
 def allow_connections(count: int) -> None:
-    """Raise our soft limit where so many connections need it; raise MachineError where the hard limit is too low even for them alone."""
+    """Raise our soft limit if that many connections need it; raise MachineError if the hard limit is too low even for them alone."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     least, enough = (OTHERS + each * count for each in (LEAST_EACH, ENOUGH_EACH))
     if resource.RLIM_INFINITY not in {soft, hard} and hard < least:

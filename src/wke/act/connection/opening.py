@@ -1,4 +1,4 @@
-"""Opening a connection to a machine: tries again while its ssh server is too busy, and says which stage failed."""
+"""Opening a connection to a machine: tries again while its ssh server is too busy, and names the stage that failed."""
 
 import asyncio
 import random
@@ -30,7 +30,7 @@ async def open_connection(
     """Start an agent on a machine and return the connection to it, which is `made(machine, lease_s)`.
 
     Tries again, at random moments, while the machine's ssh server is too busy to listen. Raises MachineError, with the stage that failed,
-    OpenSSH's words and what to try, at the latest after `deadline_s`. Without a heartbeat for `lease_s` the machine stops all we started.
+    OpenSSH's message and what to try, at the latest after `deadline_s`. Without a heartbeat for `lease_s` the machine stops all we started.
     """
     deadline = time.monotonic() + deadline_s
     pause = FIRST_PAUSE_S
@@ -67,6 +67,6 @@ async def _attempt(
         words = "" if greeted else await connection.abort()
     if greeted:
         return None
-    from wke.act.connection.diagnosis import Failure  # noqa: PLC0415 - for who fails only
+    from wke.act.connection.diagnosis import Failure  # noqa: PLC0415 - only when it failed
 
     return Failure(what, words, transport)

@@ -1,7 +1,7 @@
 """A process whose standard input, output and error lead to our event loop.
 
-Much less than asyncio's own, which takes three transports, a dozen callbacks and (before Python 3.12) a thread for each: where a thousand
-ssh clients are started, that is most of the work.
+It does much less than asyncio's own, which takes three transports, a dozen callbacks and (before Python 3.12) a thread per process: where a
+thousand ssh clients are started, that is most of the work.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from functools import partial
 
 READ_SIZE = 1 << 18
-MUCH = 1 << 16  # bytes that wait to be written: whoever has more should wait, until there is
+MUCH = 1 << 16  # bytes that wait to be written: with more than this a writer should wait until there is
 LITTLE = 1 << 14
 RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)  # which Python ignores
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told, from the event loop, what the process wrote, that its output has ended, and with which status it did."""
+    """Functions that are called from the event loop: for output, for standard error, at the end of output, and at the exit."""
 
     output: Callable[[bytes], None]
     complaint: Callable[[bytes], None]
@@ -32,7 +32,7 @@ class Listener:
 
 
 class PipedProcess:
-    """A process that has been started in a session of its own, out of reach of the terminal's signals. Raises OSError when it cannot be.
+    """A process in a session of its own, out of reach of the terminal's signals. Raises OSError when it cannot be started.
 
     It is reaped when it ends; `status` is None until then.
     """
@@ -71,7 +71,7 @@ class PipedProcess:
         return self._outputs[1] is not None
 
     def widen(self, size: int) -> None:
-        """Have its output hold so many bytes; nothing happens where the user has too many large pipes already."""
+        """Make its output pipe hold that many bytes; nothing happens if the user has too many large pipes already."""
         if self._outputs[1] is not None:
             with contextlib.suppress(OSError):
                 fcntl.fcntl(self._outputs[1], fcntl.F_SETPIPE_SZ, size)
@@ -79,7 +79,7 @@ class PipedProcess:
     # -- input
 
     def write(self, data: bytes) -> None:
-        """Write, now or when there is room; what nobody reads any more is dropped."""
+        """Write, now or when there is room; bytes that are no longer read are dropped."""
         if self._input is None or self._closing:
             return
         if not self._pending:
@@ -166,7 +166,7 @@ class PipedProcess:
     # -- the end
 
     def close(self) -> None:
-        """Hear and say no more."""
+        """Stop reading and writing."""
         self._drop_input()
         self._drop_output(1)
         self._drop_output(2)
@@ -174,7 +174,7 @@ class PipedProcess:
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens when it has ended."""
         if not self.exited.is_set():
-            os.kill(self._pid, number)  # which nobody else has: it is ours to reap
+            os.kill(self._pid, number)  # the pid is still its own, because only we reap it
 
     def _await_exit(self) -> None:
         try:
@@ -195,7 +195,7 @@ class PipedProcess:
             os.close(handle)
         try:
             self._status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
-        except ChildProcessError:  # whoever uses us as a library ignores SIGCHLD
+        except ChildProcessError:  # the program that uses us as a library ignores SIGCHLD
             self._status = 0
         self.exited.set()
         self._listener.exited()

@@ -1,15 +1,15 @@
 """The controller's end of a copy, in either direction, over a connection that is open.
 
-What a copy says and does is in `agent.sender` and `agent.landing`, which both ends run. Here their steps wait on the event loop: for room
-in the machine's input, for answers, for digests. What comes from a machine is written as it is read, so that a slow disk slows the machine
-down; nothing piles up in either direction, and what tasks say on the same connection goes on in between.
+The work of a copy is in `agent.sender` and `agent.landing`, which both ends run. Here their steps wait on the event loop: for room in the
+machine's input, for answers, for digests. What comes from a machine is written as it is read, so a slow disk slows the machine down.
+Nothing piles up in either direction, and the output of tasks on the same connection passes in between.
 
-Where a copy goes, as with `cp -r SOURCE DESTINATION`: into the destination when that is a folder already or ends with a slash (under the
-source's name), else it becomes the destination; folders that are missing above it are made. A source that ends with "/." or "/.." stands
-for what is in it. On machines, relative paths and those that begin with "~/" are in the login's home folder, and so is nothing at all.
+A copy goes where `cp -r SOURCE DESTINATION` would put it: into the destination (under the source's name) if that is an existing folder or
+ends with a slash, else it becomes the destination; missing folders above it are made. A source that ends with "/." or "/.." stands for its
+content. On machines, relative paths and paths that begin with "~/" are in the login's home folder; an empty path is that folder.
 
-Files replace files, folders are merged into folders, and neither takes the place of the other. Permissions and times are kept, owners are
-not; a link stays a link, but a source that is one is followed; pipes, sockets and devices are left out.
+Files replace files, folders are merged into folders, and neither replaces the other. Permissions and times are kept, owners are not. A link
+stays a link, but a source that is a link is followed. Pipes, sockets and devices are left out.
 """
 
 import asyncio
@@ -95,7 +95,7 @@ async def _digest(handle: int, length: int) -> str:
     import hashlib  # noqa: PLC0415 - needed only when something is there already
 
     state, at = hashlib.sha256(), 0
-    own = os.dup(handle)  # a thread outlives a cancellation by one step
+    own = os.dup(handle)  # the thread outlives a cancellation by one step
     try:
         while at < length:
             data = await asyncio.to_thread(os.pread, own, min(HASHED_AT_ONCE, length - at), at)
@@ -122,7 +122,7 @@ class Channel:
         self._drain = drain
         self._inbox: asyncio.Queue[Frame] = asyncio.Queue()
         self._failure: Exception | None = None
-        self._over = False  # the machine says nothing more
+        self._over = False  # the machine sends nothing more
         self._given_up = False  # we do not listen any more
         self._lost = False
 
@@ -146,7 +146,9 @@ class Channel:
     def lose(self, why: str) -> None:
         """Contact is lost."""
         self._over = self._lost = True
-        self._fail(MachineError(f"machine {self.machine}: {why}", hint="copy again when it is back: that goes on where this one stopped"))
+        self._fail(
+            MachineError(f"machine {self.machine}: {why}", hint="copy again when it is back: the copy continues where this one stopped")
+        )
 
     def _expected_kinds(self) -> tuple[int, ...]:
         return (frames.HAVE, frames.COPIED) if self.landing is None else (frames.OFFER, frames.COMPLETE)
@@ -158,7 +160,7 @@ class Channel:
             self._fail(here(error))
         try:
             self.report()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to who asked for reports
+        except Exception as error:  # noqa: BLE001 - whatever it is, it goes to the caller who asked for reports
             self._fail(error)
 
     def _refusal(self, head: dict[str, object]) -> WkeError:
@@ -167,7 +169,7 @@ class Channel:
 
     def _fail(self, error: Exception) -> None:
         self._failure = self._failure or error
-        self._inbox.put_nowait(Frame(frames.COPY_FAILED, 0, {}))  # wakes who waits
+        self._inbox.put_nowait(Frame(frames.COPY_FAILED, 0, {}))  # wakes the waiting copy
 
     # -- what a copy waits for
 
@@ -197,7 +199,7 @@ class Channel:
         if request == ANSWER:
             return (await self.heard(frames.HAVE)).head
         if request == ROOM:
-            await asyncio.sleep(0)  # others have their turn, however fast this machine is
+            await asyncio.sleep(0)  # let others have a turn, however fast this machine is
             await self._drain()
             self._check()
             return None
@@ -210,13 +212,13 @@ class Channel:
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """See to it that nothing is left over when the block is left early, here or there; translate what goes wrong here."""
+        """Leave nothing over at either end when the block is left early; translate errors of this end."""
         try:
             yield
         except CopyError as error:
             raise here(error) from None
         except ProtocolError as error:
-            raise MachineError(f"machine {self.machine}: what it says makes no sense: {error}") from None
+            raise MachineError(f"machine {self.machine}: the machine sent something that makes no sense: {error}") from None
         finally:
             if not self._over:
                 self.tell(frames.COPY_STOP, {})
@@ -226,7 +228,7 @@ class Channel:
 
 
 def here(error: CopyError) -> WkeError:
-    """Return what a person on the controller should read about a copy that cannot go on for a reason here."""
+    """Return the error that people read about a copy that failed for a reason on the controller."""
     return InputError(f"{shown(os.fsdecode(error.path))}: {error.why}", hint=HINTS.get(error.code))
 
 

@@ -1,8 +1,8 @@
 """Transports: how a program is started on a machine, as the beginning of an argument list.
 
-A transport is a list of arguments to which the program's own are appended; what runs then has the program's standard input, output and
-error. ssh is the user's own OpenSSH client with the user's own settings. Host keys are always checked, nothing is ever asked (there may be
-a thousand machines), and the cluster's `ssh-options` come first, so that they win over ours.
+A transport is a list of arguments to which the program's own are appended; the process then has the program's standard input, output and
+error. ssh is the user's own OpenSSH client with the user's own settings. Host keys are always checked, and ssh never asks a question, since
+there may be a thousand machines. The cluster's `ssh-options` come first, so that they win over ours.
 """
 
 import os
@@ -20,7 +20,7 @@ ASK_SSH_S = 10.0
 
 
 class SshTransport(tuple[str, ...]):
-    """An argument list whose far end is a login shell: what is appended has to be one word, quoted for it."""
+    """An argument list whose far end is a login shell: a program is appended as one word, quoted for the shell."""
 
     __slots__ = ()
 
@@ -62,7 +62,7 @@ def ssh_transport(cluster: ClusterSpec, machine: MachineSpec) -> SshTransport:
         "ForwardAgent": "yes" if cluster.forward_agent else "no",
         "ClearAllForwardings": "yes",
         "RemoteCommand": "none",
-        "ControlMaster": "no",  # a connection that exists is used, but nobody else's session shall hang on ours
+        "ControlMaster": "no",  # an existing master is used, but other sessions must not depend on ours
         "LogLevel": "ERROR",
         "ConnectTimeout": str(max(1, int(cluster.connect_timeout_s * 0.9))),
         "ServerAliveInterval": str(ceil(cluster.lease_s / 3)),  # ssh gives up later than we do
@@ -90,8 +90,8 @@ def _address(cluster: ClusterSpec, machine: MachineSpec) -> list[str]:
 def _key_exchange(cluster: ClusterSpec) -> str | None:
     """Return what to ask for as KexAlgorithms, None to leave them alone.
 
-    The default of OpenSSH 9.0 to 9.8 costs 60 ms of CPU a connection, ten times as much as the default before it and the one that followed.
-    Who has chosen algorithms keeps them; "^" keeps the rest of the default for servers that know nothing newer.
+    The default of OpenSSH 9.0 to 9.8 costs 60 ms of CPU per connection, ten times as much as the defaults before and after it.
+    A user who has chosen algorithms keeps them; "^" keeps the rest of the default for servers that know nothing newer.
     """
     if cluster.key_exchange is not None:
         return None if cluster.key_exchange == "default" else cluster.key_exchange
@@ -121,7 +121,7 @@ def _setting(command: Sequence[str], name: str) -> str | None:
 
 
 def _asked(command: Sequence[str]) -> str:
-    """Return what the OpenSSH client prints about itself, nothing when there is none: that will be said when it is used."""
+    """Return what the OpenSSH client prints about itself, "" if there is none: that is reported when it is used."""
     try:
         answer = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=ASK_SSH_S, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -131,7 +131,7 @@ def find(cluster: ClusterSpec) -> Emulation | None:
     if state["shape"] != shape(cluster) or not wanted.items() <= state["described"].items():
         raise InputError(
             f"{cluster.path} has changed since its machines were brought up",
-            hint="run `wke cluster down`, and `wke cluster up` again if they shall stay up",
+            hint="run `wke cluster down`, and `wke cluster up` again if they are to stay up",
         )
     machines = {name: EmulatedMachine(**state["machines"][name]) for name in wanted}
     return Emulation(state["mode"], _with_addresses(cluster, machines), machines, tuple(state["missing"]))
@@ -184,7 +184,7 @@ def _emulation(cluster: ClusterSpec, mode: str, answer: Mapping[str, Json], refu
 def _user() -> str:
     try:
         return getuser()
-    except (KeyError, OSError):  # containers may run under a number that nobody has
+    except (KeyError, OSError):  # containers may run under a number without a user
         return str(os.geteuid())
 
 

@@ -1,4 +1,4 @@
-"""What a keeper is told so that it makes the machines of a cluster: decided from the cluster and this process's surroundings."""
+"""The plan by which a keeper makes the machines of a cluster, from the cluster and this process's surroundings."""
 
 import os
 import sys
@@ -62,7 +62,7 @@ def addresses(cluster: ClusterSpec, mode: str) -> dict[str, str]:
 
 
 def visible(wanted: Iterable[str], *, hidden: str) -> list[str]:
-    """Return those of the folders `wanted` that lie where a machine has folders of its own, and so have to be shown by name."""
+    """Return those of the folders `wanted` that lie where a machine has folders of its own, and therefore have to be listed by name."""
     found: list[str] = []
     for path in sorted({p for w in wanted for p in (os.path.abspath(w), os.path.realpath(w))}):  # noqa: PTH100 - keeps symbolic links
         own = within(path, OWN) and path not in OWN and not within(path, (hidden,))

@@ -101,7 +101,7 @@ class Keeper:
         return self._process.pid
 
     def make(self, plan: KeeperPlan) -> Mapping[str, Json]:
-        """Have the machines made; return what the keeper says of them, or of why it could not."""
+        """Have the machines made; return the keeper's answer: the machines, or why it could not make them."""
         with suppress(BrokenPipeError):
             self._stdin.write(encode(plan))
         return dict(json.loads(self._read_line() or b'{"impossible": "it died"}'))
@@ -110,7 +110,7 @@ class Keeper:
         """Let the keeper live on when this process ends."""
         self._stdin.write(STAY)
         self._let_go()
-        self._process.returncode = 0  # we shall not wait for it: no warning, please
+        self._process.returncode = 0  # it is not waited for, so that Popen must not warn
 
     def close(self) -> None:
         """End the keeper and wait until all that it made is gone."""
@@ -122,7 +122,7 @@ class Keeper:
             self._process.wait()
         if self.path.exists():
             with alone():
-                pass  # it was killed: what it left is swept up
+                pass  # it was killed: this removes what it left
 
     @property
     def _stdin(self) -> Any:

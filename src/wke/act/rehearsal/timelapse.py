@@ -1,8 +1,8 @@
-"""Time without waiting: an event loop whose clock goes ahead wherever another one would wait.
+"""Time without waiting: an event loop whose clock jumps ahead wherever another loop would wait.
 
-What sleeps an hour there has slept an hour by its clock, at once, and in the same order as if it had waited. Only timers make time go by:
-work for another thread is done at once, and whoever waits for processes or sockets finds that their time is another. When everything waits
-for good, that is an error.
+A sleep of an hour takes an hour by its clock but returns at once, and everything happens in the same order as if it had waited. Only timers
+make time pass: work for another thread is done at once, and processes and sockets run in real time. When everything waits and no timer is
+set, that is an error.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import TypeVar, TypeVarTuple
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-BEGINNING_NS = 1_600_000_000_000_000_000  # what the calendar says when such a loop begins
+BEGINNING_NS = 1_600_000_000_000_000_000  # the date at which such a loop begins
 
 
 class _Impatient(selectors.SelectSelector):
@@ -33,7 +33,7 @@ class _Impatient(selectors.SelectSelector):
 
 
 class TimelapseLoop(asyncio.SelectorEventLoop):
-    """The loop."""
+    """An event loop whose clock jumps ahead."""
 
     def __init__(self) -> None:
         self._impatient = _Impatient()
@@ -52,6 +52,6 @@ class TimelapseLoop(asyncio.SelectorEventLoop):
         future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to who waits
+        except Exception as error:  # noqa: BLE001 - whatever it is, the waiting caller gets it
             future.set_exception(error)
         return future

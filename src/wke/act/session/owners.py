@@ -1,4 +1,4 @@
-"""Whose machines are: who holds the lock of each, asked of the machines themselves. To look takes no lock."""
+"""The owners of machines: who holds the lock of each. The machines are asked; looking takes no lock."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ LOOK = Path(wke.errors.__file__).parent / "targets" / "whose-lock"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who holds a machine, "" for nobody; `problem` says why that could not be found out."""
+    """The `holder` of a machine, "" if it is free; `problem` says why that is not known."""
 
     holder: str
     problem: str = ""
 
 
 async def owners(place: Place) -> Mapping[str, Owner]:
-    """Return who holds each machine of a place, by its name; who cannot be reached is told as such."""
+    """Return the owner of each machine of a place, by its name; of a machine that cannot be reached, the problem."""
     target = TargetSpec(LOOK.name, "", content=LOOK.read_bytes(), path=LOOK, builtin=True)
     turn = asyncio.Semaphore(place.cluster.connect_limit)
 

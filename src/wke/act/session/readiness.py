@@ -1,4 +1,4 @@
-"""When a background step may be used: a line in its logs, seen as it is written. Ports and ping targets are asked by the session."""
+"""When a background step may be used: a line in its logs, seen as it is written. The session itself asks ports and ping targets."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""From a planned step to what each machine is told: macros replaced, options as arguments and as environment."""
+"""From a planned step to the specification of each task: macros replaced, options as arguments and as environment."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,7 +10,7 @@ from wke.records import TaskName
 
 
 def task_specs(step: PlannedStep, users: Mapping[str, str]) -> Iterator[TaskSpec]:
-    """Yield one specification a task, in the plan's order; `users` maps a machine to the login name there (for `@USERNAME`)."""
+    """Yield one specification per task, in the plan's order; `users` maps a machine to the login name there (for `@USERNAME`)."""
     machines = {m.name: m for m in step.machines}
     names = step.tasks()
     for index, name in enumerate(names):

@@ -1,16 +1,16 @@
-"""From samples that arrive machine by machine to rows that hold all machines: which row a sample belongs to, and when a row is whole."""
+"""From samples that arrive machine by machine to rows of all machines: which row a sample belongs to, and when a row is complete."""
 
 from collections.abc import Iterable
 
 from wke.keep.output.telemetry import Load
 
-PATIENCE = 10  # so many rows behind the newest sample, a row is written without the machines that have not told
+PATIENCE = 10  # this many rows behind the newest sample, a row is written without the machines that are missing
 
 
 class LoadRows:
-    """Rows at `start_ns` and every `interval_ns` after it. Each call returns the rows that are now whole: (number, {machine: its load}).
+    """Rows at `start_ns` and every `interval_ns` after it. Each call returns the rows that are complete now: (number, {machine: its load}).
 
-    A row of which no machine told anything does not exist.
+    There is no row in which every machine is missing.
     """
 
     def __init__(self, machines: Iterable[str], start_ns: int, interval_ns: int) -> None:
@@ -22,7 +22,7 @@ class LoadRows:
         self._rows: dict[int, dict[str, Load]] = {}
 
     def add(self, machine: str, at_ns: int, load: Load | None) -> list[tuple[int, dict[str, Load]]]:
-        """Take a machine's load up to `at_ns` (None when it cannot be known yet); machines tell theirs in order of time."""
+        """Take a machine's load up to `at_ns` (None when it cannot be known yet); each machine's loads come in order of time."""
         number = round((at_ns - self._start_ns) / self._interval_ns)
         self._newest = max(self._newest, number)
         self._reached[machine] = number
@@ -31,7 +31,7 @@ class LoadRows:
         return self._whole()
 
     def finish(self) -> list[tuple[int, dict[str, Load]]]:
-        """Wait for nobody any longer."""
+        """Return all rows that are left, complete or not."""
         self._reached.clear()
         return self._whole()
 

@@ -1,4 +1,4 @@
-"""Sampling: what the machines' probes say, ten times a second, into a log folder's `loads.csv` for as long as a block lasts."""
+"""Sampling: the readings of the machines' probes, ten times per second, written to `loads.csv` in a log folder while a block runs."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ from wke.keep.output.telemetry import Load, LoadsFile, Recording, write_recordin
 from wke.records import Sample
 
 INTERVAL_S = 0.1
-FUTURE_NS = 5_000_000_000  # no clocks that were compared disagree by so much
+FUTURE_NS = 5_000_000_000  # clocks that were compared do not disagree by that much
 
 
 @asynccontextmanager
@@ -29,7 +29,7 @@ async def sampling(
 
     All sample at the same instants, as far as their clocks can be compared. A machine that cannot be asked, or is lost, has empty fields
     from then on, also when the session connects to it again. Raises StoreError: at once when the folder cannot be written or has a
-    recording, but when the disk fails later only at the end, for telemetry is not worth a measurement.
+    recording, but when the disk fails later only at the end, because a measurement must not fail for its telemetry.
     """
     connections = [session.connection(name) for name in (session.machines if machines is None else machines)]
     names = [connection.machine for connection in connections]
@@ -87,7 +87,7 @@ class _Stream:
         self._last: Sample | None = None
 
     async def begin(self, start_ns: int, interval_s: float) -> dict[str, str]:
-        """Order samples at `start_ns` and every `interval_s` after it; return whose numbers they are, as far as that is known."""
+        """Order samples at `start_ns` and every `interval_s` after it; return the kernel and network they are of, if known."""
         try:
             self._offset_ns = (await self._connection.clock.read()).offset_ns
             answer = await self._connection.telemetry.watch(interval_s, start_ns + self._offset_ns, self._take)
@@ -103,7 +103,7 @@ class _Stream:
     def _take(self, frame: Frame) -> None:
         sample = read_sample(self._connection.machine, frame)
         if sample.at_ns - self._offset_ns > time.time_ns() + FUTURE_NS:
-            return  # its clock has jumped: to follow it would close the rows of all machines until then
+            return  # its clock has jumped: following it would close the rows of all machines up to that time
         last, self._last = self._last, sample
         load = load_between(last, sample) if last is not None else None
         self._recorder.take(self._connection.machine, sample.at_ns - self._offset_ns, load)

@@ -1,4 +1,4 @@
-"""What a series has deployed: the layers that stand on the machines, the attempt that made each, and what they say between trials."""
+"""What a series has deployed: the layers that stand on the machines, the attempt that made each, and their output between trials."""
 
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +33,7 @@ class Deployed:
             logs.close()
 
     def __call__(self, record: Record) -> None:
-        """Take a record that no trial has."""
+        """Take a record from between trials."""
         if isinstance(record, Output | MetricsWritten | TaskEnded) and record.task.step < len(self.makers):
             maker = self.makers[record.task.step].name
             if maker not in self._logs:

@@ -1,4 +1,4 @@
-"""The histograms that tasks left behind: read, merged, and asked for an experiment's metrics."""
+"""The histograms that tasks left: read, merged, and evaluated for an experiment's metrics."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Histograms:
         return value, metric.unit
 
     def keep(self, metrics: Sequence[Metric]) -> None:
-        """Write what was merged into the folder, under the name of the first metric that asked for it, for whoever reads it later."""
+        """Write what was merged into the folder, under the name of the first metric that asked for it."""
         with disk_errors(self.folder):
             for key, log in self.merged.items():
                 metric = next(metric for metric in metrics if _key(metric) == key)
@@ -78,5 +78,5 @@ class Histograms:
 
 
 def _key(metric: Metric) -> tuple[object, ...]:
-    """Return what tells apart which histograms are meant."""
+    """Return what identifies the histograms that a metric reads."""
     return metric.hdr, metric.tag, metric.on, metric.step

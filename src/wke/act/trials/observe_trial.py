@@ -1,4 +1,4 @@
-"""What an attempt's folder shows by an experiment's metrics and checks: asked when a trial has ended, and again by `wke reanalyse`."""
+"""The metrics and checks of an experiment, applied to an attempt's folder: when a trial has ended, and again by `wke reanalyse`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def observe_trial(experiment: Experiment, trial: Trial, folder: Path, *, keep: bool = False) -> tuple[TrialResult, Observations]:
     """Return whether a trial counts whose tasks went well, and what it showed; `keep` histograms that were merged in its folder.
 
-    One that does not show its metrics has failed: nobody should find that out at the end of the night. One that shows them counts unless a
-    check speaks against it.
+    A trial without its metrics has failed, so that this shows at once and not after the series. A trial with them counts unless a check
+    rejects it.
     """
     metrics = experiment.metrics
     output, written = read_output(folder), read_metrics(folder)

@@ -1,7 +1,7 @@
 """A series: every trial that is still missing, one after the other, each stored as it ends.
 
-What to run was decided before (`describe.plan`), and which trials are missing was asked of the store. A trial that fails is stored and the
-series goes on; one that is interrupted stays a partial attempt and runs again next time.
+What to run was decided before (`describe.plan`), and the store knows which trials are missing. A trial that fails is stored and the series
+continues; an interrupted trial stays a partial attempt and runs again next time.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from wke.keep.store import Store
 from wke.keep.trials.trials import Attempt, Detached, PlannedTrial, Result
 from wke.records import Note, Outcome, OutcomeKind, Record, Sink, StartedTogether, TaskEnded, TaskName, TrialEnded, TrialStarted
 
-UNREACHABLE_LIMIT = 3  # so many trials in a row without a machine end the series: to wait for it would only burn the night
+UNREACHABLE_LIMIT = 3  # this many unreachable trials in a row end the series, instead of failing all that are left
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _check_reach(outcomes: Sequence[Outcome]) -> None:
     if [o.kind for o in outcomes[-UNREACHABLE_LIMIT:]] == [OutcomeKind.UNREACHABLE] * UNREACHABLE_LIMIT:
         raise MachineError(
             f"machines were out of reach for {UNREACHABLE_LIMIT} trials in a row; the series stops here",
-            hint="all that is stored stays; when the machines are back, the same command goes on",
+            hint="everything stored stays; when the machines are back, run the same command again to continue",
         )
 
 
@@ -166,7 +166,7 @@ def _take_note(series: RunningSeries, found: Mapping[MachineSpec, Facts]) -> Ref
     others = [str(change) for machine in now.keys() & settled.keys() for change in deciding(machine[0], settled[machine], now[machine])]
     if others:
         what = f"no longer what it was when this command began: {'; '.join(others)}"
-        raise MachineError(what, hint="what was measured is stored; the same command goes on")
+        raise MachineError(what, hint="what was measured is stored; run the same command again to continue")
     series.store.examinations.record(series.number, now)
     return before
 
@@ -209,7 +209,7 @@ def _owner(series: RunningSeries) -> str:
 
 async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Attempt, started_ns: int) -> Outcome:
     series, session, deployed = running.series, running.session, running.deployed
-    ends: dict[TaskName, TaskEnded] = {}  # a target that tells when a server is ready runs again and again: its last end counts
+    ends: dict[TaskName, TaskEnded] = {}  # a ready target runs repeatedly: its last end counts
     starts: list[StartedTogether] = []  # of the measured step, of which a trial has one
     with LogWriter(attempt.folder) as logs:
 

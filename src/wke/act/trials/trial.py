@@ -15,7 +15,7 @@ FAILED = Outcome(OutcomeKind.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """How a trial went. `why` says in words what made it anything but ok."""
+    """How a trial went. `why` says why it is not ok."""
 
     outcome: Outcome
     why: str = ""
@@ -25,11 +25,11 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: i
     """Run a trial's steps in order, less those that are `deployed` from earlier ones; the first that does not end well ends the trial.
 
     1. Foreground steps run to their end on all their machines.
-    2. Background steps are started, awaited until ready, and go on.
-    3. When a background task ends before the trial does, the trial has failed, whatever the steps say.
+    2. Background steps are started, awaited until ready, and keep running.
+    3. When a background task ends before the trial does, the trial has failed, however the steps ended.
     4. When contact breaks off while a machine is asked something (a port, its clock), the trial is lost.
     5. The files that a step is to leave are copied to the trial's `folder`: when it has ended, or at the end if it is in the background.
-    6. Whatever still runs is stopped; after a trial that went well, steps with a scope stay as they are.
+    6. Everything that still runs is stopped; after a trial that went well, steps with a scope stay as they are.
     """
     kept = 0
     try:

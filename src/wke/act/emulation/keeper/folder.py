@@ -1,7 +1,7 @@
 """A folder that belongs to a living keeper.
 
-Its lock is held for as long as any of the keeper's processes lives, and the kernel lets go of it however they end. A folder whose lock is
-free is rubbish.
+Its lock is held for as long as any of the keeper's processes lives, and the kernel frees it however they end. A folder whose lock is
+free can be removed.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""One emulated machine: a process that is pid 1 in namespaces of its own. When it dies, so does all that runs there."""
+"""One emulated machine: a process that is pid 1 in namespaces of its own. When it dies, everything that runs there dies too."""
 
 import errno
 import json
@@ -16,7 +16,7 @@ REFUSING = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOSPC, errno.EUSERS,
 
 
 def failure(error: BaseException) -> dict[str, str]:
-    """Return what is told of `error`: the kernel refuses (a lesser kind of emulation may do), or what is asked for is not possible."""
+    """Return the answer about `error`: the kernel refuses (another kind of emulation may work), or the plan is impossible."""
     if isinstance(error, network.UnsupportedError):
         return {IMPOSSIBLE: str(error)}
     if isinstance(error, OSError) and error.errno in REFUSING:

@@ -1,4 +1,4 @@
-"""Links between emulated machines, spoken to the kernel in its own words (rtnetlink), so that no program has to be installed or started.
+"""Links between emulated machines, made by messages to the kernel (rtnetlink), so that no program has to be installed or started.
 
 Every machine has one link, `eth0`, to a router. Addresses are single ones (/32) with a route to the peer: no bridge, whose neighbour
 tables overflow in a full mesh of some sixty machines.
@@ -68,13 +68,13 @@ class Network:
         self._ask(_NEWADDR, message + ends, _CREATE_NEW)
 
     def add_default_route(self, index: int, gateway: str) -> None:
-        """Send what is for nobody known to `gateway`."""
+        """Send packets for unknown addresses to `gateway`."""
         message = struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, _MAIN_TABLE, _BOOT_PROTOCOL, 0, _UNICAST, 0)
         way = attribute(_GATEWAY, socket.inet_aton(gateway)) + attribute(_OUT_LINK, struct.pack("=I", index))
         self._ask(_NEWROUTE, message + way, _CREATE_NEW)
 
     def limit_rate(self, index: int, bits: float, *, below_delay: bool = False) -> None:
-        """Let link `index` send at most `bits` per second; bursts and queue are a switch port's. Goes below `add_delay` when told so."""
+        """Let link `index` send at most `bits` per second; bursts and queue are a switch port's. Goes below `add_delay` if asked to."""
         rate = int(bits / 8)
         burst = max(_BURST_LEAST, rate // 250)
         spec = struct.pack("=BBHhHI", 0, _ETHERNET, 0, 0, 0, min(rate, 0xFFFFFFFF))

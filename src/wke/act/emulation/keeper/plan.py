@@ -1,4 +1,4 @@
-"""What the keeper is told, and what it answers: plain values that travel as JSON."""
+"""The keeper's plan and its answers: plain values that travel as JSON."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class KeeperPlan:
     """The machines to be made, in `folder`, which is the keeper's alone.
 
     `gateway` is the router's address; `visible` and `share` are folders of this computer that the machines see although they lie where
-    machines have folders of their own: copied on write, and written through. `hidden` is the folder that no machine shall look into.
+    machines have folders of their own: copied on write, and written through. `hidden` is the folder that machines must not see.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class KeeperPlan:
 
 
 def encode(plan: KeeperPlan) -> bytes:
-    """Return the line that tells the keeper `plan`."""
+    """Return `plan` as the line that the keeper reads."""
     return json.dumps(vars(plan), default=vars).encode() + b"\n"
 
 
 def decode(line: bytes) -> KeeperPlan:
-    """Return the plan that `line` tells."""
+    """Return the plan in `line`."""
     values = json.loads(line)
     machines = [MachinePlan(**machine) for machine in values.pop("machines")]
     link = values.pop("link")
