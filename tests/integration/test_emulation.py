@@ -46,10 +46,10 @@ CONTROLLER = """
 import json, sys
 from pathlib import Path
 from wke.act.emulation import emulation
-from wke.describe.cluster.cluster import Cluster, Machine
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 keep, path = sys.argv[1] == "keep", Path(sys.argv[2])
-machines = tuple(Machine(f"m{n}", n, None, f"10.181.0.{n + 2}") for n in range(2))
-made = emulation.up(Cluster(path=path, provider="local", machines=machines), keep=keep)
+machines = tuple(MachineSpec(f"m{n}", n, None, f"10.181.0.{n + 2}") for n in range(2))
+made = emulation.up(ClusterSpec(path=path, provider="local", machines=machines), keep=keep)
 print(json.dumps([m.pid for m in made.machines.values()]), flush=True)
 sys.stdin.read()
 """
