@@ -20,11 +20,11 @@ UNKNOWN = 255  # as ssh: contact was lost, or never made
 
 
 class BackgroundRun:
-    """A step under way. `launch` starts it (None: there is nothing to start), `telling` yields the sink that is told what happens."""
+    """A running step. `launch` starts it (None: there is nothing to start), `telling` yields the sink for its records."""
 
     def __init__(self, launch: Launch | None, telling: AbstractContextManager[Sink] | None = None) -> None:
         self._running: RunningStep | None = None
-        self._signal = -15  # what would have stopped it, had it begun
+        self._signal = -15  # the signal that would have stopped it if it had begun
         self._work = engine().submit(self._run(launch, telling or nullcontext(lambda _: None)))
 
     def terminate(self) -> None:
@@ -36,7 +36,7 @@ class BackgroundRun:
         stop([self], grace_s=0)
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until every task has ended, at most `timeout` seconds. Never raises: `is_alive` and `exitcode` tell how it is."""
+        """Wait until every task has ended, at most `timeout` seconds. Never raises: see `is_alive` and `exitcode`."""
         wait([self._work.end], timeout)
 
     def is_alive(self) -> bool:
@@ -86,7 +86,7 @@ class Sampling:
         self._work = engine().submit(self._sample(opened, opened.machines(), folder))
 
     def stop(self) -> None:
-        """End the recording; say what went wrong with it, which is no reason to lose a measurement."""
+        """End the recording; an error of it is reported but does not end the measurement."""
         engine().submit(self._end())
         if not engine().is_here:
             wait([self._work.end])
@@ -105,7 +105,7 @@ class Sampling:
 def stop(runs: Iterable[BackgroundRun], grace_s: float = GRACE_S) -> None:
     """Stop all of them at once; when this returns nothing of them runs anywhere."""
     stopping = [(run, engine().submit(run.stopped(grace_s))) for run in runs]
-    if not engine().is_here:  # garbage may be collected by the loop, which cannot wait for itself
+    if not engine().is_here:  # garbage may be collected in the loop, which cannot wait for itself
         for run, work in stopping:
             work.end.result()
             run.join()

@@ -1,4 +1,4 @@
-"""A cluster as synchronous scripts see it: who its machines are, files to and from them, single commands on them."""
+"""A cluster as synchronous scripts see it: its machines, files to and from them, single commands on them."""
 
 import shlex
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from wke.errors import InputError, MachineError, did_you_mean
 class Cluster(OldClusterNames):
     """The machines of a cluster.toml.
 
-    They are connected (and made, if they are emulated) when they are first needed, once, and stay so until nobody holds this object or
-    another one of the same file; use it as a context manager to end it sooner. Raises ClusterError when the file is wrong.
+    They are connected (and made, if emulated) once, when they are first needed, and stay connected while this object or another one
+    of the same file is referenced; use it as a context manager to end it sooner. Raises ClusterError when the file is wrong.
     """
 
     def __init__(self, path: str | Path = "cluster.toml") -> None:
@@ -85,7 +85,7 @@ class Cluster(OldClusterNames):
         raise ClusterError(f'no machine is named "{name}"', hint=did_you_mean(name, self.machine_names))
 
     def get_machine_by_index(self, index: int) -> Machine:
-        """Return a machine by its place in the file, from 0; raise ClusterError when there are not so many."""
+        """Return a machine by its place in the file, from 0; raise ClusterError when there are fewer."""
         if not 0 <= index < self.num_machines:
             raise ClusterError(f"there is no machine at index {index}: the cluster has {self.num_machines}")
         return self.get_all_machines()[index]

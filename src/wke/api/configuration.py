@@ -12,7 +12,7 @@ from wke.legacy.names import OldTargetNames
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A value that a target takes. `default_value` is None where there is none, `choices` is empty where anything of its type goes."""
+    """A value that a target takes. `default_value` is None if there is none, `choices` is empty if any value of its type is allowed."""
 
     name: str
     default_value: Scalar | None

@@ -1,8 +1,8 @@
-"""The event loop behind synchronous scripts: one thread of the process, in which everything runs that `async def` describes.
+"""The event loop behind synchronous scripts: one thread of the process, in which all coroutines run.
 
-Theory. Sessions, connections and transfers live in that thread only. A script's own threads hand coroutines over and wait for their ends;
-they never touch what lives there. Whoever waits and is interrupted cancels what it waits for and goes on only when that has ended, so that
-Ctrl-C returns with everything stopped. A forked child has no such thread: it makes one of its own and leaves its parent's things alone.
+Sessions, connections and copies live in that thread only. A script's own threads hand coroutines over and wait for their ends; they never
+touch the objects there. A wait that is interrupted cancels its coroutine and returns only when that has ended, so that Ctrl-C returns with
+everything stopped. A forked child has no such thread: it starts its own and leaves its parent's objects alone.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Work(Generic[T]):
         self._loop.call_soon_threadsafe(self._begin)
 
     def cancel(self) -> None:
-        """Ask it to stop, or not to begin; `end` tells when it has."""
+        """Ask it to stop, or not to begin; `end` is done when it has."""
         self._loop.call_soon_threadsafe(self._cancel)
 
     def _begin(self) -> None:
@@ -86,7 +86,7 @@ class Engine:
 
     @property
     def is_here(self) -> bool:
-        """True in the loop's own thread, where nobody may wait for it: garbage is collected anywhere."""
+        """True in the loop's own thread, which must not wait for itself: garbage is collected in any thread."""
         return threading.current_thread() is self._thread
 
 

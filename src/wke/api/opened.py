@@ -1,4 +1,4 @@
-"""A cluster that synchronous code has opened: its machines are there from the first need until nobody holds it any more."""
+"""A cluster that synchronous code has opened: its machines are there from the first use until it is no longer referenced."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ from wke.describe.cluster.cluster import ClusterSpec
 
 
 class Opened:
-    """Machines on demand. `close`, garbage and the end of the script close them; a forked child leaves them to its parent."""
+    """Machines on demand. `close`, garbage collection and the end of the script close them; a forked child leaves them to its parent."""
 
     def __init__(self, description: ClusterSpec) -> None:
         self.description = description

@@ -1,4 +1,4 @@
-"""A request: one target, where it shall run and with which values, as scripts say it. What it comes to is decided by the plan."""
+"""A request: one target, where it runs and with which values, as scripts ask for it. The plan turns it into a step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ NO_PRELUDE = "none"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A target to run. `timeout` is in seconds, or text such as "5min"; a `prelude` of None or "none" is none at all."""
+    """A target to run. `timeout` is in seconds, or text such as "5min"; a `prelude` of None or "none" means no prelude."""
 
     selector: str
     target: str

@@ -27,13 +27,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What `run` and its kin are given: these names, in this order.
+    """The parameters of `run`, `check_run` and `background_run`: these names, in this order.
 
     `selector` is a cluster, a machine, a part of a cluster, or a selector's text, which is about the cluster.toml of the current folder;
-    `config` a configuration or the name of its folder; `options` what the target is given. `multiply` starts so many tasks on each
+    `config` a configuration or the name of its folder; `options` what the target is given. `multiply` is the number of tasks on each
     machine, `prelude` runs another prelude than the configuration's default (None: none), `timeout` (seconds, or text such as "5min")
-    makes a task that takes longer a failure, `workdir` is where scripts run. What tasks write is printed with `verbose`, together with
-    what happens when with `debug`; without, the last lines of a task that failed, but not with `quiet_fail`; `log_dir` keeps all of it.
+    makes a task that takes longer a failure, `workdir` is where scripts run. With `verbose` the output of tasks is printed, with
+    `debug` also every event; without both, the last lines of a failed task, unless `quiet_fail`. `log_dir` keeps all output.
     `dry_run` checks everything and starts nothing.
     """
 
@@ -52,7 +52,7 @@ class Call:
     quiet_fail: bool = False
 
     def request(self, selector: str) -> Request:
-        """Return what shall run, where `selector` says."""
+        """Return the request for the machines of `selector`."""
         options = dict(self.options or {})
         return Request(selector, self.target_name, options, self.multiply, self.prelude, self.timeout, self.workdir)
 
@@ -99,7 +99,7 @@ def check_run(call: Call) -> bool:
 
 @_called_as(Call)
 def background_run(call: Call) -> BackgroundRun:
-    """Check as `run` does, start the target and return at once a handle on it. The handle of a dry run has ended well already."""
+    """Check as `run` does, start the target and return a handle on it at once. The handle of a dry run has already ended well."""
     return start_call(call)
 
 
@@ -123,7 +123,7 @@ def start_call(call: Call) -> BackgroundRun:
     step = machines.planned(call.request(place.selector), call.configuration)
 
     def launch(sink: Sink) -> Coroutine[object, object, RunningStep]:
-        return place.opened.machines().launch(step, sink)  # thereby the machines stay open for as long as it runs
+        return place.opened.machines().launch(step, sink)  # so the machines stay open while it runs
 
     return BackgroundRun(launch, _telling(call, step))
 
@@ -146,13 +146,13 @@ def _default_cluster(path: Path) -> Cluster:
 
 
 def _is_wanted_end(record: Record) -> bool:
-    """Tell whether a task ended because the script asked for it: that is no failure to complain of."""
+    """Tell whether a task ended because the script asked for it: that is not a failure."""
     return isinstance(record, TaskEnded) and record.outcome.kind is OutcomeKind.CANCELLED
 
 
 @contextmanager
 def _telling(call: Call, step: PlannedStep) -> Iterator[Sink]:
-    """Yield the sink that tells the terminal and the log folder what the call wants them to know."""
+    """Yield the sink that writes to the terminal and the log folder what the call asks for."""
     sinks: list[Sink] = []
     printed = call.verbose or call.debug
     with ExitStack() as stack:

@@ -40,9 +40,9 @@ T = TypeVar("T")
 
 
 class Details(TypedDict, total=False):
-    """How a target runs, where it is not as usual.
+    """How a target runs, where that differs from the default.
 
-    `multiply`: so many tasks on each machine (1). `prelude`: its name, or None for none (the configuration's default). `timeout`: in
+    `multiply`: the number of tasks on each machine (1). `prelude`: its name, or None for none (the configuration's default). `timeout`: in
     seconds or as text such as "5min" (none); a task that runs into it has failed. `workdir`: a folder on the machines (the cluster's).
     """
 
@@ -229,7 +229,7 @@ class Machines:
     # -- what the synchronous faces are made of
 
     def planned(self, request: Request, config: str | Configuration) -> PlannedStep:
-        """Return a request as a step with a number of its own; raise InputError with all that is wrong."""
+        """Return a request as a step with a new number; raise InputError with everything that is wrong."""
         configuration = Configuration(config, self._base) if isinstance(config, str) else config
         return request.planned(configuration.description, self.cluster, next(self._numbers))
 
@@ -291,9 +291,9 @@ class Machines:
 async def open_cluster(
     cluster: str | Path | ClusterSpec = "cluster.toml", *, sink: Sink | None = None, base: str | Path = "."
 ) -> AsyncIterator[Machines]:
-    """Open a cluster: the file is read, machines that are emulated are made; when the block is left, nothing of it is left anywhere.
+    """Open a cluster: read the file and make machines that are emulated; when the block is left, nothing of it remains.
 
-    Configurations are looked for in the folder `base`. Everything that happens is told to `sink` as records (`wke.records`), from the
+    Configurations are looked for in the folder `base`. `sink` gets a record (`wke.records`) of everything that happens, from the
     event loop. Raises InputError when the file is wrong, MachineError when machines cannot be made.
     """
     described = cluster if isinstance(cluster, ClusterSpec) else read_cluster(Path(cluster))
@@ -346,7 +346,7 @@ def _complaint(end: TaskEnded) -> str:
 
 
 async def _to_its_end(work: Coroutine[object, object, T]) -> T:
-    """Return the result of `work`; who is cancelled meanwhile waits for its end all the same."""
+    """Return the result of `work`; a caller that is cancelled meanwhile still waits for its end."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)

@@ -76,7 +76,7 @@ class MachineSet:
         raise ClusterError(f'no machine is named "{name}" here', hint=did_you_mean(name, self.machine_names))
 
     def get_machine_by_index(self, index: int) -> Machine:
-        """Return a machine by its place among these, from 0; raise ClusterError when there are not so many."""
+        """Return a machine by its place among these, from 0; raise ClusterError when there are fewer."""
         if not 0 <= index < len(self._machines):
             raise ClusterError(f"there is no machine at index {index}: {len(self._machines)} are here")
         return self._machines[index]
@@ -163,13 +163,13 @@ class OldClusterNames:
         return Slice(self, self.get_all_machines())
 
     def create_subslice(self: WholeCluster, offset: int | None = None, size: int | None = None) -> Slice:
-        """Return `size` machines (all, if None) from the place `offset` on; raise ClusterError when there are not so many."""
+        """Return `size` machines (all, if None) from the place `offset` on; raise ClusterError when there are fewer."""
         whole = Slice(self, self.get_all_machines())
         whole.advance_cursor(offset or 0)
         return whole.create_subslice_from_remaining() if size is None else whole.create_subslice(size)
 
     def get_machines_by_indices(self: WholeCluster, indices: Sequence[int]) -> MachineSet:
-        """Return the machines at these places; raise ClusterError when there are not so many."""
+        """Return the machines at these places; raise ClusterError when there are fewer."""
         everything = MachineSet(self, self.get_all_machines())
         return MachineSet(self, [everything.get_machine_by_index(index) for index in indices])
 
