@@ -23,11 +23,12 @@ if TYPE_CHECKING:
         RemoteExecutionError,
         RunTargetError,
     )
-    from wke.api.scripting import Machines, RunningStep, RunResult
-    from wke.api.scripting import open_cluster as open  # noqa: A004 - to be written `wke.open`
+    from wke.api.scripting import Machines, RunningStep, RunResult, open_cluster
     from wke.api.selection import Machine
     from wke.api.slices import MachineSet, Slice
     from wke.measurement import MeasurementResult, MeasurementSession
+
+    open = open_cluster  # noqa: A001 - for `wke.open`; it is not in `__all__`, so `import *` leaves the builtin alone
 
 _HOMES = {  # module -> the names that are taken from it
     "wke.api.background": ("BackgroundRun",),
@@ -66,6 +67,7 @@ _HOMES = {  # module -> the names that are taken from it
     ),
     "wke.api.selection": ("Machine",),
 }
+__path__.append(f"{__path__[0]}/legacy/modules")  # modules that scripts for wke 0.1 import from
 _RENAMED = {"open": ("wke.api.scripting", "open_cluster"), "run_background": ("wke.api.running", "background_run")}
 
 __all__ = [
@@ -89,7 +91,6 @@ __all__ = [
     "Slice",
     "background_run",
     "check_run",
-    "open",
     "plot_loads",
     "results",
     "run",
@@ -105,4 +106,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, "open"]

@@ -4,9 +4,10 @@ Subclasses differ by what the user has to fix (a file, a machine, a target, the 
 turns an error into text on a terminal and an exit status.
 """
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 MOST_NAMES = 20
 
@@ -79,6 +80,16 @@ class TargetError(WkeError):
 
 class StoreError(WkeError):
     """The results cannot be read or written."""
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Return an error of the API, which scripts for wke 0.1 import from here."""
+        api = sys.modules["wke"]
+        if not name.endswith("Error") or name not in api.__all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(api, name)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

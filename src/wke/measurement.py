@@ -4,7 +4,7 @@ import os
 import shlex
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -19,15 +19,18 @@ from wke.api.scripting import Details
 from wke.api.selection import Selectable, Selection
 from wke.keep.files.disk import disk_errors, private_folder
 from wke.keep.output.telemetry import record_window
-from wke.legacy.names import OldSessionNames
+from wke.legacy.names import OldSessionNames, told_apart
 from wke.tell.terminal.console import Printer
 
+Options = Mapping[str, object] | Configuration | None
+"""The options of a target; scripts for wke 0.1 may have a configuration in this place, and options behind it."""
 CURRENT, LAST = Path("current-measurement"), Path("last-measurement")
 
 
 class SessionDetails(Details, total=False):
     """What else `wke.run` can be told, where a session shall not do as usual: print as it was made to, keep logs in its own folder."""
 
+    config: str | Configuration
     verbose: bool
     debug: bool
     quiet_fail: bool
@@ -100,26 +103,26 @@ class MeasurementSession(OldSessionNames):
         self._end()
 
     def run(
-        self, selector: str | Selectable, target: str, options: Mapping[str, object] | None = None, **details: Unpack[SessionDetails]
+        self, selector: str | Selectable, target: str, options: Options = None, *old: object, **details: Unpack[SessionDetails]
     ) -> bool:
         """Run a target as `wke.run` does: True when it ended well on every machine."""
-        result = run_call(self._call(selector, target, options, details))
+        result = run_call(self._call(selector, target, (options, *old), details))
         return result is None or result.ok
 
     def check_run(
-        self, selector: str | Selectable, target: str, options: Mapping[str, object] | None = None, **details: Unpack[SessionDetails]
+        self, selector: str | Selectable, target: str, options: Options = None, *old: object, **details: Unpack[SessionDetails]
     ) -> bool:
         """Run a target and return True; raise RunTargetError when it does not end well on every machine."""
-        result = run_call(self._call(selector, target, options, details))
+        result = run_call(self._call(selector, target, (options, *old), details))
         if result is not None:
             result.checked()
         return True
 
     def background_run(
-        self, selector: str | Selectable, target: str, options: Mapping[str, object] | None = None, **details: Unpack[SessionDetails]
+        self, selector: str | Selectable, target: str, options: Options = None, *old: object, **details: Unpack[SessionDetails]
     ) -> BackgroundRun:
         """Start a target as `wke.background_run` does; it ends with the session at the latest."""
-        handle = start_call(self._call(selector, target, options, details))
+        handle = start_call(self._call(selector, target, (options, *old), details))
         self._backgrounds.append(handle)
         return handle
 
@@ -128,31 +131,34 @@ class MeasurementSession(OldSessionNames):
         selector: str | Selectable,
         target: str,
         num_operations: float,
-        options: Mapping[str, object] | None = None,
+        options: Options = None,
+        *old: object,
         **details: Unpack[SessionDetails],
     ) -> MeasurementResult:
         """Run a target whose tasks all start at one instant, and return how long `num_operations` operations took.
 
         Raises MeasurementFailedError when a task does not end well.
         """
-        result = run_call(self._call(selector, target, options, details), together=True)
+        call = self._call(selector, target, (options, *old), details)
+        result = run_call(call, together=True)
         if result is None:
-            raise MeasurementFailedError(f"{target}: a dry run measures nothing")
+            raise MeasurementFailedError(f"{target}: a dry run measures nothing", target=target)
         try:
             result.checked()
         except RunTargetError as error:
-            raise MeasurementFailedError(*error.problems) from None
+            raise MeasurementFailedError(*error.problems, target=target) from None
         if self._sampling is not None:
             record_window(Path(self.log_dir), int(result.start_s * 1e9), int(result.end_s * 1e9))
-        return MeasurementResult(target, dict(options or {}), result.start_s, result.end_s, num_operations)
+        return MeasurementResult(target, dict(call.options or {}), result.start_s, result.end_s, num_operations)
 
     def stop_background_tasks(self) -> None:
         """End everything that this session started in the background; when this returns nothing of it runs anywhere."""
         _stop(self._backgrounds)
 
-    def _call(self, selector: str | Selectable, target: str, options: Mapping[str, object] | None, details: SessionDetails) -> Call:
+    def _call(self, selector: str | Selectable, target: str, given: Iterable[object], details: SessionDetails) -> Call:
         place = Selection(self.cluster.selection().opened, selector) if isinstance(selector, str) else selector
-        return replace(Call(place, self.config, target, options, self.verbose, log_dir=self.log_dir), **details)
+        call = Call(place, self.config, target, verbose=self.verbose, log_dir=self.log_dir)
+        return replace(call, **told_apart(given), **details)
 
 
 def _new_folder(parent: Path) -> tuple[str, Path]:

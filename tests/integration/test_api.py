@@ -70,8 +70,9 @@ def test_check_run_raises_what_failed(here: Project) -> None:
     """A line for each task, machine and status."""
     here.targets(fails="test $WKE_MACHINE = m0 || exit 3")
     assert wke.check_run("m0", "kv", "fails") is True
-    with pytest.raises(wke.RunTargetError, match=r"^fails on m1: failed\(3\)\nfails on m2: failed\(3\)$"):
+    with pytest.raises(wke.RunTargetError, match=r"^fails on m1: failed\(3\)\nfails on m2: failed\(3\)$") as caught:
         wke.check_run("all", "kv", "fails", quiet_fail=True)
+    assert (caught.value.target, caught.value.machine_errors) == ("fails", ["fails on m1: failed(3)", "fails on m2: failed(3)"])
 
 
 def test_a_timeout_is_a_failure_and_leaves_nothing(here: Project, token: str) -> None:
@@ -114,6 +115,30 @@ def test_a_cluster_that_nobody_holds_leaves_nothing(here: Project, token: str, e
     del cluster
     gc.collect()
     assert marked(token) == []
+
+
+def test_machines_live_until_their_last_user_leaves(here: Project, token: str) -> None:
+    """A cluster that is left stops nothing of another one of the same file, in this process or in another one."""
+    here.targets(serve=sleeper(token))
+    script = "import wke\nwith wke.Cluster() as inner: assert inner.execute_on('m0', 'echo hi') == 'hi\\n'"
+    with wke.Cluster() as outer:
+        home = outer.execute_on("m0", "pwd && hostname")
+        server = wke.background_run(outer.get_machine("m0"), "kv", "serve")
+        eventually(lambda: marked(token))
+        with wke.Cluster() as inner:
+            assert inner.execute_on("m0", "pwd && hostname") == home
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=limit(60))
+        assert server.is_alive()
+        assert outer.execute_on("m0", "pwd && hostname") == home
+    assert marked(token) == []
+
+
+def test_without_a_workdir_it_is_the_home_folder(here: Project) -> None:
+    """As absolute path, so that scripts can make others of it."""
+    cluster = wke.Cluster()
+    there = cluster.execute_on("m0", "cd && pwd").strip()
+    assert cluster.workdir == cluster.create_slice().workdir == there
+    assert Path(there).is_absolute()
 
 
 def test_an_interrupted_run_stops_its_target_first(here: Project, token: str) -> None:
@@ -279,8 +304,14 @@ def test_files_go_to_machines_and_come_back(here: Project) -> None:
     copies = cluster.create_subslice(1, 2).copy_files_from(f"{where}/data", "copies")
     assert copies == [Path("copies/m1/data"), Path("copies/m2/data")]
     assert [(copy / "inner" / "file").read_bytes() for copy in copies] == [bytes(range(256))] * 2
-    with pytest.raises(wke.RemoteExecutionError, match="no such file"):
+    one = cluster.create_subslice(0, 1)
+    assert one.copy_files_from(f"{where}/word", "got.txt") == [Path("got.txt")]
+    assert one.copy_files_from(f"{where}/word", "copies") == [Path("copies/word")]
+    assert Path("got.txt").read_text() == Path("copies/word").read_text() == "hello\n"
+    with pytest.raises(wke.RemoteExecutionError, match="no such file") as caught:
         cluster.copy_from("m0", f"{where}/nothing", "back")
+    assert (caught.value.machine, caught.value.command) == ("m0", f"copy {where}/nothing to back")
+    assert caught.value.message == str(caught.value)
     with pytest.raises(InputError, match="no such file"):
         cluster.copy_to("m0", "nothing", where)
 
@@ -290,11 +321,11 @@ def test_remote_files_are_opened_as_copies(here: Project) -> None:
     cluster = wke.Cluster()
     folder = here.folder if cluster.description.provider == "ssh" else "/tmp"
     cluster.execute_on("m0", f"echo one > {folder}/f-m0; echo all > {folder}/f")
-    files = cluster.open_remote(f"{folder}/f", num_machines=1)
+    files = cluster.open_remote(f"{folder}/f", 0, True, 1)
     assert [file.read() for file in files] == ["all\n"]
     with pytest.raises(wke.RemoteExecutionError):
         cluster.create_slice().open_remote(f"{folder}/nothing")
-    assert cluster.create_slice().open_remote(f"{folder}/nothing", skip_missing=True) == []
+    assert cluster.create_slice().open_remote(f"{folder}/nothing", True) == []
     assert isinstance(cluster.get_machines_by_indices([2, 0]), MachineSet)
     for file in files:
         file.close()

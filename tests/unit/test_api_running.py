@@ -1,6 +1,7 @@
 """What `run` and its kin check before anything starts, and that nothing starts then."""
 
 import inspect
+import typing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from wke import Cluster, Configuration, MeasurementSession, background_run, check_run, run
 from wke.api import opened
+from wke.api.background import BackgroundRun
 from wke.api.running import Call, default_cluster
 
 CONFIG = """
@@ -77,6 +79,20 @@ def test_a_dry_run_starts_nothing_and_is_true() -> None:
     assert options == {"address": "x", "clients": 8}
 
 
+def test_a_session_takes_arguments_by_position_as_the_old_ones_did() -> None:
+    """Options, a configuration, a prelude and a timeout, in any order that a version of wke 0.1 had."""
+    session, other = MeasurementSession(Cluster(), "kv"), Configuration("kv")
+    options = {"address": "x"}
+    for given in ((other, options), (options, other), (other, options, "none", 5), (options, "none", 5.0)):
+        call = session._call("all", "load", given, {"dry_run": True})
+        assert call.options == options
+        assert call.config is (other if other in given else session.config)
+        assert (call.prelude, call.timeout) == (("none", 5) if "none" in given else ("<default>", None))
+        assert session.run("all", "load", *given, dry_run=True) is True
+    with pytest.raises(TypeError, match="timeout"):
+        session.run("all", "load", options, 5, timeout=6)
+
+
 @pytest.mark.parametrize("function", CALLS[:3], ids=lambda f: f.__name__)
 def test_parameters_stand_in_the_order_that_scripts_use(function: Callable[..., object]) -> None:
     """By position and by name, with the same defaults."""
@@ -87,14 +103,16 @@ def test_parameters_stand_in_the_order_that_scripts_use(function: Callable[..., 
     ]
     defaults = [p.default for p in signature.parameters.values()][3:]
     assert defaults == [None, False, 1, "<default>", False, None, None, False, None, False]
+    assert signature.return_annotation is (BackgroundRun if function is background_run else bool)
+    assert typing.get_type_hints(function)["return"] is signature.return_annotation
     with pytest.raises(TypeError, match="colour"):
         function("all", "kv", "plain", colour="red")
 
 
 def test_a_prelude_of_none_is_none_at_all() -> None:
-    """Both ways to say so."""
+    """All ways to say so; wke 0.1 also took "None"."""
     configuration = Configuration("kv").description
-    for prelude in (None, "none"):
+    for prelude in (None, "none", "None"):
         step = Call("all", "kv", "plain", prelude=prelude).request("all").planned(configuration, Cluster().description)
         assert step.prelude is None
 

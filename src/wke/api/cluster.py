@@ -1,13 +1,16 @@
 """A cluster as synchronous scripts see it: its machines, files to and from them, single commands on them."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 from wke.act.providers.provide import provider_of
 from wke.api.engine import engine
-from wke.api.opened import opened
+from wke.api.opened import Opened, opened
 from wke.api.scripterrors import ClusterError, RemoteExecutionError, RunTargetError
 from wke.api.selection import Machine, Selection
 from wke.api.slices import OldClusterNames
@@ -27,7 +30,7 @@ class Cluster(OldClusterNames):
             self.description = read_cluster(Path(path))
         except InputError as error:
             raise ClusterError(*error.problems) from error
-        self.opened = opened(self.description)
+        self._opened = opened(self.description)
 
     def __enter__(self) -> Self:
         return self
@@ -39,8 +42,17 @@ class Cluster(OldClusterNames):
         return f"Cluster({str(self.description.path)!r})"
 
     def close(self) -> None:
-        """Stop all that was started through this cluster and close the connections; emulated machines are gone."""
-        self.opened.close()
+        """Stop all that runs on the machines, close the connections and end emulated machines, unless another Cluster uses them.
+
+        Clusters of one file share their machines. The next use of this one opens it again.
+        """
+        self._opened.leave(self)
+
+    @property
+    def opened(self) -> Opened:
+        """The machines; whoever asks for them uses them through this cluster."""
+        self._opened.users.add(self)
+        return self._opened
 
     def selection(self) -> Selection:
         """Return all machines as a selection."""
@@ -51,10 +63,10 @@ class Cluster(OldClusterNames):
         """The login on the machines; None for the one that ssh chooses."""
         return self.description.username
 
-    @property
-    def workdir(self) -> str | None:
-        """Where scripts run on the machines; None for the login's home folder."""
-        return self.description.workdir
+    @cached_property
+    def workdir(self) -> str:
+        """Where scripts run on the machines: by default the login's home folder, which the first machine is asked for."""
+        return self.description.workdir or self.execute_on(self.machine_names[0], 'printf %s "$HOME"')
 
     @property
     def ssh_port(self) -> int:
@@ -90,19 +102,18 @@ class Cluster(OldClusterNames):
             raise ClusterError(f"there is no machine at index {index}: the cluster has {self.num_machines}")
         return self.get_all_machines()[index]
 
-    def copy_to(self, machine: str | Machine, source: str | Path, destination: str) -> None:
-        """Copy a file or folder to a machine, or to all that a selector names at once; raise RemoteExecutionError when that fails."""
-        try:
-            engine().call(self.opened.machines().send(source, _name(machine), destination))
-        except MachineError as error:
-            raise RemoteExecutionError(*error.problems) from error
+    def copy_to(self, machine: str | Machine, source: str | Path, destination: str, username: str | None = None) -> None:
+        """Copy a file or folder to a machine, or to all machines of a selector at once; raise RemoteExecutionError when that fails.
 
-    def copy_from(self, machine: str | Machine, source: str, destination: str | Path) -> None:
-        """Copy a file or folder from a machine; raise RemoteExecutionError when that fails."""
-        try:
-            engine().call(self.opened.machines().receive(source, _name(machine), destination))
-        except MachineError as error:
-            raise RemoteExecutionError(*error.problems) from error
+        `username` is another login than that of the cluster file; emulated machines have only one.
+        """
+        with _remote_errors(machine, f"copy {source} to {destination}") as name:
+            engine().call(self._opened_as(username).machines().send(source, name, destination))
+
+    def copy_from(self, machine: str | Machine, source: str, destination: str | Path, username: str | None = None) -> None:
+        """Copy a file or folder from a machine, as `copy_to` does; raise RemoteExecutionError when that fails."""
+        with _remote_errors(machine, f"copy {source} to {destination}") as name:
+            engine().call(self._opened_as(username).machines().receive(source, name, destination))
 
     def execute_on(self, machine: str | Machine, command: str | Sequence[str]) -> str:
         """Run a shell command on a machine and return what it wrote to its standard output.
@@ -110,12 +121,23 @@ class Cluster(OldClusterNames):
         A list of words is one command with its arguments, whatever they contain. Raises RemoteExecutionError when it does not succeed.
         """
         text = command if isinstance(command, str) else shlex.join(command)
-        try:
-            result = engine().call(self.opened.machines().execute(_name(machine), text))
+        with _remote_errors(machine, text) as name:
+            result = engine().call(self.opened.machines().execute(name, text))
             return b"".join(result.checked().output.values()).decode(errors="replace")
-        except (MachineError, RunTargetError) as error:
-            raise RemoteExecutionError(*error.problems) from error
+
+    def _opened_as(self, username: str | None) -> Opened:
+        """Return the machines, with another login if one is given and they have logins."""
+        if username is None or self.description.provider == "local":
+            return self.opened
+        machines = tuple(replace(machine, username=username) for machine in self.description.machines)
+        return Opened(replace(self.description, username=username, machines=machines))
 
 
-def _name(machine: str | Machine) -> str:
-    return machine if isinstance(machine, str) else machine.name
+@contextmanager
+def _remote_errors(machine: str | Machine, command: str) -> Iterator[str]:
+    """Yield the name of a machine; raise RemoteExecutionError for what fails there."""
+    name = machine if isinstance(machine, str) else machine.name
+    try:
+        yield name
+    except (MachineError, RunTargetError) as error:
+        raise RemoteExecutionError(*error.problems, machine=name, command=command) from error

@@ -3,6 +3,7 @@
 Sessions, connections and copies live in that thread only. A script's own threads hand coroutines over and wait for their ends; they never
 touch the objects there. A wait that is interrupted cancels its coroutine and returns only when that has ended, so that Ctrl-C returns with
 everything stopped. A forked child has no such thread: it starts its own and leaves its parent's objects alone.
+A fork waits for the lock, so that the child finds it free.
 """
 
 import asyncio
@@ -10,7 +11,6 @@ import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future, wait
-from functools import lru_cache
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -92,9 +92,19 @@ class Engine:
 
 def engine() -> Engine:
     """Return this process's engine; the first call starts it."""
-    return _engine_of(os.getpid())
+    if not _engines:
+        with lock:
+            if not _engines:
+                _engines.append(Engine())
+    return _engines[0]
 
 
-@lru_cache(maxsize=1)
-def _engine_of(_pid: int) -> Engine:
-    return Engine()
+def _in_child() -> None:
+    _engines.clear()
+    lock.release()
+
+
+_engines: list[Engine] = []
+lock = threading.RLock()
+"""Held while something is made that a process has once; reentrant, since garbage is collected anywhere."""
+os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=_in_child)

@@ -8,16 +8,20 @@ from hashlib import sha256
 from pathlib import Path
 
 from wke.act.providers.provide import provide
-from wke.api.engine import engine
+from wke.api.engine import engine, lock
 from wke.api.scripting import Machines
 from wke.describe.cluster.cluster import ClusterSpec
 
 
 class Opened:
-    """Machines on demand. `close`, garbage collection and the end of the script close them; a forked child leaves them to its parent."""
+    """Machines on demand, until the last of the `users` leaves, or garbage collection or the end of the script closes them.
+
+    A forked child leaves them to its parent.
+    """
 
     def __init__(self, description: ClusterSpec) -> None:
         self.description = description
+        self.users: weakref.WeakSet[object] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._machines: Machines | None = None
         self._end: weakref.finalize[..., Opened] | None = None
@@ -33,10 +37,11 @@ class Opened:
                 self._end = weakref.finalize(self, _close, stack, os.getpid())
             return self._machines
 
-    def close(self) -> None:
-        """Stop all that runs there and close the connections; machines that were made are gone. The next use opens it again."""
+    def leave(self, user: object) -> None:
+        """Forget a user. The last one's leaving stops all that runs there, closes the connections and ends machines that were made."""
         with self._lock:
-            if self._end is not None:
+            self.users.discard(user)
+            if self._end is not None and not self.users:
                 self._end()
 
 
@@ -46,7 +51,8 @@ def opened(description: ClusterSpec) -> Opened:
         return Opened(description)
     path = description.path.resolve()
     key = (path, sha256(path.read_bytes()).hexdigest())
-    return _known.setdefault(key, Opened(description))
+    with lock:
+        return _known.setdefault(key, Opened(description))
 
 
 _known: "weakref.WeakValueDictionary[tuple[Path, str], Opened]" = weakref.WeakValueDictionary()

@@ -9,12 +9,12 @@ from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep, plan_s
 from wke.describe.expression.quantity import seconds
 from wke.errors import InputError
 
-NO_PRELUDE = "none"
+NO_PRELUDE = {None, "none", "None"}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A target to run. `timeout` is in seconds, or text such as "5min"; a `prelude` of None or "none" means no prelude."""
+    """A target to run. `timeout` is in seconds, or text such as "5min"; a `prelude` of None, "none" or "None" means no prelude."""
 
     selector: str
     target: str
@@ -33,7 +33,7 @@ class Request:
             selector=self.selector,
             options=self.options,
             multiply=self.multiply,
-            prelude=None if self.prelude == NO_PRELUDE else self.prelude,
+            prelude=None if self.prelude in NO_PRELUDE else self.prelude,
             index=index,
             timeout_s=_timeout(self.timeout),
             workdir=self.workdir,

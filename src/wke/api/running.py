@@ -70,7 +70,9 @@ def _called_as(model: Callable[P, Call]) -> Callable[[Callable[[Call], T]], Call
         def called(*args: P.args, **kwargs: P.kwargs) -> T:
             return function(model(*args, **kwargs))
 
-        called.__signature__ = inspect.signature(model)  # type: ignore[attr-defined]
+        result = function.__annotations__["return"]
+        called.__annotations__ = model.__annotations__ | {"return": result}
+        called.__signature__ = inspect.signature(model).replace(return_annotation=result)  # type: ignore[attr-defined]
         return called
 
     return decorate

@@ -1,6 +1,6 @@
 """What the Python API raises: errors of the one family, under the names by which scripts tell them apart."""
 
-from wke.errors import InputError, MachineError, TargetError, WkeError
+from wke.errors import InputError, MachineError, Problem, TargetError, WkeError
 
 
 class ClusterError(InputError):
@@ -16,12 +16,25 @@ class BenchmarkError(WkeError):
 
 
 class RunTargetError(TargetError):
-    """A target did not end well everywhere."""
+    """A target failed on some machines."""
+
+    def __init__(self, *problems: Problem | str, target: str = "") -> None:
+        super().__init__(*problems)
+        self.target = target
+
+    @property
+    def machine_errors(self) -> list[str]:
+        """One text for each task that failed."""
+        return [problem.what for problem in self.problems]
 
 
 class MeasurementFailedError(RunTargetError):
-    """The measured target did not end well everywhere: there is no result."""
+    """The measured target failed on some machines, so there is no result."""
 
 
 class RemoteExecutionError(MachineError):
-    """A single machine did not do what was asked of it: a command, a copied file."""
+    """A command failed on a machine, or a file could not be copied."""
+
+    def __init__(self, *problems: Problem | str, machine: str = "", command: str = "") -> None:
+        super().__init__(*problems)
+        self.machine, self.command, self.message = machine, command, str(self)

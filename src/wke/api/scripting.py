@@ -87,7 +87,7 @@ class RunResult:
         """Return this result if all is well; raise RunTargetError, a line for each task that did not end well."""
         failures = [end for end in self.tasks if not end.outcome.ok]
         if failures:
-            raise RunTargetError(*map(_complaint, failures))
+            raise RunTargetError(*map(_complaint, failures), target=self.target)
         return self
 
 

@@ -20,8 +20,9 @@ class WholeCluster(Protocol):
     """What parts need of the cluster that they are parts of."""
 
     @property
-    def workdir(self) -> str | None:
+    def workdir(self) -> str:
         """Where scripts run."""
+        ...
 
     def get_all_machines(self) -> list[Machine]:
         """Return every machine, in order."""
@@ -31,10 +32,10 @@ class WholeCluster(Protocol):
         """Return all machines as a selection."""
         ...
 
-    def copy_to(self, machine: str, source: str | Path, destination: str) -> None:
+    def copy_to(self, machine: str, source: str | Path, destination: str, username: str | None = None) -> None:
         """Copy a file or folder to the machines that a selector names."""
 
-    def copy_from(self, machine: str, source: str, destination: str | Path) -> None:
+    def copy_from(self, machine: str, source: str, destination: str | Path, username: str | None = None) -> None:
         """Copy a file or folder from a machine."""
 
 
@@ -50,8 +51,8 @@ class MachineSet:
         return Selection(self.cluster.selection().opened, ",".join(self.machine_names))
 
     @property
-    def workdir(self) -> str | None:
-        """Where scripts run on the machines, None for the login's home folder."""
+    def workdir(self) -> str:
+        """Where scripts run on the machines."""
         return self.cluster.workdir
 
     @property
@@ -89,22 +90,28 @@ class MachineSet:
         """Return the addresses by which the machines reach each other."""
         return [machine.internal_addr for machine in self._machines]
 
-    def copy_file_to(self, source: str | Path, destination: str) -> None:
+    def copy_file_to(self, source: str | Path, destination: str, username: str | None = None) -> None:
         """Copy a file or folder to every machine, to all at once."""
-        self.cluster.copy_to(self.selection().selector, source, destination)
+        self.cluster.copy_to(self.selection().selector, source, destination, username)
 
-    def copy_files_from(self, source: str, destination: str | Path) -> list[Path]:
-        """Copy a file or folder from every machine into the folder `destination`/MACHINE; return where each one's copy is."""
+    def copy_files_from(self, source: str, destination: str | Path, username: str | None = None) -> list[Path]:
+        """Copy a file or folder from every machine; return where each copy is.
+
+        From several machines, each copy goes into the folder `destination`/MACHINE. From one machine it becomes `destination`, or goes
+        into it if that is a folder.
+        """
+        one, name = self.num_machines == 1, Path(source).name
 
         def copied(machine: Machine) -> Path:
-            copy = Path(destination) / machine.name / Path(source).name
-            self.cluster.copy_from(machine.name, source, copy)
+            copy = Path(destination) / machine.name / name if not one else Path(destination)
+            copy = copy / name if one and copy.is_dir() else copy
+            self.cluster.copy_from(machine.name, source, copy, username)
             return copy
 
         with ThreadPoolExecutor(AT_ONCE) as threads:
             return list(threads.map(copied, self._machines))
 
-    def open_remote(self, file: str, *, skip_missing: bool = False, num_machines: int | None = None) -> list[IO[str]]:
+    def open_remote(self, file: str, skip_missing: bool = False, num_machines: int | None = None) -> list[IO[str]]:  # noqa: FBT001, FBT002 - scripts give it in this place
         """Return a file of every machine (of the first `num_machines`), copied here and open for reading.
 
         Raises RemoteExecutionError where a machine does not have it, unless `skip_missing`.
@@ -174,7 +181,11 @@ class OldClusterNames:
         return MachineSet(self, [everything.get_machine_by_index(index) for index in indices])
 
     def open_remote(
-        self: WholeCluster, file: str, offset: int = 0, *, skip_missing: bool = False, num_machines: int | None = None
+        self: WholeCluster,
+        file: str,
+        offset: int = 0,
+        skip_missing: bool = False,  # noqa: FBT001, FBT002 - scripts give it in this place
+        num_machines: int | None = None,
     ) -> list[IO[str]]:
         """Return a file of `num_machines` machines (all, if None) from the place `offset` on, copied here and open for reading."""
         machines = MachineSet(self, self.get_all_machines()[offset:])

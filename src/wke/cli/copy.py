@@ -48,7 +48,7 @@ class CopyOrder:
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
 @project
 def copy(source: str, destination: str, cluster_file: Path, *, quiet: bool) -> None:
-    r"""Copy a file or a folder to machines, or from machines to here: one of SOURCE and DESTINATION is SELECTOR:PATH.
+    """Copy a file or a folder to machines, or from machines to here: one of SOURCE and DESTINATION is SELECTOR:PATH.
 
     A PATH on machines is seen from the login's home folder unless it begins with "/"; when it is left out, it is the home folder. As with
     `cp -r`, a copy goes into DESTINATION if that is a folder or ends with "/", and becomes DESTINATION otherwise; folders that are missing
@@ -63,7 +63,7 @@ def copy(source: str, destination: str, cluster_file: Path, *, quiet: bool) -> N
       wke copy data.tar all:
       wke copy build/ servers:/opt/system/
       wke copy "clients[0:2]:out/trace.log" traces
-    """
+    """  # noqa: D301 - click needs \b as it is
     carry_out(read_order(source, destination), cluster_file, quiet=quiet)
 
 

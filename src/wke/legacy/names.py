@@ -1,6 +1,7 @@
 """Names that wke 0.1 had for things with a better one now: base classes of what has them."""
 
-from typing import ParamSpec, Protocol, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,6 +32,12 @@ class OldTargetNames:
     def argument_names(self: _Target[T]) -> list[str]:
         """The same as `option_names`."""
         return self.option_names
+
+
+def told_apart(given: Iterable[object]) -> dict[str, Any]:
+    """Return arguments of a session's methods under their names, in whatever order a version of wke 0.1 took them."""
+    kinds = ((Mapping, "options"), (str, "prelude"), (bool, "quiet_fail"), (int | float, "timeout"), (object, "config"))
+    return {next(name for kind, name in kinds if isinstance(value, kind)): value for value in given if value is not None}
 
 
 class _Session(Protocol[P, T_co]):
