@@ -6,6 +6,33 @@ Every name is imported when it is first used: `import wke` itself costs nothing.
 
 import importlib
 
+__all__ = [
+    "BackgroundRun",
+    "BenchmarkError",
+    "Cluster",
+    "ClusterError",
+    "Configuration",
+    "ConfigurationError",
+    "Machine",
+    "MachineSet",
+    "Machines",
+    "MeasurementFailedError",
+    "MeasurementResult",
+    "MeasurementSession",
+    "RemoteExecutionError",
+    "Results",
+    "RunResult",
+    "RunTargetError",
+    "RunningStep",
+    "Slice",
+    "background_run",
+    "check_run",
+    "plot_loads",
+    "results",
+    "run",
+    "run_background",
+]
+
 TYPE_CHECKING = False  # type checkers take it for true; `typing` itself would cost the keeper's start ten milliseconds
 if TYPE_CHECKING:
     from wke.api.background import BackgroundRun
@@ -23,12 +50,13 @@ if TYPE_CHECKING:
         RemoteExecutionError,
         RunTargetError,
     )
-    from wke.api.scripting import Machines, RunningStep, RunResult, open_cluster
+    from wke.api.scripting import Machines, RunningStep, RunResult
+    from wke.api.scripting import open_cluster as open  # noqa: A004 - for `wke.open`
     from wke.api.selection import Machine
     from wke.api.slices import MachineSet, Slice
     from wke.measurement import MeasurementResult, MeasurementSession
 
-    open = open_cluster  # noqa: A001 - for `wke.open`; it is not in `__all__`, so `import *` leaves the builtin alone
+    __all__ += ["open"]  # for type checkers only: `import *` leaves the builtin alone
 
 _HOMES = {  # module -> the names that are taken from it
     "wke.api.background": ("BackgroundRun",),
@@ -69,33 +97,6 @@ _HOMES = {  # module -> the names that are taken from it
 }
 __path__.append(f"{__path__[0]}/legacy/modules")  # modules that scripts for wke 0.1 import from
 _RENAMED = {"open": ("wke.api.scripting", "open_cluster"), "run_background": ("wke.api.running", "background_run")}
-
-__all__ = [
-    "BackgroundRun",
-    "BenchmarkError",
-    "Cluster",
-    "ClusterError",
-    "Configuration",
-    "ConfigurationError",
-    "Machine",
-    "MachineSet",
-    "Machines",
-    "MeasurementFailedError",
-    "MeasurementResult",
-    "MeasurementSession",
-    "RemoteExecutionError",
-    "Results",
-    "RunResult",
-    "RunTargetError",
-    "RunningStep",
-    "Slice",
-    "background_run",
-    "check_run",
-    "plot_loads",
-    "results",
-    "run",
-    "run_background",
-]
 
 
 def __getattr__(name: str) -> object:
