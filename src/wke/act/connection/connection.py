@@ -99,13 +99,13 @@ class Connection:
         except (MachineError, TimeoutError):
             pass
         finally:
-            await self.link.hang_up(patience_s, "the connection was closed")
+            await self.link.hang_up(patience_s)
         return leftovers
 
     async def abort(self) -> str:
         """Give up on a connection that never came about; return what the process that carried it complained of."""
         self.link.is_closed = True
-        await self.link.hang_up(0, "the connection was closed")
+        await self.link.hang_up(0)
         return self.link.wire.words
 
     def pause(self) -> None:

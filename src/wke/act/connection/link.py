@@ -22,6 +22,7 @@ from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError, encode
 from wke.errors import MachineError
 
+CLOSED = "the connection was closed"
 STUBBORN_S = 10.0  # how long an agent tries to kill what does not die
 OUR_PYTHON = "{}.{}.".format(*sys.version_info)
 
@@ -133,13 +134,13 @@ class Link:
         """Return what the agent must be able to do from the start, as arguments of `bootstrap.package`."""
         return {"claiming": self._terms.claim is not None, "outliving": self._terms.outlive is not None}
 
-    async def hang_up(self, within_s: float, why: str) -> None:
+    async def hang_up(self, within_s: float) -> None:
         """End the wire; its process has `within_s` to end by itself."""
         self._heartbeat.stop()
         try:
             await self.wire.end(within_s)
         finally:
-            self._let_go(why)
+            self._let_go(CLOSED)
 
     def lose(self, why: str) -> None:
         """Give contact up for good, for the reason given and with the last complaint of the wire's process."""
@@ -248,5 +249,7 @@ class Link:
         if not self._greeted.done():
             self.detach()
             self._refuse_greeting(self._with_complaint(why))
+        elif self.is_closed:  # the agent ends when it is told to
+            self.lose(CLOSED)
         elif self.is_attached:  # else the greeting was waited for too long
             self._listener.broken(why)

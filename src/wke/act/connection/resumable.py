@@ -101,7 +101,7 @@ class AnchorResumer:
         """Close the connection and leave on the machine what runs there."""
         self._link.is_closed = True
         await self._stop_attaching()
-        await self._link.hang_up(0, "the connection was closed")
+        await self._link.hang_up(0)
 
     # -- what a connection asks of its resumer
 
