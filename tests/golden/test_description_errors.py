@@ -38,7 +38,7 @@ CLUSTERS = {
         """,
         """
         cluster.toml:2:9: is not TOML: Invalid value
-          hint: text stands in quotes: key = "text"; also numbers, true, false, [lists] and { tables }
+          hint: put text in quotes: key = "text"; other values are numbers, true, false, [lists] and { tables }
         """,
     ),
     "unquoted-fold": (
@@ -48,7 +48,7 @@ CLUSTERS = {
         """,
         """
         cluster.toml:2:5: is not TOML: Expected '=' after a key in a key/value pair
-          hint: a line is [table] or key = value; a key with other signs than A-Z a-z 0-9 _ - stands in quotes: "node[1-3]"
+          hint: a line is [table] or key = value; put keys with other characters than A-Z a-z 0-9 _ - in quotes: "node[1-3]"
         """,
     ),
     "many-mistakes-at-once": (
@@ -131,22 +131,22 @@ CLUSTERS = {
         """
         cluster.toml:2:1: cluster.usernam: unknown key
           hint: did you mean "username"?
-        cluster.toml:4:1: machines.all: "all" is reserved: no machine can be called so
-        cluster.toml:6:1: machines.node1: machine "node1" is defined twice, first in line 5
-        cluster.toml:7:1: machines."a b": "a b" cannot be the name of a machine: it holds a space or one of , ! & / [ ] or begins with a dash or a dot
+        cluster.toml:4:1: machines.all: "all" is reserved and cannot be the name of a machine
+        cluster.toml:6:1: machines.node1: machine "node1" is defined twice, the first time in line 5
+        cluster.toml:7:1: machines."a b": "a b" cannot be the name of a machine: it contains a space or one of , ! & / [ ] or starts with a dash or a dot
         cluster.toml:8:1: machines."p[3-1]": the range 3-1 ends before it begins
-        cluster.toml:9:1: machines."q[1-3]": stands for 3 machines, but its external-addr for 2
-        cluster.toml:10:1: machines.lost: has no external-addr, where we connect
+        cluster.toml:9:1: machines."q[1-3]": means 3 machines, but its external-addr means 2
+        cluster.toml:10:1: machines.lost: has no external-addr, which wke connects to
           hint: write external-addr = "host", or provider = "local" in [cluster] for emulated machines
-        cluster.toml:11:30: machines.own.class: "node2" is the name of a machine already: no class can be called so
+        cluster.toml:11:30: machines.own.class: "node2" is already the name of a machine
         cluster.toml:13:1: classes.big: asks for 20 machines, but only 4 of 6 machines are in no other class
-        cluster.toml:14:1: classes.lost: "lost" is the name of a machine already: no class can be called so
+        cluster.toml:14:1: classes.lost: "lost" is already the name of a machine
         cluster.toml:15:9: classes.some[0]: there is no machine "node3"
           hint: did you mean "node2"?
-        cluster.toml:15:29: classes.some[2]: lists machine "own" a second time
-        cluster.toml:17:1: links."some - own": "some - own" names no link
+        cluster.toml:15:29: classes.some[2]: lists machine "own" twice
+        cluster.toml:17:1: links."some - own": "some - own" is not a link
           hint: write "clients -> servers", selectors on both sides, or default
-        cluster.toml:18:1: links."some -> others": selector "others" names "others", but no machine or class is called so
+        cluster.toml:18:1: links."some -> others": selector "others" names "others", which is neither a machine nor a class
           hint: machines: all, node1, node2, a b, lost, own; classes: big, lost, some, node2
         """,
     ),
@@ -178,7 +178,7 @@ CLUSTERS = {
         ]
         """,
         """
-        cluster.toml:3:5: machines[1]: machine "a" is defined twice, first in line 2
+        cluster.toml:3:5: machines[1]: machine "a" is defined twice, the first time in line 2
         cluster.toml:4:5: machines[2]: has no external-addr, which in a list of machines is also the name
         """,
     ),
@@ -189,7 +189,7 @@ CLUSTERS = {
         machines = 3
         """,
         """
-        cluster.toml:3:1: cluster.machines: has no external-addr, where we connect
+        cluster.toml:3:1: cluster.machines: has no external-addr, which wke connects to
           hint: write external-addr = "host", or provider = "local" in [cluster] for emulated machines
         """,
     ),
@@ -201,7 +201,7 @@ CLUSTERS = {
         all = 2
         """,
         """
-        cluster.toml:4:1: classes.all: "all" is reserved: no class can be called so
+        cluster.toml:4:1: classes.all: "all" is reserved and cannot be the name of a class
         """,
     ),
 }
@@ -210,7 +210,7 @@ CONFIGURATIONS = {
     "no-folder": (
         {"kvs/config.toml": "", "redis/config.toml": ""},
         """
-        there is no configuration "kv": kv is no folder
+        there is no configuration "kv": kv is not a folder
           hint: did you mean "kvs"?
         """,
     ),
@@ -296,16 +296,16 @@ CONFIGURATIONS = {
           hint: did you mean "env"?
         kv/config.toml:3:1: config.inherit: unknown key
           hint: did you mean "inherits"?
-        kv/config.toml:5:1: preludes.help: "help" is reserved: no prelude can be called so
+        kv/config.toml:5:1: preludes.help: "help" is reserved and cannot be the name of a prelude
           hint: choose another name
-        kv/config.toml:8:1: targets.all: "all" is reserved: no target can be called so
+        kv/config.toml:8:1: targets.all: "all" is reserved and cannot be the name of a target
           hint: choose another name
-        kv/config.toml:9:1: targets.copy-data: "copy-data" is reserved: no target can be called so
+        kv/config.toml:9:1: targets.copy-data: "copy-data" is reserved and cannot be the name of a target
           hint: choose another name
         kv/config.toml:10:1: targets."a/b": "a/b" cannot be the name of a target
-          hint: a name is a file's name without , and +
+          hint: names are file names without , and +
         kv/config.toml:11:1: targets."a,b": "a,b" cannot be the name of a target
-          hint: a name is a file's name without , and +
+          hint: names are file names without , and +
         kv/config.toml:12:15: targets.start[1]: option "x" is defined twice
           hint: remove or rename one of the two
         kv/config.toml:12:25: targets.start[2]: "x=y" cannot be the name of an option
@@ -315,7 +315,7 @@ CONFIGURATIONS = {
         kv/config.toml:14:103: targets.load[1].choices[1]: must be true or false, not the number 1
           hint: choices are of the option's type
         kv/config.toml:15:35: targets.size.options[0].choices: must not be empty
-          hint: leave it out where anything goes
+          hint: leave it out to allow every value
         kv/config.toml:15:51: targets.size.options[1].default: there is no macro @NAMES
           hint: did you mean "@NAME"?
         """,
@@ -341,7 +341,7 @@ CONFIGURATIONS = {
     "inherits-nobody": (
         {"kv/config.toml": '[config]\ninherits = "bose"\ndefault-prelude = "env"', "base/config.toml": ""},
         """
-        kv/config.toml:2:1: config.inherits: there is no configuration "bose": bose is no folder
+        kv/config.toml:2:1: config.inherits: there is no configuration "bose": bose is not a folder
           hint: did you mean "base"?
         kv/config.toml:3:1: config.default-prelude: there is no prelude "env"
           hint: none is defined

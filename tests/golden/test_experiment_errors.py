@@ -137,7 +137,7 @@ x.toml:5:1: parameters.empty: has no value
 x.toml:6:1: parameters.range: end is missing
   hint: a range is range = { start = 1, end = 10 }
 x.toml:7:31: parameters.climb.hill-climb: only the last parameter can be climbed
-  hint: the search goes along it at every setting of the others: put it last in [parameters]
+  hint: each setting of the other parameters has its own search: put it last in [parameters]
 x.toml:8:1: parameters.backwards: cannot count from 1 up to 8 in negative steps
 x.toml:9:12: parameters.list[1]: must be text, a number, true or false, not a list
 x.toml:10:19: parameters.sub-parameters[0]: there is no table [smal] in this file
@@ -176,11 +176,11 @@ x.toml:9:1: classes.servers: there is no parameter "num-server"
   hint: did you mean "num-servers"?
 x.toml:13:1: steps[0].on: there is no parameter "role"
   hint: known: memory, num-servers
-x.toml:15:11: steps[0].ready.port: has {} with nothing in it
+x.toml:15:11: steps[0].ready.port: has empty braces {}
   hint: a parameter is {name}; a literal brace is doubled: {{ or }}
 x.toml:16:13: steps[0].options.memory: there is no parameter "memroy"
   hint: did you mean "memory"?
-x.toml:16:34: steps[0].options.mode: has a { that stands alone
+x.toml:16:34: steps[0].options.mode: has a single {
   hint: a parameter is {name}; a literal brace is doubled: {{ or }}
 x.toml:21:13: steps[1].options.servers: {servers.internal-adr} asks for "internal-adr", which machines do not have
   hint: did you mean "internal-addr"?
@@ -388,27 +388,27 @@ x.toml:20:25: plots[0].y-axis[1]: there is no metric "latency"
 x.toml:21:1: plots[0].sort-by: parameter "seconds" does not vary
   hint: known: memory, mode
 x.toml:23:3: plots[1]: a second plot has no label
-  hint: plots are files called by their labels: give each its own
+  hint: labels are part of file names: give each plot its own
 x.toml:25:1: plots[1].y-axis: there is no metric "troughput"
   hint: did you mean "throughput"?
 x.toml:27:1: plots[1].sort-labels: must be 2 labels, not 1
-  hint: one label for each of fast, safe
+  hint: give one label for each of fast, safe
 x.toml:28:29: plots[1].filter-by.value: mode is never the text "fats"
   hint: did you mean "fast"?
 x.toml:34:1: plots[2].sort-by: is the x-axis already
-  hint: sort by another parameter, or by none
+  hint: sort by another parameter, or remove it
 x.toml:35:15: plots[2].filter-by.key: there is no parameter "nothing"
   hint: known: memory, mode, seconds
 x.toml:38:1: plots[3].label: a second plot has the label "a"
-  hint: plots are files called by their labels: give each its own
+  hint: labels are part of file names: give each plot its own
 x.toml:42:17: plots[3].sort-labels.slow: mode is never slow
   hint: known: fast, safe
 x.toml:47:25: plots[4].y-axis[1]: there is no column "memroy"
   hint: did you mean "memory"?
 x.toml:48:1: plots[4].y-label: must be 2 labels, not 3
-  hint: one for each panel of y-axis, or one text for all
+  hint: give one per panel of y-axis, or one text for all
 x.toml:49:1: plots[4].maximize-by: is the x-axis already
-  hint: name a parameter that the figure does not show otherwise
+  hint: name a parameter that is not on an axis or in sort-by
 x.toml:50:32: plots[4].normalize-by.value: mode is never the text "slow"
   hint: known: fast, safe
 x.toml:51:65: plots[4].filter-by[1].value: mode is never the text "slow"
@@ -496,7 +496,7 @@ prelude = "venv"
 """,
         """
 x.toml:11:1: classes.servers: class servers cannot have 5 machines
-  hint: it has 3 machines in the cluster, of which it needs one
+  hint: it has 3 machines in the cluster, and needs at least one
 x.toml:12:1: classes.server: there is no class "server" to size
   hint: did you mean "servers"?
 x.toml:19:13: steps[0].options.memory: target "serve", option "memory": must be a whole number, not the text "much"
@@ -505,7 +505,7 @@ x.toml:19:51: steps[0].options.speed: target "serve" has no option "speed"
   hint: known: memory, mode
 x.toml:21:3: steps[1].options: target "load" needs option "servers"
   hint: give it a value
-x.toml:23:1: steps[1].on: selector "client" names "client", but no machine or class is called so
+x.toml:23:1: steps[1].on: selector "client" names "client", which is neither a machine nor a class
   hint: did you mean "clients"? machines: m0, m3, m4; classes: servers, clients
 x.toml:27:1: steps[2].target: target "lost" has no script
   hint: write it to kv/targets/lost
@@ -594,7 +594,7 @@ x.toml:6:1: exclude[0].when: there is no parameter "engine"
 x.toml:8:1: exclude[1].when: size is the text "big", which cannot be less or more than another value
   hint: at size="big"
 x.toml:16:7: metrics.a.value: the values of metrics go in a circle: a, b
-  hint: compute one of them of what is read
+  hint: compute one of them from metrics that are read
 x.toml:19:1: checks[0].that: there is no metric or parameter "ops-size"
   hint: to subtract, put spaces around the minus: ops - size
 x.toml:21:1: checks[1].that: there is no metric or parameter "errors"
@@ -621,7 +621,7 @@ ops = { value = "put * 2" }
 """,
         """
 x.toml:8:1: exclude[1].when: no point is left
-  hint: each is excluded by some condition
+  hint: the conditions exclude all points
 x.toml:15:9: metrics.ops.value: there is no metric or parameter "put"
   hint: known: ops, size
 """,
@@ -848,16 +848,16 @@ fine = { hdr = "out/a.hlog", statistic = "mean", unit = "kB", scale = 0.001 }
 count = { hdr = "out/a.hlog", statistic = "count" }
 """,
         """
-x.toml:15:9: metrics.p50.hdr: the step that it is read from does not collect "out/*.hlog" (it collects out/a.hlog)
+x.toml:15:9: metrics.p50.hdr: its step does not collect "out/*.hlog" (it collects out/a.hlog)
   hint: write collect = ["out/a.hlog", "out/*.hlog"] in that step
 x.toml:16:1: metrics.p99: unit is missing
   hint: write unit = "ms"
-x.toml:19:8: metrics.p7.hdr: the step that it is read from does not collect "logs/x.hlog" (it collects stats, log/*)
+x.toml:19:8: metrics.p7.hdr: its step does not collect "logs/x.hlog" (it collects stats, log/*)
   hint: write collect = ["stats", "log/*", "logs/x.hlog"] in that step
-x.toml:20:1: metrics.size: it is not told how many kB one recorded value is
-  hint: write scale = "B", or the number that recorded values are multiplied by
-x.toml:21:64: metrics.sizes.scale: what was recorded in ns cannot be told in kB
-  hint: write unit = "ns", or as scale the number that recorded values are multiplied by
+x.toml:20:1: metrics.size: scale is missing: how many kB is one recorded value?
+  hint: write scale = "B", or a number: the factor for recorded values
+x.toml:21:64: metrics.sizes.scale: values in ns cannot be converted to kB
+  hint: write unit = "ns", or a number as scale: the factor for recorded values
 """,
     ),
     "an experiment of a benchmark script": (

@@ -66,11 +66,11 @@ target "load", option "key": there is no macro @NAMES
   hint: did you mean "@NAME"?
 """,
     "run kw all load": """
-there is no configuration "kw": kw is no folder
+there is no configuration "kw": kw is not a folder
   hint: known: broken, kv
 """,
     "run kv serves stop": """
-selector "serves" names "serves", but no machine or class is called so
+selector "serves" names "serves", which is neither a machine nor a class
   hint: did you mean "servers"? machines: m0, m1; classes: servers, clients
 """,
     "run kv [3] stop": """
@@ -192,7 +192,7 @@ there is no command "mesure"; did you mean "measure"?
     "check experiments/wrong.toml": """
 experiments/wrong.toml:6:1: steps[0].target: configuration kv has no target "lod"
   hint: did you mean "load"?
-experiments/wrong.toml:7:1: steps[0].on: selector "client" names "client", but no machine or class is called so
+experiments/wrong.toml:7:1: steps[0].on: selector "client" names "client", which is neither a machine nor a class
   hint: did you mean "clients"? machines: m0, m1; classes: servers, clients
 """,
 }

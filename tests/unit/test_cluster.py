@@ -169,7 +169,7 @@ def test_a_restricted_cluster_has_the_selected_machines_only(tmp_path: Path) -> 
     assert part.machines == whole.machines[2:]
     assert part.classes == {"x": ("m2",)}
     assert [m.name for m in select(part, "[0]")] == ["m2"]
-    with pytest.raises(InputError, match="no machine or class is called so"):
+    with pytest.raises(InputError, match="which is neither a machine nor a class"):
         restricted(whole, "z")
 
 
@@ -192,8 +192,8 @@ def test_a_sized_cluster_keeps_the_first_machines_of_a_class(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"x": 4}, "class x cannot have 4 machines\n  hint: it has 3 machines in the cluster, of which it needs one"),
-        ({"x": 0}, "class x cannot have 0 machines\n  hint: it has 3 machines in the cluster, of which it needs one"),
+        ({"x": 4}, "class x cannot have 4 machines\n  hint: it has 3 machines in the cluster, and needs at least one"),
+        ({"x": 0}, "class x cannot have 0 machines\n  hint: it has 3 machines in the cluster, and needs at least one"),
         ({"q": 1}, 'there is no class "q" to size\n  hint: known: x'),
     ],
 )

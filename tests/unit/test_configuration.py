@@ -240,7 +240,7 @@ def test_a_value_is_converted_and_written(option: OptionSpec, value: object, tex
         (OptionSpec("o", value_type="str"), 5, "must be text, not the number 5"),
         (OptionSpec("o"), None, "must be text, a number, true or false, not nothing"),
         (OptionSpec("o"), ["a"], "must be text, a number, true or false, not a list"),
-        (OptionSpec("o"), "a\0b", "must not hold a NUL character: no argument of a program can"),
+        (OptionSpec("o"), "a\0b", "must not contain a NUL character: arguments of programs cannot"),
         (OptionSpec("o", choices=("a", "b")), "c", 'must be one of "a", "b", not the text "c"'),
         (OptionSpec("o", choices=(1, 2), value_type="int"), "3", 'must be one of 1, 2, not the text "3"'),
         (OptionSpec("o"), "@NAMES", 'there is no macro @NAMES\n  hint: did you mean "@NAME"?'),

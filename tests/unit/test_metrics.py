@@ -64,7 +64,7 @@ def test_many_malformed_reports_are_cut_short() -> None:
     """A task that writes nothing but nonsense is told about in four sentences."""
     seen = observe([], {CLIENT1: b"wke: ?\n" * 100})
     assert len(seen.problems) == 4
-    assert seen.problems[3] == "load on client1 wrote 97 more lines that begin like a report and are none"
+    assert seen.problems[3] == "load on client1 wrote 97 more malformed report lines"
 
 
 MATCHES: dict[tuple[str, bytes], float | None] = {
@@ -172,7 +172,7 @@ def test_undeclared_names_are_kept_when_one_task_reports_them() -> None:
     seen = observe([], LOGS)
     assert (seen.values, seen.units) == ({"rss": 4.0}, {"rss": "KiB"})
     assert seen.problems == ()
-    assert seen.notes == ("x is left out: 3 tasks reported it; declare it in [metrics] with a join",)
+    assert seen.notes == ("x is ignored: 3 tasks reported it; declare it in [metrics] with join",)
 
 
 def test_a_declared_metric_is_not_taken_from_another_step() -> None:

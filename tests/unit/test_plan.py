@@ -206,7 +206,7 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
     "selector": (
         experiment(steps=(replace(MEASURED, on="client"),)),
         (
-            'experiment: steps[0].on: selector "client" names "client", but no machine or class is called so\n'
+            'experiment: steps[0].on: selector "client" names "client", which is neither a machine nor a class\n'
             '  hint: did you mean "clients"? machines: s0, s1, s2, c0, c1; classes: servers, clients'
         ),
     ),
@@ -254,7 +254,7 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
         experiment(Parameter("n", (2, 3, 4)), classes={"servers": "{n}"}),
         (
             "experiment: classes.servers: class servers cannot have 4 machines\n"
-            "  hint: it has 3 machines in the cluster, of which it needs one"
+            "  hint: it has 3 machines in the cluster, and needs at least one"
         ),
     ),
     "no such class": (
@@ -290,7 +290,7 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
     "metric of unknown machines": (
         experiment(metrics=(Metric("ops", on="clinets"),)),
         (
-            'experiment: metrics.ops.on: selector "clinets" names "clinets", but no machine or class is called so\n'
+            'experiment: metrics.ops.on: selector "clinets" names "clinets", which is neither a machine nor a class\n'
             '  hint: did you mean "clients"? machines: s0, s1, s2, c0, c1; classes: servers, clients'
         ),
     ),
@@ -307,8 +307,8 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
         experiment(steps=(MEASURED, replace(MEASURED, target="x", on="y")), classes={"servers": "9"}),
         (
             "experiment: classes.servers: class servers cannot have 9 machines\n"
-            "  hint: it has 3 machines in the cluster, of which it needs one\n"
-            'experiment: steps[1].on: selector "y" names "y", but no machine or class is called so\n'
+            "  hint: it has 3 machines in the cluster, and needs at least one\n"
+            'experiment: steps[1].on: selector "y" names "y", which is neither a machine nor a class\n'
             "  hint: machines: s0, s1, s2, c0, c1; classes: servers, clients\n"
             'experiment: steps[1].target: configuration kv has no target "x"\n  hint: known: ping, serve, load, lost'
         ),

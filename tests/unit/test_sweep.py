@@ -145,32 +145,32 @@ MISTAKES = {
     "x = { start = 1, end = 4, hill-climb = 1 }": "x.toml: parameters.x.hill-climb: must be true or false, not the number 1",
     "x = { start = 1, end = 4, hill-climb = true }\ny = 1": (
         "x.toml: parameters.x.hill-climb: only the last parameter can be climbed\n"
-        "  hint: the search goes along it at every setting of the others: put it last in [parameters]"
+        "  hint: each setting of the other parameters has its own search: put it last in [parameters]"
     ),
     'sub-parameters = ["foo"]\nx = 1\n[foo]\nx = { start = 4, end = 4, hill-climb = true }': (
         "x.toml: foo.x.hill-climb: only the last parameter can be climbed\n"
-        "  hint: the search goes along it at every setting of the others: put it last in [parameters]"
+        "  hint: each setting of the other parameters has its own search: put it last in [parameters]"
     ),
     'sub-parameters = ["foo"]\n[foo]\nx = { start = 1, end = 4, hill-climb = true }': (
         "x.toml: foo.x.hill-climb: only the last parameter can be climbed\n"
-        "  hint: the search goes along it at every setting of the others: put it last in [parameters]"
+        "  hint: each setting of the other parameters has its own search: put it last in [parameters]"
     ),
     'x = { start = "1", end = 4 }': 'x.toml: parameters.x.start: must be a number, not the text "1"',
     "x = { start = true, end = 4 }": "x.toml: parameters.x.start: must be a number, not true",
     "x = { start = 1, end = nan }": "x.toml: parameters.x.end: must be a number, not the number nan",
     "x = { start = 1, end = 4, step-size = 0 }": "x.toml: parameters.x: step-size must not be 0",
     "x = { start = 1, end = 4, step-size = -1 }": "x.toml: parameters.x: cannot count from 1 up to 4 in negative steps",
-    "x = { start = 0, end = 1000000000 }": "x.toml: parameters.x: has 1000000001 values; 100000 are the most",
+    "x = { start = 0, end = 1000000000 }": "x.toml: parameters.x: has 1000000001 values; at most 100000 are allowed",
     "x = { base = 0, start = 0, end = 4 }": "x.toml: parameters.x: base must be more than 0, not 0",
     "x = { base = 2, start = 0, end = 99999 }": ("x.toml: parameters.x: an exponent of more than 10000 gives a number that is too large"),
-    "x = { base = 2, start = 62, end = 63 }": "x.toml: parameters.x: holds a number that is too large",
-    "x = { base = 10.0, start = 308, end = 309 }": "x.toml: parameters.x: holds a number that is too large",
-    "x = { base = 10, start = 308.5, end = 309 }": "x.toml: parameters.x: holds a number that is too large",
+    "x = { base = 2, start = 62, end = 63 }": "x.toml: parameters.x: contains a number that is too large",
+    "x = { base = 10.0, start = 308, end = 309 }": "x.toml: parameters.x: contains a number that is too large",
+    "x = { base = 10, start = 308.5, end = 309 }": "x.toml: parameters.x: contains a number that is too large",
     'sub-parameters = "foo"': (
         'x.toml: parameters.sub-parameters: must be a list of table names, not the text "foo"\n  hint: write sub-parameters = ["foo", "bar"]'
     ),
     "sub-parameters = [1]": (
-        "x.toml: parameters.sub-parameters: must hold table names, or lists of them\n"
+        "x.toml: parameters.sub-parameters: must contain table names, or lists of them\n"
         '  hint: a choice is ["foo", "bar"], a product of two choices [["foo", "bar"], ["x", "y"]]'
     ),
     "sub-parameters = [[1]]": "x.toml: parameters.sub-parameters[0][0]: must be the name of a table, not the number 1",
@@ -181,13 +181,13 @@ MISTAKES = {
         "x.toml: bar.sub-parameters[0]: goes in a circle: foo -> bar -> foo\n  hint: a table cannot choose itself"
     ),
     'a = [1, 2]\nsub-parameters = ["foo"]\n[foo]\na = 3': (
-        "x.toml: foo.a: is varied in [parameters] already\n  hint: a parameter that varies is given once; remove one of the two"
+        "x.toml: foo.a: is already varied in [parameters]\n  hint: only one table may vary a parameter; remove one of the two"
     ),
     'sub-parameters = [["foo"], ["bar"]]\n[foo]\na = [1, 2]\n[bar]\na = 3': (
-        "x.toml: bar.a: is varied in [foo] already\n  hint: a parameter that varies is given once; remove one of the two"
+        "x.toml: bar.a: is already varied in [foo]\n  hint: only one table may vary a parameter; remove one of the two"
     ),
     "x = { start = 1, end = 1000 }\ny = { start = 1, end = 1000 }": (
-        "x.toml: parameters: the sweep has 1000000 points; 100000 are the most\n"
+        "x.toml: parameters: the sweep has 1000000 points; at most 100000 are allowed\n"
         "  hint: vary fewer parameters in one experiment, or take larger steps"
     ),
 }

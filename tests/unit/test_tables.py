@@ -93,10 +93,10 @@ def test_a_mistake_is_told_in_plain_words_where_it_stands(tmp_path: Path, text: 
 @pytest.mark.parametrize(
     ("text", "place", "hint"),
     [
-        ("a = b", "1:5", 'text stands in quotes: key = "text"; also numbers, true, false, [lists] and { tables }'),
-        ("a[1] = 2", "1:2", 'a line is [table] or key = value; a key with other signs than A-Z a-z 0-9 _ - stands in quotes: "node[1-3]"'),
-        ("[a]\n[a]", "2:3", "a table may be opened only once: put its keys together"),
-        ("a = 1 b = 2", "1:7", "one key = value a line"),
+        ("a = b", "1:5", 'put text in quotes: key = "text"; other values are numbers, true, false, [lists] and { tables }'),
+        ("a[1] = 2", "1:2", 'a line is [table] or key = value; put keys with other characters than A-Z a-z 0-9 _ - in quotes: "node[1-3]"'),
+        ("[a]\n[a]", "2:3", "a table may have only one [header]: put its keys together"),
+        ("a = 1 b = 2", "1:7", "write one key = value per line"),
         ("a = [1,\n2", "2:2", "a bracket is not closed"),
         ("a = 'b", "1:7", "a text ends with the quote it began with"),
         ('a = "b', "1:7", "a text ends with the quote it began with"),

@@ -56,10 +56,10 @@ def test_a_template_is_filled(text: str, value: Value) -> None:
 
 
 REFUSED = {
-    "{": "has a { that stands alone\n  hint: a parameter is {name}; a literal brace is doubled: {{ or }}",
-    "a}b": "has a } that stands alone\n  hint: a parameter is {name}; a literal brace is doubled: {{ or }}",
-    "{a{b}}": "has a { that stands alone\n  hint: a parameter is {name}; a literal brace is doubled: {{ or }}",
-    "{}": "has {} with nothing in it\n  hint: a parameter is {name}; a literal brace is doubled: {{ or }}",
+    "{": "has a single {\n  hint: a parameter is {name}; a literal brace is doubled: {{ or }}",
+    "a}b": "has a single }\n  hint: a parameter is {name}; a literal brace is doubled: {{ or }}",
+    "{a{b}}": "has a single {\n  hint: a parameter is {name}; a literal brace is doubled: {{ or }}",
+    "{}": "has empty braces {}\n  hint: a parameter is {name}; a literal brace is doubled: {{ or }}",
     "{.name}": "{.name} does not say which machines\n  hint: write {all.name} or name a class",
     "{servers.internal-adr}": (
         '{servers.internal-adr} asks for "internal-adr", which machines do not have\n  hint: did you mean "internal-addr"?'
@@ -70,7 +70,7 @@ REFUSED = {
     ),
     "{d.external-addr}": "machine d has no external address\n  hint: emulated machines have internal-addr only",
     "{server.name}": (
-        'selector "server" names "server", but no machine or class is called so\n'
+        'selector "server" names "server", which is neither a machine nor a class\n'
         '  hint: did you mean "servers"? machines: a, b.c, d; classes: servers'
     ),
 }

@@ -1,7 +1,7 @@
 """JSON Schemas of the three files that users write, for editors: generated from the models that read them.
 
-`python -m wke.describe.schema` writes them into the folder `schemas/` of this package; a test fails when they are out of date. A key is
-described by the string below its annotation.
+`python -m wke.describe.schema` writes them to the folder `schemas/` of this package; a test fails if they are out of date. The string
+below a key's annotation is its description.
 """
 
 import ast
@@ -54,7 +54,7 @@ def _table(model: type[TableModel], tables: dict[str, Json]) -> dict[str, Json]:
 
 
 def _value(annotation: Any, tables: dict[str, Json]) -> dict[str, Json]:
-    """Return the schema of what may stand in a file for an annotation."""
+    """Return the schema of the values that a file may have for an annotation."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None:
         return _simple(annotation, tables)
@@ -77,7 +77,7 @@ def _simple(annotation: Any, tables: dict[str, Json]) -> dict[str, Json]:
     if annotation in _JSON_TYPES:
         return {"type": _JSON_TYPES[annotation]}
     if annotation.__name__ not in tables:
-        tables[annotation.__name__] = {}  # a table may be in itself
+        tables[annotation.__name__] = {}  # a table may contain itself
         tables[annotation.__name__] = _table(annotation, tables)
     return {"$ref": f"#/$defs/{annotation.__name__}"}
 
@@ -94,7 +94,7 @@ def _limits(rules: Iterable[object]) -> dict[str, Json]:
 
 
 def _descriptions(model: type[TableModel]) -> dict[str, str]:
-    """Return, for each key of a table, the string that stands below its annotation."""
+    """Return the string below the annotation of each key of a table."""
     (definition,) = ast.parse(inspect.getsource(model)).body
     assert isinstance(definition, ast.ClassDef)
     keys = {name: key for key, name in model.keys.items()}
@@ -107,12 +107,12 @@ def _descriptions(model: type[TableModel]) -> dict[str, str]:
 
 
 def texts() -> dict[str, str]:
-    """Return what belongs into each file of the folder, by the file's name."""
+    """Return the text of each file in the folder, by the file's name."""
     return {f"{kind}.schema.json": json.dumps(schema(kind), indent=2, ensure_ascii=False) + "\n" for kind in _FILES}
 
 
 def write() -> None:
-    """Bring the folder up to date."""
+    """Write the folder."""
     FOLDER.mkdir(exist_ok=True)
     for name, text in texts().items():
         (FOLDER / name).write_text(text, encoding="utf-8")

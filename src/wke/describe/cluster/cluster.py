@@ -15,17 +15,17 @@ from wke.describe.toml.tables import TomlTable, read
 from wke.errors import InputError, Problem, did_you_mean
 
 LOCAL_NETWORK = ip_network("10.181.0.0/16")
-"""Where emulated machines live: the first is 10.181.0.2."""
+"""The network of emulated machines; the first one is 10.181.0.2."""
 
 RESERVED_NAMES = frozenset({"all"})
 
 DETACHED_LEASE_S = 7200.0
-"""The lease of a trial that is left running, where the file gives none."""
+"""The lease of a trial that is left running, if the file gives none."""
 
 
 @dataclass(frozen=True, slots=True)
 class MachineSpec:
-    """One host under test. We connect to `external_addr` (an emulated machine has none); machines know each other by `internal_addr`."""
+    """One host under test. wke connects to `external_addr` (None for emulated machines), machines connect to `internal_addr`."""
 
     name: str
     index: int
@@ -38,7 +38,7 @@ class MachineSpec:
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec:
-    """What disturbs the packets on their way from one machine to another; `rate_bits` is None for as fast as it goes."""
+    """How packets from one machine to another are disturbed; `rate_bits` is None for no limit."""
 
     delay_s: float = 0.0
     jitter_s: float = 0.0
@@ -50,8 +50,8 @@ class LinkSpec:
 class ClusterSpec:
     """All machines, in the file's order.
 
-    `classes` names each class's machines in that order; `links` is keyed as in the file; `warnings` tells which old spellings it has.
-    `detached_lease_s` is the lease of what is left running on purpose.
+    `classes` has the names of each class's machines in that order; `links` has the keys of the file; `warnings` are its old spellings.
+    `detached_lease_s` is the lease of trials that are left running on purpose.
     """
 
     path: Path | None
@@ -74,14 +74,14 @@ class ClusterSpec:
 
 
 def read_cluster(path: Path) -> ClusterSpec:
-    """Read a cluster.toml; raise InputError with all that is wrong in it."""
+    """Read a cluster.toml; raise InputError with all its mistakes."""
     return read(path, ClusterFile, _build)
 
 
 def sized(cluster: ClusterSpec, sizes: Mapping[str, int]) -> ClusterSpec:
-    """Return the cluster with some classes cut down to their first machines; raise InputError where a class has fewer.
+    """Return the cluster with some classes reduced to their first machines; raise InputError if a class has fewer.
 
-    A machine that thereby leaves its last class leaves the cluster: it takes no part. The others keep their index and address.
+    A machine that is then in none of its classes leaves the cluster. The others keep their index and address.
     """
     for name, size in sizes.items():
         if name not in cluster.classes:
@@ -89,7 +89,7 @@ def sized(cluster: ClusterSpec, sizes: Mapping[str, int]) -> ClusterSpec:
         available = len(cluster.classes[name])
         if not 1 <= size <= available:
             raise InputError(
-                f"class {name} cannot have {_machines(size)}", hint=f"it has {_machines(available)} in the cluster, of which it needs one"
+                f"class {name} cannot have {_machines(size)}", hint=f"it has {_machines(available)} in the cluster, and needs at least one"
             )
     classes = {name: members[: sizes.get(name, len(members))] for name, members in cluster.classes.items()}
     own = _memberships(classes)
@@ -98,7 +98,7 @@ def sized(cluster: ClusterSpec, sizes: Mapping[str, int]) -> ClusterSpec:
 
 
 def restricted(cluster: ClusterSpec, selector: str) -> ClusterSpec:
-    """Return the cluster with the selected machines only, and the classes that they are in; each keeps its index and address.
+    """Return the cluster with only the selected machines and their classes; each machine keeps its index and address.
 
     Raises InputError as `select` does.
     """
@@ -109,7 +109,7 @@ def restricted(cluster: ClusterSpec, selector: str) -> ClusterSpec:
 
 
 def link_between(cluster: ClusterSpec, source: MachineSpec, destination: MachineSpec) -> LinkSpec:
-    """Return the link for packets from one machine to another: the last in the file that fits, else the default one."""
+    """Return the link for packets from one machine to another: the last matching one in the file, else the default."""
     for key in reversed(list(cluster.links)):
         ends = _ends(key)
         if ends and source in select(cluster, ends[0]) and destination in select(cluster, ends[1]):
@@ -119,7 +119,7 @@ def link_between(cluster: ClusterSpec, source: MachineSpec, destination: Machine
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A machine that has a name and an entry but no place in the cluster yet."""
+    """A machine with a name and an entry, but without an index yet."""
 
     name: str
     entry: MachineEntry
@@ -159,7 +159,7 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
 
 
 def _machine(draft: _Draft, index: int, provider: str, classes: tuple[str, ...]) -> MachineSpec:
-    """Give a draft its place. An emulated machine's address follows from its place; what the file says is for other providers."""
+    """Make a machine of a draft. The address of an emulated machine follows from its index; those in the file are for other providers."""
     addressed = ADDRESSED[provider]
     return MachineSpec(
         name=draft.name,
@@ -173,7 +173,7 @@ def _machine(draft: _Draft, index: int, provider: str, classes: tuple[str, ...])
 
 
 def _drafts(table: TomlTable[ClusterFile], problems: list[Problem]) -> list[_Draft]:
-    """Return the machines by name, folded names expanded, wrong and repeated ones left out."""
+    """Return the machines, with folded names expanded and without wrong and repeated ones."""
     value = table.value
     number = value.cluster.machines
     if number is not None and value.machines:
@@ -192,7 +192,7 @@ def _drafts(table: TomlTable[ClusterFile], problems: list[Problem]) -> list[_Dra
             what = _name_problem("machine", draft.name)
             if draft.name in drafts:
                 first = table.at(*drafts[draft.name].key)
-                what = f'machine "{draft.name}" is defined twice, first in line {first.line}'
+                what = f'machine "{draft.name}" is defined twice, the first time in line {first.line}'
             if what:
                 problems.append(Problem(what, table.at(*draft.key)))
             drafts.setdefault(draft.name, draft)
@@ -202,7 +202,7 @@ def _drafts(table: TomlTable[ClusterFile], problems: list[Problem]) -> list[_Dra
 
 
 def _unfolded(key: str | int, entry: MachineEntry) -> Iterator[_Draft]:
-    """Yield the machines that one entry stands for. In a list of machines the address is the name."""
+    """Yield the machines of one entry. In a list of machines, the address is the name."""
     if isinstance(key, int) and not entry.external_addr:
         msg = "has no external-addr, which in a list of machines is also the name"
         raise ValueError(msg)
@@ -211,7 +211,7 @@ def _unfolded(key: str | int, entry: MachineEntry) -> Iterator[_Draft]:
     for word, address in (("external-addr", entry.external_addr), ("internal-addr", entry.internal_addr)):
         unfolded = (None,) * len(names) if address is None else unfold(address)
         if len(unfolded) != len(names):
-            msg = f"stands for {_machines(len(names))}, but its {word} for {len(unfolded)}"
+            msg = f"means {_machines(len(names))}, but its {word} means {len(unfolded)}"
             raise ValueError(msg)
         addresses.append(unfolded)
     for name, external, internal in zip(names, *addresses, strict=True):
@@ -219,13 +219,13 @@ def _unfolded(key: str | int, entry: MachineEntry) -> Iterator[_Draft]:
 
 
 def _name_problem(noun: str, name: str) -> str | None:
-    """Say what is wrong with the name of a machine or class: selectors, file names and host names must be able to hold it."""
+    """Return what is wrong with the name of a machine or class: it must fit into selectors, file names and host names."""
     if not name:
         return f"the name of a {noun} must not be empty"
     if name in RESERVED_NAMES:
-        return f'"{name}" is reserved: no {noun} can be called so'
+        return f'"{name}" is reserved and cannot be the name of a {noun}'
     if re.search(r"[\s,!&/\[\]]|^[-.]|\.\.", name):
-        return f'"{name}" cannot be the name of a {noun}: it holds a space or one of , ! & / [ ] or begins with a dash or a dot'
+        return f'"{name}" cannot be the name of a {noun}: it contains a space or one of , ! & / [ ] or starts with a dash or a dot'
     return None
 
 
@@ -233,11 +233,11 @@ def _missing_addresses(table: TomlTable[ClusterFile], drafts: Iterable[_Draft]) 
     for key in dict.fromkeys(draft.key for draft in drafts if not draft.external):
         hint = 'write external-addr = "host", or provider = "local" in [cluster] for emulated machines'
         where = table.at(*key) if key in table.positions else table.at("cluster", "machines")
-        yield Problem("has no external-addr, where we connect", where, hint)
+        yield Problem("has no external-addr, which wke connects to", where, hint)
 
 
 def _classes(table: TomlTable[ClusterFile], drafts: list[_Draft], problems: list[Problem]) -> dict[str, tuple[str, ...]]:
-    """Return each class's machines: those that [classes] lists, those that name the class, then so many of the rest as it asks for."""
+    """Return the machines of each class: those listed in [classes], those that name the class, or as many free ones as it asks for."""
     names = [draft.name for draft in drafts]
     members: dict[str, set[str]] = {name: set() for name in table.value.classes}
     for draft in drafts:
@@ -260,7 +260,7 @@ def _classes(table: TomlTable[ClusterFile], drafts: list[_Draft], problems: list
 
 
 def _listed_machines(text: str, names: list[str], already: set[str]) -> tuple[list[str], Problem | None]:
-    """Return the machines that one element of a class's list stands for, and what is wrong with it."""
+    """Return the machines of one element of a class's list, and what is wrong with it."""
     try:
         found = unfold(text)
     except ValueError as error:
@@ -270,11 +270,11 @@ def _listed_machines(text: str, names: list[str], already: set[str]) -> tuple[li
     if unknown:
         return [], Problem(f'there is no machine "{unknown[0]}"', hint=did_you_mean(unknown[0], names))
     twice = [name for name in found if name in already]
-    return list(found), Problem(f'lists machine "{twice[0]}" a second time') if twice else None
+    return list(found), Problem(f'lists machine "{twice[0]}" twice') if twice else None
 
 
 def _hand_out(table: TomlTable[ClusterFile], names: list[str], members: dict[str, set[str]], problems: list[Problem]) -> None:
-    """Give classes that ask for a number the next so-many machines that are in no class yet."""
+    """Give classes that ask for a number of machines the next ones that are in no class yet."""
     taken = set().union(*members.values())
     free = [name for name in names if name not in taken]
     for name, size in table.value.classes.items():
@@ -282,7 +282,7 @@ def _hand_out(table: TomlTable[ClusterFile], names: list[str], members: dict[str
             continue
         where = table.at("classes", name)
         if members[name]:
-            problems.append(Problem(f"asks for {size} machines, but machines name this class themselves", where, "do one or the other"))
+            problems.append(Problem(f"asks for {size} machines, but machines already name this class", where, "use only one of the two"))
         elif size > len(free):
             left = f"{len(free)} of {_machines(len(names))} {'is' if len(free) == 1 else 'are'} in no other class"
             problems.append(Problem(f"asks for {size} machines, but only {left}", where))
@@ -296,14 +296,14 @@ def _class_name_problems(
     for name in members:
         what = _name_problem("class", name)
         if name in names:
-            what = f'"{name}" is the name of a machine already: no class can be called so'
+            what = f'"{name}" is already the name of a machine'
         if what:
             naming = (draft for draft in drafts if name in draft.entry.class_)
             yield Problem(what, table.at("classes", name) if name in table.value.classes else table.at(*next(naming).key, "class"))
 
 
 def _memberships(classes: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Return the classes of each machine that is in one."""
+    """Return the classes of each machine, if it has any."""
     own: dict[str, tuple[str, ...]] = {}
     for name, members in classes.items():
         for machine in members:
@@ -316,14 +316,14 @@ def _machines(number: int) -> str:
 
 
 def _links(table: TomlTable[ClusterFile], cluster: ClusterSpec, problems: list[Problem]) -> dict[str, LinkSpec]:
-    """Return the links; what an entry leaves open is as in the default one."""
+    """Return the links; an entry takes missing values from the default one."""
     entries = table.value.links
     default = _link(entries["default"], LinkSpec()) if "default" in entries else LinkSpec()
     for key in entries:
         ends = _ends(key)
         if ends is None and key != "default":
             hint = 'write "clients -> servers", selectors on both sides, or default'
-            problems.append(Problem(f'"{key}" names no link', table.at("links", key), hint))
+            problems.append(Problem(f'"{key}" is not a link', table.at("links", key), hint))
         for end in ends or ():
             try:
                 select(cluster, end)

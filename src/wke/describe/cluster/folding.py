@@ -1,23 +1,23 @@
-"""Folded names: `node[1-3,07-09]` stands for node1, node2, node3, node07, node08, node09."""
+"""Folded names: `node[1-3,07-09]` means node1, node2, node3, node07, node08, node09."""
 
 import itertools
 import re
 
 LIMIT = 100_000
-"""The most names one folded name may stand for: beyond it is a slip of the keyboard."""
+"""The largest number of names per folded name; more are taken for a typing mistake."""
 
 _FOLD = re.compile(r"\[([0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*)\]")
 
 
 def is_folded(text: str) -> bool:
-    """Tell whether text holds brackets with numbers and ranges in them."""
+    """Return whether a text contains brackets with numbers and ranges."""
     return _FOLD.search(text) is not None
 
 
 def unfold(text: str) -> tuple[str, ...]:
-    """Return the names that a folded name stands for, the last brackets counting fastest; raise ValueError for a range that ends early.
+    """Return the names that a folded name means, the last brackets varying fastest; raise ValueError for a reversed range.
 
-    A number written with leading zeros keeps its width. Text without folds is its own only name; other brackets stay as they are.
+    Numbers with leading zeros keep their width. A text without folds is returned as the only name; other brackets are left unchanged.
     """
     pieces = _FOLD.split(text)  # literal, fold, literal, fold, ..., literal
     choices = [_numbers(piece) if number % 2 else [piece] for number, piece in enumerate(pieces)]
@@ -25,7 +25,7 @@ def unfold(text: str) -> tuple[str, ...]:
     for choice in choices:
         total *= len(choice)
     if total > LIMIT:
-        msg = f"{text} stands for {total} names, more than {LIMIT}"
+        msg = f"{text} means {total} names; at most {LIMIT} are allowed"
         raise ValueError(msg)
     return tuple("".join(parts) for parts in itertools.product(*choices))
 

@@ -5,10 +5,10 @@
     node[1-3,07]            machines by a folded name
     [0]  [0,2,5]  [1:3]     machines by position; the end of `1:3` is excluded, that of `1..3` included; `[1:]` and `[:3]` are open
     servers[0:2]            positions within a class
-    0:3                     positions without brackets, which some shells do not pass on unquoted
-    a,b   a!b   a&b         a and b, a but not b, what is in both; read from left to right. `!b` alone means all but b
+    0:3                     positions without brackets, for shells that interpret brackets
+    a,b   a!b   a&b         a and b, a but not b, those in both; evaluated from left to right. `!b` alone means all but b
 
-A selector resolves to machines in the cluster's order, each once. It never resolves to none: that is an error.
+A selector resolves to machines in the cluster's order, each once. A selector that names no machine is an error.
 """
 
 import re
@@ -20,7 +20,7 @@ from wke.errors import InputError, Problem, did_you_mean
 
 
 class Named(Protocol):
-    """All that a selector needs to know of a machine."""
+    """What a selector needs to know about a machine."""
 
     @property
     def name(self) -> str:
@@ -32,7 +32,7 @@ N_co = TypeVar("N_co", bound=Named, covariant=True)
 
 
 class Grouped(Protocol[N_co]):
-    """All that a selector needs to know of a cluster."""
+    """What a selector needs to know about a cluster."""
 
     @property
     def machines(self) -> tuple[N_co, ...]:
@@ -44,7 +44,7 @@ class Grouped(Protocol[N_co]):
 
 
 def select(cluster: Grouped[N], text: str) -> tuple[N, ...]:
-    """Return the machines that a selector names, in the cluster's order; raise InputError when it is wrong or names none."""
+    """Return the machines that a selector names, in the cluster's order; raise InputError if it is wrong or names none."""
     chosen = _Reader(tuple(machine.name for machine in cluster.machines), cluster.classes, text).chosen()
     return tuple(machine for machine in cluster.machines if machine.name in chosen)
 
@@ -54,7 +54,7 @@ _SUBSCRIPT = re.compile(r"(?P<base>[^\[\]]*)\[(?P<inside>[^\[\]]*)\]")
 
 
 class _Reader:
-    """One selector and what its words can refer to."""
+    """One selector, and the names that it can use."""
 
     def __init__(self, names: tuple[str, ...], classes: Mapping[str, tuple[str, ...]], text: str) -> None:
         self.names = names
@@ -62,7 +62,7 @@ class _Reader:
         self.text = text
 
     def chosen(self) -> frozenset[str]:
-        """Return the names of the machines selected."""
+        """Return the names of the selected machines."""
         if not self.text.strip():
             self._fail("is empty", self._what_exists())
         chosen: frozenset[str] = frozenset()
@@ -87,7 +87,7 @@ class _Reader:
                 self._fail(f'lacks a name beside "{following or operator}"', self._what_exists())
 
     def _atom(self, atom: str) -> Sequence[str]:
-        """Return the names that one atom stands for. Exact names come first: a machine may be called anything, even 10:2."""
+        """Return the machines of one atom. Exact names come first: a machine may have any name, even 10:2."""
         groups = {**self.classes, "all": self.names}
         if atom in groups:
             return groups[atom]
@@ -100,7 +100,7 @@ class _Reader:
         if base in groups:
             return self._positions(inside, groups[base], "the cluster" if base == "all" else f"class {base}")
         if not is_folded(atom):
-            self._fail(f'has no class "{base}" in which to find {atom}', f"folded names look like node[1-3,7]; {self._nearest(base)}")
+            self._fail(f'has no class "{base}" for {atom}', f"folded names look like node[1-3,7]; {self._nearest(base)}")
         return self._machines(self._unfolded(atom))
 
     def _unfolded(self, atom: str) -> Sequence[str]:
@@ -114,7 +114,7 @@ class _Reader:
         unknown = [name for name in names if name not in known]
         if unknown:
             others = f" (nor {len(unknown) - 1} more of these)" if len(unknown) > 1 else ""
-            self._fail(f'names "{unknown[0]}", but no machine or class is called so{others}', self._nearest(unknown[0]))
+            self._fail(f'names "{unknown[0]}", which is neither a machine nor a class{others}', self._nearest(unknown[0]))
         return list(names)
 
     def _positions(self, inside: str, names: Sequence[str], whose: str) -> list[str]:
@@ -126,7 +126,7 @@ class _Reader:
         if match is None:
             dashed = re.fullmatch(r"(\d+)-(\d+)", part)
             advice = f"write [{dashed[1]}..{dashed[2]}]" if dashed else _FORMS
-            self._fail(f'has "{part}" where a position belongs', f"{advice}; {exists}")
+            self._fail(f'has "{part}" where a position should be', f"{advice}; {exists}")
         first, mark, last = match["first"] or match["only"] or "0", match["mark"], match["last"]
         begin = int(first)
         end = begin + 1 if not mark else int(last) + (mark == "..") if last else count
@@ -154,6 +154,6 @@ _FORMS = "positions look like [3], [0,2,5], [1:3] (end excluded) or [1..3] (end 
 
 
 def _some(names: Sequence[str], limit: int = 8) -> str:
-    """List names, cutting a long list short."""
+    """List names, at most `limit`."""
     rest = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + rest

@@ -21,7 +21,7 @@ NO_DESCRIPTION = "No description"
 
 @dataclass(frozen=True, slots=True)
 class OptionSpec:
-    """A value handed to a target. `default` is None where there is none; `choices` is empty where anything of the type goes."""
+    """A value that a target takes. `default` None means no default; empty `choices` allow every value of the type."""
 
     name: str
     default: Scalar | None = None
@@ -42,7 +42,7 @@ class Prelude:
 
 @dataclass(frozen=True, slots=True)
 class TargetSpec:
-    """A script and its options. `content` is None while the script is missing: such a target can be shown but not run."""
+    """A script and its options. `content` is None if the script is missing: such a target can be shown but not run."""
 
     name: str
     about: str
@@ -54,9 +54,9 @@ class TargetSpec:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationSpec:
-    """All that a config.toml and the ones it inherits from define; `path` is that file, `parents` the inherited ones, nearest first.
+    """Everything that a config.toml and the files that it inherits from define.
 
-    `warnings` tells which scripts are missing and which old spellings the files have.
+    `path` is that file, `parents` are the inherited configurations, nearest first. `warnings` are missing scripts and old spellings.
     """
 
     name: str
@@ -71,7 +71,7 @@ class ConfigurationSpec:
 
 
 def read_configuration(name: str, base: Path) -> ConfigurationSpec:
-    """Read the configuration in the folder `name` of `base`; raise InputError with all that is wrong in it and in what it inherits."""
+    """Read the configuration in the folder `name` of `base`; raise InputError with all its mistakes and those of its parents."""
     name = name.rstrip("/") or name
     return _read(name, base / name, trail=(Path(name).name,))
 
@@ -79,9 +79,9 @@ def read_configuration(name: str, base: Path) -> ConfigurationSpec:
 def bind_options(target: TargetSpec, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     """Return every option of a target with the text that its script gets, in the order of the definition.
 
-    Values are converted to the option's type first, then written as Python's `str` does: that is what scripts made for wke 0.1 know
-    (`True`, not `true`). An option without value or default is the empty text. Macros are checked here and replaced later. Raises
-    InputError with every unknown option, missing one, and value of the wrong type or not among the choices.
+    Values are converted to the option's type first, then to text with Python's `str`, which scripts for wke 0.1 expect (`True`, not
+    `true`). An option without value or default is the empty text. Macros are checked here and replaced later. Raise InputError with
+    every unknown option, missing option, and value of the wrong type or not among the choices.
     """
     names = [option.name for option in target.options]
     problems = [
@@ -105,7 +105,7 @@ def bind_options(target: TargetSpec, values: Mapping[str, object]) -> tuple[tupl
 
 
 def _bound(option: OptionSpec, value: object) -> Scalar:
-    """Return the value that an option takes when it is given `value`; a macro stands for a value of any type."""
+    """Return a given value converted to an option's type; a macro fits every type."""
     if isinstance(value, str) and is_macro(value):
         check_macros(value)
         return value
@@ -114,7 +114,7 @@ def _bound(option: OptionSpec, value: object) -> Scalar:
     except ValueError as error:
         raise InputError(str(error)) from None
     if "\0" in as_text(result):
-        raise InputError("must not hold a NUL character: no argument of a program can")
+        raise InputError("must not contain a NUL character: arguments of programs cannot")
     if option.choices and as_text(result) not in map(as_text, option.choices):
         raise InputError(f"must be one of {_listed(option.choices)}, not {shown(value)}")
     return result
@@ -125,11 +125,11 @@ def _listed(values: tuple[Scalar, ...]) -> str:
 
 
 def _read(name: str, folder: Path, trail: tuple[str, ...]) -> ConfigurationSpec:
-    """Read one configuration of a chain; `trail` names the chain so far, this one last."""
+    """Read one configuration of a chain of parents; `trail` has the names so far, this one last."""
     if not folder.is_dir():
         others = sorted(path.parent.name for path in folder.parent.glob("*/config.toml"))
-        hint = did_you_mean(folder.name, others) if others else f"{folder.parent} holds no folder with a config.toml"
-        raise InputError(f'there is no configuration "{name}": {folder} is no folder', hint=hint)
+        hint = did_you_mean(folder.name, others) if others else f"{folder.parent} has no folder with a config.toml"
+        raise InputError(f'there is no configuration "{name}": {folder} is not a folder', hint=hint)
 
     def build(table: TomlTable[ConfigurationFile], problems: list[Problem]) -> ConfigurationSpec:
         parent = _parent(table, folder, trail, problems)
@@ -163,7 +163,7 @@ def _or(own: tuple[str, ...] | None, inherited: tuple[str, ...]) -> tuple[str, .
 
 
 def _parent(table: TomlTable[ConfigurationFile], folder: Path, trail: tuple[str, ...], problems: list[Problem]) -> ConfigurationSpec | None:
-    """Read the configuration that this one inherits from; None where there is none or it is wrong."""
+    """Read the configuration that this one inherits from; return None if there is none or it is wrong."""
     name = table.value.config.inherits
     if name is None:
         return None
@@ -184,7 +184,7 @@ def _parent(table: TomlTable[ConfigurationFile], folder: Path, trail: tuple[str,
 def _targets(
     table: TomlTable[ConfigurationFile], folder: Path, inherited: Mapping[str, TargetSpec], problems: list[Problem]
 ) -> Iterator[tuple[str, TargetSpec]]:
-    """Yield the targets of this file; what one leaves open is as in the inherited one of the same name."""
+    """Yield the targets of this file; each takes missing parts from the inherited target of the same name."""
     for name, entry in table.value.targets.items():
         problems += _name_problems(name, "target", table.at("targets", name))
         old = inherited.get(name, TargetSpec(name, NO_DESCRIPTION))
@@ -197,7 +197,7 @@ def _targets(
 def _preludes(
     table: TomlTable[ConfigurationFile], folder: Path, inherited: Mapping[str, Prelude], problems: list[Problem]
 ) -> Iterator[tuple[str, Prelude]]:
-    """Yield the preludes of this file that have a script, of their own or inherited."""
+    """Yield the preludes of this file that have a script, their own or an inherited one."""
     for name, entry in table.value.preludes.items():
         problems += _name_problems(name, "prelude", table.at("preludes", name))
         old = inherited.get(name)
@@ -210,7 +210,7 @@ def _preludes(
 def _warnings(
     table: TomlTable[ConfigurationFile], inherited: ConfigurationSpec, targets: Mapping[str, TargetSpec], preludes: Mapping[str, Prelude]
 ) -> Iterator[Problem]:
-    """Yield what does not hinder reading but will hinder running: scripts that are missing. A redefined name is judged anew."""
+    """Yield missing scripts, which matter only when they are run; inherited ones only if this file defines them again."""
     own = [("targets", name) for name in table.value.targets] + [("preludes", name) for name in table.value.preludes]
     yield from table.old_spellings
     redefined = {key_text(key) for key in own}
@@ -231,13 +231,13 @@ def _no_default_prelude(table: TomlTable[ConfigurationFile], name: str, preludes
 
 def _name_problems(name: str, noun: str, where: Location) -> Iterator[Problem]:
     if name in RESERVED_NAMES:
-        yield Problem(f'"{name}" is reserved: no {noun} can be called so', where, "choose another name")
+        yield Problem(f'"{name}" is reserved and cannot be the name of a {noun}', where, "choose another name")
     elif not name or "/" in name or "\0" in name or name in {".", ".."} or set(name) & set(",+"):
-        yield Problem(f"{quoted(name)} cannot be the name of a {noun}", where, "a name is a file's name without , and +")
+        yield Problem(f"{quoted(name)} cannot be the name of a {noun}", where, "names are file names without , and +")
 
 
 def _script(folder: Path, kind: str, name: str) -> Path | None:
-    """Return the script of a target or prelude, None when there is none."""
+    """Return the script of a target or prelude, None if there is none."""
     names = [name, _python_name(name)] if kind == "targets" else [name]
     candidates = [folder / kind / each for each in names if each and "\0" not in each]
     return next((path for path in candidates if path.is_file()), None)
@@ -289,7 +289,7 @@ def _option(table: TomlTable[ConfigurationFile], key: Key, entry: OptionEntry, p
         except ValueError as error:
             problems.append(Problem(str(error), table.at(*key, "choices", number), "choices are of the option's type"))
     if entry.choices == ():
-        problems.append(Problem("must not be empty", table.at(*key, "choices"), "leave it out where anything goes"))
+        problems.append(Problem("must not be empty", table.at(*key, "choices"), "leave it out to allow every value"))
     option = replace(option, choices=tuple(choices))
     if not has_default:
         return option
@@ -301,7 +301,7 @@ def _option(table: TomlTable[ConfigurationFile], key: Key, entry: OptionEntry, p
 
 
 def _implied_type(entry: OptionEntry) -> str:
-    """Return the type of the default; where there is none, that of the choices if they agree."""
+    """Return the type of the default, else that of the choices if all have the same."""
     if "default" in entry.given:
         return type_of(entry.default)
     types = {type_of(choice) for choice in entry.choices or ()}

@@ -1,4 +1,4 @@
-"""A step that copies: what there is to copy, and where it goes. Its content counts like that of a script, for results depend on it."""
+"""A step that copies files to machines. Results depend on the content of the files, as they do on that of scripts."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from wke.errors import InputError, did_you_mean
 
 COPY_DATA = "copy-data"
-"""The target that stands for it."""
+"""The target that copies."""
 ABOUT = "Copy a file or a folder from here to the machines"
 OPTIONS = ("source", "destination")
 BLOCK = 1 << 20
@@ -19,7 +19,7 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What to copy from here, and to where on the machines; `state` tells without reading its content whether it has changed since."""
+    """What to copy from here, and where to on the machines; `state` tells whether the source changed without reading its content."""
 
     source: str
     destination: str
@@ -28,7 +28,7 @@ class Copy:
 
     @property
     def has_changed(self) -> bool:
-        """Tell whether the source is no longer what its digest says, or no longer there."""
+        """Return whether the source no longer has its digest, or no longer exists."""
         try:
             return _state(self.source) != self.state
         except OSError:
@@ -36,7 +36,7 @@ class Copy:
 
 
 def read_copy(options: Mapping[str, object]) -> Copy:
-    """Return what the options `source`, a path here, and `destination`, a path there, ask for; raise InputError when it cannot be done."""
+    """Return the copy that the options `source`, a local path, and `destination` ask for; raise InputError if it is impossible."""
     for name in options:
         if name not in OPTIONS:
             raise InputError(f'target "{COPY_DATA}" has no option "{name}"', hint=did_you_mean(name, OPTIONS))
@@ -48,12 +48,12 @@ def read_copy(options: Mapping[str, object]) -> Copy:
         return Copy(source, destination, _digest(source, state), state)
     except OSError as error:
         what = f"{error.filename or source} cannot be copied: {error.strerror}"
-        raise InputError(what, hint="a path here is seen from the folder where wke runs") from None
+        raise InputError(what, hint="local paths start at the folder where wke runs") from None
 
 
 def _entries(source: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the path, from the source on, of everything that is copied, in order; raise OSError for what cannot be read."""
-    yield "", os.stat(source)  # noqa: PTH116 - a link that is itself the source is followed, as it is by `cp`
+    """Yield the path, relative to the source, of everything that is copied, in order; raise OSError for unreadable files."""
+    yield "", os.stat(source)  # noqa: PTH116 - a source that is a link is followed, as `cp` does
     if Path(source).is_dir():
         for folder, folders, files in os.walk(source, onerror=_raise):
             folders.sort()
@@ -67,7 +67,7 @@ def _raise(error: OSError) -> None:
 
 
 def _state(source: str) -> str:
-    """Return what changes when anything changes that is copied, or nearly: sizes and times, no content."""
+    """Return a digest of sizes and times, which almost always changes when the content does."""
     facts = hashlib.sha256()
     for path, status in _entries(source):
         facts.update(
@@ -78,7 +78,7 @@ def _state(source: str) -> str:
 
 @lru_cache(maxsize=64)
 def _digest(source: str, _: str) -> str:
-    """Return the digest of names, permissions and content; times do not count. Pipes and the like are not copied."""
+    """Return the digest of names, permissions and content, without times. Pipes and other special files are not copied."""
     whole = hashlib.sha256()
     for path, status in _entries(source):
         where = os.path.join(source, path) if path else source  # noqa: PTH118

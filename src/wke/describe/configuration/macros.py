@@ -1,6 +1,6 @@
-"""Macros: option values that mean something else to each task, such as `@NAME` for the machine's name.
+"""Macros: option values that differ between tasks, such as `@NAME` for the machine's name.
 
-A value is a macro when the whole of it is `@` and capitals. Other text with an `@` in it (an e-mail address) is left alone.
+A value is a macro if it consists of `@` and capital letters. Other text with an `@` (an e-mail address) is not changed.
 """
 
 import re
@@ -13,7 +13,7 @@ MACROS = {
     "@GROUP_SIZE": "the number of tasks of this run",
     "@NAME": "the machine's name",
     "@INTERNAL": "the machine's internal address",
-    "@EXTERNAL": "the machine's external address, the internal one where it has none",
+    "@EXTERNAL": "the machine's external address, or the internal one if it has none",
     "@USERNAME": "the user who is logged in on the machine",
 }
 
@@ -21,18 +21,18 @@ _MACRO = re.compile(r"@[A-Z_]+")
 
 
 def is_macro(value: object) -> bool:
-    """Tell whether a value has the form of a macro, known or not."""
+    """Return whether a value has the form of a macro, known or not."""
     return isinstance(value, str) and _MACRO.fullmatch(value) is not None
 
 
 def check_macros(text: str) -> None:
-    """Raise InputError when a value has the form of a macro and is none."""
+    """Raise InputError if a value has the form of a macro but is unknown."""
     if is_macro(text) and text not in MACROS:
         raise InputError(f"there is no macro {text}", hint=did_you_mean(text, MACROS))
 
 
 def expand_macros(text: str, *, machine: MachineSpec, username: str, index: int, size: int) -> str:
-    """Return what a value means to task number `index` of `size`, on `machine`; raise InputError for an unknown macro."""
+    """Return a value for task number `index` of `size` on `machine`, with macros replaced; raise InputError for an unknown macro."""
     check_macros(text)
     meanings = {
         "@GROUP_INDEX": str(index),

@@ -21,14 +21,14 @@ TYPE_NAMES: Mapping[str, ValueType] = {
     "float": "float",
     "any": "any",
 }
-"""Every name of a type that config.toml may hold."""
+"""The names of types in config.toml."""
 
 _NOUNS = {"bool": "true or false", "str": "text", "int": "a whole number", "float": "a number", "any": "text, a number, true or false"}
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def type_of(value: object) -> ValueType:
-    """Return the type that a default value binds its option to."""
+    """Return the type of an option with this default value."""
     for kind, name in ((bool, "bool"), (int, "int"), (float, "float"), (str, "str")):
         if isinstance(value, kind):
             return TYPE_NAMES[name]
@@ -36,10 +36,10 @@ def type_of(value: object) -> ValueType:
 
 
 def converted(value: object, value_type: str) -> Scalar:
-    """Return a value as `value_type`; raise ValueError, in words, when it is of another.
+    """Return a value converted to `value_type`; raise ValueError, with a message for the user, if it cannot be converted.
 
-    Text is read as the command line gives it: `3` for an int, `true`, `yes`, `1` and their opposites for a bool. Whole numbers and floats
-    convert into each other where nothing is lost. Nothing converts to text: a number given to an option of type str is a mistake.
+    Text is read as on the command line: `3` for an int; `true`, `yes`, `1` and their opposites for a bool. Whole numbers and floats are
+    converted to each other if nothing is lost. Nothing is converted to text: a number for an option of type str is a mistake.
     """
     result = _read(value, value_type) if isinstance(value, str) else _number(value, value_type)
     if result is None:
@@ -49,7 +49,7 @@ def converted(value: object, value_type: str) -> Scalar:
 
 
 def as_text(value: object) -> str:
-    """Return what a script gets for a value: Python's `str` of it, as wke 0.1 passed it (`True`, `0.1`); nothing for None."""
+    """Return what a script gets for a value: Python's `str`, as in wke 0.1 (`True`, `0.1`); the empty text for None."""
     return "" if value is None else str(value)
 
 

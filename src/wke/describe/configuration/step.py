@@ -57,7 +57,7 @@ class PlannedStep:
     copy: Copy | None = None
 
     def key(self) -> Hashable:
-        """Return what two planned steps have in common when one did what the other would do."""
+        """Return a value that is equal for planned steps that do the same."""
         return (
             (self.index, self.target.name, self.target.content, self.options, self.multiply, tuple(m.name for m in self.machines)),
             (self.prelude.content if self.prelude else None, self.background, self.ready, self.ready_step and self.ready_step.key()),
@@ -65,7 +65,7 @@ class PlannedStep:
         )
 
     def tasks(self) -> tuple[TaskName, ...]:
-        """Return the step's tasks in the cluster's order, copies of one machine side by side."""
+        """Return the step's tasks in the cluster's order, those of one machine next to each other."""
         copies = range(0 if self.copy else self.multiply)
         return tuple(TaskName(self.index, self.target.name, machine.name, copy) for machine in self.machines for copy in copies)
 

@@ -1,4 +1,4 @@
-"""The conditions of an experiment file: which points are left out, what must hold for a trial to count, what metrics are computed of."""
+"""Checks of the expressions in an experiment file: excluded points, conditions on trials, computed metrics."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ At = Callable[..., Location]
 
 
 def without(sweep: Sweep, conditions: Sequence[Expression], at: At, problems: list[Problem]) -> Sweep:
-    """Return a sweep without the points for which one of the conditions is true; what is wrong with them is added to `problems`."""
+    """Return a sweep without the points for which a condition is true; mistakes in conditions are added to `problems`."""
     points = sweep.points()
     wrong: list[Problem] = []
     for index, condition in enumerate(conditions):
@@ -37,12 +37,12 @@ def without(sweep: Sweep, conditions: Sequence[Expression], at: At, problems: li
         return sweep
     left = replace(sweep, exclude=tuple(conditions))
     if conditions and points and not left.points():
-        problems.append(Problem("no point is left", at("exclude", len(conditions) - 1, "when"), "each is excluded by some condition"))
+        problems.append(Problem("no point is left", at("exclude", len(conditions) - 1, "when"), "the conditions exclude all points"))
     return left
 
 
 def check_problems(checks: Sequence[Expression], known: Mapping[str, str], at: At) -> Iterator[Problem]:
-    """Find checks of what is neither a metric nor a parameter; `known` maps each of these names to what it is."""
+    """Find checks with names that are neither metrics nor parameters; `known` has the names of these."""
     for index, check in enumerate(checks):
         try:
             check_names(check, known, "metric or parameter")
@@ -53,7 +53,7 @@ def check_problems(checks: Sequence[Expression], known: Mapping[str, str], at: A
 
 
 def value_problems(metrics: Sequence[Metric], parameters: Sequence[str], at: At) -> Iterator[Problem]:
-    """Find computed metrics of what is neither a metric nor a parameter, and those that need each other."""
+    """Find computed metrics with names that are neither metrics nor parameters, and metrics that need each other."""
     names = [metric.name for metric in metrics]
     wrong = False
     for metric in metrics:
@@ -68,4 +68,4 @@ def value_problems(metrics: Sequence[Metric], parameters: Sequence[str], at: At)
         computed(metrics)
     except ValueError as error:
         circle = str(error).partition(": ")[2].split(", ")
-        yield Problem(f"the values of metrics {error}", at("metrics", circle[0], "value"), "compute one of them of what is read")
+        yield Problem(f"the values of metrics {error}", at("metrics", circle[0], "value"), "compute one of them from metrics that are read")

@@ -1,8 +1,8 @@
-"""Metrics: what a trial's output says, as one number a metric.
+"""Metrics: what a trial's output says, as one number per metric.
 
 A task reports a number by a line `wke: name=value unit` or by a JSON line in the file $WKE_METRICS, or a pattern finds it in the task's
-output. Numbers of several tasks are joined.
-Whatever cannot be made out is a sentence, never a guess: a metric with a problem has no value. Pure functions of bytes.
+output. Numbers of several tasks are joined. A metric whose value is unclear has no value, and the problem is reported; nothing is guessed.
+All functions here are pure functions of bytes.
 """
 
 import json
@@ -44,10 +44,10 @@ _MOST_MALFORMED = 3
 class Metric:
     """One metric of an experiment.
 
-    `value` is what it is computed of; `hdr` the files whose histograms are merged and asked for a `quantile` or a `statistic`, of what has
-    a `tag` only, if there is one, a recorded value being one `scale`; all others are read from output.
-    `log` is a pattern with one group (without it, tasks report the metric by name), `on` and `step` say whose output it is read from (by
-    default all of the measured step's), `join` how the numbers of several tasks become one.
+    `value` is the expression of a computed metric. With `hdr`, the histograms in these files are merged, and their `quantile` or
+    `statistic` is taken, of intervals with `tag` if given; recorded values are in `scale`. All other metrics are read from output: `log`
+    is a pattern with one group (without it, tasks report the metric by name), `on` and `step` select the tasks (by default those of the
+    measured step), and `join` says how the numbers of several tasks become one.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """What one trial showed. `problems` are reasons not to trust the trial, `notes` say what was left out and does not matter."""
+    """The observations of one trial. `problems` are reasons not to trust it; `notes` are omissions that do not matter."""
 
     values: Mapping[str, float]
     units: Mapping[str, str]
@@ -79,11 +79,11 @@ class Observations:
 Report = tuple[float, str]
 Text = bytes | mmap
 Ask = Callable[[Metric, Sequence[TaskName]], Report]
-"""Tells what the histograms of some tasks say about a metric; raises ValueError saying why they do not."""
+"""Returns a metric of the histograms of some tasks; raises ValueError with the reason if there is none."""
 
 
 def compile_log(pattern: str) -> re.Pattern[bytes]:
-    """Return a pattern ready to search a log, ^ and $ standing for the ends of a line; raise ValueError in words fit for a user."""
+    """Return a compiled pattern in which ^ and $ match at line ends; raise ValueError with a message for the user."""
     try:
         with warnings.catch_warnings(action="error"):
             compiled = re.compile(pattern.encode(), re.MULTILINE)
@@ -97,14 +97,14 @@ def compile_log(pattern: str) -> re.Pattern[bytes]:
 
 
 def matched(pattern: str | re.Pattern[bytes], text: Text) -> float | None:
-    """Return the number that a pattern's last match shows, None without a match; raise ValueError when it is not a number."""
+    """Return the number in a pattern's last match, None without a match; raise ValueError if it is not a number."""
     compiled = compile_log(pattern) if isinstance(pattern, str) else pattern
     last = deque(compiled.finditer(text), maxlen=1)
     return _number(last[0]["value" if "value" in compiled.groupindex else 1] or b"") if last else None
 
 
 def reported(text: Text) -> dict[str, Report]:
-    """Return the value and unit of every name that lines `wke: name=value unit` report; the last line of a name counts."""
+    """Return the value and unit of every name in lines `wke: name=value unit`; the last line of a name counts."""
     return _read_reports(text)[0]
 
 
@@ -117,12 +117,11 @@ def observe(
     written: Mapping[TaskName, bytes] | None = None,
     ask: Ask | None = None,
 ) -> Observations:
-    """Read metrics from what tasks wrote to standard output and (`written`) to $WKE_METRICS, and `ask` histograms for the others.
+    """Read metrics from what tasks wrote to standard output and to $WKE_METRICS (`written`); `ask` reads those of histograms.
 
-    Those that follow from them and from the trial's `point` are computed.
-
-    `sources` names the tasks that each metric is read from, every one of which must show it; a metric it does not mention is read from all
-    of `logs`. A reported name that is no metric is kept when exactly one task reported it.
+    Computed metrics follow from these and from the trial's `point`. `sources` has the tasks that each metric is read from, all of which
+    must have a value; a metric without sources is read from all `logs`. Reported names that are not declared as metrics are kept if
+    exactly one task reported them.
     """
     reports: dict[TaskName, dict[str, Report]] = {}
     problems: list[str] = []
@@ -132,7 +131,7 @@ def observe(
         reports[task], malformed = said | recorded, malformed + unreadable
         problems += [f"{labelled([task])} wrote {what}" for what in malformed[:_MOST_MALFORMED]]
         if len(malformed) > _MOST_MALFORMED:
-            problems.append(f"{labelled([task])} wrote {len(malformed) - _MOST_MALFORMED} more lines that begin like a report and are none")
+            problems.append(f"{labelled([task])} wrote {len(malformed) - _MOST_MALFORMED} more malformed report lines")
     values: dict[str, float] = {}
     units: dict[str, str] = {}
     for metric in (metric for metric in metrics if metric.value is None):
@@ -148,12 +147,12 @@ def observe(
         if len(tasks) == 1:
             values[name], units[name] = reports[tasks[0]][name]
         else:
-            notes.append(f"{name} is left out: {len(tasks)} tasks reported it; declare it in [metrics] with a join")
+            notes.append(f"{name} is ignored: {len(tasks)} tasks reported it; declare it in [metrics] with join")
     return Observations(values, units, tuple(problems), tuple(notes))
 
 
 def computed(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
-    """Return the metrics that are computed, each behind those that it needs; raise ValueError naming those that need each other."""
+    """Return the computed metrics, each after those that it needs; raise ValueError for metrics that need each other."""
     waiting = {metric.name: set(parse(metric.value).names) for metric in metrics if metric.value is not None}
     ordered: list[str] = []
     while waiting:
@@ -167,7 +166,7 @@ def computed(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
 
 
 def _compute(metrics: Sequence[Metric], point: Mapping[str, object], values: dict[str, float], units: dict[str, str]) -> Iterator[str]:
-    """Add to `values` and `units` what is computed of them; yield why something cannot be."""
+    """Add the computed metrics to `values` and `units`; yield why one cannot be computed."""
     for metric in computed(metrics):
         try:
             number, unit = calculate(parse(metric.value or ""), {**point, **values}, units)
@@ -177,7 +176,7 @@ def _compute(metrics: Sequence[Metric], point: Mapping[str, object], values: dic
 
 
 def _declared(number: float, unit: str, declared: str) -> Report:
-    """Return a computed number in the unit that its metric is declared in; that is only a name where the two are of no common kind."""
+    """Return a computed number in its metric's declared unit; if they cannot be converted, that unit is only a name."""
     if not declared or unit == declared:
         return number, unit or declared
     converted = convert(number, unit or ("1" if declared == "%" else declared), declared)
@@ -193,7 +192,7 @@ def _observed(
     reports: Mapping[TaskName, Mapping[str, Report]],
     ask: Ask | None,
 ) -> Report:
-    """Return a metric's joined value and its unit; raise ValueError saying why it has none."""
+    """Return a metric's joined value and its unit; raise ValueError with the reason if it has none."""
     if not tasks:
         raise ValueError("there is no task to read it from")
     if metric.hdr is not None and ask is not None:
@@ -211,7 +210,7 @@ def _observed(
 
 
 def _joined(metric: Metric, found: Mapping[TaskName, Report]) -> Report:
-    """Return the one value that a metric has of those of several tasks, in its unit."""
+    """Return the values of several tasks joined to one, in the metric's unit."""
     if len(found) > 1 and metric.join is None:
         raise ValueError(f"{len(found)} tasks have a value, and join is missing")
     unit = metric.unit or next(iter(found.values()))[1]
@@ -252,7 +251,7 @@ def _undeclared(metrics: Sequence[Metric], reports: Mapping[TaskName, Mapping[st
 
 
 def _read_reports(text: Text) -> tuple[dict[str, Report], list[str]]:
-    """Return what a task reported, and what is wrong with lines that begin like a report and are none."""
+    """Return what a task reported, and the problems of malformed report lines."""
     reports: dict[str, Report] = {}
     malformed = []
     for line in _report_lines(text):
@@ -268,7 +267,7 @@ def _read_reports(text: Text) -> tuple[dict[str, Report], list[str]]:
 
 
 def read_json_lines(text: bytes) -> tuple[dict[str, Report], list[str]]:
-    """Return what JSON lines such as {"throughput": 812.5, "p99": "3.4 ms"} report, and what is wrong with lines that are none.
+    """Return what JSON lines such as {"throughput": 812.5, "p99": "3.4 ms"} report, and the problems of malformed lines.
 
     The last value of a name counts.
     """
@@ -307,7 +306,7 @@ def _json_report(name: str, value: object) -> Report:
 
 
 def _report_lines(text: Text) -> Iterator[bytes]:
-    """Yield the lines that begin with our mark. Looks at every byte once, however long the lines are."""
+    """Yield the lines that start with `wke:`. Every byte is looked at once, however long the lines are."""
     at = text.find(_MARK)
     while at >= 0:
         end = text.find(b"\n", at)
@@ -318,7 +317,7 @@ def _report_lines(text: Text) -> Iterator[bytes]:
 
 
 def _number(text: bytes) -> float:
-    """Return a finite decimal number; raise ValueError saying what stands there instead."""
+    """Return a finite decimal number; raise ValueError with the text that is there instead."""
     digits = text.strip().decode(errors="replace") if len(text) <= _LONGEST_NUMBER else ""
     value = float(digits) if _NUMBER.fullmatch(digits) else math.nan
     if not math.isfinite(value):

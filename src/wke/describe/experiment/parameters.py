@@ -1,4 +1,4 @@
-"""Reads the table [parameters] of an experiment file, and the tables that its sub-parameters name, into a sweep."""
+"""Reads the table [parameters] of an experiment file, and the tables named by sub-parameters, into a sweep."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ CLIMB = "hill-climb"
 
 
 def read_sweep(tables: Mapping[str, TomlValue], at: At, problems: list[Problem]) -> Sweep:
-    """Return the sweep of the table `parameters`; `tables` also holds those that sub-parameters may name. Appends what is wrong."""
+    """Return the sweep of the table `parameters`; `tables` also has those of sub-parameters. Mistakes are added to `problems`."""
     before = len(problems)
     sweep = _Reader(tables, at, problems).sweep(ROOT, {}, ())
     if len(problems) == before and sweep.size > MOST_POINTS:
-        what = f"the sweep has {sweep.size} points; {MOST_POINTS} are the most"
+        what = f"the sweep has {sweep.size} points; at most {MOST_POINTS} are allowed"
         problems.append(Problem(what, at(ROOT), "vary fewer parameters in one experiment, or take larger steps"))
         return Sweep()
     return sweep
@@ -35,7 +35,7 @@ def read_sweep(tables: Mapping[str, TomlValue], at: At, problems: list[Problem])
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """The tables of one file, and where its mistakes are collected."""
+    """The tables of one file, and the list of its problems."""
 
     tables: Mapping[str, TomlValue]
     at: At
@@ -45,18 +45,18 @@ class _Reader:
         self.problems.append(Problem(what, self.at(*key), hint))
 
     def sweep(self, table: str, outer: Mapping[str, str], path: tuple[str, ...]) -> Sweep:
-        """Read one table. `outer` maps the varied parameters of the loops around it to their tables, `path` leads from the root here."""
+        """Read one table. `outer` maps the varied parameters of outer loops to their tables; `path` leads from the root to this table."""
         loops: list[Parameter | Choice] = []
         varied = dict(outer)
         for name, form in self.tables.get(table, {}).items():
             if present_spelling(name) == CHOICE:
                 for choice in self.choices(table, form, varied, (*path, table)):
-                    loops.append(choice)  # before the next one is read, which then knows what this one varies
+                    loops.append(choice)  # before the next choice is read, whose varied parameters must differ
                     varied |= {p.name: inside for inside, sweep in choice.tables.items() for p in sweep.flat() if p.size > 1}
                 continue
             if name in varied:
-                what = f"is varied in [{varied[name]}] already"
-                self.wrong(what, "a parameter that varies is given once; remove one of the two", table, name)
+                what = f"is already varied in [{varied[name]}]"
+                self.wrong(what, "only one table may vary a parameter; remove one of the two", table, name)
             values = tuple(self.values(form, table, name))
             loops.append(Parameter(name, values, climb=self.climbs(form, table, name)))
             if len(values) > 1:
@@ -64,13 +64,13 @@ class _Reader:
         return Sweep(tuple(loop for loop in loops if loop.size))
 
     def climbs(self, form: TomlValue, table: str, name: str) -> bool:
-        """Tell whether a parameter is to be climbed, which only the innermost loop of all can be."""
+        """Return whether a parameter is climbed; only the innermost loop can be."""
         wishes = [key for key in form if present_spelling(key) == CLIMB] if isinstance(form, Mapping) else []
         for key in wishes:
             if not isinstance(form[key], bool):
                 self.wrong(f"must be true or false, not {shown(form[key])}", None, table, name, key)
             elif form[key] and (table != ROOT or name != list(self.tables[ROOT])[-1]):
-                hint = f"the search goes along it at every setting of the others: put it last in [{ROOT}]"
+                hint = f"each setting of the other parameters has its own search: put it last in [{ROOT}]"
                 self.wrong("only the last parameter can be climbed", hint, table, name, key)
             elif form[key]:
                 return True
@@ -84,7 +84,7 @@ class _Reader:
         nested = all(isinstance(group, list) and group for group in form)
         if not nested and not all(isinstance(name, str) for name in form):
             hint = 'a choice is ["foo", "bar"], a product of two choices [["foo", "bar"], ["x", "y"]]'
-            self.wrong("must hold table names, or lists of them", hint, *key)
+            self.wrong("must contain table names, or lists of them", hint, *key)
             return
         for group_index, group in enumerate(form if nested else [form]):
             chosen = {}
@@ -96,7 +96,7 @@ class _Reader:
                 yield Choice(chosen)
 
     def is_table(self, name: TomlValue, place: Key, path: tuple[str, ...]) -> bool:
-        """Tell whether a sub-parameter names a table that can be read here."""
+        """Return whether a sub-parameter names a table that can be read here."""
         if not isinstance(name, str):
             self.wrong(f"must be the name of a table, not {shown(name)}", None, *place)
         elif name in path:
@@ -109,7 +109,7 @@ class _Reader:
         return False
 
     def values(self, form: TomlValue, *key: str) -> Iterator[Value]:
-        """Yield the values of a parameter in whatever form it is given."""
+        """Yield the values of a parameter, which is a value, a list or a range."""
         if isinstance(form, Mapping):
             yield from self.range(form, *key)
             return
@@ -137,7 +137,7 @@ class _Reader:
             except ValueError as error:
                 self.wrong(str(error), None, *key)
             except OverflowError:
-                self.wrong("holds a number that is too large", None, *key)
+                self.wrong("contains a number that is too large", None, *key)
 
     def numbers(self, form: Mapping[str, TomlValue], *key: str) -> dict[str, int | float]:
         """Return the numbers of a range by their keys."""
@@ -157,7 +157,7 @@ class _Reader:
 
 
 def _linear(numbers: Mapping[str, int | float]) -> list[Value]:
-    """Return start, start + step … up to end, or down to it; floats are counted as the decimal numbers they were written as."""
+    """Return start, start + step, … up or down to end; floats are added as the decimal numbers that the file has."""
     start, end, step = (Fraction(str(numbers[part])) for part in ("start", "end", "step-size"))
     if step == 0:
         raise ValueError("step-size must not be 0")
@@ -166,7 +166,7 @@ def _linear(numbers: Mapping[str, int | float]) -> list[Value]:
     step = abs(step) if end >= start else -abs(step)
     count = (end - start) // step + 1
     if count > MOST_POINTS:
-        raise ValueError(f"has {count} values; {MOST_POINTS} are the most")
+        raise ValueError(f"has {count} values; at most {MOST_POINTS} are allowed")
     whole = isinstance(numbers["start"], int) and isinstance(numbers["step-size"], int)
     return [_number(start + index * step, whole=whole) for index in range(count)]
 

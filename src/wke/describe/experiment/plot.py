@@ -1,4 +1,4 @@
-"""A plot: which figure shows what of an experiment's trials. What it draws is said here, how it looks in `tell/figures`."""
+"""A plot: which figure shows what of an experiment's trials. What it draws is described here; `tell/figures` draws it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ VALUE, FOLDER, NAME = "@VALUE:", "@EXPFOLDER:", "@PLOT_NAME"
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Keeps the trials in whose column `key` one of `values` stands."""
+    """Keeps the trials whose column `key` has one of `values`."""
 
     key: str
     values: tuple[Value, ...]
@@ -33,7 +33,7 @@ class Script:
     args: tuple[str, ...] = ()
 
     def columns(self) -> Iterator[tuple[int, str]]:
-        """Yield the columns that arguments stand for values of, with the arguments' positions."""
+        """Yield the columns whose values arguments ask for, with the positions of the arguments."""
         for position, arg in enumerate(self.args):
             if arg.startswith(VALUE):
                 yield position, arg.split(":", 2)[2]
@@ -72,7 +72,7 @@ class Plot:
 
     @property
     def baseline(self) -> Filter | None:
-        """What every y is normalised by the mean of."""
+        """The filter of the trials whose mean every y is divided by, if there is one."""
         return self.normalize_by if isinstance(self.normalize_by, Filter) else None
 
     def columns(self) -> Iterator[str]:
@@ -87,14 +87,14 @@ class Plot:
 
 
 def read_filters(form: TomlValue) -> tuple[Filter, ...]:
-    """Return the filters of `{ key, value }` or a list of such tables, all of which must keep a trial; raise FlawError for other forms."""
+    """Return the filters of `{ key, value }` or a list of such tables, all of which must match; raise FlawError for other forms."""
     if isinstance(form, list):
         return tuple(read_filter(one, (index,)) for index, one in enumerate(form))
     return (read_filter(form, ()),)
 
 
 def read_filter(form: TomlValue, key: Key) -> Filter:
-    """Return the filter of `{ key = "column", value = 1 }`, or `value = [1, 2]` for any of several; raise FlawError for other forms."""
+    """Return the filter of `{ key = "column", value = 1 }`, or of `value = [1, 2]` for one of several; raise FlawError for other forms."""
     example = 'a filter is { key = "engine", value = "new" }'
     if not isinstance(form, Mapping):
         raise FlawError(f"must be a table, not {shown(form)}", example, key)
@@ -116,7 +116,7 @@ def read_filter(form: TomlValue, key: Key) -> Filter:
 
 
 def read_argument(text: str) -> str:
-    """Return an argument of a script as it is; raise FlawError when what it stands for is written wrong."""
+    """Return an argument of a script unchanged; raise FlawError if its macro is malformed."""
     kind = next((kind for kind in (VALUE, FOLDER) if text.startswith(kind)), None)
     parts = text.split(":", 2)
     if kind == VALUE and not (len(parts) == 3 and _is_row(parts[1]) and parts[2]):

@@ -1,4 +1,4 @@
-"""What can be wrong with the plots of an experiment file: columns that nothing fills, values that never come up, two of one name.
+"""Checks of the plots in an experiment file: unknown columns, values that never occur, two plots of the same name.
 
 A benchmark script's experiment file says neither which metrics there are nor all parameters; its columns are checked when it is drawn.
 """
@@ -17,7 +17,7 @@ At = Callable[..., Location]
 
 @dataclass(frozen=True, slots=True)
 class KnownColumns:
-    """What a plot may show: the parameters of a sweep, and metrics."""
+    """The columns that a plot may show: the parameters of a sweep, and metrics."""
 
     sweep: Sweep
     metrics: Sequence[str]
@@ -35,12 +35,12 @@ def label_problems(plots: Sequence[Plot], at: At) -> Iterator[Problem]:
         if plot.label in seen:
             what = "a second plot has no label" if plot.label is None else f"a second plot has the label {quoted(plot.label)}"
             key = () if plot.label is None else ("label",)
-            yield Problem(what, at("plots", index, *key), "plots are files called by their labels: give each its own")
+            yield Problem(what, at("plots", index, *key), "labels are part of file names: give each plot its own")
         seen.add(plot.label)
 
 
 def plot_problems(plots: Sequence[Plot], entries: Sequence[PlotEntry], columns: KnownColumns, at: At) -> Iterator[Problem]:
-    """Check that plots show what the experiment varies and observes; `entries` are the plots as the file has them."""
+    """Check that plots show what the experiment varies and observes; `entries` are the plots in the file."""
     for index, (plot, entry) in enumerate(zip(plots, entries, strict=True)):
 
         def here(*key: str | int, index: int = index) -> Location:
@@ -54,17 +54,17 @@ def plot_problems(plots: Sequence[Plot], entries: Sequence[PlotEntry], columns: 
 
 
 def _axis_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:
-    """Check that what divides the figure differs from trial to trial, and is something else each time."""
+    """Check that the x-axis and groups of a figure are different columns that vary."""
     sweep = columns.sweep
     for axis, name in (("x-axis", plot.x_axis), ("sort-by", plot.sort_by), ("maximize-by", plot.maximize_by)):
         if name and name not in sweep.varied and name not in columns.metrics:
             what = f"parameter {quoted(name)} does not vary" if name in sweep.names else f"there is no parameter {quoted(name)}"
             yield Problem(what, at(axis), did_you_mean(name, sweep.varied))
     if plot.sort_by and plot.sort_by == plot.x_axis:
-        yield Problem("is the x-axis already", at("sort-by"), "sort by another parameter, or by none")
+        yield Problem("is the x-axis already", at("sort-by"), "sort by another parameter, or remove it")
     if plot.maximize_by and plot.maximize_by in {plot.x_axis, plot.sort_by}:
         taken = "the x-axis" if plot.maximize_by == plot.x_axis else "sort-by"
-        yield Problem(f"is {taken} already", at("maximize-by"), "name a parameter that the figure does not show otherwise")
+        yield Problem(f"is {taken} already", at("maximize-by"), "name a parameter that is not on an axis or in sort-by")
 
 
 def _y_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:
@@ -79,16 +79,16 @@ def _y_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:
         yield Problem(f"there is no column {quoted(divisor)}", at("normalize-by"), did_you_mean(divisor, columns.names))
     if len(plot.y_label) > 1 and len(plot.y_label) != len(plot.y_axis):
         what = f"must be {len(plot.y_axis)} labels, not {len(plot.y_label)}"
-        yield Problem(what, at("y-label"), "one for each panel of y-axis, or one text for all")
+        yield Problem(what, at("y-label"), "give one per panel of y-axis, or one text for all")
 
 
 def _label_list_problems(plot: Plot, entry: PlotEntry, sweep: Sweep, at: At) -> Iterator[Problem]:
     if plot.sort_by and plot.sort_by not in sweep.names:
-        return  # a metric: who knows its values
+        return  # the values of a metric are not known
     values = sweep.values(plot.sort_by or "")
     listed = [key for key in entry.sort_labels if isinstance(key, int)]
     if listed and len(listed) != len(values):
-        hint = f"one label for each of {', '.join(map(value_text, values))}" if values else "they name the values of sort-by"
+        hint = f"give one label for each of {', '.join(map(value_text, values))}" if values else "they name the values of sort-by"
         yield Problem(f"must be {len(values)} labels, not {len(listed)}", at("sort-labels"), hint)
     texts = [value_text(value) for value in values]
     for text in plot.sort_labels:
@@ -97,7 +97,7 @@ def _label_list_problems(plot: Plot, entry: PlotEntry, sweep: Sweep, at: At) -> 
 
 
 def _filter_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:
-    """Check that what a plot selects is there to be selected."""
+    """Check that filters name columns and values that exist."""
     several = len(plot.filter_by) > 1
     for index, kept in enumerate(plot.filter_by):
         place = ("filter-by", index) if several else ("filter-by",)

@@ -1,4 +1,4 @@
-"""Rules: what decides which trials of a series run. Part of an experiment, and of the plan that is stored with a series."""
+"""Rules: they decide which trials of a series run. An experiment has them, and so has the stored plan of a series."""
 
 from dataclasses import dataclass, field
 

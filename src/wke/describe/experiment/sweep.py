@@ -22,7 +22,7 @@ Point = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A loop over the values of one parameter; `climb`: only over those that lead to the best."""
+    """A loop over the values of one parameter; with `climb`, only over those that lead to the best."""
 
     name: str
     values: tuple[Value, ...]
@@ -30,7 +30,7 @@ class Parameter:
 
     @property
     def size(self) -> int:
-        """How many times the loop goes round."""
+        """The number of rounds of the loop."""
         return len(self.values)
 
     def settings(self) -> tuple[Point, ...]:
@@ -46,7 +46,7 @@ class Choice:
 
     @property
     def size(self) -> int:
-        """How many times the loop goes round."""
+        """The number of rounds of the loop."""
         return sum(sweep.size for sweep in self.tables.values())
 
     def settings(self) -> tuple[Point, ...]:
@@ -56,14 +56,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Nested loops, the outermost first. Without any, the sweep is one empty point."""
+    """Nested loops, the outermost first. Without loops, the sweep is one empty point."""
 
     loops: tuple[Parameter | Choice, ...] = ()
     exclude: tuple[Expression, ...] = ()
 
     @property
     def size(self) -> int:
-        """The number of points, those that come up twice or are left out included."""
+        """The number of points, including repeated and excluded ones."""
         return prod(loop.size for loop in self.loops)
 
     @property
@@ -83,7 +83,7 @@ class Sweep:
         return {name: value for name, seen in self._values().items() if len(seen) == 1 for value in seen.values() if value is not None}
 
     def varied_from(self, values: Point) -> bool:
-        """Tell whether some point that sets these parameters sets one of them to another value."""
+        """Return whether some point sets all these parameters, at least one to another value."""
         return any(values.keys() <= point.keys() and any(point[name] != value for name, value in values.items()) for point in self.points())
 
     @property
@@ -93,7 +93,7 @@ class Sweep:
         return last.name if isinstance(last, Parameter) and last.climb else None
 
     def points(self) -> tuple[Point, ...]:
-        """Return all points in the order of nested loops, none twice."""
+        """Return all points in the order of nested loops, each once."""
         points: dict[object, Point] = {}
         for settings in product(*(loop.settings() for loop in self.loops)):
             point = {name: value for setting in settings for name, value in setting.items()}
@@ -101,11 +101,11 @@ class Sweep:
         return tuple(point for point in points.values() if not any(excludes(condition, point) for condition in self.exclude))
 
     def values(self, name: str) -> tuple[Value, ...]:
-        """Return the values that a parameter takes, in the order of the points; none for a parameter that no point sets."""
+        """Return the values of a parameter in the order of the points; none if no point sets it."""
         return tuple(value for value in self._values().get(name, {}).values() if value is not None)
 
     def flat(self) -> Iterator[Parameter]:
-        """Yield the loops over parameters, those in tables that are chosen included, in the order of the file."""
+        """Yield the loops over parameters, including those in chosen tables, in the order of the file."""
         for loop in self.loops:
             if isinstance(loop, Parameter):
                 yield loop
@@ -114,7 +114,7 @@ class Sweep:
                     yield from sweep.flat()
 
     def tables(self) -> Iterator[tuple[str, "Sweep"]]:
-        """Yield the tables that sub-parameters choose from, at any depth, with their names in the file."""
+        """Yield the tables that sub-parameters choose from, at all depths, with their names in the file."""
         for loop in self.loops:
             if isinstance(loop, Choice):
                 for name, sweep in loop.tables.items():
@@ -132,7 +132,7 @@ class Sweep:
 
 
 def excludes(condition: Expression, point: Point) -> bool:
-    """Tell whether a condition leaves a point out; raise ExpressionError when its values do not go together."""
+    """Return whether a condition excludes a point; raise ExpressionError if its values do not fit together."""
     try:
         return holds(condition, point)
     except UnsetError:

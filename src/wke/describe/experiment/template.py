@@ -21,7 +21,7 @@ _TOKEN = re.compile(r"(?P<literal>[^{}]+)|(?P<doubled>\{\{|\}\})|\{(?P<reference
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a template asks of the cluster."""
+    """A reference to a fact of the cluster."""
 
     selector: str
     attribute: str
@@ -29,7 +29,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class ParameterRef:
-    """What a template asks of the point."""
+    """A reference to a parameter of the point."""
 
     name: str
 
@@ -38,17 +38,17 @@ Part = str | Fact | ParameterRef
 
 
 def parse_template(text: str) -> tuple[Part, ...]:
-    """Return the parts of a template; raise InputError when a brace stands alone or a fact is none."""
+    """Return the parts of a template; raise InputError for a single brace or an unknown fact."""
     return tuple(_parts(text))
 
 
 def parameters_of(text: str) -> tuple[str, ...]:
-    """Return the parameters that a template names, in order; raise InputError when it is not a template."""
+    """Return the parameters that a template names, in order; raise InputError if it is not a template."""
     return tuple(part.name for part in parse_template(text) if isinstance(part, ParameterRef))
 
 
 def check_template(text: str, known: Iterable[str]) -> None:
-    """Raise InputError when a text is not a template or names a parameter that is not among `known`."""
+    """Raise InputError if a text is not a template or names a parameter that is not among `known`."""
     names = tuple(known)
     for name in parameters_of(text):
         if name not in names:
@@ -71,7 +71,7 @@ def _parts(text: str) -> Iterator[Part]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise InputError(f"has a {text[at]} that stands alone", hint="a parameter is {name}; a literal brace is doubled: {{ or }}")
+            raise InputError(f"has a single {text[at]}", hint="a parameter is {name}; a literal brace is doubled: {{ or }}")
         at = match.end()
         if match["literal"]:
             yield match["literal"]
@@ -85,7 +85,7 @@ def _reference(text: str) -> Fact | ParameterRef:
     selector, dot, attribute = text.strip().rpartition(".")
     if not dot:
         if not attribute:
-            raise InputError("has {} with nothing in it", hint="a parameter is {name}; a literal brace is doubled: {{ or }}")
+            raise InputError("has empty braces {}", hint="a parameter is {name}; a literal brace is doubled: {{ or }}")
         return ParameterRef(attribute)
     attribute = attribute.replace("_", "-")
     if attribute not in ATTRIBUTES:

@@ -50,7 +50,7 @@ def evaluate(expression: Expression, row: Mapping[str, object], units: Mapping[s
 
 
 def holds(expression: Expression, row: Mapping[str, object], units: Mapping[str, str] | None = None) -> bool:
-    """Tell whether a condition is true; raise ExpressionError if it has no value."""
+    """Return whether a condition is true; raise ExpressionError if it has no value."""
     return _truth(expression.node, row, units or {})
 
 
@@ -165,7 +165,7 @@ def _divided(left: Quantity, right: Quantity) -> Quantity:
 
 
 def _aligned(left: Quantity, right: Quantity) -> tuple[float, float, str | None] | None:
-    """Return two numbers in one unit, and the unit; None when they do not measure the same thing."""
+    """Return two numbers in one unit, and the unit; None if they do not measure the same thing."""
     if left.unit == right.unit:
         return left.number, right.number, left.unit
     if left.unit is None or right.unit is None:
@@ -177,7 +177,7 @@ def _aligned(left: Quantity, right: Quantity) -> tuple[float, float, str | None]
 
 
 def _share(quantity: Quantity) -> Quantity:
-    """Return per cents as a plain number."""
+    """Return a percentage as a plain number."""
     return Quantity(quantity.number / 100) if quantity.unit == "%" else quantity
 
 

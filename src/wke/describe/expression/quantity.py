@@ -1,4 +1,4 @@
-"""Quantities as people write them: "200ms", "256M", "1Gbit", "5%". Every function raises ValueError in words fit for a user."""
+"""Quantities as people write them: "200ms", "256M", "1Gbit", "5%". Every function raises ValueError with a message for the user."""
 
 import math
 import re
@@ -16,7 +16,7 @@ _BITS = {f"{letter}bit": 1000**power for power, letter in enumerate(("", "K", "M
 
 
 def seconds(value: object) -> float:
-    """Return a duration in seconds: a number of them, or text with a unit from ns to d (m is minutes)."""
+    """Return a duration in seconds, from a number of seconds or a text with a unit from ns to d (m is minutes)."""
     return _amount(value, _SECONDS, "a duration", '"200ms", "5s" or "2h"')
 
 
@@ -26,13 +26,13 @@ def size_bytes(value: object) -> int:
 
 
 def rate_bits(value: object) -> int:
-    """Return a rate in bits a second: bit, Kbit, Mbit, Gbit, Tbit are powers of 1000, as network links are sold."""
+    """Return a rate in bits per second: bit, Kbit, Mbit, Gbit, Tbit are powers of 1000, as for network links."""
     text = value.removesuffix("/s") if isinstance(value, str) else value
     return round(_amount(text, _BITS, "a rate", '"10Mbit" or "1Gbit"', written=value))
 
 
 def fraction(value: object) -> float:
-    """Return a share between 0 and 1: a number, or text in per cent."""
+    """Return a share between 0 and 1, from a number or a text in per cent."""
     share = _amount(value, {"%": 0.01}, "a share", '"5%" or 0.05')
     if share > 1:
         msg = f"must be a share between 0 and 1 (100%), not {value}"
@@ -41,7 +41,7 @@ def fraction(value: object) -> float:
 
 
 def _amount(value: object, units: Mapping[str, float], noun: str, examples: str, *, written: object = None) -> float:
-    """Return a number that is not negative, times its unit; units are told apart by case only where that matters."""
+    """Return a non-negative number times its unit; the case of a unit matters only if two units differ in nothing else."""
     if isinstance(value, str):
         match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([^\s\d]*)\s*", value)
         unit = match and _unit(match[2], units)
@@ -54,7 +54,7 @@ def _amount(value: object, units: Mapping[str, float], noun: str, examples: str,
 
 
 def _unit(text: str, units: Mapping[str, float]) -> float | None:
-    """Return what a unit stands for, 1 for none, None for an unknown one."""
+    """Return the factor of a unit, 1 for no unit, None for an unknown one."""
     if not text or text in units:
         return units.get(text, 1)
     return next((factor for unit, factor in units.items() if unit.lower() == text.lower()), None)

@@ -1,10 +1,10 @@
-"""Units of metrics: which of them measure the same thing, and how to get from one to another."""
+"""Units of metrics: which of them measure the same thing, and conversions between these."""
 
 from fractions import Fraction
 
 
 def _family(*scales: tuple[str, int]) -> dict[str, Fraction]:
-    """Return what each unit is worth, from scales such as ("B kB MB", 1000): every unit is so many of the one before it."""
+    """Return the factor of each unit, from scales such as ("B kB MB", 1000), where each unit is 1000 times the one before."""
     return {unit: Fraction(base) ** power for units, base in scales for power, unit in enumerate(units.split())}
 
 
@@ -23,12 +23,12 @@ FAMILIES = (
 
 
 def is_known(unit: str) -> bool:
-    """Tell whether a unit is one that can be converted."""
+    """Return whether a unit can be converted."""
     return any(unit in family for family in FAMILIES)
 
 
 def convert(value: float, unit: str, to: str) -> float | None:
-    """Return a value in another unit, rounded once; None when the two do not measure the same thing."""
+    """Return a value in another unit, rounded once; None if the two do not measure the same thing."""
     if unit == to:
         return value
     for family in FAMILIES:

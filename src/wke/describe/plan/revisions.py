@@ -19,7 +19,7 @@ SHORT = 12
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A commit; `changed` is a hash of what is not committed, "" where all is."""
+    """A commit; `changed` is a hash of uncommitted changes, "" if there are none."""
 
     commit: str
     changed: str = ""
@@ -30,7 +30,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """The baseline's revision with its configuration, and the revision that is judged."""
+    """The baseline's revision with its configuration, and the revision that is compared with it."""
 
     base: Revision
     head: Revision
@@ -38,14 +38,14 @@ class Revisions:
 
     @property
     def baseline(self) -> Mapping[str, str]:
-        """The parameter's value that all is compared with."""
+        """The value of the parameter at the baseline."""
         return {REVISION: f"base:{self.base}"}
 
     def experiment(self, asked: Experiment) -> Experiment:
-        """Return the experiment with every point in both revisions, under a name of its own for each baseline."""
+        """Return the experiment with every point in both revisions; its name includes the baseline."""
         if REVISION in asked.parameters.names:
             raise InputError(
-                f'the parameter "{REVISION}" is needed for what is compared', where=asked.at("parameters", REVISION), hint="rename it"
+                f'the name "{REVISION}" is reserved for the compared revisions', where=asked.at("parameters", REVISION), hint="rename it"
             )
         both = Parameter(REVISION, (f"base:{self.base}", f"head:{self.head}"))
         parameters = replace(asked.parameters, loops=(both, *asked.parameters.loops))

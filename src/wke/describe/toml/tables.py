@@ -1,4 +1,4 @@
-"""TOML files in, checked values out: the only translator between the files' kebab-case keys and our names.
+"""Reads TOML files into checked values. Only this module translates the files' kebab-case keys to names in the code.
 
 A file's shape is a `TableModel`. Whatever is wrong with a file becomes a `Problem` in plain words with line, column, key and hint; all
 problems of a file are raised at once, and `gather` adds up those of several files.
@@ -23,7 +23,7 @@ M = TypeVar("M", bound=TableModel)
 
 @dataclass(frozen=True, slots=True)
 class TomlTable(Generic[M]):
-    """A file that was read: its value, and where each of its keys stands. `old_spellings` is what `wke check` would say about them."""
+    """A file that was read: its value, and the place of each key. `old_spellings` are the problems that `wke check` reports."""
 
     path: Path
     value: M
@@ -31,12 +31,12 @@ class TomlTable(Generic[M]):
     old_spellings: tuple[Problem, ...] = ()
 
     def at(self, *key: str | int) -> Location:
-        """Return where a key stands, spelled old or new; a key that is not in the file stands where its nearest parent does."""
+        """Return the place of a key in either spelling; a key that is not in the file has the place of its nearest parent."""
         return _where(self.path, self.positions, key)
 
 
 def read(path: Path, model: type[M], build: Callable[[TomlTable[M], list[Problem]], T]) -> T:
-    """Read a file and build a value of it; raise one InputError with everything that is wrong, by line.
+    """Read a file and build a value of it; raise one InputError with all mistakes, by line.
 
     `build` gets the table and a list, and appends to the list what is wrong with the meaning of the file. It runs when the file's shape
     is right, unknown keys aside: they are raised together with what `build` finds.
@@ -55,7 +55,7 @@ def read(path: Path, model: type[M], build: Callable[[TomlTable[M], list[Problem
 
 
 def load(path: Path, model: type[M]) -> TomlTable[M]:
-    """Read a file whose shape is all there is to check; raise one InputError with all its problems, by line."""
+    """Read a file of which only the shape is checked; raise one InputError with all its problems, by line."""
 
     def whole(table: TomlTable[M], _: list[Problem]) -> TomlTable[M]:
         return table
@@ -64,7 +64,7 @@ def load(path: Path, model: type[M]) -> TomlTable[M]:
 
 
 def gather(*readers: Callable[[], T]) -> tuple[T, ...]:
-    """Call every reader and return what they return; raise one InputError with the problems of all that failed, each problem once."""
+    """Call all readers and return their results; raise one InputError with the problems of all of them, each problem once."""
     results: list[T] = []
     problems: dict[Problem, None] = {}
     for reader in readers:
@@ -78,7 +78,7 @@ def gather(*readers: Callable[[], T]) -> tuple[T, ...]:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file that the user wrote; raise InputError when it is missing, not a file, unreadable or not UTF-8."""
+    """Return the text of a user's file; raise InputError if it is missing, not a file, unreadable or not UTF-8."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -109,7 +109,7 @@ def key_text(key: Iterable[str | int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """A TOML document as the parser gives it."""
+    """A parsed TOML document."""
 
     path: Path
     data: dict[str, TomlValue]
@@ -125,7 +125,7 @@ def _open(path: Path) -> _Document:
         return _Document(path, tomllib.loads(text), locate(text))
     except RecursionError:
         raise InputError("is nested too deeply", where=Location(str(path))) from None
-    except ValueError as error:  # besides TOMLDecodeError, an endless number is one
+    except ValueError as error:  # TOMLDecodeError, or a number that is too long
         what, _, rest = str(error).partition(" (at ")
         numbers = [int(number) for number in re.findall(r"\d+", rest)]
         line, column = numbers if len(numbers) == 2 else _end(text)
@@ -152,8 +152,8 @@ def _end(text: str) -> Position:
 def _where(path: Path, positions: Mapping[Key, Position], key: Key) -> Location:
     """Find a key part by part, as written or in an old spelling.
 
-    A list that the file gives where its models want a table (`NAME = [...]` for `NAME = { options = [...] }`) makes keys that are not in
-    the file, followed by indices that are: such keys are left out.
+    A list that is the short form of a table (`NAME = [...]` for `NAME = { options = [...] }`) leads to keys that are not in the file,
+    followed by indices that are; such keys are skipped.
     """
     found: Key = ()
     missing: Key = ()
@@ -165,7 +165,7 @@ def _where(path: Path, positions: Mapping[Key, Position], key: Key) -> Location:
 
 
 def _spelled(positions: Mapping[Key, Position], table: Key, part: str | int) -> str | int | None:
-    """Return a key of a table as the file spells it, None when it is not there."""
+    """Return a key of a table as the file spells it, None if the file does not have it."""
     if (*table, part) in positions:
         return part
     if isinstance(part, int):
@@ -175,7 +175,7 @@ def _spelled(positions: Mapping[Key, Position], table: Key, part: str | int) -> 
 
 
 def _in_order(path: Path, problems: Iterable[Problem]) -> InputError:
-    """Return one error with each problem once, by line, those of the file itself before those of files that it leads to."""
+    """Return one error with each problem once, by line; problems of the file itself come before those of other files."""
 
     def place(problem: Problem) -> tuple[bool, str, int, int]:
         where = problem.where or Location(str(path))

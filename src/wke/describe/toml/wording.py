@@ -1,4 +1,4 @@
-"""Plain words for what is wrong with a TOML file: what the parser refuses, and values of the wrong kind."""
+"""Messages about TOML files: syntax errors and values of the wrong type."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ def quoted(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a TOML value in words that a reader of the file understands, for use after "not"."""
+    """Return a description of a TOML value, for use after "not"."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -29,26 +29,26 @@ def shown(value: object) -> str:
     return "a table" if isinstance(value, Mapping) else f"the date {value}"
 
 
-_QUOTES = 'a line is [table] or key = value; a key with other signs than A-Z a-z 0-9 _ - stands in quotes: "node[1-3]"'
-_ONCE = "a key may stand only once in a table: remove or rename one of the two"
+_QUOTES = 'a line is [table] or key = value; put keys with other characters than A-Z a-z 0-9 _ - in quotes: "node[1-3]"'
+_ONCE = "a table may have a key only once: remove or rename one of the two"
 _SYNTAX_HINTS = {
-    "Invalid value": 'text stands in quotes: key = "text"; also numbers, true, false, [lists] and { tables }',
+    "Invalid value": 'put text in quotes: key = "text"; other values are numbers, true, false, [lists] and { tables }',
     "Expected '=' after a key": _QUOTES,
     "Invalid statement": _QUOTES,
     "Invalid initial character for a key part": _QUOTES,
     "Cannot overwrite a value": _ONCE,
     "Duplicate inline table key": _ONCE,
-    "Cannot declare": "a table may be opened only once: put its keys together",
+    "Cannot declare": "a table may have only one [header]: put its keys together",
     "Unterminated string": "a text ends with the quote it began with",
     "Expected \"'": "a text ends with the quote it began with",
-    "Illegal character '\\n'": "a text in single quotes or double quotes ends on its line; three quotes span lines",
+    "Illegal character '\\n'": "text in single or double quotes ends on its line; use three quotes for several lines",
     "Unclosed": "a bracket is not closed",
-    "Expected newline or end of document": "one key = value a line",
+    "Expected newline or end of document": "write one key = value per line",
 }
 
 
 def syntax_hint(what: str) -> str:
-    """Return what would mend a document that the TOML parser refuses with the message `what`."""
+    """Return a hint for the TOML parser's message `what`."""
     return next((hint for start, hint in _SYNTAX_HINTS.items() if what.startswith(start)), "https://toml.io describes the format")
 
 
@@ -56,7 +56,7 @@ _NOUNS: Mapping[type, str] = {str: "text", int: "a whole number", float: "a numb
 
 
 def of_other_type(wanted: type, value: object) -> tuple[str, str | None]:
-    """Say that a value is not of the type that it must be, and what would mend it where we can guess what was meant."""
+    """Return the message for a value of the wrong type, and a hint if its meaning can be guessed."""
     return f"must be {_NOUNS[wanted]}, not {shown(value)}", _type_hint(wanted, value)
 
 
@@ -71,13 +71,13 @@ def _type_hint(wanted: type, value: object) -> str | None:
 
 
 def not_among(choices: Sequence[str], value: object) -> tuple[str, str | None]:
-    """Say that a value is none of those that it may be, and which one is near."""
+    """Return the message for a value that is not among the choices, and the nearest one as a hint."""
     hint = did_you_mean(value, choices) if isinstance(value, str) else ""
     return f"must be one of {', '.join(map(quoted, choices))}, not {shown(value)}", hint if hint.startswith("did") else None
 
 
 def labelled(tasks: Sequence[TaskName]) -> str:
-    """Name tasks, cutting a long list short: `load on client1, client2.1 and 3 more`."""
+    """Return the names of tasks, at most MOST_NAMES: `load on client1, client2.1 and 3 more`."""
     names = [task.machine + (f".{task.copy}" if task.copy else "") for task in tasks]
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return f"{tasks[0].target} on {', '.join(names[:MOST_NAMES])}{more}"
