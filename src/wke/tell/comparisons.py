@@ -58,15 +58,24 @@ def method_words(found: Sequence[Comparison]) -> Iterator[str]:
         yield "where values are 0 or less: median difference within rounds, with its 95 % interval"
     family = max((one.family for one in found), default=0)
     if family:
-        tests = ["paired t-test of the logarithms"] if rules & {Rule.RATIO, Rule.CONSTANT_RATIO} else []
-        tests += ["signed rank of the differences"] if Rule.DIFFERENCE in rules else []
-        tests += ["Fisher's test of failed trials"] if any(one.failures for one in found) else []
-        many = f", corrected for {family} comparisons (Holm)" if family > 1 else ""
-        yield f"verdicts at 5 %{many}{': ' if tests else ''}{', '.join(tests)}"
-    if any(one.verdict is Verdict.INCONCLUSIVE and one.detectable is not None for one in found):
+        corrected = f", corrected for {family} comparisons (Holm)" if family > 1 else ""
+        yield f"verdicts at 5 %{corrected}: {', '.join(_tests(found)) or 'no test needed'}"
+    if any(one.detectable is not None for one in found if one.verdict is Verdict.INCONCLUSIVE):
         yield "could detect: the smallest difference that so many rounds show in four of five cases"
     if any(one.verdict is Verdict.UNJUDGED for one in found):
         yield 'no verdict without better = "higher" or "lower" in [metrics]'
+
+
+def _tests(found: Sequence[Comparison]) -> Iterator[str]:
+    """Yield the tests that decide about these comparisons."""
+    judged = [one for one in found if one.verdict is not Verdict.UNJUDGED]
+    rules = {one.effect.rule for one in judged if one.effect is not None}
+    if rules & {Rule.RATIO, Rule.CONSTANT_RATIO}:
+        yield "paired t-test of the logarithms"
+    if Rule.DIFFERENCE in rules:
+        yield "signed rank of the differences"
+    if any(one.failures is not None for one in judged):
+        yield "Fisher's test of failed trials"
 
 
 def comparisons_json(found: Sequence[Comparison]) -> list[dict[str, object]]:

@@ -11,9 +11,10 @@ missing for the reason that is looked for. A stored baseline was measured on ano
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Self
 
 from wke.describe.experiment.metrics import Metric
@@ -164,26 +165,46 @@ def compare(
     `trials` holds the attempt of each trial that counts; `attempts` holds all, the first of which tell who failed. Metrics without a
     direction that have no pair are left out.
     """
-    units = metric_units(trials, metrics)
-    better = {metric.name: metric.better for metric in metrics}
-    values, tried = by_point(t for t in trials if not t.warmup), by_point(t for t in _first(attempts or trials) if not t.warmup)
-    found: list[Comparison] = []
-    for point in points:
-        other = partner(point, question.baseline)
-        if other is None:
-            continue
-        here, there = (values.get(point_key(each), []) for each in (point, other))
-        first = [tried.get(point_key(each), []) for each in (point, other)]
-        seen = (*here, *first[0]) if question.stored else (*here, *there, *first[0], *first[1])
-        planned = question.rounds or len({trial.iteration for trial in seen})
-        for name, unit in units.items():
-            effect = _effect(here, there, name, question)
-            if effect is not None or better.get(name):
-                found.append(Comparison(point, name, unit, better.get(name), planned, effect, threshold=question.threshold))
-        failures = Failures(_failed(first[0]), len(first[0]), _failed(first[1]), len(first[1]))
-        if failures.testable:
-            found.append(Comparison(point, FAILED_TRIALS, "", "lower", planned, failures=failures))
-    return tuple(_judged([replace(one, stored=question.stored) for one in found]))
+    counting = by_point(trial for trial in trials if not trial.warmup)
+    first = by_point(trial for trial in _first(attempts or trials) if not trial.warmup)
+
+    def side(point: Mapping[str, object]) -> _Side:
+        return _Side(counting.get(point_key(point), []), first.get(point_key(point), []))
+
+    units, better = metric_units(trials, metrics), {metric.name: metric.better for metric in metrics}
+    asked = [Metric(name, unit=unit, better=better.get(name)) for name, unit in units.items()]
+    pairs = ((point, partner(point, question.baseline)) for point in points)
+    found = [one for point, other in pairs if other is not None for one in _at(point, side(point), side(other), asked, question)]
+    return tuple(_judged(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The trials of one point: those that count, and the first attempts."""
+
+    counting: Sequence[StoredAttempt]
+    first: Sequence[StoredAttempt]
+
+    @property
+    def rounds(self) -> set[int]:
+        return {trial.iteration for trial in (*self.counting, *self.first)}
+
+    @property
+    def failed(self) -> int:
+        return sum(trial.outcome.partition("(")[0] in FAILING for trial in self.first)
+
+
+def _at(point: Mapping[str, object], here: _Side, there: _Side, metrics: Sequence[Metric], question: Question) -> Iterator[Comparison]:
+    """Yield the comparisons at one point, not yet judged."""
+    planned = question.rounds or len(here.rounds if question.stored else here.rounds | there.rounds)
+    made = partial(Comparison, point, planned=planned, threshold=question.threshold, stored=question.stored)
+    for metric in metrics:
+        effect = _effect(here.counting, there.counting, metric.name, question)
+        if effect is not None or metric.better:
+            yield made(metric.name, metric.unit, metric.better, effect=effect)
+    failures = Failures(here.failed, len(here.first), there.failed, len(there.first))
+    if failures.testable:
+        yield made(FAILED_TRIALS, "", "lower", failures=failures)
 
 
 def _judged(found: Sequence[Comparison]) -> Iterable[Comparison]:
@@ -222,7 +243,3 @@ def _first(attempts: Iterable[StoredAttempt]) -> Iterable[StoredAttempt]:
         if attempt.outcome.partition("(")[0] in DECIDED and (attempt.id not in first or attempt.attempt < first[attempt.id].attempt):
             first[attempt.id] = attempt
     return first.values()
-
-
-def _failed(trials: Iterable[StoredAttempt]) -> int:
-    return sum(trial.outcome.partition("(")[0] in FAILING for trial in trials)
