@@ -1,5 +1,5 @@
 # The one task file. `make demo` and `make test` do all the set-up they need on Debian or Ubuntu with python3 >= 3.11.
-.PHONY: help install demo test lint docs bench clean
+.PHONY: help install demo test lint docs bench truth clean
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -36,6 +36,9 @@ docs: $(VENV)/installed  ## the pages of docs/ as HTML in docs/_build
 bench: $(VENV)/installed  ## the figures of docs/benchmarks.md, peers beside us (about 45 minutes)
 	@scripts/setup system test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py
+
+truth: $(VENV)/installed  ## how often the statistics are right, beside known figures (about two minutes)
+	@$(BIN)/python benchmarks/truth.py
 
 clean:  ## removes the virtual environment and caches; results stay
 	@rm -rf $(VENV) .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build

@@ -84,7 +84,7 @@ def effect_of(pairs: Sequence[Pair], threshold: float = 0.0) -> Effect:
         return Effect(Rule.EQUAL, len(pairs), 1.0, 1.0, 1.0, p=1.0)
     if all(pair.candidate > 0 and pair.baseline > 0 for pair in pairs):
         return _ratio(pairs, threshold)
-    return _difference(pairs, threshold)
+    return difference_effect(pairs, threshold)
 
 
 def _is_equal(pair: Pair) -> bool:
@@ -111,7 +111,8 @@ def _ratio(pairs: Sequence[Pair], threshold: float) -> Effect:
     return Effect(Rule.RATIO, n, factor, low, high, p, direction, within=within, spread=spread)
 
 
-def _difference(pairs: Sequence[Pair], threshold: float) -> Effect:
+def difference_effect(pairs: Sequence[Pair], threshold: float = 0.0) -> Effect:
+    """Return what the differences of pairs, at least one, say of a difference larger than the threshold, whatever their signs."""
     allowed = threshold * abs(median(pair.baseline for pair in pairs))
     tolerance = ALIKE * max(max(abs(pair.candidate), abs(pair.baseline)) for pair in pairs)
     differences = [pair.candidate - pair.baseline for pair in pairs]

@@ -1,0 +1,97 @@
+"""Simulates how often the statistics are right and prints the figures, as Markdown, beside those of independent simulations.
+
+    python benchmarks/truth.py [--series 4000] [SECTION...]
+
+Each row of tests/known_answers/truth-acceptance.csv that has a function in benchmarks/truths is simulated, with a seed of its own, and
+has a band: four standard deviations of both simulations. Where a row says what must hold, ours has to be within three of its own. The
+status is 1 if a figure is outside.
+"""
+
+import argparse
+import csv
+import math
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from truths import comparisons, intervals
+
+FIGURES = Path(__file__).parents[1] / "tests" / "known_answers" / "truth-acceptance.csv"
+Simulation = Callable[[random.Random, str, int], bool]
+SIMULATIONS: Mapping[tuple[str, str], Simulation] = {**comparisons.SIMULATIONS, **intervals.SIMULATIONS}
+IMPOSSIBLE = {("coverage: geometric mean; t on logs", "10 + t3")}
+"""Rows that are not simulated: values of 10 + t3 may be negative, and then have no geometric mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure to reproduce: the share of series in which something happens, known from `known_series` of them."""
+
+    section: str
+    feature: str
+    condition: str
+    n: int
+    share: float
+    known_series: int
+    must: str
+
+    @property
+    def name(self) -> str:
+        """What it is called in a list of tests."""
+        return f"{self.section} {self.feature}; {self.condition}; n {self.n}"
+
+    def simulated(self, series: int) -> float:
+        """Return the share among so many series of ours."""
+        luck, simulate = random.Random(self.name), SIMULATIONS[self.section, self.feature]
+        return sum(simulate(luck, self.condition, self.n) for _ in range(series)) / series
+
+    def band(self, series: int) -> float:
+        """Return how far from the known figure a share of so many series may lie."""
+        chance = min(max(self.share, 1 / self.known_series), 1 - 1 / self.known_series)
+        return 4 * math.sqrt(chance * (1 - chance) * (1 / self.known_series + 1 / series))
+
+    def holds(self, ours: float, series: int) -> bool:
+        """Tell whether a share is within the band, and does not contradict what must hold."""
+        return abs(ours - self.share) <= self.band(series) and self._as_it_must(ours, 3 * math.sqrt(ours * (1 - ours) / series))
+
+    def _as_it_must(self, ours: float, slack: float) -> bool:
+        if not self.must:
+            return True
+        sign, bound = self.must.split()
+        return ours - slack <= float(bound) if sign == "<=" else ours + slack >= float(bound)
+
+
+def figures() -> Iterator[Figure]:
+    """Yield the figures that have a simulation, in the order of the file."""
+    lines = [line for line in FIGURES.read_text().splitlines() if not line.startswith("#")]
+    for row in csv.DictReader(lines):
+        if (row["section"], row["feature"]) in SIMULATIONS and (row["feature"], row["condition"]) not in IMPOSSIBLE:
+            known, n = int(row["sims"]), int(row["n"])
+            yield Figure(row["section"], row["feature"], row["condition"], n, float(row["figure"]), known, row["must"])
+
+
+def main() -> int:
+    """Print the table; return 1 if a figure is outside its band."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--series", type=int, default=4000, help="simulated series for each figure (4000)")
+    parser.add_argument("sections", nargs="*", help="sections such as 3.2; without any, all")
+    words = parser.parse_args()
+    print("| section | feature | condition | n | known | ours | band | must | |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    outside = 0
+    for figure in figures():
+        if words.sections and figure.section not in words.sections:
+            continue
+        ours, band = figure.simulated(words.series), figure.band(words.series)
+        good = figure.holds(ours, words.series)
+        outside += not good
+        ends = f"{max(0.0, figure.share - band):.3f} to {min(1.0, figure.share + band):.3f}"
+        cells = [figure.section, figure.feature, figure.condition, figure.n, f"{figure.share:.4g}", f"{ours:.4g}", ends, figure.must]
+        print(f"| {' | '.join(map(str, cells))} | {'' if good else 'outside'} |")
+    return 1 if outside else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
