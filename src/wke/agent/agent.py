@@ -17,7 +17,7 @@ from wke.agent.modules import bring
 from wke.agent.order import Order
 from wke.agent.protocol import ProtocolError, dump, prefix
 from wke.agent.task import CANNOT_START, Task, end
-from wke.agent.tasks import Tasks
+from wke.agent.tasks import AgentTasks
 
 READ_SIZE = 1 << 18
 KEPT_MEMORY = 4 << 20
@@ -41,7 +41,7 @@ class Agent:
         self.environment.update((to_bytes(k), to_bytes(v)) for k, v in opening["environment"].items())
         self.home = self.environment.get(b"HOME") or b"/"
         self.nothing = posix.open("/dev/null", posix.O_RDWR | posix.O_CLOEXEC)
-        self.tasks = Tasks(self.loop, files, self.token)
+        self.tasks = AgentTasks(self.loop, files, self.token)
         self._watches = {}
         self._source = source
         self._decoder = decoder

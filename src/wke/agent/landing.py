@@ -29,7 +29,7 @@ WORTH_KEEPING = 1 << 16
 ENOENT, EEXIST, ENOTDIR, ELOOP = 2, 17, 20, 40
 
 
-class Part:
+class PartialFile:
     """A file that is being written: its `name` in the meantime, how much is `written`; `lasting` when a later copy can find it."""
 
     __slots__ = ("handle", "lasting", "name", "written")
@@ -46,7 +46,7 @@ class Expected:
 
     __slots__ = ("entry", "have", "index", "part")
 
-    def __init__(self, index: int, entry: "Entry", have: int, part: "Part | None") -> None:
+    def __init__(self, index: int, entry: "Entry", have: int, part: "PartialFile | None") -> None:
         self.index = index
         self.entry = entry
         self.have = have
@@ -325,12 +325,12 @@ class Landing:
         self._current = item.part = None
         posix.close(part.handle)
 
-    def _new_part(self, folder: int, name: bytes, large: bool) -> Part:  # noqa: FBT001 - private
+    def _new_part(self, folder: int, name: bytes, large: bool) -> PartialFile:  # noqa: FBT001 - private
         """Open an empty file to write to; a later copy can find that of a large one, unless another copy is writing there."""
         part = _lasting_part(folder, name, WRITE_FILE) if large else None
         if part is None:
             own = self._own_name()
-            part = Part(posix.open(own, WRITE_FILE | posix.O_EXCL, 0o600, dir_fd=folder), own, 0, lasting=False)
+            part = PartialFile(posix.open(own, WRITE_FILE | posix.O_EXCL, 0o600, dir_fd=folder), own, 0, lasting=False)
         elif part.written:
             posix.ftruncate(part.handle, 0)
         return part
@@ -371,7 +371,7 @@ def _attribute(handle: int, entry: "Entry") -> None:
         posix.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
 
 
-def _lasting_part(folder: int, name: bytes, flags: int) -> "Part | None":
+def _lasting_part(folder: int, name: bytes, flags: int) -> "PartialFile | None":
     """Open the part of the file of that name; None if there is none, or if it is not ours alone."""
     import fcntl  # needed for large files only
 
@@ -387,7 +387,7 @@ def _lasting_part(folder: int, name: bytes, flags: int) -> "Part | None":
         status, there = posix.fstat(handle), posix.stat(meanwhile, dir_fd=folder, follow_symlinks=False)
         ours = status.st_mode & FORMAT == IS_FILE and status.st_nlink == 1 and status.st_uid == posix.geteuid()
         if ours and (status.st_dev, status.st_ino) == (there.st_dev, there.st_ino):  # it may have been renamed before the lock was ours
-            return Part(handle, meanwhile, status.st_size, lasting=True)
+            return PartialFile(handle, meanwhile, status.st_size, lasting=True)
     except OSError:  # another process has the lock, or the file system has no locks
         pass
     posix.close(handle)

@@ -8,7 +8,7 @@ from wke.agent.processes import MARKER, SLACK_S, Ownership, adopt_orphans, benea
 NAMED_AT_MOST = 100
 
 
-class Tasks:
+class AgentTasks:
     """The tasks by their channels, until they are forgotten, and every process that they started."""
 
     def __init__(self, loop, files, token):

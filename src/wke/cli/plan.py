@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
@@ -53,7 +53,8 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
     out = Printer()
     have, experiment, stored = facts.have, series.plan.experiment, facts.have.stored
     outlook = have.outlook(series)
-    most, warmups = "" if outlook.exact else "at most ", f" + {experiment.warmups} warm-ups" if experiment.warmups else ""
+    most = "" if outlook.exact else "at most "
+    warmups = f" + {experiment.warmups} warm-ups" if experiment.warmups else ""
     repetitions = f"({iterations_text(outlook, experiment.iterations)}{warmups})"
     out.data(f"{experiment.name}: {len(series.points)} points x {repetitions} = {most}{len(series.trials)} trials")
     seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn by the first measurement"
@@ -62,22 +63,32 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
         out.data(f"  {line}")
     if experiment.baseline:
         out.data(f"  every point is compared with {baseline_text(experiment.baseline)}")
-    deployed = dict(enumerate(_deployments(series, have)))
-    for index, step in enumerate(experiment.steps):
-        kind = " in the background" if step.background else ", measured" if step.measure else ""
-        often = f", {most}{counted(deployed[index], 'time')} for the trials to run" if index in deployed else ""
-        out.data(f"  {step.target} on {step.on}{kind}{often}")
+    for line in _step_lines(series, have, most):
+        out.data(f"  {line}")
     accepted = sum(bool(trial.accepted) for trial in stored.values())
     count = f"{len(stored)}{f' ({accepted} of them by acceptance)' if accepted else ''}"
     out.data(f"  stored already: {count}; to run: {_to_run(series, have, outlook)}{_reasons(facts)}")
     if stored or facts.examined:
         out.data(f"  {_assumed(facts.examined)}")
-    for seen in _precise(series, stored):
-        place = place_text(seen.point, experiment.parameters.varied)
-        words = f"{counted(seen.n, 'trial')}, {shares_text(seen)}{'' if seen.enough else ', not reached'}"
-        out.data(f"  {place}: {words}" if place else f"  {words}")
+    for line in _precision_lines(series, stored):
+        out.data(f"  {line}")
     for trial in (item.planned for item in listed):
         out.data(f"{trial.id}  {facts.states[trial.id]}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}")
+
+
+def _step_lines(series: PlannedSeries, have: StoredResults, most: str) -> Iterator[str]:
+    deployed = dict(enumerate(_deployments(series, have)))
+    for index, step in enumerate(series.plan.experiment.steps):
+        kind = " in the background" if step.background else ", measured" if step.measure else ""
+        often = f", {most}{counted(deployed[index], 'time')} for the trials to run" if index in deployed else ""
+        yield f"{step.target} on {step.on}{kind}{often}"
+
+
+def _precision_lines(series: PlannedSeries, stored: Mapping[str, StoredAttempt]) -> Iterator[str]:
+    for seen in _precise(series, stored):
+        place = place_text(seen.point, series.plan.experiment.parameters.varied)
+        words = f"{counted(seen.n, 'trial')}, {shares_text(seen)}{'' if seen.enough else ', not reached'}"
+        yield f"{place}: {words}" if place else words
 
 
 def _reasons(facts: PlanState) -> str:

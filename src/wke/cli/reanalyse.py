@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -62,11 +63,7 @@ def _tell(found: tuple[Reanalysed, ...], *, as_json: bool, dry_run: bool) -> Non
         out.data("nothing to reanalyse: no stored trial differs from a missing one in metrics or checks only")
         return
     read, not_read = [item for item in found if item.answers], [item for item in found if not item.answers]
-    invalid = sum(not item.answers[-1].outcome.ok for item in read)
-    out.data(
-        f"{counted(len(read), 'trial')} {'would be ' if dry_run else ''}reanalysed{f', {invalid} of them invalid' if invalid else ''}"
-        + (f"; {len(not_read)} cannot be" if not_read else "")
-    )
+    out.data(_summary(read, not_read, dry_run=dry_run))
     for item in read if dry_run else ():
         out.data(f"{item.trial.id}  {point_words(item.trial.point, item.trial.iteration, warmup=item.trial.warmup)}: {_words(item)}")
     for item in not_read[:MOST_LISTED]:
@@ -74,6 +71,12 @@ def _tell(found: tuple[Reanalysed, ...], *, as_json: bool, dry_run: bool) -> Non
         out.data(f"{item.trial.id}  not from {attempt.id}: {why}")
     if len(not_read) > MOST_LISTED:
         out.data(f"and {len(not_read) - MOST_LISTED} more; --json has them all")
+
+
+def _summary(read: Sequence[Reanalysed], not_read: Sequence[Reanalysed], *, dry_run: bool) -> str:
+    invalid = sum(not item.answers[-1].outcome.ok for item in read)
+    would, of_them = "would be " if dry_run else "", f", {invalid} of them invalid" if invalid else ""
+    return f"{counted(len(read), 'trial')} {would}reanalysed{of_them}" + (f"; {len(not_read)} cannot be" if not_read else "")
 
 
 def _words(item: Reanalysed) -> str:

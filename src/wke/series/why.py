@@ -62,14 +62,18 @@ def _attempts(store: Store, item: IdentifiedTrial, name: str) -> tuple[StoredAtt
     return store.attempts.of_trials([name], store.examinations.latest(), addresses(item.planned.inputs))
 
 
+def _reused(identity: str, stored: StoredAttempt) -> Explanation:
+    if not stored.accepted:
+        return Explanation(identity, "is stored and reused: nothing that it depends on has changed")
+    numbers = ", ".join(map(str, stored.accepted))
+    return Explanation(identity, f"is stored and reused, as accepted: {numbers} of `wke accept --list`", stored.id)
+
+
 def _planned(store: Store, item: IdentifiedTrial, script: Script, cluster_file: Path) -> Explanation:
     identity, own = item.planned.id, item.planned.inputs
     stored = store.attempts.results([identity]).get(identity)
-    if stored is not None and stored.accepted:
-        numbers = ", ".join(map(str, stored.accepted))
-        return Explanation(identity, f"is stored and reused, as accepted: {numbers} of `wke accept --list`", stored.id)
     if stored is not None:
-        return Explanation(identity, "is stored and reused: nothing that it depends on has changed")
+        return _reused(identity, stored)
     tried = [attempt for attempt in _attempts(store, item, identity) if not attempt.changes]
     if tried:
         return Explanation(identity, f"is to run: its last attempt was {tried[-1].outcome}{': ' + tried[-1].why if tried[-1].why else ''}")

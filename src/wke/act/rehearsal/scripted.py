@@ -70,7 +70,7 @@ Play = Mapping[str, Callable[[Asked], Said]]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PlayedMachine:
     """A machine's part in a play; `files` holds what its tasks leave, by their channels."""
 
     machine: str
@@ -88,7 +88,7 @@ def scripted_place(cluster: ClusterSpec, play: Play, loop: TimelapseLoop) -> Pla
 
 def scripted_connection(play: Play, now: Callable[[], int], machine: str, lease_s: float, claim: Claim | None = None) -> Connection:
     """Return a connection to a scripted machine, not yet opened."""
-    part = Part(machine, play, now)
+    part = PlayedMachine(machine, play, now)
     connection = Connection(machine, lease_s, claim, make_wire=partial(ScriptedWire, part), now=now)
     connection.clock = ScriptedClock(connection.link, connection.questions, now)
     connection.files = ScriptedFiles(connection.link, part.files)
@@ -147,7 +147,7 @@ class ScriptedWire(Wire):
 
     can_break = False
 
-    def __init__(self, part: Part, receive: Callable[[Frame], None], broken: Callable[[str], None]) -> None:
+    def __init__(self, part: PlayedMachine, receive: Callable[[Frame], None], broken: Callable[[str], None]) -> None:
         super().__init__(receive, broken)
         self._machine = part.machine
         self._play = part.play

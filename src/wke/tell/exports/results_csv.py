@@ -78,22 +78,26 @@ def read_results_csv(text: str, name: str = "the file") -> ResultsFile:
     head = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
     comments = lines[:head]
     told = [line.removeprefix(CONSTANTS) for line in comments if line.startswith(CONSTANTS)]
-    if not told or head == len(lines):
-        what = f'has no line that begins with "{CONSTANTS}"' if not told else "has no header"
-        raise InputError(f"{name} {what}", hint="is it a results file of wke?")
+    _check(told, f'{name} has no line that begins with "{CONSTANTS}"')
+    _check(head < len(lines), f"{name} has no header")
     is_old = ", " in lines[head]
     unescaped: Callable[[str], str] = str if is_old else _commented
     records = csv.reader(io.StringIO("\n".join(lines[head:])), skipinitialspace=is_old)
     header, *rest = [record for record in records if record and not record[0].startswith("#")]
     columns = tuple(column.strip() for column in header)
-    if columns[0] != "uid" or len(set(columns)) < len(columns):
-        raise InputError(f"{name} has no header that begins with uid and names each column once", hint="is it a results file of wke?")
+    sound = columns[0] == "uid" and len(set(columns)) == len(columns)
+    _check(sound, f"{name} has no header that begins with uid and names each column once")
     return ResultsFile(
         commands=tuple(unescaped(line.removeprefix(COMMAND).strip()) for line in comments if line.startswith(COMMAND)),
         constants=_assignments(unescaped(told[0].strip())),
         columns=columns,
         rows=tuple(_rows(rest, columns, name)),
     )
+
+
+def _check(sound: object, what: str) -> None:
+    if not sound:
+        raise InputError(what, hint="is it a results file of wke?")
 
 
 def merge_csv(a: str, b: str, names: tuple[str, str] = ("the first file", "the second file")) -> str:

@@ -94,20 +94,10 @@ def finish_x(axes: Axes, plot: Plot, drawing: Drawing) -> None:
         axes.xaxis.set_major_locator(NullLocator())
         return
     if plot.type == "bar" or not drawing.numeric:
-        texts = [tick_text(x) if isinstance(x, int | float) and not isinstance(x, bool) else str(x) for x in drawing.xs]
-        crowded = sum(len(text) + 2 for text in texts) > 60
-        axes.set_xticks(range(len(texts)), texts, rotation=30 if crowded else 0, ha="right" if crowded else "center")
-        axes.tick_params(axis="x", length=0 if plot.type == "bar" else 2.5)
-        axes.set_xlim(-0.6, len(texts) - 0.4)
+        _label_categories(axes, plot, drawing)
         return
     places = [float(str(x)) for x in drawing.xs]
-    if plot.x_scale == "log" and places[0] > 0:
-        axes.set_xscale("log", base=_base(places))
-    elif plot.x_scale == "symlog":
-        axes.set_xscale("symlog", base=_base(places), linthresh=min((abs(x) for x in places if x), default=1.0))
-        axes.set_xlim(0 if places[0] >= 0 else None, None)
-    elif places[0] >= 0 and len(places) > 1:
-        axes.set_xlim(0 if places[0] <= 0.25 * places[-1] else None, None)
+    _scale_x(axes, plot, places)
     few = (
         not drawing.measured
         and len(places) <= MOST_TICKS
@@ -118,6 +108,24 @@ def finish_x(axes: Axes, plot: Plot, drawing: Drawing) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(tick_text))
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _label_categories(axes: Axes, plot: Plot, drawing: Drawing) -> None:
+    texts = [tick_text(x) if isinstance(x, int | float) and not isinstance(x, bool) else str(x) for x in drawing.xs]
+    crowded = sum(len(text) + 2 for text in texts) > 60
+    axes.set_xticks(range(len(texts)), texts, rotation=30 if crowded else 0, ha="right" if crowded else "center")
+    axes.tick_params(axis="x", length=0 if plot.type == "bar" else 2.5)
+    axes.set_xlim(-0.6, len(texts) - 0.4)
+
+
+def _scale_x(axes: Axes, plot: Plot, places: Sequence[float]) -> None:
+    if plot.x_scale == "log" and places[0] > 0:
+        axes.set_xscale("log", base=_base(places))
+    elif plot.x_scale == "symlog":
+        axes.set_xscale("symlog", base=_base(places), linthresh=min((abs(x) for x in places if x), default=1.0))
+        axes.set_xlim(0 if places[0] >= 0 else None, None)
+    elif places[0] >= 0 and len(places) > 1:
+        axes.set_xlim(0 if places[0] <= 0.25 * places[-1] else None, None)
 
 
 def _crowded(at: Sequence[float]) -> bool:

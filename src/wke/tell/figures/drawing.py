@@ -176,17 +176,23 @@ def _explanations(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
     if not summaries:
         yield "No trial has been completed yet."
         return
+    yield _marks_text(plot, panels, summaries)
+    counts = {summary.n for summary in summaries}
+    if 1 in counts:
+        yield "Hollow: one trial, no interval." if max(counts) > 1 else "One trial has no interval."
+    elif any(summary.low is None for summary in summaries):
+        yield "A median of fewer than 6 trials has no interval."
+
+
+def _marks_text(plot: Plot, panels: Sequence[Panel], summaries: Sequence[Summary]) -> str:
     things, whiskers = ("Bars", "whiskers") if plot.type == "bar" else ("Points", "bars")
-    kinds = {panel.kind for panel in panels if panel.marks}
-    names = (_kind_name(panels[0].kind),) if len(kinds) == 1 else (f"{p.name}: {_kind_name(p.kind)}" for p in panels if p.marks)
+    shown = [panel for panel in panels if panel.marks]
+    alike = len({panel.kind for panel in shown}) == 1
+    names = (_kind_name(shown[0].kind),) if alike else (f"{panel.name}: {_kind_name(panel.kind)}" for panel in shown)
     text = f"{things}: {', '.join(names)} of {_range([summary.n for summary in summaries])}"
     if any(summary.low is not None for summary in summaries):
         text += f"; {whiskers}: {summaries[0].confidence * 100:g}\u202f% confidence interval"
-    yield text + "."
-    if any(summary.n == 1 for summary in summaries):
-        yield "Hollow: one trial, no interval." if max(summary.n for summary in summaries) > 1 else "One trial has no interval."
-    elif any(summary.low is None for summary in summaries):
-        yield "A median of fewer than 6 trials has no interval."
+    return text + "."
 
 
 def _selections(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
