@@ -55,7 +55,7 @@ target "load", option "n": must be a whole number, not the text "x"
 target "load", option "how": must be one of "well", "badly", not the text "no"
 """,
     "run kv all load -D key": """
--D key: not NAME=VALUE
+-D key is not NAME=VALUE
   hint: write -D name=value
 """,
     "run kv all load -D key=a -D key=b": """

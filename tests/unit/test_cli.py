@@ -1,5 +1,6 @@
 """The command line as a whole: it starts fast and reports every mistake in the same way."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -49,6 +50,13 @@ def test_a_field_of_a_group_without_an_option_is_refused() -> None:
 
     with pytest.raises(TypeError, match="the annotation of width"):
         grouped(Forgotten)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_command_takes_more_than_eight_values(name: str) -> None:
+    """Commands with many options group them in a dataclass."""
+    function = inspect.unwrap(cli.get_command(click.Context(cli), name).callback or len)
+    assert len(inspect.signature(function).parameters) <= 8
 
 
 OLD_COMMANDS = {

@@ -306,10 +306,10 @@ def test_where_a_copy_lands(folder: Path, there: list[str], source: str, destina
     [
         ([], "nothing", "to", "nothing: there is no such file or folder"),
         (["to/file/"], "file", "to", "to/file: is a folder there and none here; remove one of them"),
-        (["to"], "tree", "to", "to: is not a folder there, and a folder here; remove one of them"),
+        (["to"], "tree", "to", "to: is no folder there, and a folder here; remove one of them"),
         (["to"], "tree", "to/", "to/: Not a directory"),
         (["to"], "file", "to/x", "to: Not a directory"),
-        (["to/", "to/tree>."], "tree", "to", "to/tree: is not a folder there, and a folder here; remove one of them"),
+        (["to/", "to/tree>."], "tree", "to", "to/tree: is no folder there, and a folder here; remove one of them"),
     ],
 )
 def test_a_copy_that_cannot_land_says_where(folder: Path, there: list[str], source: str, destination: str, message: str) -> None:

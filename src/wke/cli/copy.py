@@ -1,4 +1,4 @@
-"""`wke copy`: files and folders to machines and back."""
+"""`wke copy`: copies files and folders to machines and back."""
 
 import re
 import sys
@@ -34,7 +34,7 @@ _ON_MACHINES = re.compile(r"(?P<selector>(?:[^\[\]:/]|\[[^\]]*\])+):(?P<path>.*)
 
 @dataclass(frozen=True, slots=True)
 class CopyOrder:
-    """What to copy where: from `source` to `destination`, one of which is on the machines of `selector`."""
+    """What to copy: from `source` to `destination`, one of which is on the machines of `selector`."""
 
     selector: str
     source: str
@@ -48,15 +48,14 @@ class CopyOrder:
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary.")
 @project
 def copy(source: str, destination: str, cluster_file: Path, *, quiet: bool) -> None:
-    """Copy a file or a folder to machines, or from machines to here: one of SOURCE and DESTINATION is SELECTOR:PATH.
+    """Copy a file or a folder to machines, or from machines to this computer: one of SOURCE and DESTINATION is SELECTOR:PATH.
 
-    A PATH on machines is seen from the login's home folder unless it begins with "/"; when it is left out, it is the home folder. As with
-    `cp -r`, a copy goes into DESTINATION if that is a folder or ends with "/", and becomes DESTINATION otherwise; folders that are missing
-    are made; of a SOURCE that ends with "/." what is in it is copied. From several machines, each one's copy goes into a folder of the
-    machine's name in DESTINATION.
+    A PATH on machines starts at the home folder unless it starts with "/"; without a PATH, it is the home folder. As with `cp -r`, a copy
+    is put into DESTINATION if that is a folder or ends with "/", and becomes DESTINATION otherwise. Missing folders are created. If SOURCE
+    ends with "/.", its content is copied. A copy from several machines makes a folder with the machine's name for each in DESTINATION.
 
-    What is there already (same size, same SHA-256) is not copied again, and a copy that broke off goes on where it stopped. A name on this
-    computer that has a colon is written with a folder before it: ./a:b.
+    Files that are already there (same size, same SHA-256) are not copied again, and an interrupted copy continues where it stopped. Write
+    a local name that contains a colon with a folder before it: ./a:b.
 
     \b
     Examples:
@@ -68,7 +67,7 @@ def copy(source: str, destination: str, cluster_file: Path, *, quiet: bool) -> N
 
 
 def copy_data(request: Request, cluster_file: Path, *, quiet: bool, dry_run: bool) -> None:
-    """Run the target `copy-data`: its options are `source`, here, and `destination` on the machines, by default the home folder."""
+    """Run the target `copy-data`, whose options are the local `source` and the `destination` on the machines (default: home folder)."""
     options = {"source", "destination"}
     for name in request.options:
         if name not in options:
@@ -80,14 +79,14 @@ def copy_data(request: Request, cluster_file: Path, *, quiet: bool, dry_run: boo
 
 
 def carry_out(order: CopyOrder, cluster_file: Path, *, quiet: bool = False, dry_run: bool = False) -> None:
-    """Copy what an order says, or only check it and say so; raise InputError or MachineError when it cannot be done."""
+    """Copy what an order says, or with `dry_run` only check and print it; raise InputError or MachineError if it is impossible."""
     described = read_cluster(cluster_file)
     machines = select(described, order.selector)
     total = len(machines) * size_of(order.source) if order.outwards else None
     if dry_run:
         Printer().data(f"copy {order.source}: to {order.destination or 'the home folder'} on {', '.join(m.name for m in machines)}")
         return
-    _there_to_stay(described)
+    _require_lasting_machines(described)
     began = time.monotonic()
     with provide(described) as place, _display(total, quiet=quiet) as on_progress:
         copied = run_to_end(_copy(place, machines, order, on_progress))
@@ -96,12 +95,12 @@ def carry_out(order: CopyOrder, cluster_file: Path, *, quiet: bool = False, dry_
 
 
 def read_order(source: str, destination: str) -> CopyOrder:
-    """Find out which of the two is on machines: SELECTOR:PATH, or a lone SELECTOR as a destination; raise InputError when both are."""
+    """Return which of the two is on machines: SELECTOR:PATH, or a SELECTOR alone as destination; raise InputError if both are."""
     from_machines, to_machines = _ON_MACHINES.fullmatch(source), _ON_MACHINES.fullmatch(destination)
     if from_machines and to_machines:
         raise InputError(
-            f"{source} and {destination} are both on machines; one of them has to be here",
-            hint="copy here first; a name here that has a colon is written as ./NAME",
+            f"{source} and {destination} are both on machines; one of them must be local",
+            hint="copy to this computer first; write a local name that contains a colon as ./NAME",
         )
     if from_machines:
         return CopyOrder(from_machines["selector"], from_machines["path"], destination, outwards=False)
@@ -119,15 +118,15 @@ async def _copy(place: Place, machines: Sequence[MachineSpec], order: CopyOrder,
         return (await session.copies.receive(names[0], order.source, order.destination, progress=on_progress),)
 
 
-def _there_to_stay(cluster: ClusterSpec) -> None:
-    """Refuse machines that would be made for this command alone, and be gone after it with all that was copied."""
+def _require_lasting_machines(cluster: ClusterSpec) -> None:
+    """Refuse machines that would exist for this command only: the copied files would be gone with them."""
     if not provider_of(cluster).is_up(cluster):
-        raise InputError("no machine is up that could have or keep the files", hint="`wke cluster up` makes machines that stay")
+        raise InputError("no machine is up that could keep the files", hint="`wke cluster up` makes machines that stay")
 
 
 @contextmanager
 def _display(total: int | None, *, quiet: bool) -> Iterator[OnProgress]:
-    """Yield what takes the copies' progress; on a terminal it is shown."""
+    """Yield a function that takes the copies' progress, and show it on a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     sizes: dict[str, int] = {}
@@ -142,15 +141,15 @@ def _display(total: int | None, *, quiet: bool) -> Iterator[OnProgress]:
 
 
 def _tell(copied: Sequence[Copied], order: CopyOrder, elapsed_s: float) -> None:
-    """Say what was done."""
+    """Print what was copied."""
     out = Printer()
     for one in copied:
         for path in one.left_out:
-            out.talk(f"{one.machine}: left out {path}, which is neither file, folder nor link")
+            out.talk(f"{one.machine}: did not copy {path}, which is neither a file, a folder nor a link")
     files, size, unchanged = (sum(getattr(one, name) for one in copied) for name in ("files", "size_bytes", "unchanged"))
     way = "to" if order.outwards else "from"
     machines = copied[0].machine if len(copied) == 1 else f"{len(copied)} machines"
-    there = f"; {unchanged:,} were there already" if unchanged else ""
+    there = f"; {unchanged:,} were already there" if unchanged else ""
     out.talk(f"{files:,} file{'s' * (files != 1)} {way} {machines} in {seconds(elapsed_s)}, {decimal(size)} carried{there}")
 
 

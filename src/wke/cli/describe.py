@@ -1,4 +1,4 @@
-"""`wke show-cluster`, `show-machine`, `show-config`, `get-machine-attribute`: what the files say."""
+"""`wke show-cluster`, `show-machine`, `show-config`, `get-machine-attribute`: print what the files say."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from wke.tell.terminal.console import Printer
 
 
 def machine_facts(machine: MachineSpec, cluster: ClusterSpec) -> dict[str, object]:
-    """Return all that is known of a machine before it is asked; None where the file leaves it to ssh."""
+    """Return what the file says about a machine; None for what it leaves to ssh."""
     return {
         "external-addr": machine.external_addr,
         "internal-addr": machine.internal_addr,
@@ -48,7 +48,7 @@ def show_cluster(cluster_file: Path, *, as_json: bool) -> None:
 @project
 @as_json
 def show_machine(machine: str, cluster_file: Path, *, as_json: bool) -> None:
-    """Print what is known of MACHINE."""
+    """Print what cluster.toml says about MACHINE."""
     facts = _facts(machine, cluster_file)
     out = Printer()
     if as_json:
@@ -62,7 +62,7 @@ def show_machine(machine: str, cluster_file: Path, *, as_json: bool) -> None:
 @click.argument("attribute")
 @project
 def get_machine_attribute(machine: str, attribute: str, cluster_file: Path) -> None:
-    """Print one ATTRIBUTE of MACHINE: external-addr, internal-addr, or any other that `show-machine` prints."""
+    """Print one ATTRIBUTE of MACHINE, such as external-addr; `show-machine` prints all of them."""
     facts = _facts(machine, cluster_file)
     if attribute not in facts:
         raise InputError(f'a machine has no attribute "{attribute}"', hint=did_you_mean(attribute, facts))
@@ -71,10 +71,10 @@ def get_machine_attribute(machine: str, attribute: str, cluster_file: Path) -> N
 
 @click.command()
 @click.argument("config")
-@click.option("-v", "--verbose", is_flag=True, help="Also the targets' options.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print the options of targets.")
 @project
 @as_json
-def show_config(config: str, cluster_file: Path, *, verbose: bool, as_json: bool) -> None:  # noqa: ARG001 - accepted everywhere
+def show_config(config: str, cluster_file: Path, *, verbose: bool, as_json: bool) -> None:  # noqa: ARG001 - all commands accept it
     """Print the targets, options and preludes of configuration CONFIG."""
     configuration = read_configuration(config, Path())
     out = Printer()

@@ -43,7 +43,7 @@ def grouped(group: type[object], parameter: str = "options") -> Callable[[Comman
 
 
 def _option_of(name: str, annotation: object) -> Callable[[Command], Command]:
-    """Return what adds a field's option to a command."""
+    """Return the decorator that adds a field's option to a command."""
     options = [add for add in get_args(annotation)[1:] if callable(add)] if get_origin(annotation) is Annotated else []
     if len(options) != 1:
         raise TypeError(f"the annotation of {name} must be Annotated[TYPE, click.option(...)]")
@@ -70,7 +70,7 @@ def _cluster_file(command: Command) -> Command:
 
 
 def as_json(command: Command) -> Command:
-    """Add `--json`, which every query has."""
+    """Add `--json`, which all queries have."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
 
 

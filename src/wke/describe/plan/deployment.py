@@ -1,14 +1,14 @@
-"""Deployments: what steps with a scope have done and what stands, for the trials that it serves; and the order that spares most of it.
+"""Deployments: what steps with a scope leave deployed for the trials that follow, and the order of trials that needs few deployments.
 
-Steps with a scope come first in a trial, and each builds on those before it. So what stands is a stack of layers, one for each such step,
-and two trials share the layers up to the first in which they differ: a step is planned otherwise, it has scope "point" and the point is
-another, or the round is.
+Steps with a scope come first in a trial, and each builds on those before it. A deployment is therefore a stack of layers, one per such
+step. Two trials share the layers below the first difference: a step is planned differently, it has scope "point" and the point differs,
+or the round differs.
 
-Theory. A round runs every point once, and its order is drawn anew, so that nothing that changes with time goes along with a parameter.
-Where it costs much to deploy, trials that share a layer run one after the other: the order of these groups is drawn for each round, and
-that within each group (a split-plot design, replicated in every round). A layer of which a series has several is deployed again in every
-round, even where the last group of one round happens to be the first of the next: else two rounds would share what was peculiar to that
-deployment, and intervals over rounds would be too narrow. What a series has only one of stays for all of it.
+Theory. A round runs every point once in a new random order, so that nothing that changes with time correlates with a parameter. Trials
+that share a layer run one after the other, because deploying may take long: in each round, the order of these groups is random, and so is
+the order within each group (a split-plot design, replicated in every round). If a series has several layers at one depth, each is deployed
+again in every round, even if the last group of a round is the first of the next one. Otherwise, two rounds would share the peculiarities
+of one deployment, and intervals over rounds would be too narrow. A layer that is the only one at its depth stays for the whole series.
 """
 
 import random
@@ -20,13 +20,13 @@ from wke.describe.configuration.step import PlannedStep
 
 P = TypeVar("P")
 Layer = tuple[int, ...]
-"""Which of the things that a step with a scope is to do; with the round where a series has several."""
+"""One of the deployments that a step with a scope makes, with the round if the series has several."""
 Deployment = tuple[Layer, ...]
-"""What a trial needs to stand before its own steps."""
+"""The layers that a trial needs before its own steps."""
 
 
 def layers(points: Sequence[Sequence[PlannedStep]]) -> tuple[Deployment, ...]:
-    """Return for the steps of each point which layers they need, counted from 0 in the order of the points."""
+    """Return the layers that the steps of each point need, numbered from 0 in the order of the points."""
     numbers: dict[Hashable, int] = {}
     found = []
     for place, steps in enumerate(points):
@@ -41,17 +41,17 @@ def layers(points: Sequence[Sequence[PlannedStep]]) -> tuple[Deployment, ...]:
 
 
 def several(stacks: Sequence[Deployment]) -> tuple[bool, ...]:
-    """Return of which layers, by their depth, there is more than one."""
+    """Return for each depth whether there is more than one layer."""
     return tuple(len(set(column)) > 1 for column in zip(*stacks, strict=True))
 
 
 def of_round(stack: Deployment, many: Sequence[bool], number: int) -> Deployment:
-    """Return the layers as that round has them: one of which there are many is the round's own."""
+    """Return the layers for a round: where a depth has many, each round has its own."""
     return tuple((*layer, number) if of_many else layer for layer, of_many in zip(stack, many, strict=True))
 
 
 def shuffled(points: Sequence[P], stacks: Sequence[Deployment], draw: random.Random) -> list[P]:
-    """Return the points in random order, those that share a layer side by side."""
+    """Return the points in random order, with those that share a layer next to each other."""
     order = draw.sample(range(len(points)), len(points))
     for depth in reversed(range(len(stacks[0]) if stacks else 0)):
         groups = list(dict.fromkeys(stack[: depth + 1] for stack in stacks))
@@ -66,7 +66,7 @@ def shared(before: Deployment, after: Deployment) -> int:
 
 
 def times(trials: Sequence[Deployment]) -> tuple[int, ...]:
-    """Return how often each layer is deployed when these trials run one after the other, all of them well."""
+    """Return how often each layer is deployed if these trials run in this order and all succeed."""
     if not trials:
         return ()
     new = [0, *(shared(before, after) for before, after in pairwise(trials))]

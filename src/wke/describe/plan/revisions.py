@@ -1,7 +1,7 @@
-"""Two revisions of a configuration measured beside each other: one more parameter, whose first value is the baseline.
+"""Two revisions of a configuration, measured side by side: an additional parameter whose first value is the baseline.
 
-All that is there for a baseline then serves (rounds, pairs, tables). What a trial runs comes from its revision's configuration; the
-question, which is the experiment's file, and the machines are the same for both.
+So rounds, pairs and tables work as for every baseline. A trial runs the scripts of its revision's configuration; the experiment file and
+the machines are the same for both.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,9 +56,9 @@ class Revisions:
         return self.base_configuration if self._is_base(point) else head
 
     def told(self, point: Point, steps: Iterable[PlannedStep]) -> tuple[PlannedStep, ...]:
-        """Return a point's steps as they are told which revision they are of, and what it is measured beside.
+        """Return a point's steps with two environment variables: their own revision, and both compared revisions.
 
-        The latter belongs to a trial's identity: what was measured beside another revision was so at another time.
+        Both belong to a trial's identity: results that were measured beside another revision are from another time.
         """
         own = self.base if self._is_base(point) else self.head
         variables = {"WKE_REVISION": own.commit, "WKE_COMPARED": f"{self.base}..{self.head}"}
