@@ -31,7 +31,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project with one stored trial of the series `series`."""
     folder = tmp_path_factory.mktemp("project")
     subprocess.run([sys.executable, "-m", "wke.cli", "init", str(folder)], check=True, capture_output=True)
-    trial = PlannedTrial("3fa9c1d2e0b4-0", {"clients": 1}, 0, warmup=False, position=0)
+    inputs = {"depends": {"point": {"clients": 1}}, "digests": {"point": "0"}}
+    trial = PlannedTrial("3fa9c1d2e0b4-0", {"clients": 1}, 0, warmup=False, position=0, inputs_json=json.dumps(inputs))
     with Store.open(folder / "results") as store:
         number = store.writer.begin_series("series", StoredPlan("experiments/series.toml", 7), command="wke measure", planned=[trial])
         attempt = store.writer.begin_attempt(number, trial)
