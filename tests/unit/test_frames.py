@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wke.act.connection import bootstrap
 from wke.act.connection.connection import Connection
 from wke.act.connection.resumable import AnchorResumer
-from wke.act.rehearsal.scripted import Part, ScriptedWire
+from wke.act.rehearsal.scripted import PlayedMachine, ScriptedWire
 from wke.agent import frames
 from wke.agent.agent import Agent
 from wke.agent.anchor import Anchor
@@ -73,7 +73,7 @@ def test_every_question_has_an_answer_for_the_one_who_asked() -> None:
     assert set(bootstrap.NEEDED) <= kinds_for(frames.AGENT)
 
     async def scripted() -> set[int]:
-        return set(ScriptedWire(Part("m", {}, lambda: 0), lambda _: None, lambda _: None).handlers)
+        return set(ScriptedWire(PlayedMachine("m", {}, lambda: 0), lambda _: None, lambda _: None).handlers)
 
     assert set(frames.ANSWERS) - {frames.PING} <= asyncio.run(scripted()) <= kinds_for(frames.AGENT)
 
