@@ -67,6 +67,11 @@ def alive(pid: int) -> bool:
     return text.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
+def parent(pid: int) -> int:
+    """Return the pid of a process's parent."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def marked(marker: str) -> list[int]:
     """Return the pids of living processes whose command line or environment holds `marker` (not this process)."""
     found = []

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support import alive, eventually, limit, marked
+from support import alive, eventually, limit, marked, parent
 from talk import Talk, until
-from test_lease import parent
 
 from wke.act.connection import resumable
 from wke.act.connection.connection import Connection

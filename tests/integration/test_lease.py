@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import controller
 import pytest
-from controller import SCRIPT
-from support import alive, eventually, limit, marked
+from support import alive, eventually, limit, marked, parent
 from talk import Talk, talk, until
 
 from wke.act.connection import bootstrap
@@ -43,10 +43,6 @@ class Victim:
         return not self.left() and not Path(self.workfolder).exists()
 
 
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
 def below(pid: int) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
@@ -59,18 +55,18 @@ def below(pid: int) -> list[int]:
 @contextmanager
 def running(transport: Sequence[str], lease_s: float = LEASE_S) -> Iterator[Victim]:
     """Start a controller and wait until its script and both daemons run."""
-    command = [sys.executable, str(Path(__file__).with_name("controller.py")), json.dumps(list(transport)), str(lease_s)]
-    controller = subprocess.Popen(command, stdout=subprocess.PIPE)
+    command = [sys.executable, controller.__file__, json.dumps(list(transport)), str(lease_s)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
-        assert controller.stdout is not None
-        agent, workfolder, carrier, _ = json.loads(controller.stdout.readline())
+        assert process.stdout is not None
+        agent, workfolder, carrier, _ = json.loads(process.stdout.readline())
         eventually(lambda: len(below(agent)) >= 4)
-        yield Victim(controller, agent, parent(agent), carrier, workfolder, tuple(below(agent)))
+        yield Victim(process, agent, parent(agent), carrier, workfolder, tuple(below(agent)))
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(controller.pid, signal.SIGCONT)
-        controller.kill()
-        controller.communicate()
+            os.kill(process.pid, signal.SIGCONT)
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize("who", ["controller", "carrier", "agent", "guardian"])
@@ -179,7 +175,7 @@ def test_losing_contact_ends_tasks_as_lost(transport: Sequence[str], how: str) -
     """The controller is told, within the lease: each running task ends lost, what waits for an answer fails, and closing works."""
 
     async def body(one: Talk) -> None:
-        task = await one.start(SCRIPT)
+        task = await one.start(controller.SCRIPT)
         await task.says(b"\n")
         number = signal.SIGKILL if how == "killed" else signal.SIGSTOP
         agent = one.connection.hello.pid
