@@ -12,7 +12,7 @@ from wke.benchmarking.commandline import make_parser
 from wke.benchmarking.flags import flag_place, read_flags
 from wke.benchmarking.identity import surroundings
 from wke.benchmarking.parameters import Known, completed, read_known
-from wke.benchmarking.results import ResultPrinter
+from wke.benchmarking.results import ResultPrinter, printed_rows
 from wke.benchmarking.series import Reuse, make_series, run_missing
 from wke.describe.configuration.optionvalue import type_of
 from wke.describe.experiment.experiment import Experiment
@@ -61,7 +61,8 @@ def benchmark_main(parameters: Mapping[str, object], function: Function, cooldow
 
     `parameters` maps the name of each parameter to `{"default": value, "about": text}` or to a bare default. For every trial
     `function(params, collect_statistics, result_printer, verbose=False)` is called with a value for each parameter; it calls
-    `result_printer.print(uid, params, {"metric": number})` and returns True. A trial fails when it returns anything else or raises, and
+    `result_printer.print(uid, params, {"metric": number})`, once for each row of results/NAME.csv, and returns True. Figures show the mean
+    of a trial's rows.  A trial fails when it returns anything else or raises, and
     the others go on. `cooldown_time` seconds pass between two trials where the experiment does not say otherwise.
 
     Results are kept in results/ (one store for all experiments) and exported to results/NAME.csv; those of trials that nothing has
@@ -154,12 +155,13 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsTable, reus
 def _caller(benchmark: Benchmark, experiment: Experiment) -> Callable[[Mapping[str, object], ResultPrinter], bool]:
     """Return a function that calls the script's function for one trial, after the machines have cooled down from the one before."""
     ready = time.monotonic()
+    unset = {known.name: None for known in benchmark.parameters if known.default is None}
 
     def call(point: Mapping[str, object], printer: ResultPrinter) -> bool:
         nonlocal ready
         time.sleep(max(0.0, ready - time.monotonic()))  # figures are drawn meanwhile
         try:
-            return benchmark.function(dict(point), benchmark.collect_statistics, printer, verbose=benchmark.verbose)
+            return benchmark.function({**unset, **point}, benchmark.collect_statistics, printer, verbose=benchmark.verbose)
         finally:
             ready = time.monotonic() + _cooldown_s(benchmark, experiment)
 
@@ -173,9 +175,9 @@ def _cooldown_s(benchmark: Benchmark, experiment: Experiment) -> float:
 def _export(store: Store, work: SeriesWork, command: str, table: ResultsTable) -> None:
     """Write the CSV file: with all attempts of the series if it is `appended` to, else with its trials."""
     if table.appended:
-        text = results_csv(store.attempts.of_series(work.name), command=command)
+        text = results_csv(store.attempts.of_series(work.name), command=command, rows_of=printed_rows)
     else:
-        text = results_csv(work.trials, work.plan.rules.metrics, command=command, points=work.plan.rules.points)
+        text = results_csv(work.trials, work.plan.rules.metrics, command=command, points=work.plan.rules.points, rows_of=printed_rows)
     write_results_csv(table.path, text)
 
 

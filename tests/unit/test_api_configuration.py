@@ -47,16 +47,18 @@ def test_a_configuration_says_what_its_folder_holds(folder: Path) -> None:
 
 
 def test_a_target_says_what_it_takes(folder: Path) -> None:
-    """Options in the order of the definition, under both names; an option's type follows from its default."""
+    """Options in the order of the definition, under both names; an option's type follows from its default, but not that of `arguments`."""
     target = Configuration("kv", folder).get_target("load")
     assert (target.about, target.command, target.option_names) == ("Make load", "#!/bin/bash\n", ["clients", "mode", "address"])
     assert (target.arguments, target.argument_names) == (target.options, target.option_names)
     clients, mode, _ = target.options
-    assert (clients.default_value, clients.required, clients.value_type) == (4, False, "int")
+    assert (clients.default_value, clients.required, clients.value_type) == (4, False, "any")
     assert (mode.default_value, mode.required, mode.choices) == (None, True, ("a", "b"))
     assert target.get_option("mode") == mode
     assert target.get_option("nope") is None
     assert Configuration("kv", folder).get_target("plain").command == "echo hi\n"
+    (folder / "kv" / "config.toml").write_text(TOML.replace("arguments", "options"))
+    assert Configuration("kv", folder).get_target("load").options[0].value_type == "int"
 
 
 def test_a_wrong_configuration_is_a_configuration_error(folder: Path) -> None:

@@ -99,15 +99,17 @@ def test_notes_go_to_the_file_and_the_terminal(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_logs_have_the_old_form_too(tmp_path: Path) -> None:
-    """MACHINE.log: a heading a task, a line for each line of either stream, the unfinished last one included."""
+    """MACHINE.log: a heading for each task, and a line for each line of either stream: after a carriage return, too, and without colours."""
     task = TaskName(0, "load", "a")
     logs = MachineLogs(tmp_path / "logs")
     for record in (
         TaskStarted(task, 1),
-        Output(task, 1, b"one\ntw", 2),
+        Output(task, 1, b"10%\r20%\r\n\x1b[1;31mone\x1b[0m\ntw", 2),
         Output(task, 2, b"warn\n", 3),
         Output(task, 1, b"o\nrest", 4),
         TaskEnded(task, Outcome(OutcomeKind.OK), 1, 5),
     ):
         logs(record)
-    assert (tmp_path / "logs" / "a.log").read_text() == "Output for machine: a\nINFO: one\nINFO: warn\nINFO: two\nINFO: rest\n"
+    assert (
+        tmp_path / "logs" / "a.log"
+    ).read_text() == "Output for machine: a\nINFO: 10%\nINFO: 20%\nINFO: one\nINFO: warn\nINFO: two\nINFO: rest\n"

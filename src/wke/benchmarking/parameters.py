@@ -16,10 +16,10 @@ At = Callable[..., Location | None]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One parameter: its name, default and purpose. Values have the type of the default."""
+    """One parameter: its name, default and purpose. Values have the type of the default; with the default None they have any type."""
 
     name: str
-    default: Value
+    default: Value | None
     about: str = NO_DESCRIPTION
 
 
@@ -38,7 +38,7 @@ def completed(sweep: Sweep, known: tuple[Known, ...], at: At, *, text: bool = Fa
     loops = _Completion({one.name: one for one in known}, at, problems, text=text).sweep(sweep, ROOT).loops
     if problems:
         raise InputError(*problems)
-    return Sweep((*(Parameter(one.name, (one.default,)) for one in known), *loops))
+    return Sweep((*(Parameter(one.name, (one.default,)) for one in known if one.default is not None), *loops))
 
 
 def _read(name: str, given: object) -> Known:
@@ -47,8 +47,8 @@ def _read(name: str, given: object) -> Known:
     if "default" not in given:
         raise BenchmarkError(f'parameter "{name}" has no default', hint='write {"default": value, "about": "what it is for"}')
     default = given["default"]
-    if not isinstance(default, Value):
-        raise BenchmarkError(f'the default of parameter "{name}" must be text, a number, True or False, not {default!r}')
+    if not isinstance(default, Value | None):
+        raise BenchmarkError(f'the default of parameter "{name}" must be text, a number, True, False or None, not {default!r}')
     return Known(name, default, str(given.get("about") or NO_DESCRIPTION))
 
 
@@ -82,6 +82,6 @@ class _Completion:
                 self._problems.append(Problem(f"{loop.name} {error}", self._at(table, loop.name)))
 
     def _converted(self, value: Value, kind: str) -> Value:
-        if isinstance(value, str) and kind != "str" and not self._text:
+        if isinstance(value, str) and kind not in {"str", "any"} and not self._text:
             raise ValueError(f"must be of the type of its default, {kind}, not {shown(value)}")
         return converted(value, kind)

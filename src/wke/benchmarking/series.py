@@ -112,6 +112,7 @@ def _run(series: ScriptSeries, trial: PlannedTrial, call: Call, sink: Sink) -> O
     printer = ResultPrinter()
     started_ns = time.time_ns()
     why = _called(call, trial, printer, attempt)
+    printer.keep(attempt.folder, trial.point)
     outcome = Outcome(OutcomeKind.FAILED if why else OutcomeKind.OK)
     ended_ns = time.time_ns()
     units = dict.fromkeys(printer.observations, "")
@@ -134,7 +135,9 @@ def _called(call: Call, trial: PlannedTrial, printer: ResultPrinter, attempt: At
     except Exception as error:  # noqa: BLE001 - it is the user's code, and the series goes on
         with disk_errors(attempt.folder):
             (attempt.folder / "traceback.txt").write_text(traceback.format_exc())
-        return f"{type(error).__name__}: {error} (traceback.txt in the trial's folder says where)"
+        missing = isinstance(error, ModuleNotFoundError) and error.name in {"pandas", "seaborn"}
+        hint = "; wke 0.1 installed it, and so does: pip install '.[old]' in a checkout" if missing else ""
+        return f"{type(error).__name__}: {error}{hint} (traceback.txt in the trial's folder says where)"
     if not went_well:
         return "the benchmark function did not return True"
-    return "" if printer.observations else "the benchmark function printed no result"
+    return "" if printer.rows else "the benchmark function printed no result"

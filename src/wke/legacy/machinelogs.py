@@ -1,5 +1,6 @@
 """Logs as wke 0.1 wrote them, for scripts that read numbers from them: MACHINE.log with a line for each line of every task there."""
 
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Self
@@ -7,6 +8,9 @@ from typing import Self
 from wke.keep.files.disk import disk_errors
 from wke.keep.output.linebuffer import LineBuffer
 from wke.records import Output, Record, TaskEnded, TaskName, TaskStarted
+
+COLOUR = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
+"""A control sequence of terminals, which is not in these logs; the raw logs have it."""
 
 
 class MachineLogs:
@@ -34,7 +38,7 @@ class MachineLogs:
 
     def _say(self, task: TaskName, lines: bytes) -> None:
         if lines:
-            self._append(task, [b"INFO: " + line for line in lines.removesuffix(b"\n").split(b"\n")])
+            self._append(task, [b"INFO: " + line for line in COLOUR.sub(b"", lines).splitlines()])
 
     def _append(self, task: TaskName, lines: list[bytes]) -> None:
         with disk_errors(self._folder):

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wke.act.connection.bootstrap import READ_AND_RUN
 from wke.act.connection.transport import SshTransport
 from wke.errors import MachineError, Problem
 
@@ -69,6 +70,11 @@ CAUSES = (
         "correct [cluster] ssh-options, or the settings in ~/.ssh/config",
     ),
     Cause(
+        r"[Cc]annot fork|fork: .*Resource temporarily unavailable|can't start new thread",
+        "starting a process",
+        "no process could be started there: the limit on processes is reached; end some, or raise it (ulimit -u, or TasksMax of systemd)",
+    ),
+    Cause(
         r"no python3 in|wke: python 3\.6",
         "finding Python",
         "the machine needs python3, 3.6 or newer, on the PATH of a login without a terminal",
@@ -101,7 +107,7 @@ class Failure:
     def error(self, machine: str) -> MachineError:
         """Return the error that people read."""
         cause = self.cause
-        words = [line.strip() for line in self.words.splitlines() if line.strip("@ \r\t")]
+        words = [line.strip() for line in self.words.replace(READ_AND_RUN, "sh").splitlines() if line.strip("@ \r\t")]
         said = "".join(f"\n  {line}" for line in words[-QUOTED_LINES:] if not self.what.endswith(line))
         hint = cause.hint.format(login=_login(self.transport), entry=_entry(self.transport))
         return MachineError(Problem(f"machine {machine}: {cause.stage} failed: {self.what}{said}", hint=hint))

@@ -279,7 +279,7 @@ def _option(table: TomlTable[ConfigurationFile], key: Key, entry: OptionEntry, p
     option = OptionSpec(
         name=entry.name,
         required=not has_default if entry.required is None else entry.required,
-        value_type=entry.type or _implied_type(entry),
+        value_type=entry.type or ("any" if (*key[:2], "arguments") in table.positions else _implied_type(entry)),
         about=entry.about or "",
     )
     choices: list[Scalar] = []

@@ -33,24 +33,32 @@ class ResultsFile:
     rows: tuple[Mapping[str, str], ...]
 
 
-def results_csv(trials: Sequence[StoredAttempt], metrics: Sequence[Metric] = (), *, command: str = "", points: Sequence[Point] = ()) -> str:
-    """Return comment lines (command, constants), a header `uid, varied parameters…, metrics…` and one row for each trial that is ok.
+def results_csv(
+    trials: Sequence[StoredAttempt],
+    metrics: Sequence[Metric] = (),
+    *,
+    command: str = "",
+    points: Sequence[Point] = (),
+    rows_of: Callable[[StoredAttempt], Sequence[tuple[Point, Point]]] = lambda trial: [(trial.point, trial.observations)],
+) -> str:
+    """Return comment lines (command, constants), a header `uid, varied parameters…, metrics…` and the rows of each trial that is ok.
 
-    Warm-ups are left out; a metric that a trial does not have is an empty field. Which parameters vary depends on `points`, else on the
-    trials.
+    Warm-ups are left out; a metric that a trial does not have is an empty field. Which parameters vary depends on `points` and the rows;
+    `rows_of` returns the parameters and metrics of a trial's rows.
     """
-    rows = result_rows(trials)
-    known = list(points) or [trial.point for trial in rows]
-    parameters, names = varied(known), list(metric_units(rows, metrics))
+    counting = result_rows(trials)
+    rows = [(trial.id, *row) for trial in counting for row in rows_of(trial)]
+    shown = [point for _, point, _ in rows]
+    parameters = tuple(dict.fromkeys([*varied(points), *varied(shown)]))
+    constants = {name: v for point in [*points[:1], *shown[:1]] for name, v in point.items() if name not in parameters}
+    names = list(dict.fromkeys([*metric_units(counting, metrics), *(name for *_, values in rows for name in values)]))
     text = io.StringIO()
     text.write(_comment(COMMAND, command))
-    text.write(_comment(CONSTANTS, _written({name: v for point in known[:1] for name, v in point.items() if name not in parameters})))
+    text.write(_comment(CONSTANTS, _written(constants)))
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["uid", *parameters, *names])
-    for trial in rows:
-        writer.writerow(
-            [trial.id, *(trial.point.get(name, "") for name in parameters), *(trial.observations.get(name, "") for name in names)]
-        )
+    for uid, point, values in rows:
+        writer.writerow([uid, *(point.get(name, "") for name in parameters), *(values.get(name, "") for name in names)])
     return text.getvalue()
 
 
