@@ -712,6 +712,8 @@ x.toml:3:52: steps[0].collect[4]: must be text, not the number 3
         """
 [experiment]
 iterations = { min = 1, max = 0, precision = "500%", every = 3 }
+[[steps]]
+target = "t"
 """,
         """
 x.toml:2:16: experiment.iterations.min: must be at least 2, not 1

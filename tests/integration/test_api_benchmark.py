@@ -159,7 +159,7 @@ def test_whole_numbers_and_floats_convert(script: Script) -> None:
     assert [(repr(call["ratio"]), repr(call["clients"])) for call in script.calls] == [("2.0", "2")]
 
 
-@pytest.mark.parametrize("parameters", [{"a": {"about": "x"}}, {"a": [1, 2]}, {"a": None}])
+@pytest.mark.parametrize("parameters", [{"a": {"about": "x"}}, {"a": [1, 2]}])
 def test_a_parameter_needs_a_plain_default(parameters: Mapping) -> None:
     """One that a file could set."""
     with pytest.raises(BenchmarkError, match='"a"'):

@@ -3,9 +3,13 @@
 
 import os
 
-from wke import Cluster, Configuration, MeasurementSession
+from wke import *
 from wke.benchmark import benchmark_main
+from wke.cluster import Cluster
+from wke.config import Configuration
+from wke.errors import RunTargetError
 from wke.logging import MetaLogger
+from wke.run import DEFAULT_PRELUDE, check_run
 
 PARAMETERS = {
     "num-clients": {"default": 1, "about": "Machines that run clients"},
@@ -14,6 +18,7 @@ PARAMETERS = {
     "mode": {"default": "plain", "about": "What the server calls itself"},
     "factor": {"default": 1.0, "about": "The load, a factor of 20 operations"},
     "port": 7611,
+    "seed": {"default": None, "about": "Any value"},
 }
 
 
@@ -29,8 +34,17 @@ def run_benchmark(params, collect_statistics, result_printer, verbose=False):
     address = servers.get_internal_addrs()[0]
     meta.print(f"server {servers.machine_names} clients {clients.machine_names}")
 
-    if not session.run(machines, "prepare", options={"value-size": params["value-size"]}):
+    if not session.run(machines, "prepare", {"value-size": params["value-size"]}, DEFAULT_PRELUDE, 60):
         return False
+    try:
+        check_run(servers, config, "prepare", options={"value-size": "0.5"}, quiet_fail=True)
+        return False
+    except RunTargetError as error:
+        meta.print(f"{error.target} failed on {len(error.machine_errors)} machine")
+    folder = cluster.workdir
+    (value,) = servers.open_remote(f"{folder}/value.bin", True)
+    servers.copy_files_from(f"{folder}/value.bin", f"{session.log_dir}/value.bin", username=cluster.username)
+    params["value-bytes"] = len(value.read())
     session.run_background(servers, "start-server", options={"port": params["port"], "mode": params["mode"]})
     operations = int(20 * params["factor"])
     result = session.measure(
@@ -46,7 +60,8 @@ def run_benchmark(params, collect_statistics, result_printer, verbose=False):
     with open(os.path.join(session.log_dir, f"{servers.machine_names[0]}.log")) as log:
         if f"serving {params['mode']}" not in log.read():
             return False
-    result_printer.print(session.uid, params, {"throughput": result.throughput, "elapsed": result.elapsed_time})
+    metrics = {"throughput": result.throughput, "elapsed": result.elapsed_time, "mode-said": params["mode"], "nothing": None}
+    result_printer.print(session.uid, params, metrics)
     return True
 
 

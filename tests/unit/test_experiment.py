@@ -11,6 +11,7 @@ from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Filter, Plot, Script
 from wke.describe.experiment.sweep import point_text
+from wke.errors import InputError
 
 FULL = """
 [experiment]
@@ -352,3 +353,18 @@ def test_iterations_are_a_number_or_a_rule(tmp_path: Path, iterations: str, plot
     """Of the metrics those are looked at that a figure shows, or that the rule names."""
     experiment = read(tmp_path, PRECISE.replace("ITERATIONS", iterations) + plots)
     assert (experiment.iterations, experiment.stopping) == (most, stopping)
+
+
+def test_keys_and_tables_that_the_old_wke_ignored_are_warnings_for_a_benchmark_script(tmp_path: Path) -> None:
+    """An experiment with steps is of the new wke: there they are mistakes."""
+    path = tmp_path / "x.toml"
+    text = '[experiment]\ndescription = "x"\n[unused]\na = 1\n[parameters]\nclients = 1\n'
+    path.write_text(text)
+    assert [(warning.what, warning.where.key) for warning in read_experiment(path).warnings] == [
+        ("unknown key, ignored as in wke 0.1", "experiment.description"),
+        ("unknown table, ignored as in wke 0.1", "unused"),
+    ]
+    path.write_text(text + '[[steps]]\ntarget = "t"\n')
+    with pytest.raises(InputError) as caught:
+        read_experiment(path)
+    assert {"unknown key", "unknown table"} <= {problem.what for problem in caught.value.problems}

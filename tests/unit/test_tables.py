@@ -143,7 +143,7 @@ def test_an_unknown_key_does_not_hide_what_the_file_means_wrongly(tmp_path: Path
         problems.append(Problem("is too few", table.at("iterations")))
 
     path = tmp_path / "x.toml"
-    path.write_text("zebra = 1\nparts = { a = { external_addr = 'h', zebra = 2 } }\niterations = 1")
+    path.write_text("zebra = 1\nparts = { a = { external-addr = 'h', zebra = 2 } }\niterations = 1")
     with pytest.raises(InputError) as caught:
         read(path, Whole, build)
     assert [problem.what for problem in caught.value.problems] == ["unknown key", "unknown key", "is too few"]
@@ -413,3 +413,17 @@ def test_tables_below_an_array_belong_to_its_last_element() -> None:
     assert found["a", 0, "b", "c"] == (3, 1)
     assert found["a", 1, "b", 0, "c"] == (6, 1)
     assert found["x",] == (8, 2)
+
+
+def test_keys_that_the_old_wke_ignored_are_warnings_in_files_for_it(tmp_path: Path) -> None:
+    """Those of a file with an old spelling; a key that looks like a known one is a mistake in every file."""
+    path = tmp_path / "x.toml"
+    path.write_text("zebra = 1\nparts = { a = { external_addr = 'h', zebra = 2 } }\niterations = 1")
+    warnings = [str(problem) for problem in read(path, Whole, lambda table, _: table).old_spellings if "ignored" in problem.what]
+    assert warnings == [
+        f"{path}:1:1: zebra: unknown key, ignored as in wke 0.1\n  hint: remove it",
+        f"{path}:2:38: parts.a.zebra: unknown key, ignored as in wke 0.1\n  hint: remove it",
+    ]
+    path.write_text("iteration = 1\nparts = { a = { external_addr = 'h' } }")
+    with pytest.raises(InputError, match="did you mean"):
+        read(path, Whole, lambda table, _: table)

@@ -21,7 +21,6 @@ from wke.errors import InputError, Location, Problem, did_you_mean
 
 def experiment_problems(experiment: Experiment, file: ExperimentFile, *, sweep_is_right: bool) -> Iterator[Problem]:
     """Yield all problems of an experiment; those that may only follow from mistakes in its sweep are left out if there are any."""
-    yield from _unknown_tables(experiment, file.others, sweep_is_right=sweep_is_right)
     yield from label_problems(experiment.plots, experiment.at)
     yield from _climb_problems(experiment)
     yield from _rounds_problems(experiment, file.experiment.iterations.given)
@@ -37,7 +36,7 @@ def experiment_problems(experiment: Experiment, file: ExperimentFile, *, sweep_i
         yield from plot_problems(experiment.plots, file.plots, columns, experiment.at)
 
 
-def _unknown_tables(experiment: Experiment, others: Collection[str], *, sweep_is_right: bool) -> Iterator[Problem]:
+def unknown_tables(experiment: Experiment, others: Collection[str], *, sweep_is_right: bool) -> Iterator[Problem]:
     """Find tables that are neither known nor sub-parameters. In a wrong sweep, a table may seem unused because its use is misspelled."""
     chosen = {name for name, _ in experiment.parameters.tables()}
     for name in others:

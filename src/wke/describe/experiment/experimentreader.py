@@ -1,13 +1,14 @@
 """From an experiment file to its values: entries become values of the same names, templates and expressions stay as they are."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from wke.describe.configuration.step import Ready
 from wke.describe.experiment.conditions import without
 from wke.describe.experiment.experiment import Budget, Experiment, Step, Stopping
-from wke.describe.experiment.experimentcheck import experiment_problems
+from wke.describe.experiment.experimentcheck import experiment_problems, unknown_tables
 from wke.describe.experiment.experimentfile import ExperimentFile, ExperimentSection, PlotEntry, StepEntry
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.parameters import ROOT, read_sweep
@@ -31,8 +32,16 @@ def _build(table: TomlTable[ExperimentFile], problems: list[Problem]) -> Experim
     if sweep_is_right and file.steps:
         sweep = without(sweep, [entry.when for entry in file.exclude], table.at, wrong)
     experiment = _experiment(table, sweep, wrong)
-    problems += [*wrong, *experiment_problems(experiment, file, sweep_is_right=sweep_is_right)]
-    return experiment
+    unknown = list(unknown_tables(experiment, file.others, sweep_is_right=sweep_is_right))
+    ignored = [] if file.steps else [one for one in unknown if not (one.hint or "").startswith("did")]
+    problems += [
+        *wrong,
+        *(one for one in unknown if one not in ignored),
+        *experiment_problems(experiment, file, sweep_is_right=sweep_is_right),
+    ]
+    return replace(
+        experiment, warnings=(*experiment.warnings, *(replace(one, what=f"{one.what}, ignored as in wke 0.1") for one in ignored))
+    )
 
 
 def _experiment(table: TomlTable[ExperimentFile], sweep: Sweep, problems: list[Problem]) -> Experiment:

@@ -28,6 +28,7 @@ Items = tuple[T, ...]
 
 OLD_SPELLINGS: Mapping[str, str] = {"num-iterations": "iterations", "arguments": "options", "group-by": "sort-by"}
 
+UNKNOWN = "unknown key"
 _WRONG = object()
 """Takes the place of a value with a mistake."""
 
@@ -133,6 +134,11 @@ class Mistake:
     what: str
     hint: str | None = None
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is a key that the table does not have."""
+        return self.what == UNKNOWN
+
 
 @dataclass(frozen=True, slots=True)
 class OldSpelling:
@@ -231,7 +237,7 @@ class Reader:
         others = {name: item for name, item in data.items() if name not in known}
         unknown = [] if model.open else list(others)
         for name in unknown:
-            self._wrong((*key, name), "unknown key", did_you_mean(name, known))
+            self._wrong((*key, name), UNKNOWN, did_you_mean(name, known))
         values = {
             known[name]: self._value(model.__annotations__[known[name]], item, (*key, name)) for name, item in data.items() if name in known
         }

@@ -17,6 +17,7 @@ from wke.describe.toml.wording import quoted, syntax_hint
 from wke.documents import TomlValue
 from wke.errors import InputError, Location, Problem, did_you_mean
 
+IGNORED = "unknown key, ignored as in wke 0.1"
 T = TypeVar("T")
 M = TypeVar("M", bound=TableModel)
 
@@ -39,15 +40,21 @@ def read(path: Path, model: type[M], build: Callable[[TomlTable[M], list[Problem
     """Read a file and build a value of it; raise one InputError with all mistakes, by line.
 
     `build` gets the table and a list, and appends to the list what is wrong with the meaning of the file. It runs when the file's shape
-    is right, unknown keys aside: they are raised together with what `build` finds.
+    is right, unknown keys aside: they are raised together with what `build` finds. In a file for wke 0.1, which ignored them, they are
+    warnings, unless they look misspelled. Such a file has an old spelling, or is an experiment without steps.
     """
     document = _open(path)
     reader = Reader()
     value = reader.table(model, document.data)
-    problems = [Problem(mistake.what, document.at(mistake.key), mistake.hint) for mistake in reader.mistakes]
+    is_old = bool(reader.spellings) or ({"steps", "parameters"} <= model.keys.keys() and "steps" not in document.data)
+    ignored = [mistake for mistake in reader.mistakes if is_old and mistake.is_unknown and not (mistake.hint or "").startswith("did")]
+    problems = [Problem(mistake.what, document.at(mistake.key), mistake.hint) for mistake in reader.mistakes if mistake not in ignored]
     if value is None:
         raise _in_order(path, problems)
-    old_spellings = tuple(_spelling_problem(document, spelling) for spelling in reader.spellings)
+    old_spellings = (
+        *(_spelling_problem(document, spelling) for spelling in reader.spellings),
+        *(Problem(IGNORED, document.at(mistake.key), "remove it") for mistake in ignored),
+    )
     result = build(TomlTable(path, value, document.positions, old_spellings), problems)
     if problems:
         raise _in_order(path, problems)
