@@ -52,7 +52,7 @@ def test_the_file_in_the_current_folder_is_the_default(cluster: Cluster, tmp_pat
     ("wrong", "words"),
     [
         (lambda c: c.get_machine("aa"), 'no machine is named "aa"'),
-        (lambda c: c.get_machine_by_index(5), "there is no machine at index 5: the cluster has 5"),
+        (lambda c: c.get_machine_by_index(5), "there is no machine at index 5: 5 are here"),
         (lambda c: c.get_machine_by_index(-1), "there is no machine at index -1"),
         (lambda c: c.get_machines_by_indices([0, 9]), "there is no machine at index 9"),
         (lambda c: c.create_subslice(4, 2), "cannot hand out 2 machines: 1 of 5 are left"),

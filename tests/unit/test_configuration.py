@@ -286,3 +286,12 @@ def test_all_that_is_wrong_with_options_comes_at_once() -> None:
 def test_any_text_is_one_value_as_it_is(text: str) -> None:
     """Nothing in an option's text is special."""
     assert bind_options(TargetSpec("t", "", (OptionSpec("o"),)), {"o": text}) == (("o", text),)
+
+
+def test_a_default_that_a_shell_expanded_in_the_old_wke_is_a_warning(tmp_path: Path) -> None:
+    """It is not expanded any more."""
+    (tmp_path / "kv" / "targets").mkdir(parents=True)
+    (tmp_path / "kv" / "targets" / "t").write_text("")
+    (tmp_path / "kv" / "config.toml").write_text('[targets]\nt = [["a", "~/data"], ["b", "$HOME/x"], ["c", "a~b"]]\n')
+    warnings = read_configuration("kv", tmp_path).warnings
+    assert [(w.where.line, "expand it" in w.hint) for w in warnings] == [(2, True), (2, True)]

@@ -15,7 +15,7 @@ from wke.api.scripterrors import ClusterError, RemoteExecutionError, RunTargetEr
 from wke.api.selection import Machine, Selection
 from wke.api.slices import OldClusterNames
 from wke.describe.cluster.cluster import read_cluster
-from wke.errors import InputError, MachineError, did_you_mean
+from wke.errors import InputError, MachineError
 
 
 class Cluster(OldClusterNames):
@@ -88,19 +88,6 @@ class Cluster(OldClusterNames):
         makes_machines = provider_of(self.description).makes_machines
         machines = self.opened.machines().cluster.machines if makes_machines else self.description.machines
         return [Machine(m.name, m.index, m.external_addr or m.internal_addr, m.internal_addr, self.opened, m.classes) for m in machines]
-
-    def get_machine(self, name: str) -> Machine:
-        """Return a machine by its name; raise ClusterError when there is none."""
-        for machine in self.get_all_machines():
-            if machine.name == name:
-                return machine
-        raise ClusterError(f'no machine is named "{name}"', hint=did_you_mean(name, self.machine_names))
-
-    def get_machine_by_index(self, index: int) -> Machine:
-        """Return a machine by its place in the file, from 0; raise ClusterError when there are fewer."""
-        if not 0 <= index < self.num_machines:
-            raise ClusterError(f"there is no machine at index {index}: the cluster has {self.num_machines}")
-        return self.get_all_machines()[index]
 
     def copy_to(self, machine: str | Machine, source: str | Path, destination: str, username: str | None = None) -> None:
         """Copy a file or folder to a machine, or to all machines of a selector at once; raise RemoteExecutionError when that fails.

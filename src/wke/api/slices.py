@@ -175,6 +175,14 @@ class OldClusterNames:
         whole.advance_cursor(offset or 0)
         return whole.create_subslice_from_remaining() if size is None else whole.create_subslice(size)
 
+    def get_machine(self: WholeCluster, name: str) -> Machine:
+        """Return a machine by its name; raise ClusterError when there is none."""
+        return MachineSet(self, self.get_all_machines()).get_machine(name)
+
+    def get_machine_by_index(self: WholeCluster, index: int) -> Machine:
+        """Return a machine by its place in the file, from 0; raise ClusterError when there are not so many."""
+        return MachineSet(self, self.get_all_machines()).get_machine_by_index(index)
+
     def get_machines_by_indices(self: WholeCluster, indices: Sequence[int]) -> MachineSet:
         """Return the machines at these places; raise ClusterError when there are fewer."""
         everything = MachineSet(self, self.get_all_machines())

@@ -213,6 +213,7 @@ def _warnings(
     """Yield missing scripts, which matter only when they are run; inherited ones only if this file defines them again."""
     own = [("targets", name) for name in table.value.targets] + [("preludes", name) for name in table.value.preludes]
     yield from table.old_spellings
+    yield from _unexpanded(table)
     redefined = {key_text(key) for key in own}
     yield from (warning for warning in inherited.warnings if not (warning.where and warning.where.key in redefined))
     for kind, name in own:
@@ -220,6 +221,15 @@ def _warnings(
         if missing:
             alternative = f" or targets/{_python_name(name)}" if kind == "targets" else ""
             yield Problem("has no script", table.at(kind, name), f"write {table.path.parent / kind / name}{alternative}")
+
+
+def _unexpanded(table: TomlTable[ConfigurationFile]) -> Iterator[Problem]:
+    """Find defaults that a shell expanded in wke 0.1."""
+    for name, target in table.value.targets.items():
+        for index, option in enumerate(target.options or ()):
+            if isinstance(option.default, str) and (option.default.startswith("~") or "$" in option.default):
+                where = table.at("targets", name, "options", index, "default")
+                yield Problem("reaches the script as it is; wke 0.1 let a shell expand it", where, "expand it in the script")
 
 
 def _no_default_prelude(table: TomlTable[ConfigurationFile], name: str, preludes: Mapping[str, Prelude]) -> Problem:
