@@ -34,13 +34,13 @@ def run_benchmark(params, collect_statistics, result_printer, verbose=False):
     address = servers.get_internal_addrs()[0]
     meta.print(f"server {servers.machine_names} clients {clients.machine_names}")
 
-    if not session.run(machines, "prepare", {"value-size": params["value-size"]}, DEFAULT_PRELUDE, 60):
-        return False
     try:
         check_run(servers, config, "prepare", options={"value-size": "0.5"}, quiet_fail=True)
         return False
     except RunTargetError as error:
         meta.print(f"{error.target} failed on {len(error.machine_errors)} machine")
+    if not session.run(machines, "prepare", {"value-size": params["value-size"]}, DEFAULT_PRELUDE, 60):
+        return False
     folder = cluster.workdir
     (value,) = servers.open_remote(f"{folder}/value.bin", True)
     servers.copy_files_from(f"{folder}/value.bin", f"{session.log_dir}/value.bin", username=cluster.username)
