@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from wke.cli.main import GROUPS, STATUSES, cli
+from wke.describe import names
 from wke.describe.schema import schema
 
 FOLDER = Path(__file__).parent / "reference"
@@ -75,6 +76,9 @@ def _command_lines() -> Iterator[str]:
     for title, group in GROUPS.items():
         yield from [f"**{title}**", ""]
         yield from _table(("Command", "Purpose"), [(f"[`wke {name}`](#wke-{name})", about) for name, (_, about) in group.items()])
+    yield from ["## Names", "", "Commands that take a series, a trial or something to compare with accept these names.", ""]
+    yield from ["```text", *(line.removeprefix("    ") for line in (names.__doc__ or "").split("\n\n")[1].splitlines()), "```", ""]
+    yield from [(names.__doc__ or "").strip().split("\n\n")[-1], ""]
     yield from ["## Exit statuses", ""]
     yield from _table(("Status", "Meaning"), [(f"`{status}`", meaning) for status, meaning in STATUSES.items()])
     for words, command in commands():
