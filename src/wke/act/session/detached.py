@@ -71,7 +71,7 @@ class TrialDetacher:
 
     def obstacle(self, trial: Trial) -> str:
         """Return why the attempt cannot be continued as if nothing had happened, "" when it can."""
-        missing = [machine for machine, resumer in self.resumers.items() if resumer.held.attempt != self._attempt]
+        missing = sorted(machine for machine, resumer in self.resumers.items() if resumer.held.attempt != self._attempt)
         if missing:
             return f"it was left running, but {', '.join(missing)} had stopped it: the lease had run out, or the machine was restarted"
         if any(resumer.held.cleared for resumer in self.resumers.values()):
