@@ -17,7 +17,7 @@ from wke.describe.plan.plan import make_plan
 from wke.describe.plan.revisions import REVISION, Revision, Revisions
 from wke.errors import InputError
 from wke.judge.reuse.drift import drift
-from wke.judge.statistics.comparison import MIN_ROUNDS, Comparison, Question, compare, planned_rounds
+from wke.judge.statistics.comparison import MIN_ROUNDS, Comparison, Question, compare
 from wke.judge.statistics.summaries import point_key
 from wke.judge.summary.pointtable import varied
 from wke.judge.summary.regression import RegressionReport
@@ -172,7 +172,7 @@ def _with_elsewhere(elsewhere: Elsewhere, summary: SeriesSummary, store: Store) 
     trials = [*_labelled(elsewhere.trials, "base"), *_labelled(summary.trials, "head")]
     attempts = [*_labelled(elsewhere.attempts, "base"), *_labelled(store.attempts.of_plan(summary.name), "head")]
     points = [{**point, REVISION: "head"} for point in rules.points]
-    question = Question({REVISION: "base"}, summary.plan.threshold, planned_rounds(rules), stored=True)
+    question = Question({REVISION: "base"}, summary.plan.threshold, rules.fixed_rounds, stored=True)
     found = compare(trials, rules.metrics, points, question, attempts)
     return [replace(one, point={name: value for name, value in one.point.items() if name != REVISION}) for one in found]
 

@@ -26,6 +26,11 @@ class Rules:
     goal: Expression | None = None
     better: str = "higher"
 
+    @property
+    def fixed_rounds(self) -> int | None:
+        """The number of rounds of all points, None if results decide it."""
+        return self.iterations if self.stopping is None and self.budget is None and self.climb is None else None
+
 
 def rules_of(experiment: Experiment) -> Rules:
     """Return the rules in an experiment file."""

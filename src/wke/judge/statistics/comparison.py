@@ -145,12 +145,7 @@ class Question:
     @classmethod
     def of(cls, rules: Rules, threshold: float) -> Self | None:
         """Return what the rules of a series ask, None without a baseline."""
-        return cls(rules.baseline, threshold, planned_rounds(rules)) if rules.baseline else None
-
-
-def planned_rounds(rules: Rules) -> int | None:
-    """Return how many rounds of all points are planned, None where results decide that."""
-    return rules.iterations if rules.stopping is None and rules.budget is None else None
+        return cls(rules.baseline, threshold, rules.fixed_rounds) if rules.baseline else None
 
 
 def compare(
