@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-TESTFLAGS ?= -n 2
+TESTFLAGS ?= -n 3 --dist worksteal
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 help:  ## what can be made

@@ -124,6 +124,7 @@ class Project:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+        self.processes.clear()
 
     # -- what was measured
 

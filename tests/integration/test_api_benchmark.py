@@ -14,6 +14,7 @@ from wke.benchmarking.parameters import completed, read_known
 from wke.errors import InputError
 from wke.keep.store import Store
 from wke.tell.exports.results_csv import merge_csv
+from wke.tell.figures.figure import Drawn
 
 PARAMETERS = {
     "clients": {"default": 1, "about": "How many"},
@@ -446,8 +447,11 @@ def test_machines_cool_down_between_two_trials(script: Script, monkeypatch: pyte
     assert all(900 < pause < 1000 for pause in slept[1:])
 
 
-def test_a_climb_visits_only_what_its_results_ask_for(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_climb_visits_only_what_its_results_ask_for(
+    script: Script, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It goes toward the best mean of the plot's y, at every value of the others, and says what it tried."""
+    monkeypatch.setattr("wke.benchmark.draw_figures", lambda *_: Drawn((), ()))  # a second for every trial
     climbing = EXPERIMENT.replace("end = 3, step-size = 2", "end = 12, hill-climb = true") + PLOT
     Path("x.toml").write_text(climbing)
     best = {"old": 3, "new": 9}

@@ -5,11 +5,11 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from projects import WKE, Project, by_point, write_series
+from projects import WKE, Project, by_point, emulated_cluster, write_series
 from sshd import cluster_toml, sshd_machine
 
 pytestmark = pytest.mark.netns
@@ -18,13 +18,25 @@ ONE_PROCESSOR = ("taskset", "-c", str(min(os.sched_getaffinity(0))))
 """Run under this, emulated machines have one processor: a machine with fewer processors than the one before."""
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory, keepers: Path) -> Project:
+    """Return a series of two engines and two sizes, each measured once; beside its folder is a copy of it."""
+    environment = {"WKE_EMULATION_FOLDER": str(keepers)}
+    project = write_series(Project(tmp_path_factory.mktemp("edits") / "project", emulated_cluster(2), environment))
+    project.edit("experiments/series.toml", "iterations = 2", "iterations = 1")
+    assert project.measure().status == 0
+    assert ran(project) == {"old 1": 1, "old 4": 1, "new 1": 1, "new 4": 1}
+    shutil.copytree(project.folder, project.folder.with_name("copy"))
+    return project
+
+
 @pytest.fixture
-def series(emulated: Project) -> Project:
-    """Return a series of two engines and two sizes, each measured once."""
-    write_series(emulated).edit("experiments/series.toml", "iterations = 2", "iterations = 1")
-    assert emulated.measure().status == 0
-    assert ran(emulated) == {"old 1": 1, "old 4": 1, "new 1": 1, "new 4": 1}
-    return emulated
+def series(measured: Project) -> Iterator[Project]:
+    """Yield the measured series, as it was before other tests edited it."""
+    shutil.rmtree(measured.folder)
+    shutil.copytree(measured.folder.with_name("copy"), measured.folder)
+    yield measured
+    measured.end()
 
 
 def ran(project: Project) -> dict[str, int]:

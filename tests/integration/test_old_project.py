@@ -21,12 +21,19 @@ class OldProject:
     def __init__(self, project: Project) -> None:
         self.folder, self._environment = project.folder, project.environment
         shutil.copytree(OLD_PROJECT, self.folder, dirs_exist_ok=True)
-        if 'provider = "ssh"' in project.cluster:  # these machines share a home folder and the ports of this computer
+        self.draws = 'provider = "ssh"' not in project.cluster
+        if not self.draws:  # these machines share a home folder and the ports of this computer
             (self.folder / "work").mkdir()
             project.edit("cluster.toml", "[machines]", f'workdir = "{self.folder / "work"}"\n[machines]')
             port = str(free_port())
             for file in self.folder.glob("experiments/*.toml"):
                 file.write_text(file.read_text().replace("7611", port))
+            self.draw_no_more()  # which takes most of the time, and is the same as with emulated machines
+
+    def draw_no_more(self) -> None:
+        """Take the plots, which the experiments' files end with, out of them."""
+        for file in self.folder.glob("experiments/*.toml"):
+            file.write_text(file.read_text().partition("[[plots]]")[0])
 
     def script(self, *arguments: str) -> str:
         """Run benchmark.py as its user would; return what it wrote to stdout."""
@@ -70,9 +77,11 @@ def test_an_experiment_runs_once_then_is_reused_and_runs_again_when_forced(old_p
     first = old_project.rows("scale")
     assert columns(first, "num-clients", "copies") == points
     assert all(float(row["throughput"]) > 0 for row in first)
-    assert old_project.names("plots") == {
-        f"scale_{label}.{suffix}" for label in ("by-copies", "by-clients") for suffix in ("pdf", "png", "svg")
-    }
+    if old_project.draws:
+        assert old_project.names("plots") == {
+            f"scale_{label}.{suffix}" for label in ("by-copies", "by-clients") for suffix in ("pdf", "png", "svg")
+        }
+    old_project.draw_no_more()
     assert old_project.measure("scale") == 0
     assert old_project.rows("scale") == first
     assert old_project.measure("scale", "--force-rerun") == 8
@@ -84,6 +93,7 @@ def test_an_experiment_runs_once_then_is_reused_and_runs_again_when_forced(old_p
 def test_only_missing_iterations_run(old_project: OldProject) -> None:
     """One more iteration in the file is one more trial a point; a changed script is a new question for every point."""
     assert old_project.measure("kinds") == 3
+    old_project.draw_no_more()
     file = old_project.folder / "experiments" / "kinds.toml"
     file.write_text(file.read_text().replace("[experiment]", "[experiment]\nnum_iterations = 2"))
     assert old_project.measure("kinds") == 3
