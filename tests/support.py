@@ -73,7 +73,10 @@ def parent(pid: int) -> int:
 
 
 def marked(marker: str) -> list[int]:
-    """Return the pids of living processes whose command line or environment holds `marker` (not this process)."""
+    """Return the pids of living processes whose command line or environment holds `marker` (not this process).
+
+    A shell that exports a marker does not have it in its own environment: mark a script by running it anew with the marker set.
+    """
     found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():

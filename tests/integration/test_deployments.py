@@ -41,7 +41,7 @@ value = { join = "sum" }
 """
 
 NOTE = """#!/bin/bash
-export MARK={mark}
+[ "$MARK" = {mark} ] || MARK={mark} exec "$BASH" "$0" "$@"
 note() {{ echo "{{\\"what\\": \\"$1\\", \\"pid\\": $$, \\"is\\": \\"$2\\", \\"machine\\": \\"$WKE_MACHINE\\", \\"at\\": ${{EPOCHREALTIME/./}}}}" >> {ledger}/ledger; }}
 """
 INSTALL = """

@@ -33,14 +33,14 @@ value = { join = "sum" }
 """
 
 SERVE = """#!/bin/bash
-export MARK={mark}
+[ "$MARK" = {mark} ] || MARK={mark} exec "$BASH" "$0" "$@"
 echo "{{\\"what\\": \\"serve\\", \\"machine\\": \\"$WKE_MACHINE\\", \\"at\\": $(date +%s%N)}}" >> {ledger}/ledger
 echo up
 while :; do sleep 1; done
 """
 
 WORK = """#!/bin/bash
-export MARK={mark}
+[ "$MARK" = {mark} ] || MARK={mark} exec "$BASH" "$0" "$@"
 note() {{ echo "{{\\"what\\": \\"$1\\", \\"machine\\": \\"$WKE_MACHINE\\", \\"at\\": $(date +%s%N)}}" >> {ledger}/ledger; }}
 note begin
 seq 1 200000

@@ -38,7 +38,7 @@ y-axis = "value"
 
 WORK = """#!/bin/bash
 # a trial's work: half a second of heartbeats, beside a daemon that nobody waits for
-export MARK={mark}
+[ "$MARK" = {mark} ] || MARK={mark} exec "$BASH" "$0" "$@"
 (setsid env -i bash -c 'exec -a {mark} sleep 1000' >/dev/null 2>&1 &)
 run=$RANDOM$RANDOM$RANDOM
 note() {{ echo "{{\\"what\\": \\"$1\\", \\"run\\": \\"$run\\", \\"machine\\": \\"$WKE_MACHINE\\", \\"x\\": $2, \\"at\\": $(date +%s.%N)}}" >> {ledger}/ledger; }}
@@ -53,7 +53,7 @@ note end $1
 def series(project: Project) -> Iterator[Project]:
     """Yield a series of 4 trials of about 0.3 s, whose processes carry the name of their project's folder."""
     mark = mark_of(project)
-    serve = f"#!/bin/bash\nexport MARK={mark}\necho up\nwhile :; do sleep 1; done\n"
+    serve = f'#!/bin/bash\n[ "$MARK" = {mark} ] || MARK={mark} exec "$BASH" "$0" "$@"\necho up\nwhile :; do sleep 1; done\n'
     project.targets({"work": '["x"]'}, serve=serve, work=WORK.format(mark=mark, ledger=project.folder / "ledger"))
     project.write("experiments/series.toml", KILLED)
     yield project

@@ -256,7 +256,7 @@ def test_nothing_is_left_running(project: Project, how: str) -> None:
     stay = {"ends": "exit 0", "fails": "exit 1"}.get(how, "sleep 1000")
     project.targets(
         spawn=f"""#!/bin/bash
-export MARK={mark}
+[ "$MARK" = {mark} ] || MARK={mark} exec "$BASH" "$0" "$@"
 (setsid env -i bash -c 'exec -a {mark} sleep 1000' >/dev/null 2>&1 &)
 nohup sleep 1000 >/dev/null 2>&1 &
 until pgrep -f '^{mark}' >/dev/null; do sleep 0.01; done
