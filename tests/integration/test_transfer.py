@@ -482,7 +482,7 @@ def test_the_command_copies_to_machines_and_back(project: Project) -> None:
         assert snapshot(project.folder / "data") == snapshot(tree)
         assert project.wke("run", "kv", "all", "copy-data", *data[2:]).err.startswith('target "copy-data" needs option "source"')
         assert '"suorce"' in project.wke("run", "kv", "all", "copy-data", "-D", "suorce=x").err
-        assert "`wke copy` has" in project.wke("run", "kv", "all", "hello,copy-data").err
+        assert "use `wke copy`" in project.wke("run", "kv", "all", "hello,copy-data").err
     finally:
         if "local" in project.cluster:
             project.wke("cluster", "down")
