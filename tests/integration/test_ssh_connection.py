@@ -54,7 +54,7 @@ def test_an_unknown_host_key_is_refused_with_the_command_that_accepts_it(sshd: S
     assert text == (
         "machine node1: checking its host key failed: the connection ended with status 255: Host key verification failed.\n"
         f"  No ED25519 host key is known for [127.0.0.1]:{sshd.port} and you have requested strict checking.\n"
-        f"  hint: its key is not known here: look at it and accept it once with: {login}"
+        f"  hint: its key is not known here: check it and accept it once with: {login}"
     )
     assert not nobody.exists()
 
