@@ -46,7 +46,7 @@ PLOT = '#!/bin/sh\necho "$2 $3" > "$1"\n'
 SERIES = {
     "rounds": ("iterations = 3", "[1, 2]"),
     "climb": ("iterations = 2", "{ start = 1, end = 20, hill-climb = true }"),
-    "threshold": ('iterations = 3\nbaseline = { engine = "old" }\nthreshold = "3%"', "[1, 2]"),
+    "threshold": ('iterations = 5\nbaseline = { engine = "old" }\nthreshold = "3%"', "[1, 2]"),
     "precise": ('iterations = { min = 3, max = 30, precision = "5%" }', "[1, 2]"),
     "budget": ('iterations = { min = 2, max = 4 }\nbudget = "1h"', "[1, 2]"),
 }

@@ -102,7 +102,7 @@ class Drifting:
         """Return in which share of series equals are declared different, and which share of the intervals hold the true factor."""
         deceived = held = told = 0
         for seed in range(count):
-            for one in self.series(truth, order, seed).table.comparisons:
+            for one in self.series(truth, order, seed).summary.table.comparisons:
                 assert one.effect is not None
                 deceived += one.point["engine"] == "same" and one.significant
                 held += (one.effect.low or 0) <= FACTORS[str(one.point["engine"])] <= (one.effect.high or 0)

@@ -65,6 +65,6 @@ def test_a_wrong_configuration_is_a_configuration_error(folder: Path) -> None:
     """Missing, or wrong inside."""
     with pytest.raises(ConfigurationError, match='there is no configuration "nope"'):
         Configuration("nope", folder)
-    (folder / "kv" / "config.toml").write_text(TOML + "x = 1\n")
-    with pytest.raises(ConfigurationError, match=r"config.toml:14:1: targets.load.x: unknown key"):
+    (folder / "kv" / "config.toml").write_text(TOML + "option = 1\n")
+    with pytest.raises(ConfigurationError, match=r"config.toml:14:1: targets.load.option: unknown key"):
         Configuration("kv", folder)

@@ -114,7 +114,7 @@ class Cluster(OldClusterNames):
 
     def _opened_as(self, username: str | None) -> Opened:
         """Return the machines, with another login if one is given and they have logins."""
-        if username is None or self.description.provider == "local":
+        if username is None or provider_of(self.description).makes_machines:
             return self.opened
         machines = tuple(replace(machine, username=username) for machine in self.description.machines)
         return Opened(replace(self.description, username=username, machines=machines))
