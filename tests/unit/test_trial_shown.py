@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def finish(store: Store, attempt: Attempt, outcome: Outcome, why: str = "", make
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Iterator[Store]:
     """Return a store: aa-0 was interrupted, invalid, then read anew from bb-0, which was deployed by aa-0; the kernel is another now."""
     folder = tmp_path / "results"
     with Store.open(folder) as opened:
@@ -79,7 +80,8 @@ def store(tmp_path: Path) -> Store:
         opened.acceptances.add(AcceptedChanges(["kernel"], changes), who="bob", reason="a security fix")
         opened.acceptances.add(AcceptedChanges(["script"], trials=[("cc-0", "aa-0")]), who="eve", reason="a comment")
     (folder / "deployments" / "aa-0.2").mkdir(parents=True)
-    return Store.open(folder, readonly=True)
+    with Store.open(folder, readonly=True) as opened:
+        yield opened
 
 
 def lines(shown: TrialRecord, store: Store) -> list[str]:
