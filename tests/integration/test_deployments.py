@@ -41,7 +41,7 @@ value = { join = "sum" }
 """
 
 NOTE = """#!/bin/bash
-[ "$MARK" = {mark} ] || MARK={mark} exec "$BASH" "$0" "$@"
+export MARK={mark}
 note() {{ echo "{{\\"what\\": \\"$1\\", \\"pid\\": $$, \\"is\\": \\"$2\\", \\"machine\\": \\"$WKE_MACHINE\\", \\"at\\": ${{EPOCHREALTIME/./}}}}" >> {ledger}/ledger; }}
 """
 INSTALL = """
