@@ -207,7 +207,7 @@ else:
 
 
 def load(text: bytes) -> "dict[str, object]":
-    """Return the object that a head holds; raise ProtocolError when it is none."""
+    """Return the object that a head holds; raise ProtocolError when it holds something else."""
     try:
         value, end = _scan(text.decode("ascii"), 0)
     except (StopIteration, ValueError, RecursionError) as error:

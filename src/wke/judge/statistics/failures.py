@@ -21,7 +21,7 @@ class Failures:
 
     @property
     def p(self) -> float:
-        """The chance that at least so many of all failures are the candidate's if it fails as often as the baseline."""
+        """The chance that the candidate has this many of all failures or more, if it fails as often as the baseline."""
         return self._chance(self.failed)
 
     @property
