@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from matplotlib.figure import Figure
 
 from wke.act.rehearsal.timelapse import TimelapseLoop
 
@@ -72,8 +73,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     CountedRandom.drawn = 0
     monkeypatch.setattr(random, "Random", CountedRandom)
     monkeypatch.setattr(TimelapseLoop, "__init__", make_counted_loop)
-    if "matplotlib.figure" in sys.modules:  # a test of figures ran in this process before
-        monkeypatch.setattr("matplotlib.figure.Figure.__init__", lambda *_, **__: refuse("must not draw: it belongs in tests/figures"))
+    monkeypatch.setattr(Figure, "__init__", lambda *_, **__: refuse("must not draw: it belongs in tests/figures"))
     WATCH.active = True
     yield
     WATCH.active = False

@@ -1,19 +1,19 @@
 """What conftest.py beside this file refuses, so that unit tests stay fast."""
 
 import asyncio
-import importlib
 import os
 import random
 import subprocess
 from collections.abc import Callable
 
 import pytest
+from matplotlib.figure import Figure
 
 from wke.act.rehearsal.timelapse import TimelapseLoop
 
 
 def draw_a_figure() -> None:
-    importlib.import_module("matplotlib.figure").Figure()
+    Figure()
 
 
 def simulate() -> None:
