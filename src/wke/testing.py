@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 from wke.act.rehearsal.scripted import FOREVER, Asked, Play, Said, scripted_place
 from wke.act.rehearsal.timelapse import TimelapseLoop
-from wke.act.trials.runner import IdentifiedTrial, RunningSeries, run_series
+from wke.act.trials.runner import RunningSeries, run_series
 from wke.describe.cluster.cluster import ClusterSpec, read_cluster
 from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experimentreader import read_experiment
@@ -31,6 +31,7 @@ from wke.errors import InputError
 from wke.judge.policies.choose import policy_of
 from wke.judge.summary.series import SeriesSummary
 from wke.keep.store import Store
+from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.identity import planned_trials
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import StoredAttempt

@@ -14,11 +14,11 @@ import click
 
 from wke.cli.options import grouped, project
 from wke.cli.plan import print_plan
+from wke.cli.shown_series import show_results
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.names import merged_values
 from wke.errors import InputError, WkeError
 from wke.judge.summary.regression import RegressionReport
-from wke.judge.summary.series import SeriesSummary
 from wke.keep.files.current import CurrentWriter
 from wke.keep.store import Store
 from wke.records import Outcome, Sink
@@ -38,7 +38,7 @@ from wke.tell.figures.files import draw_figures
 from wke.tell.terminal.console import Printer, worst_status
 from wke.tell.terminal.outlooks import start_text
 from wke.tell.terminal.progress import SeriesState, progress, uneven_text
-from wke.tell.terminal.summary import print_findings, print_paths, print_summary, print_without_result
+from wke.tell.terminal.summary import print_findings
 from wke.tell.words import counted, seconds
 
 DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
@@ -148,19 +148,6 @@ def _print_report(report: RegressionReport, outcomes: Sequence[Outcome], *, allo
     if report.confirmed:
         return REGRESSION
     return (worst_status(outcomes) or UNDECIDED) if report.undecided and not allow_undecided else 0
-
-
-def show_results(experiment: Experiment, summary: SeriesSummary, *, figures: bool) -> None:
-    """Print what a series says, write its CSV file, draw its figures, and say which commands show more."""
-    print_summary(summary)
-    print_without_result(summary)
-    paths = [export_csv(RESULTS, summary)]
-    if figures:
-        drawn = draw_figures(experiment, summary, PLOTS)
-        paths += drawn.files
-        for problem in drawn.problems:
-            Printer().talk(f"warning: {problem}")
-    print_paths(summary, paths)
 
 
 def _check(options: MeasureOptions, comparison: ComparisonOptions) -> None:

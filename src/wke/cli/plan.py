@@ -9,13 +9,13 @@ from statistics import fmean
 
 import click
 
-from wke.act.trials.runner import IdentifiedTrial
 from wke.cli.options import as_json, project
 from wke.describe.plan.deployment import times
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precision import Precision
 from wke.judge.reuse.state import STORED, TO_RUN, State
 from wke.keep.machines.examinations import Latest
+from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.planned import PlannedSeries, plan_series
 from wke.series.planstate import PlanState, load_plan_state

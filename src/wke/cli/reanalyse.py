@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from wke.cli.measure import show_results
 from wke.cli.options import as_json, project
+from wke.cli.shown_series import show_results
 from wke.keep.store import Store
 from wke.series.folders import RESULTS
 from wke.series.planned import plan_series, record

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from wke.act.trials.runner import IdentifiedTrial
 from wke.describe.cluster.cluster import read_cluster
 from wke.describe.cluster.selector import select
 from wke.errors import InputError
@@ -12,6 +11,7 @@ from wke.judge.reuse.state import Relatives, facts_words
 from wke.keep.machines.acceptance import AcceptedChanges
 from wke.keep.machines.fingerprint import FactChange, deciding, place
 from wke.keep.store import Store
+from wke.keep.trials.identified import IdentifiedTrial
 from wke.series.planned import all_planned, by_id
 from wke.series.resolve import find_planned
 from wke.series.why import relative_of, script_texts

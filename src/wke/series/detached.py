@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from wke.act.session.detached import Detachment
 from wke.act.trials import runner
-from wke.act.trials.runner import IdentifiedTrial
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.errors import InputError, Location
 from wke.keep.files.lock import series_lock, writer_of
 from wke.keep.store import Store
+from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import Detached
 from wke.records import Outcome
 from wke.series.planned import PlannedSeries

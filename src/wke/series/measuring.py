@@ -10,8 +10,9 @@ from wke.act.interrupt import run_to_end
 from wke.act.providers.place import Place
 from wke.act.providers.provide import provide
 from wke.act.session.detached import Detachment
-from wke.act.trials.runner import IdentifiedTrial, RunningSeries, look
+from wke.act.trials.runner import RunningSeries, look
 from wke.keep.store import Store
+from wke.keep.trials.identified import IdentifiedTrial
 from wke.records import Outcome, Sink
 from wke.series.detached import detachment, left_running, run_due, scope_at
 from wke.series.machines import MachinesChangedError, PlanChangedError, accept_machines, confirm_machines

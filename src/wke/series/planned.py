@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wke.act.trials.runner import IdentifiedTrial
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.names import has_values, points_with
@@ -15,6 +14,7 @@ from wke.describe.plan.plan import Plan, make_plan
 from wke.judge.policies.choose import policy_of
 from wke.judge.policies.policy import Policy
 from wke.keep.store import Store
+from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.identity import planned_trials, scripts
 from wke.keep.trials.software import software
 from wke.keep.trials.storedplan import StoredPlan

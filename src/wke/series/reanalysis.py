@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from wke.act.trials.observe_trial import observe_trial
-from wke.act.trials.runner import IdentifiedTrial
 from wke.judge.policies.repetition import REPEATS
 from wke.judge.reuse.reanalysis import readable, same_runs
 from wke.keep.files.lock import person
 from wke.keep.output.logs import not_left
 from wke.keep.store import Store
+from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, StoredAttempt
 from wke.records import OutcomeKind
 from wke.series.folders import RESULTS

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from wke.act.trials.runner import IdentifiedTrial
 from wke.describe.experiment.rules import Rules, rules_of
 from wke.judge.policies.choose import policy_by
 from wke.judge.policies.costs import spent_s
@@ -11,6 +10,7 @@ from wke.judge.policies.policy import Outlook, Seen
 from wke.judge.policies.repetition import tried_in_vain
 from wke.keep.machines.fingerprint import Reference
 from wke.keep.store import Store
+from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import Invalid, PlannedTrial, StoredAttempt
 from wke.series.planned import PlannedSeries
 

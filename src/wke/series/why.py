@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wke.act.trials.runner import IdentifiedTrial
 from wke.judge.reuse.differences import Change, Script, differences, nearest
 from wke.judge.reuse.state import Relatives, facts_words
 from wke.keep.machines.fingerprint import FactChange
 from wke.keep.store import Store
+from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.identity import addresses, scripts
 from wke.keep.trials.trials import Inputs, StoredAttempt
 from wke.series.folders import RESULTS, cluster_flag

@@ -1,12 +1,23 @@
 """A place: a cluster within reach."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from wke.act.connection.claim import Claim
-from wke.act.connection.connection import Connection
 from wke.describe.cluster.cluster import ClusterSpec
+
+if TYPE_CHECKING:
+    from wke.act.connection.connection import Connection
+
+
+def _connection(machine: str, lease_s: float, claim: Claim | None) -> Connection:
+    from wke.act.connection.connection import Connection  # noqa: PLC0415 - commands that only make machines do without asyncio
+
+    return Connection(machine, lease_s, claim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +35,5 @@ class Place:
     shells: Mapping[str, Sequence[str]]
     notes: tuple[str, ...] = ()
     locks: Mapping[str, str] = field(default_factory=dict)
-    connection: Callable[[str, float, Claim | None], Connection] = Connection
+    connection: Callable[[str, float, Claim | None], Connection] = _connection
     now: Callable[[], int] = time.time_ns

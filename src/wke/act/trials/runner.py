@@ -26,18 +26,11 @@ from wke.keep.files.lock import holder
 from wke.keep.machines.fingerprint import Facts, Reference, deciding, place
 from wke.keep.output.logs import LogWriter
 from wke.keep.store import Store
-from wke.keep.trials.trials import Attempt, Detached, PlannedTrial, Result
+from wke.keep.trials.identified import IdentifiedTrial
+from wke.keep.trials.trials import Attempt, Detached, Result
 from wke.records import Note, Outcome, OutcomeKind, Record, Sink, StartedTogether, TaskEnded, TaskName, TrialEnded, TrialStarted
 
 UNREACHABLE_LIMIT = 3  # this many unreachable trials in a row end the series, instead of failing all that are left
-
-
-@dataclass(frozen=True, slots=True)
-class IdentifiedTrial:
-    """A trial that is to run, and what the store knows it by."""
-
-    planned: PlannedTrial
-    trial: Trial
 
 
 @dataclass(frozen=True, slots=True)
