@@ -89,12 +89,15 @@ def test_another_terminal_sees_how_far_it_is(measuring: "tuple[Project, subproce
     assert (seen["pace"]["of"], seen["pace"]["earlier"]) == (2, False)
     assert 0 <= seen["left-s"] < 10 * seen["pace"]["each-s"]
     assert [(end["outcome"], end["why"].split(":")[0]) for end in seen["ends"]] == [("failed(3)", "work on m0"), ("ok", "")]
-    text = project.wke("status").out
+    text = project.wke("status", TZ="Asia/Kolkata").out
+    assert (" UTC" in text, " +05:30" in text) == (False, True)
     assert text.startswith(f"series: measured by pid {process.pid} of ")
-    assert re.search(r"\n  now     \w{12}-0  x=3, iteration 1 \(3 of 3\), since [\d:]{8}; step work \(2 tasks\) since [\d:]{8}\n", text)
+    assert re.search(
+        r"\n  now     \w{12}-0  x=3, iteration 1 \(3 of 3\), since [\d:]{8} \S+; step work \(2 tasks\) since [\d:]{8} \S+\n", text
+    )
     assert "\n  trials  1 ok, 1 failed; 1 to run\n" in text
-    assert re.search(r"\n  pace    a trial in .* s: about .* s left, to about [\d:]{8} \(by the last 2 trials\)\n", text)
-    assert re.search(r"\n  ended   \w{12}-0  x=2, iteration 1: failed\(3\) at [\d:]{8} after \d.\d\d s: work on m\d: failed\(3\)", text)
+    assert re.search(r"\n  pace    a trial in .* s: about .* s left, to about [\d:]{8} \S+ \(by the last 2 trials\)\n", text)
+    assert re.search(r"\n  ended   \w{12}-0  x=2, iteration 1: failed\(3\) at [\d:]{8} \S+ after \d.\d\d s: work on m\d: failed\(3\)", text)
 
 
 def test_who_follows_gets_a_line_a_change(measuring: "tuple[Project, subprocess.Popen[str]]") -> None:

@@ -87,7 +87,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def lines(shown: TrialRecord, store: Store) -> list[str]:
     """Return the screen with times made the same for every run."""
     text = "\n".join(trial_lines(shown, store.folder)).replace(str(store.folder), "results")
-    return re.sub(r"(\d{4}-\d\d-\d\d )?\b\d\d:\d\d:\d\d\b", "TIME", text).splitlines()
+    return re.sub(r"(\d{4}-\d\d-\d\d )?\b\d\d:\d\d:\d\d (UTC|[+-]\d\d:\d\d)", "TIME", text).splitlines()
 
 
 def test_an_attempt_with_all_there_is_of_it(store: Store) -> None:

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from wke.cli.options import as_json, project
 from wke.errors import InputError
+from wke.keep.files.localtime import local_time
 from wke.keep.files.lock import person
 from wke.keep.machines.acceptance import Acceptance
 from wke.keep.store import Store
@@ -59,11 +59,7 @@ def _print_all(acceptances: Iterable[Acceptance], *, as_json: bool) -> None:
         return
     for each in acceptances:
         good = f", for {counted(each.trials, 'trial')}" if each.trials else ""
-        gone = f"; taken back {_day(each.taken_back_ns)} by {each.taken_back_by}" if each.taken_back_ns is not None else ""
-        out.data(f"{each.number}  {_day(each.at_ns)} by {each.who}{good}: {each.reason}{gone}")
+        gone = f"; taken back {local_time(each.taken_back_ns)} by {each.taken_back_by}" if each.taken_back_ns is not None else ""
+        out.data(f"{each.number}  {local_time(each.at_ns)} by {each.who}{good}: {each.reason}{gone}")
         for change in each.changes:
             out.data("\n".join(f"     {line}" for line in change.splitlines()))
-
-
-def _day(at_ns: int) -> str:
-    return datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
@@ -14,6 +13,7 @@ from wke.describe.plan.deployment import times
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precision import Precision
 from wke.judge.reuse.state import STORED, TO_RUN, State
+from wke.keep.files.localtime import local_time
 from wke.keep.machines.examinations import Latest
 from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import StoredAttempt
@@ -101,8 +101,7 @@ def _assumed(examined: Latest | None) -> str:
     """Return what the plan assumes about the machines."""
     if examined is None:
         return "the machines have not been examined yet"
-    at = datetime.fromtimestamp(examined.at_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"if the machines have not changed since {at}, when series {examined.series} examined them"
+    return f"if the machines have not changed since {local_time(examined.at_ns)}, when series {examined.series} examined them"
 
 
 def _deployments(series: PlannedSeries, have: StoredResults) -> tuple[int, ...]:

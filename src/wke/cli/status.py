@@ -16,6 +16,7 @@ from wke.cli.options import as_json, project
 from wke.describe.cluster.cluster import read_cluster
 from wke.errors import InputError
 from wke.judge.summary.status import SeriesStatus
+from wke.keep.files.localtime import in_local_time
 from wke.keep.files.lock import holder_of
 from wke.keep.store import Store
 from wke.series.folders import RESULTS
@@ -55,7 +56,8 @@ def status(experiment: str | None, cluster_file: Path, *, follow: bool, machines
     for line in _lines(seen, named=name is not None):
         Printer().data(line)
     for machine, owner in (asked or {}).items():
-        Printer().data(f"{machine}: " + visible(f"cannot be asked: {owner['problem']}" if owner["problem"] else owner["holder"] or "free"))
+        words = f"cannot be asked: {owner['problem']}" if owner["problem"] else owner["holder"] or "free"
+        Printer().data(f"{machine}: {visible(in_local_time(words))}")
 
 
 def read(name: str | None) -> list[SeriesStatus]:

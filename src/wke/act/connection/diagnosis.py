@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wke.act.connection.bootstrap import READ_AND_RUN
 from wke.act.connection.transport import SshTransport
 from wke.errors import MachineError, Problem
+from wke.keep.files.localtime import in_local_time
 
 QUOTED_LINES = 4
 
@@ -110,7 +111,7 @@ class Failure:
         words = [line.strip() for line in self.words.replace(READ_AND_RUN, "sh").splitlines() if line.strip("@ \r\t")]
         said = "".join(f"\n  {line}" for line in words[-QUOTED_LINES:] if not self.what.endswith(line))
         hint = cause.hint.format(login=_login(self.transport), entry=_entry(self.transport))
-        return MachineError(Problem(f"machine {machine}: {cause.stage} failed: {self.what}{said}", hint=hint))
+        return MachineError(Problem(f"machine {machine}: {cause.stage} failed: {in_local_time(f'{self.what}{said}')}", hint=hint))
 
 
 def _login(transport: Sequence[str]) -> str:

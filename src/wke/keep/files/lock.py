@@ -17,10 +17,10 @@ from urllib.parse import quote
 
 from wke.errors import StoreError
 from wke.keep.files.disk import disk_errors
+from wke.keep.files.localtime import in_local_time, read_stored_time, stored_time
 
 PAUSE_S = 0.01
 GLANCE_S = 0.2  # a process that asks for the holder has the lock for an instant
-SINCE = "%Y-%m-%d %H:%M:%S UTC"
 HOLDER = re.compile(
     r"pid (?P<pid>\d+) of (?P<user>.*?) on (?P<host>\S+) since (?P<since>[-\d]+ [:\d]+ UTC)(?:: (?P<command>.*))?", re.DOTALL
 )
@@ -43,7 +43,7 @@ class Holder:
     def since_ns(self) -> int | None:
         """When the lock was taken, to the second; None if the words do not say."""
         since = self.facts.get("since")
-        return int(datetime.strptime(since, SINCE).replace(tzinfo=UTC).timestamp()) * 1_000_000_000 if since else None
+        return read_stored_time(since) if since else None
 
 
 class WriterLock:
@@ -102,15 +102,14 @@ def written_by(what: str, text: bytes | str) -> StoreError:
     """Return the error for a writer that is not the first."""
     writer = text if isinstance(text, str) else _words(text)
     return StoreError(
-        f"{what} is being written by {writer or 'another process'}",
+        f"{what} is being written by {in_local_time(writer) or 'another process'}",
         hint="wait until it ends, or stop it; reading (wke results, wke logs) works meanwhile",
     )
 
 
 def holder() -> str:
     """Return the words for our own locks."""
-    since = datetime.now(UTC).strftime(SINCE)
-    return f"pid {os.getpid()} of {person()} since {since}"
+    return f"pid {os.getpid()} of {person()} since {stored_time(datetime.now(UTC))}"
 
 
 def person() -> str:

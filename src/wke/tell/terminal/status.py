@@ -1,11 +1,11 @@
 """The status of a series as lines and as JSON."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
 from wke.judge.summary.status import SeriesStatus, ended_ns
 from wke.keep.files.current import Current
+from wke.keep.files.localtime import in_local_time, local_time
 from wke.keep.trials.trials import StoredAttempt
 from wke.tell.terminal.outlooks import then_text
 from wke.tell.terminal.sanitize import visible
@@ -23,7 +23,7 @@ def status_lines(status: SeriesStatus) -> Iterator[str]:
     for number, end in enumerate(status.ends):
         yield f"  {'' if number else 'ended':<7} {end_words(end, status.now_ns)}"
     for left in status.left:
-        since, machines = clock(left.started_ns, status.now_ns), counted(len(left.folders), "machine")
+        since, machines = local_time(left.started_ns, status.now_ns), counted(len(left.folders), "machine")
         yield f"  left    {left.attempt.trial} was left running on {machines}, since {since}: wke measure takes it up, wke abandon stops it"
 
 
@@ -36,14 +36,14 @@ def change_line(status: SeriesStatus) -> str:
 
 def summary_line(status: SeriesStatus) -> str:
     """Return one line for a series that is not being measured."""
-    last = f"; last end {clock(ended_ns(status.ends[0]), status.now_ns)}" if status.ends else ""
+    last = f"; last end {local_time(ended_ns(status.ends[0]), status.now_ns)}" if status.ends else ""
     return f"{status.name}: {_who(status)}; {count_words(status)}{last}"
 
 
 def _who(status: SeriesStatus) -> str:
     if status.holder is None:
         return "not being measured"
-    words = visible(status.holder.words) or "an unknown process"
+    words = visible(in_local_time(status.holder.words)) or "an unknown process"
     return f"measured by {words}" if status.holder.alive else f"not being measured; the last command was killed or lost contact: {words}"
 
 
@@ -54,10 +54,10 @@ def doing(status: SeriesStatus) -> str:
     if running is None:
         return f"between two trials{of}" if current else "no trial runs: the command begins or ends"
     words = f"{running.id}  {point_words(running.point, running.iteration, warmup=running.warmup)}{of}"
-    words += f", since {clock(running.started_ns, status.now_ns)}"
+    words += f", since {local_time(running.started_ns, status.now_ns)}"
     if current and current.step:
         step = current.step
-        words += f"; step {step.target} ({counted(step.tasks, 'task')}) since {clock(step.since_ns, status.now_ns)}"
+        words += f"; step {step.target} ({counted(step.tasks, 'task')}) since {local_time(step.since_ns, status.now_ns)}"
     return words
 
 
@@ -76,7 +76,7 @@ def pace_words(status: SeriesStatus) -> str:
     each, basis = seconds(status.pace.each_s), f"by {'earlier' if status.pace.earlier else 'the last'} {counted(status.pace.of, 'trial')}"
     if status.left_s is None:
         return f"a trial in {each} ({basis})"
-    end = clock(status.now_ns + int(status.left_s * 1e9), status.now_ns)
+    end = local_time(status.now_ns + int(status.left_s * 1e9), status.now_ns)
     then = then_text(status.work.outlook)
     after = f" {then}" if then.startswith("until") else f", {then}" if then else ""
     return f"a trial in {each}: about {seconds(status.left_s)} left{after}, to about {end} ({basis})"
@@ -84,15 +84,9 @@ def pace_words(status: SeriesStatus) -> str:
 
 def end_words(end: StoredAttempt, now_ns: int) -> str:
     """Return how and when a trial ended, and why it is not ok."""
-    when = f" at {clock(ended_ns(end), now_ns)} after {seconds(end.elapsed_s)}" if end.elapsed_s is not None else ""
+    when = f" at {local_time(ended_ns(end), now_ns)} after {seconds(end.elapsed_s)}" if end.elapsed_s is not None else ""
     why = f": {visible(end.why)}" if end.why else ""
     return f"{end.id}  {point_words(end.point, end.iteration, warmup=end.warmup)}: {end.outcome}{when}{why}"
-
-
-def clock(at_ns: int, now_ns: int) -> str:
-    """Return a time of day, with its date if that is not today."""
-    at, now = (time.localtime(value / 1e9) for value in (at_ns, now_ns))
-    return time.strftime("%H:%M:%S" if at[:3] == now[:3] else "%Y-%m-%d %H:%M:%S", at)
 
 
 # -- for programs

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from wke.judge.reuse.state import facts_words
 from wke.judge.summary.trial import TrialRecord
+from wke.keep.files.localtime import local_time
 from wke.keep.machines.fingerprint import Facts, Reference
 from wke.keep.trials.details import AttemptDetails, StoredDeployment, StoredTask
 from wke.keep.trials.folders import final_folder
 from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
 from wke.records import ClockReading
-from wke.tell.terminal.status import clock
 from wke.tell.words import counted, observation_words, point_words, seconds
 
 MOST = 12  # tasks that ended well, clocks, names of identical machines
@@ -50,29 +50,31 @@ def _ran(shown: TrialRecord) -> Iterator[str]:
     took = "" if at.elapsed_s is None else f", for {seconds(at.elapsed_s)}"
     turn = f"number {of.position + 1} of its plan, order {of.command.order}, seed {of.command.seed}"
     ran = f"as {at.derivation.trial}.{at.derivation.attempt}, " if at.derivation else ""
-    yield f"{ran}at {clock(at.started_ns, shown.now_ns)}{took}; {turn}"
-    yield f"by {of.command.words}, begun at {clock(of.command.started_ns, shown.now_ns)}"
+    yield f"{ran}at {local_time(at.started_ns, shown.now_ns)}{took}; {turn}"
+    yield f"by {of.command.words}, begun at {local_time(of.command.started_ns, shown.now_ns)}"
 
 
 def _attempt(each: StoredAttempt, shown: TrialRecord) -> str:
     took = "" if each.elapsed_s is None else f", {seconds(each.elapsed_s)}"
     mark = " (shown here)" if each.attempt == shown.at.attempt and len(shown.attempts) > 1 else ""
     by = f"; accepted: {', '.join(map(str, each.accepted))}" if each.accepted else ""
-    when = f"{each.attempt}  {clock(each.started_ns, shown.now_ns)}{took}"
+    when = f"{each.attempt}  {local_time(each.started_ns, shown.now_ns)}{took}"
     return f"{when}  {_outcome(each)}{_derived(each.derivation, shown.now_ns)}{by}{mark}"
 
 
 def _derived(whence: Derivation | None, now_ns: int) -> str:
     if whence is None:
         return ""
-    return f"; {whence.how} from {whence.trial}.{whence.attempt} by {whence.who} at {clock(whence.at_ns, now_ns)} with wke {whence.wke}"
+    return (
+        f"; {whence.how} from {whence.trial}.{whence.attempt} by {whence.who} at {local_time(whence.at_ns, now_ns)} with wke {whence.wke}"
+    )
 
 
 def _accepted(shown: TrialRecord) -> Iterator[str]:
     for each in shown.acceptances:
         trials = [trial for trial, number in shown.answers_for.items() if number == each.number]
         good = f", also for {', '.join(trials)}" if trials else ""
-        yield f"{each.number}  by {each.who} at {clock(each.at_ns, shown.now_ns)}{good}: {each.reason}"
+        yield f"{each.number}  by {each.who} at {local_time(each.at_ns, shown.now_ns)}{good}: {each.reason}"
 
 
 def _tasks(tasks: Sequence[StoredTask]) -> list[str]:
