@@ -273,6 +273,28 @@ def test_without_an_attempt_nothing_outlives_us(transport: Sequence[str]) -> Non
     asyncio.run(whole())
 
 
+@pytest.mark.parametrize("script", [b"sleep 1000", b"exec yes"], ids=["quiet", "loud"])
+def test_what_was_said_before_leaving_arrives(transport: Sequence[str], script: bytes) -> None:
+    """The way there may be slow, and the machine may be talking at that moment."""
+
+    async def whole() -> None:
+        one = await attached(transport)
+        await one.resumer.hold("aa-0.1")
+        task = await one.talk.start(b"echo up; " + script)
+        await task.says(b"up\n")
+        slow = one.carriers()
+        kill_all(slow, signal.SIGSTOP)
+        await one.resumer.hold("")
+        leaving = asyncio.create_task(one.resumer.leave())
+        await asyncio.sleep(0)  # it leaves as far as it gets without the machine
+        kill_all(slow, signal.SIGCONT)
+        await leaving
+        folder = one.connection.hello.workfolder
+        await until(lambda: not Path(folder).exists() and not marked(folder))
+
+    asyncio.run(whole())
+
+
 def test_a_machine_that_has_stopped_everything_is_lost(transport: Sequence[str]) -> None:
     """When contact comes back and nothing is there any more, tasks end lost, with the reason, and what stood in is gone, too."""
 

@@ -140,7 +140,7 @@ class Anchor:
         decoder.receivers = frames.AGENT + frames.ANCHOR
         posix.set_blocking(handle, False)
         self._out_handle = posix.dup(handle)  # a loop watches a handle for one event only
-        self._out = Outgoing(self._loop, self._out_handle, self._lose)
+        self._out = Outgoing(self._loop, self._out_handle, _nothing)  # a controller that has gone is lost once its last words are read
         self._follows = {}  # channel -> the offset that the controller has the journal to
         self._answers = []  # which must not overtake the journal
         self._loop.watch(handle, self._hear)
@@ -325,6 +325,10 @@ class Anchor:
             self._loop.forget(self._sink)
             posix.close(self._sink)
             self._sink = None
+
+
+def _nothing():
+    """Leave it to others."""
 
 
 def _read(handle):

@@ -25,6 +25,7 @@ from wke.records import TaskName
 PATIENCE_S = 30.0  # without a sign of life, until the wire is taken to be broken
 ATTACH_S = 30.0
 LAST_ATTACH_S = 10.0  # only to tell the machine to stop
+LEAVE_S = 3.0  # until the machine has heard what was said before
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0
 KEY_AND_NAME = 2
@@ -98,10 +99,10 @@ class AnchorResumer:
         await self._link.wire.drain()
 
     async def leave(self) -> None:
-        """Close the connection and leave on the machine what runs there."""
+        """Close the connection and leave on the machine what runs there; what was said before still arrives."""
         self._link.is_closed = True
         await self._stop_attaching()
-        await self._link.hang_up(0)
+        await self._link.hang_up(LEAVE_S if self._link.is_attached else 0)
 
     # -- what a connection asks of its resumer
 

@@ -112,11 +112,11 @@ class Session:
         )
 
     async def _close(self) -> None:
+        self.connections.resume()
         if self.detacher.leaves(is_open=self._is_open):
             self._backgrounds.forget()
             await self.detacher.leave()
             return
-        self.connections.resume()
         await self._backgrounds.stop()
         await self.connections.close()
 
