@@ -66,7 +66,7 @@ def test_a_line_for_each_value_in_the_order_of_the_file() -> None:
             replace(LINES, type="bar", y_axis=ys("throughput", "p99")),
             trials()[:10],
             (
-                "Bars: throughput: geometric mean, p99: mean of 1–2 trials; whiskers: 95\u202f% confidence interval. "
+                "Bars: geometric mean of 1–2 trials; whiskers: 95\u202f% confidence interval. "
                 "Hollow: one trial, no interval. 10 of 18 trials."
             ),
         ),
@@ -102,7 +102,6 @@ def test_what_does_not_count_is_not_drawn() -> None:
         replace(first, id="w", warmup=True, observations={"throughput": 1e9}),
         replace(first, id="f", outcome="failed(1)", observations={"throughput": 1e9}),
         replace(first, attempt=2, observations={"throughput": 1e9}),
-        replace(first, id="n", observations={"throughput": float("nan")}),
     ]
     assert make_drawing(LINES, [*trials(), *noise], EXPERIMENT).panels == make_drawing(LINES, trials(), EXPERIMENT).panels
 

@@ -84,6 +84,28 @@ def test_a_trial_whose_equation_has_no_value_is_left_out() -> None:
     broken = [replace(first, observations={"ops": 0.0, "lat": 1.0}), *others]
     drawing = make_drawing(replace(PLOT, y_axis=ys("lat / ops"), filter_by=(Filter("threads", (1,)),)), broken, EXPERIMENT)
     assert [n for _, n, _ in shown(drawing)["old"]] == [1, 2]
+    assert "lat ÷ ops: no value in 1 of 8 trials (divides by 0)." in drawing.footnote.replace("lat / ops", "lat ÷ ops")
+
+
+def test_what_is_undefined_everywhere_is_said() -> None:
+    """Where no trial has a value, the figure gives the reason instead of claiming that no trial has ended; also after dividing by a mean."""
+    plot, zero = replace(PLOT, y_axis=ys("lat / (ops - ops)")), Filter("engine", ("old",))
+    drawing = make_drawing(plot, trials(), EXPERIMENT)
+    assert drawing.footnote.startswith("lat / (ops \u2212 ops): no value in 16 of 16 trials (divides by 0).")
+    zeros = [replace(trial, observations={"ops": 0.0, "lat": 1.0}) for trial in trials()]
+    drawing = make_drawing(replace(PLOT, normalize_by=zero), zeros, EXPERIMENT)
+    assert drawing.footnote.startswith("ops: no value in 16 of 16 trials (there is no mean to divide by, or it is 0).")
+
+
+def test_the_kind_of_summary_does_not_depend_on_values() -> None:
+    """A value of 0 at one point marks that point, which has no interval; all others stay as they are, and the figure says it."""
+    first, *others = trials()
+    plain = make_drawing(PLOT, [first, *others], EXPERIMENT)
+    drawing = make_drawing(PLOT, [replace(first, observations={"ops": 0.0}), *others], EXPERIMENT)
+    marks = list(zip(plain.panels[0].marks, drawing.panels[0].marks, strict=True))
+    assert drawing.panels[0].kind == "geometric-mean"
+    assert [new.summary.marked for old, new in marks if old != new] == [True]
+    assert "No interval where a value is 0 or less: the mean (1 of 4 marks)." in drawing.footnote
 
 
 def test_maximize_by_keeps_the_best_value_at_each_x_of_each_group() -> None:

@@ -49,10 +49,10 @@ def test_the_whole_table() -> None:
     table = text_table(point_table(TRIALS, [THROUGHPUT, LATENCY]))
     assert [table.header, *table.cells] == [
         ("clients", "engine", "n", "throughput (1/s)", "p99 (ms)", "extra", "failed"),
-        ("2", "new", "2", "105 [57, 192]", "5.2 ± 3.2", "–", "0"),
+        ("2", "new", "2", "105 [57, 192]", "5.2 [2.9, 9.6]", "–", "0"),
         ("2", "old", "1", "7.000", "–", "3.000", "0"),
         ("4", "new", "0", "–", "–", "–", "1"),
-        ("16", "new", "3", "950 [830, 1080]", "13.0 ± 2.5", "–", "0"),
+        ("16", "new", "3", "950 [830, 1080]", "13.0 [10.7, 15.7]", "–", "0"),
     ]
 
 
@@ -61,17 +61,19 @@ def test_rows_follow_the_plan_when_it_is_known() -> None:
     table = point_table(TRIALS, [LATENCY], points=[at(16), at(8), at(2)])
     assert table.parameters == ("clients",)
     assert [(row[0], row[1], row[2]) for row in text_table(table).cells] == [
-        ("16", "3", "13.0 ± 2.5"),
+        ("16", "3", "13.0 [10.7, 15.7]"),
         ("8", "0", "–"),
-        ("2", "2", "5.2 ± 3.2"),
+        ("2", "2", "5.2 [2.9, 9.6]"),
     ]
 
 
-def test_a_geometric_mean_falls_back_for_the_whole_column() -> None:
-    """One value that is not positive changes how every point of the metric is summarised: columns are never mixed."""
-    trials = [trial("a-0", point=at(1), ratio=0.0), trial("b-0", point=at(2), ratio=2.0)]
-    table = point_table(trials, [Metric("ratio", summary="geometric-mean")])
-    assert {row.summaries["ratio"].kind for row in table.rows} == {"mean"}
+def test_a_zero_changes_no_other_point() -> None:
+    """A point with a value of 0 or less is marked and has no interval; the numbers of all other points stay as they are."""
+    at_one = [trial("a-0", point=at(1), p99=0.0), trial("a-1", point=at(1), p99=3.0)]
+    at_two = [trial("b-0", point=at(2), p99=4.0), trial("b-1", point=at(2), p99=5.0)]
+    both = text_table(point_table([*at_one, *at_two], [LATENCY]))
+    assert both.cells == (("1", "2", "1.500 (mean)"), ("2", "2", "4.5 [1.1, 18.5]"))
+    assert text_table(point_table(at_two, [LATENCY])).cells == (("2", "4.5 [1.1, 18.5]"),)
 
 
 def test_a_declared_summary_is_kept() -> None:
@@ -118,7 +120,7 @@ def test_json_is_unrounded_and_complete() -> None:
                         "high": None,
                         "confidence": 0.95,
                     },
-                    "p99": {"n": 1, "kind": "mean", "centre": 12.0, "low": None, "high": None, "confidence": 0.95},
+                    "p99": {"n": 1, "kind": "geometric-mean", "centre": 12.0, "low": None, "high": None, "confidence": 0.95},
                 },
             }
         ],
@@ -131,14 +133,22 @@ def test_json_is_unrounded_and_complete() -> None:
         (12345.6, 12111.1, 12580.1, "mean", "12350 ± 230"),
         (1.23456, 1.2222, 1.24692, "mean", "1.235 ± 0.012"),
         (0.001234, 0.001222, 0.001246, "mean", "0.001234 ± 0.000012"),
-        (5.0, 5.0, 5.0, "mean", "5.000 ± 0.000"),
-        (0.0, 0.0, 0.0, "mean", "0 ± 0"),
+        (5.0, 5.0, 5.0, "mean", "5"),
+        (0.0, 0.0, 0.0, "mean", "0"),
+        (-0.0, -0.0, -0.0, "median", "0"),
+        (0.1, 0.1, 0.1, "mean", "0.1"),
+        (0.1 + 0.2, 0.1 + 0.2 - 4e-17, 0.1 + 0.2 + 4e-17, "mean", "0.3"),
+        (1234567.0, 1234567.0, 1234567.0, "geometric-mean", "1234567"),
+        (123456.7, 123456.7, 123456.7, "median", "123457"),
+        (4e15, 4e15, 4e15, "mean", "4e+15"),
+        (170.0, 0.0, 450.0, "mean", "170 [0, 450]"),
+        (1.5, None, None, "mean", "1.500 (mean)"),
         (-3.14159, -3.5, -2.78, "mean", "-3.14 ± 0.36"),
         (100.0, 80.0, 125.0, "geometric-mean", "100 [80, 125]"),
         (24.0, 0.0001, 240_000_000.0, "geometric-mean", "24 [0, 240000000]"),
         (3.5, 1.0, 6.0, "median", "3.5 [1.0, 6.0]"),
-        (1234567.0, None, None, "mean", "1235000"),
-        (0.0, None, None, "mean", "0"),
+        (1234567.0, None, None, "median", "1235000"),
+        (0.0, None, None, "median", "0"),
         (4.2e15, 4.1e15, 4.3e15, "mean", "4.20e+15 ± 1.0e+14"),
     ],
 )

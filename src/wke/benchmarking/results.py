@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import mean
 from typing import SupportsFloat
 
 from wke.keep.files.disk import disk_errors
@@ -42,7 +42,7 @@ class ResultPrinter:
         """Each metric that is a number; the mean of those of several rows."""
         names = dict.fromkeys(name for _, metrics in self.rows for name in metrics)
         values = {name: [v for _, metrics in self.rows if isinstance(v := metrics.get(name), float)] for name in names}
-        return {name: fmean(numbers) for name, numbers in values.items() if numbers}
+        return {name: mean(numbers) for name, numbers in values.items() if numbers}
 
     def keep(self, folder: Path, point: Mapping[str, object]) -> None:
         """Write to a trial's folder what the store does not hold: several rows, text, parameters that are not in its point."""

@@ -138,7 +138,9 @@ def _difference(effect: Effect) -> str:
     if effect.low is None or effect.high is None:
         return _signed(effect.estimate, decimals_of(effect.estimate, 4))
     half = (effect.high - effect.low) / 2
-    decimals = decimals_of(half, 2) if half else decimals_of(effect.estimate, 4)
+    if not half:
+        return _signed(effect.estimate, decimals_of(effect.estimate, 4))
+    decimals = decimals_of(half, 2)
     return f"{_signed(effect.estimate, decimals)} [{_signed(effect.low, decimals)}, {_signed(effect.high, decimals)}]"
 
 

@@ -10,6 +10,8 @@ from wke.judge.statistics.statistics import Summary
 from wke.judge.summary.pointtable import PointRow, PointTable
 from wke.tell.precision import share_text, shares_text
 
+SAME = 1e-12  # values that differ by less than this share are equal: the rest is rounding
+
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
@@ -73,17 +75,20 @@ def shown(value: object) -> str:
 def interval(summary: Summary) -> str:
     """Return "centre ± half-width", or "centre [low, high]" for an asymmetric interval, or the centre alone.
 
-    The interval determines the digits: two of its half-width; without an interval, four of the centre. A centre that is small beside an
-    asymmetric interval keeps two digits.
+    The interval determines the digits: two of its half-width. Without an interval, the centre has four. A centre that is small beside an
+    asymmetric interval keeps two. Equal values have no spread and are shown as they are, to six digits; whole numbers in full.
     """
-    half = summary.half_width
+    half, centre = summary.half_width, summary.centre
     if half is None or summary.low is None or summary.high is None:
-        return number(summary.centre, decimals_of(summary.centre, 4))
-    decimals = decimals_of(half, 2) if half else decimals_of(summary.centre, 4)
-    if summary.kind == "mean":
-        return f"{number(summary.centre, decimals)} ± {number(half, decimals)}"
-    decimals = max(decimals, decimals_of(summary.centre, 2))
-    return f"{number(summary.centre, decimals)} [{number(summary.low, decimals)}, {number(summary.high, decimals)}]"
+        return number(centre, decimals_of(centre, 4)) + (" (mean)" if summary.marked else "")
+    if half <= SAME * abs(centre):
+        return f"{centre + 0.0:.0f}" if abs(centre) < 1e12 and (centre.is_integer() or abs(centre) >= 1e5) else f"{centre:.6g}"
+    decimals = decimals_of(half, 2)
+    if summary.kind == "mean" and not summary.clipped:
+        return f"{number(centre, decimals)} ± {number(half, decimals)}"
+    decimals = max(decimals, decimals_of(centre, 2))
+    low = "0" if summary.clipped else number(summary.low, decimals)
+    return f"{number(centre, decimals)} [{low}, {number(summary.high, decimals)}]"
 
 
 def number(value: float, decimals: int) -> str:
@@ -91,7 +96,7 @@ def number(value: float, decimals: int) -> str:
     size = max(abs(value), 10.0**-decimals)
     if 1e-6 <= size < 1e12 or value == 0:
         return f"{round(value, decimals) + 0.0:.{max(decimals, 0)}f}"
-    return f"{value:.{max(0, decimals + math.floor(math.log10(size)))}e}"
+    return f"{value:.{min(max(0, decimals + math.floor(math.log10(size))), 5)}e}"
 
 
 def _cells(table: PointTable, row: PointRow, *, failed: bool, invalid: bool) -> tuple[str, ...]:

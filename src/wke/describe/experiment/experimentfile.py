@@ -271,7 +271,7 @@ class MetricEntry(TableModel):
     tag: NonEmpty | None = None
     """Use only the intervals of a log with this tag."""
     summary: Literal["mean", "geometric-mean", "median"] | None = None
-    """How the trials of a point become one number; by default `geometric-mean` for rates and ratios, else `mean`."""
+    """How the trials of a point become one number; by default `geometric-mean` for times, rates and ratios, else `mean`."""
 
     def check(self) -> None:
         """Refuse keys that do not go together."""

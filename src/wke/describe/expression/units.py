@@ -11,24 +11,75 @@ def _family(*scales: tuple[str, int]) -> dict[str, Fraction]:
 _BYTES = _family(("B kB MB GB TB", 1000), ("B KB", 1000), ("B KiB MiB GiB TiB", 1024))
 _BITS = _family(("bit kbit Mbit Gbit Tbit", 1000), ("bit Kbit", 1000))
 
+_TIMES = _family(("ns us ms s", 1000), ("ns µs", 1000), ("ns μs", 1000)) | {"min": Fraction(60 * 10**9), "h": Fraction(3600 * 10**9)}
+
+_DATA = (_BYTES, _BITS, *({f"{unit}/s": worth for unit, worth in family.items()} for family in (_BYTES, _BITS)))
+
 FAMILIES = (
-    _family(("ns us ms s", 1000), ("ns µs", 1000), ("ns μs", 1000)) | {"min": Fraction(60 * 10**9), "h": Fraction(3600 * 10**9)},
-    _BYTES,
-    _BITS,
-    {f"{unit}/s": worth for unit, worth in _BYTES.items()},
-    {f"{unit}/s": worth for unit, worth in _BITS.items()},
+    _TIMES,
+    *_DATA,
     _family(("1/s k/s M/s G/s", 1000), ("/s", 1), ("ops/s", 1)),
     _family(("% 1", 100)),
 )
 
 
+_SPELLINGS = {
+    spelling: unit
+    for unit, spellings in {
+        "ns": "nsec nsecs nanosecond nanoseconds",
+        "us": "µs μs usec usecs microsecond microseconds",
+        "ms": "msec msecs millisecond milliseconds",
+        "s": "sec secs second seconds",
+        "min": "mins minute minutes",
+        "h": "hr hrs hour hours",
+        "B": "byte bytes",
+        "bit": "bits",
+        "kbit": "kbits Kbits",
+        "Mbit": "Mbits",
+        "Gbit": "Gbits",
+        "bit/s": "bps",
+        "kbit/s": "kbps Kbps",
+        "Mbit/s": "Mbps",
+        "Gbit/s": "Gbps",
+        "1/s": "/s ops/s op/s req/s requests/s queries/s transactions/s tps qps iops IOPS",
+        "%": "percent",
+    }.items()
+    for spelling in spellings.split()
+}
+
+
+def spelled(unit: str) -> str:
+    """Return a unit as wke spells it: `s` for `sec`, `MB/s` for `MB/sec`, `1/s` for `ops/sec`."""
+    count, slash, per = unit.partition("/")
+    if slash and per in {"sec", "second"}:
+        per = "s"
+    if slash:
+        return _SPELLINGS.get(f"{count}/{per}", f"{_SPELLINGS.get(count, count)}/{per}")
+    return _SPELLINGS.get(unit, unit)
+
+
 def is_known(unit: str) -> bool:
     """Return whether a unit can be converted."""
+    unit = spelled(unit)
     return any(unit in family for family in FAMILIES)
+
+
+def is_time(unit: str) -> bool:
+    """Return whether a unit is one of time."""
+    return spelled(unit) in _TIMES
+
+
+def is_amount(unit: str) -> bool:
+    """Return whether a unit is one of time or data, which programs scale to the size of the number."""
+    unit = spelled(unit)
+    return any(unit in family for family in (_TIMES, *_DATA))
 
 
 def convert(value: float, unit: str, to: str) -> float | None:
     """Return a value in another unit, rounded once; None if the two do not measure the same thing."""
+    if unit == to:
+        return value
+    unit, to = spelled(unit), spelled(to)
     if unit == to:
         return value
     for family in FAMILIES:

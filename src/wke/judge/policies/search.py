@@ -16,6 +16,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import mean
 from typing import Generic, TypeVar
 
 V = TypeVar("V", bound=Hashable)
@@ -83,7 +84,7 @@ def next_value(tried: Mapping[V, Sequence[float]], values: Sequence[V], better: 
 
 def _height(observations: Sequence[float], sign: float) -> float:
     seen = _finite(observations)
-    return sign * math.fsum(seen) / len(seen) if seen else -math.inf
+    return sign * mean(seen) if seen else -math.inf
 
 
 def _finite(observations: Sequence[float]) -> list[float]:

@@ -5,16 +5,25 @@ equal tails. An interval that too few trials cannot give is None.
 """
 
 import math
+import statistics
+import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wke.describe.expression.units import is_time
+
 KINDS = ("mean", "geometric-mean", "median")
+LARGEST = sys.float_info.max
+LARGEST_LOG = math.log(LARGEST)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The summary of `n` trials: `centre` is their mean, geometric mean or median; `low` and `high` bound the true one at `confidence`."""
+    """The summary of `n` trials: `centre` is their mean, geometric mean or median; `low` and `high` bound the true one at `confidence`.
+
+    Equal values have no spread: then both bounds are the centre.
+    """
 
     n: int
     centre: float
@@ -24,9 +33,19 @@ class Summary:
     confidence: float = 0.95
 
     @property
+    def marked(self) -> bool:
+        """Whether this should be a geometric mean and is not, because a value is 0 or less: then it is the mean, without an interval."""
+        return self.kind == "mean" and self.n > 1 and self.low is None
+
+    @property
+    def clipped(self) -> bool:
+        """Whether the interval of a mean ends at 0, because its values cannot be negative."""
+        return self.kind == "mean" and self.low == 0.0 and self.high is not None and self.high > 2 * self.centre
+
+    @property
     def half_width(self) -> float | None:
         """Half the interval's width, None without an interval."""
-        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+        return None if self.low is None or self.high is None else self.high / 2 - self.low / 2
 
     @property
     def precision(self) -> float | None:
@@ -40,34 +59,37 @@ class Summary:
 def summarise(values: Sequence[float], kind: str, confidence: float = 0.95) -> Summary:
     """Return the summary of `values`, at least one and all finite.
 
-    "mean": Student's t. "geometric-mean": Student's t on the logarithms; every value must be positive. Both have an interval from n = 2.
-    "median": order statistics, without assumptions about the distribution; at 95 % it has an interval from n = 6. Raises ValueError.
+    "mean": Student's t. "geometric-mean": Student's t on the logarithms; values of which one is 0 or less get a `marked` mean instead. Both
+    have an interval from n = 2. "median": order statistics, without assumptions about the distribution; at 95 % it has an interval from
+    n = 6. The interval of values of which none is negative does not reach below 0. Raises ValueError.
     """
+    n = len(values)
     if not values:
         raise ValueError("nothing to summarise: there are no values")
     if not all(math.isfinite(value) for value in values):
         raise ValueError("cannot summarise values that are not finite numbers")
-    if kind == "mean":
-        return Summary(len(values), *_mean(values, confidence), kind, confidence)
-    if kind == "geometric-mean":
-        if min(values) <= 0:
-            raise ValueError(f"a geometric mean needs positive values, but one is {min(values):g}")
-        centre, low, high = _mean([math.log(value) for value in values], confidence)
-        if low is not None and high is not None:
-            low, high = math.exp(low), math.exp(high)
-        return Summary(len(values), math.exp(centre), low, high, kind, confidence)
+    if kind not in KINDS:
+        raise ValueError(f'"{kind}" is not a kind of summary; there are {", ".join(KINDS)}')
+    if min(values) == max(values):
+        bound = None if n == 1 or (kind == "median" and order_ranks(n, 0.5, confidence) is None) else values[0]
+        return Summary(n, float(values[0]), bound, bound, kind, confidence)
     if kind == "median":
-        return Summary(len(values), *_median(values, confidence), kind, confidence)
-    raise ValueError(f'"{kind}" is not a kind of summary; there are {", ".join(KINDS)}')
+        return Summary(n, *_median(values, confidence), kind, confidence)
+    if kind == "mean":
+        centre, low, high = _mean(values, confidence)
+        return Summary(n, centre, low if min(values) < 0 else max(0.0, low), high, kind, confidence)
+    if min(values) <= 0:
+        return Summary(n, float(statistics.mean(values)), None, None, "mean", confidence)
+    bounds = (math.exp(min(log, LARGEST_LOG)) for log in _mean([math.log(value) for value in values], confidence))
+    return Summary(n, *bounds, kind, confidence)
 
 
-def usual_kind(unit: str, values: Sequence[float]) -> str:
-    """Return the default kind of a metric: a geometric mean for rates and ratios if all values are positive, else a mean.
+def usual_kind(unit: str) -> str:
+    """Return the default kind of a metric with this unit: a geometric mean for times, rates and ratios, else a mean.
 
     A rate has a unit with a slash ("1/s", "MB/s"); a ratio has no unit, or "x".
     """
-    multiplies = "/" in unit or unit in {"", "x"}
-    return "geometric-mean" if multiplies and values and min(values) > 0 else "mean"
+    return "geometric-mean" if "/" in unit or unit in {"", "x"} or is_time(unit) else "mean"
 
 
 def order_ranks(n: int, quantile: float, confidence: float) -> tuple[int, int] | None:
@@ -83,20 +105,19 @@ def order_ranks(n: int, quantile: float, confidence: float) -> tuple[int, int] |
     return None if below == 0 or above == 0 else (below, n + 1 - above)
 
 
-def _mean(values: Sequence[float], confidence: float) -> tuple[float, float | None, float | None]:
+def _mean(values: Sequence[float], confidence: float) -> tuple[float, float, float]:
+    """Return the mean of at least two values, rounded once, and the ends of its interval."""
     from scipy.special import stdtrit  # noqa: PLC0415 - 0.2 s, only when statistics are needed
 
     n = len(values)
-    centre = math.fsum(values) / n
-    if n == 1:
-        return centre, None, None
-    deviation = math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (n - 1))
+    centre = float(statistics.mean(values))
+    deviation = math.hypot(*(value - centre for value in values)) / math.sqrt(n - 1)
     half = float(stdtrit(n - 1, (1 + confidence) / 2)) * deviation / math.sqrt(n)
-    return centre, centre - half, centre + half
+    return centre, max(-LARGEST, centre - half), min(LARGEST, centre + half)
 
 
 def _median(values: Sequence[float], confidence: float) -> tuple[float, float | None, float | None]:
     ordered, n = sorted(values), len(values)
-    centre = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+    centre = float(statistics.mean((ordered[(n - 1) // 2], ordered[n // 2])))
     ranks = order_ranks(n, 0.5, confidence)
     return (centre, None, None) if ranks is None else (centre, ordered[ranks[0] - 1], ordered[ranks[1] - 1])

@@ -1,4 +1,4 @@
-"""Summaries of a series: one for each point and metric, of the same kind at every point."""
+"""Summaries of a series: one for each point and metric, of one kind at every point."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ def by_point(trials: Iterable[StoredAttempt]) -> dict[object, list[StoredAttempt
 def point_summaries(trials: Sequence[StoredAttempt], metrics: Sequence[Metric], names: Iterable[str]) -> dict[object, dict[str, Summary]]:
     """Return, by the key of each point, the summary of each of these metrics over the trials that are ok and have a value."""
     units = metric_units(trials, metrics)
-    kinds = {name: summary_kind(name, trials, metrics, units.get(name, "")) for name in names}
+    kinds = {name: summary_kind(name, metrics, units.get(name, "")) for name in names}
     return {
         point: {name: summarise(seen, kind) for name, kind in kinds.items() if (seen := _values(name, here))}
         for point, here in by_point(trials).items()
@@ -40,13 +40,13 @@ def metric_units(trials: Sequence[StoredAttempt], metrics: Sequence[Metric]) -> 
     }
 
 
-def summary_kind(name: str, trials: Sequence[StoredAttempt], metrics: Sequence[Metric], unit: str) -> str:
-    """Return the kind of summary of a metric at all points: the declared one if its values allow it, else the default."""
-    values = [trial.observations[name] for trial in trials if trial.ok and name in trial.observations]
+def summary_kind(name: str, metrics: Sequence[Metric], unit: str | None) -> str:
+    """Return the kind of summary at all points, whatever the values are: the declared one, or the default.
+
+    The default of a `unit` that is a product or quotient without a common name, None, is a mean.
+    """
     declared = next((metric.summary for metric in metrics if metric.name == name), None)
-    if declared == "geometric-mean" and values and min(values) <= 0:
-        return "mean"
-    return declared or usual_kind(unit, values)
+    return declared or ("mean" if unit is None else usual_kind(unit))
 
 
 def _values(name: str, trials: Iterable[StoredAttempt]) -> list[float]:

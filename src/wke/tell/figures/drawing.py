@@ -1,6 +1,7 @@
 """What a figure shows, as values before anything is drawn: panels of groups of marks, and the sentences that explain them."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,8 @@ from wke.describe.expression.evaluation import ExpressionError, calculate
 from wke.describe.expression.expression import Expression
 from wke.describe.expression.units import is_known
 from wke.judge.policies.choose import policy_of
-from wke.judge.statistics.statistics import Summary, summarise, usual_kind
-from wke.judge.statistics.summaries import metric_units
+from wke.judge.statistics.statistics import Summary, summarise
+from wke.judge.statistics.summaries import metric_units, summary_kind
 from wke.judge.summary.pointtable import value_order, varied
 from wke.keep.trials.trials import StoredAttempt, counting_attempts
 from wke.tell.figures.rows import Row, expressions, fitted, make_rows, normalised, shows, x_is_measured
@@ -39,12 +40,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One pair of axes: its name, the label of its y-axis, its kind of summary, its groups."""
+    """One pair of axes: its name, the label of its y-axis, its kind of summary, its groups; `undefined` says which trials have no value."""
 
     name: str
     label: str
     kind: str
     groups: tuple[Group, ...]
+    undefined: str = ""
 
     @property
     def marks(self) -> tuple[Mark, ...]:
@@ -101,7 +103,7 @@ def _panel(plot: Plot, position: int, rows: Sequence[Row], experiment: Experimen
     seen = [row for row in rows if math.isfinite(row.ys[position])]
     values = [row.ys[position] for row in seen]
     unit = _unit(expression, seen, units)
-    kind = _kind(expression, values, unit, experiment)
+    kind = summary_kind(expression.name or "", experiment.metrics, unit)
     values = normalised(plot, seen, values, kind)
     pairs = [(row, value) for row, value in zip(seen, values, strict=True) if math.isfinite(value)]
     groups = []
@@ -109,7 +111,21 @@ def _panel(plot: Plot, position: int, rows: Sequence[Row], experiment: Experimen
         mine = [(row, value) for row, value in pairs if row.group == group]
         text = value_text(group) if isinstance(group, bool | int | float | str) else ""
         groups.append(Group(plot.sort_labels.get(text, text), tuple(_marks(plot, mine, kind, experiment))))
-    return Panel(_words(expression.printed()), _y_label(plot, position, unit), kind, tuple(groups))
+    name, undefined = _words(expression.printed()), _undefined(rows, len(pairs), expression, units)
+    return Panel(name, _y_label(plot, position, unit), kind, tuple(groups), f"{name}: {undefined}" if undefined else "")
+
+
+def _undefined(rows: Sequence[Row], defined: int, expression: Expression, units: Mapping[str, str]) -> str:
+    """Return how many trials have no value of an expression, and why; "" if all have one."""
+    reasons: Counter[str] = Counter()
+    for row in rows:
+        try:
+            calculate(expression, row.columns, units)
+        except ExpressionError as error:
+            reasons[str(error)] += 1
+    if (undivided := len(rows) - defined - reasons.total()) > 0:
+        reasons["there is no mean to divide by, or it is 0"] = undivided
+    return "; ".join(f"no value in {count} of {len(rows)} trials ({why})" for why, count in reasons.most_common())
 
 
 def _y_label(plot: Plot, position: int, unit: str | None) -> str:
@@ -129,14 +145,6 @@ def _unit(expression: Expression, rows: Sequence[Row], units: Mapping[str, str])
             continue
         return unit if not unit or unit in units.values() or is_known(unit) else None
     return units.get(expression.name or "", "")
-
-
-def _kind(expression: Expression, values: Sequence[float], unit: str | None, experiment: Experiment) -> str:
-    """Return the kind of summary of a panel: the one that its metric declares, a mean if its unit has no name, else the default."""
-    declared = next((metric.summary for metric in experiment.metrics if metric.name == expression.name), None)
-    if declared == "geometric-mean" and values and min(values) <= 0:
-        return "mean"
-    return declared or ("mean" if unit is None else usual_kind(unit, values))
 
 
 def _marks(plot: Plot, pairs: Sequence[tuple[Row, float]], kind: str, experiment: Experiment) -> Iterator[Mark]:
@@ -171,17 +179,26 @@ def _words(name: str) -> str:
 
 
 def _explanations(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
-    """Yield what marks and whiskers are, and how many trials they have."""
+    """Yield what marks and whiskers are, how many trials they have, and which trials have no value."""
     summaries = [mark.summary for panel in panels for mark in panel.marks]
-    if not summaries:
+    undefined = [f"{panel.undefined}." for panel in panels if panel.undefined]
+    if summaries:
+        yield _marks_text(plot, panels, summaries)
+        yield from _without_interval(summaries)
+    elif not undefined:
         yield "No trial has been completed yet."
-        return
-    yield _marks_text(plot, panels, summaries)
+    yield from undefined
+
+
+def _without_interval(summaries: Sequence[Summary]) -> Iterator[str]:
+    """Yield why marks have no interval."""
     counts = {summary.n for summary in summaries}
     if 1 in counts:
         yield "Hollow: one trial, no interval." if max(counts) > 1 else "One trial has no interval."
-    elif any(summary.low is None for summary in summaries):
+    elif any(summary.low is None and not summary.marked for summary in summaries):
         yield "A median of fewer than 6 trials has no interval."
+    if marked := sum(summary.marked for summary in summaries):
+        yield f"No interval where a value is 0 or less: the mean ({marked} of {len(summaries)} marks)."
 
 
 def _marks_text(plot: Plot, panels: Sequence[Panel], summaries: Sequence[Summary]) -> str:

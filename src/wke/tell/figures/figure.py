@@ -97,7 +97,9 @@ def _figure(plot: Plot, drawing: Drawing, layout: Layout) -> Figure:
         axes.set_ylabel(panel.label)
         if not panel.marks:
             axes.set_yticks([])
-            axes.text(0.5, 0.5, "no trial yet", transform=axes.transAxes, ha="center", va="center", color=GREY)
+            axes.text(
+                0.5, 0.5, "no value" if panel.undefined else "no trial yet", transform=axes.transAxes, ha="center", va="center", color=GREY
+            )
     finish_x(panels[-1], plot, drawing)
     panels[-1].set_xlabel(drawing.x_label)
     figure.align_ylabels()

@@ -6,7 +6,7 @@ All y values are computed here, trial by trial, so that the interval of a mark i
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
+from statistics import mean
 
 from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.expression.equation import divided, over
@@ -114,7 +114,7 @@ def _at_their_mean(rows: Sequence[Row]) -> list[Row]:
     def point(row: Row) -> object:
         return frozenset((name, repr(value)) for name, value in row.point.items()), row.group
 
-    means = {where: fmean(row.own_x for row in mine if row.own_x is not None) for where, mine in _grouped(rows, point).items()}
+    means = {where: mean(row.own_x for row in mine if row.own_x is not None) for where, mine in _grouped(rows, point).items()}
     return [replace(row, x=means[point(row)]) for row in rows]
 
 
@@ -136,7 +136,7 @@ def _grouped(rows: Sequence[Row], key: Callable[[Row], object]) -> dict[object, 
 
 def _mean(values: Sequence[float]) -> float:
     seen = [value for value in values if math.isfinite(value)]
-    return fmean(seen) if seen else -math.inf
+    return mean(seen) if seen else -math.inf
 
 
 def _check_columns(plot: Plot, table: Sequence[Columns]) -> None:

@@ -1,8 +1,9 @@
 """Prints what a series says: its table, comparisons and findings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from wke.judge.statistics.statistics import Summary
 from wke.judge.summary.series import SeriesSummary
 from wke.tell.comparisons import baseline_text, comparison_rows, comparisons_json, method_words
 from wke.tell.tables import table_json, text_table
@@ -51,9 +52,20 @@ def print_table(summary: SeriesSummary) -> None:
     out, table = Printer(), summary.table
     text = text_table(table)
     out.table([text.header, *text.cells])
-    kinds = {one.kind for row in table.rows for one in row.summaries.values() if one.low is not None}
+    for line in _legend([one for row in table.rows for one in row.summaries.values()]):
+        out.talk(line)
+
+
+def _legend(summaries: Sequence[Summary]) -> Iterator[str]:
+    """Yield what the forms of a table's cells mean."""
+    kinds = sorted({one.kind for one in summaries if one.half_width})
     if kinds:
-        out.talk("; ".join(FORMS[kind] for kind in sorted(kinds)) + "; of n trials, with its 95 % confidence interval")
+        forms = "; ".join(FORMS[kind] for kind in kinds)
+        if any(one.clipped for one in summaries):
+            forms = forms.replace(FORMS["mean"], "a ± b or a [0, c]: mean")
+        yield f"{forms}; of n trials, with its 95 % confidence interval"
+    if any(one.marked for one in summaries):
+        yield '(mean): a value is 0 or less, so there is no geometric mean; for an interval, declare summary = "mean" in [metrics]'
 
 
 def print_comparisons(summary: SeriesSummary) -> None:
