@@ -1,6 +1,5 @@
 """`wke accept`: declares a change harmless, so that earlier results count."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -55,7 +54,7 @@ def _print_all(acceptances: Iterable[Acceptance], *, as_json: bool) -> None:
     out = Printer()
     if as_json:
         facts = [{key.replace("_", "-"): value for key, value in asdict(each).items()} for each in acceptances]
-        out.data(json.dumps({"acceptances": facts}, indent=2))
+        out.document({"acceptances": facts})
         return
     for each in acceptances:
         good = f", for {counted(each.trials, 'trial')}" if each.trials else ""

@@ -1,6 +1,5 @@
 """`wke check`: reports every mistake in a project's files at once or, with `--store`, every defect of the store."""
 
-import json
 from collections.abc import Callable, Iterator, Sized
 from functools import partial
 from pathlib import Path
@@ -60,7 +59,7 @@ def _check_store(*, as_json: bool) -> None:
     if as_json:
         counts = {"attempts": seen.attempts, "files": seen.files, "size-bytes": seen.size_bytes}
         problems = {name: [found.facts() for found in kind] for name, kind in (("findings", seen.findings), ("notes", seen.notes))}
-        out.data(json.dumps(problems | counts, indent=2))
+        out.document(problems | counts)
     else:
         for note in seen.notes:
             out.talk(str(note))
@@ -75,9 +74,9 @@ def _print_json(readers: list[Callable[[], object]]) -> None:
     try:
         warnings = [warning.facts() for warning in _warnings(gather(*readers))]
     except InputError as error:
-        Printer().data(json.dumps({"mistakes": [mistake.facts() for mistake in error.problems], "warnings": []}, indent=2))
+        Printer().document({"mistakes": [mistake.facts() for mistake in error.problems], "warnings": []})
         raise
-    Printer().data(json.dumps({"mistakes": [], "warnings": warnings}, indent=2))
+    Printer().document({"mistakes": [], "warnings": warnings})
 
 
 def _count(files: Sized, noun: str) -> str:

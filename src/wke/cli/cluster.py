@@ -1,6 +1,5 @@
 """`wke cluster`: starts emulated machines that stay until they are removed."""
 
-import json
 from pathlib import Path
 
 import click
@@ -48,9 +47,7 @@ def show(cluster_file: Path, *, as_json: bool) -> int:
     emulated = emulation.find(_local(cluster_file))
     if as_json:
         machines = {m.name: {"address": m.address, "pid": m.pid} for m in emulated.machines.values()} if emulated else {}
-        Printer().data(
-            json.dumps({"up": emulated is not None, "mode": emulated.mode if emulated else None, "machines": machines}, indent=2)
-        )
+        Printer().document({"up": emulated is not None, "mode": emulated.mode if emulated else None, "machines": machines})
     elif emulated is None:
         Printer().talk("no machine is up; `wke cluster up` makes them")
     else:

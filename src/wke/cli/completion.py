@@ -3,6 +3,8 @@
 import click
 from click.shell_completion import get_completion_class
 
+from wke.tell.terminal.console import Printer
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -12,4 +14,4 @@ def completion(shell: str) -> None:
 
     kind = get_completion_class(shell)
     if kind is not None:
-        click.echo(kind(cli, {}, "wke", "_WKE_COMPLETE").source())
+        Printer().data(kind(cli, {}, "wke", "_WKE_COMPLETE").source())

@@ -1,7 +1,6 @@
 """`wke copy`: copies files and folders to machines and back."""
 
 import re
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from wke.describe.configuration.copies import COPY_DATA
 from wke.errors import InputError, did_you_mean
 from wke.records import Note, Record
 from wke.tell.terminal.console import Printer
+from wke.tell.terminal.output import redraws
 from wke.tell.words import seconds
 
 _ON_MACHINES = re.compile(r"(?P<selector>(?:[^\[\]:/]|\[[^\]]*\])+):(?P<path>.*)", re.DOTALL)
@@ -130,7 +130,7 @@ def _display(total: int | None, *, quiet: bool) -> Iterator[OnProgress]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     sizes: dict[str, int] = {}
-    with Progress(*columns, console=console, transient=True, disable=quiet or not sys.stderr.isatty() or console.is_dumb_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=quiet or not redraws("stderr")) as bar:
         shown = bar.add_task("copying", total=total)
 
         def take(progress: transfer.Progress) -> None:

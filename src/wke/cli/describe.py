@@ -1,6 +1,5 @@
 """`wke show-cluster`, `show-machine`, `show-config`, `get-machine-attribute`: print what the files say."""
 
-import json
 from pathlib import Path
 
 import click
@@ -36,7 +35,7 @@ def show_cluster(cluster_file: Path, *, as_json: bool) -> None:
     if as_json:
         machines = {m.name: machine_facts(m, cluster) for m in cluster.machines}
         classes = {name: list(members) for name, members in cluster.classes.items()}
-        out.data(json.dumps({"provider": cluster.provider, "machines": machines, "classes": classes}, indent=2))
+        out.document({"provider": cluster.provider, "machines": machines, "classes": classes})
         return
     rows = [("machine", "index", "external", "internal", "classes")]
     rows += [(m.name, str(m.index), m.external_addr or "–", m.internal_addr, ", ".join(m.classes) or "–") for m in cluster.machines]
@@ -52,7 +51,7 @@ def show_machine(machine: str, cluster_file: Path, *, as_json: bool) -> None:
     facts = _facts(machine, cluster_file)
     out = Printer()
     if as_json:
-        out.data(json.dumps(facts, indent=2))
+        out.document(facts)
     else:
         out.table([(name, _text(value)) for name, value in facts.items()])
 
@@ -79,7 +78,7 @@ def show_config(config: str, cluster_file: Path, *, verbose: bool, as_json: bool
     configuration = read_configuration(config, Path())
     out = Printer()
     if as_json:
-        out.data(json.dumps(_config_json(configuration, verbose=verbose), indent=2))
+        out.document(_config_json(configuration, verbose=verbose))
     else:
         for line in _config_lines(configuration, verbose=verbose):
             out.data(line)

@@ -1,7 +1,5 @@
 """`wke logs`: prints what a trial's tasks wrote."""
 
-import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 import click
@@ -13,8 +11,9 @@ from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS
 from wke.series.resolve import find_trial
-from wke.tell.terminal.console import Printer
-from wke.tell.terminal.sanitize import sanitize, visible
+from wke.tell.terminal.console import Printer, json_text
+from wke.tell.terminal.output import put
+from wke.tell.terminal.sanitize import Safe, one_line, sanitize, visible
 
 
 @click.command()
@@ -36,12 +35,13 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
     _check("machine", machine, {task.machine for task in written})
     _check("target", target, {task.target for task in written})
     wanted = (line for line in lines(stored.folder) if machine in {None, line.task.machine} and target in {None, line.task.target})
-    sys.stdout.writelines(_document(stored, makers, wanted) if as_json else _text(stored, makers, wanted))
+    for piece in _document(stored, makers, wanted) if as_json else _text(stored, makers, wanted):
+        put("stdout", piece)
 
 
-def _text(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[str]:
+def _text(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[Safe]:
     """Yield the lines; first print where they are from, and which attempts deployed what they ran on."""
-    Printer().talk(visible(f"{stored.folder}  ({stored.outcome}{': ' + stored.why if stored.why else ''})"))
+    Printer().talk(f"{stored.folder}  ({stored.outcome}{': ' + stored.why if stored.why else ''})")
     for maker in makers:
         Printer().talk(f"deployed in {maker}: {RESULTS / 'trials' / maker.replace('.', '/')}")
     first_ns = None
@@ -49,21 +49,22 @@ def _text(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) 
         first_ns = first_ns or line.at_ns
         name = f"{line.task.machine}.{line.task.copy}" if line.task.copy else line.task.machine
         mark = "│" if line.stream == 1 else "!"
-        yield f"{(line.at_ns - first_ns) / 1e9:9.3f} {line.task.target} {name} {mark} {sanitize(line.data)}\n"
+        before = one_line(f"{(line.at_ns - first_ns) / 1e9:9.3f} {line.task.target} {name}")
+        yield Safe(f"{before} {mark} {sanitize(line.data)}\n")
 
 
-def _document(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[str]:
+def _document(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[Safe]:
     """Yield one JSON document in pieces: logs may be larger than memory."""
     head = {"trial": stored.id, "folder": str(stored.folder), "outcome": stored.outcome, "why": stored.why, "deployed-in": makers}
-    yield json.dumps(head).removesuffix("}") + ', "lines": ['
+    yield visible(json_text(head).removesuffix("}") + ', "lines": [')
     comma = ""
     for line in wanted:
         task = {"step": line.task.step, "target": line.task.target, "machine": line.task.machine, "copy": line.task.copy}
         said = {"at-ns": line.at_ns, **task, "stream": line.stream, "text": line.data.decode(errors="backslashreplace")}
         said |= {"continues": True} if line.continues else {}
-        yield f"{comma}\n{json.dumps(said)}"
+        yield visible(f"{comma}\n{json_text(said)}")
         comma = ","
-    yield "\n]}\n"
+    yield Safe("\n]}\n")
 
 
 def _check(noun: str, name: str | None, known: set[str]) -> None:

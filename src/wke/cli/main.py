@@ -3,16 +3,17 @@
 A command's module is imported when the command is used, so `wke --help` imports this file and nothing heavy.
 """
 
+import contextlib
 import gc
 import importlib
-import os
 import sys
 from typing import NoReturn
 
 import click
 
 from wke.errors import WkeError, did_you_mean
-from wke.tell.terminal.sanitize import visible
+from wke.tell.terminal.output import flush, prepare_streams, put
+from wke.tell.terminal.sanitize import Safe, visible
 
 GARBAGE_THRESHOLD = 50_000  # new objects between two collections: with Python's 700 they take a tenth of a command's start, for nothing
 
@@ -95,9 +96,8 @@ class Commands(click.Group):
         """
         try:
             status = super().invoke(ctx)
-            sys.stdout.flush()
+            flush("stdout")
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
             ctx.exit(141)
         return status
 
@@ -126,12 +126,14 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and exit with one of STATUSES."""
     gc.set_threshold(GARBAGE_THRESHOLD)
-    status = _status()
+    prepare_streams()
+    status = run_command()
     gc.freeze()  # the process ends: a last collection would take another tenth
     sys.exit(status)
 
 
-def _status() -> int:
+def run_command() -> int:
+    """Run the command line of this process and return its exit status; errors are printed."""
     try:
         return int(cli.main(standalone_mode=False) or 0)
     except WkeError as error:
@@ -149,5 +151,6 @@ def _status() -> int:
 
 
 def _complain(text: str, status: int) -> int:
-    sys.stderr.write(f"{visible(text)}\n")
+    with contextlib.suppress(BrokenPipeError):
+        put("stderr", Safe(visible(text) + "\n"))
     return status

@@ -37,6 +37,7 @@ from wke.tell.exports.results_csv import export_csv
 from wke.tell.figures.files import draw_figures
 from wke.tell.terminal.console import Printer, worst_status
 from wke.tell.terminal.outlooks import start_text
+from wke.tell.terminal.output import is_terminal
 from wke.tell.terminal.progress import SeriesState, progress, uneven_text
 from wke.tell.terminal.summary import print_findings
 from wke.tell.words import counted, seconds
@@ -232,7 +233,7 @@ class Terminal:
         """Ask what a change of machines means; without a terminal, stop."""
         if self._plain:
             return None
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not (sys.stdin.isatty() and is_terminal("stderr")):
             raise changed
         Printer().talk(changed.problems[0].what)
         answers = click.Choice(["measure", "accept", "stop"])

@@ -1,6 +1,5 @@
 """`wke plan`: shows what `wke measure` would do."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -41,7 +40,7 @@ def plan(file: Path, cluster_file: Path, *, on: str | None, verbose: bool, as_js
     series = plan_series(read_project(file, cluster_file, on))
     facts = load_plan_state(series)
     if as_json:
-        Printer().data(json.dumps(_json(series, facts), indent=2))
+        Printer().document(_json(series, facts))
     else:
         print_plan(series, facts, listed=series.trials if verbose else ())
         if advice := reanalysis_hint(series):

@@ -1,7 +1,5 @@
 """`wke plot`: draws an experiment's figures again."""
 
-import json
-
 import click
 
 from wke.cli.options import as_json, folder
@@ -30,7 +28,7 @@ def plot(experiment: str, *, as_json: bool) -> None:
     with Store.open(RESULTS, readonly=True) as store:
         drawn = draw_figures(described, load_work(store, described.name), PLOTS)
     if as_json:
-        Printer().data(json.dumps({"files": [str(path) for path in drawn.files]}, indent=2))
+        Printer().document({"files": [str(path) for path in drawn.files]})
     for path in drawn.files if not as_json else ():
         Printer().data(str(path))
     if drawn.problems:

@@ -1,6 +1,5 @@
 """`wke reanalyse`: computes new metrics and checks from the output of stored trials."""
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -57,7 +56,7 @@ def reanalyse(experiment: str, cluster_file: Path, *, dry_run: bool, on: str | N
 def _tell(found: tuple[Reanalysed, ...], *, as_json: bool, dry_run: bool) -> None:
     out = Printer()
     if as_json:
-        out.data(json.dumps({"stored": not dry_run, "trials": [_json(item) for item in found]}, indent=2))
+        out.document({"stored": not dry_run, "trials": [_json(item) for item in found]})
         return
     if not found:
         out.data("nothing to reanalyse: no stored trial differs from a missing one in metrics or checks only")

@@ -1,6 +1,5 @@
 """`wke results`: prints what was measured, as a table, JSON or CSV, or writes a Parquet file."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,7 +44,7 @@ def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None,
             write_parquet(parquet, rows)
             out.talk(f"{parquet}: {counted(len(rows), 'row')}")
         elif as_json:
-            out.data(json.dumps({one.series: _json(store, one, each=each) for one in selected}, indent=2))
+            out.document({one.series: _json(store, one, each=each) for one in selected})
         elif as_csv and each:
             out.data(csv_text(_every_row(store, selected)).rstrip("\n"))
         elif as_csv:

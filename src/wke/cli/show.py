@@ -1,7 +1,5 @@
 """`wke show`: prints everything stored about one trial."""
 
-import json
-
 import click
 
 from wke.cli.options import as_json, folder
@@ -9,7 +7,6 @@ from wke.keep.store import Store
 from wke.series.folders import RESULTS
 from wke.series.trial import load_trial
 from wke.tell.terminal.console import Printer
-from wke.tell.terminal.sanitize import visible
 from wke.tell.terminal.trial import shown_json, trial_lines
 
 
@@ -30,8 +27,8 @@ def show(trial: str, *, attempt: int | None, as_json: bool) -> None:
         shown = load_trial(store, trial, attempt)
         if as_json:
             particulars = {each.attempt: store.details.of(each.id, each.attempt) for each in shown.attempts}
-            out.data(json.dumps(shown_json(shown, particulars), indent=2))
+            out.document(shown_json(shown, particulars))
             return
     for line in trial_lines(shown, RESULTS):
-        out.data(visible(line))
+        out.data(line)
     out.talk(f"next: wke logs {shown.at.id}; wke why {shown.at.id}")

@@ -1,8 +1,5 @@
 """`wke status`: shows which series are being measured and how far they are, read from the store while another process writes it."""
 
-import json
-import os
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,8 +19,8 @@ from wke.keep.store import Store
 from wke.series.folders import RESULTS
 from wke.series.resolve import series_name
 from wke.series.status import load_status
-from wke.tell.terminal.console import Printer
-from wke.tell.terminal.sanitize import visible
+from wke.tell.terminal.console import Printer, json_text
+from wke.tell.terminal.output import flush, redraws
 from wke.tell.terminal.status import change_line, status_json, status_lines, summary_line
 
 LOOK_S = 0.2  # between two checks of the files' times
@@ -51,13 +48,13 @@ def status(experiment: str | None, cluster_file: Path, *, follow: bool, machines
     seen = read(name)
     asked = _owners(cluster_file) if machines else None
     if as_json:
-        Printer().data(json.dumps(_json(seen) | ({} if asked is None else {"machines": asked}), indent=2))
+        Printer().document(_json(seen) | ({} if asked is None else {"machines": asked}))
         return
     for line in _lines(seen, named=name is not None):
         Printer().data(line)
     for machine, owner in (asked or {}).items():
         words = f"cannot be asked: {owner['problem']}" if owner["problem"] else owner["holder"] or "free"
-        Printer().data(f"{machine}: {visible(in_local_time(words))}")
+        Printer().data(f"{machine}: {in_local_time(words)}")
 
 
 def read(name: str | None) -> list[SeriesStatus]:
@@ -98,7 +95,7 @@ def _owners(cluster_file: Path) -> dict[str, dict[str, str]]:
 
 def _follow(name: str | None, *, as_json: bool) -> None:
     """Show every change until nothing is measured any more."""
-    shown = _JsonLines() if as_json else _Redrawn(named=name is not None) if _can_redraw() else _ChangeLines()
+    shown = _JsonLines() if as_json else _Redrawn(named=name is not None) if redraws("stdout") else _ChangeLines()
     with shown:
         before: object = None
         while True:
@@ -129,10 +126,6 @@ def _mark(path: Path) -> tuple[int, ...]:
     return seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
-def _can_redraw() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-
-
 class _ChangeLines:
     """A plain line for each change of a series."""
 
@@ -153,14 +146,14 @@ class _ChangeLines:
 
     def say(self, text: str) -> None:
         Printer().data(text)
-        sys.stdout.flush()
+        flush("stdout")
 
 
 class _JsonLines(_ChangeLines):
     """A document a line, for each change."""
 
     def show(self, seen: list[SeriesStatus]) -> None:
-        self.say(json.dumps(_json(seen)))
+        self.say(json_text(_json(seen)))
 
 
 class _Redrawn(_ChangeLines):
@@ -180,6 +173,6 @@ class _Redrawn(_ChangeLines):
         self._live.stop()
 
     def show(self, seen: list[SeriesStatus]) -> None:
-        from rich.text import Text  # noqa: PLC0415
+        from wke.tell.terminal.display import said  # noqa: PLC0415
 
-        self._live.update(Text("\n".join(_lines(seen, named=self._named))), refresh=True)
+        self._live.update(said("\n".join(_lines(seen, named=self._named))), refresh=True)

@@ -1,6 +1,5 @@
 """`wke why`: explains why a trial has to run."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import indent
@@ -26,7 +25,7 @@ def why(trial: str, cluster_file: Path, *, as_json: bool) -> None:
     """
     answer = explain(trial, cluster_file)
     if as_json:
-        Printer().data(json.dumps(asdict(answer), indent=2))
+        Printer().document(asdict(answer))
         return
     Printer().data("\n".join([f"{answer.trial} {answer.verdict}", *(indent(change, "  ") for change in answer.changes)]))
     if answer.accept is not None:

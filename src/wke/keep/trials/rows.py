@@ -17,7 +17,7 @@ def insert_planned(sql: sqlite3.Connection, series: int, trials: Iterable[Planne
 
 def insert_observations(sql: sqlite3.Connection, attempt: int, values: Mapping[str, float], units: Mapping[str, str]) -> None:
     """Add the observations of an attempt."""
-    rows = [(attempt, name, value, units.get(name, "")) for name, value in values.items()]
+    rows = [(attempt, storable(name), value, storable(units.get(name, ""))) for name, value in values.items()]
     sql.executemany("INSERT INTO observations VALUES (?, ?, ?, ?)", rows)
 
 
@@ -33,7 +33,7 @@ def insert_attempt(sql: sqlite3.Connection, command: int, trial: PlannedTrial, *
 
 def insert_result(sql: sqlite3.Connection, attempt: Attempt, result: Result, files: Sequence[KeptFile]) -> None:
     """Add how an attempt ended, and the `files` of its folder. Raise ValueError when it has ended before."""
-    ending = (str(result.outcome), result.why, result.started_ns, result.ended_ns, attempt.id)
+    ending = (str(result.outcome), storable(result.why), result.started_ns, result.ended_ns, attempt.id)
     change = "UPDATE attempts SET outcome = ?, why = ?, started_ns = ?, ended_ns = ? WHERE id = ? AND outcome IS NULL"
     if sql.execute(change, ending).rowcount != 1:
         raise ValueError(f"attempt {attempt.number} of trial {attempt.trial} has ended already")
@@ -57,7 +57,10 @@ def insert_answer(sql: sqlite3.Connection, command: int, answer: Answer) -> None
     )
     source, started_ns, ended_ns = ran.fetchone()
     attempt, _ = insert_attempt(sql, command, answer.trial, started_ns=started_ns)
-    sql.execute("UPDATE attempts SET outcome = ?, why = ?, ended_ns = ? WHERE id = ?", (str(answer.outcome), answer.why, ended_ns, attempt))
+    sql.execute(
+        "UPDATE attempts SET outcome = ?, why = ?, ended_ns = ? WHERE id = ?",
+        (str(answer.outcome), storable(answer.why), ended_ns, attempt),
+    )
     insert_observations(sql, attempt, answer.observations, answer.units)
     row = (attempt, source, derivation.how, derivation.at_ns, derivation.who, derivation.wke)
     sql.execute("INSERT INTO derived (attempt, source, how, at_ns, who, wke) VALUES (?, ?, ?, ?, ?, ?)", row)
@@ -93,5 +96,10 @@ def task_row(attempt: int, ended: TaskEnded) -> tuple[object, ...]:
         ended.started_ns,
         ended.ended_ns,
         ended.rung,
-        ended.detail,
+        storable(ended.detail),
     )
+
+
+def storable(text: str) -> str:
+    """Return a text as SQLite takes it: half a character, as JSON or the name of a file may have, becomes an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()

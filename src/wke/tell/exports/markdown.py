@@ -27,7 +27,7 @@ def publish(text: str) -> None:
     if path:
         try:
             with Path(path).open("a", encoding="utf-8") as page:
-                page.write(text + "\n")
+                page.write(visible(text) + "\n")
         except OSError as error:
             raise InputError(f"GITHUB_STEP_SUMMARY names {path}, which cannot be written: {error.strerror}") from error
 

@@ -19,6 +19,7 @@ from wke.judge.summary.pointtable import Point, varied
 from wke.judge.summary.series import SeriesWork
 from wke.keep.files.disk import write_atomically
 from wke.keep.trials.trials import StoredAttempt, counting_attempts
+from wke.tell.terminal.sanitize import visible
 
 COMMAND, CONSTANTS = "# command:", "# constants:"
 
@@ -75,8 +76,8 @@ def export_csv(folder: Path, work: SeriesWork) -> Path:
 
 
 def write_results_csv(path: Path, text: str) -> None:
-    """Write `text` to the file at `path`, whole or not at all."""
-    write_atomically(path, text.encode())
+    """Write `text` to the file at `path`, safe to print, whole or not at all."""
+    write_atomically(path, visible(text).encode())
 
 
 def read_results_csv(text: str, name: str = "the file") -> ResultsFile:

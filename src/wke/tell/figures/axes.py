@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from wke.describe.experiment.plot import Plot
 from wke.tell.figures.drawing import Drawing, Panel
 from wke.tell.figures.style import tick_text
+from wke.tell.terminal.sanitize import one_line
 
 MOST_TICKS = 9
 
@@ -111,7 +112,7 @@ def finish_x(axes: Axes, plot: Plot, drawing: Drawing) -> None:
 
 
 def _label_categories(axes: Axes, plot: Plot, drawing: Drawing) -> None:
-    texts = [tick_text(x) if isinstance(x, int | float) and not isinstance(x, bool) else str(x) for x in drawing.xs]
+    texts = [tick_text(x) if isinstance(x, int | float) and not isinstance(x, bool) else one_line(str(x)) for x in drawing.xs]
     crowded = sum(len(text) + 2 for text in texts) > 60
     axes.set_xticks(range(len(texts)), texts, rotation=30 if crowded else 0, ha="right" if crowded else "center")
     axes.tick_params(axis="x", length=0 if plot.type == "bar" else 2.5)

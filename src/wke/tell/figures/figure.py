@@ -26,7 +26,7 @@ from wke.tell.figures.bars import draw_bars
 from wke.tell.figures.drawing import Drawing, make_drawing
 from wke.tell.figures.lines import draw_lines
 from wke.tell.figures.script import run_script
-from wke.tell.figures.style import FONT_PT, GREY, PANEL_HEIGHT_IN, WIDTH_IN, Layout, layout_of, settings
+from wke.tell.figures.style import FONT_PT, GREY, PANEL_HEIGHT_IN, WIDTH_IN, Layout, finish_texts, layout_of, settings
 
 METADATA: Mapping[str, Mapping[str, str | None]] = {
     "pdf": {"Creator": "wke", "CreationDate": None},
@@ -107,7 +107,7 @@ def _figure(plot: Plot, drawing: Drawing, layout: Layout) -> Figure:
     if plot.title:
         figure.suptitle(plot.title, fontsize=layout.font_pt + 1, fontweight="bold")
     figure.supxlabel(note, x=0.01, ha="left", fontsize=layout.font_pt - 2, color=GREY, linespacing=1.25)
-    return figure
+    return finish_texts(figure)
 
 
 def _add_legend(axes: Axes, drawing: Drawing, layout: Layout) -> None:

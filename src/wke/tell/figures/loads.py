@@ -18,7 +18,7 @@ from wke.errors import InputError
 from wke.keep.files.disk import write_atomically
 from wke.keep.output.telemetry import COLUMNS, Loads
 from wke.tell.figures.figure import METADATA
-from wke.tell.figures.style import COLOURS, DASHES, FONT_PT, GREY, WIDTH_IN, Layout, settings, tick_text
+from wke.tell.figures.style import COLOURS, DASHES, FONT_PT, GREY, WIDTH_IN, Layout, finish_texts, settings, tick_text
 
 MOST_LINES = 12  # more lines cannot be told apart
 MOST_PLACES = 600  # on the time axis; more would not be visible and make a large file
@@ -138,7 +138,7 @@ def _figure(drawing: LoadDrawing) -> Figure:
     figure.align_ylabels()
     _add_legend(figure, grid[0, 0], drawing)
     figure.supxlabel(note, x=0.01, ha="left", fontsize=FONT_PT - 2, color=GREY, linespacing=1.25)
-    return figure
+    return finish_texts(figure)
 
 
 def _top(panel: LoadPanel) -> float:

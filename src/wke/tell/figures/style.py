@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
 from wke.describe.experiment.plot import Plot
+from wke.tell.terminal.sanitize import visible
 
 # The colours of Okabe and Ito, which are distinct for all kinds of colour vision; markers and hatches repeat the distinction.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
@@ -49,6 +53,7 @@ def settings(layout: Layout) -> dict[Any, Any]:
         "svg.hashsalt": "wke",  # ids do not change from run to run
         "font.family": "DejaVu Sans",
         "font.size": font_pt,
+        "text.parse_math": False,  # a dollar sign in a name is a dollar sign
         "axes.titlesize": font_pt + 1,
         "axes.labelsize": font_pt,
         "xtick.labelsize": font_pt - 1,
@@ -83,3 +88,11 @@ def tick_text(value: float, _position: int | None = None) -> str:
         return f"{value:g}".replace("-", "\u2212")
     text = f"{value:,.8f}".rstrip("0").rstrip(".") if abs(value) < 10_000 else f"{value:,.0f}"
     return ("0" if text == "-0" else text).replace("-", "\u2212").replace(",", "\u2009" if abs(value) >= 10_000 else "")
+
+
+def finish_texts(figure: Figure) -> Figure:
+    """Make all texts of a figure safe to print: an SVG file holds them as they are. Return the figure."""
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and not text.get_text().isprintable():
+            text.set_text(visible(text.get_text()))
+    return figure

@@ -1,10 +1,10 @@
 """Shows how many machines are connected: one line, redrawn on a terminal and printed from time to time elsewhere."""
 
-import os
 import shutil
-import sys
 
 from wke.records import Connecting, Record
+from wke.tell.terminal.output import flush, put, redraws
+from wke.tell.terminal.sanitize import Safe, one_line
 from wke.tell.words import seconds
 
 PATIENCE_S = 3.0  # machines that take longer are named
@@ -29,7 +29,7 @@ class ConnectingLine:
     """
 
     def __init__(self) -> None:
-        self._redraws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._redraws = redraws("stderr")
         self._shown = False
         self._next_s = FIRST_LINE_S
 
@@ -38,20 +38,20 @@ class ConnectingLine:
         self._clear()
         if not isinstance(record, Connecting) or not record.waiting:
             return
-        text = connecting_words(record)
+        text = one_line(connecting_words(record))
         if self._redraws:
             width = shutil.get_terminal_size().columns - 1
-            self._write(f"\r{text[:width]}")
+            self._write(Safe(f"\r{text[:width]}"))
             self._shown = True
         elif record.longest_s >= self._next_s:
             self._next_s *= 2
-            self._write(f"{text}\n")
+            self._write(Safe(f"{text}\n"))
 
     def _clear(self) -> None:
         if self._shown:
             self._shown = False
-            self._write("\r\x1b[K")
+            self._write(Safe("\r\x1b[K"))
 
-    def _write(self, text: str) -> None:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+    def _write(self, text: Safe) -> None:
+        put("stderr", text)
+        flush("stderr")

@@ -3,15 +3,14 @@
 `Printer` writes whole lines. `TaskLines` is a sink that shows what tasks write, each line behind the name of its machine.
 """
 
-import os
-import sys
+import json
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
-from typing import TextIO
 
 from wke.keep.output.linebuffer import LineBuffer
 from wke.records import Connected, Note, Outcome, OutcomeKind, Output, Record, StepReady, StepStarted, TaskEnded, TaskName
-from wke.tell.terminal.sanitize import sanitize, visible
+from wke.tell.terminal.output import Stream, colourful, flush, put
+from wke.tell.terminal.sanitize import Safe, one_line, sanitize, visible
 from wke.tell.words import counted, seconds
 
 COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
@@ -21,33 +20,26 @@ KEPT_PIECES = 256
 JOINED_BYTES = 1 << 10  # smaller pieces of one stream become one
 
 
-def colourful(stream: TextIO) -> bool:
-    """Return whether output to `stream` is coloured; NO_COLOR, FORCE_COLOR and TERM=dumb override what the terminal supports."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
 class Printer:
-    """Writes whole lines to stdout and stderr, in colour where it is enabled."""
-
-    def __init__(self) -> None:
-        self._colour = {stream: colourful(stream) for stream in (sys.stdout, sys.stderr)}
+    """Writes whole lines of any text to stdout and stderr, made safe to print, in colour where it is enabled."""
 
     def data(self, line: str) -> None:
         """Write a line to stdout."""
-        sys.stdout.write(line + "\n")
+        put("stdout", Safe(visible(line) + "\n"))
 
-    def talk(self, line: str) -> None:
+    def document(self, value: object, *, indent: int | None = 2) -> None:
+        """Write a value as JSON to stdout."""
+        self.data(json_text(value, indent=indent))
+
+    def talk(self, line: str, colour: str = "") -> None:
         """Write a line to stderr, after flushing stdout."""
-        sys.stdout.flush()
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+        flush("stdout")
+        put("stderr", Safe(painted(visible(line), colour, "stderr") + "\n"))
+        flush("stderr")
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """Write rows to stdout in aligned columns: numbers to the right, text to the left."""
+        rows = [[one_line(cell) for cell in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         right = [all(cell[:1].isdigit() or cell[:1] in "-–" for cell in column) for column in zip(*rows[1:], strict=True)] or [False] * len(
             widths
@@ -56,9 +48,15 @@ class Printer:
             cells = (cell.rjust(width) if to_right else cell.ljust(width) for cell, width, to_right in zip(row, widths, right, strict=True))
             self.data("  ".join(cells).rstrip())
 
-    def painted(self, text: str, colour: str, stream: TextIO) -> str:
-        """Return `text` in an ANSI colour if output to `stream` is coloured."""
-        return f"\x1b[{colour}m{text}\x1b[0m" if self._colour[stream] else text
+
+def painted(text: Safe, colour: str, stream: Stream) -> Safe:
+    """Return text in an ANSI colour, if it has one and output to the stream is coloured."""
+    return Safe(f"\x1b[{colour}m{text}\x1b[0m") if colour and colourful(stream) else text
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """Return a value as JSON that is safe to print and stays JSON: Python leaves one control character as it is."""
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
 class TaskLines:
@@ -87,7 +85,7 @@ class TaskLines:
             case TaskEnded():
                 self._ended(record)
             case Note(text, machine):
-                self._out.talk(visible(f"{machine}: {text}" if machine else text))
+                self._out.talk(f"{machine}: {text}" if machine else text)
             case StepStarted() if self._verbose:
                 self._out.talk(f"{record.target}: {counted(record.tasks, 'task')} on {', '.join(record.machines)}")
             case StepReady() if self._verbose:
@@ -98,12 +96,12 @@ class TaskLines:
     def _show(self, task: TaskName, stream: int, lines: bytes) -> None:
         """Print several lines at once, which is faster than one by one."""
         if lines:
-            target = sys.stdout if stream == 1 else sys.stderr
+            target: Stream = "stdout" if stream == 1 else "stderr"
             name = f"{task.machine}.{task.copy}" if task.copy else task.machine
-            before = self._out.painted(f"{name:<{self._width}} │ ", self._colour.get(task.machine, "36"), target)
+            before = painted(one_line(f"{name:<{self._width}} │ "), self._colour.get(task.machine, "36"), target)
             text = sanitize(lines).removesuffix("\n").replace("\n", "\n" + before)
-            target.write(f"{before}{text}\n")
-            target.flush()
+            put(target, Safe(f"{before}{text}\n"))
+            flush(target)
 
     def _ended(self, end: TaskEnded) -> None:
         for stream in (1, 2):
@@ -127,7 +125,7 @@ class TaskLines:
     def summary(self) -> None:
         """Print one line per failed task."""
         for end in self.failures:
-            self._out.talk(self._out.painted(f"{end.task.machine}: {describe_end(end)}", "31", sys.stderr))
+            self._out.talk(f"{end.task.machine}: {describe_end(end)}", "31")
 
 
 class LastWords:
@@ -167,7 +165,7 @@ def describe_end(end: TaskEnded) -> str:
     text = f"{end.task.target} {end.outcome} after {seconds(end.elapsed_s)}"
     if end.rung:
         text += f" (needed {end.rung})"
-    return f"{text}: {visible(end.detail)}" if end.detail else text
+    return f"{text}: {end.detail}" if end.detail else text
 
 
 def worst_status(outcomes: Sequence[Outcome]) -> int:

@@ -39,7 +39,9 @@ class NonblockingOutput:
 
     def __enter__(self) -> Self:
         for name in ("stdout", "stderr"):
-            stream: TextIO = getattr(sys, name)
+            stream: TextIO | None = getattr(sys, name)
+            if stream is None:  # closed
+                continue
             stream.flush()
             number = _opened_anew(stream)
             if number is not None:

@@ -1,23 +1,22 @@
 """Progress of a running series: a live display on a terminal, plain lines elsewhere. Both show one state, updated by records."""
 
 import math
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
 from wke.records import Connecting, Note, Record, StartedTogether, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
 from wke.tell.terminal.connecting import ConnectingLine, connecting_words
 from wke.tell.terminal.console import Printer
-from wke.tell.terminal.sanitize import visible
+from wke.tell.terminal.display import said
+from wke.tell.terminal.output import redraws
 from wke.tell.words import counted, observation_words, point_words, seconds
 
 MOST_ROWS = 20  # machines shown on a terminal
@@ -122,12 +121,12 @@ def trial_line(state: SeriesState, end: TrialEnded) -> str:
     if end.observations:
         text += f"; {observation_words(end.observations, state.units)}"
     if end.why:
-        text += f"\n    {visible(end.why)}"
+        text += f"\n    {end.why}"
     return text
 
 
 def _note(note: Note) -> str:
-    return visible(f"{note.machine}: {note.text}" if note.machine else note.text)
+    return f"{note.machine}: {note.text}" if note.machine else note.text
 
 
 class LiveProgress:
@@ -148,21 +147,21 @@ class LiveProgress:
         """Take a record; the display shows it when it is next redrawn."""
         self._state.take(record)
         if isinstance(record, Note):
-            self._live.console.print(Text(_note(record)))
+            self._live.console.print(said(_note(record)))
         elif isinstance(record, TrialEnded):
-            self._live.console.print(Text(trial_line(self._state, record), style="" if record.outcome.ok else "red"))
+            self._live.console.print(said(trial_line(self._state, record), "" if record.outcome.ok else "red"))
 
     def _render(self) -> Group:
         state = self._state
         head = Table.grid(padding=(0, 1))
         counts = f"{state.ended}/{state.total} trials" + (f", {state.failed} failed" if state.failed else "")
-        head.add_row(ProgressBar(total=max(state.total, 1), completed=state.ended, width=30), Text(counts), Text(state.left(), style="dim"))
-        lines: list[Text | Table] = [head]
+        head.add_row(ProgressBar(total=max(state.total, 1), completed=state.ended, width=30), said(counts), said(state.left(), "dim"))
+        lines: list[RenderableType] = [head]
         if state.current:
             words = point_words(state.current.point, state.current.iteration, warmup=state.current.warmup)
-            lines.append(Text(f"{words}: {state.step}"))
+            lines.append(said(f"{words}: {state.step}"))
         if state.connecting:
-            lines.append(Text(connecting_words(state.connecting)))
+            lines.append(said(connecting_words(state.connecting)))
         lines.append(self._machines())
         return Group(*lines)
 
@@ -171,13 +170,13 @@ class LiveProgress:
         now = time.monotonic()
         rows = [(name, targets) for name, targets in sorted(self._state.doing.items()) if targets]
         for name, targets in rows[:MOST_ROWS]:
-            table.add_row(Text(f"  {name}", style="cyan"), Text(", ".join(f"{t} {now - since:.0f} s" for t, since in targets.items())))
+            table.add_row(said(f"  {name}", "cyan"), said(", ".join(f"{t} {now - since:.0f} s" for t, since in targets.items())))
         if len(rows) > MOST_ROWS:
-            table.add_row(Text(f"  and {len(rows) - MOST_ROWS} more machines", style="dim"))
+            table.add_row(said(f"  and {len(rows) - MOST_ROWS} more machines", "dim"))
         return table
 
 
 def progress(state: SeriesState, *, plain: bool = False) -> PlainProgress | LiveProgress:
     """Return the display for stderr: live on a terminal that can be redrawn, plain lines elsewhere and if `plain`."""
-    live = not plain and sys.stderr.isatty() and Console(stderr=True).is_terminal and not Console(stderr=True).is_dumb_terminal
+    live = not plain and redraws("stderr") and Console(stderr=True).is_terminal and not Console(stderr=True).is_dumb_terminal
     return LiveProgress(state) if live else PlainProgress(state)

@@ -6,6 +6,10 @@ Control characters, marks that reorder text from right to left, and bytes that a
 import re
 import string
 from functools import cache
+from typing import NewType
+
+Safe = NewType("Safe", str)
+"""Text that is safe to print."""
 
 PLAIN = (string.printable.strip() + " \t\n").encode()
 LINE_BREAKERS = (0x2028, 0x2029)
@@ -29,17 +33,22 @@ def _escaped() -> re.Pattern[str]:
     return re.compile(f"[{re.escape(''.join(map(chr, TO_ESCAPE)))}{chr(SURROGATES[0])}-{chr(SURROGATES[-1])}]")
 
 
-def sanitize(data: bytes) -> str:
+def sanitize(data: bytes) -> Safe:
     """Decode lines that a script wrote and escape what is not safe to print; lines may end as on Windows."""
     if not data.translate(None, PLAIN):
-        return data.decode("ascii")
+        return Safe(data.decode("ascii"))
     data = data.replace(b"\r\n", b"\n").removesuffix(b"\r")
     try:
         return visible(data.decode())
     except UnicodeDecodeError:  # there is much to escape, so looking up every character is faster
-        return data.decode(errors="surrogateescape").translate(_escapes())
+        return Safe(data.decode(errors="surrogateescape").translate(_escapes()))
 
 
-def visible(text: str) -> str:
+def visible(text: str) -> Safe:
     """Escape the characters that are not safe to print; tabs and newlines stay."""
-    return text if text.isprintable() else _escaped().sub(lambda found: _escapes()[ord(found[0])], text)
+    return Safe(text if text.isprintable() else _escaped().sub(lambda found: _escapes()[ord(found[0])], text))
+
+
+def one_line(text: str) -> Safe:
+    """Escape these characters and newlines: the text stays in its line, cell or label."""
+    return Safe(visible(text).replace("\n", "\\n"))
