@@ -178,7 +178,7 @@ def _export(store: Store, work: SeriesWork, command: str, table: ResultsTable) -
         text = results_csv(store.attempts.of_series(work.name), command=command, rows_of=printed_rows)
     else:
         text = results_csv(work.trials, work.plan.rules.metrics, command=command, points=work.plan.rules.points, rows_of=printed_rows)
-    write_results_csv(table.path, text)
+    write_results_csv(table.path, text, private=True)
 
 
 def _draw(experiment: Experiment, work: SeriesWork) -> tuple[Problem, ...]:

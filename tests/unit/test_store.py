@@ -58,7 +58,7 @@ def test_a_trial_is_kept_whole(store: Store) -> None:
     assert folder == store.folder / "trials" / "aa-0" / "1"
     assert (folder / "log").read_text() == "aa-0"
     assert list((store.folder / "partial").iterdir()) == []
-    assert store.inputs.of("aa-0") == {"trial": "aa-0"}
+    assert store.inputs.of("aa-0") == {"depends": {"trial": "aa-0"}, "digests": {}}
     assert store.plans.seed("scale") == 7
     assert store.plans.seed("other") is None
 
@@ -320,10 +320,10 @@ def make_torn(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "words", "hint"),
     [
-        (make_text, "is damaged or not a wke store", "move it away"),
+        (make_text, "is damaged or not a wke store", "move the whole folder"),
         (make_foreign, "is an SQLite database, but not a wke store", "move it away"),
         (make_newer, r"was written by a newer wke \(schema 99\); this one reads and writes schema 10 only", "use a newer wke"),
-        (make_torn, "is damaged or not a wke store", "move it away"),
+        (make_torn, "the store is damaged", "move the whole folder"),
     ],
 )
 def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, make: object, words: str, hint: str, *, readonly: bool) -> None:
@@ -438,3 +438,19 @@ def test_a_store_of_a_development_version_is_refused_and_left_alone(tmp_path: Pa
         Store.open(copied, readonly=readonly)
     assert f"move {copied} away to begin a new store" in str(caught.value.problems[0].hint)
     assert {name: (copied / name).read_bytes() for name in before} == before
+
+
+def test_only_the_owner_may_read_what_is_stored(tmp_path: Path) -> None:
+    """Files and folders have modes 0600 and 0700 down to the last, whatever the umask, and whatever mode a collected file had."""
+    before = os.umask(0)
+    try:
+        with Store.open(tmp_path / "results") as store:
+            attempt = begin(store, planned("aa-0"))
+            (attempt.folder / "collected").mkdir()
+            (attempt.folder / "collected" / "file").touch(0o777)
+            store.writer.finish_attempt(attempt, result())
+        write_atomically(tmp_path / "results" / "scale.csv", b"", private=True)
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if path.is_dir()}
+    assert (modes, {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if path.is_file()}) == ({0o700}, {0o600})

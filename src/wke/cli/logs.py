@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 
 from wke.cli.options import as_json, folder
-from wke.errors import InputError, did_you_mean
+from wke.errors import InputError, StoreError, did_you_mean
+from wke.keep.database.damage import CHECK
 from wke.keep.output.logs import Line, lines, tasks
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
@@ -14,6 +15,8 @@ from wke.series.resolve import find_trial
 from wke.tell.terminal.console import Printer, json_text
 from wke.tell.terminal.output import put
 from wke.tell.terminal.sanitize import Safe, one_line, sanitize, visible
+
+MOST_NAMED = 5
 
 
 @click.command()
@@ -31,12 +34,18 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
     with Store.open(RESULTS, readonly=True) as store:
         stored = find_trial(store, trial)
         makers = store.details.makers(*stored.ran)
+        lost = [path for path in store.details.files(stored.id, stored.attempt) if not (stored.folder / path).exists()]
+    if not stored.folder.is_dir():
+        raise StoreError(f"the files of trial {stored.id} ({stored.outcome}) are missing: there is no folder {stored.folder}", hint=CHECK)
     written = tasks(stored.folder)
     _check("machine", machine, {task.machine for task in written})
     _check("target", target, {task.target for task in written})
     wanted = (line for line in lines(stored.folder) if machine in {None, line.task.machine} and target in {None, line.task.target})
     for piece in _document(stored, makers, wanted) if as_json else _text(stored, makers, wanted):
         put("stdout", piece)
+    if lost:
+        more = f" and {len(lost) - MOST_NAMED} more" if len(lost) > MOST_NAMED else ""
+        raise StoreError(f"files of trial {stored.id} are missing: {', '.join(lost[:MOST_NAMED])}{more}", hint=CHECK)
 
 
 def _text(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[Safe]:

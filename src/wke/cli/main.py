@@ -99,6 +99,12 @@ class Commands(click.Group):
             flush("stdout")
         except BrokenPipeError:
             ctx.exit(141)
+        except (WkeError, click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:  # a damaged value may go far before it makes a difference
+            if damage := _damage():
+                raise damage from error
+            raise
         return status
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
@@ -148,6 +154,13 @@ def run_command() -> int:
         return _complain("interrupted", 130)
     except click.exceptions.Exit as stop:
         return stop.exit_code
+
+
+def _damage() -> WkeError | None:
+    from wke.keep.inspection import find_damage  # noqa: PLC0415 - for a rare case
+    from wke.series.folders import RESULTS  # noqa: PLC0415
+
+    return find_damage(RESULTS)
 
 
 def _complain(text: str, status: int) -> int:

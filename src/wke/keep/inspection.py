@@ -4,6 +4,7 @@ It only reads, and can run while series are measured into the store: folders are
 its row by then, and the folder of an attempt is looked for after the database has the attempt's end.
 """
 
+import contextlib
 import stat
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -12,12 +13,17 @@ from os import fsdecode
 from pathlib import Path
 
 from wke.errors import Location, Problem, StoreError
+from wke.keep.database.damage import DamagedError
 from wke.keep.database.database import Database
 from wke.keep.files.manifest import RESTORE, KeptFile, differences
+from wke.keep.soundness import unsound_values
 from wke.keep.trials.folders import final_folder, partial_folder
 from wke.keep.trials.trials import INTERRUPTED, RUNNING
 
-RECOVER = "copy the whole folder, then `sqlite3 wke.sqlite .recover` saves what can be read; logs in trials/ are plain files"
+RECOVER = (
+    "copy the whole folder, then `sqlite3 wke.sqlite .recover` saves what can be read; or move the whole folder away to begin a new store; "
+    "logs in trials/ are plain files"
+)
 
 
 @dataclass(slots=True)
@@ -67,18 +73,34 @@ def inspect_store(folder: Path) -> Inspection:
             rows = _rows(database)
             for row in rows:
                 if row.has_ended:
-                    _look_at_attempt(folder, database, row, seen)
+                    with contextlib.suppress(DamagedError):  # it was named before
+                        _look_at_attempt(folder, database, row, seen)
     except StoreError as error:
-        seen.findings += error.problems
+        seen.findings += () if isinstance(error, DamagedError) and seen.findings else error.problems
     else:
         seen.attempts = len(rows)
         _look_at_folders(found, {path: row for row in rows for path in row.folders(folder)}, seen)
     return seen
 
 
+def find_damage(folder: Path) -> DamagedError | None:
+    """Return the error about the first damaged value in the database of a store, None if all are sound or there is no store."""
+    seen = Inspection()
+    try:
+        with closing(Database(folder, readonly=True)) as database:
+            _look_at_database(folder, database, seen)
+    except DamagedError as error:
+        return error
+    except StoreError:
+        return None
+    return DamagedError(f"{seen.findings[0].where}: {seen.findings[0].what}") if seen.findings else None
+
+
 def _look_at_database(folder: Path, database: Database, seen: Inspection) -> None:
     path = folder / "wke.sqlite"
     with database.snapshot() as sql:
+        for sentence in unsound_values(sql):
+            seen.find(path, sentence, RECOVER)
         for (text,) in sql.execute("PRAGMA integrity_check"):
             if text != "ok":
                 seen.find(path, f"is damaged: {text}", RECOVER)

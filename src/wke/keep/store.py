@@ -42,7 +42,7 @@ from wke.keep.machines.acceptance import Acceptances
 from wke.keep.machines.examinations import Examinations
 from wke.keep.trials.attempts import AttemptReader
 from wke.keep.trials.details import DetailReader
-from wke.keep.trials.folders import put_in_place
+from wke.keep.trials.folders import put_in_place, set_aside
 from wke.keep.trials.inputs import InputReader
 from wke.keep.trials.plans import PlanReader
 from wke.keep.trials.trials import INTERRUPTED
@@ -112,6 +112,8 @@ class Store:
                 undo.callback(lock.release)
             database = Database(folder, readonly=False)
             undo.callback(database.close)
+            if database.is_new:
+                database.note = "; ".join(filter(None, (database.note, set_aside(folder))))
             store = cls(folder, database, lock, checkpoint, series)
             store._repair()
             undo.pop_all()

@@ -67,7 +67,7 @@ class SeriesWriter:
             if sql.execute("SELECT 1 FROM planned WHERE series = ? AND trial = ?", (series, trial.id)).fetchone() is None:
                 (end,) = sql.execute("SELECT coalesce(max(position), -1) + 1 FROM planned WHERE series = ?", (series,)).fetchone()
                 insert_planned(sql, series, [replace(trial, position=end)])
-            attempt, number = insert_attempt(sql, command, trial, started_ns=time.time_ns())
+            attempt, number = insert_attempt(sql, command, trial, started_ns=time.time_ns(), store=self._folder)
         self._checkpoint("begin: committed")
         folder = partial_folder(self._folder, trial.id, number)
         with disk_errors(self._folder):

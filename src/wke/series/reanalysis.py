@@ -39,6 +39,9 @@ def reanalyse_series(series: PlannedSeries, store: Store) -> Iterator[Reanalysed
         answers: list[Answer] = []
         silent: list[tuple[StoredAttempt, str]] = []
         for attempt in attempts:
+            if not attempt.folder.is_dir():
+                silent.append((attempt, f"its files are missing: there is no folder {attempt.folder}"))
+                continue
             result, seen = observe_trial(series.plan.experiment, item.trial, attempt.folder)
             if why := _uncollected(item, attempt) or (result.why if result.outcome.kind is OutcomeKind.FAILED else ""):
                 silent.append((attempt, why))

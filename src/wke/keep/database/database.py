@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wke.errors import StoreError
 from wke.keep.database import schema
+from wke.keep.database.damage import CHECK, CheckedConnection, DamagedError
 from wke.keep.files.disk import disk_errors, file_system, full, is_network
 
 WAIT_S = 20.0  # for a reader or a checkpoint that holds the file; only network file systems make writers wait for readers
@@ -29,11 +30,14 @@ def _translated(folder: Path, error: sqlite3.Error) -> StoreError:
     text = str(error)
     if "full" in text:
         return full(folder)
-    if "not a database" in text or "malformed" in text:
+    if "not a database" in text:
         return StoreError(
             f"{folder / 'wke.sqlite'} is damaged or not a wke store: {text}",
-            hint="move it away to begin a new store; raw logs under trials/ are plain files and stay readable",
+            hint=f"move the whole folder {folder} away to begin a new store; logs under trials/ are plain files and stay readable",
         )
+    if "malformed" in text or "Could not decode" in text or "no such" in text:
+        hint = f"{CHECK}; or move the whole folder {folder} away to begin a new store"
+        return DamagedError(f"{folder / 'wke.sqlite'}: {text}", hint)
     if "locked" in text:
         return StoreError(
             f"{folder / 'wke.sqlite'} is locked by another program", hint="end the program that reads it for so long, then try again"
@@ -48,17 +52,17 @@ def _translated(folder: Path, error: sqlite3.Error) -> StoreError:
 class Database:
     """One connection to `folder`/wke.sqlite. One for writing is opened only while a WriterLock is held.
 
-    `note` is what a user should know since this connection was opened, or "".
+    `note` is what a user should know since this connection was opened, or "". `is_new` tells whether the tables were made just now.
     """
 
     def __init__(self, folder: Path, *, readonly: bool) -> None:
         self._folder = folder
-        self.note = ""
+        self.note, self.is_new = "", False
         with database_errors(folder):
             if readonly:
                 self._connection = _reader(folder / "wke.sqlite")
             else:
-                self._connection, self.note = _writer(folder / "wke.sqlite")
+                self._connection, self.note, self.is_new = _writer(folder / "wke.sqlite")
 
     def close(self) -> None:
         """Close the connection."""
@@ -89,8 +93,8 @@ class Database:
                     self._connection.execute("COMMIT")
 
 
-def _writer(path: Path) -> tuple[sqlite3.Connection, str]:
-    """Return a connection that may write, and the `note` about it."""
+def _writer(path: Path) -> tuple[sqlite3.Connection, str, bool]:
+    """Return a connection that may write, the `note` about it, and whether it is to a new database."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would let the group read; its journals copy the mode
     with contextlib.suppress(schema.UnfinishedError):
         _reader(path).close()  # a store that is refused is never opened for writing
@@ -105,7 +109,7 @@ def _writer(path: Path) -> tuple[sqlite3.Connection, str]:
     except BaseException:
         connection.close()
         raise
-    return connection, note
+    return connection, note, is_new
 
 
 def _choose_journal(connection: sqlite3.Connection, path: Path, *, is_new: bool) -> str:
@@ -138,5 +142,10 @@ def _reader(path: Path) -> sqlite3.Connection:
 def _connection(path: Path, mode: str) -> sqlite3.Connection:
     # A runner may write from a helper thread to keep its event loop free, one call at a time.
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=WAIT_S, isolation_level=None, check_same_thread=False
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=WAIT_S,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=CheckedConnection,
     )

@@ -4,7 +4,9 @@ The version is SQLite's `user_version`. A change of the tables counts it up. Sto
 Points, plans and fingerprints are JSON text, because only wke reads inside them. Whatever a user may want to query is a column.
 """
 
+import re
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 from wke.errors import StoreError
@@ -163,6 +165,20 @@ CREATE TABLE accepted_trials (       -- a trial, and another one whose result co
     PRIMARY KEY (acceptance, trial, measured)
 ) WITHOUT ROWID;
 """
+
+
+TYPE_WORDS: Mapping[type, str] = {int: "a whole number", str: "text", float: "a number", bytes: "bytes", type(None): "empty"}
+_TYPES: Mapping[str, type] = {"INTEGER": int, "TEXT": str, "REAL": float, "BLOB": bytes}
+
+
+def column_types() -> dict[str, dict[str, frozenset[type]]]:
+    """Return the types of the values that the columns of each table may have."""
+    found: dict[str, dict[str, frozenset[type]]] = {}
+    for table, body in re.findall(r"CREATE TABLE (\w+) \((.*?)\n\)", TABLES, re.DOTALL):
+        columns = re.findall(r"^    (\w+) (INTEGER|TEXT|REAL|BLOB)( NOT NULL| PRIMARY KEY)?", body, re.MULTILINE)
+        found[table] = {name: frozenset({_TYPES[kind]} | (set() if never_null else {type(None)})) for name, kind, never_null in columns}
+    found["files"]["path"] |= {bytes}  # the name of a file that is not text
+    return found
 
 
 class UnfinishedError(StoreError):

@@ -35,7 +35,7 @@ class KeptFile:
 def seal(folder: Path) -> tuple[KeptFile, ...]:
     """Return the manifest of `folder` when all of it is on the disk: first each file, then each folder from the leaves up.
 
-    Links and other things that are not files are ignored.
+    Only the owner may then read it. Links and other things that are not files are ignored.
     """
     sealed: list[KeptFile] = []
     for place, _, names in os.walk(folder, topdown=False):
@@ -45,10 +45,12 @@ def seal(folder: Path) -> tuple[KeptFile, ...]:
                 continue
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
+                os.fchmod(descriptor, 0o600)  # a collected file came with the mode that it had on its machine
                 os.fsync(descriptor)
                 sealed.append(KeptFile(os.path.relpath(path, folder), *_sums(descriptor)))
             finally:
                 os.close(descriptor)
+        os.chmod(place, 0o700)  # noqa: PTH101
         sync_folder(Path(place))
     return tuple(sealed)
 

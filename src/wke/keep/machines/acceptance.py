@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.errors import InputError
+from wke.keep.database.damage import decoding
 from wke.keep.database.database import Database
 from wke.keep.machines.fingerprint import AcceptedFacts, FactChange
 
@@ -76,10 +77,11 @@ class Acceptances:
         )
         with self._database.snapshot() as sql:
             rows = sql.execute(query).fetchall()
-        return tuple(
-            Acceptance(number, who, at_ns, reason, tuple(json.loads(changes)), trials, by, by_ns)
-            for number, who, at_ns, reason, changes, trials, by, by_ns in rows
-        )
+        with decoding("an acceptance"):
+            return tuple(
+                Acceptance(number, who, at_ns, reason, tuple(map(str, json.loads(changes))), trials, by, by_ns)
+                for number, who, at_ns, reason, changes, trials, by, by_ns in rows
+            )
 
     def facts(self) -> AcceptedFacts:
         """Return the changes of facts that are accepted now."""

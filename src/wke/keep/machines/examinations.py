@@ -7,6 +7,7 @@ command's series; from then on the results of the series are those that count on
 import json
 from dataclasses import dataclass
 
+from wke.keep.database.damage import read_object
 from wke.keep.database.database import Database
 from wke.keep.machines.fingerprint import Facts, Reference
 
@@ -70,4 +71,4 @@ class Examinations:
         query = f"SELECT machine, address, json, max(invocation) FROM machines WHERE {condition} GROUP BY machine, address"  # noqa: S608 - ours, no input
         with self._database.snapshot() as sql:
             rows = sql.execute(query, (value,)).fetchall()
-        return {(machine, address): json.loads(text) for machine, address, text, _ in rows}
+        return {(machine, address): read_object(text, f"the fingerprint of {machine}") for machine, address, text, _ in rows}

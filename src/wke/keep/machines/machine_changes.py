@@ -1,10 +1,10 @@
 """Machine changes: how the machines of an attempt have changed since, which decides whether the attempt counts."""
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from wke.keep.database.damage import read_object
 from wke.keep.machines.fingerprint import AcceptedFacts, FactChange, Reference, deciding
 
 RAN = "coalesce((SELECT source FROM derived WHERE attempt = a.id), a.id)"
@@ -36,7 +36,7 @@ class MachinesNow:
         if now is None:
             return MachineChanges()
         changes, accepted = [], set[int]()
-        for change in deciding(machine, json.loads(facts), now):
+        for change in deciding(machine, read_object(facts, f"the fingerprint of {machine}"), now):
             covering = self.accepted.covering(change)
             accepted |= covering
             changes += [] if covering else [change]

@@ -22,12 +22,14 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 from wke.describe.toml.wording import labelled
+from wke.keep.database.damage import DamagedError
 from wke.keep.files.disk import disk_errors, private_folder
 from wke.keep.output.linebuffer import LineBuffer
 from wke.records import MetricsWritten, Output, Record, TaskEnded, TaskName
 
 PIECE = struct.Struct("<qQIB3x")  # at_ns, offset, length, stream
 PIECES_AT_ONCE = 256
+LONGEST_PIECE = 1 << 26  # longer than any frame
 STREAMS = {1: "out", 2: "err"}
 
 
@@ -43,6 +45,12 @@ class Line:
     stream: int
     data: bytes
     continues: bool = False
+
+
+class MappedFile(mmap.mmap):
+    """The content of the file at `path`, of which the kernel reads what is looked at."""
+
+    path: Path
 
 
 class LogWriter:
@@ -96,7 +104,7 @@ class LogWriter:
 
 def tasks(folder: Path) -> tuple[TaskName, ...]:
     """Return the tasks with output in `folder`, sorted by step, target, machine and copy."""
-    return tuple(sorted((_task(path) for path in folder.glob("*-*/*.idx")), key=lambda t: (t.step, t.target, t.machine, t.copy)))
+    return tuple(sorted(map(_task, _files(folder, "idx")), key=lambda t: (t.step, t.target, t.machine, t.copy)))
 
 
 def stdout(folder: Path, task: TaskName) -> bytes:
@@ -119,7 +127,7 @@ def read_output(folder: Path) -> dict[TaskName, bytes | mmap.mmap]:
 
 def read_metrics(folder: Path) -> dict[TaskName, bytes]:
     """Return what tasks in `folder` wrote to $WKE_METRICS, for those that did."""
-    return {_task(path): path.read_bytes() for path in sorted(folder.glob("*-*/*.metrics"))}
+    return {_task(path): path.read_bytes() for path in sorted(_files(folder, "metrics"))}
 
 
 def files_folder(folder: Path, task: TaskName) -> Path:
@@ -216,6 +224,11 @@ def _path(folder: Path, task: TaskName, suffix: str) -> Path:
     return folder / f"{task.step:02d}-{quote(task.target, safe='')}" / f"{machine}{copy}.{suffix}"
 
 
+def _files(folder: Path, suffix: str) -> Iterator[Path]:
+    """Yield the files of tasks with a suffix; folders that wke did not make are ignored."""
+    return (path for path in folder.glob(f"*-*/*.{suffix}") if path.parent.name.partition("-")[0].isdecimal())
+
+
 def _task(path: Path) -> TaskName:
     """Return the task that a file belongs to."""
     step, _, target = path.parent.name.partition("-")
@@ -234,7 +247,9 @@ def _write(descriptor: int, data: bytes) -> None:
 def _mapped(path: Path) -> bytes | mmap.mmap:
     try:
         with path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped = MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped.path = path
+            return mapped
     except (FileNotFoundError, ValueError):  # nothing was written; an empty file cannot be mapped
         return b""
 
@@ -247,12 +262,25 @@ def _content(path: Path) -> bytes:
 
 
 def _index(folder: Path, task: TaskName) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (at_ns, stream, offset, length) of each whole record; the last one may be incomplete."""
+    """Yield (at_ns, stream, offset, length) of each whole record; the last one may be incomplete.
+
+    Raise DamagedError for a record that points outside the output.
+    """
     path, position = _path(folder, task, "idx"), 0
     while records := _whole_records(path, position):
+        sizes = {stream: _size(_path(folder, task, suffix)) for stream, suffix in STREAMS.items()}
         for at_ns, offset, length, stream in PIECE.iter_unpack(records):
+            if length > LONGEST_PIECE or offset + length > sizes.get(stream, -1):
+                raise DamagedError(f"{path} is not the index of the output beside it")
             yield at_ns, stream, offset, length
         position += len(records)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # nothing was written
+        return 0
 
 
 def _whole_records(path: Path, position: int) -> bytes:

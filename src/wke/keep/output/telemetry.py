@@ -106,7 +106,7 @@ def _text(value: float | None) -> str:
 
 def write_recording(folder: Path, recording: Recording) -> None:
     """Store what is true of all rows."""
-    write_atomically(folder / RECORDING, json.dumps(asdict(recording), indent=1).encode() + b"\n")
+    write_atomically(folder / RECORDING, json.dumps(asdict(recording), indent=1).encode() + b"\n", private=True)
 
 
 def record_window(folder: Path, start_ns: int, end_ns: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wke.errors import InputError, did_you_mean
+from wke.keep.database.damage import read_object
 from wke.keep.database.database import Database
 from wke.keep.machines.acceptance import Acceptances
 from wke.keep.machines.examinations import Examinations
@@ -129,7 +130,7 @@ class AttemptReader:
                 Attempt(id_, trial, number, partial_folder(self._folder, trial, number)),
                 name,
                 started_ns,
-                json.loads(folders),
+                read_object(folders, "an attempt that was left running"),
                 read_release(releases),
             )
             for id_, trial, number, name, started_ns, folders, releases in rows

@@ -1,11 +1,12 @@
 """Details: what the store has of an attempt beside its result: who ran it, how each task ended, clocks, machines, deployments, files."""
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import fsdecode
 
 from wke.documents import Json
+from wke.keep.database.damage import DamagedError, read_object
 from wke.keep.database.database import Database
 from wke.keep.machines.fingerprint import Reference
 from wke.keep.machines.machine_changes import RAN
@@ -77,28 +78,35 @@ class DetailReader:
         """Return the details of attempt `number` at `trial`, which must exist."""
         columns = (
             "r.id, v.id, r.position, v.command, v.started_ns, v.plan, "
-            "i.json, r.ended_ns, (SELECT count(*) FROM files WHERE attempt = r.id), "
-            "(SELECT coalesce(sum(size), 0) FROM files WHERE attempt = r.id), "
-            "(SELECT released_ns FROM starts WHERE attempt = r.id)"
+            "i.json, r.ended_ns, (SELECT released_ns FROM starts WHERE attempt = r.id)"
         )
         made = f"attempts a JOIN attempts r ON r.id = {RAN} JOIN invocations v ON v.id = r.invocation JOIN inputs i ON i.trial = r.trial"
         query = f"SELECT {columns} FROM {made} WHERE a.trial = ? AND a.number = ?"  # noqa: S608 - ours, no input
         with self._database.snapshot() as sql:
             row = sql.execute(query, (trial, number)).fetchone()
-            ran, command, position, words, started_ns, text, inputs, ended_ns, files, size, released_ns = row
+            if row is None:
+                raise DamagedError(f"attempt {number} at trial {trial} is not complete")
+            ran, command, position, words, started_ns, text, inputs, ended_ns, released_ns = row
             plan = StoredPlan.from_json(text)
+            sizes = [size for (size,) in sql.execute("SELECT size FROM files WHERE attempt = ?", (ran,))]
             return AttemptDetails(
                 command=Command(words, plan.order, plan.seed, started_ns, plan.software),
                 position=position,
                 tasks=_tasks(sql, ran),
                 clocks=_clocks(sql, ran),
-                machines=_machines(sql, command, json.loads(inputs)),
+                machines=_machines(sql, command, read_object(inputs, f"what trial {trial} depends on")),
                 said=_said(sql, ran),
                 deployments=_deployments(sql, ran),
                 released_ns=released_ns,
-                files=None if ended_ns is None else files,
-                size_bytes=None if ended_ns is None else size,
+                files=None if ended_ns is None else len(sizes),
+                size_bytes=None if ended_ns is None else sum(sizes),
             )
+
+    def files(self, trial: str, number: int) -> tuple[str, ...]:
+        """Return the paths of the files that the folder of an attempt had when the attempt ended."""
+        query = f"SELECT f.path FROM files f JOIN attempts a ON f.attempt = {RAN} WHERE a.trial = ? AND a.number = ? ORDER BY f.path"  # noqa: S608 - ours, no input
+        with self._database.snapshot() as sql:
+            return tuple(fsdecode(path) for (path,) in sql.execute(query, (trial, number)))
 
     def makers(self, trial: str, number: int) -> tuple[str, ...]:
         """Return the other attempts (`TRIAL.NUMBER`) that ran the steps with a scope that an attempt used."""
@@ -131,12 +139,16 @@ def _machines(sql: sqlite3.Connection, command: int, inputs: Mapping[str, Json])
     """Return the fingerprints that a command found, only of the machines that take part if the inputs of the trial say which."""
     taking_part = (inputs.get("depends", {}).get("cluster") or {}).get("machines")
     rows = sql.execute("SELECT machine, address, json FROM machines WHERE invocation = ? ORDER BY machine", (command,))
-    return {(machine, address): json.loads(facts) for machine, address, facts in rows if taking_part is None or machine in taking_part}
+    return {
+        (machine, address): read_object(facts, f"the fingerprint of {machine}")
+        for machine, address, facts in rows
+        if taking_part is None or machine in taking_part
+    }
 
 
 def _said(sql: sqlite3.Connection, attempt: int) -> dict[str, Mapping[str, object]]:
     rows = sql.execute("SELECT machine, json FROM fingerprints WHERE attempt = ? ORDER BY machine", (attempt,))
-    return {machine: json.loads(facts) for machine, facts in rows}
+    return {machine: read_object(facts, f"what {machine} reported") for machine, facts in rows}
 
 
 def _deployments(sql: sqlite3.Connection, attempt: int) -> tuple[StoredDeployment, ...]:

@@ -1,7 +1,6 @@
 """Reading what trials depend on: the inputs that their ids were computed from, and the scripts among them."""
 
-import json
-
+from wke.keep.database.damage import read_object
 from wke.keep.database.database import Database
 from wke.keep.trials.trials import Inputs
 
@@ -16,7 +15,7 @@ class InputReader:
         """Return the inputs of a trial; empty when no attempt at it was ever begun."""
         with self._database.snapshot() as sql:
             row = sql.execute("SELECT json FROM inputs WHERE trial = ?", (trial,)).fetchone()
-        return dict(json.loads(row[0])) if row else {}
+        return read_object(row[0], f"what trial {trial} depends on") if row else {}
 
     def of_trials_with_results(self) -> dict[str, Inputs]:
         """Return the inputs of each trial that has an ok attempt, the trial that was tried last first."""
@@ -38,4 +37,4 @@ class InputReader:
         query = f"SELECT i.trial, i.json FROM inputs i JOIN ({tried}) a ON a.trial = i.trial ORDER BY a.last DESC"  # noqa: S608 - ours, no input
         with self._database.snapshot() as sql:
             rows = sql.execute(query).fetchall()
-        return {trial: json.loads(text) for trial, text in rows}
+        return {trial: read_object(text, f"what trial {trial} depends on") for trial, text in rows}

@@ -1,9 +1,9 @@
 """Reading plans: which series there are, and what the latest plan of each consists of."""
 
-import json
 from pathlib import Path
 
 from wke.errors import InputError, did_you_mean
+from wke.keep.database.damage import read_object
 from wke.keep.database.database import Database
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial
@@ -45,7 +45,8 @@ class PlanReader:
         with self._database.snapshot() as sql:
             rows = sql.execute(query, (series,)).fetchall()
         return tuple(
-            PlannedTrial(trial, json.loads(point), k, bool(warmup), position, text) for trial, point, k, warmup, position, text in rows
+            PlannedTrial(trial, read_object(point, f"the point of trial {trial}"), k, bool(warmup), position, text)
+            for trial, point, k, warmup, position, text in rows
         )
 
     def unknown(self, series: str) -> InputError:

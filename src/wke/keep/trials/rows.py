@@ -3,8 +3,11 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+from wke.keep.database.damage import decoding
 from wke.keep.files.manifest import KeptFile
+from wke.keep.trials.folders import first_free
 from wke.keep.trials.trials import Answer, Attempt, PlannedTrial, Result
 from wke.records import ClockReading, Release, StartedTogether, TaskEnded
 
@@ -21,10 +24,16 @@ def insert_observations(sql: sqlite3.Connection, attempt: int, values: Mapping[s
     sql.executemany("INSERT INTO observations VALUES (?, ?, ?, ?)", rows)
 
 
-def insert_attempt(sql: sqlite3.Connection, command: int, trial: PlannedTrial, *, started_ns: int) -> tuple[int, int]:
-    """Add an attempt that begins now; return its id, and its number among the attempts at its trial."""
+def insert_attempt(
+    sql: sqlite3.Connection, command: int, trial: PlannedTrial, *, started_ns: int, store: Path | None = None
+) -> tuple[int, int]:
+    """Add an attempt that begins now; return its id, and its number among the attempts at its trial.
+
+    With the folder of the `store`, it is a number that has no folder there.
+    """
     sql.execute("INSERT OR IGNORE INTO inputs VALUES (?, ?)", (trial.id, trial.inputs_json))
     (number,) = sql.execute("SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE trial = ?", (trial.id,)).fetchone()
+    number = number if store is None else first_free(store, trial.id, number)
     row = (command, trial.id, number, trial.position, json.dumps(dict(trial.point)), trial.iteration, trial.warmup, started_ns)
     columns = "invocation, trial, number, position, point, iteration, warmup, started_ns"
     cursor = sql.execute(f"INSERT INTO attempts ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - no input
@@ -78,9 +87,10 @@ def insert_start(sql: sqlite3.Connection, attempt: int, start: StartedTogether) 
 
 def read_release(releases: str | None) -> Release | None:
     """Return the release of which each machine's row has a part, from the JSON of all rows."""
-    rows: dict[str, list[int]] = json.loads(releases or "{}")
-    clocks = {machine: ClockReading(*clock) for machine, (_, *clock) in rows.items()}
-    return Release(next(iter(rows.values()))[0], clocks) if rows else None
+    with decoding("the release of an attempt that was left running"):
+        rows: dict[str, list[int]] = json.loads(releases or "{}")
+        clocks = {machine: ClockReading(*map(int, clock)) for machine, (_, *clock) in rows.items()}
+        return Release(int(next(iter(rows.values()))[0]), clocks) if rows else None
 
 
 def task_row(attempt: int, ended: TaskEnded) -> tuple[object, ...]:

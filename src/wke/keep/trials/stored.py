@@ -1,12 +1,12 @@
 """Attempts as they are read back from the store: rows of several tables make one value."""
 
-import json
 import math
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from wke.keep.database.damage import read_object
 from wke.keep.machines.machine_changes import RAN, MachineChanges, MachinesNow, machine_changes
 from wke.keep.trials.folders import final_folder, partial_folder
 from wke.keep.trials.trials import RUNNING, Derivation, StoredAttempt, StoredStart
@@ -43,7 +43,7 @@ def read_attempts(
                 id=trial,
                 series=series,
                 attempt=number,
-                point=json.loads(point),
+                point=read_object(point, f"the point of trial {trial}"),
                 iteration=iteration,
                 warmup=bool(warmup),
                 outcome=outcome or RUNNING,

@@ -10,6 +10,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.rules import Rules, rules_of
 from wke.describe.expression.equation import read_expression
 from wke.documents import Json
+from wke.keep.database.damage import decoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,10 @@ class StoredPlan:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the plan that `to_json` made this text of."""
-        values = json.loads(text)
-        return cls(**{**values, "rules": _rules(values["rules"])})
+        """Return the plan that `to_json` made this text of; raise DamagedError for any other text."""
+        with decoding("the plan of a series"):
+            values = json.loads(text)
+            return cls(**{**values, "rules": _rules(values["rules"])})
 
 
 def _rules(values: Mapping[str, Json]) -> Rules:

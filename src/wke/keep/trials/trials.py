@@ -1,11 +1,11 @@
 """Trials and attempts in the store: planned, running, ended."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from wke.documents import Json
+from wke.keep.database.damage import read_object
 from wke.keep.machines.fingerprint import FactChange
 from wke.records import Outcome, Release, StartedTogether, TaskEnded
 
@@ -30,7 +30,7 @@ class PlannedTrial:
     @property
     def inputs(self) -> Inputs:
         """What the id was computed from."""
-        return dict(json.loads(self.inputs_json))
+        return read_object(self.inputs_json, f"what trial {self.id} depends on")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,13 +71,15 @@ def result_rows(trials: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:
 def export_csv(folder: Path, work: SeriesWork) -> Path:
     """Write the trials of a series to NAME.csv in `folder`; return the path of the file."""
     path, rules = folder / f"{work.name}.csv", work.plan.rules
-    write_results_csv(path, results_csv(work.trials, rules.metrics, command=f"wke measure {work.plan.file}", points=rules.points))
+    write_results_csv(
+        path, results_csv(work.trials, rules.metrics, command=f"wke measure {work.plan.file}", points=rules.points), private=True
+    )
     return path
 
 
-def write_results_csv(path: Path, text: str) -> None:
-    """Write `text` to the file at `path`, safe to print, whole or not at all."""
-    write_atomically(path, visible(text).encode())
+def write_results_csv(path: Path, text: str, *, private: bool = False) -> None:
+    """Write `text` to the file at `path`, safe to print, whole or not at all; only the owner may read it if it is `private`."""
+    write_atomically(path, visible(text).encode(), private=private)
 
 
 def read_results_csv(text: str, name: str = "the file") -> ResultsFile:

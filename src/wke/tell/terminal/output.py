@@ -53,9 +53,10 @@ def put(name: Stream, text: Safe) -> None:
 def flush(name: Stream) -> None:
     """Flush stdout or stderr; raise as `put` does."""
     stream = _stream(name)
+    if stream is None:
+        return
     try:
-        if stream is not None:
-            stream.flush()
+        stream.flush()
     except OSError as error:
         _give_up(name, stream, error)
 

@@ -150,7 +150,7 @@ def _git(revision: object) -> str:
 def _files(shown: TrialRecord) -> Iterator[str]:
     of = shown.of
     held = "" if of.files is None or of.size_bytes is None else f" ({counted(of.files, 'file')}, {of.size_bytes:,} bytes)"
-    yield f"{shown.at.folder}{held}"
+    yield f"{shown.at.folder}{held}{'' if shown.at.folder.is_dir() else ': missing'}"
     if shown.between is not None:
         yield f"{shown.between} (output of deployed steps after this attempt)"
 

@@ -1,0 +1,86 @@
+"""Damage: stored values that wke cannot have written. Whoever reads one says so, and `wke check --store` names them all."""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from wke.documents import Json
+from wke.errors import StoreError
+from wke.keep.database.schema import column_types
+
+CHECK = "run `wke check --store`: it names everything that is wrong"
+
+
+class DamagedError(StoreError):
+    """Something in the store has not the form in which wke writes it."""
+
+    def __init__(self, what: str, hint: str = CHECK) -> None:
+        super().__init__(f"the store is damaged: {what}", hint=hint)
+        self.what = what
+
+
+@contextlib.contextmanager
+def decoding(what: str) -> Iterator[None]:
+    """Turn what goes wrong while a stored value is decoded into a DamagedError about `what`."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise DamagedError(f"{what} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def read_object(text: str, what: str) -> dict[str, Json]:
+    """Return the JSON object that a column has; `what` names it in the DamagedError about anything else."""
+    with decoding(what):
+        value = json.loads(text)
+    if not isinstance(value, dict):
+        raise DamagedError(f"{what} is not a JSON object")
+    return value
+
+
+class CheckedCursor(sqlite3.Cursor):
+    """A cursor whose rows have the types of the schema's columns; DamagedError for others."""
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows that are left."""
+        rows = super().fetchall()
+        check_types([name for name, *_ in self.description or ()], rows)
+        return rows
+
+    def fetchone(self) -> Any:
+        """Return the next row, None after the last."""
+        row = super().fetchone()
+        check_types([name for name, *_ in self.description or ()], [] if row is None else [row])
+        return row
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        return iter(self.fetchall())
+
+
+class CheckedConnection(sqlite3.Connection):
+    """A connection that checks the types of what it reads."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> CheckedCursor:
+        """Run a statement."""
+        return self.cursor(CheckedCursor).execute(sql, parameters)
+
+
+def check_types(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Raise DamagedError if a column of the schema has a value of another type. All is done by column, which is fast."""
+    types = _column_types()
+    for name, column in zip(names, zip(*rows, strict=True), strict=False):
+        allowed = types.get(name)
+        if allowed is not None and not allowed.issuperset(map(type, column)):
+            raise DamagedError(f'a value "{name}" is not of its type')
+
+
+@cache
+def _column_types() -> dict[str, frozenset[type]]:
+    """Return the types of the values of columns, by their names; those of one name in several tables together."""
+    found: dict[str, frozenset[type]] = {}
+    for columns in column_types().values():
+        for name, types in columns.items():
+            found[name] = found.get(name, frozenset()) | types
+    return found
