@@ -124,7 +124,7 @@ def kill_sshd(attack: Attack) -> None:
 
 def agent_of(machine: Machine) -> int:
     """Return the pid of the agent. Its parent, the guardian, has the same kind of command line."""
-    python = [pid for pid in machine.alive() if b"wke: python" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    python = [pid for pid in machine.alive() if b"\0-I\0-S\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     return next(pid for pid in python if _parent(pid) in python)
 
 

@@ -1,6 +1,7 @@
 """Heads of frames, made by the table of frames: as they have to be, and with one thing wrong."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from hypothesis import strategies as st
 
@@ -18,16 +19,20 @@ RIGHT = {
     "any": ANYTHING,
     "text": TEXTS,
     "flag": st.booleans(),
-    "integer": st.integers(-(2**63), 2**63),
     "number": NUMBERS,
+    "count": st.integers(0, 2**32 - 1),
+    "time": st.integers(0, 2**62 - 1),
+    "stream": st.integers(1, 3),
     "code": st.integers(0, 255),
     "seconds": st.integers(0, 2**32 - 1) | st.floats(0, 2**31),
 }
 WRONG: dict[str, st.SearchStrategy[object]] = {
     "text": st.none() | st.booleans() | st.integers() | st.lists(TEXTS),
     "flag": st.none() | st.integers(0, 1) | TEXTS,
-    "integer": st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
     "number": st.none() | st.booleans() | st.just(-1) | st.just(2**63) | st.just(1.5) | TEXTS | st.lists(NUMBERS),
+    "count": st.none() | st.booleans() | st.just(-1) | st.just(2**32) | st.just(1.0) | TEXTS,
+    "time": st.none() | st.booleans() | st.just(-1) | st.just(2**62) | st.just(2**63 - 1) | st.just(1.5) | TEXTS,
+    "stream": st.none() | st.booleans() | st.just(0) | st.just(4) | st.just(1.0) | TEXTS,
     "code": st.booleans() | st.just(-1) | st.just(256) | st.just("0") | st.just(1.0),
     "seconds": st.booleans() | st.just(-1) | st.just(1e300) | st.just("1") | st.lists(NUMBERS),
 }
@@ -62,7 +67,8 @@ def wrong(type_name: str) -> st.SearchStrategy[object]:
         bad = wrong(inner)
         odd |= st.lists(bad, min_size=1, max_size=2) if type_name[0] == "[" else st.dictionaries(TEXTS, bad, min_size=1, max_size=2)
     if most:
-        odd |= st.just({str(number): "" for number in range(int(most) + 1)})
+        names = [str(number) for number in range(int(most) + 1)]
+        odd |= st.just(names if type_name[0] == "[" else dict.fromkeys(names, ""))
     return odd
 
 
@@ -73,6 +79,8 @@ def heads(kind: int) -> st.SearchStrategy[dict[str, object]]:
         {name: right(type_name) for name, (type_name, is_optional) in known.items() if not is_optional},
         optional={name: right(type_name) for name, (type_name, is_optional) in known.items() if is_optional},
     )
+    if kind == frames.ENDED:
+        whole = whole.map(lambda head: head | {"ended": min(2**62 - 1, cast("int", head["started"]) + cast("int", head["ended"]) % 10**17)})
     if "*" not in fields(kind):
         return whole
     more = st.dictionaries(TEXTS.filter(lambda name: name not in known), right(fields(kind)["*"][0]), max_size=3)

@@ -63,6 +63,7 @@ class Connected:
 class Connecting:
     """So far `connected` of `total` machines answer; those in `waiting` do not yet, the first of them since `longest_s`.
 
+    On those in `logging_in`, ssh has logged in, and the start-up files of the login shell run.
     It is sent while connecting takes long, and once more, with an empty `waiting`, when connecting is over.
     """
 
@@ -70,6 +71,7 @@ class Connecting:
     total: int
     waiting: tuple[str, ...]
     longest_s: float
+    logging_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,93 @@ def test_a_machine_with_another_python_takes_the_source(monkeypatch: pytest.Monk
     assert blocks[2:] == [True, False, False]
 
 
+TOO_OLD = f"""#!/bin/sh
+exec {sys.executable} -I -S -E -c "import sys; sys.version_info = (3, 5, 9); exec(sys.argv[1])" "$5"
+"""
+GOOD = f"""#!/bin/sh
+exec {sys.executable} "$@"
+"""
+WRAPPER = "#!/bin/sh\necho 'python: no version is chosen' >&2; exit 127\n"
+SILENT = "#!/bin/sh\nexit 1\n"
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        {"system": TOO_OLD, "python3": GOOD},
+        {"system": SILENT, "python3": TOO_OLD, "python3.11": WRAPPER, "python3.9": GOOD},
+        {"python3.12": GOOD, "python3.9": SILENT},
+        {"system": WRAPPER, "platform-python": GOOD},
+    ],
+    ids=", ".join,
+)
+def test_every_python_is_tried_until_one_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: dict[str, str]) -> None:
+    """Whether those before it are too old, wrappers without a Python, or not there; in one go, and what they said is forgotten."""
+    for name, program in there.items():
+        (tmp_path / name).write_text(program)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(bootstrap, "SYSTEM_PYTHON", str(tmp_path / "system"))
+    monkeypatch.setattr(bootstrap, "OTHER_PYTHONS", (*bootstrap.OTHER_PYTHONS[:-1], str(tmp_path / "platform-python")))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    async def body(one: Talk) -> None:
+        assert (await one.run(b"#!/bin/sh\necho here")).out == b"here\n"
+        assert one.connection.link.wire.words == ""
+
+    talk([], body)
+
+
+def test_no_python_names_those_that_were_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What each says of its version, the first line; if there is none at all, what was looked for."""
+    monkeypatch.setattr(bootstrap, "SYSTEM_PYTHON", str(tmp_path / "system"))
+    monkeypatch.setattr(bootstrap, "OTHER_PYTHONS", (str(tmp_path / "other"),))
+    assert f"wke: no Python that serves: there is no {tmp_path}/system, nor another one" in refusal([])
+    for name in ("system", "other"):
+        (tmp_path / name).write_text("#!/bin/sh\n[ $1 = -V ] && echo Python 3.5.9; exit 1\n")
+        (tmp_path / name).chmod(0o755)
+    text = refusal([])
+    assert f"no Python that serves: {tmp_path}/system is Python 3.5.9, {tmp_path}/other is Python 3.5.9\n" in text
+    assert "machine node1: finding Python failed" in text
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(
+    ("folders", "outcome", "words"),
+    [("/tmp", "ok", ""), ("/tmp /var/tmp /dev/shm", "failed(126)", "which is mounted noexec: set TMPDIR")],
+)
+def test_a_compiled_target_runs_where_programs_may(folders: str, outcome: str, words: str) -> None:
+    """Where /tmp is mounted noexec the work folder is elsewhere; if there is no such place, the reason is named."""
+    mount = f'for f in {folders}; do mount -t tmpfs -o noexec none $f || exit; done; exec "$@"'
+    transport = ["unshare", "-rm", "sh", "-c", mount, "sh"]
+    if subprocess.run([*transport, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("kernel: no user namespaces here")
+
+    program = Path("/bin/true").read_bytes()
+
+    async def body(one: Talk) -> None:
+        run = await one.run(program)
+        assert (run.outcome, words in run.end.detail) == (outcome, True)
+
+    talk(transport, body)
+
+
+def test_what_goes_wrong_with_a_script_is_told_in_full() -> None:
+    """A byte order mark before script or prelude; a script that removes its own work folder, and the tasks after it."""
+
+    async def body(one: Talk) -> None:
+        for script, prelude in ((b"\xef\xbb\xbf#!/bin/sh\n", None), (b"#!/bin/sh\n", b"\xef\xbb\xbfexport A=1\n")):
+            run = await one.run(script, prelude=prelude)
+            assert (run.outcome, "begins with a byte order mark" in run.end.detail) == ("failed(127)", True)
+        gone = await one.run(b'#!/bin/sh\nrm -rf "${WKE_DIR%/*}"\necho here', target="first")
+        assert (gone.outcome, gone.out) == ("ok", b"here\n")
+        assert "the work folder with its $WKE_DIR was removed during the run" in gone.end.detail
+        for script in (b'#!/bin/sh\nrm -rf "${WKE_DIR%/*}"\necho here', b"#!/bin/sh\necho another"):
+            after = await one.run(script, target="first")
+            assert (after.outcome, "was removed during the run" in after.end.detail) == ("failed(126)", True)
+
+    talk([], body)
+
+
 def test_nothing_of_the_agent_is_on_the_disk(tmp_path: Path) -> None:
     """Its work folder holds scripts and tasks, and nothing else; its source is not among its files."""
     with raw_agent("a" * 16, {"TMPDIR": str(tmp_path), "PATH": os.environ["PATH"]}) as agent:

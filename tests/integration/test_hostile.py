@@ -215,6 +215,9 @@ def test_an_agent_that_cannot_introduce_itself_is_refused(tmp_path: Path, body: 
         "started(); send(encode(frames.ENDED, 1, {'kind': 'failed', 'code': 2**40, 'started': 1, 'ended': 2, 'rung': '', 'detail': ''}))",
         "started(); send(encode(frames.OUTPUT, 1, {'stream': 1, 'at': 1}, b'cut')[:-1]); sys.exit()",
         "started()\nwhile True: send(os.urandom(65536))",
+        "started()\nwhile True: send(encode(frames.OUTPUT, 1, {'stream': 3, 'at': 1}, bytes(1 << 18)))",
+        "started(); send(encode(frames.ENDED, 1, {'kind': 'ok', 'code': None, 'started': 2**63 - 1, 'ended': 0, 'rung': '', 'detail': ''}))",
+        "started(); send(encode(frames.ENDED, 1, {'kind': 'ok', 'code': None, 'started': 5, 'ended': 9, 'rung': '', 'detail': ''}))",
     ],
 )
 def test_an_agent_that_talks_nonsense_fails_alone(tmp_path: Path, body: str) -> None:

@@ -5,9 +5,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -101,15 +102,43 @@ def test_a_lock_that_was_left_behind_is_taken_by_the_next(transport: Sequence[st
     left.unlink(missing_ok=True)
 
 
-def test_a_lock_that_cannot_be_made_is_an_error(claim: Claim) -> None:
-    """What lies in its place, and is no file, is named."""
-    folder = Path("/tmp") / f"wke-lock-{claim.name}"
-    folder.mkdir()
-    try:
-        error = asyncio.run(refused([], claim))
-    finally:
-        folder.rmdir()
-    assert f"cannot use its lock {folder}: Is a directory" in error
+@pytest.mark.parametrize(
+    ("plant", "why"),
+    [
+        (lambda place, _: place.mkdir(), "Is a directory"),
+        (lambda place, victim: place.symlink_to(victim), "Too many levels of symbolic links"),
+        (lambda place, victim: place.hardlink_to(victim), "it is not a plain file, or has another name elsewhere"),
+        (lambda place, _: os.mkfifo(place), "it is not a plain file"),
+    ],
+    ids=["folder", "link", "hard link", "pipe"],
+)
+def test_a_lock_that_cannot_be_made_is_an_error(claim: Claim, plant: Callable[[Path, Path], None], why: str) -> None:
+    """What lies in its place, and is no file of its own, is named and not written to: others can know the name beforehand."""
+    with TemporaryDirectory(dir="/tmp") as folder:
+        victim, place = Path(folder, "victim"), Path("/tmp") / f"wke-lock-{claim.name}"
+        victim.write_text("precious")
+        plant(place, victim)
+        try:
+            error = asyncio.run(refused([], claim))
+        finally:
+            place.rmdir() if place.is_dir() and not place.is_symlink() else place.unlink()
+        assert f"cannot use its lock {place}: {why}" in error
+        assert victim.read_text() == "precious"
+
+
+def test_two_names_for_one_host_are_told(claim: Claim) -> None:
+    """A command that meets its own lock has the host under two names; the hint says what to do."""
+
+    async def body() -> str:
+        async with talking([], **holding(claim)):
+            with pytest.raises(MachineError) as caught:
+                async with talking([], **holding(claim)):
+                    pass
+            return str(caught.value)
+
+    error = asyncio.run(body())
+    assert "this command itself holds it: another machine of the cluster is the same host" in error
+    assert "give both machines the same external-addr" in error
 
 
 SERIES = """

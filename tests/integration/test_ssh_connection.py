@@ -2,16 +2,20 @@
 
 import asyncio
 import os
+import re
+import shutil
 import signal
 import socket
+import subprocess
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sshd import SshdMachine, sshd_machine
 from support import limit
-from talk import Talk, talk, talking
+from talk import Talk, talk, talking, until
 
 from wke.act.connection import transport
 from wke.act.connection.opening import open_connection
@@ -50,7 +54,7 @@ def test_an_unknown_host_key_is_refused_with_the_command_that_accepts_it(sshd: S
     """Stage, OpenSSH's words, and a command that a person can paste."""
     nobody = tmp_path / "known_hosts"
     text = refusal(altered(sshd, tmp_path, UserKnownHostsFile=str(nobody)))
-    login = f"ssh -F {tmp_path / 'altered'} -p {sshd.port} -l {sshd.user} 127.0.0.1"
+    login = f"ssh -F {tmp_path / 'altered'} -o StrictHostKeyChecking=ask -p {sshd.port} -l {sshd.user} 127.0.0.1"
     assert text == (
         "machine node1: checking its host key failed: the connection ended with status 255: Host key verification failed.\n"
         f"  No ED25519 host key is known for [127.0.0.1]:{sshd.port} and you have requested strict checking.\n"
@@ -60,14 +64,16 @@ def test_an_unknown_host_key_is_refused_with_the_command_that_accepts_it(sshd: S
 
 
 def test_a_changed_host_key_is_refused_with_the_command_that_forgets_it(sshd: SshdMachine, tmp_path: Path) -> None:
-    """The hint names the entry as known_hosts spells it; following it makes the connection work."""
-    known = tmp_path / "known_hosts"
-    other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ"
-    known.write_text(f"[127.0.0.1]:{sshd.port} {other}\n")
-    text = refusal(altered(sshd, tmp_path, UserKnownHostsFile=str(known)))
-    assert text.startswith("machine node1: checking its host key failed: ")
-    assert "Host key verification failed." in text
-    assert f"ssh-keygen -R '[127.0.0.1]:{sshd.port}'" in text
+    """The hint names the entry and the file as ssh does, also behind an alias: after the command as it is typed, the old key is gone."""
+    known = tmp_path / "known hosts"
+    for name, settings in ((f"[127.0.0.1]:{sshd.port}", {}), ("other-name", {"HostKeyAlias": "other-name"})):
+        known.write_text(f"{name} ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ\n")
+        text = refusal(altered(sshd, tmp_path, UserKnownHostsFile=f'"{known}"', **settings))
+        assert text.startswith("machine node1: checking its host key failed: ")
+        assert "Host key verification failed." in text
+        command = text.partition("forget its old key with: ")[2].partition("  and")[0]
+        subprocess.run(command, shell=True, check=True, capture_output=True)
+        assert known.read_text() == ""
 
 
 def test_a_refused_login_names_the_stage_and_a_command(sshd: SshdMachine, tmp_path: Path) -> None:
@@ -241,9 +247,9 @@ def test_a_server_that_drops_for_ever_is_told_as_that(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("program", "stage", "words"),
     [
-        ("#!/bin/sh\necho 'wke: python 3.6 or newer is needed, this is 3.4.2' >&2; exit 1", "finding Python", "this is 3.4.2"),
+        ("#!/bin/sh\n[ $1 = -V ] || exit 1; echo Python 3.4.2; echo more", "finding Python", "/python is Python 3.4.2\n"),
         ("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'zlib'\" >&2; exit 1", "starting Python", "zlib"),
-        ("#!/bin/sh\necho something odd >&2; exit 9", "starting the agent", "something odd"),
+        ("#!/bin/sh\necho something odd >&2; exit 9", "finding Python", "something odd"),
         ("#!/bin/sh\nexit 0", "starting the agent", "the connection ended"),
     ],
 )
@@ -255,6 +261,51 @@ def test_a_python_that_does_not_serve_says_why(sshd: SshdMachine, tmp_path: Path
     text = refusal(sshd.transport, python=str(python))
     assert text.startswith(f"machine node1: {stage} failed: ")
     assert words in text
+
+
+def test_an_odd_login_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """All that it prints, however little; a shell that takes our code for commands, which does nothing of it; one that never ends."""
+    login = tmp_path / "login"
+    with sshd_machine(tmp_path, settings=[f"ForceCommand . {login}"]) as machine:
+        login.write_text("echo abc")
+        assert "starting the agent failed: the connection ended: abc\n" in refusal(machine.transport)
+        for shell in filter(shutil.which, ("bash", "zsh", "fish")):
+            login.write_text(f"exec {shell}")
+            text = refusal(machine.transport, deadline_s=limit(2))
+            assert re.search("starts? another shell", text)
+            assert "not found" not in text
+        login.write_text("cat >/dev/null")
+        text = refusal(machine.transport, deadline_s=1.5)
+        assert text.startswith("machine node1: running the login shell failed: no answer within")
+        assert "the start-up files of the login shell take long" in text
+
+
+def jumps(port: int) -> list[int]:
+    """Return the processes `ssh -W` that lead to a jump host at that port."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if {"-W", str(port)} <= set((folder / "cmdline").read_text(errors="replace").split("\0")):
+                found.append(int(folder.name))
+    return found
+
+
+def test_no_process_of_a_jump_is_left(sshd: SshdMachine, tmp_path: Path) -> None:
+    """Who stops connecting while the jump host is silent ends the ssh that leads there, too."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        way = altered(sshd, tmp_path, ProxyJump=f"127.0.0.1:{port}")
+
+        async def attempt() -> None:
+            task = asyncio.create_task(open_connection("node1", way, deadline_s=limit(20), lease_s=5))
+            await until(lambda: jumps(port))
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await until(lambda: not jumps(port))
+
+        asyncio.run(attempt())
 
 
 def test_noise_of_login_scripts_does_not_matter(tmp_path: Path) -> None:

@@ -70,10 +70,20 @@ def parts(folder: Path) -> list[Path]:
 
 
 def large(path: Path, mebibytes: int) -> Path:
-    """Make a file that is large and takes no room."""
+    """Make a large file without holes."""
     with path.open("wb") as file:
-        file.truncate(mebibytes << 20)
+        for _ in range(mebibytes):
+            file.write(bytes(1 << 20))
     return path
+
+
+def endless(folder: Path) -> Path:
+    """Make a folder that takes long to copy and little room: all of its files are one."""
+    folder.mkdir()
+    large(folder / "0", 16)
+    for number in range(1, 4000):
+        (folder / str(number)).hardlink_to(folder / "0")
+    return folder
 
 
 @pytest.fixture
@@ -212,7 +222,7 @@ def test_who_is_told_of_progress_may_fail(way: Copying, tmp_path: Path) -> None:
 @both_ways
 def test_clearing_and_closing_end_copies(way: Copying, memory: Path) -> None:
     """What a machine is asked to stop, copies too, leaves no part there."""
-    source = large(memory / "source", 4096)
+    source = large(memory / "source", 64)
 
     async def body(one: Talk) -> None:
         for stop, message in [(one.connection.tasks.clear, "being stopped"), (one.connection.close, "stopped|closed")]:
@@ -232,7 +242,7 @@ def test_clearing_and_closing_end_copies(way: Copying, memory: Path) -> None:
 @both_ways
 def test_tasks_go_on_beside_a_copy(transport: Sequence[str], way: Copying, memory: Path) -> None:
     """A long copy starves neither a new task nor its output, and other copies pass it."""
-    source, tree = large(memory / "source", 1 << 20), plant(memory)
+    source, tree = endless(memory / "source"), plant(memory)
 
     async def body(one: Talk) -> None:
         begun = asyncio.Event()

@@ -13,6 +13,7 @@ from wke.tell.terminal.connecting import ConnectingLine, connecting_words
     [
         (Connecting(412, 1000, ("node17",), 1.0), "connected 412 of 1,000"),
         (Connecting(999, 1000, ("node17",), 12.2), "connected 999 of 1,000; waiting for node17, 12 s"),
+        (Connecting(7, 9, ("a", "b"), 3.5, ("b",)), "connected 7 of 9; waiting for a, b (login shell), 3.50 s"),
         (Connecting(7, 9, ("a", "b"), 3.5), "connected 7 of 9; waiting for a, b, 3.50 s"),
         (
             Connecting(40, 1045, ("node17", "node93", *map(str, range(1003))), 12.0),

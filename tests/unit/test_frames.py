@@ -111,14 +111,26 @@ def test_a_payload_is_no_larger_than_its_kind_allows(kind: int) -> None:
     ("kind", "head", "complaint"),
     [
         (frames.STARTED, {}, "it has no at"),
-        (frames.STARTED, {"at": -1}, "at is not number: -1"),
+        (frames.STARTED, {"at": -1}, "at is not time: -1"),
+        (frames.STARTED, {"at": 2**62}, "at is not time: 4611686018427387904"),
+        (frames.OUTPUT, {"stream": 4, "at": 1}, "stream is not stream: 4"),
+        (frames.HELLO, {"pid": 2**32}, "pid is not count"),
         (frames.ENDED, {"code": 256}, "code is not code"),
+        (frames.ENDED, {"started": 2**63 - 1, "ended": 0}, "started is not time"),
+        (frames.ENDED, {"started": 2, "ended": 1}, "a task cannot last from 2 to 1"),
+        (frames.ENDED, {"started": 0, "ended": 2**60}, "a task cannot last from 0 to 1152921504606846976"),
         (frames.STOP, {"x": 1}, "'x' does not belong there"),
-        (frames.CLEARED, {"leftovers": ["a", 1]}, "leftovers is not [text]"),
+        (frames.CLEARED, {"leftovers": ["a", 1]}, "leftovers is not [text:100]"),
+        (frames.FAREWELL, {"leftovers": ["a"] * 101}, "leftovers is not [text:100]"),
+        (frames.SAMPLE, {"at": 1, "cpu": [-1]}, "'cpu' does not belong there"),
         (frames.SAMPLE, {"at": 1, "cpu": ["much"]}, "'cpu' does not belong there"),
     ],
 )
 def test_the_complaint_names_the_field(kind: int, head: dict[str, object], complaint: str) -> None:
     """Whoever reads it knows what to look for."""
-    rest: dict[int, dict[str, object]] = {frames.ENDED: {"kind": "ok", "started": 1, "ended": 1, "rung": "", "detail": ""}}
+    texts: dict[str, object] = dict.fromkeys(("python", "hostname", "user", "home", "uname", "workfolder"), "")
+    rest: dict[int, dict[str, object]] = {
+        frames.ENDED: {"kind": "ok", "code": 0, "started": 1, "ended": 1, "rung": "", "detail": ""},
+        frames.HELLO: {**texts, "cpus": 1, "at": 1},
+    }
     assert frames.flaw(kind, rest.get(kind, {}) | head).startswith(complaint)

@@ -175,14 +175,14 @@ class Agent:
         try:
             self.files.put(to_bytes(head["script"]), to_bytes(head["name"]), frame.payload, head["offset"])
         except (OSError, ValueError) as error:
-            self._disk_problem = "cannot write {}: {}".format(to_text(self.files.path), error)
+            self._disk_problem = self.files.problem(error)
 
     def _on_start(self, frame):
         problem = self._disk_problem or ("the agent is leaving" if self._leaving else None)
         try:
             task = Task(self, frame.channel, Order(frame.head, frame.channel, self))
         except OSError as error:
-            problem = "cannot write {}: {}".format(to_text(self.files.path), error.strerror)
+            problem = self.files.problem(error)
         if problem is not None:
             self._tell(frames.ENDED, frame.channel, end("failed", CANNOT_START, self.clock(), why=problem))
             return

@@ -12,6 +12,7 @@ CANDIDATES = (b"/tmp", b"/var/tmp", b"/dev/shm")  # the folder made there is pri
 DIRECTORY = 0o040000
 FORMAT = 0o170000
 SCRIPT, TASK = b"script-", b"task-"
+NOEXEC = 8
 FIRST_LINE = 512  # bytes of a script that hold it
 
 
@@ -19,9 +20,9 @@ class WorkFolder:
     """The folder of one connection, made when this is."""
 
     def __init__(self, token, environment):
-        """Make the folder; raise OSError when nowhere can be written."""
+        """Make the folder, where compiled programs can run if possible; raise OSError when nowhere can be written."""
         preferred = environment.get(b"TMPDIR")
-        for base in ((preferred,) if preferred else ()) + CANDIDATES:
+        for base in sorted(((preferred,) if preferred else ()) + CANDIDATES, key=forbids_programs):
             self.path = base + b"/wke-" + token
             try:
                 posix.mkdir(self.path, 0o700)
@@ -56,9 +57,7 @@ class WorkFolder:
 
     def task(self, channel, is_kept):
         """Return an empty folder for a task; one that is kept for the controller is named after its channel."""
-        if self._spare and not is_kept:
-            return self._spare.pop()
-        path = b"%s/%s%d" % (self.path, TASK, channel)
+        path = self._spare.pop() if self._spare and not is_kept else b"%s/%s%d" % (self.path, TASK, channel)
         make_folder(path)
         return path
 
@@ -78,6 +77,21 @@ class WorkFolder:
             if name.startswith(TASK) and name not in spare and name.partition(b".")[0] not in kept:
                 remove(self.path + b"/" + name)
 
+    def problem(self, error):
+        """Return why nothing can be written: the folder may be gone, because something empties the folder above it."""
+        path = to_text(self.path)
+        if self.is_gone():
+            return (
+                "its work folder {} was removed during the run; what empties that place should spare it, or set TMPDIR to another".format(
+                    path
+                )
+            )
+        return "cannot write {}: {}".format(path, error.strerror if isinstance(error, OSError) else error)
+
+    def is_gone(self):
+        """Tell whether someone removed the folder."""
+        return not posix.access(self.path, posix.F_OK)
+
     def remove(self):
         """Remove all that the agent and its tasks put there."""
         remove_tree(self.path)
@@ -91,13 +105,12 @@ def make_folder(path):
         pass
 
 
-def beginning(path, size):
-    """Return the first bytes of a file."""
-    handle = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+def forbids_programs(path):
+    """Tell whether what lies there cannot be run, because its file system is mounted noexec."""
     try:
-        return posix.read(handle, size)
-    finally:
-        posix.close(handle)
+        return bool(posix.statvfs(path).f_flag & NOEXEC)
+    except OSError:
+        return False
 
 
 def parts(path, most):

@@ -4,7 +4,8 @@ A line names the kind, who receives it, the most bytes of payload it may carry, 
 name among the constants, and a handler at the end that receives it; a question stands in ANSWERS too.
 
 A field is `name:type`. `name?` may be missing, a `type?` may be null, `[type]` is a list, `{type}` an object with values of that type,
-`{type:7}` one with at most 7 of them, and `*:type` stands for fields of any name.
+`[type:7]` and `{type:7}` hold at most 7 of them, and `*:type` stands for fields of any name. A type of number is a range (see SIMPLE):
+what is outside of it is refused here, and nowhere else. A `time` is in nanoseconds since the epoch.
 
 Runs on the machines too: Python >= 3.6, and nothing imported.
 """
@@ -20,10 +21,12 @@ BOTH = CONTROLLER + AGENT
 ANYONE = CONTROLLER + AGENT + ANCHOR
 BULK = 1 << 20
 LARGEST = 1 << 63  # what logs and the store can hold
+LATEST_NS = 1 << 62  # in the year 2116
 LONGEST_S = 1 << 32
+LONGEST_TASK_NS = 10 * 365 * 86400 * 10**9
 HIGHEST_CODE = 255
 
-GREETING = "python:text hostname:text user:text home:text cpus:number uname:text pid:number workfolder:text adopts?:flag at:number"
+GREETING = "python:text hostname:text user:text home:text cpus:count uname:text pid:count workfolder:text adopts?:flag at:time"
 ANCHOR_STATE = " attempt?:text cleared?:flag tasks?:{number} begun?:[number] scripts?:[[text]]"
 WHAT_TO_RUN = "script:text name:text arguments:[text] environment:{text} workdir:text? prelude:text?"
 HOW_TO_RUN = " timeout:seconds? grace:seconds held:flag kept:flag key?:text"
@@ -37,33 +40,33 @@ FRAMES = (
     ("put", AGENT, BULK, "script:text name:text offset:number"),
     ("start", AGENT, 0, WHAT_TO_RUN + HOW_TO_RUN),
     ("staged", CONTROLLER, 0, ""),
-    ("release", AGENT, 0, "at:number"),
-    ("started", CONTROLLER, 0, "at:number"),
-    ("output", CONTROLLER, BULK, "stream:number at:number"),
-    ("ended", CONTROLLER, 0, "kind:text code:code? started:number ended:number rung:text detail:text began?:flag"),
+    ("release", AGENT, 0, "at:time"),
+    ("started", CONTROLLER, 0, "at:time"),
+    ("output", CONTROLLER, BULK, "stream:stream at:time"),
+    ("ended", CONTROLLER, 0, "kind:text code:code? started:time ended:time rung:text detail:text began?:flag"),
     ("stop", AGENT, 0, ""),
     ("clear", AGENT, 0, "grace:seconds task?:number keep?:[number]"),  # stop every task and what tasks left running
-    ("cleared", CONTROLLER, 0, "leftovers:[text]"),
+    ("cleared", CONTROLLER, 0, "leftovers:[text:100]"),
     ("bye", AGENT, 0, "grace:seconds"),  # the same, and the agent ends
-    ("farewell", CONTROLLER, 0, "leftovers:[text]"),
+    ("farewell", CONTROLLER, 0, "leftovers:[text:100]"),
     ("ping", AGENT, 0, ""),  # renews the lease and compares clocks
-    ("pong", CONTROLLER, 0, "at:number"),
+    ("pong", CONTROLLER, 0, "at:time"),
     ("wait-port", AGENT, 0, "port:number address:text within:seconds"),  # does something listen?
     ("port", CONTROLLER, 0, "answered:flag"),
     ("examine", AGENT, 0, ""),
     ("examined", CONTROLLER, 0, "facts:{text:500}"),  # the machine's fingerprint
-    ("watch", AGENT, 0, "interval:seconds at:number"),
+    ("watch", AGENT, 0, "interval:seconds at:time"),
     ("watched", CONTROLLER, 0, "kernel:text network:text"),  # whose numbers the samples hold
-    ("sample", CONTROLLER, 0, "at:number *:[integer]"),
+    ("sample", CONTROLLER, 0, "at:time *:[number:16]"),
     ("unwatch", AGENT, 0, ""),
     ("copy-in", AGENT, 0, "path:text name:text"),  # from here on see sender.py
     ("copy-out", AGENT, 0, "path:text only:[text]"),
-    ("offer", BOTH, 0, "first:number entries:[any]"),
-    ("have", BOTH, 0, "first:number have:[any]"),
-    ("data", BOTH, BULK, "parts:[any]"),
-    ("complete", BOTH, 0, "left-out:[text]"),
+    ("offer", BOTH, 0, "first:number entries:[any:256]"),
+    ("have", BOTH, 0, "first:number have:[any:256]"),
+    ("data", BOTH, BULK, "parts:[any:256]"),
+    ("complete", BOTH, 0, "left-out:[text:100]"),
     ("copied", CONTROLLER, 0, "files:number"),
-    ("copy-failed", CONTROLLER, 0, "path:text why:text code:number"),
+    ("copy-failed", CONTROLLER, 0, "path:text why:text code:count"),
     ("copy-stop", AGENT, 0, ""),
     ("hold", ANCHOR, 0, "attempt:text"),  # which attempt the anchor shall keep
     ("follow", ANCHOR, 0, "from:number"),  # a task's journal from an offset on
@@ -75,13 +78,16 @@ PING, PONG, WAIT_PORT, PORT, EXAMINE, EXAMINED, WATCH, WATCHED, SAMPLE, UNWATCH 
 COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, HOLD, FOLLOW, JOURNAL = KINDS[27:]
 ANSWERS = {CLEAR: CLEARED, BYE: FAREWELL, PING: PONG, WAIT_PORT: PORT, EXAMINE: EXAMINED, WATCH: WATCHED}
 METRICS = 3  # the stream of what a task wrote to $WKE_METRICS, beside 1 and 2
+MOST_METRICS = (1 << 20) + 1  # one byte more than may be there
 
 SIMPLE = {
     "any": lambda value: True,  # noqa: ARG005
     "text": lambda value: isinstance(value, str),
     "flag": lambda value: isinstance(value, bool),
-    "integer": lambda value: type(value) is int,
     "number": lambda value: type(value) is int and 0 <= value < LARGEST,
+    "count": lambda value: type(value) is int and 0 <= value < 1 << 32,
+    "time": lambda value: type(value) is int and 0 <= value < LATEST_NS,
+    "stream": lambda value: type(value) is int and 1 <= value <= METRICS,
     "code": lambda value: type(value) is int and 0 <= value <= HIGHEST_CODE,
     "seconds": lambda value: type(value) in (int, float) and 0 <= value < LONGEST_S,
 }  # type: dict[str, Check]
@@ -118,6 +124,8 @@ def flaw(kind: int, head: "dict[str, object]") -> str:
     for name in head.keys() - fields.keys():
         if rest is None or not rest[1](head[name]):
             return "{!r:.100} does not belong there".format(name)
+    if kind == ENDED and not 0 <= head["ended"] - head["started"] < LONGEST_TASK_NS:  # type: ignore[operator]
+        return "a task cannot last from {} to {}".format(head["started"], head["ended"])
     return ""
 
 

@@ -5,14 +5,16 @@ the final one, so that a copy after a broken connection finds the part and conti
 and so is that of a file that seems to be there already.
 
 The sender is not trusted. Nothing is written outside the root: names are checked (`Entry.read`), and every folder below the root is entered
-without following links, whether a link came with the copy or was there before.
+without following links, whether a link came with the copy or was there before. Entries must come as `walk` yields them, and only so many.
 """
 
 import posix
-import zlib
 
+from wke.agent.partial import PartialFile, lasting_part
+from wke.agent.places import is_folder, make_folders
 from wke.agent.protocol import ProtocolError
-from wke.agent.tree import CHUNK, FOLDER, FORMAT, IS_FILE, IS_FOLDER, LINK, PART, CopyError, digest, is_name, joined, natural
+from wke.agent.tree import CHUNK, FOLDER, FORMAT, IS_FILE, IS_FOLDER, IS_LINK, LINK, MOST_ENTRIES, MOST_FOLDERS, MOST_STREAMED, PART
+from wke.agent.tree import STREAM, CopyError, digest, is_name, joined, natural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,19 +28,9 @@ READ_FILE = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLO
 WRITE_FILE = posix.O_RDWR | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_CREAT | posix.O_NONBLOCK
 OPEN_FOLDERS = 16
 WORTH_KEEPING = 1 << 16
-ENOENT, EEXIST, ENOTDIR, ELOOP = 2, 17, 20, 40
-
-
-class PartialFile:
-    """A file that is being written: its `name` in the meantime, how much is `written`; `lasting` when a later copy can find it."""
-
-    __slots__ = ("handle", "lasting", "name", "written")
-
-    def __init__(self, handle: int, name: bytes, written: int, lasting: bool) -> None:  # noqa: FBT001 - the fields of a value
-        self.handle = handle
-        self.name = name
-        self.written = written
-        self.lasting = lasting
+ENOTDIR, ELOOP = 20, 40
+IS_NO_FOLDER_THERE = "is no folder there, and a folder here; remove one of them"
+IS_LINK_THERE = "is a link there, and a folder here; links are not followed: copy to the folder that it leads to, or remove the link"
 
 
 class Expected:
@@ -71,6 +63,7 @@ class Landing:
         self._container = self._root = -1
         self._folders = {}  # type: dict[bytes, int]
         self._offered = 0
+        self._last_names = {}  # type: dict[bytes, bytes]  # of what came in each folder
         self._expected = []  # type: list[Expected]
         self._current = None  # type: Expected | None
         self._finished = []  # type: list[Entry]
@@ -89,7 +82,7 @@ class Landing:
                 self._arrive(entry)
             elif not entry.path or self._root < 0:
                 raise ProtocolError("a copy with two roots")
-            self._offered += 1
+            self._take_note(entry)
             try:
                 known = yield from self._take(index, entry)
             except OSError as error:
@@ -154,13 +147,13 @@ class Landing:
         destination, name = self._destination, self._name
         above = destination
         try:
-            if name and not (destination.endswith(b"/") or _is_folder(destination)):
+            if name and not (destination.endswith(b"/") or is_folder(destination)):
                 above, _, name = destination.rpartition(b"/")
                 above = above or (b"/" if destination.startswith(b"/") else b".")
             self._shown = joined(above, name)
             if not name and entry.kind != FOLDER:
                 raise ProtocolError("a file without a name")
-            _make_folders(above)
+            make_folders(above)
             self._container = posix.open(above, READ_FOLDER)
         except OSError as error:
             raise CopyError(above, error.strerror, error.errno) from None
@@ -200,6 +193,19 @@ class Landing:
 
     # -- entries
 
+    def _take_note(self, entry: "Entry") -> None:
+        """Check that an honest sender could have offered this entry after the others: its folder came before, and it comes once."""
+        folder, _, name = entry.path.rpartition(b"/")
+        if name:
+            if not self._last_names.get(folder, name) < name:
+                raise ProtocolError(f"{entry.path!r:.200} is not in a folder of the copy, or comes twice")
+            self._last_names[folder] = name
+        if entry.kind == FOLDER:
+            self._last_names[entry.path] = b""
+        self._offered += 1
+        if self._offered > MOST_ENTRIES or len(self._finished) >= MOST_FOLDERS:
+            raise ProtocolError("a copy with too many entries")
+
     def _take(self, index: int, entry: "Entry") -> "Generator[object, object, tuple[int, str] | None]":
         """Make a folder or link; of a file, return how much of it we have and the digest of that, None if we have nothing."""
         if entry.kind == FOLDER:
@@ -224,7 +230,7 @@ class Landing:
             if known:
                 return entry.size, known
         if entry.size > CHUNK and not any(other.part for other in self._expected):  # a copy that broke off left one part
-            item.part = _lasting_part(folder, name, posix.O_RDWR)
+            item.part = lasting_part(folder, name, posix.O_RDWR)
             if item.part is not None:
                 item.have = min(item.part.written, entry.size)
                 known = yield from self._digest(item.part.handle, item.have)
@@ -252,7 +258,8 @@ class Landing:
             except FileExistsError:
                 status = posix.stat(name, dir_fd=folder, follow_symlinks=False)
                 if status.st_mode & FORMAT != IS_FOLDER:
-                    raise CopyError(joined(self._shown, entry.path), "is no folder there, and a folder here; remove one of them") from None
+                    is_link = status.st_mode & FORMAT == IS_LINK
+                    raise CopyError(joined(self._shown, entry.path), IS_LINK_THERE if is_link else IS_NO_FOLDER_THERE) from None
                 if status.st_mode & 0o700 != 0o700 and status.st_uid == posix.geteuid():
                     posix.chmod(name, status.st_mode & 0o777 | 0o700, dir_fd=folder)
             self._finished.append(entry)
@@ -280,7 +287,7 @@ class Landing:
             if not self._expected or self._expected[0].index != index or offset not in (0, self._expected[0].have):
                 raise ProtocolError(f"data of file {index} from {offset} on was not expected")
             item = self._current = self._expected.pop(0)
-        elif item.index != index or item.part is None or item.part.written != offset:
+        elif item.index != index or item.part is None or item.part.written > offset:
             raise ProtocolError(f"data of file {index} from {offset} on came out of order")
         return item
 
@@ -288,14 +295,15 @@ class Landing:
         entry = item.entry
         folder, name = self._place(entry.path)
         end = offset + len(data)
-        if end > entry.size or (not data and end < entry.size):
+        if end > (MOST_STREAMED if entry.kind == STREAM else entry.size):
             raise ProtocolError(f"data of {end} bytes for a file of {entry.size}")
+        is_last = not data if entry.kind == STREAM else end == entry.size
         if item.part is None and offset:  # the file that is there is the one that was offered
             self._current = None
             self._confirm(entry, folder, name)
         else:
             part = item.part = item.part or self._new_part(folder, name, entry.size > CHUNK)
-            if part.written != offset:
+            if part.written != offset:  # a part is begun anew, or there is a hole
                 posix.ftruncate(part.handle, offset)
             at = 0
             while at < len(data):
@@ -303,11 +311,10 @@ class Landing:
                 at += written
                 part.written = offset + at
             part.written = end
-            if end == entry.size:
+            if is_last:
                 self._complete(item, folder, name)
         self.size += len(data)
-        if end == entry.size:
-            self.files += 1
+        self.files += is_last
 
     def _confirm(self, entry: "Entry", folder: int, name: bytes) -> None:
         handle = posix.open(name, READ_FILE, dir_fd=folder)
@@ -327,7 +334,7 @@ class Landing:
 
     def _new_part(self, folder: int, name: bytes, large: bool) -> PartialFile:  # noqa: FBT001 - private
         """Open an empty file to write to; a later copy can find that of a large one, unless another copy is writing there."""
-        part = _lasting_part(folder, name, WRITE_FILE) if large else None
+        part = lasting_part(folder, name, WRITE_FILE) if large else None
         if part is None:
             own = self._own_name()
             part = PartialFile(posix.open(own, WRITE_FILE | posix.O_EXCL, 0o600, dir_fd=folder), own, 0, lasting=False)
@@ -340,28 +347,6 @@ class Landing:
         return b"%s%s-%d" % (PART, self._token, self._own_names)
 
 
-def _is_folder(path: bytes) -> bool:
-    try:
-        return posix.stat(path).st_mode & FORMAT == IS_FOLDER
-    except OSError as error:
-        if error.errno in (ENOENT, ENOTDIR):
-            return False
-        raise
-
-
-def _make_folders(path: bytes) -> None:
-    """Make a folder and all above it, as far as they are not there."""
-    missing = []
-    while path and not _is_folder(path):
-        missing.append(path)
-        path = path.rstrip(b"/").rpartition(b"/")[0]
-    for folder in reversed(missing):
-        try:
-            posix.mkdir(folder)
-        except FileExistsError:  # another process was faster, or it is not a folder: opening it will tell
-            pass
-
-
 def _attribute(handle: int, entry: "Entry") -> None:
     """Give a file its mode and time if they differ."""
     status = posix.fstat(handle)
@@ -369,26 +354,3 @@ def _attribute(handle: int, entry: "Entry") -> None:
         posix.fchmod(handle, entry.mode)
     if status.st_mtime_ns != entry.mtime_ns:
         posix.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
-
-
-def _lasting_part(folder: int, name: bytes, flags: int) -> "PartialFile | None":
-    """Open the part of the file of that name; None if there is none, or if it is not ours alone."""
-    import fcntl  # needed for large files only
-
-    meanwhile = PART + b"%08x" % zlib.crc32(name)
-    try:
-        handle = posix.open(meanwhile, flags | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK, 0o600, dir_fd=folder)
-    except OSError as error:
-        if flags & posix.O_CREAT and error.errno not in (EEXIST, ELOOP):
-            raise
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        status, there = posix.fstat(handle), posix.stat(meanwhile, dir_fd=folder, follow_symlinks=False)
-        ours = status.st_mode & FORMAT == IS_FILE and status.st_nlink == 1 and status.st_uid == posix.geteuid()
-        if ours and (status.st_dev, status.st_ino) == (there.st_dev, there.st_ino):  # it may have been renamed before the lock was ours
-            return PartialFile(handle, meanwhile, status.st_size, lasting=True)
-    except OSError:  # another process has the lock, or the file system has no locks
-        pass
-    posix.close(handle)
-    return None

@@ -47,7 +47,11 @@ def main(heard):
     posix.chdir("/")
     heartbeats, beat = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
     guardian, guarding = posix.pipe2(posix.O_CLOEXEC)
-    child = posix.fork()
+    try:
+        child = posix.fork()
+    except OSError as error:
+        files.remove()
+        _refuse(sink, "no process could be started there: {}".format(error.strerror))
     if child:
         for handle in (source, sink, beat, guardian):
             posix.close(handle)
@@ -77,7 +81,7 @@ def _work(agent, beat, guardian, lock):
 def _refuse(sink, why):
     """Report why there will be no agent, and end."""
     posix.write(sink, encode(frames.BROKEN, 0, {"why": why}))
-    _exit(1)
+    _exit(0)  # else the shell before us would look for another Python
 
 
 class _Unlocked:

@@ -10,18 +10,22 @@ from wke.agent.protocol import ProtocolError
 class Order:
     """The head of a `start` frame as values; text has become bytes.
 
-    `script` and `prelude` are paths, `beginning` holds the first bytes of the script, `folder` is where it runs, `own_folder` its $WKE_DIR,
-    which stays for the controller if it `is_kept`. `passed` is a file that exists once the prelude succeeded, `metrics` the file in which
-    the task may report metrics.
+    `script` and `prelude` are paths, `beginning` and `prelude_beginning` hold their first bytes. `folder` is where it runs. `own_folder` is
+    its $WKE_DIR, which stays for the controller if it `is_kept`. `passed` is a file that exists once the prelude succeeded, `metrics` the
+    file in which the task may report metrics.
     """
 
     def __init__(self, head, channel, connection):
-        """Read `head`; `connection` has the work folder `files`, and `environment`, `token` and `home`. Raises ProtocolError."""
+        """Read `head`; `connection` has the work folder `files`, and `environment`, `token` and `home`.
+
+        Raises ProtocolError, and OSError when the script is gone or there can be no folder for the task.
+        """
         files = connection.files
         try:
             self.script = files.script(to_bytes(head["script"]), to_bytes(head["name"]))
             self.beginning = files.beginnings[self.script]
             self.prelude = None if head["prelude"] is None else files.script(to_bytes(head["prelude"]), b"prelude")
+            self.prelude_beginning = files.beginnings.get(self.prelude, b"")
             self.arguments = [to_bytes(a) for a in head["arguments"]]
             self.timeout_s = None if head["timeout"] is None else float(head["timeout"])
             self.grace_s = float(head["grace"])
@@ -32,6 +36,7 @@ class Order:
             self.folder = in_home(to_bytes(head["workdir"] or ""), connection.home)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ProtocolError(f"a task's order is not complete: {error!r}") from None
+        posix.stat(self.script)
         self.own_folder = files.task(channel, self.is_kept)
         self.passed = self.own_folder + b".prelude-passed"
         self.metrics = self.own_folder + b".metrics"

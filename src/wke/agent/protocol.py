@@ -31,6 +31,7 @@ HEADER = Struct("<4sBBHIIII")
 UNSUMMED = HEADER.size - 4
 MAX_HEAD = 8 << 20
 MAX_DIGITS = 20
+KEPT_NOISE = 2000
 
 
 class ProtocolError(Exception):
@@ -90,6 +91,11 @@ class Decoder:
         if self._error is None:
             self._buffer += data
         return self._complete()
+
+    @property
+    def noise(self) -> bytes:
+        """What came before the first frame, as far as it is kept; all of it if there is no frame."""
+        return self.heard + bytes(self._buffer if self._noise > 0 else b"")
 
     def end(self) -> None:
         """Take the end of the stream; raise ProtocolError when that is in the middle of a frame."""
@@ -155,7 +161,7 @@ class Decoder:
         buffer = self._buffer
         at = buffer.find(MAGIC)
         noise = at if at >= 0 else max(0, len(buffer) - len(MAGIC) + 1)
-        self.heard = (self.heard + bytes(buffer[:noise]))[:512]
+        self.heard = (self.heard + bytes(buffer[:noise]))[:KEPT_NOISE]
         self._noise -= noise
         if self._noise <= 0:
             raise ProtocolError(f"no frame but {self.heard!r}")

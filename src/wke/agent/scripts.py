@@ -10,6 +10,7 @@ import posix
 SHELLS = (b"sh", b"bash", b"dash", b"zsh", b"ksh", b"mksh", b"ash")
 BASH = b"/bin/bash"
 SH = b"/bin/sh"
+ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
 class CannotRunError(Exception):
@@ -40,6 +41,12 @@ def command(path, beginning, arguments, prelude=None, passed=None):
         return interpreter + [b"-c", lead + relax + b". " + quoted(path), path] + arguments
     words = b" ".join(quoted(word) for word in interpreter + [path])
     return [default_shell(), b"-c", lead + b"exec " + words + b' "$@"', path] + arguments
+
+
+def refuse_order_mark(beginning, what):
+    """Raise CannotRunError if `what`, which begins so, has an invisible mark at its start: shells take that for a part of a command."""
+    if beginning.startswith(ORDER_MARKS):
+        raise CannotRunError(127, "the {} begins with a byte order mark: save it as UTF-8 without one (without BOM)".format(what))
 
 
 def first_line(beginning):

@@ -5,7 +5,8 @@ the offers, and many small files share a frame.
 
     offer     {"first": number of the first entry, "entries": [...]}
     have      {"first": as offered, "have": [[number, length, SHA-256 of that many bytes], ...]}      the answer
-    data      {"parts": [[number, offset, length], ...]} and the bytes; a part at the end of its file completes it
+    data      {"parts": [[number, offset, length], ...]} and the bytes; a part at the end of its file completes it, and an empty part
+              completes a stream; what lies between two parts of a file is a hole
     complete  {}
 """
 
@@ -13,7 +14,8 @@ import posix
 
 from wke.agent import frames
 from wke.agent.protocol import ProtocolError
-from wke.agent.tree import ANSWER, BATCH, BATCH_SIZE, CHUNK, FILE, FOLDER, ROOM, WINDOW, CopyError, digest, joined, natural, walk
+from wke.agent.tree import ANSWER, BATCH, BATCH_SIZE, CHUNK, FILE, FOLDER, MOST_STREAMED, ROOM, STREAM, WINDOW, CopyError, digest
+from wke.agent.tree import joined, natural, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     Tell = Callable[[int, dict[str, object], bytes], None]
     Digest = Callable[[int, int], Generator[object, object, str]]
 
+ENXIO = 6
 READ_FILE = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK  # it may have become a link or a pipe
 
 
@@ -81,7 +84,7 @@ class Sender:
         first, entries = batch
         have = _have(answer, first, len(entries))
         for index, entry in enumerate(entries, first):
-            if entry.kind == FILE:
+            if entry.kind in (FILE, STREAM):
                 yield from self._file(index, entry, have.get(index))
         self._flush()
 
@@ -96,22 +99,37 @@ class Sender:
             if have is not None and 0 < have[0] <= entry.size and (yield from self._digest(handle, have[0])) == have[1]:
                 offset = have[0]
             self.unchanged += bool(entry.size) and offset == entry.size
-            while True:
-                data = posix.pread(handle, min(self._room, entry.size - offset), offset)
-                if not data and offset < entry.size:
-                    raise CopyError(path, "became shorter while it was copied")
-                self._add([index, offset, len(data)], data)
-                offset += len(data)
+            for at, data in self._pieces(path, handle, entry, offset):
+                self._add([index, at, len(data)], data)
                 if not self._room or len(self._parts) == BATCH:
                     self._flush()
                     yield ROOM
-                if offset == entry.size:
-                    break
         except OSError as error:
             raise CopyError(path, error.strerror, error.errno) from None
         finally:
             posix.close(handle)
         self.files += 1
+
+    def _pieces(self, path: bytes, handle: int, entry: "Entry", offset: int) -> "Iterator[tuple[int, bytes]]":
+        """Yield the content from `offset` on, as far as there is room each time, with the place of each piece; holes lie between pieces."""
+        data = b"?"
+        while entry.kind == STREAM and data:
+            data = posix.read(handle, self._room)
+            if offset + len(data) > MOST_STREAMED:
+                raise CopyError(path, "has no known size, and more than {} MiB are in it".format(MOST_STREAMED >> 20))
+            yield offset, data
+            offset += len(data)
+        until = offset if posix.fstat(handle).st_blocks * 512 < entry.size else entry.size
+        while entry.kind == FILE:
+            data = posix.pread(handle, min(self._room, until - offset), offset)
+            if not data and offset < until:
+                raise CopyError(path, "became shorter while it was copied")
+            yield offset, data
+            offset += len(data)
+            if offset == entry.size:
+                return
+            if offset == until:
+                offset, until = _extent(handle, offset, entry.size)
 
     def _add(self, part: "list[int]", data: bytes) -> None:
         self._parts.append(part)
@@ -124,6 +142,15 @@ class Sender:
             payload = self._payload[0] if len(self._payload) == 1 else b"".join(self._payload)
             self._tell(frames.DATA, {"parts": self._parts}, payload)
             self._parts, self._payload, self._room = [], [], CHUNK
+
+
+def _extent(handle: int, offset: int, size: int) -> "tuple[int, int]":
+    """Return where the next data from `offset` on begin and end; both are `size` when only a hole is left."""
+    try:
+        start = posix.lseek(handle, offset, posix.SEEK_DATA)
+        return min(start, size), min(posix.lseek(handle, start, posix.SEEK_HOLE), size)
+    except OSError as error:  # of a file system that knows no holes all is data
+        return (size if error.errno == ENXIO else offset), size
 
 
 def wanted(entry: "Entry", patterns: "list[list[bytes]]") -> bool:

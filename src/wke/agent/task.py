@@ -7,18 +7,17 @@ end is reported nevertheless, and what the child writes later is read and droppe
 
 import posix
 
-from wke.agent.files import parts
+from wke.agent.files import forbids_programs, parts
 from wke.agent.ladder import Ladder, rung
 from wke.agent import frames
 from wke.agent.loop import WIDE_SIZE, widen
 from wke.agent.processes import TASK_MARKER, boot_time, spawn
-from wke.agent.scripts import CannotRunError, command
+from wke.agent.scripts import CannotRunError, command, refuse_order_mark
 
 PIPE_SIZE = 1 << 16  # what the kernel gives
-MOST_METRICS = (1 << 20) + 1  # one byte more than may be there
 READS_AT_END = 16  # more than a pipe can hold
 LINGER_S = 0.5
-ENOENT, E2BIG = 2, 7
+ENOENT, E2BIG, EAGAIN, EACCES = 2, 7, 11, 13
 NOT_FOUND, CANNOT_START = 127, 126
 
 
@@ -58,6 +57,8 @@ class Task:
         """Do everything that can be done ahead; a task that cannot be started has failed, with the code that a shell would give."""
         order = self._order
         try:
+            refuse_order_mark(order.beginning, "script")
+            refuse_order_mark(order.prelude_beginning, "prelude")
             self._argv = command(order.script, order.beginning, order.arguments, order.prelude, order.passed)
             for stream in (1, 2):
                 read_end, write_end = posix.pipe2(posix.O_CLOEXEC)
@@ -95,6 +96,12 @@ class Task:
             order = self._order
             size = sum(map(len, order.arguments)) + sum(len(k) + len(v) for k, v in order.environment.items())
             return "its arguments and its environment, {} bytes in all, are longer than this machine's kernel allows".format(size)
+        if error.errno == EAGAIN:
+            return "no process could be started there: the limit on processes is reached (ulimit -u, or TasksMax of systemd)"
+        if error.errno == EACCES and self._argv[:1] == [self._order.script] and forbids_programs(self._order.script):
+            return "programs cannot run in {}, which is mounted noexec: set TMPDIR to a folder in which they can".format(
+                self._agent.files.path.rpartition(b"/")[0].decode("utf-8", "replace")
+            )
         name = error.filename or self._order.script
         return "{}: {}".format(name.decode("utf-8", "replace") if isinstance(name, bytes) else name, error.strerror)
 
@@ -197,7 +204,7 @@ class Task:
         """Report the end now."""
         if not self.over:
             self._hear_the_rest()
-            for data in parts(self._order.metrics, MOST_METRICS):
+            for data in parts(self._order.metrics, frames.MOST_METRICS):
                 self._reported = True
                 self._agent.output(self, frames.METRICS, data)
             self.listen()
@@ -205,6 +212,8 @@ class Task:
             detail = self._detail
             if self._order.prelude is not None and kind != "ok" and not self._order.prelude_passed():
                 detail = "its prelude failed" + ("; " + detail if detail else "")
+            if self._agent.files.is_gone():
+                detail = (detail and detail + "; ") + "the work folder with its $WKE_DIR was removed during the run"
             self._ended_ns = self._ended_ns or self._agent.clock()
             self._report(self._reason or kind, None if self._reason else code, detail)
 

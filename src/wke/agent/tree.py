@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 FORMAT, IS_FILE, IS_FOLDER, IS_LINK = 0o170000, 0o100000, 0o040000, 0o120000
 PERMISSIONS = 0o777  # set-user-id and its like stay behind
-FILE, FOLDER, LINK = "f", "d", "l"
+FILE, FOLDER, LINK, STREAM = "f", "d", "l", "s"  # a stream is a file whose size does not tell its content, such as one in /proc
 PART = b".wke-part-"  # how the names of files begin that are not complete yet
 LONGEST_NAME = 255
+LONGEST_PATH = 4096
+MOST_FOLDERS = 100_000  # of one copy
+MOST_ENTRIES = 10_000_000
+MOST_STREAMED = 1 << 30
+PSEUDO_SIZE = 4096  # what files in /sys claim to have
 LATEST_NS = 1 << 62
 LARGEST = 1 << 62
 LEFT_OUT_NAMED = 100
@@ -43,7 +48,7 @@ class CopyError(Exception):
 
 
 class Entry:
-    """One thing to copy, `path` being relative to the root, which itself is b"". A file has a `size`, a link a `target`."""
+    """One thing to copy, `path` being relative to the root, which itself is b"". Only a file has a `size`, only a link a `target`."""
 
     __slots__ = ("kind", "mode", "mtime_ns", "path", "size", "target")
 
@@ -68,11 +73,11 @@ class Entry:
         except (TypeError, ValueError, AttributeError):
             raise ProtocolError(f"not an entry of a copy: {form!r:.200}") from None
         numbers = natural(mode) and natural(size) and type(mtime_ns) is int and abs(mtime_ns) < LATEST_NS
-        if kind not in (FILE, FOLDER, LINK) or not numbers or b"\0" in target or (kind == LINK and not target):
+        if kind not in (FILE, FOLDER, LINK, STREAM) or not numbers or b"\0" in target or (kind == LINK and not target):
             raise ProtocolError(f"not an entry of a copy: {form!r:.200}")
-        if path and not all(map(is_name, path.split(b"/"))):
+        if path and (len(path) > LONGEST_PATH or not all(map(is_name, path.split(b"/")))):
             raise ProtocolError(f"a path that leads out of the copy: {path!r:.200}")
-        return Entry(path, kind, mode, mtime_ns, size=size, target=target)
+        return Entry(path, kind, mode, mtime_ns, size=size if kind == FILE else 0, target=target)
 
 
 def is_name(name: bytes) -> bool:
@@ -88,24 +93,37 @@ def natural(value: object) -> bool:
 def walk(root: bytes, left_out: "list[bytes]") -> "Iterator[Entry]":
     """Yield the root and all below it, folders before what is in them; raise CopyError for what cannot be read.
 
-    A root that is a link is followed, a link below it is not. Anything but files, folders and links is added to `left_out`.
+    A root that is a link is followed, a link below it is not. Anything but files, folders and links is added to `left_out`. Raises
+    CopyError for more folders or entries than a copy may have, too.
     """
     status = _of_root(root)
     form = status.st_mode & FORMAT
     if form == IS_FILE:
-        yield Entry(b"", FILE, status.st_mode, status.st_mtime_ns, size=status.st_size)
+        yield _file(b"", status)
         return
     if form != IS_FOLDER:
         raise CopyError(root, "neither a file nor a folder")
     yield Entry(b"", FOLDER, status.st_mode, status.st_mtime_ns)
     folders = [b""]
+    seen = entries = 1
     while folders:
         below = []
         for entry in _within(root, folders.pop(), left_out):
             yield entry
+            entries += 1
             if entry.kind == FOLDER:
                 below.append(entry.path)
         folders += reversed(below)
+        seen += len(below)
+        if seen >= MOST_FOLDERS or entries >= MOST_ENTRIES:
+            raise CopyError(root, "has more than {:,} folders or {:,} files; copy an archive of it".format(MOST_FOLDERS, MOST_ENTRIES))
+
+
+def _file(path: bytes, status: "posix.stat_result") -> Entry:
+    """Return a file, or a stream if its size may not be that of its content: then it is read to its end."""
+    is_stream = not status.st_size or (not status.st_blocks and status.st_size <= PSEUDO_SIZE)
+    size = 0 if is_stream else status.st_size
+    return Entry(path, STREAM if is_stream else FILE, status.st_mode, status.st_mtime_ns, size=size)
 
 
 def _of_root(root: bytes) -> "posix.stat_result":
@@ -133,12 +151,12 @@ def _within(root: bytes, folder: bytes, left_out: "list[bytes]") -> "Iterator[En
             continue
         except OSError as error:
             raise CopyError(place, error.strerror, error.errno) from None
-        kind = {IS_FILE: FILE, IS_FOLDER: FOLDER, IS_LINK: LINK}.get(form)
-        if kind is None or name.startswith(PART):
-            if len(left_out) < LEFT_OUT_NAMED:
-                left_out.append(path)
-            continue
-        yield Entry(path, kind, status.st_mode, status.st_mtime_ns, size=status.st_size if kind == FILE else 0, target=target)
+        if form == IS_FILE and not name.startswith(PART):
+            yield _file(path, status)
+        elif form in (IS_FOLDER, IS_LINK):
+            yield Entry(path, FOLDER if form == IS_FOLDER else LINK, status.st_mode, status.st_mtime_ns, target=target)
+        elif len(left_out) < LEFT_OUT_NAMED:
+            left_out.append(path)
 
 
 def joined(folder: bytes, path: bytes) -> bytes:

@@ -19,44 +19,57 @@ FUNCTION = 2  # a flag of the code of functions: CO_NEWLOCALS of `inspect`, whic
 FIRST = ("frames", "protocol", "files", "processes", "scripts", "loop", "ladder", "order", "task", "tasks", "guardian", "agent", "main")
 CLAIMING = ("lock",)  # added where the machine is locked for measuring
 OUTLIVING = ("journal", "relay", "anchor")  # added where tasks are to outlive us
-NEEDED = dict.fromkeys((frames.COPY_IN, frames.COPY_OUT), ("tree", "sender", "landing", "transfer")) | {
+NEEDED = dict.fromkeys((frames.COPY_IN, frames.COPY_OUT), ("tree", "sender", "partial", "places", "landing", "transfer")) | {
     frames.WATCH: ("probes", "watch"),
     frames.WAIT_PORT: ("ports",),
     frames.EXAMINE: ("fingerprint",),
 }
 """What has to be on the machine, besides FIRST, before a frame of that kind."""
+SYSTEM_PYTHON = "/usr/bin/python3"  # tried first: what "python3" means may be a slow wrapper of a version manager
+OTHER_PYTHONS = ("python3", *(f"python3.{minor}" for minor in range(30, 5, -1)), "/usr/libexec/platform-python")
+SHELL_EXIT = 97
+LEAVE = b"exit %d\n" % SHELL_EXIT  # what a shell does that takes our code for its commands, as when a start-up file starts it
+BROKE_OFF = 200  # the status of a Python that ours began to run in; a smaller one means that this Python cannot run it
+# The first Python is started without a question, which would take longer than all else. It has read nothing when it does not serve, so the
+# others can follow; those are asked first, because a wrapper may be there without a Python behind it.
 FIND_PYTHON = (
-    'for p in "$1" python3; do if command -v "$p" >/dev/null 2>&1; then $2 "$p" -I -S -E -c "$0"; exit; fi; done; '
-    'echo "wke: there is no python3 in $PATH" >&2; exit 127'
+    'run() { "$1" -I -S -E -c "$c"; s=$?; [ $s = 0 -o $s -ge 128 ] && exit $s; }; '
+    'ok() { command -v "$1" >/dev/null 2>&1; }; c=$0; f=$1; e=; shift; ok "$f" && run "$f"; '
+    't="import sys,zlib;sys.exit(sys.version_info<(3,6))"; '
+    'for p; do ok "$p" && "$p" -I -S -E -c "$t" </dev/null >/dev/null 2>&1 && run "$p"; done; '
+    'for p in "$f" "$@"; do ok "$p" && e="${e:+$e, }$p is $("$p" -V 2>&1 </dev/null | head -n 1)"; done; '
+    'echo "wke: no Python that serves: ${e:-there is no $f${1:+, nor another one}}" >&2; exit 127'
 )
-SYSTEM_PYTHON = "/usr/bin/python3"  # what "python3" means may be a slow wrapper of a version manager
 # Before the first frame there is no lease yet: the alarm ends a start that is cut off.
-READER = """\
-import sys,posix,_signal
+READER = f"""\
+import sys,posix
+if sys.version_info<(3,6): sys.exit(1)
+import _signal,zlib
 _signal.alarm(60)
-if sys.version_info<(3,6): sys.exit("wke: python 3.6 or newer is needed, this is "+sys.version.split()[0])
-import zlib
 def read(size):
  data=b""
  while len(data)<size:
   part=posix.read(0,size-len(data))
-  if not part: sys.exit(1)
+  if not part: posix._exit(0)
   data+=part
  return data
-exec(zlib.decompress(read(int(read(8)))))
+try: exec(zlib.decompress(read(int(read({len(LEAVE) + 8})[-8:]))))
+except Exception:
+ sys.excepthook(*sys.exc_info())
+ posix._exit({BROKE_OFF})
 """
 READ_AND_RUN = 'exec("{}")'.format(
     READER.replace('"', r"\"").replace("\n", r"\n")
 )  # one line without a single quote: a csh at the far end takes it too
 
 
-def command(python: str = SYSTEM_PYTHON, *, replace: bool = False) -> list[str]:
-    """Return the argument list that runs what comes on its standard input: in `python` if that exists, in `python3` otherwise.
+def command(python: str | None = None) -> list[str]:
+    """Return the argument list that runs what comes on its standard input: in `python`, or in the first one that is new enough.
 
     The Python that is started becomes the agent's guardian, which must not be killed. The shell in front of it takes the signals that we
-    send to the process we started. Where that process is another one, such as ssh, let Python `replace` the shell.
+    send to the process we started.
     """
-    return ["/bin/sh", "-c", FIND_PYTHON, READ_AND_RUN, python, "exec" if replace else ""]
+    return ["/bin/sh", "-c", FIND_PYTHON, READ_AND_RUN, *((python,) if python else (SYSTEM_PYTHON, *OTHER_PYTHONS))]
 
 
 @cache
@@ -67,7 +80,7 @@ def package(*, claiming: bool = False, outliving: bool = False) -> bytes:
     """
     ask = protocol.encode(frames.SOURCE, 0, {})
     program = f"{_module('wke.agent.modules', compiled=False)}\n\nstart(read, {importlib.util.MAGIC_NUMBER!r}, {ask!r})\n"
-    return _sized(zlib.compress(program.encode())) + _sized(bundle(_first(claiming, outliving), compiled=True))
+    return LEAVE + _sized(zlib.compress(program.encode())) + _sized(bundle(_first(claiming, outliving), compiled=True))
 
 
 def sources(*, claiming: bool = False, outliving: bool = False) -> bytes:

@@ -7,6 +7,7 @@ end `lost`, and the guardian on the machine stops them there.
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from wke.act.connection.claim import Claim
 from wke.act.connection.clock import Clock
@@ -28,6 +29,16 @@ ANSWER_S = 3.0  # beyond the grace, for an answer to come back
 EXIT_S = 5.0
 SILENT_EXIT_S = 1.0  # for a machine that does not answer any more
 EXAMINE_S = 10.0
+NO_ANSWER = "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What is left of a process that was to carry a connection: its words, its exit status (None if we ended it), whether it logged in."""
+
+    words: str = ""
+    status: int | None = None
+    logged_in: bool = False
 
 
 class Connection:
@@ -81,7 +92,7 @@ class Connection:
         """How contact was lost."""
         return self.link.why
 
-    async def greet(self, transport: Sequence[str], environment: Mapping[str, str], python: str) -> None:
+    async def greet(self, transport: Sequence[str], environment: Mapping[str, str], python: str | None) -> None:
         """Start the agent and wait for its greeting. Raises OSError, or MachineError when contact breaks off."""
         await self.link.open(Way(transport, environment, python))
 
@@ -102,11 +113,13 @@ class Connection:
             await self.link.hang_up(patience_s)
         return leftovers
 
-    async def abort(self) -> str:
-        """Give up on a connection that never came about; return what the process that carried it complained of."""
+    async def abort(self) -> Trace:
+        """Give up on a connection that never came about; return what is left of the process that carried it."""
         self.link.is_closed = True
+        wire = self.link.wire
+        status, logged_in = wire.status, wire.input_was_taken
         await self.link.hang_up(0)
-        return self.link.wire.words
+        return Trace(wire.words, status, logged_in)
 
     def pause(self) -> None:
         """Read no more until `resume`: tasks have to wait with their output, and their machine is not given up."""

@@ -1,23 +1,28 @@
 """Why a machine cannot be reached, from the output of OpenSSH and the machine: the stage that failed, the output, and what to try."""
 
+import os
 import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wke.act.connection.bootstrap import READ_AND_RUN
+from wke.act.connection.bootstrap import FIND_PYTHON, READ_AND_RUN, SHELL_EXIT
+from wke.act.connection.connection import NO_ANSWER, Trace
 from wke.act.connection.transport import SshTransport
 from wke.errors import MachineError, Problem
 from wke.keep.files.localtime import in_local_time
 
-QUOTED_LINES = 4
+QUOTED_LINES = 8
+SSH_FAILED = 255  # the status of ssh for its own errors; any other is that of what ran on the machine
+IN_BASHRC = "case $- in *i*) exec fish;; esac"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
     """A failure that is recognised by its message.
 
-    `hint` may name {login}, the ssh command that a person would type, and {entry}, the machine in known_hosts.
+    `hint` may name {login}, the ssh command that a person would type, {accept}, the same asking about an unknown key, and {forget}, the
+    command that removes the key that has changed.
     """
 
     pattern: str
@@ -26,17 +31,44 @@ class Cause:
     passing: bool = False  # worth another attempt
 
 
-CAUSES = (
+NO_PROCESS = r"[Cc]annot fork|fork: .*Resource temporarily unavailable|no process could be started|Errno 11\]|can't start new thread"
+THERE = (
+    Cause(
+        NO_PROCESS,
+        "starting a process",
+        "no process could be started there: the limit on processes is reached; end some, or raise it (ulimit -u, or TasksMax of systemd)",
+    ),
+    Cause(r"No module named|Fatal Python error", "starting Python", "its Python is not complete: install the distribution's python3"),
+    Cause(
+        r"wke: no Python that serves",
+        "finding Python",
+        "the machine needs python3, 3.6 or newer; where it is in an unusual place, name it: python in the cluster file",
+    ),
+    Cause(
+        r"this command itself holds it",
+        "locking it",
+        "give both machines the same external-addr, so that each has its own lock, or leave one of them out",
+    ),
+    Cause(
+        r"it is held by",
+        "locking it",
+        "one series per machine at a time: wait until it ends or stop it, or measure on other machines meanwhile (--on)",
+    ),
+    Cause(r"cannot use its lock", "locking it", "look at that file on the machine"),
+    Cause(r"cannot make a work folder", "making a work folder", "free space in /tmp there, or set TMPDIR"),
+)
+"""What our own programs on the machine, or its shell, say. This counts before all that ssh says."""
+BY_SSH = (
     Cause(r"Could not resolve hostname", "resolving its name", "check external-addr in the cluster file: {login}"),
     Cause(
         r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key for .* has changed",
         "checking its host key",
-        "if the machine was installed anew, forget its old key with: ssh-keygen -R {entry}  and accept the new one with: {login}",
+        "if the machine was installed anew, forget its old key with: {forget}  and accept the new one with: {accept}",
     ),
     Cause(
         r"Host key verification failed|No .* host key is known",
         "checking its host key",
-        "its key is not known here: check it and accept it once with: {login}",
+        "its key is not known here: check it and accept it once with: {accept}",
     ),
     Cause(
         r"Permission denied|Too many authentication failures|no such identity",
@@ -70,68 +102,85 @@ CAUSES = (
         "starting ssh",
         "correct [cluster] ssh-options, or the settings in ~/.ssh/config",
     ),
-    Cause(
-        r"[Cc]annot fork|fork: .*Resource temporarily unavailable|can't start new thread",
-        "starting a process",
-        "no process could be started there: the limit on processes is reached; end some, or raise it (ulimit -u, or TasksMax of systemd)",
-    ),
-    Cause(
-        r"no python3 in|wke: python 3\.6",
-        "finding Python",
-        "the machine needs python3, 3.6 or newer, on the PATH of a login without a terminal",
-    ),
-    Cause(r"No module named|Fatal Python error", "starting Python", "its Python is not complete: install the distribution's python3"),
-    Cause(
-        r"it is held by|its lock",
-        "locking it",
-        "one series per machine at a time: wait until it ends or stop it, or measure on other machines meanwhile (--on)",
-    ),
-    Cause(r"cannot make a work folder", "making a work folder", "free space in /tmp there, or set TMPDIR"),
 )
+"""What OpenSSH says when it fails itself."""
+OTHER_SHELL = Cause(
+    "", "starting the agent", f"a start-up file of the login shell starts another shell; it must do so for people only: {IN_BASHRC}"
+)
+LOGIN_SHELL = Cause(
+    "",
+    "running the login shell",
+    "ssh has logged in, but nothing runs yet: the start-up files of the login shell take long, wait for something or start another shell; "
+    "see how long this takes: {login} true",
+)
+CONNECTING = Cause("", "connecting", "is the machine up, its address right, and the network to it open? {login}")
 UNKNOWN = Cause("", "starting the agent", "try by hand: {login}")
+
+
+class UnknownKeyError(MachineError):
+    """A machine's host key is not known here. `host` is what known_hosts calls it; `transport` led there."""
+
+    def __init__(self, problem: Problem, machine: str, host: str, transport: SshTransport) -> None:
+        super().__init__(problem)
+        self.machine, self.host, self.transport = machine, host, transport
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One attempt that failed: the `words` of ssh and of the machine, and `what` we saw happen."""
+    """One attempt that failed: `what` we saw happen, and the `trace` that it left."""
 
     what: str
-    words: str
+    trace: Trace
     transport: Sequence[str]
 
     @property
     def cause(self) -> Cause:
-        """The cause that the words show."""
-        text = f"{self.what}\n{self.words}"
-        return next((c for c in CAUSES if re.search(c.pattern, text)), UNKNOWN)
+        """The cause that the words show: those of our programs first, those of ssh only if it says that it has failed."""
+        text, status = f"{self.what}\n{self.trace.words}", self.trace.status
+        is_ssh = isinstance(self.transport, SshTransport)
+        known = THERE + BY_SSH if is_ssh and status == SSH_FAILED else THERE
+        for cause in known:
+            if re.search(cause.pattern, text):
+                return cause
+        if status == SHELL_EXIT:
+            return OTHER_SHELL
+        if is_ssh and status is None and self.what.startswith(NO_ANSWER):
+            return LOGIN_SHELL if self.trace.logged_in else CONNECTING
+        return UNKNOWN
 
     def error(self, machine: str) -> MachineError:
         """Return the error that people read."""
-        cause = self.cause
-        words = [line.strip() for line in self.words.replace(READ_AND_RUN, "sh").splitlines() if line.strip("@ \r\t")]
-        said = "".join(f"\n  {line}" for line in words[-QUOTED_LINES:] if not self.what.endswith(line))
-        hint = cause.hint.format(login=_login(self.transport), entry=_entry(self.transport))
-        return MachineError(Problem(f"machine {machine}: {cause.stage} failed: {in_local_time(f'{self.what}{said}')}", hint=hint))
+        cause, transport = self.cause, self.transport
+        words = self.trace.words.replace(READ_AND_RUN, "sh").replace(FIND_PYTHON, "sh")
+        lines = [line.strip() for line in words.splitlines() if line.strip("@ \r\t")]
+        said = "".join(f"\n  {line}" for line in lines[-QUOTED_LINES:] if not self.what.endswith(line))
+        hint = cause.hint.format(login=_login(transport), accept=_login(transport, asking=True), forget=self._forget())
+        problem = Problem(f"machine {machine}: {cause.stage} failed: {in_local_time(f'{self.what}{said}')}", hint=hint)
+        unknown = re.search(r"No \S+ host key is known for (\S+)", words)
+        if unknown and isinstance(transport, SshTransport) and "{accept}" in cause.hint:
+            return UnknownKeyError(problem, machine, unknown[1], transport)
+        return MachineError(problem)
+
+    def _forget(self) -> str:
+        """Return the command that removes the key that has changed, of the machine or of a jump host, as ssh itself names both."""
+        words = self.trace.words
+        host = re.search(r"Host key for (\S+) has changed", words)
+        places = re.findall(r"Offending .*key.* in (.+):\d+", words)
+        command = ["ssh-keygen", "-R", host[1] if host else "HOST", *(("-f", places[-1]) if places else ())]
+        needs_root = bool(places) and not os.access(places[-1], os.W_OK)
+        return ("sudo " if needs_root else "") + shlex.join(command)
 
 
-def _login(transport: Sequence[str]) -> str:
+def _login(transport: Sequence[str], *, asking: bool = False) -> str:
     """Return the command with which a person would log in the same way, without the options that are only ours."""
     if not isinstance(transport, SshTransport):
         return shlex.join([*transport, "python3", "--version"])
     words = list(transport)
-    ours = words.index("-T")
-    return shlex.join([*words[:ours], *_address(transport), words[-1]])
+    ask = ["-o", "StrictHostKeyChecking=ask"] if asking else []
+    return shlex.join([*words[: words.index("-T")], *ask, *address_of(transport), words[-1]])
 
 
-def _address(transport: SshTransport) -> list[str]:
+def address_of(transport: SshTransport) -> list[str]:
+    """Return the options of a transport that say to which port and as whom it leads."""
     words = transport[transport.index("-T") :]
     return [w for flag in ("-p", "-l") if flag in words for w in (flag, words[words.index(flag) + 1])]
-
-
-def _entry(transport: Sequence[str]) -> str:
-    """Return how known_hosts calls the machine."""
-    if not isinstance(transport, SshTransport):
-        return "HOST"
-    address = _address(transport)
-    port = address[address.index("-p") + 1] if "-p" in address else "22"
-    return transport[-1] if port == "22" else shlex.quote(f"[{transport[-1]}]:{port}")

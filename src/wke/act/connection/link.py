@@ -29,11 +29,11 @@ OUR_PYTHON = "{}.{}.".format(*sys.version_info)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How an agent is started: through which transport, in which Python, with which variables for its tasks."""
+    """How an agent is started: by which transport, with which variables for its tasks, in which Python (None: the first that serves)."""
 
     transport: Sequence[str]
     environment: Mapping[str, str]
-    python: str
+    python: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ class Link:
     async def open(self, way: Way) -> None:
         """Start the agent and wait for its greeting. Raises OSError, or MachineError when contact breaks off."""
         self._way = way
-        program = bootstrap.command(way.python, replace=isinstance(way.transport, SshTransport))
-        self.wire.start(command_line(way.transport, program), process_environment(way.transport))
+        argv = command_line(way.transport, bootstrap.command(way.python))
+        self.wire.start(argv, process_environment(way.transport), with_group=isinstance(way.transport, SshTransport))
         opening = self._opening() | {"environment": dict(way.environment)}
         self.wire.send(bootstrap.package(**self._extras()) + encode(frames.OPEN, 0, opening))
         await self._greeted
@@ -236,6 +236,7 @@ class Link:
         self._takes_compiled = self._takes_compiled and hello.python.startswith(OUR_PYTHON)
         self._offset_ns = number_of(frame.head, "at") - self._now()
         self.is_attached = True
+        self.wire.forget_words()
         self._greeted.set_result(None)
 
     def _agent_broke(self, why: str) -> None:

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wke.act.connection import bootstrap
-from wke.act.connection.connection import Connection
+from wke.act.connection.connection import NO_ANSWER, Connection, Trace
 from wke.errors import MachineError
 
 if TYPE_CHECKING:
@@ -24,10 +23,10 @@ async def open_connection(
     deadline_s: float,
     lease_s: float,
     environment: Mapping[str, str] | None = None,
-    python: str = bootstrap.SYSTEM_PYTHON,
+    python: str | None = None,
     made: Callable[[str, float], Connection] = Connection,
 ) -> Connection:
-    """Start an agent on a machine and return the connection to it, which is `made(machine, lease_s)`.
+    """Start an agent on a machine, in `python` if that is given, and return the connection to it, which is `made(machine, lease_s)`.
 
     Tries again, at random moments, while the machine's ssh server is too busy to listen. Raises MachineError, with the stage that failed,
     OpenSSH's message and what to try, at the latest after `deadline_s`. Without a heartbeat for `lease_s` the machine stops all we started.
@@ -47,26 +46,27 @@ async def open_connection(
 
 
 async def _attempt(
-    connection: Connection, transport: Sequence[str], environment: Mapping[str, str], python: str, deadline: float
+    connection: Connection, transport: Sequence[str], environment: Mapping[str, str], python: str | None, deadline: float
 ) -> "Failure | None":
     """Try once; leave nothing behind unless it worked."""
     began = time.monotonic()
     greeted = False
-    what = ""
+    what, trace = "", Trace()
     try:
         async with asyncio.timeout(deadline - began):
             await connection.greet(transport, environment, python)
         greeted = True
     except TimeoutError:
-        what = f"no answer within {time.monotonic() - began:.0f} s"
+        what = f"{NO_ANSWER} within {time.monotonic() - began:.0f} s"
     except OSError as error:
         what = f"cannot start {error.filename or transport[0]}: {error.strerror}"
     except MachineError as error:
         what = str(error)
     finally:
-        words = "" if greeted else await connection.abort()
+        if not greeted:
+            trace = await connection.abort()
     if greeted:
         return None
     from wke.act.connection.diagnosis import Failure  # noqa: PLC0415 - only when it failed
 
-    return Failure(what, words, transport)
+    return Failure(what, trace, transport)

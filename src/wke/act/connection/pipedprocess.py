@@ -10,6 +10,7 @@ import fcntl
 import os
 import signal
 import socket
+import termios
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,11 +35,14 @@ class Listener:
 class PipedProcess:
     """A process in a session of its own, out of reach of the terminal's signals. Raises OSError when it cannot be started.
 
-    It is reaped when it ends; `status` is None until then.
+    It is reaped when it ends; `status` is None until then. With its group, signals go to the processes that it starts itself, too.
     """
 
-    def __init__(self, argv: list[str], listener: Listener, environment: Mapping[bytes, bytes] | None = None) -> None:
+    def __init__(
+        self, argv: list[str], listener: Listener, environment: Mapping[bytes, bytes] | None = None, *, with_group: bool = False
+    ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._signal = os.killpg if with_group else os.kill
         self._listener = listener
         self._pid, ours, output, complaints = _spawn(argv, os.environb if environment is None else environment)
         self._status: int | None = None
@@ -69,6 +73,14 @@ class PipedProcess:
     def output_is_open(self) -> bool:
         """True until its output has ended or was closed."""
         return self._outputs[1] is not None
+
+    @property
+    def input_was_taken(self) -> bool:
+        """True if it has read all that was written to it so far, or will read no more."""
+        if self._input is None:
+            return True
+        waiting = fcntl.ioctl(self._input, termios.TIOCOUTQ, bytes(4))
+        return not self._pending and not any(waiting)
 
     def widen(self, size: int) -> None:
         """Make its output pipe hold that many bytes; nothing happens if the user has too many large pipes already."""
@@ -174,7 +186,7 @@ class PipedProcess:
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens when it has ended."""
         if not self.exited.is_set():
-            os.kill(self._pid, number)  # the pid is still its own, because only we reap it
+            self._signal(self._pid, number)  # the pid is still its own, because only we reap it
 
     def _await_exit(self) -> None:
         try:

@@ -163,6 +163,8 @@ class Tasks:
             end = end_of(head, task.name)
             if head.get("began") is True:
                 self._note_start(task, frame, end.started_ns)
+            if task.started_ns not in {None, end.started_ns}:
+                raise ProtocolError(f"{frame} tells another start than {task.started_ns}")
             self._end(task, end)
         elif (frame.kind == frames.OUTPUT) is (task.started_ns is None):
             raise ProtocolError(f"{frame} does not come in order")
@@ -170,17 +172,22 @@ class Tasks:
             task.staged.set()
         elif frame.kind == frames.STARTED:
             self._note_start(task, frame, number_of(head, "at"))
-        elif (stream := number_of(head, "stream")) in {1, 2}:
+        elif (stream := number_of(head, "stream")) != frames.METRICS:
             self._emit(task, Output(task.name, stream, frame.payload, number_of(head, "at")))
-        elif stream == frames.METRICS:
-            self._emit(task, MetricsWritten(task.name, frame.payload))
         else:
-            raise ProtocolError(f"{frame} is of no known stream")
+            self._take_metrics(task, frame)
 
     def lose(self) -> None:
         """End all tasks: contact is lost."""
         for task in list(self.running.values()):
             self._end(task, self._vanished(task, OutcomeKind.LOST))
+
+    def _take_metrics(self, task: RunningTask, frame: Frame) -> None:
+        """Pass on what a task reported; an honest agent sends no more than MOST_METRICS of it."""
+        task.metrics_size += len(frame.payload)
+        if task.metrics_size > frames.MOST_METRICS:
+            raise ProtocolError(f"{frame} brings more metrics than {frames.MOST_METRICS} bytes")
+        self._emit(task, MetricsWritten(task.name, frame.payload))
 
     def _note_start(self, task: RunningTask, frame: Frame, at_ns: int) -> None:
         if task.started_ns is not None:

@@ -102,10 +102,10 @@ def _key_exchange(cluster: ClusterSpec) -> str | None:
 @cache
 def _cheaper_exchange(options: tuple[str, ...], host: str) -> str | None:
     """Return a cheaper key exchange where OpenSSH's default is dear and the user left it alone."""
-    configured = _setting(["ssh", *options, "-G", "--", host], "kexalgorithms")
+    configured = settings_of(["ssh", *options], host).get("kexalgorithms")
     if configured is None or not configured.startswith(DEAR_EXCHANGE):
         return None
-    default = _setting(["ssh", "-F", "none", "-G", "--", host], "kexalgorithms")
+    default = settings_of(["ssh", "-F", "none"], host).get("kexalgorithms")
     cheap = [name for name in CHEAP_EXCHANGES if name in _known_exchanges()]
     return "^" + ",".join(cheap) if default == configured and cheap else None
 
@@ -115,9 +115,10 @@ def _known_exchanges() -> tuple[str, ...]:
     return tuple(_asked(["ssh", "-Q", "kex"]).split())
 
 
-def _setting(command: Sequence[str], name: str) -> str | None:
-    lines = (line.partition(" ") for line in _asked(command).splitlines())
-    return next((value for key, _, value in lines if key == name), None)
+def settings_of(command: Sequence[str], host: str) -> dict[str, str]:
+    """Return the settings that the OpenSSH client `command` (`ssh` and options) has for a host, by their names in lower case."""
+    lines = (line.partition(" ") for line in _asked([*command, "-G", "--", host]).splitlines())
+    return {key: value for key, _, value in reversed(list(lines))}
 
 
 def _asked(command: Sequence[str]) -> str:

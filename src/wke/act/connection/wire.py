@@ -42,15 +42,31 @@ class Wire:
         self._paused_at: float | None = None
         self._paused_s = 0.0
 
-    def start(self, argv: list[str], environment: Mapping[bytes, bytes] | None = None) -> None:
-        """Start the process. Raises OSError."""
-        self._process = PipedProcess(argv, Listener(self._hear, self._complain, self._output_ended, self._exited), environment)
+    def start(self, argv: list[str], environment: Mapping[bytes, bytes] | None = None, *, with_group: bool = False) -> None:
+        """Start the process; with its group, processes that it starts itself are ended with it. Raises OSError."""
+        listener = Listener(self._hear, self._complain, self._output_ended, self._exited)
+        self._process = PipedProcess(argv, listener, environment, with_group=with_group)
         self.pid = self._process.pid
 
     @property
     def words(self) -> str:
-        """The end of what the process wrote to its standard error, and what came instead of frames."""
-        return "\n".join(map(shown, (self._decoder.heard + self._words).decode("utf-8", "replace").splitlines()))
+        """The end of what the process wrote to its standard error, after what came instead of frames."""
+        said = self._decoder.noise, self._words
+        return "\n".join(shown(line) for part in said for line in part.decode("utf-8", "replace").splitlines())
+
+    def forget_words(self) -> None:
+        """Forget what was said so far, by start-up files perhaps: it is no reason for what happens later."""
+        self._words = b""
+
+    @property
+    def status(self) -> int | None:
+        """The exit status of the process; None while it runs."""
+        return self._process.status if self._process is not None else None
+
+    @property
+    def input_was_taken(self) -> bool:
+        """True if the process has read something: ssh does so as soon as it has logged in."""
+        return self._process is not None and self._process.input_was_taken
 
     @property
     def heard_at(self) -> float:
@@ -165,7 +181,7 @@ class Wire:
             self._ended()
 
     def _ended(self) -> None:
-        status = self._process.status if self._process else None
+        status = self.status
         self._break("the connection ended" if not status else f"the connection ended with status {status}")
 
     def _break(self, why: str) -> None:

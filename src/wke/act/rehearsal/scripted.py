@@ -169,7 +169,7 @@ class ScriptedWire(Wire):
             frames.EXAMINE: lambda channel, _: self._say(frames.EXAMINED, channel, facts={"kernel": "scripted"}),
         }
 
-    def start(self, argv: list[str], environment: Mapping[bytes, bytes] | None = None) -> None:  # noqa: ARG002 - nothing is started
+    def start(self, *_: object, **__: object) -> None:
         """Greet the controller."""
         texts = {"python": "3", "hostname": self._machine, "user": "root", "home": "/root", "uname": "scripted", "workfolder": "/nowhere"}
         self._loop.call_soon(lambda: self._say(frames.HELLO, 0, **texts, cpus=1, pid=1, at=self._now()))

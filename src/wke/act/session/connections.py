@@ -1,7 +1,7 @@
 """The connections of a session: opened once, a limited number at a time, and open until the session ends."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wke.act.connection.claim import Claim
@@ -9,6 +9,7 @@ from wke.act.connection.connection import Connection
 from wke.act.connection.handshakes import Handshakes
 from wke.act.connection.openfiles import allow_connections
 from wke.act.connection.opening import open_connection
+from wke.act.connection.transport import SshTransport
 from wke.act.providers.place import Place
 from wke.act.session.detacher import Detacher
 from wke.describe.cluster.cluster import MachineSpec
@@ -40,6 +41,7 @@ class Connections:
         self._manner = manner
         self._connections: dict[str, Connection] = {}
         self._examined: dict[str, Connection] = {}
+        self._opening: dict[str, Connection] = {}
 
     def __getitem__(self, machine: str) -> Connection:
         return self._connections[machine]
@@ -56,21 +58,22 @@ class Connections:
         self.machines |= wanted
         missing = [machine for machine in wanted.values() if self.is_missing(machine.name)]
         allow_connections(len(self._connections) + len(missing))
-        problems: list[Problem] = []
+        errors: list[MachineError] = []
 
         async def open_one(machine: MachineSpec, handshakes: Handshakes) -> None:
             try:
                 async with handshakes.turn(machine.name):
                     self._connections[machine.name] = await self._open(machine)
             except MachineError as error:
-                problems.extend(error.problems)
+                errors.append(error)
 
-        with Handshakes(len(missing), self._place.cluster.connect_limit, self._manner.emit) as handshakes:
+        limit = self._place.cluster.connect_limit
+        with Handshakes(len(missing), limit, self._manner.emit, self._has_logged_in) as handshakes:
             async with asyncio.TaskGroup() as group:
                 for machine in missing:
                     group.create_task(open_one(machine, handshakes))
-        if problems:
-            raise MachineError(*problems)
+        if errors:
+            raise MachineError(*_problems(errors))
 
     def is_missing(self, machine: str) -> bool:
         """Tell whether there is no connection to a machine, or a lost one."""
@@ -129,6 +132,7 @@ class Connections:
             self._place.transports[machine.name],
             deadline_s=cluster.connect_timeout_s,
             lease_s=cluster.lease_s,
+            python=machine.python,
             made=self._make,
         )
 
@@ -136,9 +140,28 @@ class Connections:
         def notify(text: str) -> None:
             self._manner.emit(Note(text, machine))
 
-        return self._manner.detacher.connection(machine, lease_s, self._claim(machine), notify)
+        self._opening[machine] = connection = self._manner.detacher.connection(machine, lease_s, self._claim(machine), notify)
+        return connection
+
+    def _has_logged_in(self, machine: str) -> bool:
+        """Tell whether a machine that is being connected has accepted our login; only ssh logs in."""
+        is_ssh = isinstance(self._place.transports[machine], SshTransport)
+        return is_ssh and machine in self._opening and self._opening[machine].link.wire.input_was_taken
 
     def _claim(self, machine: str) -> Claim | None:
         if self._manner.holder is None:
             return None
         return Claim(self._place.locks[machine], self._manner.holder, min(LOCK_WAIT_S, self._place.cluster.connect_timeout_s / 2))
+
+
+def _problems(errors: Sequence[MachineError]) -> tuple[Problem, ...]:
+    """Return what is wrong with machines that cannot be reached; those whose keys are not known are told together."""
+    from wke.act.connection.diagnosis import UnknownKeyError  # noqa: PLC0415 - only when something failed, here and below
+
+    unknown = [error for error in errors if isinstance(error, UnknownKeyError)]
+    others = tuple(problem for error in errors if error not in unknown for problem in error.problems)
+    if not unknown:
+        return others
+    from wke.act.connection.hostkeys import together  # noqa: PLC0415
+
+    return others + together(unknown)

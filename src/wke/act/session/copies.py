@@ -10,7 +10,7 @@ from wke.act.session.connections import Connections
 from wke.act.session.detacher import Detacher
 from wke.describe.configuration.step import PlannedStep
 from wke.describe.toml.wording import labelled
-from wke.errors import MachineError, Problem
+from wke.errors import InputError, MachineError, Problem
 from wke.records import Sink, StepStarted
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Copies:
     async def fetch(self, step: PlannedStep, folder: Path) -> tuple[str, ...]:
         """Copy the files that a step's tasks were to leave into the trial's folder; return what is wrong with them.
 
-        Raises MachineError when contact is lost.
+        Whatever a machine offers can only fail its trial: the folder is new, so what does not fit there is not the user's mistake. Raises
+        MachineError when contact is lost.
         """
         from wke.keep.output.logs import files_folder, not_left  # noqa: PLC0415 - wke run does not need it
 
@@ -88,7 +89,7 @@ class Copies:
             connection, place = self._connections[task.name.machine], files_folder(folder, task.name)
             try:
                 await connection.files.fetch(task, place, step.collect)
-            except MachineError as error:
+            except (InputError, MachineError) as error:
                 if connection.lost.is_set():
                     raise
                 return f"the files of {labelled([task.name])} cannot be collected: {error}"

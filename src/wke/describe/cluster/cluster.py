@@ -25,7 +25,10 @@ DETACHED_LEASE_S = 7200.0
 
 @dataclass(frozen=True, slots=True)
 class MachineSpec:
-    """One host under test. wke connects to `external_addr` (None for emulated machines), machines connect to `internal_addr`."""
+    """One host under test. wke connects to `external_addr` (None for emulated machines), machines connect to `internal_addr`.
+
+    `python` is the program that runs wke's code there; None for the first one that is new enough.
+    """
 
     name: str
     index: int
@@ -34,6 +37,7 @@ class MachineSpec:
     classes: tuple[str, ...] = ()
     ssh_port: int | None = None
     username: str | None = None
+    python: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,7 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
         share=section.share,
         warnings=table.old_spellings,
     )
-    return replace(cluster, links=_links(table, cluster, problems))
+    return replace(cluster, machines=_with_pythons(table, cluster, problems), links=_links(table, cluster, problems))
 
 
 def _machine(draft: _Draft, index: int, provider: str, classes: tuple[str, ...]) -> MachineSpec:
@@ -169,7 +173,19 @@ def _machine(draft: _Draft, index: int, provider: str, classes: tuple[str, ...])
         classes=classes,
         ssh_port=draft.entry.ssh_port,
         username=draft.entry.username,
+        python=draft.entry.python,
     )
+
+
+def _with_pythons(table: TomlTable[ClusterFile], cluster: ClusterSpec, problems: list[Problem]) -> tuple[MachineSpec, ...]:
+    """Return the machines, each with its own Python or else the last one whose selector matches it."""
+    pythons: dict[str, str] = {}
+    for selector, python in table.value.cluster.python.items():
+        try:
+            pythons |= {machine.name: python for machine in select(cluster, selector)}
+        except InputError as error:
+            problems += [replace(problem, where=table.at("cluster", "python", selector)) for problem in error.problems]
+    return tuple(replace(machine, python=machine.python or pythons.get(machine.name)) for machine in cluster.machines)
 
 
 def _drafts(table: TomlTable[ClusterFile], problems: list[Problem]) -> list[_Draft]:

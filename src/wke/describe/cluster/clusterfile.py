@@ -23,6 +23,16 @@ def _plain_word(value: str) -> str:
 
 
 Word = Annotated[str, After(_plain_word)]
+
+
+def _program(value: str) -> str:
+    """Refuse what is neither an absolute path nor a name to be found in $PATH."""
+    if "/" in value and not value.startswith("/"):
+        raise FlawError(f"must be an absolute path or a name in $PATH, not {quoted(value)}")
+    return _plain_word(value)
+
+
+Program = Annotated[str, After(_program)]
 Port = Annotated[int, Bounds(at_least=1, at_most=65535)]
 Duration = Annotated[float, Before(seconds, str | float)]
 Share = Annotated[float, Before(fraction, str | float)]
@@ -46,6 +56,8 @@ class MachineEntry(TableModel):
     """The port of its ssh server, if it differs from the cluster's."""
     username: Word | None = None
     """The login name, if it differs from the cluster's."""
+    python: Program | None = None
+    """The Python that wke uses there, if it differs from the cluster's."""
 
 
 def _as_machine_table(value: TomlValue) -> TomlValue:
@@ -77,6 +89,13 @@ def _numbered(value: TomlValue) -> TomlValue:
         hint = f"to ask for this number of machines, write machines = {value} in [cluster]" if isinstance(value, int) else None
         raise FlawError(f"must be a table or a list of machines, not {shown(value)}", hint)
     return value
+
+
+def _for_selectors(value: TomlValue) -> TomlValue:
+    """Turn a program for all machines into a table of programs by selectors."""
+    if not isinstance(value, str | dict):
+        raise FlawError(f"must be a program or a table of programs by selectors, not {shown(value)}", 'write "/opt/python3.12/bin/python3"')
+    return {"all": _program(value)} if isinstance(value, str) else value
 
 
 NumberedMachines = Before(_numbered, Mapping[str, MachineForm] | list[MachineForm])
@@ -143,6 +162,8 @@ class ClusterSection(TableModel):
     """Let programs on the machines use your ssh agent."""
     key_exchange: Word | None = None
     """KexAlgorithms of ssh, or `default` for those of ssh. By default wke chooses a cheaper exchange if that of your OpenSSH is slow."""
+    python: Annotated[Mapping[str, Program], Before(_for_selectors, str | Mapping[str, Program])] = {}
+    """The Python that wke uses on machines, or `{ SELECTOR = PYTHON }`: the last that matches. Default: the first that is 3.6 or newer."""
     share: Items[NonEmpty] = ()
     """Folders of this computer to which emulated machines write directly; relative paths start at the project's folder."""
 

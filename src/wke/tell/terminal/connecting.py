@@ -13,12 +13,13 @@ MOST_NAMED = 2
 
 
 def connecting_words(state: Connecting) -> str:
-    """Return text such as `connected 412 of 1,000; waiting for node17, node93 and 3 more, 12 s`."""
+    """Return text such as `connected 412 of 1,000; waiting for node17, node93 (login shell) and 3 more, 12 s`."""
     text = f"connected {state.connected:,} of {state.total:,}"
     if not state.waiting or state.longest_s < PATIENCE_S:
         return text
     more = len(state.waiting) - MOST_NAMED
-    names = ", ".join(state.waiting[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    named = (f"{name} (login shell)" if name in state.logging_in else name for name in state.waiting[:MOST_NAMED])
+    names = ", ".join(named) + (f" and {more:,} more" if more > 0 else "")
     return f"{text}; waiting for {names}, {seconds(state.longest_s)}"
 
 
