@@ -92,7 +92,7 @@ CLUSTERS = {
         cluster.toml:11:11: machines.d[1]: must be an address, not the number 5
         cluster.toml:12:1: machines.e: must not be empty
         cluster.toml:13:28: machines.f.prot: unknown key
-          hint: known: external-addr, internal-addr, class, ssh-port, username
+          hint: known: external-addr, internal-addr, class, ssh-port, username, python
         cluster.toml:14:1: machines.g: must be one word that does not start with a dash, not "-oProxyCommand=evil"
         cluster.toml:15:28: machines.h.ssh-port: must be at most 65535, not 70000
         cluster.toml:17:1: classes.x: asks for 0 machines, but a class needs at least one
@@ -148,6 +148,44 @@ CLUSTERS = {
           hint: write "clients -> servers", selectors on both sides, or default
         cluster.toml:18:1: links."some -> others": selector "others" names "others", which is neither a machine nor a class
           hint: machines: all, node1, node2, a b, lost, own; classes: big, lost, some, node2
+        """,
+    ),
+    "pythons": (
+        """
+        [cluster]
+        python = { all = "bin/python3", others = "python3", m0 = 3 }
+        [machines]
+        m0 = { external-addr = "h", python = "-I" }
+        """,
+        """
+        cluster.toml:2:12: cluster.python.all: must be an absolute path or a name in $PATH, not "bin/python3"
+        cluster.toml:2:53: cluster.python.m0: must be text, not the number 3
+          hint: write it in quotes: "3"
+        cluster.toml:4:29: machines.m0.python: must be one word that does not start with a dash, not "-I"
+        """,
+    ),
+    "pythons-of-nothing": (
+        """
+        [cluster]
+        python = { others = "python3" }
+        [machines]
+        m0 = "h"
+        """,
+        """
+        cluster.toml:2:12: cluster.python.others: selector "others" names "others", which is neither a machine nor a class
+          hint: machines: m0
+        """,
+    ),
+    "python-is-no-program": (
+        """
+        [cluster]
+        python = 3
+        [machines]
+        m0 = "h"
+        """,
+        """
+        cluster.toml:2:1: cluster.python: must be a program or a table of programs by selectors, not the number 3
+          hint: write "/opt/python3.12/bin/python3"
         """,
     ),
     "machines-twice": (

@@ -415,6 +415,20 @@ def test_the_controller_keeps_little_of_a_flood(tmp_path: Path) -> None:
     asyncio.run(whole())
 
 
+def test_output_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a task writes has a bound, far beyond what scripts write: it would fill the controller's disk."""
+    monkeypatch.setattr("wke.act.connection.tasks.MOST_OUTPUT", 1 << 26)
+    body = "greet()\nwait_for_a_task()\nstarted()\nwhile True: send(encode(frames.OUTPUT, 1, {'stream': 1, 'at': 1}, bytes(1 << 20)))"
+
+    async def whole(one: Talk) -> None:
+        ended = await (
+            await one.connection.tasks.start(TaskSpec(TaskName(0, "t", "m"), b"", (), {}, None, None, None), lambda _: None)
+        ).wait()
+        assert (str(ended.outcome), ended.detail) == ("lost", "t wrote more than 0 GiB")
+
+    talk(hostile(tmp_path, body), whole)
+
+
 @pytest.mark.parametrize("flood", ["encode(frames.PONG, 0, {'at': 1})", "encode(frames.SAMPLE, 1, {'at': 1})"])
 def test_a_flood_of_frames_is_no_harm_to_others(tmp_path: Path, flood: str) -> None:
     """While one machine says nothing but nonsense without end, another one's task goes on, and the controller keeps none of it."""

@@ -104,6 +104,22 @@ def test_all_keys_of_a_cluster_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "pythons"),
+    [
+        ("", [None, None, "/own"]),
+        ('python = "python3.11"', ["python3.11", "python3.11", "/own"]),
+        ('python = { all = "/a", x = "/x" }', ["/x", "/a", "/own"]),
+        ('python = { x = "/x", all = "/a" }', ["/a", "/a", "/own"]),
+        ('python = { "[1:3]" = "/last" }', [None, "/last", "/own"]),
+    ],
+)
+def test_which_python_a_machine_has(tmp_path: Path, text: str, pythons: list[str | None]) -> None:
+    """Its own, else that of the last selector that matches it, else none: then every usual one is tried."""
+    machines = '[machines]\na = { external-addr = "h", class = "x" }\nb = "i"\nc = { external-addr = "j", python = "/own" }'
+    assert [m.python for m in cluster(tmp_path, f"[cluster]\n{text}\n{machines}").machines] == pythons
+
+
+@pytest.mark.parametrize(
     ("text", "classes"),
     [
         ('[classes]\nx = ["m[0-1]", "m4"]', {"x": "014"}),

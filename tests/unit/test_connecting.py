@@ -1,10 +1,12 @@
 """What is shown while connections are opened, and that enough files may be open for them."""
 
+import asyncio
 import sys
 
 import pytest
 
-from wke.records import Connecting, Note
+from wke.act.connection import handshakes
+from wke.records import Connecting, Note, Record
 from wke.tell.terminal.connecting import ConnectingLine, connecting_words
 
 
@@ -49,3 +51,27 @@ def test_a_terminal_has_one_line_that_goes_away(capsys: pytest.CaptureFixture[st
     line(Connecting(2, 1000, ("slow",), 10.0))
     line(Note("something else"))
     assert capsys.readouterr().err == "\rconnected 1 of 1,00\r\x1b[K\rconnected 2 of 1,00\r\x1b[K"
+
+
+def test_a_slow_login_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it lasts, by the machine on which ssh has logged in; afterwards by a note that says how long it took."""
+    monkeypatch.setattr(handshakes, "TELL_S", 0.001)
+    monkeypatch.setattr(handshakes, "SLOW_LOGIN_S", 0.0)
+    records: list[Record] = []
+    told = asyncio.Event()
+
+    def take(record: Record) -> None:
+        records.append(record)
+        if isinstance(record, Connecting):
+            told.set()
+
+    async def body() -> None:
+        with handshakes.Handshakes(2, 2, take, lambda machine: machine == "slow") as opening:
+            async with opening.turn("silent"), opening.turn("slow"):
+                await asyncio.wait_for(told.wait(), 10)
+
+    asyncio.run(body())
+    waiting = next(record for record in records if isinstance(record, Connecting))
+    assert (waiting.waiting, waiting.logging_in) == (("silent", "slow"), ("slow",))
+    (note,) = [record for record in records if isinstance(record, Note)]
+    assert (note.machine, note.text) == ("slow", "logging in took 0 s: the start-up files of its login shell take that long")

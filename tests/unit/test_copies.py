@@ -491,6 +491,39 @@ def test_nothing_is_written_outside_the_destination(folder: Path, lie: list[list
     assert parts(folder) == []
 
 
+ANY_PATH = st.lists(st.sampled_from(["a", "b", "c", "..", ".", "", "a/b"]), max_size=3).map("/".join)
+ANY_FORM = st.tuples(ANY_PATH, st.sampled_from("fdls"), st.sampled_from([0o755, 0]), st.just(0), st.integers(0, 5), st.just("/OUTSIDE"))
+ANY_PART = st.tuples(st.lists(st.tuples(*[st.integers(0, 6)] * 3).map(list), max_size=3), st.binary(max_size=9))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.lists(ANY_FORM, max_size=4) | ANY_PART, max_size=6))
+def test_whatever_a_sender_offers_stays_inside(talk: list[list[tuple[object, ...]] | tuple[object, bytes]]) -> None:
+    """Any entries and parts in any order: they are refused, or land in the destination; nothing half is left, and no other error comes."""
+    root = Path(tempfile.mkdtemp())
+    outside, inside = root / "outside", root / "inside"
+    outside.mkdir()
+    where = Landing(os.fsencode(inside), b"copy")
+    number = 1
+    try:
+        take(where, 0, [Entry.read(form("", "d", 0))])
+        for said in talk:
+            if isinstance(said, list):
+                take(where, number, [Entry.read([*f[:5], str(outside)]) for f in said])
+                number += len(said)
+            else:
+                where.data(*said)
+        where.finish()
+    except (CopyError, ProtocolError):
+        pass
+    finally:
+        where.close(keep=False)
+        left = list(outside.iterdir()), parts(root), {p.name for p in root.iterdir()}
+        unlock(root)
+        shutil.rmtree(root)
+    assert left == ([], [], {"outside", "inside"})
+
+
 @pytest.mark.parametrize(
     "data",
     [

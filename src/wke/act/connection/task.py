@@ -51,7 +51,7 @@ class RunningTask:
         self.released_at_ns: int | None = None
         self.started_ns: int | None = None
         self.stop_sent = False
-        self.metrics_size = 0  # of what came so far
+        self.output_size = self.metrics_size = 0  # of what came so far
         self.staged = asyncio.Event()
         self.end: asyncio.Future[TaskEnded] = asyncio.get_running_loop().create_future()
         self._ask_to_stop = ask_to_stop

@@ -17,6 +17,7 @@ from wke.errors import MachineError
 from wke.records import MetricsWritten, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
 
 PART_SIZE = 1 << 19
+MOST_OUTPUT = 1 << 36  # bytes of one task; beyond that it is no output, but a way to fill the disk
 
 Order = Callable[[str | None], Awaitable[None]]
 """Sends a task's order to the machine; with a key the machine knows the task by that and starts it once only."""
@@ -173,7 +174,10 @@ class Tasks:
         elif frame.kind == frames.STARTED:
             self._note_start(task, frame, number_of(head, "at"))
         elif (stream := number_of(head, "stream")) != frames.METRICS:
+            task.output_size += len(frame.payload)
             self._emit(task, Output(task.name, stream, frame.payload, number_of(head, "at")))
+            if task.output_size > MOST_OUTPUT:
+                self._link.give_up(f"{task.name.target} wrote more than {MOST_OUTPUT >> 30} GiB")
         else:
             self._take_metrics(task, frame)
 
