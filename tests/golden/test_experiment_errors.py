@@ -814,13 +814,82 @@ x.toml:4:28: metrics.c.quantile: must be a number, not a list
 x.toml:5:27: metrics.d.quantile: must be at most 0.999999, not 1
 x.toml:5:41: metrics.d.scale: must be a unit or a positive number, not the text "furlongs"
   hint: write scale = "us", or 0.001
-x.toml:6:7: metrics.e.quantile: is for metrics of histograms
+x.toml:6:7: metrics.e.quantile: is for metrics of histograms and raw values
   hint: write hdr = "out/*.hlog"
 x.toml:7:18: metrics.f.statistic: must be one of "mean", "min", "max", "count", not the text "p99"
 x.toml:7:37: metrics.f.scale: must be a unit or a positive number, not the number 0
   hint: write scale = "us", or 0.001
 x.toml:8:24: metrics.g.hdr: is for metrics that are read; this metric is computed
   hint: remove it, or value
+""",
+    ),
+    "shapes of metrics from files and load generators": (
+        """
+[metrics]
+a = { raw = "out/lat.csv", column = 0, quantile = 0.5 }
+b = { raw = "out/lat.csv" }
+c = { raw = "out/lat.csv", hdr = "x", quantile = 0.5 }
+d = { from = "wrk3" }
+e = { from = "wrk", log = "x=(1)" }
+f = { log = "{value}{unit}" }
+g = { log = "x=(1)", column = 2 }
+h = { file = "out/x" }
+i = { raw = "x", quantile = 0.5, tag = "READ" }
+j = { raw = "x", quantile = 0.5, join = "max" }
+""",
+        """
+x.toml:2:28: metrics.a.column: must be the name of a column or its position from 1, not the number 0
+x.toml:3:1: metrics.b: must have exactly one of quantile and statistic
+  hint: write quantile = 0.99, or statistic = "mean"
+x.toml:4:7: metrics.c.raw: is for metrics in output; histograms are always merged
+  hint: remove it, or hdr
+x.toml:5:7: metrics.d.from: wke does not read the output of "wrk3"
+  hint: did you mean "wrk"?
+x.toml:6:21: metrics.e.log: is for metrics without a load generator
+  hint: remove it, or from
+x.toml:7:1: metrics.f: unit is missing: the output says in which unit each value is
+  hint: write unit = "ms", to which they are converted
+x.toml:8:22: metrics.g.column: is for metrics of raw values
+  hint: write raw = "out/*.csv"
+x.toml:9:7: metrics.h.file: is for metrics of load generators
+  hint: write from = "wrk"
+x.toml:10:34: metrics.i.tag: is for metrics of histograms
+  hint: write hdr = "out/*.hlog"
+x.toml:11:34: metrics.j.join: is for metrics in output; raw values are always merged
+  hint: remove it, or raw
+""",
+    ),
+    "metrics from load generators that do not fit": (
+        """
+[experiment]
+configuration = "kv"
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "x" }
+[metrics]
+throughput = { from = "wrk", join = "sum" }
+p99 = { from = "wrk", join = "max", unit = "B" }
+slow = { from = "iperf3", join = "max" }
+mine = { from = "wrk", field = "p998", join = "max" }
+set-p99 = { from = "redis-benchmark", join = "max" }
+kept = { from = "fio", field = "read-p99.9", file = "out/fio.json", join = "max" }
+raw = { raw = "out/lat.csv", quantile = 0.5, unit = "ms", scale = "B" }
+""",
+        """
+x.toml:10:37: metrics.p99.unit: p99 of wrk is in ms, which is not B
+  hint: write unit = "ms"
+x.toml:11:1: metrics.slow: iperf3 has no "slow"
+  hint: write field = "throughput"; it has throughput, sent, retransmits, jitter, loss
+x.toml:12:24: metrics.mine.field: wrk has no "p998"
+  hint: write field = "throughput"; it has throughput, requests, bandwidth, errors, latency-mean, latency-min, latency-max and p99 and the like
+x.toml:14:46: metrics.kept.file: its step does not collect "out/fio.json"
+  hint: write collect = ["out/fio.json"] in that step
+x.toml:15:9: metrics.raw.raw: its step does not collect "out/lat.csv"
+  hint: write collect = ["out/lat.csv"] in that step
+x.toml:15:59: metrics.raw.scale: values in B cannot be converted to ms
+  hint: write unit = "B", or a number as scale: the factor for recorded values
 """,
     ),
     "histograms that do not come back": (

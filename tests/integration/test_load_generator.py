@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from support import eventually, limit, marked
 
-from wke.describe.experiment.metrics import reported
+from wke.describe.experiment.reports import read_reports
 
 CONFIGURATION = Path(__file__).parents[2] / "examples" / "etcd" / "etcd"
 LOAD = CONFIGURATION / "targets" / "load"
@@ -111,7 +111,7 @@ def load(server: Server | tuple[str, int], **options: object) -> Run:
     }
     values = [address, port, *(defaults | {name.replace("_", "-"): value for name, value in options.items()}).values()]
     done = subprocess.run([sys.executable, LOAD, *map(str, values)], capture_output=True, timeout=limit(60), check=False)
-    return Run(done.returncode, {name: value for name, (value, _) in reported(done.stdout).items()}, done.stderr.decode())
+    return Run(done.returncode, {name: value for name, (value, _) in read_reports(done.stdout)[0].items()}, done.stderr.decode())
 
 
 @pytest.mark.parametrize("answer", [OK, CHUNKED])

@@ -129,15 +129,15 @@ def test_a_log_is_read_with_all_its_intervals(tmp_path: Path) -> None:
         assert read(tmp_path, single) == ({(5, 5): 1}, None)
 
 
-@pytest.mark.parametrize(("per_ms", "unit"), [(1_000_000, "ns"), (1_000, "us"), (1, "ms"), (1_000_000_000, None)])
+@pytest.mark.parametrize(("per_ms", "unit"), [(1_000_000, "ns"), (1_000, "us"), (1, None), (1_000_000_000, None)])
 def test_the_unit_follows_from_the_largest_value(tmp_path: Path, per_ms: int, unit: str | None) -> None:
-    """A log states it in milliseconds; where that fits no unit, or more than one, none is told."""
+    """A log states it in milliseconds. What is stated as it was recorded (as C and Rust do) tells no unit, and no unit is guessed."""
     assert read(tmp_path, hdr.log(hdr.line([123_456_789, 5], per_ms=per_ms)))[1] == unit
     assert read(tmp_path, hdr.log(hdr.line([0])))[1] is None
     assert read(tmp_path, hdr.line([5]).replace(",0.000,", ",NaN,"))[1] is None
 
 
-@pytest.mark.parametrize("unit", ["ns", "us", "ms", None])
+@pytest.mark.parametrize("unit", ["ns", "us", None])
 def test_what_is_kept_is_a_log(tmp_path: Path, unit: str | None) -> None:
     """A merged histogram that is written down says the same when it is read, its unit too."""
     histogram = merge([decode(hdr.encoded([1, 500, 123_456_789])), decode(hdr.encoded([1], digits=1))])

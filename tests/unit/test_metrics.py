@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.experiment.metrics import Metric, compile_log, matched, observe, read_json_lines, reported
+from wke.describe.experiment.logpattern import compile_log, matched
+from wke.describe.experiment.metrics import Metric, observe
+from wke.describe.experiment.reports import read_json_lines, read_reports
+from wke.describe.expression.quantity import Report
 from wke.describe.expression.units import FAMILIES, convert
 from wke.records import TaskName
 
@@ -23,13 +26,19 @@ REPORTS: dict[bytes, dict[str, tuple[float, str]]] = {
     b"\xff\xfe\x00\nwke: x=1 \xc2\xb5s\n\xff": {"x": (1.0, "µs")},
     b"wke: x=1 \xff\n": {"x": (1.0, "\ufffd")},
     b"wke: x=+1E+6\nxwke: x=3 wke: x=4": {"x": (1e6, "")},
+    b"wke: x=350us\nwke: y=1m3.5s\nwke: z=12.5MB/sec\nwke: e=1.2e+06ms\n": {
+        "x": (350.0, "us"),
+        "y": (63.5, "s"),
+        "z": (12.5, "MB/sec"),
+        "e": (1.2e6, "ms"),
+    },
 }
 
 
 @pytest.mark.parametrize(("text", "reports"), REPORTS.items(), ids=map(repr, REPORTS))
 def test_reported_lines(text: bytes, reports: dict[str, tuple[float, str]]) -> None:
-    """A report is a line of its own; the last of a name counts; other bytes do not matter."""
-    assert reported(text) == reports
+    """A report is a line of its own, its unit behind the number or apart; the last of a name counts; other bytes do not matter."""
+    assert read_reports(text) == (reports, [])
 
 
 CLIENT1 = TaskName(1, "load", "client1")
@@ -45,6 +54,8 @@ MALFORMED = {
     b"wke: x=1,5 s": 'load on client1 wrote "wke: x=1,5 s", where the value is "1,5", not a number',
     b"wke: x 5": 'load on client1 wrote "wke: x 5", which is not of the form wke: name=value unit',
     b"wke: 9x=5": 'load on client1 wrote "wke: 9x=5", which is not of the form wke: name=value unit',
+    b"wke: x=3s1m": 'load on client1 wrote "wke: x=3s1m", where the value is "3s1m", not a number',
+    b"wke: x=5ms us": 'load on client1 wrote "wke: x=5ms us", where the value is "5ms", not a number',
     b"wke: x=1 y=2": 'load on client1 wrote "wke: x=1 y=2", which is not of the form wke: name=value unit',
     b"wke: x=1 a lot": 'load on client1 wrote "wke: x=1 a lot", which is not of the form wke: name=value unit',
     b"wke: x=\xff": 'load on client1 wrote "wke: x=\ufffd", where the value is "\ufffd", not a number',
@@ -67,27 +78,73 @@ def test_many_malformed_reports_are_cut_short() -> None:
     assert seen.problems[3] == "load on client1 wrote 97 more malformed report lines"
 
 
-MATCHES: dict[tuple[str, bytes], float | None] = {
-    (r"ops: (\d+)", b"ops: 1\nops: 2\n"): 2.0,
-    (r"ops: (\d+)", b"nothing"): None,
-    (r"(?:a|b)=(?P<value>[0-9.]+)( ms)?", b"a=1.5 ms b=2.5"): 2.5,
-    (r"^total (\S+)$", b"x total 1\ntotal -2e3\nend"): -2000.0,
-    (r"mittlere Dauer: ([0-9.]+) µs", "mittlere Dauer: 4 µs".encode()): 4.0,
-    (r"v=(\S+)", b"v=\xff\nv=3\n\xfe"): 3.0,
+MATCHES: dict[tuple[str, bytes, str], Report | None] = {
+    (r"ops: (\d+)", b"ops: 1\nops: 2\n", ""): (2.0, ""),
+    (r"ops: (\d+)", b"nothing", ""): None,
+    (r"(?:a|b)=(?P<value>[0-9.]+)( ms)?", b"a=1.5 ms b=2.5", ""): (2.5, ""),
+    (r"^total (\S+)$", b"x total 1\ntotal -2e3\nend", ""): (-2000.0, ""),
+    (r"mittlere Dauer: ([0-9.]+) µs", "mittlere Dauer: 4 µs".encode(), ""): (4.0, ""),
+    (r"v=(\S+)", b"v=\xff\nv=3\n\xfe", ""): (3.0, ""),
+    # ready-made forms
+    ("{value} ops/sec", b"1.2e+06 ops/sec", "1/s"): (1.2e6, "1/s"),
+    ("{value} ops", b"did -1,234,567.5 ops", ""): (-1234567.5, ""),
+    ("p99: {value}{unit}", b"p99: 350us", "ms"): (350.0, "us"),
+    ("p99: {value}{unit}", b"p99: 1.5 ms.", "ms"): (1.5, "ms"),
+    ("p99: {value}{unit}", "p99: 1m3µs".encode(), "ms"): (60.000003, "s"),
+    ("rate: {value}{unit}", b"rate: 12.5MB/sec", "MB/s"): (12.5, "MB/sec"),
+    (r"latency \({unit}\): {value}", b"latency (us): 5", "ms"): (5.0, "us"),
+    (r"t=(\d+)(?P<unit>\w+)", b"t=1m3s", "ms"): (63.0, "s"),
+    # a unit directly behind the number is read, unless the pattern spells it
+    (r"p99=([0-9.]+)", b"p99=350us", "ms"): (350.0, "us"),
+    (r"p99=([0-9.]+)", b"p99=94 us,", ""): (94.0, "us"),
+    (r"([0-9.]+) MB", b"12 MB", "MiB"): (12.0, "MiB"),
+    (r"([0-9.]+)", b"12 MB", "things"): (12.0, "things"),
+    (r"([0-9.]+)", b"12 ops/s", ""): (12.0, ""),
+    (r"=([0-9]+)", b"a=5 s=3", "ms"): (3.0, "ms"),
+    # what only looks like a part of a number
+    (r"took ([0-9.]+)", b"took 5.\n", "s"): (5.0, "s"),
+    (r"^\d+,(\d+),", b"12,345,678", ""): (345.0, ""),
+    (r"-([0-9]+)T", b"2024-01-15T", ""): (15.0, ""),
+    (r"=(\d+)", b"=5x3", ""): (5.0, ""),
+    (r"x(\d+)$", b"5x3", ""): (3.0, ""),
 }
 
 
-@pytest.mark.parametrize(("case", "value"), MATCHES.items(), ids=[pattern for pattern, _ in MATCHES])
-def test_a_pattern_finds_the_last_number(case: tuple[str, bytes], value: float | None) -> None:
-    """The last match counts, ^ and $ are ends of lines, a group called value is the one."""
-    assert matched(*case) == value
+@pytest.mark.parametrize(("case", "report"), MATCHES.items(), ids=[f"{pattern} {text!r}" for pattern, text, _ in MATCHES])
+def test_a_pattern_finds_the_last_number(case: tuple[str, bytes, str], report: Report | None) -> None:
+    """The last match counts, ^ and $ are ends of lines, a group called value is the one, and a unit behind the number is not lost."""
+    pattern, text, unit = case
+    assert matched(compile_log(pattern), text, unit) == report
+
+
+PARTS: dict[tuple[str, bytes], str] = {
+    (r"([0-9.]+) ops/sec", b"1.2e+06 ops/sec"): '"06", a part of the number "1.2e+06"; write "{value} ops/sec"',
+    (r"ops/s: ([0-9.]+)", b"ops/s: 1.2e+06\n"): '"1.2", a part of the number "1.2e+06"; write "ops/s: {value}"',
+    (r"x: (?P<value>\d+)", b"x: 12.7"): '"12", a part of the number "12.7"; write "x: {value}"',
+    (r"\.(\d+) ms", b"12.70 ms"): '"70", a part of the number "12.70"; write "\\\\.{value} ms"',
+    (r"(\d+)ms", b"offset -5ms"): '"5", a part of the number "-5"; write "{value}ms"',
+    (r"took ([0-9.]+)", b"took 1m3s"): '"1", a part of the number "1m3s"; write "{value}{unit}"',
+    (r"([0-9.]+)s", b"took 1m3s"): '"3", a part of the number "1m3"; write "{value}{unit}"',
+    (r"n=(\d+)", b"n=0x1f"): '"0", a part of the number "0x1f"; write "n={value}"',
+    (r"([0-9.]+) ops", b"1,234 ops"): '"234", a part of the number "1,234"; write "{value} ops" if its commas separate thousands',
+    (r"(\d+)(?P<unit>\w+)", b"12MB/s"): '"MB", whose unit goes on behind it; write "{value}{unit}"',
+    ("{value}{unit}", b"3s1m"): '"3s1m", not a number',
+}
+
+
+@pytest.mark.parametrize(("case", "message"), PARTS.items(), ids=[f"{pattern} {text!r}" for pattern, text in PARTS])
+def test_a_part_of_a_number_is_an_error(case: tuple[str, bytes], message: str) -> None:
+    """A group that begins or ends inside a number, or a unit that is cut, is never a value; the message has a pattern that works."""
+    with pytest.raises(ValueError) as error:
+        matched(compile_log(case[0]), case[1], "")
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize("text", [b"v=abc", b"v=1.2.3", b"v=inf", b"v=", b"v=1\nv=x"])
 def test_a_match_that_is_no_number_is_an_error(text: bytes) -> None:
     """What the group holds must be a finite number, in the match that counts."""
     with pytest.raises(ValueError, match="not a number"):
-        matched(r"v=(\S*)", text)
+        matched(compile_log(r"v=(\S*)"), text)
 
 
 PATTERNS = {
@@ -114,6 +171,7 @@ def test_numbers_of_several_tasks_are_joined(join: str, value: float) -> None:
 
 
 LOGS = {CLIENT1: b"wke: x=1 ms\nops 5\n", CLIENT2: b"wke: x=2000 us\n", COPY: b"wke: x=0.003 s\nops 7\n", SERVER: b"wke: rss=4 KiB\n"}
+
 CLIENTS = (CLIENT1, CLIENT2, COPY)
 OBSERVED: dict[str, tuple[Metric, tuple[TaskName, ...], float | str]] = {
     "units are converted to the declared one": (Metric("x", join="sum", unit="ms"), CLIENTS, 6.0),
@@ -132,6 +190,12 @@ OBSERVED: dict[str, tuple[Metric, tuple[TaskName, ...], float | str]] = {
         r'ops: load on client2 wrote no line that matched "ops (\\d+)"',
     ),
     "a pattern": (Metric("ops", log=r"ops (\d+)", join="sum"), (CLIENT1, COPY), 12.0),
+    "a value with a unit": (Metric("ops", log=r"rss={value}{unit}", unit="B"), (SERVER,), 4096.0),
+    "a unit that cannot be converted": (
+        Metric("ops", log=r"rss={value}{unit}", unit="ms"),
+        (SERVER,),
+        "ops: load on server1 reported it in KiB, which is not ms".replace("load", "serve"),
+    ),
     "a pattern that matches no number": (
         Metric("ops", log=r"(ops) \d+"),
         (CLIENT1,),
@@ -218,6 +282,11 @@ CONVERSIONS: list[tuple[float, str, str, float | None]] = [
     (1.0, "Gbit/s", "Mbit/s", 1000.0),
     (3.0, "k/s", "1/s", 3000.0),
     (7.0, "ops/s", "1/s", 7.0),
+    (7.0, "requests/sec", "k/s", 0.007),
+    (12.5, "MB/sec", "MB/s", 12.5),
+    (2.0, "secs", "ms", 2000.0),
+    (9.7, "Gbits/sec", "Mbit/s", 9700.0),
+    (1.0, "m/s", "1/s", None),
     (12.5, "%", "1", 0.125),
     (1.0, "fsyncs", "fsyncs", 1.0),
     (1.0, "ms", "B", None),

@@ -23,6 +23,8 @@ from wke.describe.expression.quantity import fraction, rate_bits, seconds, size_
         (seconds, "2min", 120.0),
         (seconds, "2h", 7200.0),
         (seconds, "1d", 86400.0),
+        (seconds, "1m30s", 90.0),
+        (seconds, "1h2m3.5s", 3723.5),
         (size_bytes, 10, 10),
         (size_bytes, "0", 0),
         (size_bytes, "7B", 7),
@@ -54,6 +56,7 @@ def test_a_quantity_is_read(read: Callable[[object], float], text: object, value
     ("read", "text", "message"),
     [
         (seconds, "2 weeks", 'must be a duration such as "200ms", "5s" or "2h", not the text "2 weeks"'),
+        (seconds, "3s1m", 'must be a duration such as "200ms", "5s" or "2h", not the text "3s1m"'),
         (seconds, "", 'must be a duration such as "200ms", "5s" or "2h", not an empty text'),
         (seconds, "-1s", 'must be a duration such as "200ms", "5s" or "2h", not the text "-1s"'),
         (seconds, -1, 'must be a duration such as "200ms", "5s" or "2h", not the number -1'),

@@ -12,7 +12,7 @@ from wke.keep.output.logs import read_metrics, read_output
 from wke.records import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
-    from wke.act.trials.histograms import Histograms
+    from wke.act.trials.recordings import Recordings
 
 
 def observe_trial(experiment: Experiment, trial: Trial, folder: Path, *, keep: bool = False) -> tuple[TrialResult, Observations]:
@@ -23,18 +23,18 @@ def observe_trial(experiment: Experiment, trial: Trial, folder: Path, *, keep: b
     """
     metrics = experiment.metrics
     output, written = read_output(folder), read_metrics(folder)
-    histograms = _histograms(folder) if any(metric.hdr for metric in metrics) else None
-    ask = histograms.ask if histograms else None
+    recordings = _recordings(folder) if any(metric.path for metric in metrics) else None
+    ask = recordings.ask if recordings else None
     seen = observe(metrics, output, sources(metrics, trial), point=trial.point, written=written, ask=ask)
-    if keep and histograms:
-        histograms.keep(metrics)
+    if keep and recordings:
+        recordings.keep(metrics)
     if seen.problems:
         return TrialResult(FAILED, "; ".join(seen.problems)), seen
     against = objections(experiment.checks, {**trial.point, **seen.values}, seen.units)
     return TrialResult(Outcome(OutcomeKind.INVALID), "; ".join(against)) if against else TrialResult(OK), seen
 
 
-def _histograms(folder: Path) -> "Histograms":
-    from wke.act.trials.histograms import Histograms  # noqa: PLC0415 - numpy, only where it is needed
+def _recordings(folder: Path) -> "Recordings":
+    from wke.act.trials.recordings import Recordings  # noqa: PLC0415 - numpy, only where it is needed
 
-    return Histograms(folder)
+    return Recordings(folder)

@@ -8,10 +8,11 @@ from wke.describe.configuration.step import SCOPES
 from wke.describe.experiment.conditions import check_problems, value_problems
 from wke.describe.experiment.experiment import Experiment, Step
 from wke.describe.experiment.experimentfile import ExperimentFile
-from wke.describe.experiment.hdr import hdr_problems
-from wke.describe.experiment.metrics import NAME, Metric
+from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.parameters import CHOICE, CLIMB, ROOT
 from wke.describe.experiment.plotcheck import KnownColumns, label_problems, plot_problems
+from wke.describe.experiment.recorded import recorded_problems
+from wke.describe.experiment.reports import NAME
 from wke.describe.experiment.sweep import Parameter, value_text
 from wke.describe.experiment.template import check_template, parameters_of
 from wke.describe.toml.shape import present_spelling
@@ -186,7 +187,7 @@ def _metric_problems(experiment: Experiment) -> Iterator[Problem]:
         if metric.step is not None and metric.step not in targets and not has_templates:
             where = experiment.at("metrics", metric.name, "step")
             yield Problem(f"no step runs target {quoted(metric.step)}", where, did_you_mean(metric.step, targets))
-    yield from hdr_problems(experiment.metrics, partial(_collected_for, experiment.steps), experiment.at)
+    yield from recorded_problems(experiment.metrics, partial(_collected_for, experiment.steps), experiment.at)
     parameters = experiment.parameters.names
     yield from value_problems(experiment.metrics, parameters, experiment.at)
     known = dict.fromkeys(parameters, "parameter") | {metric.name: "metric" for metric in experiment.metrics}

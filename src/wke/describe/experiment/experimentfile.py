@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 
 from wke.describe.cluster.clusterfile import Duration, Share
 from wke.describe.configuration.configfile import AnyScalar
-from wke.describe.experiment.metrics import compile_log
+from wke.describe.experiment.metricfile import MetricEntry, collected
 from wke.describe.experiment.plot import Filter, read_argument, read_filter, read_filters
 from wke.describe.expression.equation import read_expression
 from wke.describe.expression.expression import Expression
-from wke.describe.expression.parser import parse_calculation, parse_condition
-from wke.describe.expression.units import is_known
+from wke.describe.expression.parser import parse_condition
 from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, NonEmpty, TableModel
 from wke.describe.toml.wording import shown
 from wke.documents import TomlValue
@@ -28,11 +27,6 @@ def _number_or_template(value: TomlValue) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise FlawError(f'must be a whole number or a template such as "{{num-clients}}", not {shown(value)}')
     return str(value)
-
-
-def _log_pattern(value: str) -> str:
-    compile_log(value)
-    return value
 
 
 def _pattern(value: str) -> str:
@@ -80,26 +74,6 @@ def _condition(value: TomlValue) -> Expression:
     if not isinstance(value, str):
         raise FlawError(f"must be a condition in quotes, not {shown(value)}", "write when = \"engine == 'old'\"")
     return parse_condition(value)
-
-
-def _calculation(value: str) -> str:
-    parse_calculation(value)
-    return value
-
-
-def _scale(value: TomlValue) -> str | float:
-    """Accept a unit or a positive number."""
-    if isinstance(value, str) and is_known(value):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise FlawError(f"must be a unit or a positive number, not {shown(value)}", 'write scale = "us", or 0.001')
-    return value
-
-
-def _collected(value: str) -> str:
-    if value.startswith("/") or not value.strip("/") or ".." in value.split("/"):
-        raise FlawError("must be in the task's own folder, $WKE_DIR", 'write a path in it, such as "out/*.log"')
-    return value
 
 
 def _labels(value: TomlValue) -> TomlValue:
@@ -239,53 +213,8 @@ class StepEntry(TableModel):
     """A task that takes longer is stopped; it has timed out."""
     prelude: NonEmpty | None = None
     """The prelude to use instead of the default one; `none` for none."""
-    collect: Annotated[Items[Annotated[str, After(_collected)]], Before(_listed, str | list[str])] = ()
+    collect: Annotated[Items[Annotated[str, After(collected)]], Before(_listed, str | list[str])] = ()
     """Files in each task's $WKE_DIR, such as `out/*.log`, to copy to the trial's folder. If one is missing, the trial fails."""
-
-
-class MetricEntry(TableModel):
-    """Where a metric comes from. The key is its name."""
-
-    value: Annotated[NonEmpty, After(_calculation)] | None = None
-    """An expression that computes it for each trial from other metrics and parameters, such as `cpu / throughput`."""
-    log: Annotated[NonEmpty, After(_log_pattern)] | None = None
-    """A regular expression with one group around the number; the last match counts. Without it, tasks report the metric by name."""
-    join: Literal["sum", "mean", "min", "max", "median"] | None = None
-    """How the values of several tasks become one; required if there are several."""
-    unit: str = ""
-    """Its unit; values reported in another unit are converted."""
-    better: Literal["higher", "lower"] | None = None
-    """Which direction is better; `hill-climb` searches in it."""
-    on: NonEmpty | None = None
-    """A selector: read it only from tasks on these machines."""
-    step: NonEmpty | None = None
-    """Read it from the tasks of this target instead of the measured step."""
-    hdr: Annotated[NonEmpty, After(_collected)] | None = None
-    """Files in each task's $WKE_DIR, such as `out/*.hlog`: HdrHistogram logs or single histograms. Those of all tasks are merged."""
-    quantile: Annotated[float, Bounds(over=0, at_most=0.999999)] | None = None
-    """The quantile, such as 0.99, that becomes the metric's value. It is refused if too few values were recorded to tell."""
-    statistic: Literal["mean", "min", "max", "count"] | None = None
-    """A statistic of the histogram, instead of a quantile."""
-    scale: Annotated[str | float, Before(_scale, str | float)] | None = None
-    """The unit of recorded values, such as `us`, or a factor for them; by default, the log's Interval_Max tells."""
-    tag: NonEmpty | None = None
-    """Use only the intervals of a log with this tag."""
-    summary: Literal["mean", "geometric-mean", "median"] | None = None
-    """How the trials of a point become one number; by default `geometric-mean` for times, rates and ratios, else `mean`."""
-
-    def check(self) -> None:
-        """Refuse keys that do not go together."""
-        for key in ("log", "join", "on", "step", "hdr") if self.value is not None else ():
-            if key in self.given:
-                raise FlawError("is for metrics that are read; this metric is computed", "remove it, or value", (key,))
-        for key in ("log", "join") if self.hdr is not None else ():
-            if key in self.given:
-                raise FlawError("is for metrics in output; histograms are always merged", "remove it, or hdr", (key,))
-        for key in ("quantile", "statistic", "scale", "tag") if self.hdr is None else ():
-            if key in self.given:
-                raise FlawError("is for metrics of histograms", 'write hdr = "out/*.hlog"', (key,))
-        if self.hdr is not None and (self.quantile is None) == (self.statistic is None):
-            raise FlawError("must have exactly one of quantile and statistic", 'write quantile = 0.99, or statistic = "mean"')
 
 
 class FilterEntry(TableModel):

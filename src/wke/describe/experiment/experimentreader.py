@@ -10,10 +10,12 @@ from wke.describe.experiment.conditions import without
 from wke.describe.experiment.experiment import Budget, Experiment, Step, Stopping
 from wke.describe.experiment.experimentcheck import experiment_problems, unknown_tables
 from wke.describe.experiment.experimentfile import ExperimentFile, ExperimentSection, PlotEntry, StepEntry
+from wke.describe.experiment.metricfile import MetricEntry
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.parameters import ROOT, read_sweep
 from wke.describe.experiment.plot import Plot, Script
 from wke.describe.experiment.sweep import Sweep, value_text
+from wke.describe.generators.generators import GENERATORS
 from wke.describe.toml.shape import value_of
 from wke.describe.toml.tables import TomlTable, read
 from wke.errors import Location, Problem
@@ -46,7 +48,7 @@ def _build(table: TomlTable[ExperimentFile], problems: list[Problem]) -> Experim
 
 def _experiment(table: TomlTable[ExperimentFile], sweep: Sweep, problems: list[Problem]) -> Experiment:
     file, section = table.value, table.value.experiment
-    metrics = tuple(value_of(Metric, entry, name=name) for name, entry in file.metrics.items())
+    metrics = tuple(_metric(name, entry) for name, entry in file.metrics.items())
     plots = tuple(_plot(entry, sweep) for entry in file.plots)
     return value_of(
         Experiment,
@@ -85,6 +87,15 @@ def _files(paths: Sequence[str], at: Callable[..., Location], problems: list[Pro
 def _step(entry: StepEntry, where: Location) -> Step:
     ready = value_of(Ready, entry.ready, within_s=entry.ready.within) if entry.ready else None
     return value_of(Step, entry, ready=ready, timeout_s=entry.timeout, where=where)
+
+
+def _metric(name: str, entry: MetricEntry) -> Metric:
+    """Return a metric; what a load generator says has its unit and direction there, unless the file has others."""
+    metric = value_of(Metric, entry, name=name)
+    if metric.from_ is None:
+        return metric
+    generator, field = GENERATORS[metric.from_], metric.field or name
+    return replace(metric, unit=metric.unit or generator.unit(field) or "", better=metric.better or generator.better(field))
 
 
 def _stopping(section: ExperimentSection, metrics: Sequence[Metric], plots: Sequence[Plot]) -> Stopping | None:

@@ -5,38 +5,28 @@ output. Numbers of several tasks are joined. A metric whose value is unclear has
 All functions here are pure functions of bytes.
 """
 
-import json
 import math
-import re
 import statistics
-import sys
-import warnings
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from mmap import mmap
 
+from wke.describe.experiment.logpattern import compile_log, matched
+from wke.describe.experiment.reports import read_json_lines, read_reports
 from wke.describe.expression.evaluation import calculate
 from wke.describe.expression.parser import parse
+from wke.describe.expression.quantity import Report, Text
 from wke.describe.expression.units import convert, is_known
+from wke.describe.generators.generators import yielded
 from wke.describe.toml.wording import labelled, quoted
 from wke.records import TaskName
 
 JOINS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "sum": math.fsum,
-    "mean": statistics.fmean,
+    "mean": statistics.mean,
     "min": min,
     "max": max,
     "median": statistics.median,
 }
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-
-MOST_WRITTEN = 1 << 20
-_MARK = b"wke:"
-_REPORT = re.compile(rb"wke:[ \t]*(%b)[ \t]*=[ \t]*([^\s=]+)(?:[ \t]+([^\s=]+))?\s*" % NAME.pattern.encode())
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
-_LONGEST_NUMBER = 400
-_LONGEST_QUOTE = 80
 _MOST_MALFORMED = 3
 
 
@@ -45,9 +35,10 @@ class Metric:
     """One metric of an experiment.
 
     `value` is the expression of a computed metric. With `hdr`, the histograms in these files are merged, and their `quantile` or
-    `statistic` is taken, of intervals with `tag` if given; recorded values are in `scale`. All other metrics are read from output: `log`
-    is a pattern with one group (without it, tasks report the metric by name), `on` and `step` select the tasks (by default those of the
-    measured step), and `join` says how the numbers of several tasks become one.
+    `statistic` is taken, of intervals with `tag` if given; with `raw`, so are the values in these files, of a `column` if given; recorded
+    values are in `scale`. With `from_`, it is the `field` (by default of its own name) in what a load generator printed, or wrote to
+    `file`. All other metrics are read from output: `log` is a pattern (without it, tasks report the metric by name). `on` and `step` select
+    the tasks (by default those of the measured step), and `join` says how the numbers of several tasks become one.
     """
 
     name: str
@@ -64,6 +55,21 @@ class Metric:
     statistic: str | None = None
     scale: str | float | None = None
     tag: str | None = None
+    raw: str | None = None
+    column: str | int | None = None
+    from_: str | None = None
+    field: str | None = None
+    file: str | None = None
+
+    @property
+    def path(self) -> str | None:
+        """The collected files that it is read from, None if it is read from output."""
+        return self.hdr or self.raw or self.file
+
+    @property
+    def merges(self) -> bool:
+        """Whether the values of several tasks are merged before it is read, so that nothing is joined."""
+        return self.hdr is not None or self.raw is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,36 +82,8 @@ class Observations:
     notes: tuple[str, ...] = ()
 
 
-Report = tuple[float, str]
-Text = bytes | mmap
 Ask = Callable[[Metric, Sequence[TaskName]], Report]
-"""Returns a metric of the histograms of some tasks; raises ValueError with the reason if there is none."""
-
-
-def compile_log(pattern: str) -> re.Pattern[bytes]:
-    """Return a compiled pattern in which ^ and $ match at line ends; raise ValueError with a message for the user."""
-    try:
-        with warnings.catch_warnings(action="error"):
-            compiled = re.compile(pattern.encode(), re.MULTILINE)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
-    except Warning as warning:
-        raise ValueError(f"is ambiguous: {warning}") from None
-    if compiled.groups != 1 and "value" not in compiled.groupindex:
-        raise ValueError(f"must have one group in parentheses, around the number; it has {compiled.groups or 'none'}")
-    return compiled
-
-
-def matched(pattern: str | re.Pattern[bytes], text: Text) -> float | None:
-    """Return the number in a pattern's last match, None without a match; raise ValueError if it is not a number."""
-    compiled = compile_log(pattern) if isinstance(pattern, str) else pattern
-    last = deque(compiled.finditer(text), maxlen=1)
-    return _number(last[0]["value" if "value" in compiled.groupindex else 1] or b"") if last else None
-
-
-def reported(text: Text) -> dict[str, Report]:
-    """Return the value and unit of every name in lines `wke: name=value unit`; the last line of a name counts."""
-    return _read_reports(text)[0]
+"""Returns a metric of the files of some tasks; raises ValueError with the reason if there is none."""
 
 
 def observe(
@@ -117,7 +95,7 @@ def observe(
     written: Mapping[TaskName, bytes] | None = None,
     ask: Ask | None = None,
 ) -> Observations:
-    """Read metrics from what tasks wrote to standard output and to $WKE_METRICS (`written`); `ask` reads those of histograms.
+    """Read metrics from what tasks wrote to standard output and to $WKE_METRICS (`written`); `ask` reads those of files.
 
     Computed metrics follow from these and from the trial's `point`. `sources` has the tasks that each metric is read from, all of which
     must have a value; a metric without sources is read from all `logs`. Reported names that are not declared as metrics are kept if
@@ -126,7 +104,7 @@ def observe(
     reports: dict[TaskName, dict[str, Report]] = {}
     problems: list[str] = []
     for task in dict.fromkeys((*logs, *(written or {}))):
-        said, malformed = _read_reports(logs.get(task, b""))
+        said, malformed = read_reports(logs.get(task, b""))
         recorded, unreadable = read_json_lines((written or {}).get(task, b""))
         reports[task], malformed = said | recorded, malformed + unreadable
         problems += [f"{labelled([task])} wrote {what}" for what in malformed[:_MOST_MALFORMED]]
@@ -195,18 +173,31 @@ def _observed(
     """Return a metric's joined value and its unit; raise ValueError with the reason if it has none."""
     if not tasks:
         raise ValueError("there is no task to read it from")
-    if metric.hdr is not None and ask is not None:
+    if metric.merges and ask is not None:
         return ask(metric, tasks)
-    if metric.log is None:
+    if metric.from_ is not None:
+        found = {task: _yielded(metric, task, logs, ask) for task in tasks}
+        absent = ""
+    elif metric.log is None:
         found = {task: reports[task][metric.name] for task in tasks if metric.name in reports.get(task, {})}
         absent = f'reported no value; a target does that by printing "wke: {metric.name}=VALUE"'
     else:
-        found = {task: (number, metric.unit) for task, number in _matches(metric.log, tasks, logs)}
+        found = dict(_matches(metric, tasks, logs))
         absent = f"wrote no line that matched {quoted(metric.log)}"
     silent = [task for task in tasks if task not in found]
     if silent:
         raise ValueError(f"{labelled(silent)} {absent}")
     return _joined(metric, found)
+
+
+def _yielded(metric: Metric, task: TaskName, logs: Mapping[TaskName, Text], ask: Ask | None) -> Report:
+    """Return what a load generator says of a metric, in a file or in a task's output."""
+    if metric.file is not None and ask is not None:
+        return ask(metric, [task])
+    try:
+        return yielded(metric.from_ or "", metric.field or metric.name, logs.get(task, b""))
+    except ValueError as error:
+        raise ValueError(f"in the output of {labelled([task])} {error}") from None
 
 
 def _joined(metric: Metric, found: Mapping[TaskName, Report]) -> Report:
@@ -216,20 +207,23 @@ def _joined(metric: Metric, found: Mapping[TaskName, Report]) -> Report:
     unit = metric.unit or next(iter(found.values()))[1]
     numbers = [_in_unit(task, report, unit) for task, report in found.items()]
     try:
-        return JOINS[metric.join](numbers) if metric.join else numbers[0], unit
+        joined = float(JOINS[metric.join](numbers)) if metric.join else numbers[0]
     except OverflowError:
-        raise ValueError(f"the {metric.join} of {len(numbers)} values is too large") from None
+        joined = math.inf
+    if not math.isfinite(joined):
+        raise ValueError(f"the {metric.join} of {len(numbers)} values is too large")
+    return joined, unit
 
 
-def _matches(pattern: str, tasks: Sequence[TaskName], logs: Mapping[TaskName, Text]) -> Iterator[tuple[TaskName, float]]:
-    compiled = compile_log(pattern)
+def _matches(metric: Metric, tasks: Sequence[TaskName], logs: Mapping[TaskName, Text]) -> Iterator[tuple[TaskName, Report]]:
+    pattern = compile_log(metric.log or "")
     for task in tasks:
         try:
-            number = matched(compiled, logs.get(task, b""))
+            found = matched(pattern, logs.get(task, b""), metric.unit)
         except ValueError as error:
-            raise ValueError(f"in the output of {labelled([task])} {quoted(pattern)} matched {error}") from None
-        if number is not None:
-            yield task, number
+            raise ValueError(f"in the output of {labelled([task])} {quoted(metric.log or '')} matched {error}") from None
+        if found is not None:
+            yield task, found
 
 
 def _in_unit(task: TaskName, report: Report, unit: str) -> float:
@@ -248,83 +242,3 @@ def _undeclared(metrics: Sequence[Metric], reports: Mapping[TaskName, Mapping[st
             if name not in declared:
                 reporters.setdefault(name, []).append(task)
     return reporters
-
-
-def _read_reports(text: Text) -> tuple[dict[str, Report], list[str]]:
-    """Return what a task reported, and the problems of malformed report lines."""
-    reports: dict[str, Report] = {}
-    malformed = []
-    for line in _report_lines(text):
-        match = _REPORT.fullmatch(line)
-        if match is None:
-            malformed.append(f"{_excerpt(line)}, which is not of the form wke: name=value unit")
-            continue
-        try:
-            reports[match[1].decode()] = _number(match[2]), (match[3] or b"").decode(errors="replace")
-        except ValueError as error:
-            malformed.append(f"{_excerpt(line)}, where the value is {error}")
-    return reports, malformed
-
-
-def read_json_lines(text: bytes) -> tuple[dict[str, Report], list[str]]:
-    """Return what JSON lines such as {"throughput": 812.5, "p99": "3.4 ms"} report, and the problems of malformed lines.
-
-    The last value of a name counts.
-    """
-    if len(text) > MOST_WRITTEN:
-        return {}, [f"more than {MOST_WRITTEN} bytes to $WKE_METRICS"]
-    reports: dict[str, Report] = {}
-    malformed = []
-    for line in filter(bytes.strip, text.split(b"\n")):
-        try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError):
-            fields = None
-        if not isinstance(fields, dict):
-            malformed.append(f'{_excerpt(line)} to $WKE_METRICS, which is not of the form {{"name": 1.5, "other": "3 ms"}}')
-            continue
-        for name, value in fields.items():
-            try:
-                reports[name] = _json_report(name, value)
-            except ValueError as error:
-                malformed.append(f"{_excerpt(line)} to $WKE_METRICS, where {quoted(name)} {error}")
-    return reports, malformed
-
-
-def _json_report(name: str, value: object) -> Report:
-    if not NAME.fullmatch(name):
-        raise ValueError("cannot be the name of a metric")
-    if isinstance(value, str):
-        number, _, unit = value.strip().partition(" ")
-        try:
-            return _number(number.encode()), unit.strip()
-        except ValueError as error:
-            raise ValueError(f"is {error}") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -sys.float_info.max <= value <= sys.float_info.max:
-        raise ValueError("is not a finite number")
-    return float(value), ""
-
-
-def _report_lines(text: Text) -> Iterator[bytes]:
-    """Yield the lines that start with `wke:`. Every byte is looked at once, however long the lines are."""
-    at = text.find(_MARK)
-    while at >= 0:
-        end = text.find(b"\n", at)
-        end = len(text) if end < 0 else end
-        if at == 0 or text[at - 1] == ord("\n"):
-            yield text[at:end]
-        at = text.find(_MARK, end)
-
-
-def _number(text: bytes) -> float:
-    """Return a finite decimal number; raise ValueError with the text that is there instead."""
-    digits = text.strip().decode(errors="replace") if len(text) <= _LONGEST_NUMBER else ""
-    value = float(digits) if _NUMBER.fullmatch(digits) else math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{_excerpt(text)}, not a {'finite ' if math.isinf(value) else ''}number")
-    return value
-
-
-def _excerpt(text: bytes) -> str:
-    shown = text[:_LONGEST_QUOTE].decode(errors="replace").strip()
-    return quoted(shown) + ("…" if len(text) > _LONGEST_QUOTE else "")

@@ -1,10 +1,26 @@
-"""Quantities as people write them: "200ms", "256M", "1Gbit", "5%". Every function raises ValueError with a message for the user."""
+"""Quantities as people and programs write them: "200ms", "1m3s", "256M", "1.2e+06 ops/sec", "5%". The one reader of numbers with units.
+
+Files have units of their own for sizes and rates (K is 1024 bytes, Kbit 1000 bits per second). What programs print is a number and a unit
+of `units`. Every function raises ValueError with a message for the user.
+"""
 
 import math
 import re
 from collections.abc import Mapping
+from fractions import Fraction
+from mmap import mmap
 
-from wke.describe.toml.wording import shown
+from wke.describe.toml.wording import quoted, shown
+
+Report = tuple[float, str]
+"""A number and its unit."""
+Text = bytes | mmap
+"""What a task wrote."""
+
+NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?"
+UNIT = r"(?:%|[A-Za-zµμ]+(?:/[A-Za-z]+)?|/s)"
+DURATION = r"(?:[0-9]+(?:\.[0-9]*)?(?:ms|us|µs|μs|ns|h|m|s)){2,}"
+"""Several numbers with units of time, from hours to nanoseconds, as Go prints them: 1h2m3.5s."""
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1} | {
@@ -13,10 +29,61 @@ _BYTES = {"B": 1} | {
     for suffix, base in (("", 1024), ("i", 1024), ("iB", 1024), ("B", 1000))
 }
 _BITS = {f"{letter}bit": 1000**power for power, letter in enumerate(("", "K", "M", "G", "T"))}
+_NANOSECONDS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 1000, "µs": 1000, "μs": 1000, "ns": 1}
+
+_QUANTITY = re.compile(rf"({NUMBER})(?:({UNIT})|\s+([^\s0-9.+-].*))?")
+_DURATION = re.compile(rf"([+-]?)({DURATION})")
+_PART = re.compile(r"([0-9.]+)([a-zµμ]+)")
+_LONGEST_NUMBER = 400
+_LONGEST_DURATION = 80
+LONGEST_QUOTE = 80
+
+
+def quantity(text: str) -> tuple[float, str]:
+    """Return the number and the unit of a text such as "3.4 ms", "350us" or "12"; a duration such as "1m3s" is in seconds.
+
+    Raises ValueError with the text that is no finite number.
+    """
+    written = text.strip()
+    if len(written) > _LONGEST_NUMBER:
+        raise ValueError(f"{excerpt(written)}, not a number")
+    duration = _DURATION.fullmatch(written)
+    if duration and (whole := whole_duration(duration[2])) is not None:
+        return -whole if duration[1] == "-" else whole, "s"
+    match = _QUANTITY.fullmatch(written)
+    if match is None:
+        number(written.partition(" ")[0])
+        raise ValueError(f"{excerpt(written)}, not a number")
+    return number(match[1]), match[2] or match[3] or ""
+
+
+def whole_duration(text: str) -> float | None:
+    """Return the seconds of a text of the form DURATION, rounded once; None where its units do not become smaller."""
+    parts = [(Fraction(amount), _NANOSECONDS[unit]) for amount, unit in _PART.findall(text[:_LONGEST_DURATION])]
+    sizes = [size for _, size in parts]
+    if sizes != sorted(set(sizes), reverse=True) or len(text) > _LONGEST_DURATION:
+        return None
+    return float(sum(amount * size for amount, size in parts) / 10**9)
+
+
+def number(text: str) -> float:
+    """Return a finite decimal number; raise ValueError with the text that is there instead."""
+    digits = text.strip() if len(text) <= _LONGEST_NUMBER else ""
+    value = float(digits) if re.fullmatch(NUMBER, digits) else math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{excerpt(text)}, not a {'finite ' if math.isinf(value) else ''}number")
+    return value
+
+
+def excerpt(text: str) -> str:
+    """Return the beginning of a text in quotes."""
+    return quoted(text[:LONGEST_QUOTE].strip()) + ("…" if len(text) > LONGEST_QUOTE else "")
 
 
 def seconds(value: object) -> float:
-    """Return a duration in seconds, from a number of seconds or a text with a unit from ns to d (m is minutes)."""
+    """Return a duration in seconds, from a number of seconds or a text with units from ns to d (m is minutes), such as 1m30s."""
+    if isinstance(value, str) and re.fullmatch(DURATION, value.strip()) and (whole := whole_duration(value.strip())) is not None:
+        return whole
     return _amount(value, _SECONDS, "a duration", '"200ms", "5s" or "2h"')
 
 
@@ -46,7 +113,7 @@ def _amount(value: object, units: Mapping[str, float], noun: str, examples: str,
         match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([^\s\d]*)\s*", value)
         unit = match and _unit(match[2], units)
         if match and unit is not None:
-            return float(match[1]) * unit
+            return number(match[1]) * unit
     elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
         return float(value)
     msg = f"must be {noun} such as {examples}, not {shown(value if written is None else written)}"

@@ -5,13 +5,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wke.describe.expression.units import FAMILIES
+from wke.describe.expression.quantity import DURATION, whole_duration
+from wke.describe.expression.units import FAMILIES, is_known
 from wke.describe.toml.shape import FlawError
 from wke.describe.toml.wording import quoted
 from wke.errors import did_you_mean
 
 _TOKEN = re.compile(
-    r"(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?P<unit>%|[A-Za-zµμ]+(?:/s\b)?|/s\b)?"
+    rf"(?P<duration>{DURATION}\b)"
+    r"|(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?P<unit>%|[A-Za-zµμ]+(?:/s(?:ec)?\b)?|/s(?:ec)?\b)?"
     r"|(?P<text>'[^'\n]*'|\"[^\"\n]*\")"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_.]*(?:-[A-Za-z0-9_.]+)*)"
     r"|(?P<sign>==|!=|<=|>=|[<>+*/()-])"
@@ -42,12 +44,17 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 def _token(match: re.Match[str]) -> Token:
+    if match["duration"] is not None:
+        seconds = whole_duration(match[0])
+        if seconds is None:
+            raise FlawError(f"has {quoted(match[0])}, which is not a duration", "write 1h2m3s")
+        return Token("number", match[0], seconds, "s")
     if match["number"] is None:
         return Token(str(match.lastgroup), match[0])
     number, unit = float(match["number"]), match["unit"]
     if not math.isfinite(number):
         raise FlawError(f"has the number {match['number']}, which is too large")
-    if unit is not None and unit not in _UNITS:
+    if unit is not None and not is_known(unit):
         raise FlawError(f"has {quoted(match[0])}, but {quoted(unit)} is not a unit", did_you_mean(unit, _UNITS))
     return Token("number", match[0], number, unit)
 

@@ -270,7 +270,7 @@ def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: Clus
         tasks = _tasks_of(metric, steps, cluster)
         if not tasks:
             raise InputError("the step that this metric is read from has no task there", hint="name machines on which it runs")
-        if len(tasks) > 1 and metric.join is None and metric.hdr is None:
+        if len(tasks) > 1 and metric.join is None and not metric.merges:
             hint = f'write join = "sum" (or mean, min, max, median), or on = "{tasks[0].machine}"'
             problems.append(Problem("is read from several tasks, and join is missing", at("metrics", metric.name), hint))
         if any(step.scope != "trial" and not step.background for step in _read_steps(metric, steps)):

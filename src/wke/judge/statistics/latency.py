@@ -1,11 +1,10 @@
-"""Quantiles and other statistics of the histogram of one trial. Too few values for a quantile are an error."""
+"""Quantiles and other statistics of what one trial recorded, as a histogram or value by value. Too few for a quantile are an error."""
 
 import math
 from fractions import Fraction
 
-import numpy as np
-
 from wke.keep.output.histogram import Histogram
+from wke.keep.output.rawvalues import RawValues
 
 TAIL = 0.025
 STATISTICS = ("mean", "min", "max", "count")
@@ -22,22 +21,22 @@ def fewest(quantile: float, tail: float = TAIL) -> int:
     return n + 1 if inner**n > tail else n
 
 
-def quantile(histogram: Histogram, share: float) -> int:
-    """Return the upper end of the bucket of the quantile `share`; raise ValueError for too few values."""
-    total, needed = histogram.total, fewest(share)
+def quantile(recorded: Histogram | RawValues, share: float) -> float:
+    """Return the quantile `share`, of a histogram the upper end of its bucket; raise ValueError for too few values."""
+    total, needed = recorded.total, fewest(share)
     if total < needed:
         raise ValueError(f"{total} values are too few for a quantile of {share:g}, which needs at least {needed}")
-    rank = math.ceil(Fraction(repr(share)) * total)
-    return int(histogram.highs[np.searchsorted(np.cumsum(histogram.counts), rank)])
+    return recorded.at(math.ceil(Fraction(repr(share)) * total))
 
 
-def statistic(histogram: Histogram, name: str) -> float:
-    """Return one of STATISTICS; raise ValueError for an empty histogram. A mean counts each value as the middle of its bucket."""
+def statistic(recorded: Histogram | RawValues, name: str) -> float:
+    """Return one of STATISTICS; raise ValueError where no value was recorded."""
     if name == "count":
-        return histogram.total
-    if not histogram.total:
+        return recorded.total
+    if not recorded.total:
         raise ValueError("no value was recorded")
     if name == "mean":
-        middles = histogram.lows + (histogram.highs - histogram.lows + 1) // 2
-        return float(np.dot(middles.astype(np.float64), histogram.counts.astype(np.float64))) / histogram.total
-    return int(histogram.lows.min() if name == "min" else histogram.highs[-1])
+        return recorded.mean
+    if name == "max":
+        return recorded.at(recorded.total)
+    return recorded.at(1) if isinstance(recorded, RawValues) else int(recorded.lows.min())

@@ -80,8 +80,8 @@ def summarise(values: Sequence[float], kind: str, confidence: float = 0.95) -> S
         return Summary(n, centre, low if min(values) < 0 else max(0.0, low), high, kind, confidence)
     if min(values) <= 0:
         return Summary(n, float(statistics.mean(values)), None, None, "mean", confidence)
-    bounds = (math.exp(min(log, LARGEST_LOG)) for log in _mean([math.log(value) for value in values], confidence))
-    return Summary(n, *bounds, kind, confidence)
+    centre, low, high = (math.exp(min(log, LARGEST_LOG)) for log in _mean([math.log(value) for value in values], confidence))
+    return Summary(n, centre, low, high, kind, confidence)
 
 
 def usual_kind(unit: str) -> str:

@@ -13,15 +13,18 @@ from wke.keep.output.histogram import Histogram, decode, encode, is_encoded, mer
 LONGEST = 1 << 24
 """The longest line, or single histogram, that is read."""
 
-MILLISECONDS = {"ns": 1_000_000, "us": 1_000, "ms": 1}
-"""How many recorded values are a millisecond, the unit in which a log states the largest value of each interval."""
+MILLISECONDS = {"ns": 1_000_000, "us": 1_000}
+"""How many recorded values are a millisecond, the unit in which a log states the largest value of each interval.
+
+Some writers (those for C and Rust) state the value as it was recorded, whatever its unit: then the unit is not known.
+"""
 
 _TAG = re.compile(rb"Tag=([^,]*),")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HdrLog:
-    """All intervals of a file as one histogram; `unit` is that of the recorded values, None if it is not known."""
+    """All intervals of a file as one histogram; `unit` is that of the recorded values, None if not all intervals tell it."""
 
     histogram: Histogram
     unit: str | None
@@ -35,15 +38,12 @@ class _Interval:
 
 def read_log(path: Path, tag: str | None = None) -> HdrLog:
     """Return the values in a file, or only those with a `tag`. Raise ValueError with what is wrong with the file, and in which line."""
-    units: set[str | None] = set()
-    top = -1
+    units = set(MILLISECONDS)
 
     def counted() -> Iterator[Histogram]:
-        nonlocal top, units
         for interval in _intervals(path, tag):
-            highs = interval.histogram.highs
-            if len(highs) and highs[-1] > top and interval.largest:
-                top, units = int(highs[-1]), set(_units(interval))
+            if len(interval.histogram.highs):
+                units.intersection_update(_units(interval))
             yield interval.histogram
 
     histogram = merge(counted())

@@ -49,6 +49,16 @@ class Histogram:
         """How many values were counted."""
         return int(self.counts.sum())
 
+    def at(self, rank: int) -> int:
+        """Return the upper end of the bucket of a rank, from 1."""
+        return int(self.highs[np.searchsorted(np.cumsum(self.counts), rank)])
+
+    @property
+    def mean(self) -> float:
+        """The mean of all values, of which there is at least one; each counts as the middle of its bucket."""
+        middles = self.lows + (self.highs - self.lows + 1) // 2
+        return float(np.dot(middles.astype(np.float64), self.counts.astype(np.float64))) / self.total
+
 
 @dataclass(frozen=True, slots=True)
 class _Shape:

@@ -150,6 +150,12 @@ def _metric(metric: Metric) -> Json:
     if metric.hdr is not None:
         asked = {"hdr": metric.hdr, "quantile": metric.quantile, "statistic": metric.statistic, "scale": metric.scale, "tag": metric.tag}
         return asked | {"unit": metric.unit, "on": metric.on, "step": metric.step}
+    if metric.raw is not None:
+        asked = {"raw": metric.raw, "column": metric.column, "quantile": metric.quantile, "statistic": metric.statistic}
+        return asked | {"scale": metric.scale, "unit": metric.unit, "on": metric.on, "step": metric.step}
+    if metric.from_ is not None:
+        asked = {"from": metric.from_, "field": metric.field or metric.name, "file": metric.file}
+        return asked | {"join": metric.join, "unit": metric.unit, "on": metric.on, "step": metric.step}
     return {"log": metric.log, "join": metric.join, "unit": metric.unit, "on": metric.on, "step": metric.step}
 
 

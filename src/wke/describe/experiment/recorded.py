@@ -1,10 +1,11 @@
-"""Metrics from histograms: checks of their files and units before anything runs."""
+"""Metrics from files and load generators: checks of their files, fields and units before anything runs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from wke.describe.experiment.metrics import Metric
 from wke.describe.expression.units import convert
+from wke.describe.generators.generators import GENERATORS
 from wke.describe.toml.wording import quoted
 from wke.errors import Location, Problem
 
@@ -17,13 +18,30 @@ def covered(pattern: str, collect: Sequence[str]) -> bool:
     return any(_covers(one.strip("/").split("/"), parts) for one in collect)
 
 
-def hdr_problems(metrics: Sequence[Metric], collected: Callable[[Metric], Sequence[str] | None], at: At) -> Iterator[Problem]:
+def recorded_problems(metrics: Sequence[Metric], collected: Callable[[Metric], Sequence[str] | None], at: At) -> Iterator[Problem]:
     """Find metrics whose files are not collected or whose values have no unit; `collected` returns what a metric's step collects."""
     for metric in metrics:
-        if metric.hdr is not None:
-            collect = collected(metric)
-            found = (_collect_problem(metric, collect, at) if collect is not None else None, _unit_problem(metric, at))
-            yield from (problem for problem in found if problem)
+        collect = collected(metric) if metric.path is not None else None
+        found = (
+            None if collect is None else _collect_problem(metric, collect, at),
+            _unit_problem(metric, at) if metric.merges else None,
+            _field_problem(metric, at) if metric.from_ is not None else None,
+        )
+        yield from (problem for problem in found if problem)
+
+
+def _field_problem(metric: Metric, at: At) -> Problem | None:
+    """Return why a load generator does not say anything of the metric, or not in its unit."""
+    generator = GENERATORS[metric.from_ or ""]
+    field, key = metric.field or metric.name, ("field",) if metric.field else ()
+    unit = generator.unit(field)
+    if unit is None:
+        hint = f"write field = {quoted(next(iter(generator.fields)))}; it has {generator.fields_text}"
+        return Problem(f"{generator.name} has no {quoted(field)}", at("metrics", metric.name, *key), hint)
+    if metric.unit and convert(1, unit, metric.unit) is None:
+        what = f"{field} of {generator.name} is in {unit or 'no unit'}, which is not {metric.unit}"
+        return Problem(what, at("metrics", metric.name, "unit"), f"write unit = {quoted(unit)}" if unit else "remove unit")
+    return None
 
 
 def _unit_problem(metric: Metric, at: At) -> Problem | None:
@@ -36,7 +54,7 @@ def _unit_problem(metric: Metric, at: At) -> Problem | None:
         return Problem(what, at("metrics", metric.name, "scale"), hint)
     if metric.scale is None and not metric.unit:
         return Problem("unit is missing", at("metrics", metric.name), 'write unit = "ms"')
-    if metric.scale is None and convert(1, "ms", metric.unit) is None:
+    if metric.hdr is not None and metric.scale is None and convert(1, "ms", metric.unit) is None:
         hint = 'write scale = "B", or a number: the factor for recorded values'
         return Problem(f"scale is missing: how many {metric.unit} is one recorded value?", at("metrics", metric.name), hint)
     return None
@@ -44,11 +62,12 @@ def _unit_problem(metric: Metric, at: At) -> Problem | None:
 
 def _collect_problem(metric: Metric, collect: Sequence[str], at: At) -> Problem | None:
     """Return the problem that the metric's files are not among those that its step collects, if they are not."""
-    if metric.hdr is None or covered(metric.hdr, collect):
+    if metric.path is None or covered(metric.path, collect):
         return None
     some = f" (it collects {', '.join(collect)})" if collect else ""
-    hint = f"write collect = [{', '.join(map(quoted, [*collect, metric.hdr]))}] in that step"
-    return Problem(f"its step does not collect {quoted(metric.hdr)}{some}", at("metrics", metric.name, "hdr"), hint)
+    hint = f"write collect = [{', '.join(map(quoted, [*collect, metric.path]))}] in that step"
+    key = "hdr" if metric.hdr else "raw" if metric.raw else "file"
+    return Problem(f"its step does not collect {quoted(metric.path)}{some}", at("metrics", metric.name, key), hint)
 
 
 def _covers(collect: Sequence[str], parts: Sequence[str]) -> bool:

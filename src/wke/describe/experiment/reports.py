@@ -1,0 +1,91 @@
+"""Reports: the metrics that a task names itself, by a line `wke: name=value unit` or by a JSON line in the file $WKE_METRICS.
+
+A value may carry its unit ("350us"). A line that begins like a report and is none is a problem; nothing is guessed.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+
+from wke.describe.expression.quantity import LONGEST_QUOTE, Report, Text, excerpt, number, quantity
+from wke.describe.toml.wording import quoted
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+MOST_WRITTEN = 1 << 20
+_MARK = b"wke:"
+_REPORT = re.compile(rb"wke:[ \t]*(%b)[ \t]*=[ \t]*([^\s=]+)(?:[ \t]+([^\s=]+))?\s*" % NAME.pattern.encode())
+
+
+def read_reports(text: Text) -> tuple[dict[str, Report], list[str]]:
+    """Return what a task reported, and the problems of malformed report lines."""
+    reports: dict[str, Report] = {}
+    malformed = []
+    for line in _report_lines(text):
+        match = _REPORT.fullmatch(line)
+        if match is None:
+            malformed.append(f"{_quote(line)}, which is not of the form wke: name=value unit")
+            continue
+        try:
+            reports[match[1].decode()] = _report(match[2].decode(errors="replace"), (match[3] or b"").decode(errors="replace"))
+        except ValueError as error:
+            malformed.append(f"{_quote(line)}, where the value is {error}")
+    return reports, malformed
+
+
+def read_json_lines(text: bytes) -> tuple[dict[str, Report], list[str]]:
+    """Return what JSON lines such as {"throughput": 812.5, "p99": "3.4 ms"} report, and the problems of malformed lines.
+
+    The last value of a name counts.
+    """
+    if len(text) > MOST_WRITTEN:
+        return {}, [f"more than {MOST_WRITTEN} bytes to $WKE_METRICS"]
+    reports: dict[str, Report] = {}
+    malformed = []
+    for line in filter(bytes.strip, text.split(b"\n")):
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError):
+            fields = None
+        if not isinstance(fields, dict):
+            malformed.append(f'{_quote(line)} to $WKE_METRICS, which is not of the form {{"name": 1.5, "other": "3 ms"}}')
+            continue
+        for name, value in fields.items():
+            try:
+                reports[name] = _json_report(name, value)
+            except ValueError as error:
+                malformed.append(f"{_quote(line)} to $WKE_METRICS, where {quoted(name)} {error}")
+    return reports, malformed
+
+
+def _json_report(name: str, value: object) -> Report:
+    if not NAME.fullmatch(name):
+        raise ValueError("cannot be the name of a metric")
+    if isinstance(value, str):
+        try:
+            return quantity(value)
+        except ValueError as error:
+            raise ValueError(f"is {error}") from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -sys.float_info.max <= value <= sys.float_info.max:
+        raise ValueError("is not a finite number")
+    return float(value), ""
+
+
+def _report_lines(text: Text) -> Iterator[bytes]:
+    """Yield the lines that start with `wke:`. Every byte is looked at once, however long the lines are."""
+    at = text.find(_MARK)
+    while at >= 0:
+        end = text.find(b"\n", at)
+        end = len(text) if end < 0 else end
+        if at == 0 or text[at - 1] == ord("\n"):
+            yield text[at:end]
+        at = text.find(_MARK, end)
+
+
+def _report(value: str, unit: str) -> Report:
+    """Return a value with the unit behind it, or with its own."""
+    return (number(value), unit) if unit else quantity(value)
+
+
+def _quote(line: bytes) -> str:
+    return excerpt(line[:LONGEST_QUOTE].decode(errors="replace")) + ("…" if len(line) > LONGEST_QUOTE else "")
