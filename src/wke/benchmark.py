@@ -22,7 +22,7 @@ from wke.judge.summary.series import SeriesWork
 from wke.keep.store import Store
 from wke.series.folders import PLOTS, RESULTS
 from wke.series.summary import load_summary, load_work
-from wke.tell.exports.results_csv import results_csv, write_results_csv
+from wke.tell.exports.results_csv import results_file
 from wke.tell.figures.files import draw_figures
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.progress import PlainProgress, SeriesState
@@ -175,10 +175,10 @@ def _cooldown_s(benchmark: Benchmark, experiment: Experiment) -> float:
 def _export(store: Store, work: SeriesWork, command: str, table: ResultsTable) -> None:
     """Write the CSV file: with all attempts of the series if it is `appended` to, else with its trials."""
     if table.appended:
-        text = results_csv(store.attempts.of_series(work.name), command=command, rows_of=printed_rows)
+        file = results_file(store.attempts.of_series(work.name), command=command, rows_of=printed_rows)
     else:
-        text = results_csv(work.trials, work.plan.rules.metrics, command=command, points=work.plan.rules.points, rows_of=printed_rows)
-    write_results_csv(table.path, text, private=True)
+        file = results_file(work.trials, work.plan.rules.metrics, command=command, points=work.plan.rules.points, rows_of=printed_rows)
+    file.write(table.path, private=True)
 
 
 def _draw(experiment: Experiment, work: SeriesWork) -> tuple[Problem, ...]:

@@ -13,7 +13,8 @@ from wke.benchmarking.flags import flag_place, read_flags
 from wke.benchmarking.parameters import completed, read_known
 from wke.errors import InputError
 from wke.keep.store import Store
-from wke.tell.exports.results_csv import merge_csv
+from wke.tell.exports.merging import merge
+from wke.tell.exports.resultsfile import read_results_file
 from wke.tell.figures.figure import Drawn
 
 PARAMETERS = {
@@ -363,7 +364,8 @@ def test_parameters_that_the_script_adds_are_constants(script: Script) -> None:
     ours = Path("mine.csv").read_text()
     assert ours.splitlines()[1] == "# constants: seed=None server-address=10.0.0.1"
     assert [(row["clients"], row["port"]) for row in rows("mine.csv")] == [("1", "7001"), ("2", "7002")]
-    assert len(merge_csv(old, ours).splitlines()) == 6
+    Path("old.csv").write_text(old)
+    assert len(merge(read_results_file(Path("old.csv")), read_results_file(Path("mine.csv")), ("", "")).text.splitlines()) == 6
 
 
 def test_a_parameter_without_a_default_takes_any_value(script: Script) -> None:

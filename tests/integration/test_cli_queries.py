@@ -250,11 +250,20 @@ def test_mistakes_as_json(tmp_path: Path) -> None:
 
 
 def test_results_as_csv(asked: Project) -> None:
-    """Comment lines, a header with what varies, a row for each trial that counts; the same as the file that `measure` writes."""
+    """A header with what varies, a row for each trial that counts; the same as the file that `measure` writes. What is constant is told."""
     done = asked.wke("results", "series", "--csv")
-    assert plain(done.out) == "# command:\n# constants: kind=only\nuid,x,speed\nID-0,1,3.0\nID-1,1,3.0\n"
-    text = (asked.folder / "results/series.csv").read_text()
-    assert plain(text) == "# command: wke measure experiments/series.toml\n# constants: kind=only\nuid,x,speed\nID-0,1,3.0\nID-1,1,3.0\n"
+    assert (plain(done.out), done.err) == ("uid,x,speed\nID-0,1,3.0\nID-1,1,3.0\n", "kind = only\n")
+    assert (asked.folder / "results/series.csv").read_text() == done.out
+    facts = json.loads((asked.folder / "results/series.csv.json").read_text())
+    assert facts == {"commands": ["wke measure experiments/series.toml"], "constants": {"kind": "only"}, "units": {"speed": "m/s"}}
+
+
+def test_results_for_pages_and_papers(asked: Project) -> None:
+    """The same table as Markdown and as LaTeX."""
+    rows = ("x & n & speed (m/s) & failed", "1 & 2 & 3 & 0", "2 & 0 & -- & 2")
+    assert [line for line in asked.wke("results", "series", "--latex").out.splitlines() if "&" in line] == [rf"{row} \\" for row in rows]
+    markdown = [line for line in asked.wke("results", "series", "--markdown").out.splitlines() if "--" not in line]
+    assert markdown == [f"| {row.replace(' & ', ' | ').replace('--', '–')} |" for row in rows]
 
 
 # -- for people

@@ -5,6 +5,8 @@ from wke.judge.statistics.failures import Failures
 from wke.judge.statistics.pairs import Effect, Rule
 from wke.judge.summary.regression import RegressionReport
 from wke.tell.exports.markdown import markdown
+from wke.tell.exports.markup import FORMS
+from wke.tell.tables import TextTable
 
 METHOD = (
     "× baseline: geometric mean of the ratios within rounds, with its 95 % interval. Verdicts at 5 %, corrected for 2 comparisons (Holm):"
@@ -32,7 +34,7 @@ def test_the_page_says_the_verdict_first() -> None:
         "**1 regression confirmed** (2 comparisons: 1 worse, 1 same).",
         "",
         "| size | metric | rounds | × baseline | verdict |",
-        "| --- | --- | --- | --- | --- |",
+        "| ---: | --- | ---: | ---: | --- |",
         "| 1 | ops (1/s) | 9 | 0.900 [0.890, 0.910] | **lower: worse** |",
         "| 1 | ops (1/s) | 9 | 1.000 [0.990, 1.010] | same within 2 % |",
         "",
@@ -61,3 +63,30 @@ def test_a_stored_baseline_confirms_nothing_and_text_cannot_break_the_page() -> 
     assert "**1 regression suggested, none confirmed** (1 comparison: 1 worse): measure beside the baseline to confirm." in text
     assert "| **lower: worse, not confirmed** |" in text
     assert "- m0 &lt;b>\\|x\\| no\\x1b\n" in text
+
+
+def test_tables_for_pages_and_papers() -> None:
+    """Numbers are on the right, and no text of the user's is taken for markup; the note says how to read the cells."""
+    table = TextTable(("a_b", "p99 (µs)"), (("<x|y> $1 & [l](http://u) `c`", "5 ± 1"), ("100%\x1b^~\\#{}", "–")), notes=("a ± b: mean",))
+    assert list(FORMS["markdown"].lines([table])) == [
+        "| a_b | p99 (µs) |",
+        "| --- | ---: |",
+        "| &lt;x\\|y> \\$1 &amp; [l]\\(http://u) \\`c\\` | 5 ± 1 |",
+        "| 100%\\x1b^\\~\\\\#{} | – |",
+        "",
+        "a ± b: mean",
+        "",
+    ]
+    assert list(FORMS["latex"].lines([table])) == [
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"a\_b & p99 (\textmu{}s) \\",
+        r"\midrule",
+        r"\textless{}x\textbar{}y\textgreater{} \$1 \& [l](http://u) `c` & 5 $\pm$ 1 \\",
+        r"100\%\textbackslash{}x1b\textasciicircum{}\textasciitilde{}\textbackslash{}\#\{\} & -- \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        "",
+        r"% a $\pm$ b: mean",
+        "",
+    ]

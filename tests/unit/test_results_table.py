@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from wke.describe.experiment.metrics import Metric
 from wke.judge.statistics.statistics import Summary
 from wke.judge.summary.pointtable import point_table
 from wke.keep.trials.trials import StoredAttempt
-from wke.tell.exports.results_csv import results_csv, write_results_csv
+from wke.tell.exports.results_csv import results_file
+from wke.tell.exports.resultsfile import read_results_file
 from wke.tell.tables import interval, number, table_json, text_table
 
 THROUGHPUT, LATENCY = Metric("throughput", unit="1/s"), Metric("p99", unit="ms")
@@ -57,14 +59,12 @@ def test_the_whole_table() -> None:
 
 
 def test_rows_follow_the_plan_when_it_is_known() -> None:
-    """Points keep the order of the file, and one that nothing ran at is there, empty."""
+    """Points keep the order of the file; those that nothing ran at are counted."""
     table = point_table(TRIALS, [LATENCY], points=[at(16), at(8), at(2)])
     assert table.parameters == ("clients",)
-    assert [(row[0], row[1], row[2]) for row in text_table(table).cells] == [
-        ("16", "3", "13.0 [10.7, 15.7]"),
-        ("8", "0", "–"),
-        ("2", "2", "5.2 [2.9, 9.6]"),
-    ]
+    text = text_table(table)
+    assert [(row[0], row[1], row[2]) for row in text.cells] == [("16", "3", "13.0 [10.7, 15.7]"), ("2", "2", "5.2 [2.9, 9.6]")]
+    assert text.notes[-1] == "1 point without a trial is left out"
 
 
 def test_a_zero_changes_no_other_point() -> None:
@@ -166,11 +166,14 @@ def test_number(value: float, decimals: int, text: str) -> None:
 
 
 def test_the_whole_csv_file() -> None:
-    """Comments, header, one row for each trial that is ok: nothing else, every number as precise as it was stored."""
-    text = results_csv(TRIALS, [THROUGHPUT, LATENCY], command="wke measure scale.toml", points=[at(2), at(16), at(2, "old")])
-    assert text == (
-        "# command: wke measure scale.toml\n"
-        "# constants: memory=1G\n"
+    """A header, one row for each trial that is ok: nothing else, every number as precise as it was stored."""
+    file = results_file(TRIALS, [THROUGHPUT, LATENCY], command="wke measure scale.toml", points=[at(2), at(16), at(2, "old")])
+    assert (file.commands, file.constants, file.units) == (
+        ("wke measure scale.toml",),
+        {"memory": "1G"},
+        {"throughput": "1/s", "p99": "ms", "extra": ""},
+    )
+    assert file.text == (
         "uid,clients,engine,throughput,p99,extra\n"
         "a-0,16,new,900.0,12.0,\n"
         "b-0,2,new,100.0,5.0,\n"
@@ -181,21 +184,48 @@ def test_the_whole_csv_file() -> None:
     )
 
 
-def test_hostile_values_stay_in_their_fields() -> None:
-    """Commas, quotes and newlines come back as they were; a newline in a command does not end its comment."""
-    nasty = 'a,"b"\nc # d'
-    trials = [trial("a-0", point={"x": nasty, "k": "two words"}, ops=1.0), trial("b-0", point={"x": 2, "k": "two words"}, ops=2.0)]
-    comments, _, rest = results_csv(trials, command="wke bench 'a\nb'").partition("uid")
-    assert comments == "# command: wke bench 'a\\nb'\n# constants: k='two words'\n"
-    assert list(csv.reader(io.StringIO("uid" + rest)))[1:] == [["a-0", nasty, "1.0"], ["b-0", "2", "2.0"]]
+NASTY = ['a,"b"\nc # d', "#1", " a ", "-", "=1+1", '"', "true"]
+
+
+@pytest.mark.parametrize("commented", [False, True], ids=["plain", "as wke 0.1"])
+def test_hostile_values_stay_in_their_fields(tmp_path: Path, *, commented: bool) -> None:
+    """Commas, quotes, newlines and # come back as they were, also to readers that take a bare # for a comment."""
+    trials = [trial(f"a-{n}", point={"x": text, "k": 'two "words"\n'}, ops=1.0) for n, text in enumerate(NASTY)]
+    rows_of = (lambda one: [(one.point, one.observations)]) if commented else None
+    results_file(trials, command="wke bench 'a\nb'", rows_of=rows_of).write(tmp_path / "a.csv")
+    text = (tmp_path / "a.csv").read_bytes().decode()
+    assert text.startswith("# command: wke bench 'a\\nb'\n# constants: k='two " if commented else "uid,x,ops\n")
+    header, *rows = csv.reader(io.StringIO(text[text.index("uid") :], newline=""))
+    assert [dict(zip(header, row, strict=True))["x"] for row in rows] == NASTY
+    assert "#" not in re.sub(r'"(?:[^"]|"")*"', "", text[text.index("uid") :])
+    read = read_results_file(tmp_path / "a.csv")
+    assert ([row["x"] for row in read.rows], read.constants) == ([text.strip() for text in NASTY], {"k": 'two "words"\n'})
+
+
+def test_a_csv_file_is_a_csv_file(tmp_path: Path) -> None:
+    """Pandas reads it without being told anything; what the rows have in common is beside it, values with their types."""
+    pandas = pytest.importorskip("pandas")
+    points = [{"note": text, "n": 1, "fast": True, "uid": "mine"} for text in ("# one", "two")]
+    trials = [trial(f"t-{n}", point=point, throughput=2.5) for n, point in enumerate(points)]
+    results_file(trials, command="wke measure x.toml").write(tmp_path / "x.csv")
+    frame = pandas.read_csv(tmp_path / "x.csv")
+    assert list(frame.columns) == ["uid", "note", "throughput"]
+    assert frame["note"].tolist() == ["# one", "two"]
+    assert json.loads((tmp_path / "x.csv.json").read_text()) == {
+        "commands": ["wke measure x.toml"],
+        "constants": {"n": 1, "fast": True, "uid": "mine"},
+        "units": {"throughput": "1/s"},
+    }
+    assert {path.name for path in tmp_path.iterdir()} == {"x.csv", "x.csv.json"}
+
+
+def test_columns_of_one_name_are_told_apart() -> None:
+    """A parameter called uid, a metric called as a parameter."""
+    trials = [trial(f"t-{n}", point={"uid": n, "ops": n}, ops=5.0) for n in range(2)]
+    assert results_file(trials).text == "uid,parameter.uid,ops,metric.ops\nt-0,0,0,5.0\nt-1,1,1,5.0\n"
 
 
 def test_no_trial_yet_gives_a_header() -> None:
     """The file of a series that has just begun is readable."""
-    assert results_csv([], [LATENCY], points=[at(1), at(2)]) == "# command:\n# constants: memory=1G engine=new\nuid,clients,p99\n"
-
-
-def test_written_where_asked(tmp_path: Path) -> None:
-    """The file is there, whole, and nothing else is."""
-    write_results_csv(tmp_path / "results" / "scale.csv", "uid\n")
-    assert [path.read_text() for path in (tmp_path / "results").iterdir()] == ["uid\n"]
+    file = results_file([], [LATENCY], points=[at(1), at(2)])
+    assert (file.text, file.constants) == ("uid,clients,p99\n", {"memory": "1G", "engine": "new"})

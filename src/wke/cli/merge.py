@@ -5,9 +5,8 @@ from pathlib import Path
 import click
 
 from wke.cli.options import project
-from wke.describe.toml.tables import read_text
-from wke.tell.exports.results_csv import merge_csv as merged
-from wke.tell.exports.results_csv import write_results_csv
+from wke.tell.exports.merging import merge
+from wke.tell.exports.resultsfile import read_results_file
 
 
 @click.command("merge-csv")
@@ -17,4 +16,4 @@ from wke.tell.exports.results_csv import write_results_csv
 @project
 def merge_csv(a: Path, b: Path, out: Path, cluster_file: Path) -> None:  # noqa: ARG001 - accepted everywhere
     """Write the rows of the results files A and B to OUT. Files with different constants are refused: their rows are not comparable."""
-    write_results_csv(out, merged(read_text(a), read_text(b), (str(a), str(b))))
+    merge(read_results_file(a), read_results_file(b), (str(a), str(b))).write(out)

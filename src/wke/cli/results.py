@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from wke.cli.options import as_json, folder
+from wke.errors import InputError
 from wke.judge.summary.resultrow import ResultRow
 from wke.judge.summary.series import SeriesSummary
 from wke.keep.store import Store
@@ -14,10 +15,12 @@ from wke.series.resolve import SeriesSelection, select_series
 from wke.series.resultrows import load_rows
 from wke.series.summary import load_summary
 from wke.tell.exports.frames import write_parquet
-from wke.tell.exports.resultrows import csv_text
-from wke.tell.exports.results_csv import results_csv
+from wke.tell.exports.markup import FORMS
+from wke.tell.exports.resultrows import rows_csv
+from wke.tell.exports.results_csv import series_file
+from wke.tell.tables import shown, text_table
 from wke.tell.terminal.console import Printer
-from wke.tell.terminal.summary import accepted_text, print_findings, print_summary, summary_json
+from wke.tell.terminal.summary import accepted_text, comparison_table, print_findings, print_summary, summary_json
 from wke.tell.terminal.trial import trial_json, trial_line
 from wke.tell.words import counted
 
@@ -26,10 +29,12 @@ from wke.tell.words import counted
 @click.argument("name", required=False)
 @click.option("--trials", "each", is_flag=True, help="One line per trial, including failed ones and warm-ups, instead of one per point.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: one row per trial that counts; with --trials one per attempt.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print the tables as Markdown.")
+@click.option("--latex", "form", flag_value="latex", help="Print the tables as LaTeX, for the package booktabs.")
 @click.option("--parquet", type=click.Path(path_type=Path), metavar="FILE", help="Write a Parquet file: one row per attempt.")
 @folder
 @as_json
-def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None, as_json: bool) -> None:
+def results(name: str | None, *, each: bool, as_csv: bool, form: str | None, parquet: Path | None, as_json: bool) -> None:
     """Print what the series NAME measured; without NAME, every series in results/.
 
     NAME is a series, its experiment file, or SERIES:PARAMETER=VALUE for some of its points.
@@ -46,10 +51,14 @@ def results(name: str | None, *, each: bool, as_csv: bool, parquet: Path | None,
         elif as_json:
             out.document({one.series: _json(store, one, each=each) for one in selected})
         elif as_csv and each:
-            out.data(csv_text(_every_row(store, selected)).rstrip("\n"))
+            out.data(rows_csv(_every_row(store, selected)).rstrip("\n"))
         elif as_csv:
+            _print_csv([_summary(store, selection) for selection in selected])
+        elif form:
             for selection in selected:
-                out.data(_csv(_summary(store, selection)))
+                summary = _summary(store, selection)
+                tables = [text_table(summary.table), comparison_table(summary)]
+                out.data("\n".join(FORMS[form].lines(table for table in tables if table)).rstrip("\n"))
         else:
             for selection in selected:
                 if len(selected) > 1:
@@ -65,8 +74,15 @@ def _summary(store: Store, selection: SeriesSelection) -> SeriesSummary:
     return load_summary(store, selection.series).of_points(selection.has)
 
 
-def _csv(summary: SeriesSummary) -> str:
-    return results_csv(summary.trials, summary.plan.rules.metrics, points=summary.plan.rules.points).rstrip("\n")
+def _print_csv(summaries: Sequence[SeriesSummary]) -> None:
+    """Print one series as CSV, and to stderr what its rows have in common."""
+    if len(summaries) != 1:
+        names = ", ".join(summary.name for summary in summaries)
+        raise InputError(f"--csv prints one series, and there are {names}", hint="name one, or add --trials for one table of all")
+    file = series_file(summaries[0])
+    Printer().data(file.csv.rstrip("\n"))
+    if file.constants:
+        Printer().talk(", ".join(f"{name} = {shown(value)}" for name, value in file.constants.items()))
 
 
 def _json(store: Store, selection: SeriesSelection, *, each: bool) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The table of a series as text and as JSON."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.describe.experiment.sweep import value_text
@@ -9,21 +9,27 @@ from wke.judge.policies.precision import Precision
 from wke.judge.statistics.statistics import Summary
 from wke.judge.summary.pointtable import PointRow, PointTable
 from wke.tell.precision import share_text, shares_text
+from wke.tell.words import counted
+
+FORMS = {"mean": "a ± b: mean", "geometric-mean": "a [b, c]: geometric mean", "median": "a [b, c]: median"}
 
 SAME = 1e-12  # values that differ by less than this share are equal: the rest is rounding
 
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """A table as text: the titles of its columns, and its rows."""
+    """A table as text: the titles of its columns, its rows, how many columns tell the rows apart, and how to read it."""
 
     header: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
+    keys: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def text_table(table: PointTable) -> TextTable:
-    """Return a table as text; there are columns for failed and invalid trials if there are any."""
-    failed, invalid = any(row.failed for row in table.rows), any(row.invalid for row in table.rows)
+    """Return a table as text, without points that nothing ran at; there are columns for failed and invalid trials if there are any."""
+    rows = [row for row in table.rows if row.n or row.failed or row.invalid]
+    failed, invalid = any(row.failed for row in rows), any(row.invalid for row in rows)
     header = (
         *table.parameters,
         "n",
@@ -32,7 +38,26 @@ def text_table(table: PointTable) -> TextTable:
         *(("failed",) if failed else ()),
         *(("invalid",) if invalid else ()),
     )
-    return TextTable(header, tuple(_cells(table, row, failed=failed, invalid=invalid) for row in table.rows))
+    notes = [*_forms(rows), *_left_out(len(table.rows) - len(rows))]
+    return TextTable(header, tuple(_cells(table, row, failed=failed, invalid=invalid) for row in rows), len(table.parameters), tuple(notes))
+
+
+def _forms(rows: Sequence[PointRow]) -> Iterator[str]:
+    """Yield what the forms of cells mean."""
+    summaries = [one for row in rows for one in row.summaries.values()]
+    kinds = sorted({one.kind for one in summaries if one.half_width})
+    if kinds:
+        forms = "; ".join(FORMS[kind] for kind in kinds)
+        if any(one.clipped for one in summaries):
+            forms = forms.replace(FORMS["mean"], "a ± b or a [0, c]: mean")
+        yield f"{forms}; of n trials, with its 95 % confidence interval"
+    if any(one.marked for one in summaries):
+        yield '(mean): a value is 0 or less, so there is no geometric mean; for an interval, declare summary = "mean" in [metrics]'
+
+
+def _left_out(count: int) -> Iterator[str]:
+    if count:
+        yield f"{counted(count, 'point')} without a trial {'is' if count == 1 else 'are'} left out"
 
 
 def table_json(table: PointTable) -> dict[str, object]:
@@ -60,6 +85,11 @@ def precision_json(precision: Precision | None) -> dict[str, object]:
         return {}
     shares = {name: share if share is None or math.isfinite(share) else None for name, share in precision.shares.items()}
     return {"precision": {"wanted": precision.wanted, "reached": precision.enough, "shares": shares}}
+
+
+def is_number(cell: str) -> bool:
+    """Return whether a cell begins like a number, or is empty: it is set to the right and stays whole."""
+    return cell[:1].isdigit() or cell[:1] in "-+–"
 
 
 def titled(name: str, unit: str) -> str:

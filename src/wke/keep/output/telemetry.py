@@ -12,7 +12,6 @@ a lock on it, which the kernel releases when the writer dies, so readers can tel
 
 import csv
 import fcntl
-import io
 import json
 import math
 import os
@@ -21,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from wke.errors import InputError
+from wke.keep.files.csvtext import csv_line
 from wke.keep.files.disk import disk_errors, private_folder, write_atomically
 
 LOADS, RECORDING, WINDOWS = "loads.csv", "loads.json", "windows.jsonl"
@@ -95,9 +95,7 @@ class LoadsFile:
             os.close(self._handle)
 
     def _write(self, fields: Sequence[str]) -> None:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(fields)
-        os.write(self._handle, line.getvalue().encode())
+        os.write(self._handle, csv_line(fields).encode())
 
 
 def _text(value: float | None) -> str:

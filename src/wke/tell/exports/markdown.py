@@ -9,6 +9,7 @@ from wke.errors import InputError
 from wke.judge.statistics.comparison import Comparison, Verdict
 from wke.judge.summary.regression import RegressionReport
 from wke.tell.comparisons import effect_text, method_words, verdict_text
+from wke.tell.exports.markup import markdown_table, markdown_text
 from wke.tell.tables import shown, titled
 from wke.tell.terminal.sanitize import visible
 from wke.tell.words import counted
@@ -33,15 +34,15 @@ def publish(text: str) -> None:
 
 
 def _lines(report: RegressionReport) -> Iterator[str]:
-    yield from [f"## {_plain(report.title)}", "", _headline(report), ""]
-    yield from (f"- {_plain(line)}" for line in report.doubts)
+    yield from [f"## {markdown_text(report.title)}", "", _headline(report), ""]
+    yield from (f"- {markdown_text(line)}" for line in report.doubts)
     if report.doubts:
         yield ""
     if report.comparisons:
-        header = [*map(_plain, report.parameters), "metric", "rounds", "× baseline", "verdict"]
-        yield from _table(header, [_row(one, report.parameters) for one in report.comparisons])
+        header = [*map(markdown_text, report.parameters), "metric", "rounds", "× baseline", "verdict"]
+        yield from markdown_table(header, [_row(one, report.parameters) for one in report.comparisons])
         yield from [f"{'. '.join(_sentence(words) for words in method_words(report.comparisons))}.", ""]
-    yield from _table(["measured", ""], [[name, _plain(text)] for name, text in report.facts.items()])
+    yield from markdown_table(["measured", ""], [[name, markdown_text(text)] for name, text in report.facts.items()])
     yield from _machines(report.machines)
 
 
@@ -58,10 +59,10 @@ def _headline(report: RegressionReport) -> str:
 
 
 def _row(one: Comparison, parameters: Sequence[str]) -> list[str]:
-    values = (_plain(shown(one.point.get(name))) for name in parameters)
-    effect = effect_text(replace(one, unit=_plain(one.unit)))
+    values = (markdown_text(shown(one.point.get(name))) for name in parameters)
+    effect = effect_text(replace(one, unit=markdown_text(one.unit)))
     verdict = f"**{verdict_text(one)}**" if one.verdict is Verdict.WORSE else verdict_text(one)
-    return [*values, _plain(titled(one.metric, one.unit)), str(one.n), effect, verdict]
+    return [*values, markdown_text(titled(one.metric, one.unit)), str(one.n), effect, verdict]
 
 
 def _sentence(words: str) -> str:
@@ -76,18 +77,5 @@ def _machines(machines: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
         text = ", ".join(f"{fact}: {facts[fact]}" for fact in FACTS if fact in facts)
         alike.setdefault(text, []).append(name)
     if alike:
-        yield from _table(["machines", "what they are"], [[_plain(", ".join(names)), _plain(text)] for text, names in alike.items()])
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(header)} |"
-    yield f"|{' --- |' * len(header)}"
-    yield from (f"| {' | '.join(row)} |" for row in rows)
-    yield ""
-
-
-def _plain(text: str) -> str:
-    """Return text escaped for Markdown: it stays in its cell and line, and is not HTML."""
-    for sign, other in (("\\", "\\\\"), ("\n", " "), ("|", "\\|"), ("<", "&lt;"), ("`", "\\`"), ("*", "\\*"), ("[", "\\[")):
-        text = text.replace(sign, other)
-    return visible(text)
+        rows = [[markdown_text(", ".join(names)), markdown_text(text)] for text, names in alike.items()]
+        yield from markdown_table(["machines", "what they are"], rows)

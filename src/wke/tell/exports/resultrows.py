@@ -1,12 +1,11 @@
 """Result rows as columns and as CSV, for other programs: one row for every attempt, whatever its outcome."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.describe.experiment.sweep import value_text
 from wke.judge.summary.resultrow import ResultRow
+from wke.keep.files.csvtext import csv_text
 
 Cell = bool | int | float | str | None
 
@@ -48,25 +47,22 @@ def columns(rows: Sequence[ResultRow]) -> Columns:
     cells: dict[str, list[Cell]] = {name: [getattr(row, name) for row in rows] for name in FIXED}
     units: dict[str, str] = {}
     for parameter in dict.fromkeys(name for row in rows for name in row.point):
-        cells[_column(parameter, "parameter", cells)] = _of_one_kind([row.point.get(parameter) for row in rows])
+        cells[column_name(parameter, "parameter", cells)] = _of_one_kind([row.point.get(parameter) for row in rows])
     for metric in dict.fromkeys(name for row in rows for name in row.observations):
-        column = _column(metric, "metric", cells)
+        column = column_name(metric, "metric", cells)
         cells[column] = [row.observations.get(metric) for row in rows]
         units[column] = next(row.units.get(metric, "") for row in rows if metric in row.observations)
     return Columns(cells, units)
 
 
-def csv_text(rows: Sequence[ResultRow]) -> str:
+def rows_csv(rows: Sequence[ResultRow]) -> str:
     """Return the rows as CSV under one header; a value that a row does not have is an empty field."""
     table = columns(rows).cells
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table)
-    writer.writerows([_text(cell) for cell in record] for record in zip(*table.values(), strict=True))
-    return text.getvalue()
+    return csv_text(table, zip(*table.values(), strict=True))
 
 
-def _column(name: str, kind: str, taken: Iterable[str]) -> str:
+def column_name(name: str, kind: str, taken: Iterable[str]) -> str:
+    """Return the column of a parameter or metric (the `kind`): its name, unless another column is called so."""
     return f"{kind}.{name}" if name in taken else name
 
 
@@ -77,7 +73,3 @@ def _of_one_kind(values: Sequence[object]) -> list[Cell]:
     if kinds == {int, float}:
         return [None if value is None else float(value) for value in known]
     return known if len(kinds) <= 1 else [None if value is None else value_text(value) for value in known]
-
-
-def _text(cell: Cell) -> str | int | float:
-    return "" if cell is None else str(cell).lower() if isinstance(cell, bool) else cell

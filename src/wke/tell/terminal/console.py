@@ -4,12 +4,15 @@
 """
 
 import json
+import os
+import shutil
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 
 from wke.keep.output.linebuffer import LineBuffer
 from wke.records import Connected, Note, Outcome, OutcomeKind, Output, Record, StepReady, StepStarted, TaskEnded, TaskName
-from wke.tell.terminal.output import Stream, colourful, flush, put
+from wke.tell.terminal.fitting import fitted_lines
+from wke.tell.terminal.output import Stream, colourful, flush, is_terminal, put
 from wke.tell.terminal.sanitize import Safe, one_line, sanitize, visible
 from wke.tell.words import counted, seconds
 
@@ -37,16 +40,12 @@ class Printer:
         put("stderr", Safe(painted(visible(line), colour, "stderr") + "\n"))
         flush("stderr")
 
-    def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Write rows to stdout in aligned columns: numbers to the right, text to the left."""
+    def table(self, rows: Sequence[Sequence[str]], keys: int = 1) -> None:
+        """Write rows to stdout in aligned columns, fitted into the terminal; the first `keys` columns tell rows apart."""
+        fits = is_terminal("stdout") or "COLUMNS" in os.environ
         rows = [[one_line(cell) for cell in row] for row in rows]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        right = [all(cell[:1].isdigit() or cell[:1] in "-–" for cell in column) for column in zip(*rows[1:], strict=True)] or [False] * len(
-            widths
-        )
-        for row in rows:
-            cells = (cell.rjust(width) if to_right else cell.ljust(width) for cell, width, to_right in zip(row, widths, right, strict=True))
-            self.data("  ".join(cells).rstrip())
+        for line in fitted_lines(rows, shutil.get_terminal_size().columns if fits else None, keys):
+            self.data(line)
 
 
 def painted(text: Safe, colour: str, stream: Stream) -> Safe:

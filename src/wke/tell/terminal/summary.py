@@ -1,18 +1,16 @@
 """Prints what a series says: its table, comparisons and findings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from wke.judge.statistics.statistics import Summary
 from wke.judge.summary.series import SeriesSummary
 from wke.tell.comparisons import baseline_text, comparison_rows, comparisons_json, method_words
-from wke.tell.tables import table_json, text_table
+from wke.tell.tables import TextTable, table_json, text_table
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.findings import finding_text
 from wke.tell.words import counted
 
 MOST_LISTED = 5
-FORMS = {"mean": "a ± b: mean", "geometric-mean": "a [b, c]: geometric mean", "median": "a [b, c]: median"}
 
 
 def print_summary(summary: SeriesSummary) -> None:
@@ -49,39 +47,34 @@ def print_paths(summary: SeriesSummary, paths: Sequence[Path]) -> None:
 
 def print_table(summary: SeriesSummary) -> None:
     """Print the table to stdout, and to stderr what its intervals are."""
-    out, table = Printer(), summary.table
-    text = text_table(table)
-    out.table([text.header, *text.cells])
-    for line in _legend([one for row in table.rows for one in row.summaries.values()]):
-        out.talk(line)
+    _print(text_table(summary.table))
 
 
-def _legend(summaries: Sequence[Summary]) -> Iterator[str]:
-    """Yield what the forms of a table's cells mean."""
-    kinds = sorted({one.kind for one in summaries if one.half_width})
-    if kinds:
-        forms = "; ".join(FORMS[kind] for kind in kinds)
-        if any(one.clipped for one in summaries):
-            forms = forms.replace(FORMS["mean"], "a ± b or a [0, c]: mean")
-        yield f"{forms}; of n trials, with its 95 % confidence interval"
-    if any(one.marked for one in summaries):
-        yield '(mean): a value is 0 or less, so there is no geometric mean; for an interval, declare summary = "mean" in [metrics]'
+def _print(table: TextTable) -> None:
+    out = Printer()
+    out.table([table.header, *table.cells], keys=table.keys)
+    for note in table.notes:
+        out.talk(note)
 
 
 def print_comparisons(summary: SeriesSummary) -> None:
     """Print how all points compare with the baseline, if the series has one, and to stderr how they were compared."""
-    out, table, rules = Printer(), summary.table, summary.plan.rules
-    if not rules.baseline:
-        return
-    baseline = baseline_text(rules.baseline)
-    if not any(one.n for one in table.comparisons):
-        out.talk(f"nothing to compare with {baseline} yet: no round has both values")
-        return
-    out.data("")
-    out.table(comparison_rows(table.comparisons, table.parameters))
-    out.talk(f"baseline: {baseline}")
-    for words in method_words(table.comparisons):
-        out.talk(words)
+    rules = summary.plan.rules
+    if rules.baseline and (table := comparison_table(summary)) is None:
+        Printer().talk(f"nothing to compare with {baseline_text(rules.baseline)} yet: no round has both values")
+    elif rules.baseline and table:
+        Printer().data("")
+        _print(table)
+
+
+def comparison_table(summary: SeriesSummary) -> TextTable | None:
+    """Return how all points compare with the baseline; None as long as there is nothing to compare."""
+    table, baseline = summary.table, summary.plan.rules.baseline
+    if not baseline or not any(one.n for one in table.comparisons):
+        return None
+    header, *rows = comparison_rows(table.comparisons, table.parameters)
+    notes = (f"baseline: {baseline_text(baseline)}", *method_words(table.comparisons))
+    return TextTable(header, tuple(rows), len(table.parameters) + 1, notes)
 
 
 def accepted_text(summary: SeriesSummary) -> str:
