@@ -138,7 +138,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         changes = AcceptedChanges([EVIL], [FactChange(machine, EVIL, EVIL, EVIL)])
         store.acceptances.add(changes, who=EVIL, reason=EVIL)
         for name, outcome in ((ID, Outcome(OutcomeKind.OK)), ("bb-0", Outcome(OutcomeKind.FAILED, 3))):
-            trial = replace(planned(name, 0, n=EVIL), inputs_json=json.dumps({"depends": {EVIL: EVIL}, "digests": {}, "targets": [EVIL]}))
+            trial = replace(
+                planned(name, 0, n=EVIL), inputs_json=json.dumps({"depends": {"point": {}, EVIL: EVIL}, "digests": {}, "targets": [EVIL]})
+            )
             attempt = store.writer.begin_attempt(number, trial)
             with LogWriter(attempt.folder) as logs:
                 logs(Output(task, 1, EVIL.encode() + b"\xff\n", 5))
