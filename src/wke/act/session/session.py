@@ -24,6 +24,7 @@ from wke.act.session.tasks import task_specs
 from wke.act.session.waiting import cancel_all, first_of
 from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.configuration.step import PlannedStep, Ready
+from wke.errors import InputError
 from wke.records import Record, Sink, StepReady, StepStarted, TaskEnded
 
 PING_PAUSE_S = 0.05  # between two runs of a `ready.target` that fails
@@ -184,6 +185,7 @@ class Session:
             yield watch
         finally:
             self._watches.remove(watch)
+            watch.close()
 
     async def _start(self, step: PlannedStep) -> list[RunningTask]:
         names = tuple(m.name for m in step.machines)
@@ -220,7 +222,10 @@ class Session:
         if ready is None:
             return True
         if watch is not None:
-            return await watch.seen.wait()
+            await watch.seen.wait()
+            if watch.problem:
+                raise InputError(f'step "{step.target.name}", ready: {watch.problem}')
+            return True
         if ready.port is not None:
             port = int(ready.port)
             asked = [self.connections[m.name].wait_port(port, m.internal_addr, ready.within_s) for m in step.machines]

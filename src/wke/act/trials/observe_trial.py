@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wke.act.matcher import Matcher
 from wke.act.trials.trial import FAILED, OK, TrialResult
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Observations, observe
@@ -25,7 +26,9 @@ def observe_trial(experiment: Experiment, trial: Trial, folder: Path, *, keep: b
     output, written = read_output(folder), read_metrics(folder)
     recordings = _recordings(folder) if any(metric.path for metric in metrics) else None
     ask = recordings.ask if recordings else None
-    seen = observe(metrics, output, sources(metrics, trial), point=trial.point, written=written, ask=ask)
+    with Matcher() as matcher:
+        find = matcher.last
+        seen = observe(metrics, output, sources(metrics, trial), point=trial.point, written=written, ask=ask, find=find)
     if keep and recordings:
         recordings.keep(metrics)
     if seen.problems:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from wke.describe.cluster.clusterfile import Duration, Share
 from wke.describe.configuration.configfile import AnyScalar
 from wke.describe.experiment.metricfile import MetricEntry, collected
+from wke.describe.experiment.patterns import compile_pattern
 from wke.describe.experiment.plot import Filter, read_argument, read_filter, read_filters
 from wke.describe.expression.equation import read_expression
 from wke.describe.expression.expression import Expression
@@ -30,10 +31,7 @@ def _number_or_template(value: TomlValue) -> str:
 
 
 def _pattern(value: str) -> str:
-    try:
-        re.compile(value.encode())
-    except re.error as error:
-        raise FlawError(f"is not a regular expression: {error}") from None
+    compile_pattern(value)
     return value
 
 

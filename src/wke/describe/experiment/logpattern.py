@@ -6,9 +6,8 @@ that finds a part of a number would give a wrong value without a word, so that i
 """
 
 import re
-import warnings
-from collections import deque
 
+from wke.describe.experiment.patterns import Find, compile_pattern, last_match
 from wke.describe.expression.quantity import DURATION, NUMBER, UNIT, Report, Text, excerpt, number, quantity
 from wke.describe.expression.units import is_amount, is_known
 from wke.describe.toml.wording import quoted
@@ -41,13 +40,7 @@ def compile_log(pattern: str) -> re.Pattern[bytes]:
     written = pattern
     for form, expression in FORMS.items():
         written = written.replace(form, expression, 1)
-    try:
-        with warnings.catch_warnings(action="error"):
-            compiled = re.compile(written.encode(), re.MULTILINE)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
-    except Warning as warning:
-        raise ValueError(f"is ambiguous: {warning}") from None
+    compiled = compile_pattern(written, re.MULTILINE)
     if compiled.groups - ("unit" in compiled.groupindex) != 1 and not any(name in compiled.groupindex for name in _NUMBERS):
         raise ValueError(f"must have one group in parentheses, around the number; it has {compiled.groups or 'none'}")
     return compiled
@@ -58,15 +51,14 @@ def has_unit(pattern: str) -> bool:
     return not {"unit", "quantity"}.isdisjoint(compile_log(pattern).groupindex)
 
 
-def matched(pattern: re.Pattern[bytes], text: Text, unit: str = "") -> Report | None:
+def matched(pattern: re.Pattern[bytes], text: Text, unit: str = "", find: Find = last_match) -> Report | None:
     """Return the number in a pattern's last match and its unit, or else `unit`; None without a match.
 
     Raises ValueError if it is no number, or a part of one.
     """
-    last = deque(pattern.finditer(text), maxlen=1)
-    if not last:
+    match, group = find(pattern, text), _group(pattern)
+    if match is None:
         return None
-    match, group = last[0], _group(pattern)
     found, where = _text(match[group]), match.span(group)
     has_unit = "unit" in pattern.groupindex and match["unit"] is not None
     _refuse_part(match, text, where, found, goes_on=has_unit and match.start("unit") == where[1])

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.describe.experiment.logpattern import compile_log, matched
+from wke.describe.experiment.patterns import Find, SearchError, last_match
 from wke.describe.experiment.reports import read_json_lines, read_reports
 from wke.describe.expression.evaluation import calculate
 from wke.describe.expression.parser import parse
@@ -94,12 +95,13 @@ def observe(
     point: Mapping[str, object] | None = None,
     written: Mapping[TaskName, bytes] | None = None,
     ask: Ask | None = None,
+    find: Find = last_match,
 ) -> Observations:
     """Read metrics from what tasks wrote to standard output and to $WKE_METRICS (`written`); `ask` reads those of files.
 
-    Computed metrics follow from these and from the trial's `point`. `sources` has the tasks that each metric is read from, all of which
-    must have a value; a metric without sources is read from all `logs`. Reported names that are not declared as metrics are kept if
-    exactly one task reported them.
+    `find` searches with patterns. Computed metrics follow from these and from the trial's `point`. `sources` has the tasks that each
+    metric is read from, all of which must have a value; a metric without sources is read from all `logs`. Reported names that are not
+    declared as metrics are kept if exactly one task reported them.
     """
     reports: dict[TaskName, dict[str, Report]] = {}
     problems: list[str] = []
@@ -115,7 +117,7 @@ def observe(
     for metric in (metric for metric in metrics if metric.value is None):
         tasks = (sources or {}).get(metric.name, tuple(logs))
         try:
-            values[metric.name], units[metric.name] = _observed(metric, tasks, logs, reports, ask)
+            values[metric.name], units[metric.name] = _observed(metric, tasks, logs, reports, ask=ask, find=find)
         except ValueError as error:
             problems.append(f"{metric.name}: {error}")
     if not problems:
@@ -168,7 +170,9 @@ def _observed(
     tasks: Sequence[TaskName],
     logs: Mapping[TaskName, Text],
     reports: Mapping[TaskName, Mapping[str, Report]],
+    *,
     ask: Ask | None,
+    find: Find,
 ) -> Report:
     """Return a metric's joined value and its unit; raise ValueError with the reason if it has none."""
     if not tasks:
@@ -182,7 +186,7 @@ def _observed(
         found = {task: reports[task][metric.name] for task in tasks if metric.name in reports.get(task, {})}
         absent = f'reported no value; a target does that by printing "wke: {metric.name}=VALUE"'
     else:
-        found = dict(_matches(metric, tasks, logs))
+        found = dict(_matches(metric, tasks, logs, find))
         absent = f"wrote no line that matched {quoted(metric.log)}"
     silent = [task for task in tasks if task not in found]
     if silent:
@@ -215,11 +219,13 @@ def _joined(metric: Metric, found: Mapping[TaskName, Report]) -> Report:
     return joined, unit
 
 
-def _matches(metric: Metric, tasks: Sequence[TaskName], logs: Mapping[TaskName, Text]) -> Iterator[tuple[TaskName, Report]]:
+def _matches(metric: Metric, tasks: Sequence[TaskName], logs: Mapping[TaskName, Text], find: Find) -> Iterator[tuple[TaskName, Report]]:
     pattern = compile_log(metric.log or "")
     for task in tasks:
         try:
-            found = matched(pattern, logs.get(task, b""), metric.unit)
+            found = matched(pattern, logs.get(task, b""), metric.unit, find)
+        except SearchError as error:
+            raise ValueError(f"in the output of {labelled([task])} {error}") from None
         except ValueError as error:
             raise ValueError(f"in the output of {labelled([task])} {quoted(metric.log or '')} matched {error}") from None
         if found is not None:
