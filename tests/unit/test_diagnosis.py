@@ -91,8 +91,8 @@ def test_many_unknown_keys_are_accepted_by_one_command(monkeypatch: pytest.Monke
 
 
 def test_what_one_command_cannot_do_is_told_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One machine has its own hint, and so have machines behind a command or several jumps."""
+    """One machine has its own hint, and so have machines behind a command or several jumps, or whose keys have another name."""
     assert [p.what for p in together([unknown("m0", "a")])] == ["m0"]
-    for settings in ({"proxycommand": "nc %h"}, {"proxyjump": "a,b"}):
+    for settings in ({"proxycommand": "nc %h"}, {"proxyjump": "a,b"}, {"hostkeyalias": "x"}):
         monkeypatch.setattr("wke.act.connection.hostkeys.settings_of", lambda *_, settings=settings: settings)
         assert [p.what for p in together([unknown("m0", "a"), unknown("m1", "b")])] == ["m0", "m1"]

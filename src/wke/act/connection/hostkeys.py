@@ -13,25 +13,37 @@ USUAL_FILE = "~/.ssh/known_hosts"
 
 
 def together(unknown: Sequence[UnknownKeyError]) -> tuple[Problem, ...]:
-    """Return one problem for all machines whose keys are not known, with one command; each its own if there is no such command."""
-    each = tuple(problem for error in unknown for problem in error.problems)
-    transport = unknown[0].transport
-    if len(unknown) == 1:
-        return each
-    settings = settings_of([*transport[: transport.index("-T")], *address_of(transport)], transport[-1])
+    """Return what to tell about machines whose keys are not known: one command for many, and the rest one by one."""
+    groups: dict[tuple[str, ...], list[UnknownKeyError]] = defaultdict(list)
+    for error in unknown:
+        groups[_way(error) if len(unknown) > 1 else ()].append(error)
+    problems: list[Problem] = []
+    for way, errors in groups.items():
+        if not way or len(errors) == 1:
+            problems += [problem for error in errors for problem in error.problems]
+        else:
+            problems.append(_for_all(errors, way[1:], way[0]))
+    return tuple(problems)
+
+
+def _way(error: UnknownKeyError) -> tuple[str, ...]:
+    """Return the known_hosts file of a machine and the command that leads to its jump host, if any; nothing if keys cannot be asked for."""
+    command = error.transport[: error.transport.index("-T")]
+    settings = settings_of([*command, *address_of(error.transport)], error.transport[-1])
     jump = settings.get("proxyjump", "none")
-    if settings.get("proxycommand", "none") != "none" or "," in jump:
-        return each
-    through = [] if jump == "none" else [*_without_jump(transport[: transport.index("-T")]), jump]
+    if settings.get("proxycommand", "none") != "none" or settings.get("hostkeyalias") or "," in jump:
+        return ()
     file = settings.get("userknownhostsfile", USUAL_FILE).split()[0]
-    names = sorted(error.machine for error in unknown)
+    return (file, *([] if jump == "none" else [*_without_jump(command), jump]))
+
+
+def _for_all(errors: Sequence[UnknownKeyError], through: Sequence[str], file: str) -> Problem:
+    names = sorted(error.machine for error in errors)
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return (
-        Problem(
-            f"machines {', '.join(names[:NAMED])}{more}: checking their host keys failed: they are not known here",
-            hint="this shows the fingerprints of all of them, and accepts them if you then answer yes: "
-            + _command(_by_port(unknown), through, file if file.startswith("~/") else shlex.quote(file)),
-        ),
+    return Problem(
+        f"machines {', '.join(names[:NAMED])}{more}: checking their host keys failed: they are not known here",
+        hint="this shows the fingerprints of all of them, and accepts them if you then answer yes: "
+        + _command(_by_port(errors), through, file if file.startswith("~/") else shlex.quote(file)),
     )
 
 
