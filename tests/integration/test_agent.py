@@ -1,6 +1,7 @@
 """The agent as a guest: light, and leaving nothing."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +139,20 @@ def test_what_goes_wrong_with_a_script_is_told_in_full() -> None:
         for script in (b'#!/bin/sh\nrm -rf "${WKE_DIR%/*}"\necho here', b"#!/bin/sh\necho another"):
             after = await one.run(script, target="first")
             assert (after.outcome, "was removed during the run" in after.end.detail) == ("failed(126)", True)
+
+    talk([], body)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs another user")
+def test_a_program_of_another_user_is_told_how_to_enter() -> None:
+    """$WKE_DIR is private: who is refused there learns what to do, and after that it works."""
+
+    async def body(one: Talk) -> None:
+        as_nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'cd \"$WKE_DIR\" || exit 1; echo here'"
+        run = await one.run(f"#!/bin/sh\n{as_nobody}\n".encode())
+        assert (run.outcome, "only the login may enter $WKE_DIR" in run.end.detail) == ("failed(1)", True)
+        command = run.end.detail.partition("another user: ")[2]
+        assert (await one.run(f"#!/bin/sh\n{command}\n{as_nobody}\n".encode())).out == b"here\n"
 
     talk([], body)
 

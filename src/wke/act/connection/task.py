@@ -52,6 +52,7 @@ class RunningTask:
         self.started_ns: int | None = None
         self.stop_sent = False
         self.output_size = self.metrics_size = 0  # of what came so far
+        self.is_shut_out = False  # it said that something of it may not enter $WKE_DIR
         self.staged = asyncio.Event()
         self.end: asyncio.Future[TaskEnded] = asyncio.get_running_loop().create_future()
         self._ask_to_stop = ask_to_stop

@@ -4,7 +4,10 @@ A sink is called at once, from the event loop, for every record: a slow disk slo
 """
 
 import asyncio
+import os
+import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from wke.act.connection.link import Link
@@ -17,6 +20,9 @@ from wke.errors import MachineError
 from wke.records import MetricsWritten, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
 
 PART_SIZE = 1 << 19
+FEW_WORDS = 1 << 12
+DENIED = re.compile(rb"Permission denied|can't cd to")
+SHUT_OUT = 'only the login may enter $WKE_DIR; for a program of another user: chmod 711 "$(dirname "$WKE_DIR")" "$WKE_DIR"'
 MOST_OUTPUT = 1 << 36  # bytes of one task; beyond that it is no output, but a way to fill the disk
 
 Order = Callable[[str | None], Awaitable[None]]
@@ -166,6 +172,8 @@ class Tasks:
                 self._note_start(task, frame, end.started_ns)
             if task.started_ns not in {None, end.started_ns}:
                 raise ProtocolError(f"{frame} tells another start than {task.started_ns}")
+            if task.is_shut_out and not end.outcome.ok:
+                end = replace(end, detail="; ".join(filter(None, (end.detail, SHUT_OUT))))
             self._end(task, end)
         elif (frame.kind == frames.OUTPUT) is (task.started_ns is None):
             raise ProtocolError(f"{frame} does not come in order")
@@ -173,18 +181,24 @@ class Tasks:
             task.staged.set()
         elif frame.kind == frames.STARTED:
             self._note_start(task, frame, number_of(head, "at"))
-        elif (stream := number_of(head, "stream")) != frames.METRICS:
-            task.output_size += len(frame.payload)
-            self._emit(task, Output(task.name, stream, frame.payload, number_of(head, "at")))
-            if task.output_size > MOST_OUTPUT:
-                self._link.give_up(f"{task.name.target} wrote more than {MOST_OUTPUT >> 30} GiB")
-        else:
+        elif number_of(head, "stream") == frames.METRICS:
             self._take_metrics(task, frame)
+        else:
+            self._take_output(task, frame)
 
     def lose(self) -> None:
         """End all tasks: contact is lost."""
         for task in list(self.running.values()):
             self._end(task, self._vanished(task, OutcomeKind.LOST))
+
+    def _take_output(self, task: RunningTask, frame: Frame) -> None:
+        stream, data = number_of(frame.head, "stream"), frame.payload
+        task.output_size += len(data)
+        if len(data) < FEW_WORDS and DENIED.search(data) and os.fsencode(self._link.hello.workfolder) in data:
+            task.is_shut_out = True
+        self._emit(task, Output(task.name, stream, data, number_of(frame.head, "at")))
+        if task.output_size > MOST_OUTPUT:
+            self._link.give_up(f"{task.name.target} wrote more than {MOST_OUTPUT >> 30} GiB")
 
     def _take_metrics(self, task: RunningTask, frame: Frame) -> None:
         """Pass on what a task reported; an honest agent sends no more than MOST_METRICS of it."""
