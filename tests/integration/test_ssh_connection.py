@@ -308,6 +308,15 @@ def test_no_process_of_a_jump_is_left(sshd: SshdMachine, tmp_path: Path) -> None
         asyncio.run(attempt())
 
 
+def test_the_machines_of_tests_read_no_start_up_files_of_the_developer(sshd: SshdMachine) -> None:
+    """Their logins have a home folder of their own, and it is empty: a slow version manager there would slow all tests."""
+
+    async def body(one: Talk) -> None:
+        assert (one.connection.hello.home, list((sshd.folder / "home").iterdir())) == (str(sshd.folder / "home"), [])
+
+    talk(sshd.transport, body)
+
+
 def test_noise_of_login_scripts_does_not_matter(tmp_path: Path) -> None:
     """A shell start-up file that prints to standard output is no obstacle."""
     with sshd_machine(tmp_path, settings=['ForceCommand echo Welcome to node1; echo; exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"']) as machine:

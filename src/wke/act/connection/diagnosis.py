@@ -12,7 +12,7 @@ from wke.act.connection.transport import SshTransport
 from wke.errors import MachineError, Problem
 from wke.keep.files.localtime import in_local_time
 
-QUOTED_LINES = 8
+QUOTED_LINES = 10
 SSH_FAILED = 255  # the status of ssh for its own errors; any other is that of what ran on the machine
 IN_BASHRC = "case $- in *i*) exec fish;; esac"
 
@@ -153,7 +153,9 @@ class Failure:
         cause, transport = self.cause, self.transport
         words = self.trace.words.replace(READ_AND_RUN, "sh").replace(FIND_PYTHON, "sh")
         lines = [line.strip() for line in words.splitlines() if line.strip("@ \r\t")]
-        said = "".join(f"\n  {line}" for line in lines[-QUOTED_LINES:] if not self.what.endswith(line))
+        if len(lines) > QUOTED_LINES:
+            lines[:-QUOTED_LINES] = [f"… ({len(lines) - QUOTED_LINES} more lines before these)"]
+        said = "".join(f"\n  {line}" for line in lines if not self.what.endswith(line))
         hint = cause.hint.format(login=_login(transport), accept=_login(transport, asking=True), forget=self._forget())
         problem = Problem(f"machine {machine}: {cause.stage} failed: {in_local_time(f'{self.what}{said}')}", hint=hint)
         unknown = re.search(r"No \S+ host key is known for (\S+)", words)
