@@ -281,11 +281,11 @@ def test_an_odd_login_is_told_as_what_it_is(tmp_path: Path) -> None:
 
 
 def jumps(port: int) -> list[int]:
-    """Return the processes `ssh -W` that lead to a jump host at that port."""
+    """Return the processes `ssh -W` that lead from a jump host to that port."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if {"-W", str(port)} <= set((folder / "cmdline").read_text(errors="replace").split("\0")):
+            if {"-W", f"[127.0.0.1]:{port}"} <= set((folder / "cmdline").read_text(errors="replace").split("\0")):
                 found.append(int(folder.name))
     return found
 
@@ -296,14 +296,14 @@ def test_no_process_of_a_jump_is_left(sshd: SshdMachine, tmp_path: Path) -> None
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         port = silent.getsockname()[1]
-        way = altered(sshd, tmp_path, ProxyJump=f"127.0.0.1:{port}")
+        way = altered(sshd, tmp_path, **{f"Host gate\n  HostName 127.0.0.1\n  Port {port}\n  ProxyJump": "none\nHost *\n  ProxyJump gate"})
 
         async def attempt() -> None:
             task = asyncio.create_task(open_connection("node1", way, deadline_s=limit(20), lease_s=5))
-            await until(lambda: jumps(port))
+            await until(lambda: jumps(sshd.port))
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await until(lambda: not jumps(port))
+            await until(lambda: not jumps(sshd.port))
 
         asyncio.run(attempt())
 
