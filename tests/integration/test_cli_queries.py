@@ -143,6 +143,7 @@ def test_machines_and_configurations_as_json(asked: Project) -> None:
         "ssh-port": None,
         "username": None,
         "workdir": "/tmp",
+        "python": None,
     }
     assert asked.wke("show-machine", "m1", "--json").json == machine
     assert asked.wke("show-machine", "[1]", "--json").json == machine

@@ -13,7 +13,7 @@ from wke.tell.terminal.console import Printer
 
 
 def machine_facts(machine: MachineSpec, cluster: ClusterSpec) -> dict[str, object]:
-    """Return what the file says about a machine; None for what it leaves to ssh."""
+    """Return what the file says about a machine; None for what it leaves to ssh or to wke."""
     return {
         "external-addr": machine.external_addr,
         "internal-addr": machine.internal_addr,
@@ -22,6 +22,7 @@ def machine_facts(machine: MachineSpec, cluster: ClusterSpec) -> dict[str, objec
         "ssh-port": machine.ssh_port or cluster.ssh_port,
         "username": machine.username or cluster.username,
         "workdir": cluster.workdir,
+        "python": machine.python,
     }
 
 
