@@ -111,7 +111,7 @@ LOGIN_SHELL = Cause(
     "",
     "running the login shell",
     "ssh has logged in, but nothing runs yet: the start-up files of the login shell take long, wait for something or start another shell; "
-    "see how long this takes: {login} true",
+    "see how long this takes, and correct them or raise connect-timeout: {login} true",
 )
 CONNECTING = Cause("", "connecting", "is the machine up, its address right, and the network to it open? {login}")
 UNKNOWN = Cause("", "starting the agent", "try by hand: {login}")

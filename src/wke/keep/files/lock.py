@@ -54,7 +54,7 @@ class WriterLock:
 
     def __init__(self, path: Path, command: str, what: str, patience_s: float = GLANCE_S) -> None:
         with disk_errors(path.parent):
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
                 _wait(self._descriptor, what, time.monotonic() + patience_s)
             except BaseException:
