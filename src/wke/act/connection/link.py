@@ -6,6 +6,7 @@ A link begins with a greeting. When its wire breaks afterwards, the connection d
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from wke.errors import MachineError
 
 CLOSED = "the connection was closed"
 STUBBORN_S = 10.0  # how long an agent tries to kill what does not die
+SHELLS_NOTE = re.compile(r"(\S+: line \d+: +\d+ )?(Killed|Terminated|Hangup|Alarm clock)\b.*")  # what a shell says of its program's end
 OUR_PYTHON = "{}.{}.".format(*sys.version_info)
 
 
@@ -162,7 +164,7 @@ class Link:
         self._heartbeat.stop()
 
     def _with_complaint(self, why: str) -> str:
-        complaint = self.wire.words.strip().splitlines()
+        complaint = [line for line in self.wire.words.strip().splitlines() if not SHELLS_NOTE.fullmatch(line)]
         return f"{why}: {complaint[-1]}" if complaint and not why.endswith(complaint[-1]) else why
 
     def _let_go(self, why: str) -> None:
