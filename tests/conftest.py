@@ -10,6 +10,7 @@ from types import FrameType
 
 import pytest
 import pytest_timeout
+from forks import FORKS
 from hypothesis import HealthCheck, settings
 from support import eventually, limit, marked
 
@@ -17,6 +18,7 @@ from support import eventually, limit, marked
 settings.register_profile("wke", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wke")
 
+LONG = ("test_pages.py", "integration")
 SESSION_VARIABLE = "PYTEST_OF_WKE"
 
 
@@ -24,6 +26,17 @@ def pytest_configure() -> None:
     """Hear SIGINT and SIGHUP even where they are ignored (in the background, after nohup): tests send them, and what they start inherits it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every worker of pytest-xdist its share of the long tests first, so that only short ones are left in the end.
+
+    Workers begin with consecutive parts of the list, equal in number. The tests of a file stay together for the sake of its fixtures.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    files = sorted({item.path for item in items}, key=lambda path: (*map(str.__ne__, LONG, (path.name, path.parent.name)), path))
+    places = {file: (place % workers, place) for place, file in enumerate(files)}
+    items.sort(key=lambda item: places[item.path])
 
 
 @pytest.hookimpl
@@ -58,6 +71,7 @@ def nothing_is_left() -> Iterator[None]:
     mark = f"{SESSION_VARIABLE}={uuid.uuid4().hex}"
     name, _, os.environ[SESSION_VARIABLE] = mark.partition("=")
     yield
+    FORKS.end()
     del os.environ[name]
     try:
         eventually(lambda: not marked(mark))

@@ -15,9 +15,11 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 
+from forks import FORKS, Fork
 from support import LEASE, free_port, limit
 
 from wke.keep.store import Store
@@ -106,10 +108,14 @@ class Project:
         Its stderr goes `together` with it, or into a pipe.
         """
         inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
-        process = subprocess.Popen(
-            [*self.around, *under, *WKE, *arguments],
+        environment = inherited | dict(self.environment) | environment
+        above = [*self.around, *under]
+        starts = partial(subprocess.Popen, [*above, *WKE, *arguments])
+        if not above and FORKS.serves(environment):
+            starts = partial(Fork, FORKS, arguments)
+        process = starts(
             cwd=self.folder,
-            env=inherited | dict(self.environment) | environment,
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if into is None else into,
             stderr=subprocess.STDOUT if together else subprocess.PIPE,

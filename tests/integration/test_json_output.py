@@ -2,11 +2,10 @@
 
 import json
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from projects import Project
 
 from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
@@ -27,10 +26,11 @@ def keys(value: object, name: str = "") -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project with one stored trial of the series `series`."""
-    folder = tmp_path_factory.mktemp("project")
-    subprocess.run([sys.executable, "-m", "wke.cli", "init", str(folder)], check=True, capture_output=True)
+    base = Project(tmp_path_factory.mktemp("base"))
+    assert base.wke("init", "project").status == 0
+    folder = base.folder / "project"
     inputs = {"depends": {"point": {"clients": 1}}, "digests": {"point": "0"}}
     trial = PlannedTrial("3fa9c1d2e0b4-0", {"clients": 1}, 0, warmup=False, position=0, inputs_json=json.dumps(inputs))
     with Store.open(folder / "results") as store:
@@ -39,7 +39,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.writer.finish_attempt(
             attempt, Result(Outcome(OutcomeKind.OK), 1, 2, observations={"throughput": 5.0}, units={"throughput": "1/s"})
         )
-    return folder
+    return Project(folder)
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "show 3fa9",
     ],
 )
-def test_every_key_of_json_output_is_explained(command: str, measured: Path) -> None:
+def test_every_key_of_json_output_is_explained(command: str, measured: Project) -> None:
     """Every key that `--json` prints is named on the page."""
-    arguments = [sys.executable, "-m", "wke.cli", *shlex.split(command), "--json"]
-    done = subprocess.run(arguments, cwd=measured, capture_output=True, text=True, check=False)
-    assert done.stdout, done.stderr
-    found = keys(json.loads(done.stdout), command)
+    found = keys(measured.wke(*shlex.split(command), "--json").json, command)
     assert found
     page = PAGE.read_text(encoding="utf-8")
     assert [key for key in sorted(found) if f"`{key}`" not in page] == []

@@ -28,12 +28,16 @@ class OldProject:
             port = str(free_port())
             for file in self.folder.glob("experiments/*.toml"):
                 file.write_text(file.read_text().replace("7611", port))
-            self.draw_no_more()  # which takes most of the time, and is the same as with emulated machines
-
-    def draw_no_more(self) -> None:
-        """Take the plots, which the experiments' files end with, out of them."""
-        for file in self.folder.glob("experiments/*.toml"):
+        for file in self.folder.glob("experiments/*.toml"):  # drawing after every trial would take most of the time
             file.write_text(file.read_text().partition("[[plots]]")[0])
+
+    def draw(self, name: str) -> None:
+        """Draw the plots, which an experiment's file ends with, once; over ssh they are the same."""
+        if self.draws:
+            file = self.folder / "experiments" / f"{name}.toml"
+            file.write_text(file.read_text() + "".join((OLD_PROJECT / "experiments" / file.name).read_text().partition("[[plots]]")[1:]))
+            self.script("toml", str(file), "--refresh-plots")
+            assert (self.folder / "plots").exists()
 
     def script(self, *arguments: str) -> str:
         """Run benchmark.py as its user would; return what it wrote to stdout."""
@@ -77,23 +81,22 @@ def test_an_experiment_runs_once_then_is_reused_and_runs_again_when_forced(old_p
     first = old_project.rows("scale")
     assert columns(first, "num-clients", "copies") == points
     assert all(float(row["throughput"]) > 0 for row in first)
-    if old_project.draws:
-        assert old_project.names("plots") == {
-            f"scale_{label}.{suffix}" for label in ("by-copies", "by-clients") for suffix in ("pdf", "png", "svg")
-        }
-    old_project.draw_no_more()
     assert old_project.measure("scale") == 0
     assert old_project.rows("scale") == first
     assert old_project.measure("scale", "--force-rerun") == 8
     again = old_project.rows("scale")
     assert columns(again, "num-clients", "copies") == points
     assert not {row["uid"] for row in first} & {row["uid"] for row in again}
+    old_project.draw("scale")
+    if old_project.draws:
+        assert old_project.names("plots") == {
+            f"scale_{label}.{suffix}" for label in ("by-copies", "by-clients") for suffix in ("pdf", "png", "svg")
+        }
 
 
 def test_only_missing_iterations_run(old_project: OldProject) -> None:
     """One more iteration in the file is one more trial a point; a changed script is a new question for every point."""
     assert old_project.measure("kinds") == 3
-    old_project.draw_no_more()
     file = old_project.folder / "experiments" / "kinds.toml"
     file.write_text(file.read_text().replace("[experiment]", "[experiment]\nnum_iterations = 2"))
     assert old_project.measure("kinds") == 3
@@ -104,6 +107,7 @@ def test_only_missing_iterations_run(old_project: OldProject) -> None:
     target.write_text(target.read_text() + "# changed\n")
     assert old_project.measure("kinds", "--force-reuse") == 0
     assert old_project.measure("kinds") == 6
+    old_project.draw("kinds")
 
 
 def test_a_session_leaves_its_logs_where_they_always_were(old_project: OldProject) -> None:
@@ -123,6 +127,7 @@ def test_a_session_leaves_its_logs_where_they_always_were(old_project: OldProjec
     trials = list((old_project.folder / "results" / "trials").glob("*/1/logs"))
     assert len(trials) == 4
     assert last.resolve() in [trial.resolve() for trial in trials]
+    old_project.draw("load")
 
 
 def test_flags_describe_points_too(old_project: OldProject) -> None:
