@@ -16,7 +16,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +53,17 @@ class SshdMachine:
 
     def cluster(self, **changes: object) -> ClusterSpec:
         return ClusterSpec(None, "ssh", (self.machine,), ssh_options=self.ssh_options, **changes)
+
+    @contextmanager
+    def again(self) -> "Iterator[SshdMachine]":
+        """Start the server again where it was, after it has ended."""
+        server = _serve(self.folder, self.port)
+        try:
+            assert server.poll() is None, self.log
+            yield replace(self, pid=server.pid)
+        finally:
+            server.terminate()
+            server.wait(limit(30))
 
     @property
     def log(self) -> str:
@@ -130,11 +141,17 @@ def _start(folder: Path, settings: Sequence[str]) -> tuple[subprocess.Popen[byte
             "LogLevel VERBOSE",
         ]
         (folder / "sshd_config").write_text("\n".join(lines) + "\n")
-        server = subprocess.Popen([SSHD, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"], stdin=subprocess.DEVNULL)
-        eventually(lambda port=port, server=server: server.poll() is not None or _listens(port))
+        server = _serve(folder, port)
         if server.poll() is None:
             return server, port
     raise AssertionError("sshd does not start:\n" + (folder / "sshd.log").read_text())
+
+
+def _serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start a server by its configuration; return it when it listens, or has ended."""
+    server = subprocess.Popen([SSHD, "-D", "-f", folder / "sshd_config", "-E", folder / "sshd.log"], stdin=subprocess.DEVNULL)
+    eventually(lambda: server.poll() is not None or _listens(port))
+    return server
 
 
 def _write_client_files(folder: Path, port: int) -> None:

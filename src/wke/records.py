@@ -12,7 +12,7 @@ from enum import StrEnum
 class OutcomeKind(StrEnum):
     """How a task can end. Only `OK` is success; `LOST` and `UNREACHABLE` mean that the outcome is unknown.
 
-    `INVALID` is for trials only: all tasks succeeded, but a check says that the result does not count.
+    `INVALID` is for trials only: all tasks succeeded, but a check of the measurement says that the result does not count.
     """
 
     OK = "ok"
@@ -212,13 +212,18 @@ class TrialStarted:
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded:
-    """A trial ended and is stored. `observations` maps each metric to its value; `why` explains an outcome that is not ok."""
+    """A trial ended and is stored. `observations` maps each metric to its value; `why` explains an outcome that is not ok.
+
+    With an ok outcome it says why the trial is broken. `said` are the last lines that task `of` wrote, because of which the trial failed.
+    """
 
     trial: str
     outcome: Outcome
     elapsed_s: float
     observations: Mapping[str, float]
     why: str = ""
+    of: TaskName | None = None
+    said: tuple[str, ...] = ()
 
 
 Record = (

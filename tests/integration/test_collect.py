@@ -8,13 +8,16 @@ echo "log of $WKE_MACHINE.$WKE_COPY" > "$WKE_DIR/out/a.log"
 echo more > "$WKE_DIR/out/b.log"
 echo deep > "$WKE_DIR/out/deep/c.log"
 echo raw > "$WKE_DIR/data/large"
-echo note > "$WKE_DIR/note.txt"
+echo note > "$WKE_DIR/.note.1"
+ln -s .note.1 "$WKE_DIR/note.txt"
+ln -s out "$WKE_DIR/latest"
+ln -s / "$WKE_DIR/out/root.lnk"
 echo "{\\"ops\\": 5, \\"p99\\": \\"$WKE_COPY.5 ms\\"}" >> "$WKE_METRICS"
 echo '{"ops": 7}' >> "$WKE_METRICS"
 """
 SERVES = """#!/bin/sh
 echo serving > "$WKE_DIR/server.log"
-trap 'echo "{\\"requests\\": 42}" > "$WKE_METRICS"; exit 0' TERM
+trap 'sleep 0.1; echo served >> "$WKE_DIR/server.log"; echo "{\\"requests\\": 42}" > "$WKE_METRICS"; exit 0' TERM
 echo up
 while :; do sleep 0.05; done
 """
@@ -32,7 +35,7 @@ target = "load"
 on = "m1"
 measure = true
 multiply = 2
-collect = ["out/*.log", "note.txt"]
+collect = ["out/*.log", "note.txt", "latest/a.*"]
 [metrics]
 ops = { join = "sum" }
 p99 = { join = "max", unit = "us" }
@@ -47,7 +50,7 @@ def project(emulated: Project, load: str = LEAVES) -> Project:
 
 
 def test_files_and_metrics_come_back(emulated: Project) -> None:
-    """Of each task what its step names, as it was, and nothing else; metrics of the background step too, written as it was stopped."""
+    """Of each task what its step names, links followed, and nothing else; what the background step wrote as it was stopped, too."""
     done = project(emulated).measure()
     assert done.status == 0, done.err
     (trial,) = emulated.trials()
@@ -56,10 +59,12 @@ def test_files_and_metrics_come_back(emulated: Project) -> None:
     files = {str(path.relative_to(trial.folder)): path.read_text() for path in found}
     left = {name: text for name, text in files.items() if ".files/" in name}
     assert left == {
-        "00-serve/m0.files/server.log": "serving\n",
+        "00-serve/m0.files/server.log": "serving\nserved\n",
         "01-load/m1.files/out/a.log": "log of m1.0\n",
         "01-load/m1.files/out/b.log": "more\n",
         "01-load/m1.files/note.txt": "note\n",
+        "01-load/m1.files/latest/a.log": "log of m1.0\n",
+        "01-load/m1.1.files/latest/a.log": "log of m1.1\n",
         "01-load/m1.1.files/out/a.log": "log of m1.1\n",
         "01-load/m1.1.files/out/b.log": "more\n",
         "01-load/m1.1.files/note.txt": "note\n",
@@ -69,7 +74,7 @@ def test_files_and_metrics_come_back(emulated: Project) -> None:
 
 def test_missing_files_and_nonsense_fail_the_trial(emulated: Project) -> None:
     """The first by the file's name; metrics that are none, too many, or no file at all are told in words."""
-    project(emulated, LEAVES.replace("note.txt", "other.txt"))
+    project(emulated, LEAVES.replace("/note.txt", "/other.txt"))
     assert emulated.measure().status == 1
     (trial,) = emulated.trials()
     assert (trial.outcome, trial.why) == (

@@ -60,3 +60,20 @@ def test_what_is_left_out_and_what_does_not_count(emulated: Project) -> None:
     emulated.edit("experiments/series.toml", "errors == 0", "errors < 2")
     assert emulated.measure().status == 0
     assert emulated.outcomes() == ["ok"] * 4
+
+
+def test_a_broken_system_is_an_answer(emulated: Project) -> None:
+    """A trial that a check of the system finds fault with counts, runs once, and is shown as broken with the reason everywhere."""
+    emulated.targets({"load": '["n"]'}, load=CHECKED.replace("FOLDER", str(emulated.folder)))
+    emulated.write("experiments/series.toml", CONDITIONS + 'judges = "system"\n')
+    done = emulated.measure()
+    assert (done.status, ran(emulated)) == (0, ["1", "2", "3", "5"])
+    assert [line.split()[-1] for line in done.out.splitlines()] == ["broken", "0", "1", "1", "0"]
+    assert ": broken, " in done.err
+    assert "    check errors == 0 does not hold: errors is 1\n" in done.err
+    assert "4 ok (2 of them broken)" in emulated.wke("status").out
+    shown = emulated.wke("show", emulated.trials()[1].id).out
+    assert "  outcome   broken: check errors == 0 does not hold: errors is 1\n" in shown
+    assert "  output    0  load on m0:\n                 wke: ops=200 1/s\n" in shown
+    assert "broken checks" in (emulated.folder / "results/series.csv").read_text()
+    assert "nothing to run" in emulated.measure().err

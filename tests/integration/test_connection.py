@@ -16,7 +16,9 @@ from support import alive, eventually, limit, marked
 from talk import Run, Talk, talk, talking, until
 
 from wke.act.connection import bootstrap
+from wke.act.connection.connection import PortAnswer
 from wke.act.connection.task import TaskSpec
+from wke.act.connection.untrusted import Left
 from wke.errors import MachineError
 from wke.records import Output, TaskEnded, TaskName, TaskStarted
 
@@ -330,6 +332,34 @@ def test_clocks_are_compared_within_a_bound(transport: Sequence[str]) -> None:
     talk(transport, body)
 
 
+def test_who_listens_on_a_port(transport: Sequence[str]) -> None:
+    """Every address counts, IPv6 too; a process that none of our tasks started is told by name, and one that a task started is not."""
+    serves = b"#!/usr/bin/env python3\nimport socket, sys, time\n" + SERVES
+
+    async def body(one: Talk) -> None:
+        with socket.socket(socket.AF_INET6) as server:
+            server.bind(("::1", 0))
+            port = server.getsockname()[1]
+            assert await one.connection.listener(port, "192.0.2.1") == PortAnswer(answered=False)
+            server.listen()
+            found = await one.connection.listener(port, "192.0.2.1")
+            assert (found.answered, f"(pid {os.getpid()})" in found.stranger) == (True, True)
+            assert (await one.connection.listener(port, "192.0.2.1", 10)).stranger == found.stranger
+        task = await one.start(serves)
+        await task.says(b"\n")
+        assert await one.connection.listener(int(task.said()), "127.0.0.1") == PortAnswer(answered=True)
+        assert await one.connection.listener(int(task.said()), "127.0.0.1", 10) == PortAnswer(answered=True)
+
+    talk(transport, body)
+
+
+SERVES = b"""
+s = socket.create_server(("127.0.0.3", 0))
+print(s.getsockname()[1], flush=True)
+time.sleep(1000)
+"""
+
+
 def test_waiting_for_a_port(transport: Sequence[str]) -> None:
     """True as soon as something listens, on the address or on loopback; False in time when nothing does."""
 
@@ -376,8 +406,8 @@ def test_nothing_is_left_after_a_clean_close(transport: Sequence[str]) -> None:
     async def body(one: Talk) -> None:
         await one.run(b"echo hello > $WKE_DIR/file; mkdir -p $WKE_DIR/a/b; chmod 0 $WKE_DIR/a")
         seen.append(one)
-        assert await one.connection.close() == ()
-        assert await one.connection.close() == ()
+        assert await one.connection.close() == Left()
+        assert await one.connection.close() == Left()
         assert (await one.run(b"true")).outcome == "unreachable"
         assert not one.connection.lost.is_set()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from projects import SERIES_POINTS, Done, Project, by_point, emulated_cluster, write_series
 from sshd import cluster_toml, sshd_machine
-from support import LEASE, LEASE_S
+from support import LEASE, LEASE_S, limit
 
 EACH_POINT_TWICE = {"old 1": 2, "old 4": 2, "new 1": 2, "new 4": 2}
 
@@ -311,18 +311,17 @@ measure = true
 """
 
 
-def test_a_machine_that_is_lost_costs_one_trial(project: Project) -> None:
-    """Contact breaks off in the second trial: what became of it nobody knows, so it is `lost`; the third is run on a new connection."""
+def test_a_machine_that_is_lost_costs_no_trial(project: Project) -> None:
+    """Contact breaks off in the second trial: what became of it nobody knows, so it is `lost`, and runs again on a new connection."""
     ledger = project.folder / "ledger"
     project.targets(
         work=f"echo >> {ledger}/count.$WKE_MACHINE\n[ $(wc -l < {ledger}/count.m1) = 2 ] && [ $WKE_MACHINE = m1 ] && kill -9 $PPID\nsleep 0.05\n"
     )
     project.write("experiments/series.toml", CUT.replace("6", "3"))
     done = project.measure()
-    assert (done.status, project.outcomes()) == (3, ["ok", "lost", "ok"])
-    assert project.trials()[1].why.startswith("work on m1: lost, ")
-    assert project.measure().status == 0
-    assert project.outcomes() == ["ok"] * 3
+    assert (done.status, project.outcomes()) == (0, ["ok", "ok", "ok"])
+    assert [trial.attempt for trial in project.trials()] == [1, 2, 1]
+    assert "\n    work on m1: lost, " in done.err
 
 
 WAITS = """
@@ -341,28 +340,38 @@ measure = true
 """
 
 
-def test_a_machine_that_is_lost_while_it_is_waited_for_costs_one_trial(emulated: Project) -> None:
-    """Contact that breaks off while the runner asks the machine for a port, not while a task is watched, does not end the series either."""
+def test_a_machine_that_is_lost_again_and_again_ends_the_series(emulated: Project) -> None:
+    """Contact that breaks off while the runner asks the machine for a port does not end the series; that it does so each time does."""
     emulated.targets(server="kill -9 $PPID; sleep 1000\n", work="true\n")
     emulated.write("experiments/series.toml", WAITS)
     done = emulated.measure()
     assert (done.status, emulated.outcomes()) == (3, ["lost", "lost", "lost"])
     assert all("m0" in trial.why for trial in emulated.trials())
+    assert done.err.count(": lost, ") == 5
+    assert "the series stops: 5 trials in a row failed alike, the last one with: " in done.err
 
 
 @pytest.mark.sshd
-def test_a_series_ends_when_machines_stay_out_of_reach(new_project: Callable[[str], Project], tmp_path: Path) -> None:
-    """After three trials in a row without a connection the series says so and stops; all that is stored stays."""
+def test_a_machine_that_reboots_is_waited_for(new_project: Callable[[str], Project], tmp_path: Path) -> None:
+    """The series goes on when the machine is back, and no trial is missing; one that stays away ends the series, and costs no trial."""
     with sshd_machine(tmp_path / "sshd") as machine:
-        project = new_project(cluster_toml([machine]))
+        project = new_project(cluster_toml([machine]).replace("[machines]", f'wait = "{limit(20):.0f}s"\n[machines]'))
         project.targets(
             work=f"echo >> {project.folder}/ledger/count; [ $(wc -l < {project.folder}/ledger/count) = 2 ] && kill {machine.pid} && kill -9 $PPID; true"
         )
-        project.write("experiments/series.toml", CUT)
-        done = project.measure()
-    assert (done.status, project.outcomes()) == (3, ["ok", "lost", "unreachable", "unreachable", "unreachable"])
-    assert "machine m0: connecting failed: " in project.trials()[2].why
+        project.write("experiments/series.toml", CUT.replace("6", "3"))
+        running = project.start("measure", "experiments/series.toml", "--no-figures", together=True)
+        lines = iter(running.stdout.readline, "")
+        assert any(line.startswith("the series waits for at most ") for line in lines)
+        with machine.again() as back:
+            assert any(line == "contact again; the series goes on\n" for line in lines)
+            running.communicate(timeout=limit(60))
+            assert (running.returncode, project.outcomes(), project.trials()[1].attempt) == (0, ["ok"] * 3, 2)
+            project.edit("cluster.toml", "wait = ", "wait = 0 # ")
+            project.targets(work=f"kill {back.pid}; kill -9 $PPID\n")
+            done = project.measure()
+    assert (done.status, project.outcomes()) == (3, ["lost"])
     assert done.err.endswith(
-        "machines were out of reach for 3 trials in a row; the series stops here\n"
-        "  hint: everything stored stays; when the machines are back, run the same command again to continue\n"
+        "machines were out of reach; the series stops here\n"
+        "  hint: what was measured is stored; when the machines are back, run the same command again to continue\n"
     )

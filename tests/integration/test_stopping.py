@@ -12,6 +12,8 @@ import pytest
 from support import alive, eventually, limit
 from talk import Talk, talk, until
 
+from wke.act.connection.untrusted import Left
+
 DAEMON = b"""
 import os, sys, time
 def daemon(environment):
@@ -113,6 +115,40 @@ def test_a_script_that_tidies_up_is_given_the_time(transport: Sequence[str]) -> 
     talk(transport, body)
 
 
+def test_commands_of_a_handler_live_until_the_grace_ends(transport: Sequence[str]) -> None:
+    """The signal is the task's own; what its handler starts is not asked to end, but killed with all else when the grace is over."""
+
+    async def body(one: Talk) -> None:
+        script = b"trap 'sleep 0.2; echo slept; exec sleep 1000' INT; echo ready; while :; do sleep 0.05; done"
+        task = await one.start(script, stop_signal="SIGINT", grace_s=limit(0.6))
+        await task.says(b"ready")
+        end = await task.running.stop()
+        assert (str(end.outcome), end.rung, task.said()) == ("cancelled", "SIGKILL", b"ready\nslept\n")
+        assert session(one.connection.hello.pid) == []
+
+    talk(transport, body)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start processes of several users")
+@pytest.mark.parametrize("hides", [False, True], ids=["seen", "hidden"])
+def test_what_cannot_be_stopped_is_named(hides: bool) -> None:  # noqa: FBT001 - a table
+    """A daemon that became root's survives a user's agent: it is told by name and user, or that /proc hides it, and soon."""
+    hidden = ["unshare", "--mount", "sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh"]
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+setuid,+setgid", "--ambient-caps=+setuid,+setgid"]
+
+    async def body(one: Talk) -> None:
+        script = b"#!/usr/bin/env python3" + DAEMON + b"import os\nos.setresgid(0, 0, 0)\nos.setresuid(0, 0, 0)\ndaemon(os.environ)\n"
+        assert (await one.run(script, grace_s=0.3, workdir="/")).outcome == "ok"
+        (survivor,) = (await one.connection.tasks.clear(grace_s=0.3)).survivors
+        name, _, pid = survivor.partition(" (pid ")
+        os.kill(int(pid.partition(")")[0]), signal.SIGKILL)
+        assert (name, pid.partition(")")[2]) == (("a process that /proc hides", "") if hides else ("sleep", " of root"))
+        await until(lambda: not alive(int(pid.partition(")")[0])))
+        assert await one.connection.tasks.clear() == Left()
+
+    talk([*(hidden if hides else []), *user], body)
+
+
 def test_stopping_what_ended_changes_nothing(transport: Sequence[str]) -> None:
     """The outcome of a task that ended by itself stays; stopping twice, or by two at once, is fine."""
 
@@ -140,7 +176,7 @@ def test_a_successful_tasks_daemons_live_until_the_connection_closes(transport: 
         other = await one.start(b"exec sleep 1000")
         await other.running.stop()
         assert alive(pids[0])
-        assert await one.connection.close() == (f"sleep (pid {pids[0]})",)
+        assert await one.connection.close() == Left((f"sleep (pid {pids[0]})",))
 
     talk(transport, body)
     assert not alive(pids[0])
@@ -185,16 +221,16 @@ def test_clear_stops_everything_and_keeps_the_connection(transport: Sequence[str
 
     async def body(one: Talk) -> None:
         await one.run(b'setsid sleep 1001 >/dev/null 2>&1 & while [ "$(cat /proc/$!/comm)" != sleep ]; do :; done')
-        running = await one.start(b"trap '' TERM; echo x >$WKE_DIR/file; echo ready; sleep 1000; sleep 1000")
+        running = await one.start(b"trap '' TERM; echo x >$WKE_DIR/file; echo ready; sleep 1000; sleep 1000", grace_s=0.3)
         await running.says(b"ready")
-        names = await one.connection.tasks.clear(grace_s=0.3)
-        assert [n.split()[0] for n in names] == ["sleep"]
+        left = await one.connection.tasks.clear()
+        assert [n.split()[0] for n in left.running] == ["sleep"]
         end = await running.running.wait()
         assert (str(end.outcome), end.rung) == ("cancelled", "SIGKILL")
         assert session(one.connection.hello.pid) == []
         assert left_by_tasks(one) == []
         assert (await one.run(b"ls $WKE_DIR; echo well")).out == b"well\n"
-        assert await one.connection.tasks.clear() == ()
+        assert await one.connection.tasks.clear() == Left()
 
     talk(transport, body)
 

@@ -115,3 +115,14 @@ def test_a_table_has_the_points_that_were_tried() -> None:
     assert POLICY.visited(points, failed) == (points[2], points[7])
     table = point_table(failed, EXPERIMENT.metrics, points, POLICY)
     assert [row.point for row in table.rows] == [points[2], points[7]]
+
+
+@pytest.mark.parametrize(("broken", "best"), [([], 2), ([2], 1), ([1, 2], None)])
+def test_a_value_at_which_the_system_is_broken_is_not_the_best(broken: list[int], best: int | None) -> None:
+    """It counts as worse than all others, whatever its goal; the search does not go on above it for that reason."""
+    points: tuple[Point, ...] = ({"n": 1}, {"n": 2})
+    planned = [PlannedTrial(str(point["n"]), point, 0, warmup=False, position=k) for k, point in enumerate(points)]
+    stored = {str(point["n"]): result(point, 10.0 * point["n"]) for point in points}
+    seen = Seen({name: replace(one, why="p99 is 149 ms") if int(name) in broken else one for name, one in stored.items()})
+    (climb,) = Climbing("n", *ys("ops"), "higher", (), points).findings(planned, seen)
+    assert climb.advice.best == best

@@ -73,6 +73,7 @@ def test_all_keys_of_a_cluster_are_read(tmp_path: Path) -> None:
         ssh_port = 2222
         connect-limit = 8
         connect-timeout = "500ms"
+        wait = "1min"
         lease = "2h"
         ssh-options = ["-o", "Compression=yes"]
         forward-agent = true
@@ -93,6 +94,7 @@ def test_all_keys_of_a_cluster_are_read(tmp_path: Path) -> None:
         connect_limit=8,
         connect_timeout_s=0.5,
         lease_s=7200.0,
+        wait_s=60.0,
         ssh_options=("-o", "Compression=yes"),
         forward_agent=True,
         key_exchange="default",

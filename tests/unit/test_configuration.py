@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wke.describe.configuration.configuration import ConfigurationSpec, OptionSpec, Prelude, TargetSpec, bind_options, read_configuration
+from wke.describe.configuration.environment import variables_read
 from wke.errors import InputError
 
 
@@ -295,3 +296,17 @@ def test_a_default_that_a_shell_expanded_in_the_old_wke_is_a_warning(tmp_path: P
     (tmp_path / "kv" / "config.toml").write_text('[targets]\nt = [["a", "~/data"], ["b", "$HOME/x"], ["c", "a~b"]]\n')
     warnings = read_configuration("kv", tmp_path).warnings
     assert [(w.where.line, "expand it" in w.hint) for w in warnings] == [(2, True), (2, True)]
+
+
+@pytest.mark.parametrize(
+    ("script", "read"),
+    [
+        (b'[ "$FAIL_AT" = 3 ] && exit 1; echo ${OTHER:-x} $WKE_DIR $HOME $1 $LC_ALL', {"FAIL_AT", "OTHER"}),
+        (b"N=3\nfor m in a b; do echo $m $N; done; read -r line; echo $line; echo $X", {"X"}),
+        (b"import os\nos.environ['A'], os.environ.get(\"B\"), os.getenv('C'), os.environ", {"A", "B", "C"}),
+        (b"\x7fELF\xff", set()),
+    ],
+)
+def test_the_variables_that_a_script_reads(script: bytes, read: set[str]) -> None:
+    """Those that neither it nor wke nor a login sets; for these the environment of the command may be meant."""
+    assert variables_read(script) == read

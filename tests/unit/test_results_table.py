@@ -111,6 +111,7 @@ def test_json_is_unrounded_and_complete() -> None:
                 "n": 1,
                 "failed": 0,
                 "invalid": 0,
+                "broken": 0,
                 "summaries": {
                     "throughput": {
                         "n": 1,

@@ -114,6 +114,8 @@ def test_an_attempt_with_all_there_is_of_it(store: Store) -> None:
         "            build/server: SHA-256 fedcba987654",
         "  files     results/trials/aa-0/2 (2 files, 26 bytes)",
         "            results/deployments/aa-0.2 (output of deployed steps after this attempt)",
+        "  output    0  serve on m0:",
+        "                 x",
     ]
 
 
@@ -124,7 +126,7 @@ def test_the_attempt_that_counts_is_shown(store: Store) -> None:
     assert shown[6].endswith(" (shown here)")
     assert shown[9:11] == ["  metrics   ops 1,300 1/s", "  tasks     1  load on m1.1: failed(4) after 2.00 s: no such file"]
     assert shown[14:16] == ["  deployed  step 0 in aa-0.2: results/trials/aa-0/2", "            step 1 in this attempt"]
-    assert shown[-1] == "  files     results/trials/bb-0/1 (2 files, 26 bytes)"
+    assert shown[-3:] == ["  files     results/trials/bb-0/1 (2 files, 26 bytes)", "  output    0  serve on m0:", "                 x"]
 
 
 def test_what_speaks_against_an_attempt_is_said(store: Store) -> None:
@@ -141,7 +143,7 @@ def test_of_many_tasks_those_that_failed_are_shown(store: Store) -> None:
     shown = load_trial(store, "aa-0", 2)
     ok, bad = shown.of.tasks
     many = replace(shown, of=replace(shown.of, tasks=(*[ok] * (MOST + 3), bad)))
-    told = [line for line in lines(many, store) if " on m" in line or "more" in line]
+    told = [line for line in lines(many, store) if ("load on m" in line or "more" in line or "serve on m0: " in line)]
     assert (len(told), told[0][12:], told[-1][12:]) == (
         MOST + 2,
         "1  load on m1.1: failed(4) after 2.00 s: no such file",

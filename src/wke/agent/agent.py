@@ -221,32 +221,34 @@ class Agent:
         from wke.agent.ports import PortWait  # brought for this frame, as below
 
         head, channel = frame.head, frame.channel
-        PortWait(
-            self.loop,
-            head["address"],
-            head["port"],
-            head["within"],
-            lambda answered: self._tell(frames.PORT, channel, {"answered": answered}),
-        )
+
+        def tell(answered, stranger=""):
+            self._tell(frames.PORT, channel, {"answered": answered, "stranger": stranger})
+
+        PortWait(self.loop, (head["address"], head["port"]), head["within"], self.tasks.population, tell)
 
     def _on_clear(self, frame):
         head, channel = frame.head, frame.channel
+
+        def tell(leftovers, survivors):
+            self._tell(frames.CLEARED, channel, {"leftovers": leftovers, "survivors": survivors})
+
+        def cleared(leftovers, survivors):
+            self.tasks.forget_ended(keep)
+            if self.tasks.by_channel.keys() <= set(keep):
+                self.files.forget_tasks(keep)
+            tell(leftovers, survivors)
+
         if "task" in head:
-            self.tasks.stop_one(head["task"], head["grace"], lambda names: self._tell(frames.CLEARED, channel, {"leftovers": names}))
+            self.tasks.stop_one(head["task"], head["grace"], tell)
         else:
             keep = head.get("keep", ())
             self._end_copies(keep=False)
-            self.tasks.stop_all(head["grace"], lambda names: self._cleared(channel, names, keep), keep)
-
-    def _cleared(self, channel, names, keep):
-        self.tasks.forget_ended(keep)
-        if self.tasks.by_channel.keys() <= set(keep):
-            self.files.forget_tasks(keep)
-        self._tell(frames.CLEARED, channel, {"leftovers": names})
+            self.tasks.stop_all(head["grace"], cleared, keep)
 
     def _on_bye(self, frame):
-        def part(names):
-            self._tell(frames.FAREWELL, 0, {"leftovers": names})
+        def part(leftovers, survivors):
+            self._tell(frames.FAREWELL, 0, {"leftovers": leftovers, "survivors": survivors})
             self._gone = True
 
         self._leaving = True
@@ -332,13 +334,13 @@ class Agent:
     def _abandoned(self):
         """Stop everything quickly and end: the controller is gone."""
 
-        def leave(_):
+        def leave(*_):
             self._gone = True
 
         if not self._alone:
             self._leaving = self._alone = True
             self._end_copies(keep=True)
-            self.tasks.stop_all(SHORT_GRACE_S, leave)
+            self.tasks.stop_all(SHORT_GRACE_S, leave, longest_s=SHORT_GRACE_S)
 
     def _check_lease(self):
         if time.monotonic() < self._lease_until:

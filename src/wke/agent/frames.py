@@ -29,7 +29,8 @@ HIGHEST_CODE = 255
 GREETING = "python:text hostname:text user:text home:text cpus:count uname:text pid:count workfolder:text adopts?:flag at:time"
 ANCHOR_STATE = " attempt?:text cleared?:flag tasks?:{number} begun?:[number] scripts?:[[text]]"
 WHAT_TO_RUN = "script:text name:text arguments:[text] environment:{text} workdir:text? prelude:text?"
-HOW_TO_RUN = " timeout:seconds? grace:seconds held:flag kept:flag key?:text"
+HOW_TO_RUN = " timeout:seconds? grace:seconds stop-signal?:text held:flag kept:flag key?:text"
+LEFT = "leftovers:[text] survivors?:[text]"  # what tasks had left running, and what of it could not be stopped
 
 FRAMES = (
     ("open", AGENT, 0, "token:text lease:seconds environment:{text} claim?:{any} outlive?:text"),
@@ -46,13 +47,13 @@ FRAMES = (
     ("ended", CONTROLLER, 0, "kind:text code:code? started:time ended:time rung:text detail:text began?:flag"),
     ("stop", AGENT, 0, ""),
     ("clear", AGENT, 0, "grace:seconds task?:number keep?:[number]"),  # stop every task and what tasks left running
-    ("cleared", CONTROLLER, 0, "leftovers:[text:100]"),
+    ("cleared", CONTROLLER, 0, LEFT),
     ("bye", AGENT, 0, "grace:seconds"),  # the same, and the agent ends
-    ("farewell", CONTROLLER, 0, "leftovers:[text:100]"),
+    ("farewell", CONTROLLER, 0, LEFT),
     ("ping", AGENT, 0, ""),  # renews the lease and compares clocks
     ("pong", CONTROLLER, 0, "at:time"),
     ("wait-port", AGENT, 0, "port:number address:text within:seconds"),  # does something listen?
-    ("port", CONTROLLER, 0, "answered:flag"),
+    ("port", CONTROLLER, 0, "answered:flag stranger?:text"),  # who listens although it is not of this connection
     ("examine", AGENT, 0, ""),
     ("examined", CONTROLLER, 0, "facts:{text:500}"),  # the machine's fingerprint
     ("watch", AGENT, 0, "interval:seconds at:time"),

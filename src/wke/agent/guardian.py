@@ -27,13 +27,16 @@ def guard(agent, heartbeats, lease_s, marker, folder):
         _signal.signal(number, _signal.SIG_IGN)
     adopts = adopt_orphans()
     status = posix.waitpid(agent, 0)[1] if watch(heartbeats, lease_s + MARGIN_S) else None
-    clean(marker, folder, status == 0 and adopts, GRACE_S)
+    survivors = clean(marker, folder, status == 0 and adopts, GRACE_S)
     if status != 0:
-        say(obituary(status))
+        say(obituary(status, survivors))
 
 
-def obituary(status):
-    """Return how the agent ended, by its wait status; None is an agent that outlasted its lease. One that failed has said why itself."""
+def obituary(status, survivors=()):
+    """Return how the agent ended, by its wait status, and what still runs of its tasks.
+
+    None is the status of an agent that outlasted its lease. One that failed has said why itself.
+    """
     how = ""
     if status is None:
         how = "the agent hung; "
@@ -42,6 +45,8 @@ def obituary(status):
         how = "the agent was killed by signal {}{}; ".format(
             number, " (perhaps by the kernel, because memory ran out)" if number == _signal.SIGKILL else ""
         )
+    if survivors:
+        return how + "what ran there for this connection was stopped, except {}".format(", ".join(p.with_user() for p in survivors))
     return how + "all that ran there for this connection was stopped"
 
 
@@ -67,7 +72,7 @@ def watch(heartbeats, patience_s):
 
 
 def clean(marker, folder, only_children, grace_s):
-    """Stop every process that carries `marker` or descends from this one, then remove the work folder.
+    """Stop every process that carries `marker` or descends from this one, then remove the work folder; return what could not be stopped.
 
     With `only_children`, processes that do not descend from our children are ignored, which saves looking at all processes.
     """
@@ -78,5 +83,6 @@ def clean(marker, folder, only_children, grace_s):
             return []
         return related(snapshot(), itself, marker)
 
-    sweep(left, grace_s)
+    survivors = sweep(left, grace_s)
     folder.remove()
+    return survivors

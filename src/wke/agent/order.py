@@ -10,6 +10,7 @@ from wke.agent.protocol import ProtocolError
 class Order:
     """The head of a `start` frame as values; text has become bytes.
 
+    `stop_signal` is the name of the signal that asks it to end, `grace_s` how long it then has.
     `script` and `prelude` are paths, `beginning` and `prelude_beginning` hold their first bytes. `folder` is where it runs. `own_folder` is
     its $WKE_DIR, which stays for the controller if it `is_kept`. `passed` is a file that exists once the prelude succeeded, `metrics` the
     file in which the task may report metrics.
@@ -29,6 +30,7 @@ class Order:
             self.arguments = [to_bytes(a) for a in head["arguments"]]
             self.timeout_s = None if head["timeout"] is None else float(head["timeout"])
             self.grace_s = float(head["grace"])
+            self.stop_signal = head.get("stop-signal", "SIGTERM")
             self.held = bool(head["held"])
             self.is_kept = bool(head["kept"])
             self.environment = dict(connection.environment)

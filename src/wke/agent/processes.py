@@ -17,17 +17,20 @@ except ImportError:
 
 MARKER = b"WKE_CONNECTION="
 TASK_MARKER = b"WKE_TASK="
-SLACK_S = 0.03  # /proc counts in ticks of 10 ms
+TICK_S = 0.01  # of the clock that /proc counts by, or less
+SLACK_S = 3 * TICK_S
 BOOT_CLOCK = 7  # CLOCK_BOOTTIME, which /proc/PID/stat is measured by
 ENVIRON_LIMIT = 1 << 22
+GIVE_UP_S = 10.0  # after the grace: a process that SIGKILL does not end hangs in the kernel
+HOPELESS_S = 0.5  # after the grace: all that are left belong to others, and we may not stop them
 RESTORED = [s for s in range(1, 32) if s not in (_signal.SIGKILL, _signal.SIGSTOP)]
 PR_SET_CHILD_SUBREAPER = 36
 
 
 class Process:
-    """A living process; `started` is in seconds since boot, `killed` says that it was sent SIGKILL."""
+    """A living process; `started` is in seconds since boot, `rung` names the last signal that we sent it, "" for none."""
 
-    __slots__ = ("killed", "name", "parent", "pid", "session", "started")
+    __slots__ = ("name", "parent", "pid", "rung", "session", "started")
 
     def __init__(self, pid, parent, session, started, name):
         self.pid = pid
@@ -35,10 +38,18 @@ class Process:
         self.session = session
         self.started = started
         self.name = name
-        self.killed = False
+        self.rung = ""
 
     def __repr__(self):
         return "{} (pid {})".format(self.name.decode("utf-8", "replace"), self.pid)
+
+    def with_user(self):
+        """Return it as text, with its user if that is not ours."""
+        try:
+            user = posix.stat("/proc/%d" % self.pid).st_uid
+        except OSError:  # hidden, or gone
+            return repr(self)
+        return repr(self) if user == posix.geteuid() else "{!r} of {}".format(self, "root" if user == 0 else "user %d" % user)
 
 
 def adopt_orphans():
@@ -63,7 +74,7 @@ def snapshot():
     found = {}
     for entry in posix.listdir("/proc"):
         if entry.isdigit():
-            stat = _read("/proc/" + entry + "/stat", 1024)
+            stat = read_proc("/proc/" + entry + "/stat", 1024)
             end = stat.rfind(b")")
             fields = stat[end + 2 :].split()
             if len(fields) > 19 and fields[0] not in b"ZX":
@@ -86,6 +97,13 @@ def beneath(processes, root):
     return found
 
 
+def unseen(processes):
+    """Return our own children that `processes` lacks because /proc hides those of other users (hidepid)."""
+    itself = posix.getpid()
+    pids = map(int, read_proc("/proc/%d/task/%d/children" % (itself, itself), ENVIRON_LIMIT).split())
+    return [Process(p, itself, 0, float("inf"), b"a process that /proc hides") for p in pids if p not in processes and not _send(p, 0)]
+
+
 def carrying(processes, marker):
     """Return the processes that were started with the variable `marker` (b"NAME=value") in their environment."""
     return [p for p in processes.values() if carries(p.pid, marker)]
@@ -93,7 +111,7 @@ def carrying(processes, marker):
 
 def carries(pid, marker):
     """Tell whether a process was started with the variable `marker` in its environment."""
-    return b"\0" + marker + b"\0" in b"\0" + _read("/proc/%d/environ" % pid, ENVIRON_LIMIT)
+    return b"\0" + marker + b"\0" in b"\0" + read_proc("/proc/%d/environ" % pid, ENVIRON_LIMIT)
 
 
 def related(processes, root, marker):
@@ -136,35 +154,45 @@ class Ownership:
         return then[0] if len(then) == 1 else None
 
 
-def signal_all(processes, number):
-    """Send a signal to all of them, except those that are gone or not ours."""
-    for process in processes:
-        try:
-            posix.kill(process.pid, number)
-        except OSError:
-            pass
+def ask_to_end(process, name="SIGTERM"):
+    """Send the signal of that name, and SIGCONT so that a stopped process hears it; tell whether we may."""
+    return _send(process.pid, getattr(_signal, name, _signal.SIGTERM)) and _send(process.pid, _signal.SIGCONT)
 
 
-def ask_to_end(processes):
-    """Send SIGTERM, and SIGCONT so that a stopped process hears it."""
-    signal_all(processes, _signal.SIGTERM)
-    signal_all(processes, _signal.SIGCONT)
+def kill(process):
+    """Send SIGKILL; tell whether we may."""
+    return _send(process.pid, _signal.SIGKILL)
+
+
+def _send(pid, number):
+    """Send a signal; tell whether we may. A process that is gone is no obstacle."""
+    try:
+        posix.kill(pid, number)
+    except PermissionError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def sweep(find, grace_s):
-    """Stop all that `find()` returns, again and again until it returns none: SIGTERM first, SIGKILL after `grace_s`. Blocks."""
-    asked = set()
+    """Stop all that `find()` returns, again and again until it returns none; return what could not be stopped. Blocks.
+
+    SIGTERM first, to what is there now; SIGKILL to everything after `grace_s`.
+    """
     pause = 0.002
-    began = time.monotonic()
+    began, is_first, may = time.monotonic(), True, True
     while True:
         left = find()
-        if not left or time.monotonic() - began > grace_s + 10:
-            return
-        if time.monotonic() - began < grace_s:
-            ask_to_end([p for p in left if p.pid not in asked])
-            asked.update(p.pid for p in left)
-        else:
-            signal_all(left, _signal.SIGKILL)
+        passed_s = time.monotonic() - began
+        if not left or passed_s > grace_s + (GIVE_UP_S if may else HOPELESS_S):
+            return left
+        if passed_s >= grace_s:
+            may = sum(map(kill, left)) > 0
+        elif is_first:
+            for process in left:
+                ask_to_end(process)
+        is_first = False
         time.sleep(pause)
         pause = min(0.05, pause * 2)
 
@@ -226,7 +254,7 @@ def _fork_spawn(argv, environment, files):
     raise OSError(int(answer), posix.strerror(int(answer)))
 
 
-def _read(path, limit):
+def read_proc(path, limit):
     """Return the beginning of a file under /proc, empty when it cannot be read."""
     try:
         handle = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)

@@ -68,7 +68,7 @@ class Sender:
     def _batches(self) -> "Iterator[tuple[int, list[Entry]]]":
         first, size = 0, 0
         entries = []  # type: list[Entry]
-        for entry in walk(self._root, self.left_out):
+        for entry in walk(self._root, self.left_out, self._follows):
             if self._only is not None and entry.path and not wanted(entry, self._only):
                 continue
             entries.append(entry)
@@ -78,6 +78,11 @@ class Sender:
                 first, entries, size = first + len(entries), [], 0
         if entries:
             yield first, entries
+
+    def _follows(self, path: bytes) -> bool:
+        """Tell whether a link is followed: if a pattern matches it, or something in it. So links cannot lead deeper than patterns do."""
+        parts = path.split(b"/")
+        return self._only is not None and any(len(parts) <= len(pattern) and matches(parts, pattern) for pattern in self._only)
 
     def _deliver(self, batch: "tuple[int, list[Entry]]", answer: object) -> "Generator[object, object, None]":
         """Send the files of a batch, except for what the other end has."""
@@ -91,7 +96,7 @@ class Sender:
     def _file(self, index: int, entry: "Entry", have: "tuple[int, str] | None") -> "Generator[object, object, None]":
         path = joined(self._root, entry.path)
         try:
-            handle = posix.open(path, READ_FILE if entry.path else READ_FILE & ~posix.O_NOFOLLOW)
+            handle = posix.open(path, READ_FILE if entry.path and not self._follows(entry.path) else READ_FILE & ~posix.O_NOFOLLOW)
         except OSError as error:
             raise CopyError(path, error.strerror, error.errno) from None
         try:
@@ -155,12 +160,15 @@ def _extent(handle: int, offset: int, size: int) -> "tuple[int, int]":
 
 def wanted(entry: "Entry", patterns: "list[list[bytes]]") -> bool:
     """Tell whether an entry matches one of the patterns part by part, or may contain a match, or lies in one."""
+    parts = entry.path.split(b"/")
+    return any((entry.kind == FOLDER or len(parts) >= len(pattern)) and matches(parts, pattern) for pattern in patterns)
+
+
+def matches(parts: "list[bytes]", pattern: "list[bytes]") -> bool:
+    """Tell whether the parts of a path match those of a pattern, as far as there are both."""
     import fnmatch
 
-    parts = entry.path.split(b"/")
-    return any(
-        (entry.kind == FOLDER or len(parts) >= len(pattern)) and all(map(fnmatch.fnmatchcase, parts, pattern)) for pattern in patterns
-    )
+    return all(map(fnmatch.fnmatchcase, parts, pattern))
 
 
 def _have(answer: object, first: int, count: int) -> "dict[int, tuple[int, str]]":

@@ -35,6 +35,8 @@ class Task:
         self.unsaid = None  # the frame that reports its start, unless it has left
         self.over = False
         self.held = order.held
+        self.grace_s = order.grace_s
+        self.stop_signal = order.stop_signal
         self._agent = agent
         self._order = order
         self._argv = []
@@ -195,7 +197,7 @@ class Task:
         if not self._swept:
             self._swept, self._rung = True, rung(stopped)
             if survivors:
-                self._detail = "could not be stopped: " + ", ".join(map(repr, survivors))
+                self._detail = "could not be stopped: " + ", ".join(p.with_user() for p in survivors)
             elif stopped and not self._reason:
                 self._detail = "it left running, and we stopped: " + ", ".join(map(repr, stopped))
             self._settle()
@@ -233,7 +235,7 @@ class Task:
         return True
 
     def _sweep(self):
-        Ladder(self._agent.loop, lambda: self._agent.tasks.belonging_to(self), self._order.grace_s, self.swept)
+        Ladder(self._agent.loop, lambda: self._agent.tasks.belonging_to(self), lambda _: (self.stop_signal, self.grace_s), self.swept)
 
     def _settle(self):
         if self._swept and not self.over:

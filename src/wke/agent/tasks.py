@@ -3,7 +3,7 @@
 import posix
 
 from wke.agent.ladder import Ladder
-from wke.agent.processes import MARKER, SLACK_S, Ownership, adopt_orphans, beneath, related, snapshot
+from wke.agent.processes import MARKER, SLACK_S, Ownership, adopt_orphans, beneath, related, snapshot, unseen
 
 NAMED_AT_MOST = 100
 
@@ -55,53 +55,67 @@ class AgentTasks:
 
     def _owned(self):
         """Return all processes of this connection and {pid: the task it belongs to, or None}."""
-        population = self._population()
+        population = self.population()
         return population, self._owners.assign(population, [t for t in self.by_channel.values() if t.pid])
 
-    def _population(self):
+    def population(self):
+        """Return all living processes of this connection."""
         processes_left = self.reap()
         if not self.adopts:
             return related(snapshot(), posix.getpid(), self._marker)
-        return beneath(snapshot(), posix.getpid()) if processes_left else []  # all descend from our children, for we adopt orphans
+        if not processes_left:
+            return []
+        processes = snapshot()
+        return beneath(processes, posix.getpid()) + unseen(processes)  # all descend from our children, for we adopt orphans
 
     def stop_one(self, channel, grace_s, then):
-        """Stop one task and what it left running, then call `then(names of what was stopped)`; a forgotten task has left nothing."""
+        """Stop one task and what it left running, then call `then(what was stopped, what survived)`; a forgotten task has left nothing."""
         task = self.by_channel.get(channel)
 
         def done(stopped, survivors):
             task.swept(stopped, survivors)
             task.finish()
-            then([repr(p) for p in stopped][:NAMED_AT_MOST])
+            then(_named(stopped), _named(survivors))
 
         if task is None:
-            then([])
+            then([], [])
         else:
             task.stop_with_all("cancelled")
-            Ladder(self._loop, lambda: self.belonging_to(task), grace_s, done)
+            Ladder(self._loop, lambda: self.belonging_to(task), lambda _: (task.stop_signal, grace_s), done)
 
-    def stop_all(self, grace_s, then, keep=()):
-        """Stop every task and what tasks left running, then call `then(names of what they had left)`.
+    def stop_all(self, grace_s, then, keep=(), longest_s=float("inf")):
+        """Stop every task and what tasks left running, then call `then(what they had left, what survived)`.
 
-        Those on the channels `keep` stay with all their processes. A process of no known task is theirs if it is older than the others.
+        Those on the channels `keep` stay with all their processes. A process of no known task is theirs if it is older than the others; it
+        has `grace_s` to end. Those of a task have its grace, but at most `longest_s`.
         """
         kept = [t for t in self.by_channel.values() if t.channel in keep]
         tasks = [t for t in self.by_channel.values() if t.channel not in keep]
         since = min([t.born for t in tasks if t.born is not None], default=float("inf")) - SLACK_S
+        owners = {}
 
-        def others(population, owners):
+        def others():
+            population, found = self._owned()
+            owners.update(found)
+            if not keep:
+                return population
             return [p for p in population if owners[p.pid] not in kept and (owners[p.pid] is not None or p.started >= since)]
 
-        population, owners = self._owned()
-        if keep:
-            population = others(population, owners)
-        leftovers = [repr(p) for p in population if owners[p.pid] is None or owners[p.pid].over]
+        def manner(process):
+            owner = owners[process.pid]
+            return ("SIGTERM", grace_s) if owner is None else (owner.stop_signal, min(owner.grace_s, longest_s))
 
         def done(stopped, survivors):
             for task in tasks:
                 task.swept(*([p for p in some if owners.get(p.pid) is task] for some in (stopped, survivors)))
                 task.finish()
-            then(leftovers[:NAMED_AT_MOST])
+            then(_named(leftovers), _named(survivors))
 
+        leftovers = [p for p in others() if owners[p.pid] is None or owners[p.pid].over]
         for task in tasks:
             task.stop_with_all("cancelled")
-        Ladder(self._loop, (lambda: others(*self._owned())) if keep else self._population, grace_s, done)
+        Ladder(self._loop, others, manner, done)
+
+
+def _named(processes):
+    return [p.with_user() for p in processes[:NAMED_AT_MOST]]

@@ -11,7 +11,7 @@ from wke.agent.protocol import ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 FORMAT, IS_FILE, IS_FOLDER, IS_LINK = 0o170000, 0o100000, 0o040000, 0o120000
 PERMISSIONS = 0o777  # set-user-id and its like stay behind
@@ -90,11 +90,16 @@ def natural(value: object) -> bool:
     return type(value) is int and 0 <= value < LARGEST
 
 
-def walk(root: bytes, left_out: "list[bytes]") -> "Iterator[Entry]":
+def no_link(path: bytes) -> bool:  # noqa: ARG001 - whatever it is
+    """Follow no link."""
+    return False
+
+
+def walk(root: bytes, left_out: "list[bytes]", follows: "Callable[[bytes], bool]" = no_link) -> "Iterator[Entry]":
     """Yield the root and all below it, folders before what is in them; raise CopyError for what cannot be read.
 
-    A root that is a link is followed, a link below it is not. Anything but files, folders and links is added to `left_out`. Raises
-    CopyError for more folders or entries than a copy may have, too.
+    A root that is a link is followed; of links below it, those whose path `follows` accepts, unless they lead nowhere. Anything but files,
+    folders and links is added to `left_out`. Raises CopyError for more folders or entries than a copy may have, too.
     """
     status = _of_root(root)
     form = status.st_mode & FORMAT
@@ -108,7 +113,7 @@ def walk(root: bytes, left_out: "list[bytes]") -> "Iterator[Entry]":
     seen = entries = 1
     while folders:
         below = []
-        for entry in _within(root, folders.pop(), left_out):
+        for entry in _within(root, folders.pop(), left_out, follows):
             yield entry
             entries += 1
             if entry.kind == FOLDER:
@@ -134,7 +139,7 @@ def _of_root(root: bytes) -> "posix.stat_result":
         raise CopyError(root, why, error.errno) from None
 
 
-def _within(root: bytes, folder: bytes, left_out: "list[bytes]") -> "Iterator[Entry]":
+def _within(root: bytes, folder: bytes, left_out: "list[bytes]", follows: "Callable[[bytes], bool]") -> "Iterator[Entry]":
     """Yield what lies directly in a folder."""
     above = joined(root, folder)
     try:
@@ -147,6 +152,9 @@ def _within(root: bytes, folder: bytes, left_out: "list[bytes]") -> "Iterator[En
             status = posix.lstat(place)
             form = status.st_mode & FORMAT
             target = posix.readlink(place) if form == IS_LINK else b""
+            if target and follows(path) and _leads_somewhere(place):
+                status = posix.stat(place)
+                form = status.st_mode & FORMAT
         except FileNotFoundError:  # it went away in this moment
             continue
         except OSError as error:
@@ -154,9 +162,19 @@ def _within(root: bytes, folder: bytes, left_out: "list[bytes]") -> "Iterator[En
         if form == IS_FILE and not name.startswith(PART):
             yield _file(path, status)
         elif form in (IS_FOLDER, IS_LINK):
-            yield Entry(path, FOLDER if form == IS_FOLDER else LINK, status.st_mode, status.st_mtime_ns, target=target)
+            is_folder = form == IS_FOLDER
+            kind, target = (FOLDER, b"") if is_folder else (LINK, target)
+            yield Entry(path, kind, status.st_mode, status.st_mtime_ns, target=target)
         elif len(left_out) < LEFT_OUT_NAMED:
             left_out.append(path)
+
+
+def _leads_somewhere(place: bytes) -> bool:
+    try:
+        posix.stat(place)
+    except OSError:
+        return False
+    return True
 
 
 def joined(folder: bytes, path: bytes) -> bytes:

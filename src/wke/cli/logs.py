@@ -50,7 +50,7 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
 
 def _text(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[Safe]:
     """Yield the lines; first print where they are from, and which attempts deployed what they ran on."""
-    Printer().talk(f"{stored.folder}  ({stored.outcome}{': ' + stored.why if stored.why else ''})")
+    Printer().talk(f"{stored.folder}  ({stored.word}{': ' + stored.why if stored.why else ''})")
     for maker in makers:
         Printer().talk(f"deployed in {maker}: {RESULTS / 'trials' / maker.replace('.', '/')}")
     first_ns = None

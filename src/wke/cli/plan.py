@@ -1,5 +1,6 @@
 """`wke plan`: shows what `wke measure` would do."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from statistics import fmean
 import click
 
 from wke.cli.options import as_json, project
+from wke.describe.configuration.environment import unreached
 from wke.describe.plan.deployment import times
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precision import Precision
@@ -43,6 +45,10 @@ def plan(file: Path, cluster_file: Path, *, on: str | None, verbose: bool, as_js
         Printer().document(_json(series, facts))
     else:
         print_plan(series, facts, listed=series.trials if verbose else ())
+        for name, targets in unreached((step for item in series.trials for step in item.trial.steps), os.environ).items():
+            Printer().talk(
+                f"{name} is set here and read by target {', '.join(targets)}, but does not reach it: make it an option of the target"
+            )
         if advice := reanalysis_hint(series):
             Printer().talk(advice)
 

@@ -21,6 +21,7 @@ def _row(series: str, attempt: StoredAttempt, *, counts: bool) -> ResultRow:
         warmup=attempt.warmup,
         outcome=attempt.outcome,
         why=attempt.why or "; ".join(map(str, attempt.changes)),
+        broken=attempt.broken,
         counts=counts,
         started_ns=attempt.started_ns,
         elapsed_s=attempt.elapsed_s,

@@ -15,6 +15,9 @@ FORMS = {"mean": "a ± b: mean", "geometric-mean": "a [b, c]: geometric mean", "
 
 SAME = 1e-12  # values that differ by less than this share are equal: the rest is rounding
 
+KINDS = ("broken", "failed", "invalid")
+"""The kinds of trials that a table counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
@@ -27,19 +30,18 @@ class TextTable:
 
 
 def text_table(table: PointTable) -> TextTable:
-    """Return a table as text, without points that nothing ran at; there are columns for failed and invalid trials if there are any."""
+    """Return a table as text, without points that nothing ran at, with columns for broken, failed and invalid trials if there are any."""
     rows = [row for row in table.rows if row.n or row.failed or row.invalid]
-    failed, invalid = any(row.failed for row in rows), any(row.invalid for row in rows)
+    kinds = [kind for kind in KINDS if any(getattr(row, kind) for row in rows)]
     header = (
         *table.parameters,
         "n",
         *(titled(name, unit) for name, unit in table.units.items()),
         *((f"within {share_text(table.wanted)}",) if table.wanted is not None else ()),
-        *(("failed",) if failed else ()),
-        *(("invalid",) if invalid else ()),
+        *kinds,
     )
     notes = [*_forms(rows), *_left_out(len(table.rows) - len(rows))]
-    return TextTable(header, tuple(_cells(table, row, failed=failed, invalid=invalid) for row in rows), len(table.parameters), tuple(notes))
+    return TextTable(header, tuple(_cells(table, row, kinds) for row in rows), len(table.parameters), tuple(notes))
 
 
 def _forms(rows: Sequence[PointRow]) -> Iterator[str]:
@@ -71,6 +73,7 @@ def table_json(table: PointTable) -> dict[str, object]:
                 "n": row.n,
                 "failed": row.failed,
                 "invalid": row.invalid,
+                "broken": row.broken,
                 "summaries": {name: _summary_json(summary) for name, summary in row.summaries.items()},
                 **precision_json(row.precision),
             }
@@ -129,14 +132,13 @@ def number(value: float, decimals: int) -> str:
     return f"{value:.{min(max(0, decimals + math.floor(math.log10(size))), 5)}e}"
 
 
-def _cells(table: PointTable, row: PointRow, *, failed: bool, invalid: bool) -> tuple[str, ...]:
+def _cells(table: PointTable, row: PointRow, kinds: Sequence[str]) -> tuple[str, ...]:
     return (
         *(shown(row.point.get(name)) for name in table.parameters),
         str(row.n),
         *(interval(row.summaries[name]) if name in row.summaries else "–" for name in table.units),
         *((_reached(row.precision),) if row.precision else ()),
-        *((str(row.failed),) if failed else ()),
-        *((str(row.invalid),) if invalid else ()),
+        *(str(getattr(row, kind)) for kind in kinds),
     )
 
 

@@ -19,7 +19,7 @@ from wke.act.connection.resumer import NoResumer, Resumer
 from wke.act.connection.task import GRACE_S
 from wke.act.connection.tasks import Tasks
 from wke.act.connection.telemetry import Telemetry
-from wke.act.connection.untrusted import facts_of, texts_of
+from wke.act.connection.untrusted import Left, facts_of, left_of, text_of
 from wke.act.connection.wire import Wire
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
@@ -39,6 +39,14 @@ class Trace:
     words: str = ""
     status: int | None = None
     logged_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PortAnswer:
+    """Whether something answers on a port, and the name of a `stranger` that listens there: a process that no task of ours started."""
+
+    answered: bool
+    stranger: str = ""
 
 
 class Connection:
@@ -96,22 +104,22 @@ class Connection:
         """Start the agent and wait for its greeting. Raises OSError, or MachineError when contact breaks off."""
         await self.link.open(Way(transport, environment, python))
 
-    async def close(self, grace_s: float = GRACE_S) -> tuple[str, ...]:
-        """Stop everything, end the agent and return the names of what tasks had left running. Needs no contact and may be called again."""
+    async def close(self) -> Left:
+        """Stop everything, end the agent and return what tasks had left running. Needs no contact and may be called again."""
         await self._resumer.finish()
         first, self.link.is_closed = not self.link.is_closed, True
-        leftovers: tuple[str, ...] = ()
+        left = Left()
         patience_s = SILENT_EXIT_S
         try:
             if first and self.link.is_attached:
-                farewell = self.questions.ask(frames.BYE, {"grace": grace_s}, channel=0)
-                answer = await asyncio.wait_for(farewell, grace_s + ANSWER_S)
-                leftovers, patience_s = texts_of(answer.head, "leftovers"), EXIT_S
+                farewell = self.questions.ask(frames.BYE, {"grace": GRACE_S}, channel=0)
+                answer = await asyncio.wait_for(farewell, self.tasks.longest_grace_s + ANSWER_S)
+                left, patience_s = left_of(answer.head), EXIT_S
         except (MachineError, TimeoutError):
             pass
         finally:
             await self.link.hang_up(patience_s)
-        return leftovers
+        return left
 
     async def abort(self) -> Trace:
         """Give up on a connection that never came about; return what is left of the process that carried it."""
@@ -130,13 +138,17 @@ class Connection:
         self.link.wire.resume()
 
     async def wait_port(self, port: int, address: str, within_s: float) -> bool:
-        """Tell whether something listens on `port` of `address` or of loopback, as seen from the machine, within that time.
+        """Tell whether something listens on `port` of the machine, which has that `address`, within that time, as seen from the machine.
 
         Raises MachineError without contact.
         """
+        return (await self.listener(port, address, within_s)).answered
+
+    async def listener(self, port: int, address: str, within_s: float = 0) -> PortAnswer:
+        """Tell as `wait_port` does whether something listens on a port, and whether it is a stranger; without a time, how it is now."""
         question: dict[str, object] = {"port": port, "address": address, "within": within_s}
-        answer = await self.questions.ask(frames.WAIT_PORT, question, within_s=within_s)
-        return answer.head.get("answered") is True
+        head = (await self.questions.ask(frames.WAIT_PORT, question, within_s=within_s)).head
+        return PortAnswer(head.get("answered") is True, text_of(head, "stranger") if "stranger" in head else "")
 
     async def examine(self) -> dict[str, str]:
         """Have the machine read its fingerprint. Raises MachineError without contact."""

@@ -13,7 +13,7 @@ from functools import partial
 from wke.act.connection.link import Link
 from wke.act.connection.questions import Questions
 from wke.act.connection.task import GRACE_S, RunningTask, TaskSpec, script_key
-from wke.act.connection.untrusted import end_of, number_of, texts_of
+from wke.act.connection.untrusted import Left, end_of, left_of, number_of
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError
@@ -35,6 +35,7 @@ class Tasks:
 
     def __init__(self, link: Link, questions: Questions, hand_over: HandOver) -> None:
         self.running: dict[int, RunningTask] = {}
+        self.longest_grace_s = GRACE_S  # of all tasks so far: what they left running has that time, too
         self._link = link
         self._questions = questions
         self._hand_over = hand_over
@@ -53,6 +54,7 @@ class Tasks:
             self._end(task, self._vanished(task, OutcomeKind.UNREACHABLE))
             return task
         self.running[task.channel] = task
+        self.longest_grace_s = max(self.longest_grace_s, spec.grace_s)
         try:
             await self._hand_over(task, partial(self.order, task))
             if held:
@@ -69,23 +71,20 @@ class Tasks:
         task.released_at_ns = at_ns
         self._link.tell(frames.RELEASE, task.channel, {"at": at_ns})
 
-    async def clear(
-        self, grace_s: float = GRACE_S, *, task: RunningTask | None = None, keep: Collection[RunningTask] = ()
-    ) -> tuple[str, ...]:
-        """Stop every task (or only `task`) and all that it left running, even after it ended; return the names of what was left.
+    async def clear(self, grace_s: float = GRACE_S, *, task: RunningTask | None = None, keep: Collection[RunningTask] = ()) -> Left:
+        """Stop every task (or only `task`) and all that it left running, even after it ended; return what was left.
 
-        Those of `keep` stay with what they started, and so does the connection.
+        Those of `keep` stay with what they started, and so does the connection. `grace_s` is for a single task and for what is of none.
         """
         if self._link.is_closed:
-            return ()
+            return Left()
         head: dict[str, object] = {"grace": grace_s} if task is None else {"grace": grace_s, "task": task.channel}
         if keep:
             head["keep"] = [kept.channel for kept in keep]
         try:
-            answer = await self._questions.ask(frames.CLEAR, head, within_s=grace_s)
+            return left_of((await self._questions.ask(frames.CLEAR, head, within_s=max(grace_s, self.longest_grace_s))).head)
         except MachineError:
-            return ()
-        return texts_of(answer.head, "leftovers")
+            return Left()
 
     # -- for whoever attaches again
 
@@ -103,6 +102,7 @@ class Tasks:
             "prelude": prelude,
             "timeout": spec.timeout_s,
             "grace": spec.grace_s,
+            "stop-signal": spec.stop_signal,
             "held": task.held,
             "kept": spec.kept,
         }
@@ -194,6 +194,7 @@ class Tasks:
     def _take_output(self, task: RunningTask, frame: Frame) -> None:
         stream, data = number_of(frame.head, "stream"), frame.payload
         task.output_size += len(data)
+        task.last_output = data
         if len(data) < FEW_WORDS and DENIED.search(data) and os.fsencode(self._link.hello.workfolder) in data:
             task.is_shut_out = True
         self._emit(task, Output(task.name, stream, data, number_of(frame.head, "at")))

@@ -4,6 +4,7 @@ The decoder has checked a frame's fields by the table (agent/frames.py). Here th
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from wke.agent.protocol import ProtocolError
@@ -11,6 +12,14 @@ from wke.records import Outcome, OutcomeKind, TaskEnded, TaskName
 
 LONGEST = 2000
 OUTCOMES = frozenset(kind.value for kind in OutcomeKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The names of processes that tasks had left `running`, and of those that could not be stopped."""
+
+    running: tuple[str, ...] = ()
+    survivors: tuple[str, ...] = ()
 
 
 def shown(text: str) -> str:
@@ -39,6 +48,11 @@ def facts_of(head: Mapping[str, object]) -> dict[str, str]:
 def texts_of(head: Mapping[str, object], name: str) -> tuple[str, ...]:
     """Return a list of texts of a frame's head, as `shown`."""
     return tuple(map(shown, cast("list[str]", head[name])))
+
+
+def left_of(head: Mapping[str, object]) -> Left:
+    """Return what tasks had left running."""
+    return Left(texts_of(head, "leftovers"), texts_of(head, "survivors") if "survivors" in head else ())
 
 
 def end_of(head: Mapping[str, object], task: TaskName) -> TaskEnded:

@@ -10,6 +10,7 @@ from wke.act.connection.handshakes import Handshakes
 from wke.act.connection.openfiles import allow_connections
 from wke.act.connection.opening import open_connection
 from wke.act.connection.transport import SshTransport
+from wke.act.connection.untrusted import Left
 from wke.act.providers.place import Place
 from wke.act.session.detacher import Detacher
 from wke.describe.cluster.cluster import MachineSpec
@@ -42,6 +43,7 @@ class Connections:
         self._connections: dict[str, Connection] = {}
         self._examined: dict[str, Connection] = {}
         self._opening: dict[str, Connection] = {}
+        self._survivors: dict[str, tuple[str, ...]] = {}
 
     def __getitem__(self, machine: str) -> Connection:
         return self._connections[machine]
@@ -104,17 +106,28 @@ class Connections:
         for connection in self:
             connection.resume()
 
-    async def sweep(self, stop: Callable[[Connection], Awaitable[tuple[str, ...]]]) -> None:
-        """Stop something on all machines at once, and report the names of what had been left running, which `stop` returns."""
+    async def sweep(self, stop: Callable[[Connection], Awaitable[Left]]) -> None:
+        """Stop something on all machines at once, and report what had been left running, which `stop` returns; see `check_clean`."""
+        self._survivors.clear()
 
         async def one(connection: Connection) -> None:
-            leftovers = await stop(connection)
-            if leftovers:
-                self._manner.emit(Note("stopped what was left running: " + ", ".join(leftovers), connection.machine))
+            left = await stop(connection)
+            stopped = [name for name in left.running if name not in left.survivors]
+            if stopped:
+                self._manner.emit(Note("stopped what was left running: " + ", ".join(stopped), connection.machine))
+            if left.survivors:
+                self._survivors[connection.machine] = left.survivors
 
         async with asyncio.TaskGroup() as group:
             for connection in self:
                 group.create_task(one(connection))
+
+    def check_clean(self) -> None:
+        """Raise MachineError if the last sweep could not stop everything: what runs there would disturb, and is not ours to stop."""
+        if self._survivors:
+            hint = "stop it there yourself (sudo kill PID), and let the target that starts it stop it when it ends or gets SIGTERM"
+            words = {machine: f"could not be stopped on {machine}: {', '.join(names)}" for machine, names in self._survivors.items()}
+            raise MachineError(*(Problem(what, hint=hint if machine == max(words) else None) for machine, what in sorted(words.items())))
 
     async def close(self) -> None:
         """Stop everything everywhere and close all connections."""

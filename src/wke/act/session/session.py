@@ -11,7 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from wke.act.connection.connection import Connection
+from wke.act.connection.connection import Connection, PortAnswer
 from wke.act.connection.task import RunningTask
 from wke.act.providers.place import Place
 from wke.act.session.backgrounds import Backgrounds
@@ -19,13 +19,14 @@ from wke.act.session.clocks import Clocks
 from wke.act.session.connections import Connections, Manner
 from wke.act.session.copies import Copies
 from wke.act.session.detacher import Detacher, NoDetacher
-from wke.act.session.readiness import LogWatch
+from wke.act.session.patience import Patience
+from wke.act.session.readiness import LogWatch, NotReady, not_in_time, port_is_taken
 from wke.act.session.tasks import task_specs
 from wke.act.session.waiting import cancel_all, first_of
 from wke.describe.cluster.cluster import MachineSpec
-from wke.describe.configuration.step import PlannedStep, Ready
+from wke.describe.configuration.step import PlannedStep
 from wke.errors import InputError
-from wke.records import Record, Sink, StepReady, StepStarted, TaskEnded
+from wke.records import Record, Sink, StepReady, StepStarted, TaskEnded, TaskName
 
 PING_PAUSE_S = 0.05  # between two runs of a `ready.target` that fails
 
@@ -47,6 +48,7 @@ class Session:
         self.copies = Copies(self.connections, self.detacher, self._emit)
         self.clocks = Clocks(self.connections, place.now, self._emit)
         self._backgrounds = Backgrounds()
+        self._patience = Patience(self._emit)
         self._watches: list[LogWatch] = []
         self._scoped: dict[int, list[RunningTask]] = {}  # the tasks of steps that may outlast their trial
         self._reopened = False  # a machine that was lost has lost what steps with a scope did there
@@ -63,6 +65,8 @@ class Session:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._close()
+        if kind is None:
+            self.connections.check_clean()
 
     @property
     def machines(self) -> dict[str, MachineSpec]:
@@ -121,6 +125,11 @@ class Session:
         await self._backgrounds.stop()
         await self.connections.close()
 
+    async def end_backgrounds(self, keep: int) -> None:
+        """Stop the background steps of a trial, as at its end, so that their files are complete; the first `keep` steps stay."""
+        if not self.detacher.leaves(is_open=self._is_open):
+            await self._backgrounds.stop(keep)
+
     @property
     def broken(self) -> TaskEnded | None:
         """The first task of a background step that ended although nothing asked it to, if any did."""
@@ -143,7 +152,8 @@ class Session:
         finished = asyncio.gather(*waits)
         alarms = self._backgrounds.alarms()
         try:
-            await first_of(finished, *alarms)
+            async with self._patience.waiting(step, running):
+                await first_of(finished, *alarms)
             if not finished.done():
                 await asyncio.gather(*(task.stop() for task in running))
             ends = tuple(await finished)
@@ -152,22 +162,25 @@ class Session:
         await self.clocks.measured(step, ends)
         return ends
 
-    async def start(self, step: PlannedStep) -> bool:
-        """Start a background step; return True when it is ready, False when it is not in time or one of its tasks ended instead."""
+    async def start(self, step: PlannedStep) -> NotReady | None:
+        """Start a background step and wait until it is ready; return why it is not. If one of its tasks ended instead, `broken` tells."""
         loop = asyncio.get_running_loop()
+        if taken := await self._stranger(step, 0):
+            return taken
         began = loop.time()
+        lacking = {name: None for name in step.tasks() if not name.copy}
         with self._watching(step) as watch:
             background = self._backgrounds.add(step.index, await self._start(step))
             alarm = asyncio.ensure_future(background.ended.wait())
-            ready = asyncio.ensure_future(self._wait_ready(step, step.ready, watch))
+            ready = asyncio.ensure_future(self._wait_ready(step, watch, lacking))
             try:
                 await first_of(alarm, ready, timeout_s=step.ready.within_s if step.ready else None)
-                is_ready = ready.done() and ready.result() and not alarm.done()
+                problem = ready.result() if ready.done() else not_in_time(step, watch.missing if watch else lacking) if step.ready else None
             finally:
                 await cancel_all([alarm, ready])
-        if is_ready and step.ready:
+        if problem is None and step.ready and not alarm.done():
             self._emit(StepReady(step.index, step.target.name, loop.time() - began))
-        return is_ready
+        return problem
 
     async def launch(self, step: PlannedStep) -> tuple[RunningTask, ...]:
         """Start a step's tasks and return them. The caller waits for them or stops them; `run` and `broken` do not look at them."""
@@ -217,20 +230,45 @@ class Session:
             machine = task.name.machine
             self.connections[machine].tasks.release(task, release.at_ns + release.clocks[machine].offset_ns)
 
-    async def _wait_ready(self, step: PlannedStep, ready: Ready | None, watch: LogWatch | None) -> bool:
-        """Return whether the step answers on all its machines; the caller sets the deadline."""
-        if ready is None:
-            return True
+    async def _wait_ready(self, step: PlannedStep, watch: LogWatch | None, lacking: dict[TaskName, None]) -> NotReady | None:
+        """Return when the step answers on all its machines, or why it cannot; the caller sets the deadline.
+
+        `lacking` has a task for each machine; those of the machines that are ready are removed from it.
+        """
         if watch is not None:
             await watch.seen.wait()
             if watch.problem:
                 raise InputError(f'step "{step.target.name}", ready: {watch.problem}')
-            return True
-        if ready.port is not None:
-            port = int(ready.port)
-            asked = [self.connections[m.name].wait_port(port, m.internal_addr, ready.within_s) for m in step.machines]
-            return all(await asyncio.gather(*asked))
-        if step.ready_step is not None:
-            while not all(end.outcome.ok for end in await self.run(step.ready_step)):  # noqa: ASYNC110 - there is no event to wait for
+        elif step.ready and step.ready.port is not None:
+            return await self._stranger(step, step.ready.within_s, lacking)
+        elif step.ready_step is not None:
+            while True:
+                for end in await self.run(step.ready_step):
+                    if end.outcome.ok:
+                        lacking.pop(TaskName(step.index, step.target.name, end.task.machine), None)
+                    else:
+                        lacking[TaskName(step.index, step.target.name, end.task.machine)] = None
+                if not lacking:
+                    break
                 await asyncio.sleep(PING_PAUSE_S)
-        return True
+        return None
+
+    async def _stranger(self, step: PlannedStep, within_s: float, lacking: dict[TaskName, None] | None = None) -> NotReady | None:
+        """Wait until the step's port, if it has one, answers on all machines; return that a stranger answers there, if one does.
+
+        Without a time, nothing is to answer yet.
+        """
+        ready = step.ready
+        if ready is None or ready.port is None:
+            return None
+        port, tasks = int(ready.port), [name for name in step.tasks() if not name.copy]
+
+        async def ask(task: TaskName) -> PortAnswer:
+            listener = await self.connections[task.machine].listener(port, self.machines[task.machine].internal_addr, within_s)
+            if listener.answered and lacking is not None:
+                lacking.pop(task, None)
+            return listener
+
+        answers = await asyncio.gather(*map(ask, tasks))
+        strange = next(((task, answer.stranger) for task, answer in zip(tasks, answers, strict=True) if answer.stranger), None)
+        return port_is_taken(step, *strange) if strange else not_in_time(step, lacking) if lacking else None

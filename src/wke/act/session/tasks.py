@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from wke.act.connection.task import TaskSpec
+from wke.act.connection.task import GRACE_S, STOP_SIGNAL, TaskSpec
 from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.configuration.macros import expand_macros
 from wke.describe.configuration.step import PlannedStep
@@ -30,7 +30,9 @@ def task_specs(step: PlannedStep, users: Mapping[str, str]) -> Iterator[TaskSpec
             },
             workdir=step.workdir,
             prelude=step.prelude.content if step.prelude else None,
-            timeout_s=step.timeout_s,
+            timeout_s=step.limit_s,
+            grace_s=GRACE_S if step.grace_s is None else step.grace_s,
+            stop_signal=step.stop_signal or STOP_SIGNAL,
             kept=bool(step.collect) or step.scope != "trial",
         )
 

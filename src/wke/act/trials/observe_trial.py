@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def observe_trial(experiment: Experiment, trial: Trial, folder: Path, *, keep: bool = False) -> tuple[TrialResult, Observations]:
     """Return whether a trial counts whose tasks went well, and what it showed; `keep` histograms that were merged in its folder.
 
-    A trial without its metrics has failed, so that this shows at once and not after the series. A trial with them counts unless a check
-    rejects it.
+    A trial without its metrics has failed, so that this shows at once and not after the series. A trial with them counts unless a check of
+    the measurement rejects it; if a check of the system does not hold, it counts and is broken.
     """
     metrics = experiment.metrics
     output, written = read_output(folder), read_metrics(folder)
@@ -32,9 +32,12 @@ def observe_trial(experiment: Experiment, trial: Trial, folder: Path, *, keep: b
     if keep and recordings:
         recordings.keep(metrics)
     if seen.problems:
-        return TrialResult(FAILED, "; ".join(seen.problems)), seen
+        measured = next((task for step in trial.steps if step.measure for task in step.tasks()), None)
+        return TrialResult(FAILED, "; ".join(seen.problems), task=measured), seen
     against = objections(experiment.checks, {**trial.point, **seen.values}, seen.units)
-    return TrialResult(Outcome(OutcomeKind.INVALID), "; ".join(against)) if against else TrialResult(OK), seen
+    if against.measurement:
+        return TrialResult(Outcome(OutcomeKind.INVALID), "; ".join(against.measurement)), seen
+    return TrialResult(OK, "; ".join(against.system)), seen
 
 
 def _recordings(folder: Path) -> "Recordings":

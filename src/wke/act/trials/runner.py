@@ -20,17 +20,20 @@ from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Observations
 from wke.describe.plan.plan import Trial
-from wke.errors import MachineError
+from wke.errors import MachineError, Problem
+from wke.judge.policies.repetition import repeat_now
 from wke.judge.reuse.drift import drift
+from wke.judge.verdicts.alike import TrialEnd, all_alike
 from wke.keep.files.lock import holder
 from wke.keep.machines.fingerprint import Facts, Reference, deciding, place
-from wke.keep.output.logs import LogWriter
+from wke.keep.output.logs import LogWriter, tail
 from wke.keep.store import Store
 from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import Attempt, Detached, Result
 from wke.records import Note, Outcome, OutcomeKind, Record, Sink, StartedTogether, TaskEnded, TaskName, TrialEnded, TrialStarted
 
-UNREACHABLE_LIMIT = 3  # this many unreachable trials in a row end the series, instead of failing all that are left
+TAIL_LINES = 5  # of the output of a task that failed
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0  # between two attempts to reach a machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +71,17 @@ async def run_series(
 
     `next_due` gets the ids of the trials that were attempted, of those that were `taken_up` before too. For each trial:
 
-    1. The machines cool down, and what is deployed that the trial cannot use is stopped.
-    2. It begins in the store; connections that were lost are opened again.
+    1. The machines cool down. Those with which contact was lost are waited for; what is deployed that the trial cannot use is stopped.
+    2. It begins in the store.
     3. Its steps run, less those that are deployed already.
     4. What its tasks said is read: metrics, then checks.
     5. Its result is stored.
     6. Figures are drawn, now that the machines are quiet.
 
-    Raises MachineError when machines stay out of reach.
+    A trial that lost contact runs again, and the series stops early when trials fail alike. Raises MachineError when machines stay out of
+    reach, or when something is left running there that cannot be stopped.
     """
-    outcomes: list[Outcome] = []
+    ends: list[tuple[str, TrialEnd]] = []
     attempted = set(taken_up)
     if not (batch := next_due(attempted)):
         return ()
@@ -88,34 +92,78 @@ async def run_series(
                 await session.connect(m for name, m in _machines(batch).items() if name not in session.machines)
                 if found := await session.connections.examine():
                     _settle(series, _take_note(series, found))
-                total = len(taken_up) + len(outcomes) + len(batch)
-                for item in batch:
-                    await asyncio.sleep(series.experiment.cooldown_s if outcomes else 0)
-                    await deployed.make_way(session, item.trial.deployment)
-                    _tell_start(series, item, len(taken_up) + len(outcomes) + 1, total)
-                    attempt = series.store.writer.begin_attempt(series.number, item.planned)
-                    outcomes.append(await _run_and_store(running, item, attempt, series.place.now()))
+                done = len(taken_up) + len(ends)
+                for position, item in enumerate(batch, done + 1):
+                    await asyncio.sleep(series.experiment.cooldown_s if ends else 0)
+                    ends.append((item.planned.id, await _run_item(running, item, position, done + len(batch))))
                     await series.after_trial()
-                    if series.fail_fast and not outcomes[-1].ok:
-                        return tuple(outcomes)
-                    _check_reach(outcomes)
-                attempted.update(item.planned.id for item in batch)
+                    if (series.fail_fast and not ends[-1][1].outcome.ok) or _stops(series, ends):
+                        return _last(ends)
+                again = repeat_now((name, end.outcome) for name, end in ends)
+                attempted.update(item.planned.id for item in batch if item.planned.id not in again)
                 batch = next_due(attempted)
-    return tuple(outcomes)
+    return _last(ends)
+
+
+async def _run_item(running: _Running, item: IdentifiedTrial, position: int, total: int) -> TrialEnd:
+    """Run a trial on machines that are ready for it, and store it. Raises MachineError when they do not get ready, or do not stay clean."""
+    series, session, deployed = running.series, running.session, running.deployed
+    await _reach(running)
+    await deployed.make_way(session, item.trial.deployment)
+    session.connections.check_clean()
+    _tell_start(series, item, position, total)
+    attempt = series.store.writer.begin_attempt(series.number, item.planned)
+    end = await _run_and_store(running, item, attempt, series.place.now())
+    session.connections.check_clean()
+    return end
+
+
+def _last(ends: Sequence[tuple[str, TrialEnd]]) -> tuple[Outcome, ...]:
+    """Return how each trial ended when it ran last."""
+    return tuple({name: end.outcome for name, end in ends}.values())
+
+
+def _stops(series: RunningSeries, ends: Sequence[tuple[str, TrialEnd]]) -> bool:
+    """Tell whether the series stops, and say why, because the latest trials failed alike."""
+    most = series.experiment.stop_after
+    if not all_alike([end for _, end in ends[-most:]], most):
+        return False
+    last = ends[-1][1]
+    target = "" if last.step is None else f" in step {series.experiment.steps[last.step].target}"
+    what = f"the series stops: {most} trials in a row failed alike{target}, the last one with: {last.why or last.outcome}"
+    series.sink(
+        Note(f"{what}\n  hint: the same command goes on when that is mended; stop-after in [experiment] sets the number, 0 for never")
+    )
+    return True
+
+
+async def _reach(running: _Running) -> None:
+    """Connect again to machines that were lost, and wait for those that are away; raise MachineError when they stay away."""
+    session, sink, loop = running.session, running.series.sink, asyncio.get_running_loop()
+    wait_s = running.series.place.cluster.wait_s
+    deadline, pause_s, waited = loop.time() + wait_s, FIRST_PAUSE_S, False
+    while True:
+        try:
+            await session.connect()
+        except MachineError as error:
+            if loop.time() >= deadline:
+                hint = "what was measured is stored; when the machines are back, run the same command again to continue"
+                what = f"machines were out of reach{f' for {wait_s:g} s' if wait_s else ''}; the series stops here"
+                raise MachineError(*error.problems, Problem(what, hint=hint)) from None
+            if not waited:
+                sink(Note(f"the series waits for at most {wait_s:g} s (wait in [cluster]): {error.problems[0].what}"))
+            waited = True
+        else:
+            if waited:
+                sink(Note("contact again; the series goes on"))
+            return
+        await asyncio.sleep(min(pause_s, max(0.0, deadline - loop.time())))
+        pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
 
 def _tell_start(series: RunningSeries, item: IdentifiedTrial, position: int, total: int) -> None:
     planned = item.planned
     series.sink(TrialStarted(planned.id, position, total, planned.point, planned.iteration, planned.warmup))
-
-
-def _check_reach(outcomes: Sequence[Outcome]) -> None:
-    """Raise MachineError after too many trials in a row without a machine."""
-    if [o.kind for o in outcomes[-UNREACHABLE_LIMIT:]] == [OutcomeKind.UNREACHABLE] * UNREACHABLE_LIMIT:
-        raise MachineError(
-            f"machines were out of reach for {UNREACHABLE_LIMIT} trials in a row; the series stops here",
-            hint="everything stored stays; when the machines are back, run the same command again to continue",
-        )
 
 
 async def look(series: RunningSeries, due: Sequence[IdentifiedTrial]) -> None:
@@ -143,7 +191,7 @@ async def take_up(series: RunningSeries, detachment: Detachment, left: Detached,
             _tell_start(series, item, 1, total)
             _take_note(series, await session.connections.examine())
             series.store.writer.begin_again(left.attempt)
-            return await _run_and_store(_Running(series, session, deployed), item, left.attempt, left.started_ns)
+            return (await _run_and_store(_Running(series, session, deployed), item, left.attempt, left.started_ns)).outcome
 
 
 def _take_note(series: RunningSeries, found: Mapping[MachineSpec, Facts]) -> Reference:
@@ -200,7 +248,7 @@ def _owner(series: RunningSeries) -> str:
     return f"series {series.experiment.name}, {holder()}"
 
 
-async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Attempt, started_ns: int) -> Outcome:
+async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Attempt, started_ns: int) -> TrialEnd:
     series, session, deployed = running.series, running.session, running.deployed
     ends: dict[TaskName, TaskEnded] = {}  # a ready target runs repeatedly: its last end counts
     starts: list[StartedTogether] = []  # of the measured step, of which a trial has one
@@ -224,21 +272,21 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
     ended_ns = series.place.now()
     tasks, machines = tuple(ends.values()), session.connections.fingerprints()
     start = starts[-1] if starts else None
-    series.store.writer.finish_attempt(
+    folder = series.store.writer.finish_attempt(
         attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start, deployed.makers)
     )
     await session.detacher.let_go()
-    series.sink(TrialEnded(attempt.trial, result.outcome, (ended_ns - started_ns) / 1e9, seen.values, result.why))
-    return result.outcome
+    said = tail(folder, result.task, TAIL_LINES) if result.task else ()
+    series.sink(TrialEnded(attempt.trial, result.outcome, (ended_ns - started_ns) / 1e9, seen.values, result.why, result.task, said))
+    return TrialEnd(result.outcome, result.step, result.why)
 
 
 async def _connect_and_run(running: _Running, trial: Trial, attempt: Attempt) -> TrialResult:
-    """Run a trial after opening again the connections that an earlier one lost; one that may outlive us is first stored as such."""
+    """Run a trial after examining machines that were connected again; one that may outlive us is first stored as such."""
     session, deployed, store = running.session, running.deployed, running.series.store
     already = len(deployed.layers)
     deployed.serve(attempt, trial.deployment)
     try:
-        await session.connect()
         found = await session.connections.examine()
     except MachineError as error:
         return TrialResult(Outcome(OutcomeKind.UNREACHABLE), str(error))

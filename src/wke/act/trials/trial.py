@@ -7,18 +7,24 @@ from wke.act.session.session import Session
 from wke.describe.configuration.step import PlannedStep
 from wke.describe.plan.plan import Trial
 from wke.errors import MachineError
-from wke.records import Outcome, OutcomeKind, TaskEnded
+from wke.records import Outcome, OutcomeKind, TaskEnded, TaskName
 
 OK = Outcome(OutcomeKind.OK)
 FAILED = Outcome(OutcomeKind.FAILED)
+LOST = Outcome(OutcomeKind.LOST)
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """How a trial went. `why` says why it is not ok."""
+    """How a trial went. `why` says why it is not ok, or is broken; `step` is the index of the step in which it failed.
+
+    The output of `task` may tell more.
+    """
 
     outcome: Outcome
     why: str = ""
+    step: int | None = None
+    task: TaskName | None = None
 
 
 async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: int = 0) -> TrialResult:
@@ -28,7 +34,8 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: i
     2. Background steps are started, awaited until ready, and keep running.
     3. When a background task ends before the trial does, the trial has failed, however the steps ended.
     4. When contact breaks off while a machine is asked something (a port, its clock), the trial is lost.
-    5. The files that a step is to leave are copied to the trial's `folder`: when it has ended, or at the end if it is in the background.
+    5. The files that a step is to leave are copied to the trial's `folder` when it has ended. For that, background steps are stopped at the
+       end of the trial; only those with a scope keep running.
     6. Everything that still runs is stopped; after a trial that went well, steps with a scope stay as they are.
     """
     kept = 0
@@ -37,6 +44,8 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: i
             problem = await _take(session, step) or (None if step.background else await _fetch(session, step, folder))
             if problem:
                 return problem
+        if any(step.background and step.collect for step in trial.steps):
+            await session.end_backgrounds(len(trial.deployment))
         for step in trial.steps:
             problem = await _fetch(session, step, folder)
             if problem:
@@ -44,7 +53,7 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: i
         kept = len(trial.deployment)
         return TrialResult(OK)
     except MachineError as error:
-        return TrialResult(Outcome(OutcomeKind.LOST), str(error))
+        return TrialResult(LOST, str(error))
     finally:
         await session.clear(kept)
 
@@ -53,10 +62,10 @@ async def _take(session: Session, step: PlannedStep) -> TrialResult | None:
     """Take one step; return what is wrong when it ends the trial."""
     if step.copy is not None:
         problem = await session.copies.run(step)
-        return _broken(session) or (TrialResult(FAILED, problem) if problem else None)
+        return _broken(session) or (TrialResult(FAILED, problem, step.index) if problem else None)
     if step.background:
-        ready = await session.start(step)
-        return _broken(session) or (None if ready else _not_ready(step))
+        not_ready = await session.start(step)
+        return _broken(session) or (TrialResult(not_ready.outcome, not_ready.why, step.index, not_ready.task) if not_ready else None)
     ends = await session.run(step)
     return _broken(session) or _worst(ends)
 
@@ -64,21 +73,18 @@ async def _take(session: Session, step: PlannedStep) -> TrialResult | None:
 async def _fetch(session: Session, step: PlannedStep, folder: Path) -> TrialResult | None:
     """Collect what a step was to leave, if that has not been done; return what is wrong with it."""
     problems = await session.copies.fetch(step, folder) if step.collect else ()
-    return TrialResult(FAILED, "; ".join(problems)) if problems else None
+    return TrialResult(FAILED, "; ".join(problems), step.index, step.tasks()[0]) if problems else None
 
 
 def _broken(session: Session) -> TrialResult | None:
     end = session.broken
     if end is None:
         return None
-    where = f"{end.task.target} on {end.task.machine}"
+    where, at = f"{end.task.target} on {end.task.machine}", (end.task.step, end.task)
+    if end.outcome.kind is OutcomeKind.CANCELLED:
+        return TrialResult(LOST, f"an earlier command had begun to end the trial: it had stopped background step {where}", *at)
     outcome = end.outcome if end.outcome.kind is OutcomeKind.LOST else FAILED
-    return TrialResult(outcome, f"background step {where} ended before the trial did: {_words(end)}")
-
-
-def _not_ready(step: PlannedStep) -> TrialResult:
-    within = step.ready.within_s if step.ready else 0
-    return TrialResult(Outcome(OutcomeKind.TIMED_OUT), f"{step.target.name} was not ready within {within:g} s")
+    return TrialResult(outcome, f"background step {where} ended before the trial did: {_words(end)}", *at)
 
 
 def _worst(ends: tuple[TaskEnded, ...]) -> TrialResult | None:
@@ -88,7 +94,7 @@ def _worst(ends: tuple[TaskEnded, ...]) -> TrialResult | None:
         return None
     end = next((e for e in bad if e.outcome.kind is not OutcomeKind.CANCELLED), bad[0])
     others = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-    return TrialResult(end.outcome, f"{end.task.target} on {end.task.machine}: {_words(end)}{others}")
+    return TrialResult(end.outcome, f"{end.task.target} on {end.task.machine}: {_words(end)}{others}", end.task.step, end.task)
 
 
 def _words(end: TaskEnded) -> str:

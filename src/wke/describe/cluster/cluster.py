@@ -22,6 +22,9 @@ RESERVED_NAMES = frozenset({"all"})
 DETACHED_LEASE_S = 7200.0
 """The lease of a trial that is left running, if the file gives none."""
 
+WAIT_S = 300.0
+"""How long a machine with which contact was lost is waited for, if the file does not tell and it can come back."""
+
 
 @dataclass(frozen=True, slots=True)
 class MachineSpec:
@@ -55,7 +58,7 @@ class ClusterSpec:
     """All machines, in the file's order.
 
     `classes` has the names of each class's machines in that order; `links` has the keys of the file; `warnings` are its old spellings.
-    `detached_lease_s` is the lease of trials that are left running on purpose.
+    `detached_lease_s` is the lease of trials that are left running on purpose, `wait_s` how long a series waits for a machine to come back.
     """
 
     path: Path | None
@@ -68,6 +71,7 @@ class ClusterSpec:
     connect_limit: int = 64
     connect_timeout_s: float = 30.0
     lease_s: float = 30.0
+    wait_s: float = 0.0
     detached_lease_s: float = DETACHED_LEASE_S
     ssh_options: tuple[str, ...] = ()
     forward_agent: bool = False
@@ -152,6 +156,7 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
         connect_limit=section.connect_limit,
         connect_timeout_s=section.connect_timeout,
         lease_s=section.lease,
+        wait_s=(WAIT_S if ADDRESSED[provider] else 0.0) if section.wait is None else section.wait,
         detached_lease_s=section.lease if "lease" in section.given else DETACHED_LEASE_S,
         ssh_options=section.ssh_options,
         forward_agent=section.forward_agent,

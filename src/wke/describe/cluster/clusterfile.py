@@ -154,6 +154,9 @@ class ClusterSection(TableModel):
     """How many connections are opened at the same time."""
     connect_timeout: Duration = 30.0
     """A machine that does not answer for this long counts as unreachable."""
+    wait: Duration | None = None
+    """How long `wke measure` waits for a machine with which contact was lost, such as one that reboots, before the next trial. By default
+    5 min, and 0 for emulated machines, which do not come back."""
     lease: Duration = 30.0
     """After contact was lost for this long, a machine stops what was started on it. From 5 min on, `wke measure` detaches (`--detach`)."""
     ssh_options: Items[str] = ()

@@ -36,7 +36,8 @@ class PlannedStep:
     """A step with everything looked up. Macros in `options` are not yet replaced: they differ between tasks.
 
     `ready_step` runs the target that tells whether a background step is ready, on the same machines. With a `scope` other than "trial" the
-    step's effect lasts for the trials that follow (deployment.py). A step with a `copy` has no tasks.
+    step's effect lasts for the trials that follow (deployment.py). A step with a `copy` has no tasks. A task may take `limit_s`; the
+    `usual_timeout_s` of the experiment does not change what a step does, so results do not depend on it.
     """
 
     index: int
@@ -50,6 +51,9 @@ class PlannedStep:
     ready: Ready | None = None
     ready_step: "PlannedStep | None" = None
     timeout_s: float | None = None
+    usual_timeout_s: float | None = None
+    grace_s: float | None = None
+    stop_signal: str | None = None
     workdir: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     collect: tuple[str, ...] = ()
@@ -62,7 +66,13 @@ class PlannedStep:
             (self.index, self.target.name, self.target.content, self.options, self.multiply, tuple(m.name for m in self.machines)),
             (self.prelude.content if self.prelude else None, self.background, self.ready, self.ready_step and self.ready_step.key()),
             (self.timeout_s, self.workdir, tuple(sorted(self.environment.items())), self.collect, self.scope, self.copy),
+            (self.grace_s, self.stop_signal),
         )
+
+    @property
+    def limit_s(self) -> float | None:
+        """How long a task may take; None for any time."""
+        return self.usual_timeout_s if self.timeout_s is None else self.timeout_s
 
     def tasks(self) -> tuple[TaskName, ...]:
         """Return the step's tasks in the cluster's order, those of one machine next to each other."""

@@ -37,6 +37,19 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """A condition on trials, and what it judges: the "measurement", so that others do not count, or the "system"."""
+
+    that: Expression
+    judges: str = "measurement"
+
+    @property
+    def text(self) -> str:
+        """The text that results depend on."""
+        return self.that.text if self.judges == "measurement" else f"{self.judges}: {self.that.text}"
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a trial. Its texts are templates; `prelude` None is the configuration's default, "none" is no prelude."""
 
@@ -48,6 +61,8 @@ class Step:
     measure: bool = False
     multiply: str = "1"
     timeout_s: float | None = None
+    grace_s: float | None = None
+    stop_signal: str | None = None
     prelude: str | None = None
     collect: tuple[str, ...] = ()
     scope: str = "trial"
@@ -73,7 +88,8 @@ def _nowhere(*key: str | int) -> Location:
 class Experiment:
     """One experiment file. An experiment without steps belongs to a benchmark script, which does the work of the steps itself.
 
-    `iterations` is the number of rounds that count; with `stopping` it is the maximum. `files` maps the files that results depend on to
+    `iterations` is the number of rounds that count; with `stopping` it is the maximum.
+    `stop_after` failures alike in a row end the series. `files` maps the files that results depend on to
     their SHA-256, folders to None. `classes` maps a class to the template of its size. `at` returns where a key is in the file,
     `warnings` are the old spellings in it.
     """
@@ -89,6 +105,8 @@ class Experiment:
     order: str = "interleaved"
     seed: int | None = None
     cooldown_s: float = 0.0
+    step_timeout_s: float | None = None
+    stop_after: int = 5
     baseline: Mapping[str, Value] = field(default_factory=dict)
     threshold: float = 0.0
     files: Mapping[str, str | None] = field(default_factory=dict)
@@ -96,7 +114,7 @@ class Experiment:
     classes: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     metrics: tuple[Metric, ...] = ()
-    checks: tuple[Expression, ...] = ()
+    checks: tuple[Check, ...] = ()
     plots: tuple[Plot, ...] = ()
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     at: Callable[..., Location] = field(default=_nowhere, compare=False, repr=False)

@@ -191,7 +191,7 @@ def _metric_problems(experiment: Experiment) -> Iterator[Problem]:
     parameters = experiment.parameters.names
     yield from value_problems(experiment.metrics, parameters, experiment.at)
     known = dict.fromkeys(parameters, "parameter") | {metric.name: "metric" for metric in experiment.metrics}
-    yield from check_problems(experiment.checks, known, experiment.at)
+    yield from check_problems([check.that for check in experiment.checks], known, experiment.at)
 
 
 def _collected_for(steps: Sequence[Step], metric: Metric) -> tuple[str, ...] | None:

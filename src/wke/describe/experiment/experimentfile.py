@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from wke.describe.cluster.clusterfile import Duration, Share
 from wke.describe.configuration.configfile import AnyScalar
-from wke.describe.experiment.metricfile import MetricEntry, collected
-from wke.describe.experiment.patterns import compile_pattern
+from wke.describe.experiment.metricfile import MetricEntry
 from wke.describe.experiment.plot import Filter, read_argument, read_filter, read_filters
+from wke.describe.experiment.stepfile import Count, Limit, StepEntry, listed
 from wke.describe.expression.equation import read_expression
 from wke.describe.expression.expression import Expression
 from wke.describe.expression.parser import parse_condition
@@ -20,18 +20,6 @@ from wke.documents import TomlValue
 def _file_name(value: str) -> str:
     if not value or re.search(r"[/\0\n]", value) or value.startswith("."):
         raise FlawError("becomes part of file names: it must not be empty, start with a dot or contain a slash")
-    return value
-
-
-def _number_or_template(value: TomlValue) -> str:
-    """Accept a whole number where text is expected: 3 means the template "3"."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise FlawError(f'must be a whole number or a template such as "{{num-clients}}", not {shown(value)}')
-    return str(value)
-
-
-def _pattern(value: str) -> str:
-    compile_pattern(value)
     return value
 
 
@@ -49,11 +37,6 @@ def _normaliser(value: TomlValue) -> str | Filter:
     if not isinstance(value, dict):
         raise FlawError(f"must be a column or a table, not {shown(value)}", 'write { key = "engine", value = "old" } to divide by its mean')
     return read_filter(value, ())
-
-
-def _listed(value: TomlValue) -> TomlValue:
-    """Turn one text into a list of one."""
-    return [value] if isinstance(value, str) else value
 
 
 def _as_iterations(value: TomlValue) -> TomlValue:
@@ -84,8 +67,6 @@ def _labels(value: TomlValue) -> TomlValue:
 
 
 FileName = Annotated[str, After(_file_name)]
-Count = Annotated[str, Before(_number_or_template, int | str)]
-Limit = Annotated[Duration, Bounds(over=0)]
 Scale = Literal["linear", "log", "symlog"]
 Style = Literal["whitegrid", "darkgrid", "white", "dark", "ticks"]
 Corner = Literal[
@@ -112,7 +93,7 @@ class IterationsEntry(TableModel):
     """The series ends after this number of rounds at the latest."""
     precision: Annotated[Share, Bounds(over=0)] | None = None
     """The series ends when two checks in a row find all intervals narrow: half of an interval is at most this share of its centre."""
-    of: Annotated[Items[NonEmpty], Before(_listed, str | list[str])] = ()
+    of: Annotated[Items[NonEmpty], Before(listed, str | list[str])] = ()
     """The metrics whose intervals are checked; by default those on the y-axes of plots, or all if no plot shows any."""
 
     def check(self) -> None:
@@ -143,6 +124,10 @@ class ExperimentSection(TableModel):
     """The seed of the random order; by default chosen once and stored with the series."""
     cooldown: Duration = 0.0
     """The pause between two trials."""
+    step_timeout: Limit | None = None
+    """The `timeout` of steps that have none, except those in the background. How long all trials may take is `budget`."""
+    stop_after: Annotated[int, Bounds(at_least=0)] = 5
+    """The series stops when this many trials in a row fail in the same step with the same outcome; 0: never."""
     budget: Limit | None = None
     """How long all trials may take, such as `6h`. First run the ends and middles of ranges, then the points between (`min` rounds each, by
     default 5), then more iterations where intervals are widest."""
@@ -155,24 +140,6 @@ class ExperimentSection(TableModel):
     content, as scripts do; for a folder, its state in git is stored."""
 
 
-class ReadyEntry(TableModel):
-    """How to tell that a background step is ready."""
-
-    port: Count | None = None
-    """A TCP port that accepts connections on each of the step's machines."""
-    log: Annotated[NonEmpty, After(_pattern)] | None = None
-    """A regular expression that matches a line of each task's output."""
-    target: NonEmpty | None = None
-    """A target that succeeds on each of the step's machines; it is repeated until it does."""
-    within: Limit = 20.0
-    """The trial times out after this time."""
-
-    def check(self) -> None:
-        """Require exactly one way."""
-        if sum(way is not None for way in (self.port, self.log, self.target)) != 1:
-            raise FlawError("must have exactly one of port, log and target", 'write { port = 6379, within = "20s" }')
-
-
 class ExcludeEntry(TableModel):
     """Points to leave out."""
 
@@ -181,38 +148,13 @@ class ExcludeEntry(TableModel):
 
 
 class CheckEntry(TableModel):
-    """A condition that trials must meet to count."""
+    """A condition that trials should meet."""
 
     that: Annotated[Expression, Before(_condition, str)]
-    """A condition on metrics and parameters, such as `errors == 0`. Other trials are invalid: stored, and repeated at most twice."""
-
-
-class StepEntry(TableModel):
-    """One step of a trial."""
-
-    target: NonEmpty
-    """The target to run. `copy-data` copies the option `source`, a local path, to `destination` on the machines (default: home folder)."""
-    on: NonEmpty = "all"
-    """A selector: the machines to run on."""
-    background: bool = False
-    """Start it and continue. It is stopped when the trial, or what its scope names, ends; if it ends earlier, the trial fails."""
-    scope: Literal["deploy", "point", "trial"] = "trial"
-    """How often it runs: `trial`: in every trial; `point`: once per visit of a point; `deploy`: only when a parameter or the machines that
-    it names change, or an earlier step ran again. Its effect lasts until then. Steps that run less often come first."""
-    ready: ReadyEntry | None = None
-    """When the next step may start. Only with `background = true`."""
-    options: Mapping[str, AnyScalar] = {}
-    """The target's options; values may be templates."""
-    measure: bool = False
-    """Its tasks start together, and metrics are read from their output. Exactly one step is measured."""
-    multiply: Count = "1"
-    """The number of tasks per machine."""
-    timeout: Limit | None = None
-    """A task that takes longer is stopped; it has timed out."""
-    prelude: NonEmpty | None = None
-    """The prelude to use instead of the default one; `none` for none."""
-    collect: Annotated[Items[Annotated[str, After(collected)]], Before(_listed, str | list[str])] = ()
-    """Files in each task's $WKE_DIR, such as `out/*.log`, to copy to the trial's folder. If one is missing, the trial fails."""
+    """A condition on metrics and parameters, such as `errors == 0`."""
+    judges: Literal["measurement", "system"] = "measurement"
+    """What it judges. `measurement`: a trial for which it does not hold is invalid: it does not count, and is repeated at most twice.
+    `system`: such a trial counts, is shown as broken, and is not repeated."""
 
 
 class FilterEntry(TableModel):
@@ -261,7 +203,7 @@ class PlotEntry(TableModel):
     """Divide each trial's y by its value of this column; with `{ key, value }`, by the mean of the trials selected so, for each x."""
     x_label: str | None = None
     """The label of the x-axis, instead of the column's name."""
-    y_label: Annotated[Items[str], Before(_listed, str | list[str])] = ()
+    y_label: Annotated[Items[str], Before(listed, str | list[str])] = ()
     """The label of the y-axis, instead of the metric's name and unit; a list has one label per panel."""
     x_scale: Scale = "linear"
     """The scale of the x-axis."""

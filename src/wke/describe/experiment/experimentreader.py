@@ -7,13 +7,14 @@ from pathlib import Path
 
 from wke.describe.configuration.step import Ready
 from wke.describe.experiment.conditions import without
-from wke.describe.experiment.experiment import Budget, Experiment, Step, Stopping
+from wke.describe.experiment.experiment import Budget, Check, Experiment, Step, Stopping
 from wke.describe.experiment.experimentcheck import experiment_problems, unknown_tables
-from wke.describe.experiment.experimentfile import ExperimentFile, ExperimentSection, PlotEntry, StepEntry
+from wke.describe.experiment.experimentfile import ExperimentFile, ExperimentSection, PlotEntry
 from wke.describe.experiment.metricfile import MetricEntry
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.parameters import ROOT, read_sweep
 from wke.describe.experiment.plot import Plot, Script
+from wke.describe.experiment.stepfile import StepEntry
 from wke.describe.experiment.sweep import Sweep, value_text
 from wke.describe.generators.generators import GENERATORS
 from wke.describe.toml.shape import value_of
@@ -60,12 +61,13 @@ def _experiment(table: TomlTable[ExperimentFile], sweep: Sweep, problems: list[P
         budget=_budget(section, metrics, plots),
         order=section.order or ("interleaved" if file.steps else "sequential"),
         cooldown_s=section.cooldown,
+        step_timeout_s=section.step_timeout,
         files=_files(section.files, table.at, problems),
         parameters=sweep,
         classes=file.classes,
         steps=tuple(_step(entry, table.at("steps", index)) for index, entry in enumerate(file.steps)),
         metrics=metrics,
-        checks=tuple(entry.that for entry in file.checks),
+        checks=tuple(Check(entry.that, entry.judges) for entry in file.checks),
         plots=plots,
         warnings=table.old_spellings,
         at=table.at,
@@ -86,7 +88,7 @@ def _files(paths: Sequence[str], at: Callable[..., Location], problems: list[Pro
 
 def _step(entry: StepEntry, where: Location) -> Step:
     ready = value_of(Ready, entry.ready, within_s=entry.ready.within) if entry.ready else None
-    return value_of(Step, entry, ready=ready, timeout_s=entry.timeout, where=where)
+    return value_of(Step, entry, ready=ready, timeout_s=entry.timeout, grace_s=entry.grace, where=where)
 
 
 def _metric(name: str, entry: MetricEntry) -> Metric:

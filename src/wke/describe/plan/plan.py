@@ -121,7 +121,8 @@ def _plan_point(experiment: Experiment, configuration: ConfigurationSpec, cluste
     steps: list[PlannedStep] = []
     for index, step in enumerate(experiment.steps):
         with collecting(problems, step.where):
-            steps.append(_plan_file_step(_StepPlanner(configuration, part, point, step, index, _scope(experiment, step), experiment.at)))
+            scope, usual_s = _scope(experiment, step), experiment.step_timeout_s
+            steps.append(_plan_file_step(_StepPlanner(configuration, part, point, step, index, scope, usual_s, experiment.at)))
     if problems:
         raise InputError(*problems)
     for metric in experiment.metrics:
@@ -141,6 +142,7 @@ class _StepPlanner:
     step: Step
     index: int
     scope: str
+    usual_timeout_s: float | None
     where: Callable[..., Location]
 
     def at(self, *key: str | int) -> Location:
@@ -171,6 +173,9 @@ def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
         planned,
         background=step.background,
         measure=step.measure,
+        usual_timeout_s=None if step.background else planner.usual_timeout_s,
+        grace_s=step.grace_s,
+        stop_signal=step.stop_signal,
         ready=ready,
         ready_step=ready_step,
         collect=step.collect,
@@ -201,11 +206,13 @@ def _plan_copy(planner: _StepPlanner, selector: str, options: Mapping[str, Value
         ("measure", False),
         ("multiply", "1"),
         ("timeout_s", None),
+        ("grace_s", None),
+        ("stop_signal", None),
         ("prelude", None),
         ("collect", ()),
     ):
         if getattr(planner.step, key) != usual:
-            name = key.removesuffix("_s")
+            name = key.removesuffix("_s").replace("_", "-")
             problems.append(Problem(f'is not for "{COPY_DATA}", which runs no task', planner.at(name), "remove it"))
     machines: tuple[MachineSpec, ...] = ()
     with collecting(problems, planner.at("on")):

@@ -42,7 +42,10 @@ class Climb(Finding):
 
 @dataclass(frozen=True, slots=True)
 class Climbing(Policy):
-    """Climbs along `parameter` to the best mean of `goal`, once for each setting of the others; `points` are in the order of the ranges."""
+    """Climbs along `parameter` to the best mean of `goal`, once for each setting of the others; `points` are in the order of the ranges.
+
+    A point is worse than all others if the system is broken in half of its trials or more: that is an answer, whatever the goal was there.
+    """
 
     parameter: str
     goal: Expression
@@ -65,7 +68,7 @@ class Climbing(Policy):
         for trial in planned:
             trials_at.setdefault(point_key(trial.point), []).append(trial)
         tried = [trials for trials in trials_at.values() if not seen.missing(trials)]
-        return self.climbs((trials[0].point, list(map(self._observed, seen.results_of(_counted(trials))))) for trials in tried)
+        return self.climbs((trials[0].point, self._observations(seen.results_of(_counted(trials)))) for trials in tried)
 
     def visited(self, points: Sequence[Place], trials: Sequence[StoredAttempt]) -> tuple[Place, ...]:
         """Return the points with a trial: most others are never tried."""
@@ -89,6 +92,11 @@ class Climbing(Policy):
             others = {name: value for name, value in point.items() if name != self.parameter}
             groups.setdefault(point_key(others), []).append(point)
         return list(map(tuple, groups.values()))
+
+    def _observations(self, results: Sequence[StoredAttempt]) -> list[float]:
+        """Return what the trials of a point observed of the goal; nothing if the system is broken there."""
+        is_broken = results and 2 * sum(result.broken for result in results) >= len(results)
+        return [] if is_broken else list(map(self._observed, results))
 
     def _observed(self, result: StoredAttempt) -> float:
         """Return what a trial observed of the goal; NaN if nothing."""

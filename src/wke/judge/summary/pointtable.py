@@ -18,7 +18,9 @@ Point = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class PointRow:
-    """One point: `n` trials count, `failed` failed and `invalid` do not count; `summaries` are those of the metrics that have a value.
+    """One point: `n` trials count, `broken` of them show a broken system; `failed` failed and `invalid` do not count.
+
+    `summaries` are those of the metrics that have a value.
 
     `precision` is there if the series has a target precision.
     """
@@ -29,6 +31,7 @@ class PointRow:
     invalid: int
     summaries: Mapping[str, Summary]
     precision: Precision | None = None
+    broken: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +98,5 @@ def value_order(value: object) -> tuple[int, float, str]:
 def _row(point: Point, trials: Sequence[StoredAttempt], summaries: Mapping[str, Summary], precision: Precision | None) -> PointRow:
     invalid = sum(trial.outcome == OutcomeKind.INVALID for trial in trials)
     failed = sum(not trial.ok and trial.outcome not in {INTERRUPTED, RUNNING} for trial in trials) - invalid
-    return PointRow(point, sum(trial.ok for trial in trials), failed, invalid, summaries, precision)
+    broken = sum(trial.broken for trial in trials)
+    return PointRow(point, sum(trial.ok for trial in trials), failed, invalid, summaries, precision, broken)

@@ -9,9 +9,10 @@ from pathlib import Path
 class ResultRow:
     """One attempt at a trial of the latest plan of `series`; `counts` is True for the attempt that tables and figures show.
 
-    `point` maps parameters to values, `observations` maps metrics to values in `units`. `why` is the reason when the outcome is not ok, or
-    names the machines of the attempt, if they have changed since. With `derived_from` (a trial and the number of an attempt, joined by a
-    dot) that attempt ran, and `folder` is its folder. With `stands_for` a user accepted this attempt as a result of that trial.
+    `point` maps parameters to values, `observations` maps metrics to values in `units`. `why` is the reason when the outcome is not ok or
+    the attempt is `broken`, or names the machines of the attempt, if they have changed since. With `derived_from` (a trial and the number
+    of an attempt, joined by a dot) that attempt ran, and `folder` is its folder. With `stands_for` a user accepted this attempt as a
+    result of that trial.
     """
 
     series: str
@@ -21,6 +22,7 @@ class ResultRow:
     warmup: bool
     outcome: str
     why: str
+    broken: bool
     counts: bool
     started_ns: int
     elapsed_s: float | None

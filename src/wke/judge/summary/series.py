@@ -12,12 +12,13 @@ from wke.records import OutcomeKind
 
 @dataclass(frozen=True, slots=True)
 class TrialCounts:
-    """How many trials a plan has, and how many of them are ok, failed or were invalid when last tried."""
+    """How many trials a plan has, how many of them are ok (`broken` ones are among these), failed or were invalid when last tried."""
 
     planned: int
     ok: int
     failed: int
     invalid: int
+    broken: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class SeriesWork:
         """How many trials there are of each kind."""
         ok, invalid = sum(trial.ok for trial in self.trials), sum(trial.outcome == OutcomeKind.INVALID for trial in self.trials)
         ended = sum(trial.outcome not in {INTERRUPTED, RUNNING} for trial in self.trials)
-        return TrialCounts(len(self.planned), ok, ended - ok - invalid, invalid)
+        return TrialCounts(len(self.planned), ok, ended - ok - invalid, invalid, sum(trial.broken for trial in self.trials))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import mmap
 import os
 import re
 import struct
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from wke.records import MetricsWritten, Output, Record, TaskEnded, TaskName
 PIECE = struct.Struct("<qQIB3x")  # at_ns, offset, length, stream
 PIECES_AT_ONCE = 256
 LONGEST_PIECE = 1 << 26  # longer than any frame
+TAIL_BYTES = 1 << 14
 STREAMS = {1: "out", 2: "err"}
 
 
@@ -157,19 +158,26 @@ def pieces(folder: Path, task: TaskName) -> Iterator[tuple[int, int, bytes]]:
             yield at_ns, stream, os.pread(files.descriptor(_path(folder, task, STREAMS[stream])), length, offset)
 
 
-def lines(folder: Path) -> Iterator[Line]:
-    """Yield the lines of all tasks in `folder` in the order of time, each without its newline.
+def tail(folder: Path, task: TaskName, most: int) -> tuple[str, ...]:
+    """Return the last lines, at most `most`, that `task` wrote to its two streams; of much output, only the end is read."""
+    return tuple(line.data.decode(errors="replace") for line in deque(lines(folder, task, last_bytes=TAIL_BYTES), maxlen=most))
 
-    Times are on the clocks of the machines, which may disagree. An attempt that is still running can be read.
+
+def lines(folder: Path, task: TaskName | None = None, *, last_bytes: int | None = None) -> Iterator[Line]:
+    """Yield the lines of all tasks in `folder`, or of one `task`, in the order of time, each without its newline.
+
+    Times are on the clocks of the machines, which may disagree. An attempt that is still running can be read. With `last_bytes`, only the
+    last pieces of each task are read, about that many bytes.
     """
-    names = tasks(folder)
+    names = tasks(folder) if task is None else (task,)
     buffers: defaultdict[tuple[TaskName, int], LineBuffer] = defaultdict(LineBuffer)
     last_ns: dict[tuple[TaskName, int], int] = {}
     with _OpenFiles(os.O_RDONLY, 256) as files:
-        for at_ns, number, stream, offset, length in heapq.merge(*(_numbered(folder, names, number) for number in range(len(names)))):
-            key = task, _ = names[number], stream
+        numbered = (_numbered(folder, names, number, last_bytes) for number in range(len(names)))
+        for at_ns, number, stream, offset, length in heapq.merge(*numbered):
+            key = names[number], stream
             last_ns[key] = at_ns
-            data = os.pread(files.descriptor(_path(folder, task, STREAMS[stream])), length, offset)
+            data = os.pread(files.descriptor(_path(folder, names[number], STREAMS[stream])), length, offset)
             yield from _cut(at_ns, key, buffers[key].add(data), continues=True)
     for key, buffer in buffers.items():
         yield from _cut(last_ns[key], key, buffer.rest(), continues=False)
@@ -261,12 +269,13 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _index(folder: Path, task: TaskName) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (at_ns, stream, offset, length) of each whole record; the last one may be incomplete.
+def _index(folder: Path, task: TaskName, last_bytes: int | None = None) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (at_ns, stream, offset, length) of each whole record, or of the last ones; the last one may be incomplete.
 
     Raise DamagedError for a record that points outside the output.
     """
-    path, position = _path(folder, task, "idx"), 0
+    path = _path(folder, task, "idx")
+    position = 0 if last_bytes is None else _position(path, last_bytes)
     while records := _whole_records(path, position):
         sizes = {stream: _size(_path(folder, task, suffix)) for stream, suffix in STREAMS.items()}
         for at_ns, offset, length, stream in PIECE.iter_unpack(records):
@@ -283,6 +292,15 @@ def _size(path: Path) -> int:
         return 0
 
 
+def _position(path: Path, last_bytes: int) -> int:
+    """Return where in an index the last records begin that together have at least so many bytes; at most PIECES_AT_ONCE of them."""
+    first = max(0, _size(path) // PIECE.size - PIECES_AT_ONCE)
+    sizes = [length for _, _, length, _ in PIECE.iter_unpack(_whole_records(path, first * PIECE.size))]
+    while sizes and last_bytes > 0:
+        last_bytes -= sizes.pop()
+    return (first + len(sizes)) * PIECE.size
+
+
 def _whole_records(path: Path, position: int) -> bytes:
     """Return some records of an index from `position` on. The file is open only meanwhile, because a thousand tasks may be read at once."""
     try:
@@ -294,6 +312,6 @@ def _whole_records(path: Path, position: int) -> bytes:
     return records[: len(records) // PIECE.size * PIECE.size]
 
 
-def _numbered(folder: Path, names: Sequence[TaskName], number: int) -> Iterator[tuple[int, int, int, int, int]]:
-    for at_ns, stream, offset, length in _index(folder, names[number]):
+def _numbered(folder: Path, names: Sequence[TaskName], number: int, last_bytes: int | None) -> Iterator[tuple[int, int, int, int, int]]:
+    for at_ns, stream, offset, length in _index(folder, names[number], last_bytes):
         yield at_ns, number, stream, offset, length

@@ -116,6 +116,7 @@ def _link(link: LinkSpec) -> Json:
 
 def _step(step: PlannedStep) -> Json:
     kept: dict[str, Json] = {"collect": list(step.collect)} if step.collect else {}
+    kept |= {name: value for name, value in (("grace", step.grace_s), ("stop-signal", step.stop_signal)) if value is not None}
     if step.copy is not None:
         kept["files"] = step.copy.digest
     scope: dict[str, Json] = {"scope": step.scope} if step.scope != "trial" else {}

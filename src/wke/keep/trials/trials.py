@@ -9,7 +9,7 @@ from wke.keep.database.damage import read_object
 from wke.keep.machines.fingerprint import FactChange
 from wke.records import Outcome, Release, StartedTogether, TaskEnded
 
-INTERRUPTED, RUNNING = "interrupted", "running"
+INTERRUPTED, RUNNING, BROKEN = "interrupted", "running", "broken"
 Inputs = Mapping[str, Json]
 """What a trial depends on, as keep/trials/identity.py describes it: what its id was computed from."""
 LOGS = "logs"
@@ -163,6 +163,16 @@ class StoredAttempt:
     def ok(self) -> bool:
         """Whether the attempt succeeded; only then do its observations count."""
         return self.outcome == "ok"
+
+    @property
+    def broken(self) -> bool:
+        """Whether the attempt counts and shows a system that is broken: a check that judges the system does not hold."""
+        return self.ok and self.why != ""
+
+    @property
+    def word(self) -> str:
+        """The outcome, or "broken"."""
+        return BROKEN if self.broken else self.outcome
 
 
 def counting_attempts(attempts: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:

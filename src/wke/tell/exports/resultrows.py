@@ -17,6 +17,7 @@ FIXED: Mapping[str, type] = {
     "warmup": bool,
     "outcome": str,
     "why": str,
+    "broken": bool,
     "counts": bool,
     "started_ns": int,
     "elapsed_s": float,

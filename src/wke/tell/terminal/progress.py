@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from wke.keep.trials.trials import BROKEN
 from wke.records import Connecting, Note, Record, StartedTogether, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
 from wke.tell.terminal.connecting import ConnectingLine, connecting_words
 from wke.tell.terminal.console import Printer
@@ -108,20 +109,23 @@ class PlainProgress:
         if isinstance(record, Note):
             self._out.talk(_note(record))
         elif isinstance(record, TrialEnded):
-            left = self._state.left()
-            self._out.talk(trial_line(self._state, record) + (f" ({left})" if left else ""))
+            self._out.talk(trial_line(self._state, record, self._state.left()))
 
 
-def trial_line(state: SeriesState, end: TrialEnded) -> str:
-    """Return the line of a trial that has just ended."""
+def trial_line(state: SeriesState, end: TrialEnded, left: str = "") -> str:
+    """Return the line of a trial that has just ended, with the time `left`, and why it did not end well."""
     started = state.current
     words = point_words(started.point, started.iteration, warmup=started.warmup) if started else end.trial
     width = len(str(state.total))
-    text = f"[{state.ended:>{width}}/{state.total}] {words}: {end.outcome}, {seconds(end.elapsed_s)}"
+    word = BROKEN if end.outcome.ok and end.why else end.outcome
+    text = f"[{state.ended:>{width}}/{state.total}] {words}: {word}, {seconds(end.elapsed_s)}"
     if end.observations:
         text += f"; {observation_words(end.observations, state.units)}"
+    text += f" ({left})" if left else ""
     if end.why:
         text += f"\n    {end.why}"
+    if end.of is not None:
+        text += "".join(f"\n    {end.of.machine} │ {line}" for line in end.said)
     return text
 
 

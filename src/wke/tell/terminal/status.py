@@ -64,7 +64,8 @@ def doing(status: SeriesStatus) -> str:
 def count_words(status: SeriesStatus) -> str:
     """Return how many trials there are of each kind."""
     counts, then = status.work.counts, then_text(status.work.outlook)
-    kinds = [f"{counts.ok} ok", *(f"{n} {word}" for n, word in ((counts.failed, "failed"), (counts.invalid, "invalid")) if n)]
+    broken = f" ({counts.broken} of them broken)" if counts.broken else ""
+    kinds = [f"{counts.ok} ok{broken}", *(f"{n} {word}" for n, word in ((counts.failed, "failed"), (counts.invalid, "invalid")) if n)]
     most = "at most " if then.startswith("then") else ""
     return f"{', '.join(kinds)}; {most}{status.to_run} to run{' ' + then if then.startswith('until') else ''}"
 
@@ -86,7 +87,7 @@ def end_words(end: StoredAttempt, now_ns: int) -> str:
     """Return how and when a trial ended, and why it is not ok."""
     when = f" at {local_time(ended_ns(end), now_ns)} after {seconds(end.elapsed_s)}" if end.elapsed_s is not None else ""
     why = f": {visible(end.why)}" if end.why else ""
-    return f"{end.id}  {point_words(end.point, end.iteration, warmup=end.warmup)}: {end.outcome}{when}{why}"
+    return f"{end.id}  {point_words(end.point, end.iteration, warmup=end.warmup)}: {end.word}{when}{why}"
 
 
 # -- for programs
@@ -128,6 +129,7 @@ def _trial_json(trial: StoredAttempt) -> dict[str, object]:
         "warmup": trial.warmup,
         "outcome": trial.outcome,
         "why": trial.why,
+        "broken": trial.broken,
         "started-ns": trial.started_ns,
         "elapsed-s": trial.elapsed_s,
     }

@@ -8,18 +8,24 @@ from wke.judge.reuse.state import facts_words
 from wke.judge.summary.trial import TrialRecord
 from wke.keep.files.localtime import local_time
 from wke.keep.machines.fingerprint import Facts, Reference
+from wke.keep.output import logs
 from wke.keep.trials.details import AttemptDetails, StoredDeployment, StoredTask
 from wke.keep.trials.folders import final_folder
 from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
 from wke.records import ClockReading
 from wke.tell.words import counted, observation_words, point_words, seconds
 
+FINE = ("ok", "cancelled")  # the outcomes of tasks that did not fail
+TAIL, LONG_TAIL = 5, 20  # lines of a task that ended well, and of another one
 MOST = 12  # tasks that ended well, clocks, names of identical machines
 SHOWN_FACTS = ("processor", "usable processors", "memory", "kernel", "governor", "SMT", "clock source", "product")
 
 
-def trial_lines(shown: TrialRecord, store: Path) -> Iterator[str]:
-    """Yield the lines of the screen; times are local to this computer. `store` is the folder of the store."""
+def trial_lines(shown: TrialRecord, store: Path, *, full: bool = False) -> Iterator[str]:
+    """Yield the lines of the screen; times are local to this computer. `store` is the folder of the store.
+
+    Of what each task wrote it has the last lines, or with `full` all.
+    """
     at, of = shown.at, shown.of
     yield f"{at.id}  {at.series}: {point_words(at.point, at.iteration, warmup=at.warmup)}"
     for title, lines in (
@@ -35,6 +41,7 @@ def trial_lines(shown: TrialRecord, store: Path) -> Iterator[str]:
         ("machines", _machines(of.machines)),
         ("software", _software(of.command.software)),
         ("files", _files(shown)),
+        ("output", _output(shown, full=full)),
     ):
         for index, line in enumerate(lines):
             yield f"  {'' if index else title:<9} {line}"
@@ -42,7 +49,7 @@ def trial_lines(shown: TrialRecord, store: Path) -> Iterator[str]:
 
 def _outcome(at: StoredAttempt) -> str:
     against = "; ".join(facts_words(at.changes))
-    return f"{at.outcome}{f': {at.why}' if at.why else ''}{f'; does not count now: {against}' if against else ''}"
+    return f"{at.word}{f': {at.why}' if at.why else ''}{f'; does not count now: {against}' if against else ''}"
 
 
 def _ran(shown: TrialRecord) -> Iterator[str]:
@@ -89,6 +96,16 @@ def _task(task: StoredTask) -> str:
     needed = f" (needed {task.rung})" if task.rung else ""
     after = f"after {seconds((task.ended_ns - task.started_ns) / 1e9)}{needed}"
     return f"{name.step}  {name.target} on {machine}: {task.outcome} {after}{f': {task.detail}' if task.detail else ''}"
+
+
+def _output(shown: TrialRecord, *, full: bool) -> Iterator[str]:
+    """Yield what each task wrote behind its name, tasks that did not end well first."""
+    folder, outcomes = shown.at.folder, {task.name: task.outcome for task in shown.of.tasks}
+    for name in sorted(logs.tasks(folder), key=lambda name: outcomes.get(name) in FINE):
+        yield f"{name.step}  {name.target} on {name.machine}{f'.{name.copy}' if name.copy else ''}:"
+        most = TAIL if outcomes.get(name) in FINE else LONG_TAIL
+        lines = (line.data.decode(errors="replace") for line in logs.lines(folder, name)) if full else logs.tail(folder, name, most)
+        yield from (f"     {line}" for line in lines)
 
 
 def _few(lines: list[str], noun: str) -> list[str]:
@@ -165,7 +182,7 @@ def trial_line(trial: StoredAttempt) -> str:
     accepted = f"; accepted: {', '.join(map(str, trial.accepted))}" if trial.accepted else ""
     words = point_words(trial.point, trial.iteration, warmup=trial.warmup)
     why = f": {trial.why}" if trial.why else ""
-    return f"{trial.id}  {words}: {trial.outcome}{took}{seen}{skew}{derived}{accepted}{why}"
+    return f"{trial.id}  {words}: {trial.word}{took}{seen}{skew}{derived}{accepted}{why}"
 
 
 # -- for programs
@@ -213,6 +230,7 @@ def trial_json(trial: StoredAttempt) -> dict[str, object]:
         "attempt": trial.attempt,
         "outcome": trial.outcome,
         "why": trial.why,
+        "broken": trial.broken,
         "started-ns": trial.started_ns,
         "elapsed-s": trial.elapsed_s,
         "observations": dict(trial.observations),
