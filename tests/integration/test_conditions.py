@@ -3,6 +3,7 @@
 from projects import Project
 
 CHECKED = """#!/bin/sh
+: "$FAIL_AT"
 echo "$1" >> FOLDER/ledger/ran
 times=$(grep -cx "$1" FOLDER/ledger/ran)
 echo "wke: ops=$(( 100 * $1 )) 1/s"
@@ -39,7 +40,9 @@ def test_what_is_left_out_and_what_does_not_count(emulated: Project) -> None:
     """An invalid trial runs again, twice at most and never after that; it is kept, shown with the reason, and in no mean."""
     emulated.targets({"load": '["n"]'}, load=CHECKED.replace("FOLDER", str(emulated.folder)))
     emulated.write("experiments/series.toml", CONDITIONS)
-    assert "series: 4 points x (1 iterations) = 4 trials\n" in emulated.wke("plan", "experiments/series.toml").out
+    plan = emulated.wke("plan", "experiments/series.toml", FAIL_AT="3")
+    assert "series: 4 points x (1 iterations) = 4 trials\n" in plan.out
+    assert plan.err == "FAIL_AT is set here and read by target load, but does not reach it: make it an option of the target\n"
     done = emulated.measure()
     assert (done.status, ran(emulated)) == (1, ["1", "2", "3", "5", "2", "3", "3"])
     assert [line.split() for line in done.out.splitlines()] == [

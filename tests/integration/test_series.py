@@ -2,6 +2,7 @@
 
 import csv
 import os
+import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -338,6 +339,25 @@ target = "work"
 on = "all"
 measure = true
 """
+
+
+@pytest.mark.sshd
+def test_a_strangers_port_is_refused_and_a_silent_one_told(new_project: Callable[[str], Project], ssh_cluster: str) -> None:
+    """A program that answers on the port before the step began is no server of ours; a server that does not answer shows its last lines."""
+    project = new_project(ssh_cluster)
+    project.targets(server=f"echo >{project.folder}/ledger/began; echo trying; echo to bind; sleep 1000\n", work="true\n")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        series = WAITS.replace("port = 9", f"port = {port}").replace("iterations = 3", "iterations = 1")
+        within = f"{limit(1):.0f}"
+        project.write("experiments/series.toml", series.replace("20s", within + "s"))
+        assert (project.measure().status, (project.folder / "ledger/began").exists()) == (1, False)
+        why = project.trials()[0].why
+        assert why.startswith(f"port {port} of m0 is used by ")
+        assert f"(pid {os.getpid()})" in why
+    done = project.measure()
+    assert project.trials()[0].why == f"server was not ready within {within} s: port {port} of m0 did not answer"
+    assert f"port {port} of m0 did not answer\n    m0 │ trying\n    m0 │ to bind\n" in done.err
 
 
 def test_a_machine_that_is_lost_again_and_again_ends_the_series(emulated: Project) -> None:

@@ -13,6 +13,12 @@ from support import alive, eventually, limit
 from talk import Talk, talk, until
 
 from wke.act.connection.untrusted import Left
+from wke.act.providers.place import Place
+from wke.act.session.steps import run_steps, steps_session
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
+from wke.describe.configuration.configuration import TargetSpec
+from wke.describe.configuration.step import PlannedStep
+from wke.errors import MachineError
 
 DAEMON = b"""
 import os, sys, time
@@ -27,6 +33,10 @@ def daemon(environment):
         os.dup2(null, number)
     os.execve("/bin/sleep", ["sleep", "1000"], environment)
 """
+BECOMES_ROOT = b"import os\nos.setresgid(0, 0, 0)\nos.setresuid(0, 0, 0)\ndaemon(os.environ)\n"
+CAPABILITIES = "+setuid,+setgid"
+AS_USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", f"--inh-caps={CAPABILITIES}", f"--ambient-caps={CAPABILITIES}"]
+"""A login that may become root, as by sudo, but not send signals to root's processes."""
 HOSTILE = {
     "sleeps": (b"#!/bin/sh\necho $$; exec sleep 1000", "SIGTERM", 1),
     "ignores SIGTERM": (b"#!/bin/sh\ntrap '' TERM; echo $$; while :; do sleep 1000; done", "SIGKILL", 2),
@@ -134,10 +144,9 @@ def test_commands_of_a_handler_live_until_the_grace_ends(transport: Sequence[str
 def test_what_cannot_be_stopped_is_named(hides: bool) -> None:  # noqa: FBT001 - a table
     """A daemon that became root's survives a user's agent: it is told by name and user, or that /proc hides it, and soon."""
     hidden = ["unshare", "--mount", "sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh"]
-    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+setuid,+setgid", "--ambient-caps=+setuid,+setgid"]
 
     async def body(one: Talk) -> None:
-        script = b"#!/usr/bin/env python3" + DAEMON + b"import os\nos.setresgid(0, 0, 0)\nos.setresuid(0, 0, 0)\ndaemon(os.environ)\n"
+        script = b"#!/usr/bin/env python3" + DAEMON + BECOMES_ROOT
         assert (await one.run(script, grace_s=0.3, workdir="/")).outcome == "ok"
         (survivor,) = (await one.connection.tasks.clear(grace_s=0.3)).survivors
         name, _, pid = survivor.partition(" (pid ")
@@ -146,7 +155,22 @@ def test_what_cannot_be_stopped_is_named(hides: bool) -> None:  # noqa: FBT001 -
         await until(lambda: not alive(int(pid.partition(")")[0])))
         assert await one.connection.tasks.clear() == Left()
 
-    talk([*(hidden if hides else []), *user], body)
+    talk([*(hidden if hides else []), *AS_USER], body)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start processes of several users")
+def test_what_cannot_be_stopped_fails_a_command() -> None:
+    """A target that went well but leaves a daemon of root behind is no success: the error names it, the machine, and what to do."""
+    machine = MachineSpec("m", 0, None, "127.0.0.1")
+    script = b"#!/usr/bin/env python3" + DAEMON + BECOMES_ROOT
+    step = PlannedStep(0, TargetSpec("starts", "", content=script), (machine,), workdir="/", grace_s=0.3)
+    place = Place(ClusterSpec(None, "local", (machine,)), {"m": AS_USER}, {})
+    with pytest.raises(MachineError) as caught:
+        asyncio.run(run_steps(steps_session(place, [step], lambda _: None), [step]))
+    (problem,) = caught.value.problems
+    what, _, pid = problem.what.partition("(pid ")
+    os.kill(int(pid.partition(")")[0]), signal.SIGKILL)
+    assert (what, pid.partition(")")[2], "sudo kill PID" in str(problem.hint)) == ("could not be stopped on m: sleep ", " of root", True)
 
 
 def test_stopping_what_ended_changes_nothing(transport: Sequence[str]) -> None:

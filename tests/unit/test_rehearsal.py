@@ -9,7 +9,10 @@ from wke.act.rehearsal.scripted import scripted_place
 from wke.act.rehearsal.timelapse import TimelapseLoop
 from wke.act.session.session import Session
 from wke.describe.cluster.cluster import read_cluster
+from wke.describe.configuration.configuration import read_configuration
+from wke.describe.configuration.step import plan_step
 from wke.errors import InputError, MachineError
+from wke.records import Note, Record
 from wke.testing import FOREVER, Asked, Said, rehearse
 
 CLUSTER = """\
@@ -177,3 +180,32 @@ def test_a_played_machine_has_no_disk() -> None:
         loop = runner.get_loop()
         assert isinstance(loop, TimelapseLoop)
         runner.run(copy(loop))
+
+
+@pytest.mark.parametrize(("settings", "ran"), [("", 5), ("stop-after = 3\n", 3), ("stop-after = 0\n", 12)])
+def test_trials_that_fail_alike_stop_the_series(project: Path, settings: str, ran: int) -> None:
+    """After five in a row, or as many as the file says."""
+    (project / "series.toml").write_text(SERIES.replace("seed = 7\n", "seed = 7\n" + settings))
+    assert [trial.outcome for trial in rehearse("series.toml", {"load": lambda _: Said(code=4)}).trials] == ["failed(4)"] * ran
+
+
+@pytest.mark.parametrize(("timeout_s", "seconds"), [(None, [60, 120]), (300.0, [])])
+def test_a_step_that_takes_long_says_what_it_waits_for(project: Path, timeout_s: float | None, seconds: list[int]) -> None:
+    """After a minute, then whenever the time has doubled; not if a timeout ends it, and later than a step of that name took before."""
+    told: list[str] = []
+
+    def hear(record: Record) -> None:
+        told.extend([record.text] if isinstance(record, Note) else [])
+
+    async def run(loop: TimelapseLoop) -> None:
+        cluster, configuration = read_cluster(project / "cluster.toml"), read_configuration("kv", project)
+        step = plan_step(configuration, cluster, target="load", selector="m0,m1", options={"engine": "x"}, timeout_s=timeout_s)
+        place = scripted_place(cluster, {"load": lambda _: Said("loading\n", lasts_s=200)}, loop)
+        async with Session(place, cluster.machines[:2], hear) as session:
+            assert all(end.outcome.ok for end in [*await session.run(step), *await session.run(step)])
+
+    with asyncio.Runner(loop_factory=TimelapseLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, TimelapseLoop)
+        runner.run(run(loop))
+    assert told == [f"load still runs on m0, m1, for {n} s so far, and has no timeout; its last line on m0: loading" for n in seconds]
