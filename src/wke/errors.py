@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 MOST_NAMES = 20
+MOST_COMPARED = 200
+MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,15 @@ class Problem:
 
 
 class WkeError(Exception):
-    """The base class. `problems` has at least one problem; `str()` returns all of them, one after the other."""
+    """The base class. `problems` has at least one problem; `str()` returns them one after the other, at most MOST_PROBLEMS."""
 
     exit_status: ClassVar[int] = 1
 
     def __init__(self, *problems: Problem | str, where: Location | None = None, hint: str | None = None) -> None:
         self.problems = tuple(p if isinstance(p, Problem) else Problem(p, where, hint) for p in problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        rest = len(self.problems) - MOST_PROBLEMS
+        shown = [*map(str, self.problems[:MOST_PROBLEMS]), *([f"and {rest} more"] if rest > 0 else [])]
+        super().__init__("\n".join(shown))
 
 
 class InputError(WkeError, ValueError):
@@ -97,7 +101,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     import difflib  # noqa: PLC0415 - for mistakes only
 
     names = list(known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word, names[:MOST_COMPARED], n=1, cutoff=0.6)
     if near:
         return f'did you mean "{near[0]}"?'
     if not names:

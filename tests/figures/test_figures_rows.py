@@ -213,3 +213,22 @@ def test_units_that_do_not_fit_are_an_error() -> None:
     """A sum of a rate and a time is refused instead of drawn."""
     with pytest.raises(InputError, match=r"a plot computes ops \+ lat, but a number in 1/s and a number in ms cannot be added"):
         make_drawing(replace(PLOT, y_axis=ys("ops + lat")), trials(), EXPERIMENT)
+
+
+def test_values_that_python_holds_equal_are_different_marks_and_groups() -> None:
+    """Each of true, 1 and "1" has its own bar and line with its own trials; a filter keeps the one that it names."""
+    values = (True, 1, "1")
+    experiment = replace(EXPERIMENT, parameters=Sweep((Parameter("v", values),)))
+    points = [{"v": value} for value in values for _ in range(2)]
+    mine = [
+        replace(trial, id=f"{k}", point=point, observations={"ops": float(k)})
+        for k, (trial, point) in enumerate(zip(trials(), points, strict=False))
+    ]
+    bars = make_drawing(Plot("bar", "v", ys("ops")), mine, experiment)
+    (group,) = bars.panels[0].groups
+    assert [(repr(mark.x), mark.summary.n) for mark in group.marks] == [("True", 2), ("1", 2), ("'1'", 2)]
+    assert [bars.place(mark.x) for mark in group.marks] == [0, 1, 2]
+    lines = make_drawing(Plot("line", "ops", ys("ops"), sort_by="v"), mine, experiment)
+    assert [len(group.marks) for group in lines.panels[0].groups] == [1, 1, 1]
+    kept = make_drawing(Plot("bar", "v", ys("ops"), filter_by=(Filter("v", (True,)),)), mine, experiment)
+    assert list(map(repr, kept.xs)) == ["True"]

@@ -69,7 +69,7 @@ CLUSTERS = {
         g = "-oProxyCommand=evil"
         h = { external-addr = "h", ssh-port = 70000 }
         [classes]
-        x = 0
+        x = -1
         y = []
         z = true
         w = ["a", 5]
@@ -95,8 +95,7 @@ CLUSTERS = {
           hint: known: external-addr, internal-addr, class, ssh-port, username, python
         cluster.toml:14:1: machines.g: must be one word that does not start with a dash, not "-oProxyCommand=evil"
         cluster.toml:15:28: machines.h.ssh-port: must be at most 65535, not 70000
-        cluster.toml:17:1: classes.x: asks for 0 machines, but a class needs at least one
-        cluster.toml:18:1: classes.y: must not be empty: a class needs at least one machine
+        cluster.toml:17:1: classes.x: asks for -1 machines; the smallest class has 0
         cluster.toml:19:1: classes.z: must be a list or a number of machines, not true
         cluster.toml:20:11: classes.w[1]: must be a machine's name, not the number 5
         cluster.toml:22:13: links.default.dely: unknown key

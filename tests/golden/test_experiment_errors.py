@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.cluster.cluster import read_cluster
-from wke.describe.configuration.configuration import read_configuration
-from wke.describe.experiment.experimentreader import read_experiment
-from wke.describe.plan.plan import make_plan
 from wke.errors import InputError
+from wke.series.planned import plan_series
+from wke.series.project import read_project
 
 CLUSTER = '[cluster]\nprovider = "local"\nmachines = 5\n[classes]\nservers = 3\nclients = 2\n'
 CONFIGURATION = """
@@ -28,7 +26,7 @@ def messages(folder: Path, text: str) -> str:
     (folder / "cluster.toml").write_text(CLUSTER)
     (folder / "x.toml").write_text(text.lstrip("\n"))
     with pytest.raises(InputError) as error:
-        make_plan(read_experiment(Path("x.toml")), read_configuration("kv", Path()), read_cluster(Path("cluster.toml")), seed=1)
+        plan_series(read_project(Path("x.toml"), Path("cluster.toml")))
     return str(error.value) + "\n"
 
 
@@ -236,7 +234,7 @@ x.toml:4:1: steps[0].ready: only a background step has ready
 x.toml:9:1: steps[1].measure: a background step cannot be measured
   hint: a background step runs until the trial ends; measure a step that ends by itself
 x.toml:13:1: steps[2].measure: a second step is measured
-  hint: exactly one step is measured; the first is in line 9
+  hint: one step is measured at each point (`when` may choose it); the first is in line 9
 """,
     ),
     "a budget that cannot be kept to": (
@@ -253,6 +251,8 @@ measure = true
 """,
         """
 x.toml:5:25: experiment.iterations.max: is less than min, which is 9
+x.toml:7:3: steps[0].options: target "load" needs option "servers"
+  hint: give it a value
 """,
     ),
     "a budget without rounds and metrics": (
@@ -274,6 +274,8 @@ x.toml:3:1: experiment.budget: a budget can only end a series that runs in round
   hint: write order = "interleaved"
 x.toml:5:34: experiment.iterations.of[0]: there is no metric "ops"
   hint: none is defined
+x.toml:7:3: steps[0].options: target "load" needs option "servers"
+  hint: give it a value
 """,
     ),
     "scopes of steps": (
@@ -295,8 +297,14 @@ scope = "deploy"
 measure = true
 """,
         """
+x.toml:5:1: steps[0].target: configuration kv has no target "start"
+  hint: known: serve, load, lost, install-packages
+x.toml:9:1: steps[1].target: configuration kv has no target "install"
+  hint: did you mean "install-packages"?
 x.toml:10:1: steps[1].scope: a step with scope "deploy" comes after one with scope "point"
   hint: steps that run less often come first: deploy, point, trial
+x.toml:12:3: steps[2].options: target "load" needs option "servers"
+  hint: give it a value
 x.toml:14:1: steps[2].scope: the measured step runs in every trial
   hint: remove scope
 """,
@@ -314,6 +322,8 @@ background = true
         """
 x.toml:3:3: steps[0]: no step is measured
   hint: write measure = true in the step whose time counts
+x.toml:3:3: steps[0].options: target "load" needs option "servers"
+  hint: give it a value
 """,
     ),
     "metrics and plots": (
@@ -377,6 +387,8 @@ path = "draw.py"
 args = ["@PLOT_NAME", "@VALUE:0:troughput"]
 """,
         """
+x.toml:12:34: steps[0].options.mode: target "serve", option "mode": must be one of "fast", "safe", not the text "fast2"
+x.toml:12:34: steps[0].options.mode: target "serve", option "mode": must be one of "fast", "safe", not the text "safe2"
 x.toml:15:16: metrics.throughput.step: no step runs target "sreve"
   hint: did you mean "serve"?
 x.toml:16:1: metrics.99th: "99th" cannot be the name of a metric
@@ -496,9 +508,11 @@ prelude = "venv"
 """,
         """
 x.toml:11:1: classes.servers: class servers cannot have 5 machines
-  hint: it has 3 machines in the cluster, and needs at least one
+  hint: it has 3 machines in the cluster
 x.toml:12:1: classes.server: there is no class "server" to size
   hint: did you mean "servers"?
+x.toml:18:11: steps[0].ready.target: target "load" needs option "servers"
+  hint: give it a value
 x.toml:19:13: steps[0].options.memory: target "serve", option "memory": must be a whole number, not the text "much"
 x.toml:19:34: steps[0].options.mode: target "serve", option "mode": must be one of "fast", "safe", not the text "slow"
 x.toml:19:51: steps[0].options.speed: target "serve" has no option "speed"
@@ -551,10 +565,14 @@ c = { value = "x", join = "sum" }
 that = "errors + 10mss"
 """,
         """
+x.toml: experiment: configuration is missing
+  hint: steps run targets of one: write configuration = "FOLDER"
 x.toml:4:1: exclude[0].when: has "=" where a value or a sign should begin
   hint: write == for equality
 x.toml:6:1: exclude[1].when: must be a condition in quotes, not the number 3
   hint: write when = "engine == 'old'"
+x.toml:7:3: steps[0]: no step is measured
+  hint: write measure = true in the step whose time counts
 x.toml:10:7: metrics.a.value: is not a calculation
   hint: write a number computed from metrics: cpu / throughput
 x.toml:11:7: metrics.b.value: has a bracket that is not closed
@@ -698,6 +716,8 @@ target = "load"
 collect = ["/etc/passwd", "../x", "", "out/*.log", 3]
 """,
         """
+x.toml: experiment: configuration is missing
+  hint: steps run targets of one: write configuration = "FOLDER"
 x.toml:3:12: steps[0].collect[0]: must be in the task's own folder, $WKE_DIR
   hint: write a path in it, such as "out/*.log"
 x.toml:3:27: steps[0].collect[1]: must be in the task's own folder, $WKE_DIR
@@ -721,6 +741,8 @@ x.toml:2:25: experiment.iterations.max: must be at least 1, not 0
 x.toml:2:34: experiment.iterations.precision: must be a share between 0 and 1 (100%), not 500%
 x.toml:2:54: experiment.iterations.every: unknown key
   hint: known: min, max, precision, of
+x.toml:3:3: steps[0]: no step is measured
+  hint: write measure = true in the step whose time counts
 """,
     ),
     "iterations without a precision": (
@@ -939,8 +961,8 @@ num_iterations = 3
 threads = [1, 2]
 """,
         """
-x.toml:1:2: experiment: has no [[steps]]: this experiment belongs to a benchmark script
-  hint: run that script: python benchmark.py toml x.toml; `wke measure` needs [[steps]] and configuration
+x.toml:1:2: experiment: has no [[steps]], so wke has nothing to run
+  hint: add [[steps]] and configuration = "FOLDER" in [experiment]; or run the Python script that the file was written for
 """,
     ),
 }

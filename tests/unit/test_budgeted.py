@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from worlds import EXPERIMENT, SIZES, World, planned
 
 from wke.describe.experiment.experiment import Budget, Stopping
+from wke.describe.experiment.point import point_key
 from wke.describe.experiment.sweep import Parameter, Sweep
 from wke.judge.policies.budgeted import BudgetOutlook, BudgetUse
 from wke.judge.policies.choose import policy_of
 from wke.judge.policies.coarseness import coarseness, halving
 from wke.judge.policies.policy import Seen
-from wke.judge.statistics.summaries import point_key
 
 
 @pytest.mark.parametrize(

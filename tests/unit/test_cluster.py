@@ -210,16 +210,43 @@ def test_a_sized_cluster_keeps_the_first_machines_of_a_class(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"x": 4}, "class x cannot have 4 machines\n  hint: it has 3 machines in the cluster, and needs at least one"),
-        ({"x": 0}, "class x cannot have 0 machines\n  hint: it has 3 machines in the cluster, and needs at least one"),
+        ({"x": 4}, "class x cannot have 4 machines\n  hint: it has 3 machines in the cluster"),
+        ({"x": -1}, "class x cannot have -1 machines\n  hint: the smallest class has 0"),
         ({"q": 1}, 'there is no class "q" to size\n  hint: known: x'),
     ],
 )
 def test_a_class_cannot_be_sized_beyond_what_it_has(tmp_path: Path, sizes: dict[str, int], message: str) -> None:
-    """Neither more than there are, nor none, nor a class that is not there."""
+    """Neither more than there are, nor fewer than none, nor a class that is not there."""
     with pytest.raises(InputError) as caught:
         sized(cluster(tmp_path, "[cluster]\nmachines = 4\n[classes]\nx = 3"), sizes)
     assert str(caught.value) == message
+
+
+def test_what_a_provider_cannot_do_is_known_beforehand(tmp_path: Path) -> None:
+    """Links between roles and missing folders are refused with their places, of emulated machines only."""
+    text = '[cluster]\nprovider = "{}"\nmachines = 2\nshare = ["none"]\n[links]\n"m0 -> m1" = {{ loss = 0.5 }}\ndefault = {{ delay = 1 }}'
+    found = cluster(tmp_path, text.format("local")).refusals
+    assert [(problem.where.line if problem.where else 0, problem.what) for problem in found] == [
+        (6, 'only "default" can be emulated yet, the same link for every machine'),
+        (4, "none is not a folder"),
+    ]
+
+
+def test_a_class_may_have_no_machine(tmp_path: Path) -> None:
+    """Listed, asked for or reduced to none: a selector of it names no machine, which only those who expect it accept."""
+    small = cluster(tmp_path, "[cluster]\nmachines = 2\n[classes]\na = 0\nb = []\nc = 2")
+    none = sized(small, {"c": 0})
+    assert none.classes == {"a": (), "b": (), "c": ()}
+    assert none.machines == ()
+    assert select(small, "a,b", may_be_empty=True) == ()
+    assert [m.name for m in select(small, "a,c")] == ["m0", "m1"]
+    assert restricted(small, "c").classes == small.classes
+    with pytest.raises(InputError, match="selects no machine\n  hint: class b has none"):
+        select(small, "b")
+    with pytest.raises(InputError, match=r"goes past the end with \[0\]\n  hint: class a has 0 machines$"):
+        select(small, "a[0]", may_be_empty=True)
+    with pytest.raises(InputError, match="selects no machine"):
+        select(small, "c!all", may_be_empty=True)
 
 
 def test_a_large_cluster_is_read(tmp_path: Path) -> None:

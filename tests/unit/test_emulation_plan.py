@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from wke.act.emulation.keeper.network import attribute
 from wke.act.emulation.keeper.plan import KeeperPlan, LinkPlan, MachinePlan, decode, encode
 from wke.act.emulation.keeper_client import alone, keepers_folder
 from wke.describe.cluster.cluster import LOCAL_NETWORK, ClusterSpec, LinkSpec, MachineSpec
-from wke.errors import InputError, MachineError
+from wke.errors import InputError, MachineError, Problem
 
 MOUNTINFO = r"""
 22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -89,11 +90,10 @@ def test_an_unknown_mode_is_refused() -> None:
     ("cluster", "mode", "message"),
     [
         (
-            local_cluster(links={"m0 -> m1": LinkSpec(delay_s=1)}),
+            replace(local_cluster(), refusals=(Problem("no such link"), Problem("no such folder"))),
             "namespaces",
-            '[links] "m0 -> m1": only "default" can be emulated yet, the same link for every machine',
+            "no such link\nno such folder",
         ),
-        (local_cluster(share=("/no/such/folder",)), "namespaces", "[cluster] share: /no/such/folder is not a folder"),
         (
             local_cluster(links={"default": LinkSpec(rate_bits=1000)}),
             "processes",

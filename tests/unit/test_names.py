@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.describe.names import FileOf, FolderOf, GitRef, GivenName, PointsOf, Word, has_values, parse_name, parse_values, points_with
+from wke.describe.names import FileOf, FolderOf, GitRef, GivenName, PointsOf, Word, parse_name, parse_values, points_with
 from wke.errors import InputError
 
 FORMS: dict[str, GivenName] = {
@@ -70,8 +70,11 @@ def test_points_that_have_values() -> None:
     assert points_with(POINTS, {"engine": "old", "rate": "100.0"}, "x") == ({"engine": "old", "rate": 100, "fsync": False},)
     assert len(points_with(POINTS, {"fsync": "true"}, "x")) == 2
     assert points_with(POINTS, {}, "x") == tuple(POINTS)
-    assert not has_values({"fsync": True}, {"fsync": "1"})
-    assert not has_values({}, {"fsync": "true"})
+    with pytest.raises(InputError, match="fsync is never 1"):
+        points_with(POINTS, {"fsync": "1"}, "x")
+    mixed = [{"x": value} for value in (True, 1, 1.0, "true")]
+    assert list(map(repr, points_with(mixed, {"x": "1"}, "x"))) == ["{'x': 1}"]  # 1.0 is another value, 1.0 is meant only if there is no 1
+    assert list(map(repr, points_with(mixed[2:], {"x": "1"}, "x"))) == ["{'x': 1.0}"]
 
 
 @pytest.mark.parametrize(

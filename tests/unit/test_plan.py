@@ -15,6 +15,7 @@ from wke.describe.configuration.step import DEFAULT_PRELUDE, Ready, plan_step
 from wke.describe.experiment.experiment import Experiment, Step
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.sweep import Choice, Parameter, Sweep, Value, point_text
+from wke.describe.expression.parser import parse_condition
 from wke.describe.plan.plan import Plan, Trial, make_plan, sources
 from wke.errors import InputError
 from wke.records import TaskName
@@ -229,8 +230,8 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
     "several options of one step": (
         experiment(steps=(MEASURED, replace(MEASURED, target="serve", options={"memory": "much", "speed": 1}))),
         (
-            'experiment: steps[1].options.memory: target "serve", option "memory": must be a whole number, not the text "much"\n'
             'experiment: steps[1].options.speed: target "serve" has no option "speed"\n  hint: did you mean "peers"?\n'
+            'experiment: steps[1].options.memory: target "serve", option "memory": must be a whole number, not the text "much"\n'
             'experiment: steps[1].options: target "serve" needs option "peers"\n  hint: give it a value'
         ),
     ),
@@ -240,7 +241,7 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
     ),
     "multiply by nothing": (
         experiment(steps=(replace(MEASURED, multiply="0"),)),
-        "experiment: steps[0].multiply: must be at least 1, not 0\n  hint: it is the number of tasks per machine",
+        "experiment: steps[0].multiply: must be between 1 and 10000, not 0\n  hint: it is the number of tasks per machine",
     ),
     "port": (
         experiment(Parameter("p", (70000,)), steps=(Step("ping", background=True, ready=Ready(port="{p}")), MEASURED)),
@@ -250,12 +251,37 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
         experiment(steps=(NEEDS_READY, MEASURED)),
         'experiment: steps[0].ready.target: target "serve" needs option "peers"\n  hint: give it a value',
     ),
-    "class too large at some points": (
-        experiment(Parameter("n", (2, 3, 4)), classes={"servers": "{n}"}),
+    "class too large at all points": (
+        experiment(Parameter("n", (4, 5)), classes={"servers": "{n}"}),
         (
             "experiment: classes.servers: class servers cannot have 4 machines\n"
-            "  hint: it has 3 machines in the cluster, and needs at least one"
+            "  hint: it has 3 machines in the cluster\n"
+            "experiment: classes.servers: class servers cannot have 5 machines\n"
+            "  hint: it has 3 machines in the cluster"
         ),
+    ),
+    "class too large at the baseline": (
+        replace(experiment(Parameter("n", (2, 4)), classes={"servers": "{n}"}), baseline={"n": 4}),
+        "experiment: classes.servers: class servers cannot have 4 machines\n  hint: it has 3 machines in the cluster",
+    ),
+    "class of less than nothing": (
+        experiment(Parameter("n", (-1,)), classes={"servers": "{n}"}),
+        "experiment: classes.servers: class servers cannot have -1 machines\n  hint: the smallest class has 0",
+    ),
+    "the measured step skipped at some points": (
+        experiment(Parameter("n", (0, 1)), steps=(replace(MEASURED, when=parse_condition("n > 0")),)),
+        "experiment: steps[0]: is the measured step, and is skipped\n  hint: measure a step that runs at each point",
+    ),
+    "two measured steps at some points": (
+        experiment(
+            Parameter("n", (0, 1)),
+            steps=(replace(MEASURED, when=parse_condition("n >= 0")), replace(MEASURED, when=parse_condition("n > 0"))),
+        ),
+        "experiment: steps[1].measure: is a second measured step\n  hint: choose one for each point by `when`",
+    ),
+    "a condition on text": (
+        experiment(Parameter("n", ("a",)), steps=(Step("ping", when=parse_condition("n > 0")), MEASURED)),
+        'experiment: steps[0].when: n is the text "a", which cannot be less or more than another value',
     ),
     "no such class": (
         experiment(classes={"server": "1"}),
@@ -307,7 +333,7 @@ MISTAKES: dict[str, tuple[Experiment, str]] = {
         experiment(steps=(MEASURED, replace(MEASURED, target="x", on="y")), classes={"servers": "9"}),
         (
             "experiment: classes.servers: class servers cannot have 9 machines\n"
-            "  hint: it has 3 machines in the cluster, and needs at least one\n"
+            "  hint: it has 3 machines in the cluster\n"
             'experiment: steps[1].on: selector "y" names "y", which is neither a machine nor a class\n'
             "  hint: machines: s0, s1, s2, c0, c1; classes: servers, clients\n"
             'experiment: steps[1].target: configuration kv has no target "x"\n  hint: known: ping, serve, load, lost'
@@ -322,6 +348,29 @@ def test_mistakes_are_found_before_anything_runs(wrong: Experiment, expected: st
     with pytest.raises(InputError) as error:
         plan(wrong)
     assert str(error.value) == expected
+
+
+def test_points_that_do_not_fit_the_cluster_are_left_out() -> None:
+    """They are named with the reason, and the planned experiment no longer has them."""
+    made = plan(experiment(Parameter("n", (2, 4, 5)), classes={"servers": "{n}"}))
+    assert [point_text(trial.point) for trial in made.trials] == ["n=2"]
+    assert [(point_text(one.point), one.why) for one in made.left_out] == [
+        ("n=4", "class servers cannot have 4 machines"),
+        ("n=5", "class servers cannot have 5 machines"),
+    ]
+    assert made.experiment.parameters.points() == ({"n": 2},)
+    assert made.omission
+    assert made.omission.what.startswith("2 of 3 points are left out, for which the cluster is too small: n=4 (class servers cannot")
+
+
+def test_steps_are_skipped_where_they_are_not_wanted() -> None:
+    """A condition that is false, or a class of 0 machines, skips a step at a point: it has no task, and its script does not count."""
+    steps = (Step("ping", when=parse_condition("n > 1")), Step("ping", on="servers"), MEASURED)
+    wanted = experiment(Parameter("n", (0, 1, 2)), steps=steps, classes={"servers": "{n}"})
+    skipped = {trial.point["n"]: [step.is_skipped for step in trial.steps] for trial in plan(wanted).trials}
+    assert skipped == {0: [True, True, False], 1: [True, False, False], 2: [False, False, False]}
+    (first,) = [trial for trial in plan(wanted).trials if trial.point["n"] == 0]
+    assert [len(step.tasks()) for step in first.steps] == [0, 0, 2]
 
 
 @pytest.mark.parametrize(("prelude", "expected"), [(DEFAULT_PRELUDE, "venv"), (None, None), ("other", "other")])

@@ -209,3 +209,25 @@ def test_a_step_that_takes_long_says_what_it_waits_for(project: Path, timeout_s:
         assert isinstance(loop, TimelapseLoop)
         runner.run(run(loop))
     assert told == [f"load still runs on m0, m1, for {n} s so far, and has no timeout; its last line on m0: loading" for n in seconds]
+
+
+def test_a_step_that_is_skipped_does_not_run(project: Path) -> None:
+    """A deployed step whose class has no machine at a point, and a step whose condition is false, run at the other points only."""
+    skipping = SERVED.replace("background = true\nready = { port = 7 }\n", 'scope = "deploy"\n').replace(
+        "[metrics]", '[[steps]]\ntarget = "load"\nwhen = "replicas > 0"\noptions = { engine = "after" }\non = "servers"\n[metrics]'
+    )
+    sized = skipping.replace("[[steps]]", '[classes]\nservers = "{replicas}"\n[[steps]]', 1).replace('engine = ["old", "new", "same"]', "")
+    (project / "skips.toml").write_text(
+        sized.replace("[parameters]", "[parameters]\nreplicas = [0, 1, 2]").replace('"{engine}"', '"{replicas - 1}"')
+    )
+    seen: list[tuple[str, str]] = []
+
+    def note(asked: Asked) -> Said:
+        seen.append((asked.target, asked.option("engine") if asked.target == "load" else ""))
+        return Said("ops/s: 1\n", lasts_s=1)
+
+    trials = rehearse("skips.toml", {"start-server": note, "load": note}).trials
+    assert [trial.outcome for trial in trials] == ["ok"] * 8  # four rounds of two points: the cluster has no two servers
+    assert {trial.point["replicas"] for trial in trials} == {0, 1}
+    assert seen.count(("load", "-1")) == seen.count(("load", "0")) == seen.count(("load", "after")) == 4
+    assert 1 <= seen.count(("start-server", "")) <= 4

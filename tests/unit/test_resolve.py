@@ -7,6 +7,7 @@ import pytest
 from stored import FAILED, OK
 
 from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.point import point_key
 from wke.describe.experiment.sweep import Parameter, Sweep
 from wke.errors import InputError
 from wke.keep.store import Store
@@ -102,4 +103,4 @@ def test_points_that_are_planned_but_never_tried(store: Store) -> None:
     sweep = Sweep((Parameter("n", (1, 2)),))
     plan = StoredPlan.of(Experiment("later", Path("later.toml"), parameters=sweep), 7, {})
     store.writer.begin_series("later", plan, command="wke measure", planned=[])
-    assert find_series(store, "later:n=2") == SeriesSelection("later", {"n": "2"})
+    assert find_series(store, "later:n=2") == SeriesSelection("later", frozenset({point_key({"n": 2})}))

@@ -213,10 +213,10 @@ def test_a_file_that_cannot_be_read_is_a_clear_problem(
 def test_a_file_that_we_may_not_read_is_a_clear_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system's word for the obstacle is kept; the refusal is played, since root may read everything."""
 
-    def refuse(_: Path) -> bytes:
+    def refuse(_: Path, __: str) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InputError, match=r"secret\.toml: cannot be read: Permission denied\n  hint: check"):
         load(tmp_path / "secret.toml", Whole)
 

@@ -44,6 +44,12 @@ FILLED: dict[str, Value] = {
     "{servers[1].name}": "b.c",
     "{b.c.internal-addr}": "10.0.0.2",
     "{all!servers.internal-addr}": "10.0.0.3",
+    "{num-clients + 1}": 4,
+    "{num-clients - 1}": 2,
+    "{memory / 128}": 0.5,
+    "{servers.count * num-clients + 1}": 7,
+    "{2 * all.count}": 6,
+    "id{(memory + 2) / 3}": "id22",
     "http://{servers[0].internal-addr}:{memory}": "http://10.0.0.1:64",
 }
 
@@ -56,6 +62,10 @@ def test_a_template_is_filled(text: str, value: Value) -> None:
 
 
 REFUSED = {
+    "{memory +}": "{memory +} ends where a value is missing\n  hint: a calculation is {replicas + 1}",
+    "{mode + 1}": '{mode + 1}: mode is the text "fast", not a number\n  hint: calculate with parameters that are numbers, and with counts',
+    "{memory * 1s}": "{memory * 1s} has the unit s\n  hint: leave units out: scripts get plain numbers",
+    "{memory / 0}": "{memory / 0}: divides by 0\n  hint: calculate with parameters that are numbers, and with counts",
     "{": "has a single {\n  hint: a parameter is {name}; a literal brace is doubled: {{ or }}",
     "a}b": "has a single }\n  hint: a parameter is {name}; a literal brace is doubled: {{ or }}",
     "{a{b}}": "has a single {\n  hint: a parameter is {name}; a literal brace is doubled: {{ or }}",

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean
 from typing import SupportsFloat
 
+from wke.describe.experiment.point import value_key
 from wke.keep.files.disk import disk_errors
 from wke.keep.trials.trials import StoredAttempt
 
@@ -46,7 +47,10 @@ class ResultPrinter:
 
     def keep(self, folder: Path, point: Mapping[str, object]) -> None:
         """Write to a trial's folder what the store does not hold: several rows, text, parameters that are not in its point."""
-        rows = [({name: value for name, value in params.items() if point.get(name) != value}, metrics) for params, metrics in self.rows]
+        rows = [
+            ({name: value for name, value in params.items() if value_key(point.get(name)) != value_key(value)}, metrics)
+            for params, metrics in self.rows
+        ]
         if rows not in ([], [({}, self.observations)]):
             with disk_errors(folder):
                 (folder / PRINTED).write_text(json.dumps(rows))

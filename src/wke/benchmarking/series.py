@@ -10,11 +10,11 @@ from os.path import relpath
 
 from wke.benchmarking.results import ResultPrinter
 from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.point import point_key
 from wke.describe.experiment.rules import rules_of
 from wke.describe.plan.plan import running_order
 from wke.errors import WkeError
 from wke.judge.policies.choose import policy_of
-from wke.judge.statistics.summaries import point_key
 from wke.keep.files.disk import disk_errors
 from wke.keep.store import Store
 from wke.keep.trials.identity import Json, digest

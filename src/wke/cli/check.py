@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from wke.cli.options import as_json, project
-from wke.describe.cluster.cluster import read_cluster
+from wke.describe.cluster.cluster import ClusterSpec, read_cluster
 from wke.describe.configuration.configuration import read_configuration
-from wke.describe.experiment.experimentreader import read_experiment
+from wke.describe.experiment.experimentreader import draft_experiment
 from wke.describe.toml.tables import gather
 from wke.errors import InputError, Problem, StoreError
 from wke.keep.inspection import inspect_store
 from wke.series.folders import RESULTS
-from wke.series.planned import plan_series
+from wke.series.planned import experiment_files, plan_series, refuse_same_names
 from wke.series.project import read_project
 from wke.tell.terminal.console import Printer
 
@@ -25,7 +25,7 @@ from wke.tell.terminal.console import Printer
 @project
 @as_json
 def check(files: tuple[Path, ...], cluster_file: Path, *, store: bool, as_json: bool) -> None:
-    """Check FILES (experiments), or the whole project: cluster.toml, every configuration, every experiment in experiments/.
+    """Check FILES (experiments), or the whole project: cluster.toml, every configuration, every experiment below experiments/.
 
     Prints each mistake as file:line:column: key: what is wrong, with a hint; the exit status is 2 if there is any. Experiments are planned
     in full, with the options, selectors and templates of every point. Nothing is started.
@@ -38,11 +38,12 @@ def check(files: tuple[Path, ...], cluster_file: Path, *, store: bool, as_json: 
             raise InputError("--store checks the store, so it takes no FILES", hint="wke check --store; wke check FILES")
         _check_store(as_json=as_json)
         return
-    experiments = files or tuple(sorted(Path("experiments").glob("*.toml")))
+    experiments = files or experiment_files()
     configurations = () if files else sorted(p.parent for p in Path().glob("*/config.toml"))
-    readers: list[Callable[[], object]] = [lambda: read_cluster(cluster_file)]
+    readers: list[Callable[[], object]] = [partial(_check_cluster, cluster_file)]
     readers += [partial(read_configuration, folder.name, folder.parent) for folder in configurations]
     readers += [partial(_check_experiment, file, cluster_file) for file in experiments]
+    readers += [partial(refuse_same_names, experiments)]
     if as_json:
         _print_json(readers)
         return
@@ -83,10 +84,22 @@ def _count(files: Sized, noun: str) -> str:
     return f"{len(files)} {noun}" if len(files) == 1 else f"{len(files)} {noun}s"
 
 
+def _check_cluster(cluster_file: Path) -> ClusterSpec:
+    """Read a cluster; raise InputError also for what its provider would refuse."""
+    cluster = read_cluster(cluster_file)
+    if cluster.refusals:
+        raise InputError(*cluster.refusals)
+    return cluster
+
+
 def _check_experiment(file: Path, cluster_file: Path) -> object:
     """Plan an experiment that has steps; for one that belongs to a benchmark script, check the file only."""
-    experiment = read_experiment(file)
-    return plan_series(read_project(file, cluster_file)).project.experiment if experiment.steps else experiment
+    experiment, problems = draft_experiment(file)
+    if experiment is not None and experiment.steps:
+        return plan_series(read_project(file, cluster_file))
+    if problems or experiment is None:
+        raise InputError(*problems)
+    return experiment
 
 
 def _warnings(checked: tuple[object, ...]) -> Iterator[Problem]:

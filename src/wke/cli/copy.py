@@ -22,7 +22,7 @@ from wke.api.request import Request
 from wke.cli.options import project
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, read_cluster
 from wke.describe.cluster.selector import select
-from wke.describe.configuration.copies import COPY_DATA
+from wke.describe.configuration.copies import COPY_DATA, landing, told_landing
 from wke.errors import InputError, did_you_mean
 from wke.records import Note, Record
 from wke.tell.terminal.console import Printer
@@ -67,14 +67,18 @@ def copy(source: str, destination: str, cluster_file: Path, *, quiet: bool) -> N
 
 
 def copy_data(request: Request, cluster_file: Path, *, quiet: bool, dry_run: bool) -> None:
-    """Run the target `copy-data`, whose options are the local `source` and the `destination` on the machines (default: home folder)."""
+    """Run the target `copy-data`, whose options are the local `source` and the `destination` on the machines.
+
+    A relative destination starts at the folder in which scripts run, which is also the default.
+    """
     options = {"source", "destination"}
     for name in request.options:
         if name not in options:
             raise InputError(f'target "{COPY_DATA}" has no option "{name}"', hint=did_you_mean(name, sorted(options)))
     if "source" not in request.options:
         raise InputError(f'target "{COPY_DATA}" needs option "source"', hint="write -D source=FILE")
-    order = CopyOrder(request.selector, str(request.options["source"]), str(request.options.get("destination", "")), outwards=True)
+    place = landing(str(request.options.get("destination", "")), request.workdir or read_cluster(cluster_file).workdir)
+    order = CopyOrder(request.selector, str(request.options["source"]), place, outwards=True)
     carry_out(order, cluster_file, quiet=quiet, dry_run=dry_run)
 
 
@@ -84,7 +88,7 @@ def carry_out(order: CopyOrder, cluster_file: Path, *, quiet: bool = False, dry_
     machines = select(described, order.selector)
     total = len(machines) * size_of(order.source) if order.outwards else None
     if dry_run:
-        Printer().data(f"copy {order.source}: to {order.destination or 'the home folder'} on {', '.join(m.name for m in machines)}")
+        Printer().data(f"copy {order.source}: to {told_landing(order.destination)} on {', '.join(m.name for m in machines)}")
         return
     _require_lasting_machines(described)
     began = time.monotonic()

@@ -201,6 +201,8 @@ class Terminal:
         """Print how much there is to do, and what is reused."""
         outlook, self._experiment = results.outlook(series), series.plan.experiment
         self._known = to_run if outlook.exact else None
+        if series.plan.omission:
+            Printer().talk(f"{series.plan.experiment.name}: {series.plan.omission.what}")
         text = start_text(outlook, to_run, len(results.stored), len(series.trials), series.plan.seed)
         Printer().talk(f"{series.plan.experiment.name}: {text}")
 

@@ -9,7 +9,9 @@ from statistics import fmean
 import click
 
 from wke.cli.options import as_json, project
+from wke.describe.configuration.copies import told_landing
 from wke.describe.configuration.environment import unreached
+from wke.describe.experiment.point import point_key
 from wke.describe.plan.deployment import times
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precision import Precision
@@ -64,6 +66,8 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
     out.data(f"{experiment.name}: {len(series.points)} points x {repetitions} = {most}{len(series.trials)} trials")
     seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn by the first measurement"
     out.data(f"  order {experiment.order}; {seed}")
+    if series.plan.omission:
+        out.data(f"  {series.plan.omission.what}")
     for line in plan_lines(outlook):
         out.data(f"  {line}")
     if experiment.baseline:
@@ -83,10 +87,15 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
 
 def _step_lines(series: PlannedSeries, have: StoredResults, most: str) -> Iterator[str]:
     deployed = dict(enumerate(_deployments(series, have)))
+    at_points = {point_key(item.trial.point): item.trial.steps for item in series.trials}
     for index, step in enumerate(series.plan.experiment.steps):
         kind = " in the background" if step.background else ", measured" if step.measure else ""
         often = f", {most}{counted(deployed[index], 'time')} for the trials to run" if index in deployed else ""
-        yield f"{step.target} on {step.on}{kind}{often}"
+        copies = dict.fromkeys(planned.copy for steps in at_points.values() if (planned := steps[index]).copy)
+        to = "".join(f", {copy.source} to {told_landing(copy.destination)}" for copy in copies)
+        skipped = sum(steps[index].is_skipped for steps in at_points.values())
+        where = f", skipped at {skipped} of {counted(len(at_points), 'point')}" if skipped else ""
+        yield f"{step.target} on {step.on}{kind}{to}{often}{where}"
 
 
 def _precision_lines(series: PlannedSeries, stored: Mapping[str, StoredAttempt]) -> Iterator[str]:
@@ -139,6 +148,7 @@ def _json(series: PlannedSeries, facts: PlanState) -> dict[str, object]:
         "seed": series.plan.seed if series.seed_is_settled else None,
         "order": series.plan.experiment.order,
         "budget": budget_json(have.outlook(series)),
+        "left-out": [{"point": dict(one.point), "why": one.why} for one in series.plan.left_out],
         "deployments": [{"target": step.target, "times": often} for step, often in zip(steps, _deployments(series, have), strict=False)],
         "examined": {"at-ns": facts.examined.at_ns, "series": facts.examined.series} if facts.examined else None,
         "points": [{"point": dict(seen.point), "n": seen.n, **precision_json(seen)} for seen in _precise(series, stored)],

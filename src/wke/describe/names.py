@@ -11,10 +11,11 @@ A value in double quotes may contain commas: `scale:workload="a,b=c"`.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wke.describe.experiment.point import distinct, meant, value_key
 from wke.describe.experiment.sweep import Value, value_text
 from wke.errors import InputError, did_you_mean
 
@@ -107,44 +108,41 @@ def merged_values(texts: Iterable[str], flag: str) -> dict[str, str]:
     return values
 
 
-def has_values(point: Point, values: Mapping[str, str]) -> bool:
-    """Return whether a point has all these values, which are written as in files."""
-    return all(name in point and _is_written(point[name], text) for name, text in values.items())
-
-
 def points_with(points: Iterable[Point], values: Mapping[str, str], given: str) -> tuple[Point, ...]:
     """Return the points that have all these values; raise InputError, which starts with what was `given`, when there is none."""
     known = tuple(points)
+    wanted: dict[str, frozenset[Hashable]] = {}
     for name, text in values.items():
-        written = [value_text(_value(point[name])) for point in known if name in point]
+        written = distinct(_value(point[name]) for point in known if name in point)
         if not written:
             names = dict.fromkeys(name for point in known for name in point)
             raise InputError(f'{given}: there is no parameter "{name}"', hint=did_you_mean(name, names))
-        if not any(has_values(point, {name: text}) for point in known):
-            raise InputError(f"{given}: {name} is never {text}", hint=did_you_mean(text, dict.fromkeys(written)))
-    found = tuple(point for point in known if has_values(point, values))
+        wanted[name] = frozenset(map(value_key, _written_as(text, written)))
+        if not wanted[name]:
+            raise InputError(f"{given}: {name} is never {text}", hint=did_you_mean(text, map(value_text, written)))
+
+    def has(point: Point) -> list[bool]:
+        return [name in point and value_key(_value(point[name])) in keys for name, keys in wanted.items()]
+
+    found = tuple(point for point in known if all(has(point)))
     if not found:
-        raise InputError(f"{given}: no point has all these values together", hint=_nearest_hint(known, values))
+        hint = _nearest_hint(max(known, key=lambda point: sum(has(point))), values)
+        raise InputError(f"{given}: no point has all these values together", hint=hint)
     return found
 
 
-def _is_written(value: object, text: str) -> bool:
-    """Return whether a text is a way to write a value: 100 and 100.0 are the same number."""
-    if value_text(_value(value)) == text:
-        return True
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
+def _written_as(text: str, values: Sequence[Value]) -> list[Value]:
+    """Return the values that are written as this text, else the numbers that are equal to it, as 100.0 is to 100."""
+    same = [value for value in values if value_text(value) == text]
     try:
-        return float(text) == value
+        return same or meant(float(text), values)
     except ValueError:
-        return False
+        return []
 
 
 def _value(value: object) -> Value:
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
-def _nearest_hint(points: Sequence[Point], values: Mapping[str, str]) -> str:
-    """Name the point that has most of the values."""
-    nearest = max(points, key=lambda point: sum(has_values(point, {name: text}) for name, text in values.items()))
+def _nearest_hint(nearest: Point, values: Mapping[str, str]) -> str:
     return "the nearest is " + ",".join(f"{name}={value_text(_value(nearest[name]))}" for name in values if name in nearest)

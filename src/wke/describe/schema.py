@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from wke.describe.cluster.clusterfile import ClusterFile
 from wke.describe.configuration.configfile import ConfigurationFile
 from wke.describe.experiment.experimentfile import ExperimentFile
-from wke.describe.toml.shape import Before, Bounds, Filled, TableModel
+from wke.describe.toml.shape import Before, Bounds, Filled, Most, TableModel
 from wke.documents import Json, TomlValue
 
 FOLDER = Path(__file__).parent.parent / "schemas"
@@ -87,6 +87,8 @@ def _limits(rules: Iterable[object]) -> dict[str, Json]:
     for rule in rules:
         if isinstance(rule, Filled):
             limits["minLength"] = 1
+        elif isinstance(rule, Most):
+            limits |= {"maxItems": rule.number, "maxProperties": rule.number}
         elif isinstance(rule, Bounds):
             bounds = {"minimum": rule.at_least, "exclusiveMinimum": rule.over, "maximum": rule.at_most}
             limits |= {name: bound for name, bound in bounds.items() if bound is not None}

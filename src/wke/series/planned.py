@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wke.describe.cluster.cluster import ClusterSpec
+from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.experimentreader import read_experiment
-from wke.describe.names import has_values, points_with
+from wke.describe.experiment.point import point_key
+from wke.describe.names import points_with
 from wke.describe.plan.plan import Plan, make_plan
+from wke.describe.toml.userfile import is_file
+from wke.errors import InputError, Problem
 from wke.judge.policies.choose import policy_of
 from wke.judge.policies.policy import Policy
 from wke.keep.store import Store
@@ -46,6 +50,11 @@ class PlannedSeries:
         return tuple(self.plan.experiment.parameters.points())
 
     @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What could be better in the experiment's file, and which points are left out."""
+        return (*self.project.warnings, *((self.plan.omission,) if self.plan.omission else ()))
+
+    @property
     def planned(self) -> list[PlannedTrial]:
         """The trials as the store knows them."""
         return [item.planned for item in self.trials]
@@ -56,17 +65,56 @@ def plan_series(project: Project, seed: int | None = None) -> PlannedSeries:
 
     The seed is the argument, else the file's, else that of the stored series, else a new one.
     """
-    known = (seed, project.experiment.seed, _stored_seed(project.experiment.name))
+    known = (seed, project.experiment.seed, _stored_seed(project.experiment))
     chosen = next((s for s in known if s is not None), None)
     settled_seed = secrets.randbits(32) if chosen is None else chosen
     plan = make_plan(project.experiment, project.configuration, project.cluster, seed=settled_seed, revisions=project.revisions)
     return PlannedSeries(project, plan, tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials)), chosen is not None)
 
 
+def experiment_files() -> tuple[Path, ...]:
+    """Return all files of experiments: those in experiments/ and its folders, except hidden ones."""
+    found = sorted(Path("experiments").rglob("*.toml"))
+    return tuple(path for path in found if not any(part.startswith(".") for part in path.parts))
+
+
 def all_planned(cluster_file: Path) -> list[PlannedSeries]:
     """Plan all experiments in experiments/, except those of benchmark scripts, whose trials are not known."""
-    files = [file for file in sorted(Path("experiments").glob("*.toml")) if read_experiment(file).steps]
+    files = [file for file in experiment_files() if read_experiment(file).steps]
     return [plan_series(read_project(file, cluster_file)) for file in files]
+
+
+def refuse_same_names(files: Iterable[Path]) -> None:
+    """Raise InputError for experiments that would share one series; files with mistakes are left out."""
+    found: dict[str, Path] = {}
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            experiment = read_experiment(file)
+        except InputError:
+            continue
+        first = found.setdefault(experiment.name, file)
+        if first.resolve() != file.resolve():
+            problems.append(_same_name(experiment, first))
+    if problems:
+        raise InputError(*problems)
+
+
+def refuse_name_of_another(experiment: Experiment, measured: Path) -> None:
+    """Raise InputError if the file by which the series was `measured` is another one, and still describes a series of that name."""
+    if measured.resolve() == experiment.path.resolve() or not is_file(measured):
+        return
+    try:
+        name = read_experiment(measured).name
+    except InputError:
+        return
+    if name == experiment.name.partition("@")[0]:
+        raise InputError(_same_name(experiment, measured))
+
+
+def _same_name(experiment: Experiment, other: Path) -> Problem:
+    hint = f'write another name = "..." in [experiment] of one of them: results/{experiment.name}.csv and figures are called so'
+    return Problem(f'is called "{experiment.name}", as {other} is', experiment.at("experiment", "name"), hint)
 
 
 def by_id(series: Iterable[PlannedSeries]) -> dict[str, IdentifiedTrial]:
@@ -79,18 +127,26 @@ def on_cluster(series: PlannedSeries, cluster: ClusterSpec) -> PlannedSeries:
     return plan_series(replace(series.project, whole=cluster), series.plan.seed)
 
 
-def _stored_seed(name: str) -> int | None:
+def _stored_seed(experiment: Experiment) -> int | None:
     if not Store.exists(RESULTS):
         return None
     with Store.open(RESULTS, readonly=True) as store:
-        return store.plans.seed(name)
+        seed = store.plans.seed(experiment.name)
+        if seed is not None:
+            refuse_name_of_another(experiment, Path(store.plans.latest(experiment.name).file))
+        return seed
 
 
 def select_trials(series: PlannedSeries, only: Mapping[str, str]) -> list[IdentifiedTrial]:
     """Return the trials, in running order, whose parameters have the values of `only`; raise InputError when no point has them."""
-    if only:
-        points_with(series.points, only, "--only " + ",".join(f"{name}={text}" for name, text in only.items()))
-    return [item for item in series.trials if has_values(item.trial.point, only)]
+    if not only:
+        return list(series.trials)
+    given = "--only " + ",".join(f"{name}={text}" for name, text in only.items())
+    left_out = {point_key(one.point): one for one in series.plan.left_out}
+    asked = set(map(point_key, points_with([*series.points, *(one.point for one in left_out.values())], only, given)))
+    if asked <= left_out.keys():
+        raise InputError(f"{given}: {left_out[asked.pop()].why}", hint="the cluster is too small for this point")
+    return [item for item in series.trials if point_key(item.trial.point) in asked]
 
 
 def record(series: PlannedSeries, store: Store) -> int:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from wke.describe.cluster.cluster import ClusterSpec, read_cluster, restricted
 from wke.describe.configuration.configuration import ConfigurationSpec, read_configuration
+from wke.describe.configuration.step import collecting
 from wke.describe.experiment.experiment import Experiment
-from wke.describe.experiment.experimentreader import read_experiment
+from wke.describe.experiment.experimentreader import draft_experiment
+from wke.describe.plan.plan import draft_problems
 from wke.describe.plan.revisions import Revisions
-from wke.describe.toml.tables import gather
+from wke.describe.toml.tables import in_order
 from wke.errors import InputError, Problem
 
 
@@ -38,19 +40,25 @@ class Project:
 
 
 def read_project(file: Path, cluster_file: Path, on: str | None = None) -> Project:
-    """Read a cluster, an experiment and its configuration; raise one InputError with all mistakes in them.
+    """Read a cluster, an experiment and its configuration; raise one InputError with all that is wrong in them and does not fit together.
 
     With `on`, only the machines that it selects may be used.
     """
-    clusters: list[ClusterSpec] = []
-    experiments: list[tuple[Experiment, ConfigurationSpec]] = []
-    gather(lambda: clusters.append(read_cluster(cluster_file)), lambda: experiments.append(_with_configuration(file)))
-    return Project(clusters[0], *experiments[0], on)
-
-
-def _with_configuration(file: Path) -> tuple[Experiment, ConfigurationSpec]:
-    experiment = read_experiment(file)
-    if experiment.configuration is None:
+    problems: list[Problem] = []
+    cluster = configuration = experiment = None
+    with collecting(problems, None):
+        cluster = read_cluster(cluster_file)
+    with collecting(problems, None):
+        experiment, wrong = draft_experiment(file)
+        problems += wrong
+    if experiment is not None and experiment.configuration is not None:
+        with collecting(problems, experiment.at("experiment", "configuration")):
+            configuration = read_configuration(experiment.configuration, Path())
+    elif experiment is not None and not problems:
         hint = 'add [[steps]] and configuration = "FOLDER" in [experiment]; or run the Python script that the file was written for'
         raise InputError("has no [[steps]], so wke has nothing to run", where=experiment.where, hint=hint)
-    return experiment, read_configuration(experiment.configuration, Path())
+    if problems or cluster is None or experiment is None or configuration is None:
+        places = {problem.where for problem in problems}
+        further = () if experiment is None else draft_problems(experiment, configuration, cluster)
+        raise InputError(*in_order(file, [*problems, *(problem for problem in further if problem.where not in places)]))
+    return Project(cluster, experiment, configuration, on)

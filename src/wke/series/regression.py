@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.point import point_key
 from wke.describe.expression.quantity import fraction
 from wke.describe.names import FileOf, FolderOf, GitRef, PointsOf, Word, parse_name, points_with
 from wke.describe.plan.plan import make_plan
@@ -18,7 +19,6 @@ from wke.describe.plan.revisions import REVISION, Revision, Revisions
 from wke.errors import InputError
 from wke.judge.reuse.drift import drift
 from wke.judge.statistics.comparison import MIN_ROUNDS, Comparison, Question, compare
-from wke.judge.statistics.summaries import point_key
 from wke.judge.summary.pointtable import varied
 from wke.judge.summary.regression import RegressionReport
 from wke.judge.summary.series import SeriesSummary

@@ -3,12 +3,13 @@
 A stored series whose name has the form of another name, such as `a=b`, comes first.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from wke.describe.experiment.experimentreader import read_experiment
-from wke.describe.names import FileOf, FolderOf, GitRef, GivenName, Point, PointsOf, Word, has_values, parse_name, points_with
+from wke.describe.experiment.point import point_key
+from wke.describe.names import FileOf, FolderOf, GitRef, GivenName, Point, PointsOf, Word, parse_name, points_with
 from wke.errors import InputError, did_you_mean
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
@@ -20,14 +21,14 @@ MOST_CANDIDATES = 10
 
 @dataclass(frozen=True, slots=True)
 class SeriesSelection:
-    """A series in the store; with `values`, only those of its points that have them."""
+    """A series in the store; with `keys`, only those of its points."""
 
     series: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    keys: frozenset[Hashable] | None = None
 
     def has(self, point: Point) -> bool:
         """Return whether a point of the series is selected."""
-        return has_values(point, self.values)
+        return self.keys is None or point_key(point) in self.keys
 
 
 def select_series(store: Store, text: str | None) -> tuple[SeriesSelection, ...]:
@@ -46,10 +47,9 @@ def find_series(store: Store, text: str) -> SeriesSelection:
     if name not in names:
         raise store.plans.unknown(name)
     kind = parse_name(text)
-    values = kind.values if isinstance(kind, PointsOf) else {}
-    if values:
-        points_with(_points(store, name), values, text)
-    return SeriesSelection(name, values)
+    if not isinstance(kind, PointsOf):
+        return SeriesSelection(name)
+    return SeriesSelection(name, frozenset(map(point_key, points_with(_points(store, name), kind.values, text))))
 
 
 def series_name(text: str) -> str:
@@ -129,8 +129,8 @@ def _only_planned(text: str, name: str, values: Mapping[str, str], series: Seque
     if not mine:
         known = [each.plan.experiment.name for each in series]
         raise InputError(f'no experiment in experiments/ has the name "{name}"', hint=did_you_mean(name, known))
-    points_with((trial.point for trial in mine), values, text)
-    found = [trial for trial in mine if has_values(trial.point, values)]
+    asked = set(map(point_key, points_with((trial.point for trial in mine), values, text)))
+    found = [trial for trial in mine if point_key(trial.point) in asked]
     return _only(
         text, [one.id for one in found], [f"{one.id} ({'warm-up' if one.warmup else 'iteration'} {one.iteration})" for one in found]
     )

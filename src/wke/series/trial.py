@@ -1,10 +1,13 @@
 """Reads everything stored about one trial."""
 
 import time
+from collections.abc import Iterator, Sequence
 
+from wke.documents import Json
 from wke.errors import InputError
 from wke.judge.summary.trial import TrialRecord
 from wke.keep.store import Store
+from wke.keep.trials.trials import Inputs
 from wke.series.resolve import find_trial
 
 
@@ -30,4 +33,13 @@ def load_trial(store: Store, name: str, number: int | None = None) -> TrialRecor
         acceptances=tuple(each for each in store.acceptances.all() if each.number in numbers),
         between=between if between.exists() else None,
         now_ns=time.time_ns(),
+        skipped=tuple(_skipped(store.inputs.of(found.id))),
     )
+
+
+def _skipped(inputs: Inputs) -> Iterator[tuple[int, str]]:
+    """Yield the number and target of each step that a trial skipped; a trial of a benchmark script has no steps."""
+    steps: Sequence[Json] = inputs["depends"].get("steps", ())
+    for number, (step, target) in enumerate(zip(steps, inputs.get("targets", ()), strict=False)):
+        if step.get("skipped"):
+            yield number, target

@@ -12,7 +12,7 @@ from wke.act.emulation.keeper.disk import OWN, within
 from wke.act.emulation.keeper.plan import PROCESSES, KeeperPlan, LinkPlan, MachinePlan
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.documents import Json
-from wke.errors import InputError, MachineError, Problem
+from wke.errors import InputError, MachineError
 
 GATEWAY = "169.254.0.1"  # link-local: never a machine's address
 FIRST_LOOPBACK = IPv4Address("127.0.1.1")
@@ -20,14 +20,8 @@ FIRST_LOOPBACK = IPv4Address("127.0.1.1")
 
 def check(cluster: ClusterSpec, mode: str) -> None:
     """Raise InputError or MachineError for what can be known beforehand to fail."""
-    pairs = [key for key in cluster.links if key != "default"]
-    if pairs:
-        raise InputError(
-            *(Problem(f'[links] "{key}": only "default" can be emulated yet, the same link for every machine') for key in pairs)
-        )
-    absent = [path for path in shared(cluster) if not Path(path).is_dir()]
-    if absent:
-        raise InputError(*(Problem(f"[cluster] share: {path} is not a folder") for path in absent))
+    if cluster.refusals:
+        raise InputError(*cluster.refusals)
     if which("python3", path=search_path()) is None:
         raise MachineError("there is no python3 for the emulated machines", hint=f"searched: {search_path()}")
     if mode != PROCESSES and which("nsenter") is None:

@@ -40,7 +40,7 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: i
     """
     kept = 0
     try:
-        for step in trial.steps[deployed:]:
+        for step in (step for step in trial.steps[deployed:] if not step.is_skipped):
             problem = await _take(session, step) or (None if step.background else await _fetch(session, step, folder))
             if problem:
                 return problem

@@ -1,7 +1,7 @@
 """The cluster: its machines, their classes, and the links between them, as cluster.toml describes them."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -12,6 +12,7 @@ from wke.describe.cluster.folding import unfold
 from wke.describe.cluster.selector import select
 from wke.describe.toml.shape import Key
 from wke.describe.toml.tables import TomlTable, read
+from wke.describe.toml.userfile import is_folder
 from wke.errors import InputError, Problem, did_you_mean
 
 LOCAL_NETWORK = ip_network("10.181.0.0/16")
@@ -57,8 +58,9 @@ class LinkSpec:
 class ClusterSpec:
     """All machines, in the file's order.
 
-    `classes` has the names of each class's machines in that order; `links` has the keys of the file; `warnings` are its old spellings.
-    `detached_lease_s` is the lease of trials that are left running on purpose, `wait_s` how long a series waits for a machine to come back.
+    `classes` has the names of each class's machines in that order; `links` has the keys of the file; `warnings` are its old spellings,
+    `refusals` what its provider cannot do. `detached_lease_s` is the lease of trials that are left running on purpose, `wait_s` how long a
+    series waits for a machine to come back.
     """
 
     path: Path | None
@@ -79,6 +81,7 @@ class ClusterSpec:
     share: tuple[str, ...] = ()
     links: Mapping[str, LinkSpec] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    refusals: tuple[Problem, ...] = field(default=(), compare=False)
 
 
 def read_cluster(path: Path) -> ClusterSpec:
@@ -86,8 +89,12 @@ def read_cluster(path: Path) -> ClusterSpec:
     return read(path, ClusterFile, _build)
 
 
+class TooFewMachinesError(InputError):
+    """The cluster is too small for a point."""
+
+
 def sized(cluster: ClusterSpec, sizes: Mapping[str, int]) -> ClusterSpec:
-    """Return the cluster with some classes reduced to their first machines; raise InputError if a class has fewer.
+    """Return the cluster with some classes reduced to their first machines; raise TooFewMachinesError if a class has fewer.
 
     A machine that is then in none of its classes leaves the cluster. The others keep their index and address.
     """
@@ -95,10 +102,10 @@ def sized(cluster: ClusterSpec, sizes: Mapping[str, int]) -> ClusterSpec:
         if name not in cluster.classes:
             raise InputError(f'there is no class "{name}" to size', hint=did_you_mean(name, cluster.classes))
         available = len(cluster.classes[name])
-        if not 1 <= size <= available:
-            raise InputError(
-                f"class {name} cannot have {_machines(size)}", hint=f"it has {_machines(available)} in the cluster, and needs at least one"
-            )
+        if size < 0:
+            raise InputError(f"class {name} cannot have {size} machines", hint="the smallest class has 0")
+        if size > available:
+            raise TooFewMachinesError(f"class {name} cannot have {_machines(size)}", hint=f"it has {_machines(available)} in the cluster")
     classes = {name: members[: sizes.get(name, len(members))] for name, members in cluster.classes.items()}
     own = _memberships(classes)
     staying = (machine for machine in cluster.machines if machine.name in own or not machine.classes)
@@ -113,7 +120,8 @@ def restricted(cluster: ClusterSpec, selector: str) -> ClusterSpec:
     machines = select(cluster, selector)
     names = {machine.name for machine in machines}
     members = {name: tuple(m for m in members if m in names) for name, members in cluster.classes.items()}
-    return replace(cluster, machines=machines, classes={name: left for name, left in members.items() if left})
+    kept = {name: left for name, left in members.items() if left or not cluster.classes[name]}
+    return replace(cluster, machines=machines, classes=kept)
 
 
 def link_between(cluster: ClusterSpec, source: MachineSpec, destination: MachineSpec) -> LinkSpec:
@@ -164,7 +172,19 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
         share=section.share,
         warnings=table.old_spellings,
     )
-    return replace(cluster, machines=_with_pythons(table, cluster, problems), links=_links(table, cluster, problems))
+    links = _links(table, cluster, problems)
+    return replace(cluster, machines=_with_pythons(table, cluster, problems), links=links, refusals=tuple(_refusals(table, provider)))
+
+
+def _refusals(table: TomlTable[ClusterFile], provider: str) -> Iterator[Problem]:
+    """Yield what a provider cannot do, so that whatever uses its machines is refused."""
+    for key in table.value.links:
+        if not ADDRESSED[provider] and key != "default":
+            hint = "remove it, or write default = { ... } for the links of all machines"
+            yield Problem('only "default" can be emulated yet, the same link for every machine', table.at("links", key), hint)
+    for index, folder in enumerate(table.value.cluster.share if not ADDRESSED[provider] else ()):
+        if not is_folder(table.path.parent / Path(folder).expanduser()):
+            yield Problem(f"{folder} is not a folder", table.at("cluster", "share", index), "relative paths start at the project's folder")
 
 
 def _machine(draft: _Draft, index: int, provider: str, classes: tuple[str, ...]) -> MachineSpec:
@@ -217,8 +237,9 @@ def _drafts(table: TomlTable[ClusterFile], problems: list[Problem]) -> list[_Dra
             if what:
                 problems.append(Problem(what, table.at(*draft.key)))
             drafts.setdefault(draft.name, draft)
-    if len(drafts) > MOST_MACHINES:
-        problems.append(Problem(f"{len(drafts)} machines are too many", table.at("machines"), f"at most {MOST_MACHINES}"))
+        if len(drafts) > MOST_MACHINES:
+            problems.append(Problem(f"there are more than {MOST_MACHINES} machines", table.at("machines", key), "divide the cluster"))
+            break
     return list(drafts.values())[:MOST_MACHINES]
 
 
@@ -259,7 +280,7 @@ def _missing_addresses(table: TomlTable[ClusterFile], drafts: Iterable[_Draft]) 
 
 def _classes(table: TomlTable[ClusterFile], drafts: list[_Draft], problems: list[Problem]) -> dict[str, tuple[str, ...]]:
     """Return the machines of each class: those listed in [classes], those that name the class, or as many free ones as it asks for."""
-    names = [draft.name for draft in drafts]
+    names = {draft.name: place for place, draft in enumerate(drafts)}
     members: dict[str, set[str]] = {name: set() for name in table.value.classes}
     for draft in drafts:
         for name in draft.entry.class_:
@@ -276,25 +297,23 @@ def _classes(table: TomlTable[ClusterFile], drafts: list[_Draft], problems: list
         members[name] |= already
     _hand_out(table, names, members, problems)
     problems += _class_name_problems(table, names, drafts, members)
-    order = {name: index for index, name in enumerate(names)}
-    return {name: tuple(sorted(found, key=order.__getitem__)) for name, found in members.items()}
+    return {name: tuple(sorted(found, key=names.__getitem__)) for name, found in members.items()}
 
 
-def _listed_machines(text: str, names: list[str], already: set[str]) -> tuple[list[str], Problem | None]:
+def _listed_machines(text: str, names: Collection[str], already: set[str]) -> tuple[list[str], Problem | None]:
     """Return the machines of one element of a class's list, and what is wrong with it."""
     try:
         found = unfold(text)
     except ValueError as error:
         return [], Problem(str(error))
-    known = set(names)
-    unknown = [name for name in found if name not in known]
+    unknown = [name for name in found if name not in names]
     if unknown:
         return [], Problem(f'there is no machine "{unknown[0]}"', hint=did_you_mean(unknown[0], names))
     twice = [name for name in found if name in already]
     return list(found), Problem(f'lists machine "{twice[0]}" twice') if twice else None
 
 
-def _hand_out(table: TomlTable[ClusterFile], names: list[str], members: dict[str, set[str]], problems: list[Problem]) -> None:
+def _hand_out(table: TomlTable[ClusterFile], names: Collection[str], members: dict[str, set[str]], problems: list[Problem]) -> None:
     """Give classes that ask for a number of machines the next ones that are in no class yet."""
     taken = set().union(*members.values())
     free = [name for name in names if name not in taken]
@@ -312,7 +331,7 @@ def _hand_out(table: TomlTable[ClusterFile], names: list[str], members: dict[str
 
 
 def _class_name_problems(
-    table: TomlTable[ClusterFile], names: list[str], drafts: list[_Draft], members: Iterable[str]
+    table: TomlTable[ClusterFile], names: Collection[str], drafts: list[_Draft], members: Iterable[str]
 ) -> Iterator[Problem]:
     for name in members:
         what = _name_problem("class", name)

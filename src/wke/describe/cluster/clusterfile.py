@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from wke.describe.expression.quantity import fraction, rate_bits, seconds
-from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, NonEmpty, TableModel
+from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, Most, NonEmpty, TableModel
 from wke.describe.toml.wording import quoted, shown
 from wke.documents import TomlValue
 
@@ -106,11 +106,9 @@ def _class_members(value: TomlValue) -> int | tuple[str, ...]:
     if isinstance(value, bool) or not isinstance(value, int | list):
         raise FlawError(f"must be a list or a number of machines, not {shown(value)}")
     if isinstance(value, int):
-        if value < 1:
-            raise FlawError(f"asks for {value} machines, but a class needs at least one")
+        if value < 0:
+            raise FlawError(f"asks for {value} machines; the smallest class has 0")
         return value
-    if not value:
-        raise FlawError("must not be empty: a class needs at least one machine")
     for index, name in enumerate(value):
         if not isinstance(name, str):
             raise FlawError(f"must be a machine's name, not {shown(name)}", key=(index,))
@@ -180,5 +178,5 @@ class ClusterFile(TableModel):
     """The machines in order: NAME = ADDRESS, or a list of addresses. A folded name such as `node[1-3]` means three machines."""
     classes: Mapping[str, ClassMembers] = {}
     """NAME = a list of machines, or a number: that many machines that are in no class yet."""
-    links: Mapping[str, LinkEntry] = {}
+    links: Annotated[Mapping[str, LinkEntry], Most()] = {}
     """`default`, or `"FROM -> TO"` with selectors on both sides. Provider `local` applies `default`; the others are not applied yet."""

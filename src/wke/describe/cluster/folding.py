@@ -6,7 +6,7 @@ import re
 LIMIT = 100_000
 """The largest number of names per folded name; more are taken for a typing mistake."""
 
-_FOLD = re.compile(r"\[([0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*)\]")
+_FOLD = re.compile(r"\[([0-9]{1,9}(?:-[0-9]{1,9})?(?:,[0-9]{1,9}(?:-[0-9]{1,9})?)*)\]")
 
 
 def is_folded(text: str) -> bool:
@@ -38,8 +38,8 @@ def _numbers(fold: str) -> list[str]:
         if int(last) < int(first):
             msg = f"the range {part} ends before it begins"
             raise ValueError(msg)
-        if int(last) - int(first) >= LIMIT:
-            msg = f"the range {part} is longer than {LIMIT}"
+        if int(last) - int(first) >= LIMIT - len(numbers):
+            msg = f"the brackets with {part} mean more than {LIMIT} names"
             raise ValueError(msg)
         width = len(first) if first.startswith("0") else 0
         numbers.extend(f"{number:0{width}d}" for number in range(int(first), int(last) + 1))

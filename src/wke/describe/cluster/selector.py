@@ -43,23 +43,28 @@ class Grouped(Protocol[N_co]):
         """The names of each class's machines, in order."""
 
 
-def select(cluster: Grouped[N], text: str) -> tuple[N, ...]:
-    """Return the machines that a selector names, in the cluster's order; raise InputError if it is wrong or names none."""
-    chosen = _Reader(tuple(machine.name for machine in cluster.machines), cluster.classes, text).chosen()
+def select(cluster: Grouped[N], text: str, *, may_be_empty: bool = False) -> tuple[N, ...]:
+    """Return the machines that a selector names, in the cluster's order; raise InputError if it is wrong or names none.
+
+    With `may_be_empty`, a selector that names a class without machines may name none.
+    """
+    chosen = _Reader(tuple(machine.name for machine in cluster.machines), cluster.classes, text, may_be_empty=may_be_empty).chosen()
     return tuple(machine for machine in cluster.machines if machine.name in chosen)
 
 
-_RANGE = re.compile(r"(?P<first>\d*)(?P<mark>:|\.\.)(?P<last>\d*)|(?P<only>\d+)")
+_RANGE = re.compile(r"(?P<first>[0-9]{0,9})(?P<mark>:|\.\.)(?P<last>[0-9]{0,9})|(?P<only>[0-9]{1,9})")
 _SUBSCRIPT = re.compile(r"(?P<base>[^\[\]]*)\[(?P<inside>[^\[\]]*)\]")
 
 
 class _Reader:
     """One selector, and the names that it can use."""
 
-    def __init__(self, names: tuple[str, ...], classes: Mapping[str, tuple[str, ...]], text: str) -> None:
+    def __init__(self, names: tuple[str, ...], classes: Mapping[str, tuple[str, ...]], text: str, *, may_be_empty: bool) -> None:
         self.names = names
         self.classes = classes
         self.text = text
+        self.may_be_empty = may_be_empty
+        self.empty = ""  # a class without machines that the selector names
 
     def chosen(self) -> frozenset[str]:
         """Return the names of the selected machines."""
@@ -69,8 +74,8 @@ class _Reader:
         for operator, atom in self._terms():
             named = frozenset(self._atom(atom))
             chosen = {",": chosen | named, "!": chosen - named, "&": chosen & named}[operator]
-        if not chosen:
-            self._fail("selects no machine", self._what_exists())
+        if not chosen and not (self.empty and self.may_be_empty):
+            self._fail("selects no machine", f"class {self.empty} has none" if self.empty else self._what_exists())
         return chosen
 
     def _terms(self) -> Iterator[tuple[str, str]]:
@@ -90,6 +95,7 @@ class _Reader:
         """Return the machines of one atom. Exact names come first: a machine may have any name, even 10:2."""
         groups = {**self.classes, "all": self.names}
         if atom in groups:
+            self.empty = self.empty if groups[atom] else atom
             return groups[atom]
         if atom in self.names:
             return [atom]
@@ -121,7 +127,7 @@ class _Reader:
         return [names[index] for part in inside.split(",") for index in self._range(part.strip(), len(names), whose)]
 
     def _range(self, part: str, count: int, whose: str) -> range:
-        exists = f"{whose} has {count} machine{'s' * (count != 1)}, at positions 0 to {count - 1}"
+        exists = f"{whose} has {count} machine{'s' * (count != 1)}{f', at positions 0 to {count - 1}' if count else ''}"
         match = _RANGE.fullmatch(part)
         if match is None:
             dashed = re.fullmatch(r"(\d+)-(\d+)", part)

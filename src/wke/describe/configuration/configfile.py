@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from wke.describe.configuration.optionvalue import TYPE_NAMES, Scalar, TypeName, ValueType
-from wke.describe.toml.shape import After, Before, FlawError, Items, NonEmpty, TableModel
+from wke.describe.toml.shape import After, Before, FlawError, Items, Name, TableModel
 from wke.describe.toml.wording import quoted, shown
 from wke.documents import TomlValue
 from wke.errors import did_you_mean
@@ -30,7 +30,7 @@ AnyScalar = Annotated[Scalar, Before(_scalar, Scalar)]
 class OptionEntry(TableModel):
     """One option."""
 
-    name: NonEmpty
+    name: Name
     """Its name. The script gets its value as an argument, in the order of this list, and in the environment as WKE_OPTION_<NAME>."""
     default: AnyScalar | None = None  # `given` tells whether there is one
     """Its value if none is given; an option without a default is required. It may be a macro such as `@NAME`."""
@@ -128,9 +128,9 @@ class UbuntuSection(TableModel):
 class ConfigSection(TableModel):
     """Settings of the whole configuration."""
 
-    default_prelude: NonEmpty | None = None
+    default_prelude: Name | None = None
     """The prelude that runs before each target, unless a step or `--prelude` names another one."""
-    inherits: NonEmpty | None = None
+    inherits: Name | None = None
     """A sibling folder whose definitions this configuration inherits, except for those that this file repeats."""
 
 

@@ -1,22 +1,26 @@
 """A configuration: the folder of targets and preludes for one project, with what it inherits."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import wke.errors
 from wke.describe.configuration.configfile import ConfigurationFile, OptionEntry
 from wke.describe.configuration.copies import COPY_DATA
+from wke.describe.configuration.habits import unexpanded, wants_agent
 from wke.describe.configuration.macros import check_macros, is_macro
 from wke.describe.configuration.optionvalue import Scalar, as_text, converted, type_of
+from wke.describe.toml.limits import MOST_NESTED
 from wke.describe.toml.shape import Key
 from wke.describe.toml.tables import TomlTable, key_text, read
+from wke.describe.toml.userfile import content, is_file, is_folder
 from wke.describe.toml.wording import quoted, shown
 from wke.errors import InputError, Location, Problem, did_you_mean
 
 RESERVED_NAMES = ("all", "help", COPY_DATA)
 BUILT_IN_TARGETS = Path(wke.errors.__file__).parent / "targets"
 NO_DESCRIPTION = "No description"
+MOST_UNKNOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +80,42 @@ def read_configuration(name: str, base: Path) -> ConfigurationSpec:
     return _read(name, base / name, trail=(Path(name).name,))
 
 
-def bind_options(target: TargetSpec, values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+def bind_options(
+    target: TargetSpec, values: Mapping[str, object], at: Callable[..., Location | None] = lambda *_: None
+) -> tuple[tuple[str, str], ...]:
     """Return every option of a target with the text that its script gets, in the order of the definition.
 
     Values are converted to the option's type first, then to text with Python's `str`, which scripts for wke 0.1 expect (`True`, not
     `true`). An option without value or default is the empty text. Macros are checked here and replaced later. Raise InputError with
-    every unknown option, missing option, and value of the wrong type or not among the choices.
+    every unknown option, missing option, and value of the wrong type or not among the choices; `at` returns where an option is given.
     """
-    names = [option.name for option in target.options]
-    problems = [
-        Problem(f'target "{target.name}" has no option "{name}"', hint=did_you_mean(name, names)) for name in values if name not in names
-    ]
+    problems = list(_unknown_options(target, values, at))
     bound: list[tuple[str, str]] = []
     for option in target.options:
         if option.name not in values and option.required:
             choices = f"; one of {_listed(option.choices)}" if option.choices else ""
-            problems.append(Problem(f'target "{target.name}" needs option "{option.name}"', hint=f"give it a value{choices}"))
+            problems.append(Problem(f'target "{target.name}" needs option "{option.name}"', at(), f"give it a value{choices}"))
             continue
         try:
             value = _bound(option, values[option.name]) if option.name in values else option.default
         except InputError as error:
-            problems += [replace(p, what=f'target "{target.name}", option "{option.name}": {p.what}') for p in error.problems]
+            what, where = f'target "{target.name}", option "{option.name}": ', at(option.name)
+            problems += [replace(problem, what=what + problem.what, where=where) for problem in error.problems]
         else:
             bound.append((option.name, as_text(value)))
     if problems:
         raise InputError(*problems)
     return tuple(bound)
+
+
+def _unknown_options(target: TargetSpec, values: Mapping[str, object], at: Callable[..., Location | None]) -> Iterator[Problem]:
+    """Yield the options that a target does not have, those after the first ones as one problem."""
+    names = {option.name: None for option in target.options}
+    unknown = [name for name in values if name not in names]
+    for name in unknown[:MOST_UNKNOWN]:
+        yield Problem(f'target "{target.name}" has no option "{name}"', at(name), did_you_mean(name, names))
+    if len(unknown) > MOST_UNKNOWN:
+        yield Problem(f'target "{target.name}" has none of {len(unknown) - MOST_UNKNOWN} more options either', at())
 
 
 def _bound(option: OptionSpec, value: object) -> Scalar:
@@ -126,8 +140,8 @@ def _listed(values: tuple[Scalar, ...]) -> str:
 
 def _read(name: str, folder: Path, trail: tuple[str, ...]) -> ConfigurationSpec:
     """Read one configuration of a chain of parents; `trail` has the names so far, this one last."""
-    if not folder.is_dir():
-        others = sorted(path.parent.name for path in folder.parent.glob("*/config.toml"))
+    if not is_folder(folder):
+        others = sorted(path.parent.name for path in folder.parent.glob("*/config.toml")) if is_folder(folder.parent) else []
         hint = did_you_mean(folder.name, others) if others else f"{folder.parent} has no folder with a config.toml"
         raise InputError(f'there is no configuration "{name}": {folder} is not a folder', hint=hint)
 
@@ -170,6 +184,8 @@ def _parent(table: TomlTable[ConfigurationFile], folder: Path, trail: tuple[str,
     where = table.at("config", "inherits")
     if "/" in name or name in {".", ".."}:
         problems.append(Problem(f"must be the name of a sibling folder, not {quoted(name)}", where))
+    elif len(trail) > MOST_NESTED:
+        problems.append(Problem(f"inherits from more than {MOST_NESTED} configurations in a row", where, "inherit from one of the first"))
     elif name in trail:
         circle = " -> ".join((*trail[trail.index(name) :], name))
         problems.append(Problem(f"inherits in a circle: {circle}", where, "remove inherits from one of them"))
@@ -190,8 +206,8 @@ def _targets(
         old = inherited.get(name, TargetSpec(name, NO_DESCRIPTION))
         options = tuple(_options(table, name, entry.options, problems)) if entry.options is not None else old.options
         script = _script(folder, "targets", name)
-        content = _content(script, problems) if script else old.content
-        yield name, TargetSpec(name, entry.about or old.about, options, content, script or old.path)
+        text = _content(script, problems) if script else old.content
+        yield name, TargetSpec(name, entry.about or old.about, options, text, script or old.path)
 
 
 def _preludes(
@@ -202,9 +218,9 @@ def _preludes(
         problems += _name_problems(name, "prelude", table.at("preludes", name))
         old = inherited.get(name)
         script = _script(folder, "preludes", name)
-        content = _content(script, problems) if script else old.content if old else None
-        if content is not None:
-            yield name, Prelude(name, entry.about or (old.about if old else NO_DESCRIPTION), content)
+        text = _content(script, problems) if script else old.content if old else None
+        if text is not None:
+            yield name, Prelude(name, entry.about or (old.about if old else NO_DESCRIPTION), text)
 
 
 def _warnings(
@@ -213,7 +229,7 @@ def _warnings(
     """Yield missing scripts, which matter only when they are run; inherited ones only if this file defines them again."""
     own = [("targets", name) for name in table.value.targets] + [("preludes", name) for name in table.value.preludes]
     yield from table.old_spellings
-    yield from _unexpanded(table)
+    yield from _habits(table, targets)
     redefined = {key_text(key) for key in own}
     yield from (warning for warning in inherited.warnings if not (warning.where and warning.where.key in redefined))
     for kind, name in own:
@@ -223,13 +239,15 @@ def _warnings(
             yield Problem("has no script", table.at(kind, name), f"write {table.path.parent / kind / name}{alternative}")
 
 
-def _unexpanded(table: TomlTable[ConfigurationFile]) -> Iterator[Problem]:
-    """Find defaults that a shell expanded in wke 0.1."""
+def _habits(table: TomlTable[ConfigurationFile], targets: Mapping[str, TargetSpec]) -> Iterator[Problem]:
+    """Find defaults and scripts that worked in another way in wke 0.1."""
     for name, target in table.value.targets.items():
         for index, option in enumerate(target.options or ()):
-            if isinstance(option.default, str) and (option.default.startswith("~") or "$" in option.default):
-                where = table.at("targets", name, "options", index, "default")
-                yield Problem("reaches the script as it is; wke 0.1 let a shell expand it", where, "expand it in the script")
+            if found := unexpanded(option.default):
+                yield Problem(found[0], table.at("targets", name, "options", index, "default"), found[1])
+        if wants_agent(targets[name].content):
+            hint = "if it does, set forward-agent = true in [cluster] of cluster.toml"
+            yield Problem("its script seems to need your ssh agent, which wke 0.1 forwarded", table.at("targets", name), hint)
 
 
 def _no_default_prelude(table: TomlTable[ConfigurationFile], name: str, preludes: Mapping[str, Prelude]) -> Problem:
@@ -250,7 +268,7 @@ def _script(folder: Path, kind: str, name: str) -> Path | None:
     """Return the script of a target or prelude, None if there is none."""
     names = [name, _python_name(name)] if kind == "targets" else [name]
     candidates = [folder / kind / each for each in names if each and "\0" not in each]
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_file(path)), None)
 
 
 def _python_name(name: str) -> str:
@@ -259,9 +277,9 @@ def _python_name(name: str) -> str:
 
 def _content(script: Path, problems: list[Problem]) -> bytes | None:
     try:
-        return script.read_bytes()
-    except OSError as error:
-        problems.append(Problem(f"cannot be read: {error.strerror}", Location(str(script)), "check its owner and mode"))
+        return content(script)
+    except InputError as error:
+        problems += error.problems
         return None
 
 

@@ -35,8 +35,26 @@ class Copy:
             return True
 
 
-def read_copy(options: Mapping[str, object]) -> Copy:
-    """Return the copy that the options `source`, a local path, and `destination` ask for; raise InputError if it is impossible."""
+def landing(destination: str, workdir: str | None) -> str:
+    """Return where a copy to `destination` lands: in the folder in which scripts run, the home folder if `workdir` is None.
+
+    A result that does not start with "/" starts at the home folder, as a relative `workdir` does.
+    """
+    if workdir is None or destination.startswith("/"):
+        return destination
+    return f"{workdir.rstrip('/')}/{destination}"
+
+
+def told_landing(place: str) -> str:
+    """Return a place on machines as people write it, with its full path as far as it is known here."""
+    return place if place.startswith("/") else f"~/{place}"
+
+
+def read_copy(options: Mapping[str, object], workdir: str | None = None) -> Copy:
+    """Return the copy that the options `source`, a local path, and `destination` ask for; raise InputError if it is impossible.
+
+    `workdir` is the folder in which scripts run, None for the home folder.
+    """
     for name in options:
         if name not in OPTIONS:
             raise InputError(f'target "{COPY_DATA}" has no option "{name}"', hint=did_you_mean(name, OPTIONS))
@@ -45,9 +63,10 @@ def read_copy(options: Mapping[str, object]) -> Copy:
         raise InputError(f'target "{COPY_DATA}" needs option "source"', hint='write options = { source = "FILE OR FOLDER" }')
     try:
         state = _state(source)
-        return Copy(source, destination, _digest(source, state), state)
-    except OSError as error:
-        what = f"{error.filename or source} cannot be copied: {error.strerror}"
+        return Copy(source, landing(destination, workdir), _digest(source, state), state)
+    except (OSError, ValueError) as error:  # ValueError: a name with NUL
+        reason = (error.filename or source, error.strerror) if isinstance(error, OSError) else (source, error)
+        what = "{} cannot be copied: {}".format(*reason)
         raise InputError(what, hint="local paths start at the folder where wke runs") from None
 
 

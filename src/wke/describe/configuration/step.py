@@ -3,11 +3,13 @@
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.configuration import ConfigurationSpec, Prelude, TargetSpec, bind_options
 from wke.describe.configuration.copies import Copy
+from wke.describe.toml.limits import MOST_COPIES
 from wke.describe.toml.wording import quoted
 from wke.errors import InputError, Location, Problem, did_you_mean
 from wke.records import TaskName
@@ -74,6 +76,11 @@ class PlannedStep:
         """How long a task may take; None for any time."""
         return self.usual_timeout_s if self.timeout_s is None else self.timeout_s
 
+    @property
+    def is_skipped(self) -> bool:
+        """Whether the step does not run: a condition forbids it, or its class has no machine."""
+        return not self.machines
+
     def tasks(self) -> tuple[TaskName, ...]:
         """Return the step's tasks in the cluster's order, those of one machine next to each other."""
         copies = range(0 if self.copy else self.multiply)
@@ -82,11 +89,12 @@ class PlannedStep:
 
 def plan_step(
     configuration: ConfigurationSpec,
-    cluster: ClusterSpec,
+    cluster: ClusterSpec | None,
     *,
     target: str,
-    selector: str,
     options: Mapping[str, object],
+    selector: str = "",
+    machines: tuple[MachineSpec, ...] | None = None,
     multiply: int = 1,
     prelude: str | None = DEFAULT_PRELUDE,
     index: int = 0,
@@ -96,29 +104,29 @@ def plan_step(
 ) -> PlannedStep:
     """Look up everything that a foreground step names; raise InputError with all mistakes. A prelude of None means none.
 
-    `at` returns where a key of the step is, for the problems.
+    It runs on `machines`, if they are known already, else on those of the selector. `at` returns where a key of the step is.
     """
     problems: list[Problem] = []
-    machines: tuple[MachineSpec, ...] = ()
     bound: tuple[tuple[str, str], ...] = ()
     with collecting(problems, at("on")):
-        machines = select(cluster, selector)
+        machines = select(cluster, selector) if machines is None and cluster is not None else machines
     found_target, found_prelude = _find_both(configuration, target, prelude, problems, at)
     if found_target is not None:
         bound = _bound(found_target, options, problems, at)
-    if multiply < 1:
-        problems.append(Problem(f"must be at least 1, not {multiply}", at("multiply"), "it is the number of tasks per machine"))
+    if not 1 <= multiply <= MOST_COPIES:
+        what = f"must be between 1 and {MOST_COPIES}, not {multiply}"
+        problems.append(Problem(what, at("multiply"), "it is the number of tasks per machine"))
     if problems or found_target is None:
         raise InputError(*problems)
     return PlannedStep(
         index=index,
         target=found_target,
-        machines=machines,
+        machines=machines or (),
         options=bound,
         multiply=multiply,
         prelude=found_prelude,
         timeout_s=timeout_s,
-        workdir=workdir or cluster.workdir,
+        workdir=workdir or (cluster.workdir if cluster else None),
         environment=_environment(configuration, found_target),
     )
 
@@ -139,13 +147,14 @@ def _find_both(
     found_target: TargetSpec | None = None
     found_prelude: Prelude | None = None
     with collecting(problems, at("target")):
-        found_target = _find_target(configuration, target)
+        found_target = find_target(configuration, target)
     with collecting(problems, at("prelude")):
         found_prelude = _find_prelude(configuration, _prelude_of(found_target, prelude))
     return found_target, found_prelude
 
 
-def _find_target(configuration: ConfigurationSpec, name: str) -> TargetSpec:
+def find_target(configuration: ConfigurationSpec, name: str) -> TargetSpec:
+    """Return a target; raise InputError if there is none of that name, or it has no script."""
     target = configuration.targets.get(name)
     if target is None:
         raise InputError(f"configuration {configuration.name} has no target {quoted(name)}", hint=did_you_mean(name, configuration.targets))
@@ -170,17 +179,9 @@ def _find_prelude(configuration: ConfigurationSpec, name: str | None) -> Prelude
 
 
 def _bound(target: TargetSpec, values: Mapping[str, object], problems: list[Problem], at: At) -> tuple[tuple[str, str], ...]:
-    """Bind options. If that fails, each option is bound again by itself, so that each problem has its option's place."""
-    try:
-        return bind_options(target, values)
-    except InputError:
-        forgiving = replace(target, options=tuple(replace(option, required=False) for option in target.options))
-        for name, value in values.items():
-            with collecting(problems, at("options", name)):
-                bind_options(forgiving, {name: value})
-        with collecting(problems, at("options")):
-            bind_options(replace(target, options=tuple(option for option in target.options if option.name not in values)), {})
-        return ()
+    with collecting(problems, None):
+        return bind_options(target, values, partial(at, "options"))
+    return ()
 
 
 def _environment(configuration: ConfigurationSpec, target: TargetSpec) -> dict[str, str]:

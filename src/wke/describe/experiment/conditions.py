@@ -54,7 +54,7 @@ def check_problems(checks: Sequence[Expression], known: Mapping[str, str], at: A
 
 def value_problems(metrics: Sequence[Metric], parameters: Sequence[str], at: At) -> Iterator[Problem]:
     """Find computed metrics with names that are neither metrics nor parameters, and metrics that need each other."""
-    names = [metric.name for metric in metrics]
+    names = {metric.name for metric in metrics}
     wrong = False
     for metric in metrics:
         for name in parse(metric.value).names if metric.value is not None else ():

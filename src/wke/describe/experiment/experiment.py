@@ -55,6 +55,7 @@ class Step:
 
     target: str
     on: str = "all"
+    when: Expression | None = None
     background: bool = False
     ready: Ready | None = None
     options: Mapping[str, Value] = field(default_factory=dict)
@@ -91,7 +92,7 @@ class Experiment:
     `iterations` is the number of rounds that count; with `stopping` it is the maximum.
     `stop_after` failures alike in a row end the series. `files` maps the files that results depend on to
     their SHA-256, folders to None. `classes` maps a class to the template of its size. `at` returns where a key is in the file,
-    `warnings` are the old spellings in it.
+    `warnings` are the old spellings in it. In a draft, `is_sweep_known` is False if there are mistakes in its parameters.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Experiment:
     checks: tuple[Check, ...] = ()
     plots: tuple[Plot, ...] = ()
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    is_sweep_known: bool = field(default=True, compare=False)
     at: Callable[..., Location] = field(default=_nowhere, compare=False, repr=False)
 
     @property

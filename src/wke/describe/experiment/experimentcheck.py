@@ -1,6 +1,6 @@
 """What can be wrong with an experiment although each entry of its file is right by itself: entries that do not fit together."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,30 +11,51 @@ from wke.describe.experiment.experimentfile import ExperimentFile
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.parameters import CHOICE, CLIMB, ROOT
 from wke.describe.experiment.plotcheck import KnownColumns, label_problems, plot_problems
+from wke.describe.experiment.point import value_key
 from wke.describe.experiment.recorded import recorded_problems
 from wke.describe.experiment.reports import NAME
 from wke.describe.experiment.sweep import Parameter, value_text
 from wke.describe.experiment.template import check_template, parameters_of
-from wke.describe.toml.shape import present_spelling
+from wke.describe.expression.expression import check_names
+from wke.describe.toml.limits import MOST_POINTS
+from wke.describe.toml.shape import FlawError, present_spelling
 from wke.describe.toml.wording import quoted, shown
 from wke.errors import InputError, Location, Problem, did_you_mean
 
+IsSound = Callable[..., bool]
+"""Whether nothing is wrong at a key, in what it contains, or in what contains it."""
 
-def experiment_problems(experiment: Experiment, file: ExperimentFile, *, sweep_is_right: bool) -> Iterator[Problem]:
-    """Yield all problems of an experiment; those that may only follow from mistakes in its sweep are left out if there are any."""
-    yield from label_problems(experiment.plots, experiment.at)
-    yield from _climb_problems(experiment)
-    yield from _rounds_problems(experiment, file.experiment.iterations.given)
+
+def experiment_problems(experiment: Experiment, file: ExperimentFile, is_sound: IsSound, *, sweep_is_right: bool) -> Iterator[Problem]:
+    """Yield all problems of an experiment.
+
+    Those that may only follow from mistakes in its sweep, or in keys that are not sound, are left out.
+    """
+    has_names = sweep_is_right and is_sound("metrics")
+    yield from label_problems(experiment.name, experiment.plots, experiment.at)
+    yield from size_problems(experiment)
+    if has_names and is_sound("plots"):
+        yield from _climb_problems(experiment)
+    if is_sound("experiment") and is_sound("metrics"):
+        yield from _rounds_problems(experiment, file.experiment.iterations.given)
     if not experiment.steps:
-        yield from _script_problems(experiment, file)
+        yield from _script_problems(experiment, file) if is_sound("steps") else ()
         return
-    yield from _step_problems(experiment)
-    yield from _metric_problems(experiment)
-    yield from _use_problems(experiment, file)
-    if sweep_is_right:
+    yield from _step_problems(experiment, is_sound)
+    yield from _metric_problems(experiment, is_sound, has_names=has_names)
+    yield from _use_problems(experiment, file, is_sound)
+    if sweep_is_right and is_sound("exclude"):
         yield from _baseline_problems(experiment)
         columns = KnownColumns(experiment.parameters, [metric.name for metric in experiment.metrics])
-        yield from plot_problems(experiment.plots, file.plots, columns, experiment.at)
+        yield from plot_problems(experiment.plots, file.plots, columns, experiment.at) if has_names else ()
+
+
+def size_problems(experiment: Experiment) -> Iterator[Problem]:
+    """Check that there are not too many trials to plan them."""
+    rounds = experiment.iterations + experiment.warmups
+    if len(experiment.parameters.points()) * rounds > MOST_POINTS:
+        what = f"{len(experiment.parameters.points())} points in {rounds} rounds are more than {MOST_POINTS} trials"
+        yield Problem(what, experiment.at("experiment", "iterations"), "repeat or vary less in one experiment")
 
 
 def unknown_tables(experiment: Experiment, others: Collection[str], *, sweep_is_right: bool) -> Iterator[Problem]:
@@ -127,7 +148,7 @@ def _baseline_value_problems(experiment: Experiment, name: str, value: object) -
     values = sweep.values(name)
     if name not in sweep.names:
         yield Problem(f"there is no parameter {quoted(name)}", where, did_you_mean(name, sweep.names))
-    elif not any(type(one) is type(value) and one == value for one in values):
+    elif value_key(value) not in map(value_key, values):
         texts = [value_text(one) if not isinstance(one, str) else quoted(one) for one in values]
         yield Problem(f"{name} is never {shown(value)}", where, f"its values are {', '.join(texts)}")
 
@@ -135,14 +156,17 @@ def _baseline_value_problems(experiment: Experiment, name: str, value: object) -
 # -- steps
 
 
-def _step_problems(experiment: Experiment) -> Iterator[Problem]:
+def _step_problems(experiment: Experiment, is_sound: IsSound) -> Iterator[Problem]:
     """Check each step by itself, their order, and that exactly one is measured."""
-    if experiment.configuration is None:
+    if experiment.configuration is None and is_sound("experiment"):
         yield Problem("configuration is missing", experiment.where, 'steps run targets of one: write configuration = "FOLDER"')
-    yield from _measured_problems(experiment)
+    if is_sound("steps"):
+        yield from _measured_problems(experiment)
     for index, step in enumerate(experiment.steps):
+        if not is_sound("steps", index):
+            continue
         yield from _one_step_problems(experiment, index, step)
-        earlier = experiment.steps[index - 1] if index else step
+        earlier = experiment.steps[index - 1] if index and is_sound("steps", index - 1) else step
         if SCOPES.index(step.scope) < SCOPES.index(earlier.scope):
             what = f"a step with scope {quoted(step.scope)} comes after one with scope {quoted(earlier.scope)}"
             yield Problem(what, experiment.at("steps", index, "scope"), "steps that run less often come first: deploy, point, trial")
@@ -155,10 +179,13 @@ def _measured_problems(experiment: Experiment) -> Iterator[Problem]:
         foreground = [index for index, step in enumerate(experiment.steps) if not step.background]
         where = at("steps", foreground[-1] if foreground else 0)
         yield Problem("no step is measured", where, "write measure = true in the step whose time counts")
-    for index in measured[1:]:
+    one_is_chosen = all(experiment.steps[index].when is not None for index in measured)
+    for index in measured[1:] if not one_is_chosen else ():
         first = at("steps", measured[0], "measure").line
         yield Problem(
-            "a second step is measured", at("steps", index, "measure"), f"exactly one step is measured; the first is in line {first}"
+            "a second step is measured",
+            at("steps", index, "measure"),
+            f"one step is measured at each point (`when` may choose it); the first is in line {first}",
         )
 
 
@@ -177,17 +204,22 @@ def _one_step_problems(experiment: Experiment, index: int, step: Step) -> Iterat
 # -- metrics
 
 
-def _metric_problems(experiment: Experiment) -> Iterator[Problem]:
+def _metric_problems(experiment: Experiment, is_sound: IsSound, *, has_names: bool) -> Iterator[Problem]:
+    steps_are_known = is_sound("steps")
     targets = {step.target for step in experiment.steps}
     has_templates = any("{" in target for target in targets)
     for metric in experiment.metrics:
         if not NAME.fullmatch(metric.name):
             hint = "the name of a metric is a letter, then letters, digits and _ . -"
             yield Problem(f"{quoted(metric.name)} cannot be the name of a metric", experiment.at("metrics", metric.name), hint)
-        if metric.step is not None and metric.step not in targets and not has_templates:
+        if metric.name in experiment.parameters.names:
+            yield Problem(f"{quoted(metric.name)} is also a parameter", experiment.at("metrics", metric.name), "rename one of the two")
+        if metric.step is not None and metric.step not in targets and not has_templates and steps_are_known:
             where = experiment.at("metrics", metric.name, "step")
             yield Problem(f"no step runs target {quoted(metric.step)}", where, did_you_mean(metric.step, targets))
-    yield from recorded_problems(experiment.metrics, partial(_collected_for, experiment.steps), experiment.at)
+    yield from recorded_problems(experiment.metrics, partial(_collected_for, experiment.steps if steps_are_known else ()), experiment.at)
+    if not has_names:
+        return
     parameters = experiment.parameters.names
     yield from value_problems(experiment.metrics, parameters, experiment.at)
     known = dict.fromkeys(parameters, "parameter") | {metric.name: "metric" for metric in experiment.metrics}
@@ -203,20 +235,29 @@ def _collected_for(steps: Sequence[Step], metric: Metric) -> tuple[str, ...] | N
 # -- parameters
 
 
-def _use_problems(experiment: Experiment, file: ExperimentFile) -> Iterator[Problem]:
-    """Check that templates name parameters, and that every parameter is used: an unused one is a silent mistake."""
+def _use_problems(experiment: Experiment, file: ExperimentFile, is_sound: IsSound) -> Iterator[Problem]:
+    """Check that templates and conditions name parameters, and that every parameter is used: an unused one is a silent mistake."""
+    if not file.parameters and not is_sound("parameters"):
+        return
     wrong = list(_template_problems(experiment, _known_parameters(file)))
     yield from wrong
-    if wrong:
+    if wrong or not all(map(is_sound, ("steps", "classes", "plots", "exclude"))):
         return  # a parameter may seem unused because its use is misspelled
-    used = {name for plot in experiment.plots for name in plot.columns()}
-    used.update(name for _, text in experiment.templates() for name in parameters_of(text))
+    used = _used_names(experiment)
     for table, sweep in ((ROOT, experiment.parameters), *experiment.parameters.tables()):
         for loop in sweep.loops:
             if isinstance(loop, Parameter) and loop.name not in used:
                 used.add(loop.name)
                 hint = f'remove it, or use it: options = {{ {loop.name} = "{{{loop.name}}}" }}'
                 yield Problem("is used by no step, class or plot", experiment.at(table, loop.name), hint)
+
+
+def _used_names(experiment: Experiment) -> set[str]:
+    """Return the names that plots, templates and conditions of steps use."""
+    used = {name for plot in experiment.plots for name in plot.columns()}
+    used.update(name for _, text in experiment.templates() for name in parameters_of(text))
+    used.update(name for step in experiment.steps if step.when is not None for name in step.when.names)
+    return used
 
 
 def _known_parameters(file: ExperimentFile) -> tuple[str, ...]:
@@ -230,3 +271,8 @@ def _template_problems(experiment: Experiment, known: Sequence[str]) -> Iterator
             check_template(text, known)
         except InputError as error:
             yield from (replace(problem, where=experiment.at(*key)) for problem in error.problems)
+    for index, condition in ((index, step.when) for index, step in enumerate(experiment.steps) if step.when is not None):
+        try:
+            check_names(condition, known, "parameter")
+        except FlawError as error:
+            yield Problem(str(error), experiment.at("steps", index, "when"), error.hint)

@@ -1,72 +1,19 @@
-"""The shape of an experiment file and its short forms. Checks that involve several keys are in experimentcheck.py."""
+"""The shape of an experiment file. The forms of its values are in forms.py, checks that involve several keys in experimentcheck.py."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from wke.describe.cluster.clusterfile import Duration, Share
 from wke.describe.configuration.configfile import AnyScalar
+from wke.describe.experiment.forms import as_iterations, condition, expressions, file_name, labels, listed, normaliser
 from wke.describe.experiment.metricfile import MetricEntry
-from wke.describe.experiment.plot import Filter, read_argument, read_filter, read_filters
-from wke.describe.experiment.stepfile import Count, Limit, StepEntry, listed
-from wke.describe.expression.equation import read_expression
+from wke.describe.experiment.plot import Filter, read_argument, read_filters
+from wke.describe.experiment.stepfile import Count, Limit, StepEntry
 from wke.describe.expression.expression import Expression
-from wke.describe.expression.parser import parse_condition
-from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, NonEmpty, TableModel
-from wke.describe.toml.wording import shown
+from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, Most, Name, NonEmpty, TableModel
 from wke.documents import TomlValue
 
-
-def _file_name(value: str) -> str:
-    if not value or re.search(r"[/\0\n]", value) or value.startswith("."):
-        raise FlawError("becomes part of file names: it must not be empty, start with a dot or contain a slash")
-    return value
-
-
-def _expressions(value: TomlValue) -> tuple[Expression, ...]:
-    """Turn a column, an expression or a list of them into expressions."""
-    if isinstance(value, list):
-        return tuple(read_expression(one, (index,)) for index, one in enumerate(value))
-    return (read_expression(value),)
-
-
-def _normaliser(value: TomlValue) -> str | Filter:
-    """Accept the name of a column or a filter."""
-    if isinstance(value, str) and value:
-        return value
-    if not isinstance(value, dict):
-        raise FlawError(f"must be a column or a table, not {shown(value)}", 'write { key = "engine", value = "old" } to divide by its mean')
-    return read_filter(value, ())
-
-
-def _as_iterations(value: TomlValue) -> TomlValue:
-    """Turn the short form, a number of iterations, into a table."""
-    if isinstance(value, bool) or not isinstance(value, int | dict):
-        raise FlawError(f'must be a whole number or {{ min = 5, max = 30, precision = "5%" }}, not {shown(value)}')
-    if isinstance(value, dict):
-        return value
-    if value < 1:
-        raise FlawError(f"must be at least 1, not {value}")
-    return {"max": value}
-
-
-def _condition(value: TomlValue) -> Expression:
-    """Read a text as a condition."""
-    if not isinstance(value, str):
-        raise FlawError(f"must be a condition in quotes, not {shown(value)}", "write when = \"engine == 'old'\"")
-    return parse_condition(value)
-
-
-def _labels(value: TomlValue) -> TomlValue:
-    """Turn a list of labels into a table with their positions as keys."""
-    if isinstance(value, list):
-        return dict(enumerate(value))
-    if not isinstance(value, dict):
-        raise FlawError(f"must be a list of labels or a table from value to label, not {shown(value)}")
-    return value
-
-
-FileName = Annotated[str, After(_file_name)]
+FileName = Annotated[str, After(file_name)]
 Scale = Literal["linear", "log", "symlog"]
 Style = Literal["whitegrid", "darkgrid", "white", "dark", "ticks"]
 Corner = Literal[
@@ -102,7 +49,7 @@ class IterationsEntry(TableModel):
             raise FlawError(f"is less than min, which is {self.min}", None, ("max",))
 
 
-IterationsForm = Annotated[IterationsEntry, Before(_as_iterations, int | IterationsEntry)]
+IterationsForm = Annotated[IterationsEntry, Before(as_iterations, int | IterationsEntry)]
 
 
 class ExperimentSection(TableModel):
@@ -112,7 +59,7 @@ class ExperimentSection(TableModel):
     """The name of the series in the store and of its files; by default the file's name without `.toml`."""
     about: str = ""
     """A one-line description."""
-    configuration: NonEmpty | None = None
+    configuration: Name | None = None
     """The project's folder whose targets the steps run. Required with [[steps]]."""
     iterations: IterationsForm = IterationsEntry(max=1)
     """How many trials of each point count: a number (default 1), or `{ min = 5, max = 30, precision = "5%" }` to repeat until precise."""
@@ -143,14 +90,14 @@ class ExperimentSection(TableModel):
 class ExcludeEntry(TableModel):
     """Points to leave out."""
 
-    when: Annotated[Expression, Before(_condition, str)]
+    when: Annotated[Expression, Before(condition, str)]
     """A condition on parameters, such as `engine == 'old' and num-clients > 32`. Points for which it is true are left out."""
 
 
 class CheckEntry(TableModel):
     """A condition that trials should meet."""
 
-    that: Annotated[Expression, Before(_condition, str)]
+    that: Annotated[Expression, Before(condition, str)]
     """A condition on metrics and parameters, such as `errors == 0`."""
     judges: Literal["measurement", "system"] = "measurement"
     """What it judges. `measurement`: a trial for which it does not hold is invalid: it does not count, and is repeated at most twice.
@@ -188,18 +135,18 @@ class PlotEntry(TableModel):
     """A title above the figure."""
     x_axis: NonEmpty | None = None
     """A parameter that varies, or a metric; for a metric, each point of the experiment is one mark at the metric's mean."""
-    y_axis: Annotated[Items[Expression], Before(_expressions, str | EquationEntry | list[str | EquationEntry])] = ()
+    y_axis: Annotated[Items[Expression], Before(expressions, str | EquationEntry | list[str | EquationEntry])] = ()
     """A metric, an expression such as `throughput / num-clients`, or a list of these: one panel each. Tables
     `{ op = "div", left = "throughput", right = "num-clients" }` are accepted too, as wke 0.1 has them."""
     sort_by: NonEmpty | None = None
     """Another parameter that varies, or a metric: one line or bar group per value."""
-    sort_labels: Annotated[Mapping[str | int, str], Before(_labels, list[str] | Mapping[str, str])] = {}
+    sort_labels: Annotated[Mapping[str | int, str], Before(labels, list[str] | Mapping[str, str])] = {}
     """Labels for these values: a list in their order, or a table from value to label."""
     filter_by: Annotated[Items[Filter], Before(read_filters, FilterEntry | list[FilterEntry])] = ()
     """Draw only trials in which a column has a value: `{ key = "engine", value = "new" }`, or a list of filters, all of which apply."""
     maximize_by: NonEmpty | None = None
     """For each x and group, draw only the trials with the value of this column that has the highest mean of the first y."""
-    normalize_by: Annotated[str | Filter, Before(_normaliser, str | FilterEntry)] | None = None
+    normalize_by: Annotated[str | Filter, Before(normaliser, str | FilterEntry)] | None = None
     """Divide each trial's y by its value of this column; with `{ key, value }`, by the mean of the trials selected so, for each x."""
     x_label: str | None = None
     """The label of the x-axis, instead of the column's name."""
@@ -248,15 +195,16 @@ class ExperimentFile(TableModel, others=True):
     parameters: Mapping[str, TomlValue] = {}
     """NAME = a value, a list or a range; later ones vary faster. `sub-parameters` names tables to choose one after the other.
     `hill-climb = true` in the range of the last parameter searches its best value instead of trying all."""
-    exclude: Items[ExcludeEntry] = ()
+    exclude: Annotated[Items[ExcludeEntry], Most()] = ()
     """Points to leave out."""
     classes: Mapping[str, Count] = {}
-    """CLASS = a number or a template: the trial uses only this number of machines of the class, the first ones."""
-    steps: Items[StepEntry] = ()
+    """CLASS = a number or a template: the trial uses only this number of machines of the class, the first ones. If it is 0, steps on
+    the class are skipped; points for which the cluster has too few machines are left out."""
+    steps: Annotated[Items[StepEntry], Most()] = ()
     """The steps of a trial, in order."""
-    metrics: Mapping[str, MetricEntry] = {}
+    metrics: Annotated[Mapping[str, MetricEntry], Most()] = {}
     """NAME = where the metric comes from."""
-    checks: Items[CheckEntry] = ()
+    checks: Annotated[Items[CheckEntry], Most()] = ()
     """Conditions that trials must meet to count."""
-    plots: Items[PlotEntry] = ()
+    plots: Annotated[Items[PlotEntry], Most()] = ()
     """The figures."""

@@ -1,24 +1,26 @@
 """From an experiment file to its values: entries become values of the same names, templates and expressions stay as they are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
-from wke.describe.configuration.step import Ready
+from wke.describe.configuration.habits import unexpanded
+from wke.describe.configuration.step import Ready, collecting
 from wke.describe.experiment.conditions import without
 from wke.describe.experiment.experiment import Budget, Check, Experiment, Step, Stopping
 from wke.describe.experiment.experimentcheck import experiment_problems, unknown_tables
 from wke.describe.experiment.experimentfile import ExperimentFile, ExperimentSection, PlotEntry
+from wke.describe.experiment.forms import file_name
 from wke.describe.experiment.metricfile import MetricEntry
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.parameters import ROOT, read_sweep
 from wke.describe.experiment.plot import Plot, Script
 from wke.describe.experiment.stepfile import StepEntry
-from wke.describe.experiment.sweep import Sweep, value_text
+from wke.describe.experiment.sweep import Sweep, Value, value_text
 from wke.describe.generators.generators import GENERATORS
-from wke.describe.toml.shape import value_of
-from wke.describe.toml.tables import TomlTable, read
+from wke.describe.toml.shape import FlawError, Key, value_of
+from wke.describe.toml.tables import TomlTable, read, read_draft
+from wke.describe.toml.userfile import content_digest, is_folder
 from wke.errors import Location, Problem
 
 
@@ -27,11 +29,16 @@ def read_experiment(path: Path) -> Experiment:
     return read(path, ExperimentFile, _build)
 
 
+def draft_experiment(path: Path) -> tuple[Experiment | None, tuple[Problem, ...]]:
+    """Return an experiment without what is wrong in its file, as far as there is one, and all mistakes."""
+    return read_draft(path, ExperimentFile, _build)
+
+
 def _build(table: TomlTable[ExperimentFile], problems: list[Problem]) -> Experiment:
     file = table.value
     wrong: list[Problem] = []
     sweep = read_sweep({ROOT: file.parameters, **file.others}, table.at, wrong)
-    sweep_is_right = not wrong
+    sweep_is_right = not wrong and table.is_sound("parameters")
     if sweep_is_right and file.steps:
         sweep = without(sweep, [entry.when for entry in file.exclude], table.at, wrong)
     experiment = _experiment(table, sweep, wrong)
@@ -40,17 +47,37 @@ def _build(table: TomlTable[ExperimentFile], problems: list[Problem]) -> Experim
     problems += [
         *wrong,
         *(one for one in unknown if one not in ignored),
-        *experiment_problems(experiment, file, sweep_is_right=sweep_is_right),
+        *experiment_problems(experiment, file, table.is_sound, sweep_is_right=sweep_is_right),
     ]
     return replace(
-        experiment, warnings=(*experiment.warnings, *(replace(one, what=f"{one.what}, ignored as in wke 0.1") for one in ignored))
+        experiment,
+        is_sweep_known=sweep_is_right and table.is_sound("exclude"),
+        warnings=(
+            *experiment.warnings,
+            *(replace(one, what=f"{one.what}, ignored as in wke 0.1") for one in ignored),
+            *_habits(experiment),
+        ),
     )
+
+
+def _habits(experiment: Experiment) -> Iterator[Problem]:
+    """Find values of options that a shell expanded in wke 0.1; in the file of a benchmark script, parameters may become options."""
+    given: list[tuple[Key, Value]] = [
+        (("steps", at, "options", name), value) for at, step in enumerate(experiment.steps) for name, value in step.options.items()
+    ]
+    if not experiment.steps:
+        given += [((ROOT, loop.name), value) for loop in experiment.parameters.flat() for value in loop.values]
+    for key, value in given:
+        if found := unexpanded(value):
+            yield Problem(found[0], experiment.at(*key), found[1])
 
 
 def _experiment(table: TomlTable[ExperimentFile], sweep: Sweep, problems: list[Problem]) -> Experiment:
     file, section = table.value, table.value.experiment
     metrics = tuple(_metric(name, entry) for name, entry in file.metrics.items())
     plots = tuple(_plot(entry, sweep) for entry in file.plots)
+    if section.name is None:
+        problems += _stem_problems(table.path, table.at)
     return value_of(
         Experiment,
         section,
@@ -74,15 +101,22 @@ def _experiment(table: TomlTable[ExperimentFile], sweep: Sweep, problems: list[P
     )
 
 
+def _stem_problems(path: Path, at: Callable[..., Location]) -> Iterator[Problem]:
+    """Check that the name of a file can be the name of a series."""
+    try:
+        file_name(path.stem)
+    except FlawError as error:
+        yield Problem(f"the name of this file {error}", at("experiment", "name"), 'write name = "..." in [experiment]')
+
+
 def _files(paths: Sequence[str], at: Callable[..., Location], problems: list[Problem]) -> dict[str, str | None]:
     """Return the digests of files, None for folders; unreadable ones are added to `problems`."""
     found: dict[str, str | None] = {}
+    hint = "paths start at the project's folder, in which wke runs"
     for index, path in enumerate(paths):
-        try:
-            found[path] = None if Path(path).is_dir() else sha256(Path(path).read_bytes()).hexdigest()
-        except OSError as error:
-            hint = "paths start at the project's folder, in which wke runs"
-            problems.append(Problem(f"{path} cannot be read: {error.strerror}", at("experiment", "files", index), hint))
+        with collecting(problems, None):
+            where = at("experiment", "files", index)
+            found[path] = None if is_folder(Path(path)) else content_digest(Path(path), where=where, hint=hint)
     return found
 
 

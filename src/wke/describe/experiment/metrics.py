@@ -9,6 +9,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 from wke.describe.experiment.logpattern import compile_log, matched
 from wke.describe.experiment.patterns import Find, SearchError, last_match
@@ -133,16 +134,12 @@ def observe(
 
 def computed(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
     """Return the computed metrics, each after those that it needs; raise ValueError for metrics that need each other."""
-    waiting = {metric.name: set(parse(metric.value).names) for metric in metrics if metric.value is not None}
-    ordered: list[str] = []
-    while waiting:
-        free = [name for name, needed in waiting.items() if not needed & waiting.keys()]
-        if not free:
-            raise ValueError(f"go in a circle: {', '.join(waiting)}")
-        ordered += free
-        waiting = {name: needed for name, needed in waiting.items() if name not in free}
-    named = {metric.name: metric for metric in metrics}
-    return tuple(named[name] for name in ordered)
+    named = {metric.name: metric for metric in metrics if metric.value is not None}
+    needed = {name: [one for one in parse(metric.value or "").names if one in named] for name, metric in named.items()}
+    try:
+        return tuple(named[name] for name in TopologicalSorter(needed).static_order())
+    except CycleError as error:
+        raise ValueError(f"go in a circle: {', '.join(error.args[1][:-1])}") from None
 
 
 def _compute(metrics: Sequence[Metric], point: Mapping[str, object], values: dict[str, float], units: dict[str, str]) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Reads the table [parameters] of an experiment file, and the tables named by sub-parameters, into a sweep."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import isfinite
 
 from wke.describe.experiment.sweep import Choice, Parameter, Sweep, Value
+from wke.describe.toml.limits import LARGEST_INTEGER, MOST_NESTED, MOST_POINTS
 from wke.describe.toml.shape import Key, present_spelling
 from wke.describe.toml.tables import key_text
 from wke.describe.toml.wording import shown
@@ -14,9 +16,9 @@ from wke.errors import Location, Problem, did_you_mean
 
 At = Callable[..., Location]
 
-MOST_POINTS = 100_000
-LARGEST_INTEGER = 2**63 - 1
 LARGEST_EXPONENT = 10_000
+EXACT_EXPONENT = 400
+MOST_TABLES = 10_000
 ROOT = "parameters"
 CHOICE = "sub-parameters"
 CLIMB = "hill-climb"
@@ -25,12 +27,15 @@ CLIMB = "hill-climb"
 def read_sweep(tables: Mapping[str, TomlValue], at: At, problems: list[Problem]) -> Sweep:
     """Return the sweep of the table `parameters`; `tables` also has those of sub-parameters. Mistakes are added to `problems`."""
     before = len(problems)
-    sweep = _Reader(tables, at, problems).sweep(ROOT, {}, ())
-    if len(problems) == before and sweep.size > MOST_POINTS:
-        what = f"the sweep has {sweep.size} points; at most {MOST_POINTS} are allowed"
+    try:
+        sweep = _Reader(tables, at, problems).sweep(ROOT, {}, ())
+        size = sweep.size
+    except OverflowError:
+        size = MOST_POINTS + 1
+    if len(problems) == before and size > MOST_POINTS:
+        what = f"the sweep has more than {MOST_POINTS} points"
         problems.append(Problem(what, at(ROOT), "vary fewer parameters in one experiment, or take larger steps"))
-        return Sweep()
-    return sweep
+    return Sweep() if size > MOST_POINTS else sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +45,16 @@ class _Reader:
     tables: Mapping[str, TomlValue]
     at: At
     problems: list[Problem]
+    read: Counter[str] = field(default_factory=Counter)  # values and tables; one that is chosen several times counts each time
 
     def wrong(self, what: str, hint: str | None, *key: str | int) -> None:
         self.problems.append(Problem(what, self.at(*key), hint))
 
     def sweep(self, table: str, outer: Mapping[str, str], path: tuple[str, ...]) -> Sweep:
         """Read one table. `outer` maps the varied parameters of outer loops to their tables; `path` leads from the root to this table."""
+        self.read["tables"] += 1
+        if self.read["tables"] > MOST_TABLES:
+            raise OverflowError
         loops: list[Parameter | Choice] = []
         varied = dict(outer)
         for name, form in self.tables.get(table, {}).items():
@@ -58,6 +67,9 @@ class _Reader:
                 what = f"is already varied in [{varied[name]}]"
                 self.wrong(what, "only one table may vary a parameter; remove one of the two", table, name)
             values = tuple(self.values(form, table, name))
+            self.read["values"] += len(values)
+            if self.read["values"] > MOST_POINTS:
+                raise OverflowError
             loops.append(Parameter(name, values, climb=self.climbs(form, table, name)))
             if len(values) > 1:
                 varied[name] = table
@@ -99,6 +111,8 @@ class _Reader:
         """Return whether a sub-parameter names a table that can be read here."""
         if not isinstance(name, str):
             self.wrong(f"must be the name of a table, not {shown(name)}", None, *place)
+        elif len(path) > MOST_NESTED:
+            self.wrong("is nested too deeply", f"at most {MOST_NESTED} tables may choose one another", *place)
         elif name in path:
             self.wrong(f"goes in a circle: {' -> '.join((*path[path.index(name) :], name))}", "a table cannot choose itself", *place)
         elif not isinstance(self.tables.get(name), Mapping):
@@ -182,7 +196,7 @@ def _exponential(numbers: Mapping[str, int | float]) -> list[Value]:
 
 
 def _power(base: float, exponent: float) -> Value:
-    if exponent != int(exponent):
+    if exponent != int(exponent) or (isinstance(base, float) and abs(exponent) > EXACT_EXPONENT):
         return _number(Fraction(float(base) ** exponent), whole=False)
     whole = isinstance(base, int) and isinstance(exponent, int) and exponent >= 0
     return _number(Fraction(str(base)) ** int(exponent), whole=whole)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from wke.describe.experiment.experimentfile import PlotEntry
 from wke.describe.experiment.plot import Filter, Plot
+from wke.describe.experiment.point import meant
 from wke.describe.experiment.sweep import Sweep, value_text
+from wke.describe.toml.limits import name_excess
 from wke.describe.toml.wording import quoted, shown
 from wke.errors import Location, Problem, did_you_mean
 
@@ -28,8 +30,8 @@ class KnownColumns:
         return (*self.sweep.names, *self.metrics)
 
 
-def label_problems(plots: Sequence[Plot], at: At) -> Iterator[Problem]:
-    """Find plots whose files would have the same name."""
+def label_problems(name: str, plots: Sequence[Plot], at: At) -> Iterator[Problem]:
+    """Find plots whose files would have the same name, or one that is too long; `name` is that of the experiment."""
     seen: set[str | None] = set()
     for index, plot in enumerate(plots):
         if plot.label in seen:
@@ -37,6 +39,8 @@ def label_problems(plots: Sequence[Plot], at: At) -> Iterator[Problem]:
             key = () if plot.label is None else ("label",)
             yield Problem(what, at("plots", index, *key), "labels are part of file names: give each plot its own")
         seen.add(plot.label)
+        if plot.label is not None and not name_excess(plot.label) and name_excess(f"{name}_{plot.label}"):
+            yield Problem("is too long together with the name of the experiment", at("plots", index, "label"), "shorten one of the two")
 
 
 def plot_problems(plots: Sequence[Plot], entries: Sequence[PlotEntry], columns: KnownColumns, at: At) -> Iterator[Problem]:
@@ -114,7 +118,7 @@ def _selection_problems(kept: Filter, columns: KnownColumns, at: At) -> Iterator
         yield Problem(f"there is no parameter {quoted(kept.key)}", at("key"), did_you_mean(kept.key, sweep.names))
         return
     for value in kept.values:
-        if value not in sweep.values(kept.key):
+        if not meant(value, sweep.values(kept.key)):
             known = map(value_text, sweep.values(kept.key))
             yield Problem(f"{kept.key} is never {shown(value)}", at("value"), did_you_mean(value_text(value), known))
 

@@ -5,31 +5,12 @@ from typing import Annotated, Literal
 
 from wke.describe.cluster.clusterfile import Duration
 from wke.describe.configuration.configfile import AnyScalar
+from wke.describe.experiment.forms import condition, listed, number_or_template, pattern
 from wke.describe.experiment.metricfile import collected
-from wke.describe.experiment.patterns import compile_pattern
-from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, NonEmpty, TableModel
-from wke.describe.toml.wording import shown
-from wke.documents import TomlValue
+from wke.describe.expression.expression import Expression
+from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, Name, NonEmpty, TableModel
 
-
-def _number_or_template(value: TomlValue) -> str:
-    """Accept a whole number where text is expected: 3 means the template "3"."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise FlawError(f'must be a whole number or a template such as "{{num-clients}}", not {shown(value)}')
-    return str(value)
-
-
-def _pattern(value: str) -> str:
-    compile_pattern(value)
-    return value
-
-
-def listed(value: TomlValue) -> TomlValue:
-    """Turn one text into a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
-Count = Annotated[str, Before(_number_or_template, int | str)]
+Count = Annotated[str, Before(number_or_template, int | str)]
 Limit = Annotated[Duration, Bounds(over=0)]
 Signal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"]
 Collected = Annotated[str, After(collected)]
@@ -40,7 +21,7 @@ class ReadyEntry(TableModel):
 
     port: Count | None = None
     """A TCP port that accepts connections on each of the step's machines."""
-    log: Annotated[NonEmpty, After(_pattern)] | None = None
+    log: Annotated[NonEmpty, After(pattern)] | None = None
     """A regular expression that matches a line of each task's output."""
     target: NonEmpty | None = None
     """A target that succeeds on each of the step's machines; it is repeated until it does."""
@@ -56,10 +37,13 @@ class ReadyEntry(TableModel):
 class StepEntry(TableModel):
     """One step of a trial."""
 
-    target: NonEmpty
-    """The target to run. `copy-data` copies the option `source`, a local path, to `destination` on the machines (default: home folder)."""
+    target: Name
+    """The target to run. `copy-data` copies the option `source`, a local path, to `destination` on the machines; a relative one
+    starts at the folder in which scripts run."""
     on: NonEmpty = "all"
     """A selector: the machines to run on."""
+    when: Annotated[Expression, Before(condition, str)] | None = None
+    """A condition on parameters, such as `replicas > 0`. At points where it is false the step is skipped."""
     background: bool = False
     """Start it and continue. It is stopped when the trial, or what its scope names, ends; if it ends earlier, the trial fails."""
     scope: Literal["deploy", "point", "trial"] = "trial"
@@ -70,7 +54,7 @@ class StepEntry(TableModel):
     options: Mapping[str, AnyScalar] = {}
     """The target's options; values may be templates."""
     measure: bool = False
-    """Its tasks start together, and metrics are read from their output. Exactly one step is measured."""
+    """Its tasks start together, and metrics are read from their output. At each point, exactly one step is measured."""
     multiply: Count = "1"
     """The number of tasks per machine."""
     timeout: Limit | None = None
@@ -80,7 +64,7 @@ class StepEntry(TableModel):
     may run as long."""
     stop_signal: Signal | None = None
     """The signal that asks its processes to end; by default `SIGTERM`."""
-    prelude: NonEmpty | None = None
+    prelude: Name | None = None
     """The prelude to use instead of the default one; `none` for none."""
     collect: Annotated[Items[Collected], Before(listed, str | list[str])] = ()
     """Files in each task's $WKE_DIR, such as `out/*.log`, to copy to the trial's folder. If one is missing, the trial fails."""

@@ -7,11 +7,13 @@ visited once. Points for which one of the conditions in `exclude` is true are le
 The innermost loop may be climbed: then only those of its points are visited that a search for the best value asks for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import prod
 
+from wke.describe.experiment.point import point_key, value_key
 from wke.describe.expression.evaluation import UnsetError, holds
 from wke.describe.expression.expression import Expression
 from wke.describe.toml.wording import quoted
@@ -54,12 +56,13 @@ class Choice:
         return tuple(point for sweep in self.tables.values() for point in sweep.points())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sweep:
-    """Nested loops, the outermost first. Without loops, the sweep is one empty point."""
+    """Nested loops, the outermost first. Without loops, the sweep is one empty point. `left_out` has the keys of points that cannot run."""
 
     loops: tuple[Parameter | Choice, ...] = ()
     exclude: tuple[Expression, ...] = ()
+    left_out: frozenset[Hashable] = frozenset()
 
     @property
     def size(self) -> int:
@@ -74,17 +77,17 @@ class Sweep:
     @property
     def varied(self) -> tuple[str, ...]:
         """The parameters that do not have the same value at every point, in the order of the file."""
-        values = self._values()
+        values = self._values
         return tuple(name for name in self.names if len(values[name]) > 1)
 
     @property
     def constants(self) -> Point:
         """The parameters that have the same value at every point."""
-        return {name: value for name, seen in self._values().items() if len(seen) == 1 for value in seen.values() if value is not None}
+        return {name: value for name, seen in self._values.items() if len(seen) == 1 for value in seen.values() if value is not None}
 
     def varied_from(self, values: Point) -> bool:
         """Return whether some point sets all these parameters, at least one to another value."""
-        return any(values.keys() <= point.keys() and any(point[name] != value for name, value in values.items()) for point in self.points())
+        return any(values.keys() <= point.keys() and point_key({**point, **values}) != point_key(point) for point in self.points())
 
     @property
     def climb(self) -> str | None:
@@ -94,15 +97,23 @@ class Sweep:
 
     def points(self) -> tuple[Point, ...]:
         """Return all points in the order of nested loops, each once."""
-        points: dict[object, Point] = {}
+        return self._points
+
+    @cached_property
+    def _points(self) -> tuple[Point, ...]:
+        points: dict[Hashable, Point] = {}
         for settings in product(*(loop.settings() for loop in self.loops)):
             point = {name: value for setting in settings for name, value in setting.items()}
-            points.setdefault(frozenset((name, type(value), value) for name, value in point.items()), point)
-        return tuple(point for point in points.values() if not any(excludes(condition, point) for condition in self.exclude))
+            points.setdefault(point_key(point), point)
+        return tuple(
+            point
+            for key, point in points.items()
+            if key not in self.left_out and not any(excludes(condition, point) for condition in self.exclude)
+        )
 
     def values(self, name: str) -> tuple[Value, ...]:
         """Return the values of a parameter in the order of the points; none if no point sets it."""
-        return tuple(value for value in self._values().get(name, {}).values() if value is not None)
+        return tuple(value for value in self._values.get(name, {}).values() if value is not None)
 
     def flat(self) -> Iterator[Parameter]:
         """Yield the loops over parameters, including those in chosen tables, in the order of the file."""
@@ -121,13 +132,14 @@ class Sweep:
                     yield name, sweep
                     yield from sweep.tables()
 
+    @cached_property
     def _values(self) -> dict[str, dict[object, Value | None]]:
         """Return the distinct values of each parameter; None stands for the points that do not set it."""
         values: dict[str, dict[object, Value | None]] = {name: {} for name in self.names}
         for point in self.points():
             for name, seen in values.items():
                 value = point.get(name)
-                seen[type(value), value] = value
+                seen[value_key(value)] = value
         return values
 
 

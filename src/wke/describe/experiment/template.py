@@ -1,6 +1,7 @@
 """Templates: text of an experiment file in which `{memory}` is a parameter and `{servers.internal-addr}` a fact of the cluster.
 
-A fact is SELECTOR.ATTRIBUTE; what it says of several machines is joined by ",". A doubled brace is a literal one.
+A fact is SELECTOR.ATTRIBUTE; what it says of several machines is joined by ",". `{replicas + 1}` is a calculation with parameters and
+counts of machines, in the language of expressions. A doubled brace is a literal one.
 """
 
 import re
@@ -11,11 +12,19 @@ from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.optionvalue import as_text
 from wke.describe.experiment.sweep import Point, Value
+from wke.describe.expression.evaluation import ExpressionError, calculate
+from wke.describe.expression.expression import Expression
+from wke.describe.expression.parser import parse_calculation
+from wke.describe.toml.shape import FlawError
 from wke.describe.toml.wording import quoted
 from wke.errors import InputError, did_you_mean
 
 ATTRIBUTES = ("name", "internal-addr", "external-addr", "count")
 
+MOST_EXACT = 2**53
+"""The largest whole number up to which floating-point numbers have no gaps."""
+
+_ARITHMETIC = re.compile(r"[+*/()]|\s-|-\s|^-")
 _TOKEN = re.compile(r"(?P<literal>[^{}]+)|(?P<doubled>\{\{|\}\})|\{(?P<reference>[^{}]*)\}")
 
 
@@ -34,7 +43,14 @@ class ParameterRef:
     name: str
 
 
-Part = str | Fact | ParameterRef
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A calculation."""
+
+    expression: Expression
+
+
+Part = str | Fact | ParameterRef | Formula
 
 
 def parse_template(text: str) -> tuple[Part, ...]:
@@ -44,15 +60,21 @@ def parse_template(text: str) -> tuple[Part, ...]:
 
 def parameters_of(text: str) -> tuple[str, ...]:
     """Return the parameters that a template names, in order; raise InputError if it is not a template."""
-    return tuple(part.name for part in parse_template(text) if isinstance(part, ParameterRef))
+    names: list[str] = []
+    for part in parse_template(text):
+        if isinstance(part, ParameterRef):
+            names.append(part.name)
+        elif isinstance(part, Formula):
+            names += [name for name in part.expression.names if _fact(name) is None]
+    return tuple(names)
 
 
 def check_template(text: str, known: Iterable[str]) -> None:
     """Raise InputError if a text is not a template or names a parameter that is not among `known`."""
-    names = tuple(known)
+    names = dict.fromkeys(known)
     for name in parameters_of(text):
         if name not in names:
-            raise InputError(f"there is no parameter {quoted(name)}", hint=_unknown_hint(name, names))
+            raise InputError(f"there is no parameter {quoted(name)}", hint=_unknown_hint(name, tuple(names)))
 
 
 def fill(text: str, point: Point, cluster: ClusterSpec) -> Value:
@@ -81,26 +103,59 @@ def _parts(text: str) -> Iterator[Part]:
             yield _reference(match["reference"])
 
 
-def _reference(text: str) -> Fact | ParameterRef:
-    selector, dot, attribute = text.strip().rpartition(".")
+def _reference(text: str) -> Fact | ParameterRef | Formula:
+    name = text.strip()
+    if not name:
+        raise InputError("has empty braces {}", hint="a parameter is {name}; a literal brace is doubled: {{ or }}")
+    if _ARITHMETIC.search(name):
+        return Formula(_calculation(name))
+    fact = _fact(name)
+    if fact is not None:
+        return fact
+    _, dot, attribute = name.rpartition(".")
     if not dot:
-        if not attribute:
-            raise InputError("has empty braces {}", hint="a parameter is {name}; a literal brace is doubled: {{ or }}")
         return ParameterRef(attribute)
-    attribute = attribute.replace("_", "-")
-    if attribute not in ATTRIBUTES:
-        raise InputError(f"{{{text}}} asks for {quoted(attribute)}, which machines do not have", hint=did_you_mean(attribute, ATTRIBUTES))
-    if not selector:
+    if attribute.replace("_", "-") in ATTRIBUTES:
         raise InputError(f"{{{text}}} does not say which machines", hint=f"write {{all.{attribute}}} or name a class")
-    return Fact(selector, attribute)
+    raise InputError(f"{{{text}}} asks for {quoted(attribute)}, which machines do not have", hint=did_you_mean(attribute, ATTRIBUTES))
 
 
-def _value(part: Fact | ParameterRef, point: Point, cluster: ClusterSpec) -> Value:
+def _fact(text: str) -> Fact | None:
+    selector, _, attribute = text.rpartition(".")
+    attribute = attribute.replace("_", "-")
+    return Fact(selector, attribute) if selector and attribute in ATTRIBUTES else None
+
+
+def _calculation(text: str) -> Expression:
+    try:
+        return parse_calculation(text)
+    except FlawError as error:
+        raise InputError(f"{{{text}}} {error}", hint=error.hint or "a calculation is {replicas + 1}") from None
+
+
+def _calculated(expression: Expression, point: Point, cluster: ClusterSpec) -> int | float:
+    """Return the number of a calculation, without a fraction if it is whole."""
+    row: dict[str, object] = {}
+    for name in expression.names:
+        fact = _fact(name)
+        row[name] = _value(ParameterRef(name) if fact is None else fact, point, cluster)
+    try:
+        number, unit = calculate(expression, row)
+    except ExpressionError as error:
+        raise InputError(f"{{{expression.text}}}: {error}", hint="calculate with parameters that are numbers, and with counts") from None
+    if unit:
+        raise InputError(f"{{{expression.text}}} has the unit {unit}", hint="leave units out: scripts get plain numbers")
+    return int(number) if number.is_integer() and abs(number) <= MOST_EXACT else number
+
+
+def _value(part: Fact | ParameterRef | Formula, point: Point, cluster: ClusterSpec) -> Value:
+    if isinstance(part, Formula):
+        return _calculated(part.expression, point, cluster)
     if isinstance(part, ParameterRef):
         if part.name not in point:
             raise InputError(f"parameter {quoted(part.name)} is not set at every point", hint=_unset_hint(part.name))
         return point[part.name]
-    machines = select(cluster, part.selector)
+    machines = select(cluster, part.selector, may_be_empty=True)
     if part.attribute == "count":
         return len(machines)
     return ",".join(_told(machine, part.attribute) for machine in machines)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from mmap import mmap
 
+from wke.describe.toml.limits import LONGEST_S
 from wke.describe.toml.wording import quoted, shown
 
 Report = tuple[float, str]
@@ -82,9 +83,12 @@ def excerpt(text: str) -> str:
 
 def seconds(value: object) -> float:
     """Return a duration in seconds, from a number of seconds or a text with units from ns to d (m is minutes), such as 1m30s."""
-    if isinstance(value, str) and re.fullmatch(DURATION, value.strip()) and (whole := whole_duration(value.strip())) is not None:
-        return whole
-    return _amount(value, _SECONDS, "a duration", '"200ms", "5s" or "2h"')
+    whole = whole_duration(value.strip()) if isinstance(value, str) and re.fullmatch(DURATION, value.strip()) else None
+    duration = _amount(value, _SECONDS, "a duration", '"200ms", "5s" or "2h"') if whole is None else whole
+    if duration > LONGEST_S:
+        msg = f"must be a duration of at most {LONGEST_S / 86400:.0f}d, not {shown(value)}"
+        raise ValueError(msg)
+    return duration
 
 
 def size_bytes(value: object) -> int:
@@ -112,8 +116,8 @@ def _amount(value: object, units: Mapping[str, float], noun: str, examples: str,
     if isinstance(value, str):
         match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([^\s\d]*)\s*", value)
         unit = match and _unit(match[2], units)
-        if match and unit is not None:
-            return number(match[1]) * unit
+        if match and unit is not None and math.isfinite(amount := float(match[1]) * unit):
+            return amount
     elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
         return float(value)
     msg = f"must be {noun} such as {examples}, not {shown(value if written is None else written)}"

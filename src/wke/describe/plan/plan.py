@@ -1,26 +1,28 @@
 """A plan: every trial of an experiment on a cluster, in running order, fixed before anything runs. All checks happen here."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
-from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, sized
+from wke.describe.cluster.cluster import ClusterSpec, TooFewMachinesError, sized
 from wke.describe.cluster.selector import select
-from wke.describe.configuration.configuration import ConfigurationSpec, TargetSpec
-from wke.describe.configuration.copies import ABOUT, COPY_DATA, read_copy
-from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep, Ready, collecting, plan_step
+from wke.describe.configuration.configuration import ConfigurationSpec
+from wke.describe.configuration.step import PlannedStep, collecting
 from wke.describe.experiment.experiment import Experiment, Step
 from wke.describe.experiment.metrics import Metric
-from wke.describe.experiment.sweep import Point, Value
-from wke.describe.experiment.template import fill
+from wke.describe.experiment.point import point_key
+from wke.describe.experiment.sweep import Point, point_text
+from wke.describe.experiment.template import fill, parameters_of
 from wke.describe.plan.deployment import Deployment, layers, of_round, several, shuffled
 from wke.describe.plan.revisions import Revisions
-from wke.describe.toml.shape import Key
-from wke.describe.toml.wording import shown
+from wke.describe.plan.steps import StepPlanner, whole
 from wke.errors import InputError, Location, Problem
 from wke.records import TaskName
+
+ENOUGH_MISTAKES = 200
+"""After this many different mistakes, further points are not looked at."""
 
 MOST_MISTAKES = 5
 """At most this many different mistakes are reported per place: a hundred points make similar ones."""
@@ -45,12 +47,35 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A point for which the cluster is too small, and why."""
+
+    point: Point
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """The trials of an experiment in running order; the same seed gives the same order."""
+    """The trials of an experiment in running order; the same seed gives the same order.
+
+    The cluster is too small for the points in `left_out`, which `experiment` does not have.
+    """
 
     experiment: Experiment
     seed: int
     trials: tuple[Trial, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def omission(self) -> Problem | None:
+        """What is left out, None if nothing is."""
+        if not self.left_out:
+            return None
+        total = len(self.left_out) + len(self.experiment.parameters.points())
+        shown = [f"{point_text(one.point)} ({one.why})" for one in self.left_out[:MOST_MISTAKES]]
+        more = f", and {len(self.left_out) - MOST_MISTAKES} more" if len(self.left_out) > MOST_MISTAKES else ""
+        what = f"{len(self.left_out)} of {total} points are left out, for which the cluster is too small: {'; '.join(shown)}{more}"
+        return Problem(what, self.experiment.at("classes"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +96,47 @@ def make_plan(
         hint = f"run that script: python benchmark.py toml {experiment.path}; `wke measure` needs [[steps]] and configuration"
         raise InputError("has no [[steps]]: this experiment belongs to a benchmark script", where=experiment.where, hint=hint)
     points: list[_PlannedPoint] = []
-    problems: list[Problem] = []
+    problems: dict[Problem, None] = {}
+    too_large: list[tuple[Point, TooFewMachinesError]] = []
     for point in experiment.parameters.points():
         try:
             own = configuration if revisions is None else revisions.configuration(point, configuration)
             planned = _plan_point(experiment, own, cluster, point)
             points.append(planned if revisions is None else replace(planned, steps=revisions.told(point, planned.steps)))
+        except TooFewMachinesError as error:
+            too_large.append((point, error))
         except InputError as error:
-            problems += error.problems
+            problems.update(dict.fromkeys(error.problems))
+            if len(problems) > ENOUGH_MISTAKES:
+                break
+    if too_large and not any(_is_at(experiment.baseline, planned.point) for planned in points):  # nothing, or no baseline, is left
+        problems.update((problem, None) for _, error in too_large for problem in error.problems)
     if problems:
         raise InputError(*sorted(_each_once(problems), key=_line))
-    return Plan(experiment, seed, tuple(_in_running_order(experiment, points, seed)))
+    left_out = tuple(LeftOut(point, error.problems[0].what) for point, error in too_large)
+    fitting = _without(experiment, left_out)
+    return Plan(fitting, seed, tuple(_in_running_order(fitting, points, seed)), left_out)
+
+
+def _without(experiment: Experiment, left_out: Sequence[LeftOut]) -> Experiment:
+    """Return an experiment without some of its points."""
+    keys = frozenset(point_key(one.point) for one in left_out)
+    return replace(experiment, parameters=replace(experiment.parameters, left_out=keys)) if keys else experiment
+
+
+def draft_problems(experiment: Experiment, configuration: ConfigurationSpec | None, cluster: ClusterSpec | None) -> tuple[Problem, ...]:
+    """Return what does not fit together as far as it is known: of an experiment with mistakes, without its configuration or the cluster."""
+    problems: dict[Problem, None] = {}
+    for point in experiment.parameters.points() if experiment.is_sweep_known else ({},):
+        try:
+            _plan_point(experiment, configuration, cluster, point)
+        except TooFewMachinesError:
+            continue
+        except InputError as error:
+            problems.update(dict.fromkeys(error.problems))
+            if len(problems) > ENOUGH_MISTAKES:
+                break
+    return tuple(sorted(_each_once(problems), key=_line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,154 +167,66 @@ def sources(metrics: Sequence[Metric], trial: Trial) -> dict[str, tuple[TaskName
     return {metric.name: _tasks_of(metric, trial.steps, trial.cluster) for metric in metrics if metric.value is None}
 
 
-def _plan_point(experiment: Experiment, configuration: ConfigurationSpec, cluster: ClusterSpec, point: Point) -> _PlannedPoint:
+def _plan_point(
+    experiment: Experiment, configuration: ConfigurationSpec | None, cluster: ClusterSpec | None, point: Point
+) -> _PlannedPoint:
+    """Plan one point; raise InputError with what is wrong, without problems if something is not known that is needed for a plan."""
     problems: list[Problem] = []
-    part = cluster
-    for name, template in experiment.classes.items():
-        with collecting(problems, experiment.at("classes", name)):
-            part = sized(part, {name: _whole(fill(template, point, cluster))})
+    too_few: list[Problem] = []
+    part = None if cluster is None else _sized(experiment, cluster, point, problems, too_few)
     steps: list[PlannedStep] = []
     for index, step in enumerate(experiment.steps):
         with collecting(problems, step.where):
+            known = point if experiment.is_sweep_known else None
             scope, usual_s = _scope(experiment, step), experiment.step_timeout_s
-            steps.append(_plan_file_step(_StepPlanner(configuration, part, point, step, index, scope, usual_s, experiment.at)))
-    if problems:
-        raise InputError(*problems)
-    for metric in experiment.metrics:
-        problems += [] if metric.value is not None else _source_problems(metric, steps, part, experiment.at)
-    if problems:
-        raise InputError(*problems)
+            steps.append(StepPlanner(configuration, part, known, step, index, scope, usual_s, experiment.at).plan())
+    if part is not None:
+        for metric in experiment.metrics:
+            is_whole = len(steps) == len(experiment.steps)
+            problems += [] if metric.value is not None else _source_problems(metric, steps if is_whole else None, part, experiment.at)
+    if len(steps) == len(experiment.steps):
+        problems += _measured_problems(experiment, steps)
+    if problems or part is None or len(steps) < len(experiment.steps):
+        raise InputError(*too_few, *problems)
+    if too_few:
+        raise TooFewMachinesError(*too_few)
     return _PlannedPoint(point, part, tuple(steps))
 
 
-@dataclass(frozen=True, slots=True)
-class _StepPlanner:
-    """One step of the file at one point."""
-
-    configuration: ConfigurationSpec
-    cluster: ClusterSpec
-    point: Point
-    step: Step
-    index: int
-    scope: str
-    usual_timeout_s: float | None
-    where: Callable[..., Location]
-
-    def at(self, *key: str | int) -> Location:
-        return self.where("steps", self.index, *key)
-
-
-def _plan_file_step(planner: _StepPlanner) -> PlannedStep:
-    """Fill the templates of a step, look up what they name, and add what only experiments have."""
-    step = planner.step
-    filled, multiply = _filled(planner)
-    options = {name: filled.get(("options", name), value) for name, value in step.options.items()}
-    if filled["target",] == COPY_DATA:
-        return _plan_copy(planner, str(filled["on",]), options)
-    planned = plan_step(
-        planner.configuration,
-        planner.cluster,
-        target=str(filled["target",]),
-        selector=str(filled["on",]),
-        options=options,
-        multiply=multiply,
-        prelude=_prelude_name(step),
-        index=planner.index,
-        timeout_s=step.timeout_s,
-        at=planner.at,
-    )
-    ready, ready_step = _plan_ready(planner, filled)
-    return replace(
-        planned,
-        background=step.background,
-        measure=step.measure,
-        usual_timeout_s=None if step.background else planner.usual_timeout_s,
-        grace_s=step.grace_s,
-        stop_signal=step.stop_signal,
-        ready=ready,
-        ready_step=ready_step,
-        collect=step.collect,
-        scope=planner.scope,
-    )
+def _sized(experiment: Experiment, cluster: ClusterSpec, point: Point, problems: list[Problem], too_few: list[Problem]) -> ClusterSpec:
+    """Return the cluster with the sizes that its classes have at a point, as far as it has as many machines."""
+    part = cluster
+    for name, template in experiment.classes.items():
+        if not experiment.is_sweep_known and parameters_of(template):
+            continue
+        where = experiment.at("classes", name)
+        try:
+            part = sized(part, {name: whole(fill(template, point, cluster))})
+        except TooFewMachinesError as error:
+            too_few += [replace(problem, where=where) for problem in error.problems]
+        except InputError as error:
+            problems += [problem if problem.where else replace(problem, where=where) for problem in error.problems]
+    return part
 
 
-def _filled(planner: _StepPlanner) -> tuple[Mapping[Key, Value], int]:
-    """Return the values of a step's templates at the point, and how many tasks run per machine."""
-    problems: list[Problem] = []
-    filled: dict[Key, Value] = {}
-    multiply = 1
-    for key, template in planner.step.templates():
-        with collecting(problems, planner.at(*key)):
-            filled[key] = fill(template, planner.point, planner.cluster)
-    with collecting(problems, planner.at("multiply")):
-        multiply = _whole(filled.get(("multiply",), 1))
-    if problems:
-        raise InputError(*problems)
-    return filled, multiply
+def _measured_problems(experiment: Experiment, steps: Sequence[PlannedStep]) -> Iterator[Problem]:
+    """Check that one step is measured at a point: conditions and classes without machines may skip it."""
+    measured = [index for index, step in enumerate(experiment.steps) if step.measure]
+    running = [index for index in measured if not steps[index].is_skipped]
+    if measured and not running:
+        yield Problem("is the measured step, and is skipped", experiment.at("steps", measured[0]), "measure a step that runs at each point")
+    for index in running[1:]:
+        yield Problem("is a second measured step", experiment.at("steps", index, "measure"), "choose one for each point by `when`")
 
 
-def _plan_copy(planner: _StepPlanner, selector: str, options: Mapping[str, Value]) -> PlannedStep:
-    """Plan a step that copies from here to the machines; such a step has only machines and options."""
-    problems: list[Problem] = []
-    for key, usual in (
-        ("background", False),
-        ("measure", False),
-        ("multiply", "1"),
-        ("timeout_s", None),
-        ("grace_s", None),
-        ("stop_signal", None),
-        ("prelude", None),
-        ("collect", ()),
-    ):
-        if getattr(planner.step, key) != usual:
-            name = key.removesuffix("_s").replace("_", "-")
-            problems.append(Problem(f'is not for "{COPY_DATA}", which runs no task', planner.at(name), "remove it"))
-    machines: tuple[MachineSpec, ...] = ()
-    with collecting(problems, planner.at("on")):
-        machines = select(planner.cluster, selector)
-    copy = None
-    with collecting(problems, planner.at("options")):
-        copy = read_copy(options)
-    if problems or copy is None:
-        raise InputError(*problems)
-    bound = (("source", copy.source), ("destination", copy.destination))
-    return PlannedStep(planner.index, TargetSpec(COPY_DATA, ABOUT, builtin=True), machines, bound, scope=planner.scope, copy=copy)
-
-
-def _plan_ready(planner: _StepPlanner, filled: Mapping[Key, Value]) -> tuple[Ready | None, PlannedStep | None]:
-    """Return how to tell that a step is ready, and the step that tells it if a target does."""
-    ready, at = planner.step.ready, planner.at
-    if ready is None:
-        return None, None
-    problems: list[Problem] = []
-    ready_step = None
-    if ready.port is not None:
-        with collecting(problems, at("ready", "port")):
-            ready = replace(ready, port=str(_port(filled["ready", "port"])))
-    if ready.target is not None:
-        with collecting(problems, at("ready", "target")):
-            ready_step = plan_step(
-                planner.configuration,
-                planner.cluster,
-                target=ready.target,
-                selector=str(filled["on",]),
-                options={},
-                prelude=_prelude_name(planner.step),
-                index=planner.index,
-                at=lambda *_: at("ready", "target"),
-            )
-    if problems:
-        raise InputError(*problems)
-    return ready, ready_step
+def _is_at(values: Point, point: Point) -> bool:
+    """Return whether a point has these values."""
+    return values.keys() <= point.keys() and point_key({**point, **values}) == point_key(point)
 
 
 def _scope(experiment: Experiment, step: Step) -> str:
     """Return the scope that a step has in effect: in rounds, every visit of a point is one trial."""
     return "trial" if step.scope == "point" and experiment.order != "sequential" else step.scope
-
-
-def _prelude_name(step: Step) -> str | None:
-    return DEFAULT_PRELUDE if step.prelude is None else None if step.prelude == "none" else step.prelude
 
 
 def _tasks_of(metric: Metric, steps: Sequence[PlannedStep], cluster: ClusterSpec) -> tuple[TaskName, ...]:
@@ -271,10 +238,20 @@ def _read_steps(metric: Metric, steps: Sequence[PlannedStep]) -> list[PlannedSte
     return [step for step in steps if (step.measure if metric.step is None else step.target.name == metric.step)]
 
 
-def _source_problems(metric: Metric, steps: Sequence[PlannedStep], cluster: ClusterSpec, at: Callable[..., Location]) -> list[Problem]:
+def _source_problems(
+    metric: Metric, steps: Sequence[PlannedStep] | None, cluster: ClusterSpec, at: Callable[..., Location]
+) -> list[Problem]:
+    """Check from which tasks a metric is read; without `steps`, these are not known."""
     problems: list[Problem] = []
     with collecting(problems, at("metrics", metric.name, "on")):
-        tasks = _tasks_of(metric, steps, cluster)
+        tasks = _tasks_of(metric, steps or (), cluster)
+        read = _read_steps(metric, steps or ())
+        if steps is None or not read:
+            return problems
+        if all(step.is_skipped for step in read):
+            raise InputError(
+                "the step that this metric is read from is skipped at some points", hint="read it from a step that always runs"
+            )
         if not tasks:
             raise InputError("the step that this metric is read from has no task there", hint="name machines on which it runs")
         if len(tasks) > 1 and metric.join is None and not metric.merges:
@@ -293,24 +270,6 @@ def _in_running_order(experiment: Experiment, points: Sequence[_PlannedPoint], s
     for turn, place in running_order(experiment, range(len(points)), seed, stacks):
         planned, stack = points[place], of_round(stacks[place], many, turn.round)
         yield Trial(planned.point, turn.iteration, turn.warmup, turn.round, planned.cluster, planned.steps, stack)
-
-
-def _whole(value: Value) -> int:
-    """Return a whole number given by a parameter or by text; raise InputError for other values."""
-    try:
-        number = int(value) if isinstance(value, str) else value
-    except ValueError:
-        number = 0.5
-    if isinstance(number, bool) or number != int(number):
-        raise InputError(f"must be a whole number, not {shown(value)}")
-    return int(number)
-
-
-def _port(value: Value) -> int:
-    port = _whole(value)
-    if not 1 <= port <= 65535:
-        raise InputError(f"must be a port between 1 and 65535, not {port}")
-    return port
 
 
 def _each_once(problems: Iterable[Problem]) -> Iterator[Problem]:

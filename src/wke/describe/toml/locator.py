@@ -10,6 +10,9 @@ import re
 import tomllib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from wke.describe.toml.shape import present_spelling
 
 Path = tuple[str | int, ...]
 Position = tuple[int, int]
@@ -24,7 +27,16 @@ _PLAIN_VALUE = re.compile(r"[^,\]}#\n]+")
 _BLANK = re.compile(r"[ \t\r\n]*(?:#[^\n]*[ \t\r\n]*)*")
 
 
-def locate(text: str) -> Mapping[Path, Position]:
+class Positions(dict[Path, Position]):
+    """The position of each key; `spellings` has the keys of each table by their present spelling."""
+
+    @cached_property
+    def spellings(self) -> Mapping[tuple[Path, str], str]:
+        """Return how the file spells a key, by its table and its present spelling."""
+        return {(key[:-1], present_spelling(name)): name for key in reversed(self) if isinstance(name := key[-1], str)}
+
+
+def locate(text: str) -> Positions:
     """Return the line and column, both from 1, of every key and list element of a valid TOML document."""
     text = text.replace("\r\n", "\n")  # as tomllib does
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -33,7 +45,7 @@ def locate(text: str) -> Mapping[Path, Position]:
         line = bisect_right(starts, offset)
         return line, offset - starts[line - 1] + 1
 
-    return {path: position(offset) for path, offset in _Scanner(text).offsets().items()}
+    return Positions({path: position(offset) for path, offset in _Scanner(text).offsets().items()})
 
 
 class _Scanner:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
 
+from wke.describe.toml.limits import MOST_ENTRIES, name_excess
 from wke.describe.toml.wording import not_among, of_other_type
 from wke.documents import TomlValue
 from wke.errors import did_you_mean
@@ -83,7 +84,27 @@ class Filled:
     """A text must not be empty."""
 
 
+@dataclass(frozen=True, slots=True)
+class Most:
+    """A list or table must not have more entries."""
+
+    number: int = MOST_ENTRIES
+
+    def check(self, value: Sequence[object] | Mapping[str, object]) -> None:
+        """Raise FlawError for too many entries."""
+        if len(value) > self.number:
+            raise FlawError(f"has {len(value)} entries; at most {self.number} are allowed", "divide it among several files")
+
+
+def _short(value: str) -> str:
+    if excess := name_excess(value):
+        raise FlawError(excess, "shorten the name")
+    return value
+
+
 NonEmpty = Annotated[str, Filled()]
+Name = Annotated[str, Filled(), After(_short)]
+"""A text that names something that a file, a folder or a key is called."""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -156,14 +177,20 @@ def present_spelling(key: str) -> str:
 
 
 class Reader:
-    """Reads one document; collects its `mistakes` and old `spellings`."""
+    """Reads one document; collects its `mistakes` and old `spellings`.
 
-    def __init__(self) -> None:
+    A `tolerant` reader leaves wrong values out, so that what remains can be checked too: a key has its default then, and a list lacks the
+    elements in `holes`.
+    """
+
+    def __init__(self, *, tolerant: bool = False) -> None:
         self.mistakes: list[Mistake] = []
         self.spellings: list[OldSpelling] = []
+        self.holes: dict[Key, list[int]] = {}
+        self._tolerant = tolerant
 
     def table(self, model: type[M], data: object) -> M | None:
-        """Return a document as its model; None if it has mistakes other than unknown keys."""
+        """Return a document as its model; None if it has mistakes other than unknown keys that cannot be left out."""
         value = self._table(model, data, ())
         return value if isinstance(value, model) else None
 
@@ -208,6 +235,8 @@ class Reader:
                     value = rule.function(value)
                 elif isinstance(rule, Bounds):
                     rule.check(value, written)
+                elif isinstance(rule, Most):
+                    rule.check(value)
                 elif isinstance(rule, Filled) and not value:
                     raise FlawError("must not be empty")
         except ValueError as error:
@@ -218,13 +247,19 @@ class Reader:
         if not isinstance(value, list | tuple):
             return self._wrong(key, *of_other_type(list, value))
         items = tuple(self._value(element, item, (*key, index)) for index, item in enumerate(value))
-        return _WRONG if _WRONG in items else items
+        holes = [index for index, item in enumerate(items) if item is _WRONG]
+        if holes and not self._tolerant:
+            return _WRONG
+        if holes:
+            self.holes[key] = holes
+        return tuple(item for item in items if item is not _WRONG)
 
     def _mapping(self, element: Any, value: object, key: Key) -> object:
         if not isinstance(value, dict):
             return self._wrong(key, *of_other_type(dict, value))
         entries = {name: self._value(element, entry, (*key, name)) for name, entry in value.items()}
-        return _WRONG if _WRONG in entries.values() else entries
+        right = {name: entry for name, entry in entries.items() if entry is not _WRONG}
+        return right if self._tolerant or len(right) == len(entries) else _WRONG
 
     def _table(self, model: type[TableModel], value: object, key: Key) -> object:
         if not isinstance(value, dict):
@@ -238,18 +273,29 @@ class Reader:
         unknown = [] if model.open else list(others)
         for name in unknown:
             self._wrong((*key, name), UNKNOWN, did_you_mean(name, known))
-        values = {
-            known[name]: self._value(model.__annotations__[known[name]], item, (*key, name)) for name, item in data.items() if name in known
-        }
-        if self._missing(model, data, unknown, key) or _WRONG in values.values():
+        right, is_whole = self._values_of(model, data, key)
+        lacks_something = any(not hasattr(model, name) and name not in right for name in known.values())
+        if self._missing(model, data, unknown, key) or lacks_something or not (is_whole or self._tolerant):
             return _WRONG
-        table = model(**values)
+        table = model(**right)
         if model.open:
             table.__dict__["others"] = others
+        return self._checked(table, key, is_whole=is_whole, has_unknown=bool(unknown))
+
+    def _values_of(self, model: type[TableModel], data: Mapping[str, object], key: Key) -> tuple[dict[str, object], bool]:
+        """Return the right values of known keys by their attributes, and whether they are all."""
+        known = {model.keys[name]: (name, item) for name, item in data.items() if name in model.keys}
+        values = {attribute: self._value(model.__annotations__[attribute], item, (*key, name)) for attribute, (name, item) in known.items()}
+        right = {attribute: value for attribute, value in values.items() if value is not _WRONG}
+        return right, len(right) == len(values)
+
+    def _checked(self, table: TableModel, key: Key, *, is_whole: bool, has_unknown: bool) -> object:
+        """Return a table whose values fit together; a part of one is not checked."""
         try:
-            table.check()
+            if is_whole:
+                table.check()
         except FlawError as error:
-            return _WRONG if unknown else self._flaw(key, error)  # an unknown key may be a misspelling of what is missing
+            return _WRONG if has_unknown else self._flaw(key, error)  # an unknown key may be a misspelling of what is missing
         return table
 
     def _missing(self, model: type[TableModel], data: Mapping[str, object], unknown: Sequence[str], key: Key) -> bool:

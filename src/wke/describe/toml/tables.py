@@ -6,14 +6,15 @@ problems of a file are raised at once, and `gather` adds up those of several fil
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from wke.describe.toml.locator import Position, locate
-from wke.describe.toml.shape import Key, OldSpelling, Reader, TableModel, present_spelling
-from wke.describe.toml.wording import quoted, syntax_hint
+from wke.describe.toml.limits import MOST_BYTES, excesses
+from wke.describe.toml.locator import Position, Positions, locate
+from wke.describe.toml.shape import Key, OldSpelling, Reader, TableModel
+from wke.describe.toml.wording import MOST_SHOWN, quoted, shortened, syntax_hint
 from wke.documents import TomlValue
 from wke.errors import InputError, Location, Problem, did_you_mean
 
@@ -24,16 +25,36 @@ M = TypeVar("M", bound=TableModel)
 
 @dataclass(frozen=True, slots=True)
 class TomlTable(Generic[M]):
-    """A file that was read: its value, and the place of each key. `old_spellings` are the problems that `wke check` reports."""
+    """A file that was read: its value, and the place of each key. `old_spellings` are the problems that `wke check` reports.
+
+    `wrong` are the keys of values with mistakes, which were left out; lists lack the elements in `holes`.
+    """
 
     path: Path
     value: M
-    positions: Mapping[Key, Position]
+    positions: Positions
     old_spellings: tuple[Problem, ...] = ()
+    wrong: frozenset[Key] = frozenset()
+    holes: Mapping[Key, Sequence[int]] = field(default_factory=dict)
 
     def at(self, *key: str | int) -> Location:
         """Return the place of a key in either spelling; a key that is not in the file has the place of its nearest parent."""
-        return _where(self.path, self.positions, key)
+        return _where(self.path, self.positions, self.key_in_file(*key))
+
+    def key_in_file(self, *key: str | int) -> Key:
+        """Return the key that the file has for one in the value, where lists lack their wrong elements."""
+        actual: Key = ()
+        for part in key:
+            index = part
+            for hole in self.holes.get(actual, ()) if isinstance(part, int) else ():
+                index = int(index) + (hole <= int(index))
+            actual = (*actual, index)
+        return actual
+
+    def is_sound(self, *key: str | int) -> bool:
+        """Return whether nothing was left out at a key, in what it contains, or in what contains it."""
+        actual = self.key_in_file(*key)
+        return not any(one[: len(actual)] == actual[: len(one)] for one in self.wrong)
 
 
 def read(path: Path, model: type[M], build: Callable[[TomlTable[M], list[Problem]], T]) -> T:
@@ -43,22 +64,35 @@ def read(path: Path, model: type[M], build: Callable[[TomlTable[M], list[Problem
     is right, unknown keys aside: they are raised together with what `build` finds. In a file for wke 0.1, which ignored them, they are
     warnings, unless they look misspelled. Such a file has an old spelling, or is an experiment without steps.
     """
+    result, problems = read_draft(path, model, build, tolerant=False)
+    if problems or result is None:
+        raise InputError(*problems)
+    return result
+
+
+def read_draft(
+    path: Path, model: type[M], build: Callable[[TomlTable[M], list[Problem]], T], *, tolerant: bool = True
+) -> tuple[T | None, tuple[Problem, ...]]:
+    """Return what `read` does, or as much of it as there is without what is wrong, and all mistakes.
+
+    `build` has to leave out mistakes that only follow from what was left out: see `TomlTable.is_sound`. Raises InputError for a file that
+    is not TOML.
+    """
     document = _open(path)
-    reader = Reader()
+    reader = Reader(tolerant=tolerant)
     value = reader.table(model, document.data)
     is_old = bool(reader.spellings) or ({"steps", "parameters"} <= model.keys.keys() and "steps" not in document.data)
     ignored = [mistake for mistake in reader.mistakes if is_old and mistake.is_unknown and not (mistake.hint or "").startswith("did")]
     problems = [Problem(mistake.what, document.at(mistake.key), mistake.hint) for mistake in reader.mistakes if mistake not in ignored]
     if value is None:
-        raise _in_order(path, problems)
+        return None, in_order(path, problems)
     old_spellings = (
         *(_spelling_problem(document, spelling) for spelling in reader.spellings),
         *(Problem(IGNORED, document.at(mistake.key), "remove it") for mistake in ignored),
     )
-    result = build(TomlTable(path, value, document.positions, old_spellings), problems)
-    if problems:
-        raise _in_order(path, problems)
-    return result
+    wrong = frozenset(mistake.key for mistake in reader.mistakes if not mistake.is_unknown)
+    result = build(TomlTable(path, value, document.positions, old_spellings, wrong, reader.holes), problems)
+    return result, in_order(path, problems)
 
 
 def load(path: Path, model: type[M]) -> TomlTable[M]:
@@ -87,13 +121,17 @@ def gather(*readers: Callable[[], T]) -> tuple[T, ...]:
 def read_text(path: Path) -> str:
     """Return the text of a user's file; raise InputError if it is missing, not a file, unreadable or not UTF-8."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)  # also of a device that never ends
     except FileNotFoundError:
         raise InputError("there is no such file", where=Location(str(path)), hint=_missing_hint(path)) from None
     except IsADirectoryError:
         raise InputError("is a folder, not a file", where=Location(str(path)), hint="name the .toml file in it") from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=Location(str(path)), hint="check its owner and mode") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with NUL
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"cannot be read: {reason}", where=Location(str(path)), hint="check its name, owner and mode") from None
+    if len(raw) > MOST_BYTES:
+        raise InputError(f"is longer than {MOST_BYTES >> 20} MiB", where=Location(str(path)), hint="is it the file that you meant?")
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
@@ -108,6 +146,8 @@ def key_text(key: Iterable[str | int]) -> str:
     for part in key:
         if isinstance(part, int):
             text += f"[{part}]"
+        elif len(part) > MOST_SHOWN:
+            text += ("." if text else "") + shortened(part)
         else:
             bare = re.fullmatch(r"[A-Za-z0-9_-]+", part)
             text += ("." if text else "") + (part if bare else quoted(part))
@@ -120,7 +160,7 @@ class _Document:
 
     path: Path
     data: dict[str, TomlValue]
-    positions: Mapping[Key, Position]
+    positions: Positions
 
     def at(self, key: Key) -> Location:
         return _where(self.path, self.positions, key)
@@ -129,7 +169,7 @@ class _Document:
 def _open(path: Path) -> _Document:
     text = read_text(path)
     try:
-        return _Document(path, tomllib.loads(text), locate(text))
+        document = _Document(path, tomllib.loads(text), locate(text))
     except RecursionError:
         raise InputError("is nested too deeply", where=Location(str(path))) from None
     except ValueError as error:  # TOMLDecodeError, or a number that is too long
@@ -137,6 +177,9 @@ def _open(path: Path) -> _Document:
         numbers = [int(number) for number in re.findall(r"\d+", rest)]
         line, column = numbers if len(numbers) == 2 else _end(text)
         raise InputError(f"is not TOML: {what}", where=Location(str(path), line, column), hint=syntax_hint(what)) from None
+    if problems := [Problem(what, document.at(key), hint) for key, what, hint in excesses(document.data)]:
+        raise InputError(*in_order(path, problems))
+    return document
 
 
 def _spelling_problem(document: _Document, spelling: OldSpelling) -> Problem:
@@ -156,7 +199,7 @@ def _end(text: str) -> Position:
     return text.count("\n") + 1, len(text) - (text.rfind("\n") + 1) + 1
 
 
-def _where(path: Path, positions: Mapping[Key, Position], key: Key) -> Location:
+def _where(path: Path, positions: Positions, key: Key) -> Location:
     """Find a key part by part, as written or in an old spelling.
 
     A list that is the short form of a table (`NAME = [...]` for `NAME = { options = [...] }`) leads to keys that are not in the file,
@@ -171,21 +214,18 @@ def _where(path: Path, positions: Mapping[Key, Position], key: Key) -> Location:
     return Location(str(path), line, column, key_text((*found, *missing)) or None)
 
 
-def _spelled(positions: Mapping[Key, Position], table: Key, part: str | int) -> str | int | None:
+def _spelled(positions: Positions, table: Key, part: str | int) -> str | int | None:
     """Return a key of a table as the file spells it, None if the file does not have it."""
     if (*table, part) in positions:
         return part
-    if isinstance(part, int):
-        return None
-    keys = (key[-1] for key in positions if key[:-1] == table)
-    return next((key for key in keys if isinstance(key, str) and present_spelling(key) == part), None)
+    return None if isinstance(part, int) else positions.spellings.get((table, part))
 
 
-def _in_order(path: Path, problems: Iterable[Problem]) -> InputError:
-    """Return one error with each problem once, by line; problems of the file itself come before those of other files."""
+def in_order(path: Path, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return each problem once, by line; problems of the file itself come before those of other files."""
 
     def place(problem: Problem) -> tuple[bool, str, int, int]:
         where = problem.where or Location(str(path))
         return where.file != str(path), where.file, where.line or 0, where.column or 0
 
-    return InputError(*sorted(dict.fromkeys(problems), key=place))
+    return tuple(sorted(dict.fromkeys(problems), key=place))

@@ -7,11 +7,17 @@ from wke.errors import did_you_mean
 from wke.records import TaskName
 
 MOST_NAMES = 4
+MOST_SHOWN = 80
 
 
 def quoted(text: str) -> str:
     """Return text in double quotes, on one line."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def shortened(text: str) -> str:
+    """Return text in double quotes, a long one without its end."""
+    return quoted(text) if len(text) <= MOST_SHOWN else quoted(text[: MOST_SHOWN - 1]) + "…"
 
 
 def shown(value: object) -> str:
@@ -21,7 +27,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f"the text {quoted(value)}" if value else "an empty text"
+        return f"the text {shortened(value)}" if value else "an empty text"
     if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, list | tuple):

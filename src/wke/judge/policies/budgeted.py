@@ -18,12 +18,12 @@ from typing import ClassVar
 
 from wke.describe.experiment.experiment import Budget, Stopping
 from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.point import point_key
 from wke.judge.policies.coarseness import coarseness
 from wke.judge.policies.costs import Costs
 from wke.judge.policies.policy import Finding, Outlook, Place, Policy, Seen
 from wke.judge.policies.precise import rounds_wanted
 from wke.judge.policies.precision import Precision, all_precise, precisions
-from wke.judge.statistics.summaries import point_key
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 
 AHEAD = 0.1  # the share of the time left that is planned at once, by what trials took so far

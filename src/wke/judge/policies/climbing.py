@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.point import point_key
 from wke.describe.experiment.sweep import Point, Value
 from wke.describe.expression.equation import over
 from wke.describe.expression.evaluation import number_or_nan
 from wke.describe.expression.expression import Expression
 from wke.judge.policies.policy import Finding, Outlook, Place, Policy, Seen
 from wke.judge.policies.search import Advice, next_value
-from wke.judge.statistics.summaries import point_key
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 
 

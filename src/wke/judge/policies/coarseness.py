@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
-from wke.judge.statistics.summaries import point_key
+from wke.describe.experiment.point import point_key
 
 
 def coarseness(points: Sequence[Mapping[str, object]], kept: Collection[str] = ()) -> dict[object, int]:

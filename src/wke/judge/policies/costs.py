@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from wke.judge.statistics.summaries import by_point, point_key
+from wke.describe.experiment.point import point_key
+from wke.judge.statistics.summaries import by_point
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 
 

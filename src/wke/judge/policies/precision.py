@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from wke.describe.experiment.experiment import Stopping
 from wke.describe.experiment.metrics import Metric
-from wke.judge.statistics.summaries import point_key, point_summaries
+from wke.describe.experiment.point import point_key
+from wke.judge.statistics.summaries import point_summaries
 from wke.keep.trials.trials import StoredAttempt
 
 

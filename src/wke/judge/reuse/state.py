@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from wke.describe.experiment.point import point_key
 from wke.documents import Json
 from wke.judge.policies.repetition import REPEATS
 from wke.judge.reuse.differences import Change, changes
-from wke.judge.statistics.summaries import point_key
 from wke.keep.machines.fingerprint import FactChange
 from wke.keep.trials.trials import Inputs, Invalid, PlannedTrial, StoredAttempt
 

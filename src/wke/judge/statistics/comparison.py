@@ -18,11 +18,12 @@ from functools import partial
 from typing import Self
 
 from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.point import point_key
 from wke.describe.experiment.rules import Rules
 from wke.judge.statistics.failures import Failures
 from wke.judge.statistics.family import LEVEL, holm
 from wke.judge.statistics.pairs import Effect, Pair, Rule, effect_of
-from wke.judge.statistics.summaries import by_point, metric_units, point_key
+from wke.judge.statistics.summaries import by_point, metric_units
 from wke.keep.trials.trials import StoredAttempt
 from wke.records import OutcomeKind
 

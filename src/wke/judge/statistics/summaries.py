@@ -1,16 +1,12 @@
 """Summaries of a series: one for each point and metric, of one kind at every point."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.point import point_key
 from wke.judge.statistics.statistics import Summary, summarise, usual_kind
 from wke.keep.trials.trials import StoredAttempt
-
-
-def point_key(point: Mapping[str, object]) -> object:
-    """Return a key that is equal for equal points only."""
-    return frozenset((name, type(value), value) for name, value in point.items())
 
 
 def by_point(trials: Iterable[StoredAttempt]) -> dict[object, list[StoredAttempt]]:

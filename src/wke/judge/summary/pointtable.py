@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.point import point_key, value_key
 from wke.judge.policies.fixed import Fixed
 from wke.judge.policies.policy import Policy
 from wke.judge.policies.precision import Precision
 from wke.judge.statistics.comparison import Comparison, Question, compare
 from wke.judge.statistics.statistics import Summary
-from wke.judge.statistics.summaries import by_point, metric_units, point_key, point_summaries
+from wke.judge.statistics.summaries import by_point, metric_units, point_summaries
 from wke.keep.trials.trials import INTERRUPTED, RUNNING, StoredAttempt, counting_attempts
 from wke.records import OutcomeKind
 
@@ -81,18 +82,18 @@ def point_table(
 def varied(points: Sequence[Point]) -> tuple[str, ...]:
     """Return the parameters that differ between points, in the order in which the points name them."""
     names = dict.fromkeys(name for point in points for name in point)
-    return tuple(name for name in names if any(point.get(name) != points[0].get(name) for point in points))
+    return tuple(name for name in names if len({value_key(point.get(name)) for point in points}) > 1)
 
 
 def sorted_points(trials: Sequence[StoredAttempt]) -> list[Point]:
     """Return the distinct points of `trials`, the last parameter varying fastest; numbers come before words."""
-    points = {repr(dict(trial.point)): trial.point for trial in trials}
+    points = {point_key(trial.point): trial.point for trial in trials}
     return sorted(points.values(), key=lambda point: [value_order(value) for value in point.values()])
 
 
 def value_order(value: object) -> tuple[int, float, str]:
-    """Return a key that sorts the values of any parameter: numbers by size, then words by alphabet."""
-    return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
+    """Return a key that sorts the values of any parameter: numbers by size, then words by alphabet; only the same values are level."""
+    return (0, float(value), type(value).__name__) if isinstance(value, int | float) else (1, 0.0, str(value))
 
 
 def _row(point: Point, trials: Sequence[StoredAttempt], summaries: Mapping[str, Summary], precision: Precision | None) -> PointRow:

@@ -15,7 +15,7 @@ class TrialRecord:
 
     `answers_for` maps other trials for which this result counts to the acceptance that says so; `acceptances` are these and the ones
     without which one of the attempts would not count. `between` is the folder with the output of deployed steps after this attempt, None
-    if there is none.
+    if there is none. `skipped` has the number and target of steps that did not run, because of a condition or a class without machines.
     """
 
     at: StoredAttempt
@@ -25,3 +25,4 @@ class TrialRecord:
     acceptances: tuple[Acceptance, ...]
     between: Path | None
     now_ns: int
+    skipped: tuple[tuple[int, str], ...] = ()

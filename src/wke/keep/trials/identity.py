@@ -115,6 +115,8 @@ def _link(link: LinkSpec) -> Json:
 
 
 def _step(step: PlannedStep) -> Json:
+    if step.is_skipped:
+        return {"skipped": True}
     kept: dict[str, Json] = {"collect": list(step.collect)} if step.collect else {}
     kept |= {name: value for name, value in (("grace", step.grace_s), ("stop-signal", step.stop_signal)) if value is not None}
     if step.copy is not None:

@@ -14,7 +14,7 @@ def draw_bars(axes: Axes, panel: Panel, drawing: Drawing) -> None:
     for index, group in enumerate(panel.groups):
         colour, hatch = COLOURS[index % len(COLOURS)], HATCHES[index % len(HATCHES)]
         shift = (index - (len(panel.groups) - 1) / 2) * width
-        places = [drawing.xs.index(mark.x) + shift for mark in group.marks]
+        places = [drawing.place(mark.x) + shift for mark in group.marks]
         heights = [mark.summary.centre for mark in group.marks]
         # A hatch has the colour of the edges: white edges give white lines, and a gap between neighbours.
         bars = axes.bar(places, heights, width, color=colour, edgecolor="white", linewidth=0.6, hatch=hatch, label=group.label, zorder=2)

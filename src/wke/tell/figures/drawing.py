@@ -2,11 +2,12 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.plot import Plot
+from wke.describe.experiment.point import distinct, point_key, value_key
 from wke.describe.experiment.sweep import value_text
 from wke.describe.expression.evaluation import ExpressionError, calculate
 from wke.describe.expression.expression import Expression
@@ -73,6 +74,10 @@ class Drawing:
         """Return whether the x-axis shows numbers."""
         return all(isinstance(x, int | float) and not isinstance(x, bool) for x in self.xs)
 
+    def place(self, x: object) -> int:
+        """Return the position of a category on the x-axis."""
+        return list(map(value_key, self.xs)).index(value_key(x))
+
 
 def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experiment) -> Drawing:
     """Return what `plot` shows of `trials`; warm-ups and trials that are not ok are left out.
@@ -81,7 +86,7 @@ def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experi
     """
     counted = [trial for trial in counting_attempts(trials) if not trial.warmup]
     good = [trial for trial in counted if trial.ok]
-    plot = fitted(plot, good)
+    plot = fitted(plot, good, experiment.parameters.points())
     units = metric_units(good, experiment.metrics)
     rows = make_rows(plot, good, units)
     measured = x_is_measured(plot, good)
@@ -90,7 +95,7 @@ def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experi
     notes = [*_explanations(plot, panels), *_selections(plot, panels), *_mixed(plot, rows, measured=measured)]
     return Drawing(
         panels=panels,
-        xs=tuple(_in_order(plot.x_axis, {mark.x for panel in panels for mark in panel.marks}, experiment)),
+        xs=tuple(_in_order(plot.x_axis, (mark.x for panel in panels for mark in panel.marks), experiment)),
         x_label=plot.x_label or titled(_words(plot.x_axis), units.get(plot.x_axis, "") if measured else ""),
         group_title="" if plot.sort_labels else _words(plot.sort_by or ""),
         footnote=" ".join([*notes, *_missing(plot, shown, experiment)]),
@@ -107,8 +112,8 @@ def _panel(plot: Plot, position: int, rows: Sequence[Row], experiment: Experimen
     values = normalised(plot, seen, values, kind)
     pairs = [(row, value) for row, value in zip(seen, values, strict=True) if math.isfinite(value)]
     groups = []
-    for group in _in_order(plot.sort_by, {row.group for row, _ in pairs}, experiment):
-        mine = [(row, value) for row, value in pairs if row.group == group]
+    for group in _in_order(plot.sort_by, (row.group for row, _ in pairs), experiment):
+        mine = [(row, value) for row, value in pairs if value_key(row.group) == value_key(group)]
         text = value_text(group) if isinstance(group, bool | int | float | str) else ""
         groups.append(Group(plot.sort_labels.get(text, text), tuple(_marks(plot, mine, kind, experiment))))
     name, undefined = _words(expression.printed()), _undefined(rows, len(pairs), expression, units)
@@ -149,29 +154,30 @@ def _unit(expression: Expression, rows: Sequence[Row], units: Mapping[str, str])
 
 def _marks(plot: Plot, pairs: Sequence[tuple[Row, float]], kind: str, experiment: Experiment) -> Iterator[Mark]:
     """Yield a mark for each x of a group, in the order of x; a metric x is in the order of the points, because a curve may turn back."""
-    places: dict[object, list[tuple[Row, float]]] = {}
+    places: dict[Hashable, list[tuple[Row, float]]] = {}
     for row, value in pairs:
-        places.setdefault(row.x, []).append((row, value))
-    xs = _in_order(plot.x_axis, places, experiment)
+        places.setdefault(value_key(row.x), []).append((row, value))
+    xs = _in_order(plot.x_axis, (row.x for row, _ in pairs), experiment)
     if any(row.own_x is not None for row, _ in pairs):
-        xs.sort(key=lambda x: _turn(places[x][0][0].point, experiment))
+        xs.sort(key=lambda x: _turn(places[value_key(x)][0][0].point, experiment))
     for x in xs:
-        own = [row.own_x for row, _ in places[x] if row.own_x is not None]
-        yield Mark(x, summarise([value for _, value in places[x]], kind), summarise(own, "mean") if own else None)
+        mine = places[value_key(x)]
+        own = [row.own_x for row, _ in mine if row.own_x is not None]
+        yield Mark(x, summarise([value for _, value in mine], kind), summarise(own, "mean") if own else None)
 
 
 def _turn(point: Mapping[str, object], experiment: Experiment) -> tuple[int, list[tuple[int, float, str]]]:
     """Return a key that sorts points in the order of the experiment; points that it no longer has come last, by their values."""
-    points = [dict(one) for one in experiment.parameters.points()]
-    place = next((index for index, one in enumerate(points) if one == dict(point)), len(points))
+    points = list(map(point_key, experiment.parameters.points()))
+    place = next((index for index, one in enumerate(points) if one == point_key(point)), len(points))
     return place, [value_order(value) for value in point.values()]
 
 
 def _in_order(parameter: str | None, values: Iterable[object], experiment: Experiment) -> list[object]:
-    """Return values of a parameter: numbers by size, words in the order of the file; words that the file no longer has come last."""
+    """Return the distinct values of a parameter: numbers by size, words as in the file, then words that it no longer has."""
     known = list(experiment.parameters.values(parameter)) if parameter else []
     words = {value: place for place, value in enumerate(known) if not isinstance(value, int | float)}
-    return sorted(values, key=lambda value: (words.get(value, len(words)) if isinstance(value, str) else 0, value_order(value)))
+    return sorted(distinct(values), key=lambda value: (words.get(value, len(words)) if isinstance(value, str) else 0, value_order(value)))
 
 
 def _words(name: str) -> str:

@@ -53,4 +53,4 @@ def _draw_across(axes: Axes, marks: Sequence[Mark], colour: str) -> None:
 
 def _places(marks: Sequence[Mark], drawing: Drawing) -> list[float]:
     """Return the x of each mark: its number, or the place of its category."""
-    return [float(str(mark.x)) if drawing.numeric else float(drawing.xs.index(mark.x)) for mark in marks]
+    return [float(str(mark.x)) if drawing.numeric else float(drawing.place(mark.x)) for mark in marks]

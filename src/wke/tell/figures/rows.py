@@ -4,11 +4,13 @@ All y values are computed here, trial by trial, so that the interval of a mark i
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
 
 from wke.describe.experiment.plot import Filter, Plot
+from wke.describe.experiment.point import distinct, meant, point_key, value_key
+from wke.describe.experiment.sweep import Value
 from wke.describe.expression.equation import divided, over
 from wke.describe.expression.evaluation import UnitError, calculate, number_or_nan
 from wke.describe.expression.expression import Expression
@@ -32,10 +34,24 @@ class Row:
     ys: tuple[float, ...]
 
 
-def fitted(plot: Plot, trials: Sequence[StoredAttempt]) -> Plot:
-    """Return the plot for the columns of these trials: a y-axis such as "ops/s" may be the name of one of them."""
-    columns = {name for trial in trials for name in (*trial.point, *trial.observations)}
-    return replace(plot, y_axis=tuple(over(y, columns) for y in plot.y_axis))
+def fitted(plot: Plot, trials: Sequence[StoredAttempt], points: Sequence[Point] = ()) -> Plot:
+    """Return the plot for the columns of these trials and planned points.
+
+    A y-axis such as "ops/s" may be the name of one of them, and a filter means values that they have: 1.0 for 1 if there is no 1.
+    """
+    table = [*({**trial.point, **trial.observations} for trial in trials), *points]
+    columns = {name for row in table for name in row}
+
+    def resolved(kept: Filter) -> Filter:
+        known = distinct(value for row in table if isinstance(value := row.get(kept.key), Value))
+        return replace(kept, values=tuple(value for one in kept.values for value in meant(one, known)))
+
+    return replace(
+        plot,
+        y_axis=tuple(over(y, columns) for y in plot.y_axis),
+        filter_by=tuple(map(resolved, plot.filter_by)),
+        normalize_by=resolved(plot.normalize_by) if isinstance(plot.normalize_by, Filter) else plot.normalize_by,
+    )
 
 
 def make_rows(plot: Plot, trials: Sequence[StoredAttempt], units: Mapping[str, str] = {}) -> list[Row]:
@@ -84,10 +100,11 @@ def normalised(plot: Plot, rows: Sequence[Row], ys: Sequence[float], kind: str) 
     if baseline is None:
         return list(ys)
 
-    def place(row: Row) -> tuple[object, object]:
-        return (None if baseline.key == plot.x_axis else row.x), (None if baseline.key == plot.sort_by else row.group)
+    def place(row: Row) -> Hashable:
+        x, group = (None if key == baseline.key else value_key(value) for key, value in ((plot.x_axis, row.x), (plot.sort_by, row.group)))
+        return x, group
 
-    found: dict[object, list[float]] = {}
+    found: dict[Hashable, list[float]] = {}
     for row, y in zip(rows, ys, strict=True):
         if _keeps(baseline, row.columns) and math.isfinite(y):
             found.setdefault(place(row), []).append(y)
@@ -103,16 +120,14 @@ def _row(plot: Plot, trial: StoredAttempt, columns: Columns, units: Mapping[str,
 
 
 def _keeps(kept: Filter, columns: Columns) -> bool:
-    """Return whether a filter keeps a trial; true and 1 are different values, 1 and 1.0 are equal."""
-    value = columns.get(kept.key)
-    return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in kept.values)
+    return value_key(columns.get(kept.key)) in map(value_key, kept.values)
 
 
 def _at_their_mean(rows: Sequence[Row]) -> list[Row]:
     """Give all trials of a point their mean x: they are repetitions of one mark, not separate marks."""
 
-    def point(row: Row) -> object:
-        return frozenset((name, repr(value)) for name, value in row.point.items()), row.group
+    def point(row: Row) -> Hashable:
+        return point_key(row.point), value_key(row.group)
 
     means = {where: mean(row.own_x for row in mine if row.own_x is not None) for where, mine in _grouped(rows, point).items()}
     return [replace(row, x=means[point(row)]) for row in rows]
@@ -120,15 +135,22 @@ def _at_their_mean(rows: Sequence[Row]) -> list[Row]:
 
 def _maximised(rows: Sequence[Row], column: str) -> list[Row]:
     """Keep, for each x and group, the rows with the value of the column that has the highest mean of the first y."""
-    best: dict[object, object] = {}
-    for place, mine in _grouped(rows, lambda row: (row.x, row.group)).items():
-        values = _grouped(mine, lambda row: row.columns.get(column))
-        best[place] = max(values, key=lambda value: _mean([row.ys[0] for row in values[value]]))
-    return [row for row in rows if row.columns.get(column) == best[row.x, row.group]]
+
+    def place(row: Row) -> Hashable:
+        return value_key(row.x), value_key(row.group)
+
+    def value(row: Row) -> Hashable:
+        return value_key(row.columns.get(column))
+
+    best: dict[Hashable, Hashable] = {}
+    for where, mine in _grouped(rows, place).items():
+        values = _grouped(mine, value)
+        best[where] = max(values, key=lambda key: _mean([row.ys[0] for row in values[key]]))
+    return [row for row in rows if value(row) == best[place(row)]]
 
 
-def _grouped(rows: Sequence[Row], key: Callable[[Row], object]) -> dict[object, list[Row]]:
-    groups: dict[object, list[Row]] = {}
+def _grouped(rows: Sequence[Row], key: Callable[[Row], Hashable]) -> dict[Hashable, list[Row]]:
+    groups: dict[Hashable, list[Row]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return groups

@@ -1,0 +1,206 @@
+"""The steps of an experiment's file at one point: templates filled in, everything that they name looked up.
+
+What is wrong does not hide what else is wrong: each part is checked as far as what it needs is known.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
+from wke.describe.cluster.selector import select
+from wke.describe.configuration.configuration import ConfigurationSpec, TargetSpec
+from wke.describe.configuration.copies import ABOUT, COPY_DATA, read_copy
+from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep, Ready, collecting, find_target, plan_step
+from wke.describe.experiment.experiment import Step
+from wke.describe.experiment.sweep import Point, Value
+from wke.describe.experiment.template import fill, parameters_of
+from wke.describe.expression.evaluation import ExpressionError, holds
+from wke.describe.toml.shape import Key
+from wke.describe.toml.wording import shown
+from wke.errors import InputError, Location, Problem
+
+UNKNOWN = "@NAME"
+"""Stands for an option's value that is not known: a macro fits every option."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlanner:
+    """One step of the file at one point. In a draft, the configuration, the cluster and the values of the point may not be known."""
+
+    configuration: ConfigurationSpec | None
+    cluster: ClusterSpec | None
+    point: Point | None
+    step: Step
+    index: int
+    scope: str
+    usual_timeout_s: float | None
+    where: Callable[..., Location]
+
+    def at(self, *key: str | int) -> Location:
+        """Return where a key of the step is."""
+        return self.where("steps", self.index, *key)
+
+    def plan(self) -> PlannedStep:
+        """Return the planned step; raise InputError with all that is wrong, without problems if something is not known."""
+        problems: list[Problem] = []
+        with collecting(problems, self.at("when")):
+            if not self._is_wanted():
+                return self._skipped()
+        filled = self._filled(problems)
+        machines = self._machines(filled, problems)
+        options = {
+            name: filled.get(("options", name), UNKNOWN if isinstance(value, str) else value) for name, value in self.step.options.items()
+        }
+        if machines == () and not problems:
+            return self._skipped()
+        if filled.get(("target",)) == COPY_DATA:
+            return self._copy(machines, options, problems)
+        planned = self._planned(filled, machines, options, problems)
+        ready, ready_step = self._ready(filled, machines, problems)
+        if problems or planned is None:
+            raise InputError(*problems)
+        step = self.step
+        return replace(
+            planned,
+            background=step.background,
+            measure=step.measure,
+            usual_timeout_s=None if step.background else self.usual_timeout_s,
+            grace_s=step.grace_s,
+            stop_signal=step.stop_signal,
+            ready=ready,
+            ready_step=ready_step,
+            collect=step.collect,
+            scope=self.scope,
+        )
+
+    def _is_wanted(self) -> bool:
+        """Return whether the step runs at the point."""
+        condition = self.step.when
+        if condition is None or self.point is None:
+            return True
+        try:
+            return holds(condition, self.point)
+        except ExpressionError as error:
+            raise InputError(str(error)) from None
+
+    def _skipped(self) -> PlannedStep:
+        return PlannedStep(self.index, TargetSpec(self.step.target, ""), (), background=self.step.background, scope=self.scope)
+
+    def _filled(self, problems: list[Problem]) -> Mapping[Key, Value]:
+        """Return the values of the step's templates, as far as they are known."""
+        filled: dict[Key, Value] = {}
+        for key, template in self.step.templates():
+            with collecting(problems, self.at(*key)):
+                if self.cluster is not None and (self.point is not None or not parameters_of(template)):
+                    filled[key] = fill(template, self.point or {}, self.cluster)
+                elif "{" not in template:
+                    filled[key] = template
+        return filled
+
+    def _machines(self, filled: Mapping[Key, Value], problems: list[Problem]) -> tuple[MachineSpec, ...] | None:
+        """Return the machines of the step, None if they are not known."""
+        with collecting(problems, self.at("on")):
+            if self.cluster is not None and ("on",) in filled:
+                return select(self.cluster, str(filled["on",]), may_be_empty=True)
+        return None
+
+    def _planned(
+        self,
+        filled: Mapping[Key, Value],
+        machines: tuple[MachineSpec, ...] | None,
+        options: Mapping[str, Value],
+        problems: list[Problem],
+    ) -> PlannedStep | None:
+        """Return the step with its target and options, None if something is not known."""
+        multiply = 1
+        with collecting(problems, self.at("multiply")):
+            multiply = whole(filled.get(("multiply",), 1))
+        if self.configuration is None or ("target",) not in filled:
+            return None
+        with collecting(problems, self.step.where):
+            planned = plan_step(
+                self.configuration,
+                self.cluster,
+                target=str(filled["target",]),
+                machines=machines or (),
+                options=options,
+                multiply=multiply,
+                prelude=self._prelude,
+                index=self.index,
+                timeout_s=self.step.timeout_s,
+                at=self.at,
+            )
+            return planned if machines else None
+        return None
+
+    @property
+    def _prelude(self) -> str | None:
+        prelude = self.step.prelude
+        return DEFAULT_PRELUDE if prelude is None else None if prelude == "none" else prelude
+
+    def _copy(self, machines: tuple[MachineSpec, ...] | None, options: Mapping[str, Value], problems: list[Problem]) -> PlannedStep:
+        """Plan a step that copies from here to the machines; such a step has only machines and options."""
+        for key, usual in (
+            ("background", False),
+            ("measure", False),
+            ("multiply", "1"),
+            ("timeout_s", None),
+            ("grace_s", None),
+            ("stop_signal", None),
+            ("prelude", None),
+            ("collect", ()),
+        ):
+            if getattr(self.step, key) != usual:
+                name = key.removesuffix("_s").replace("_", "-")
+                problems.append(Problem(f'is not for "{COPY_DATA}", which runs no task', self.at(name), "remove it"))
+        copy = None
+        if UNKNOWN not in options.values():
+            with collecting(problems, self.at("options")):
+                copy = read_copy(options, self.cluster.workdir if self.cluster else None)
+        if problems or copy is None or not machines:
+            raise InputError(*problems)
+        bound = (("source", copy.source), ("destination", copy.destination))
+        return PlannedStep(self.index, TargetSpec(COPY_DATA, ABOUT, builtin=True), machines, bound, scope=self.scope, copy=copy)
+
+    def _ready(
+        self, filled: Mapping[Key, Value], machines: tuple[MachineSpec, ...] | None, problems: list[Problem]
+    ) -> tuple[Ready | None, PlannedStep | None]:
+        """Return how to tell that the step is ready, and the step that tells it if a target does."""
+        ready, ready_step = self.step.ready, None
+        if ready is None:
+            return None, None
+        if ("ready", "port") in filled:
+            with collecting(problems, self.at("ready", "port")):
+                ready = replace(ready, port=str(_port(filled["ready", "port"])))
+        if ready.target is not None and self.configuration is not None:
+            with collecting(problems, self.at("ready", "target")):
+                find_target(self.configuration, ready.target)
+                ready_step = plan_step(
+                    self.configuration,
+                    self.cluster,
+                    target=ready.target,
+                    machines=machines or (),
+                    options={},
+                    prelude=self._prelude,
+                    index=self.index,
+                    at=lambda *_: self.at("ready", "target"),
+                )
+        return ready, ready_step
+
+
+def whole(value: Value) -> int:
+    """Return a whole number given by a parameter or by text; raise InputError for other values."""
+    try:
+        number = int(value) if isinstance(value, str) else value
+    except ValueError:
+        number = 0.5
+    if isinstance(number, bool) or number != int(number):
+        raise InputError(f"must be a whole number, not {shown(value)}")
+    return int(number)
+
+
+def _port(value: Value) -> int:
+    port = whole(value)
+    if not 1 <= port <= 65535:
+        raise InputError(f"must be a port between 1 and 65535, not {port}")
+    return port
