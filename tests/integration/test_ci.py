@@ -128,11 +128,13 @@ def test_an_improvement_is_no_failure_and_changes_need_no_commit(history: Projec
     assert f"| head | {git(history, 'rev-parse', 'HEAD')} with uncommitted changes |" in done.out
     load(history, "slower", 1.3)
     done = ci(history, "--baseline", "base", "--limit", "2")
-    assert (done.status, "No regression is confirmed (nothing could be compared)." in done.out) == (1, True)
+    assert (done.status, "No regression is confirmed (nothing could be compared: no round has both values)." in done.out) == (1, True)
     assert [row[4] for row in cells(done.out)] == ["incomplete: 0 of 8 rounds"] * 2
-    allowed = ci(history, "--baseline", "base", "--limit", "2", "--allow-undecided")
+    history.write("unnamed", "nothing depends on it")
+    allowed = ci(history, "--baseline", "base", "--limit", "2", "--allow-incomplete")
     assert (allowed.status, "(2 comparisons: 2 incomplete)" in allowed.out) == (0, True)
     assert "2 trials to run; 0 of 32 are stored already" in done.err  # those of the baseline were measured beside another revision
+    assert "2 trials to run; 2 of 32 are stored already" in allowed.err
 
 
 def test_each_revision_has_what_it_deployed(history: Project) -> None:
@@ -157,8 +159,48 @@ def test_a_candidate_that_fails_is_a_regression(history: Project) -> None:
     git(history, "tag", "-f", "base", committed(history, "broken"))
     done = ci(history, "--baseline", "base", "--only", "size=1")
     assert done.status == 1
-    assert "No regression is confirmed (nothing could be compared).\n" in done.out
+    assert "No regression is confirmed (nothing could be compared: no round has both values).\n" in done.out
     assert [row[-1] for row in cells(done.out)] == ["incomplete: 0 of 8 rounds"]
+
+
+def test_few_failures_decide_nothing(history: Project) -> None:
+    """A candidate that fails in a third of its trials is no confirmed regression, and no success: its comparison lacks rounds."""
+    history.targets({"load": '["size"]'}, load="echo wke: latency=500")
+    git(history, "tag", "-f", "base", committed(history, "sound"))
+    count = f"echo >> {history.folder}/ledger/ran; [ $(( $(wc -l < {history.folder}/ledger/ran) % 3 )) != 2 ] || exit 7"
+    history.targets({"load": '["size"]'}, load=f"{count}; echo wke: latency=500")
+    done = ci(history, "--baseline", "base", "--only", "size=1")
+    assert (done.status, cells(done.out)) == (
+        1,
+        [
+            ["latency (ms)", "5", "1", "incomplete: 5 of 8 rounds"],
+            ["failed trials", "8", "3 of 8, baseline 0 of 8", "inconclusive: so few failures may be luck"],
+        ],
+    )
+    assert "\n\nNo regression is confirmed (2 comparisons: 1 inconclusive, 1 incomplete).\n" in done.out
+
+
+def test_each_revision_deploys_its_own_files(history: Project) -> None:
+    """A commit that changes only what a step copies is seen; a file that git does not hold belongs to no revision, and is refused."""
+    copy = '[[steps]]\ntarget = "copy-data"\non = "m0"\noptions = { source = "code/.", destination = "code" }\n[[steps]]'
+    history.edit("experiments/series.toml", "[[steps]]", copy)
+    history.targets({"load": '["size"]'}, load="echo wke: latency=$(cat code/latency)")
+    for latency, tag in ((10, "base"), (13, "head")):
+        history.write("code/latency", str(latency))
+        committed(history, tag)
+        git(history, "tag", "-f", tag)
+    done = ci(history, "--baseline", "base", "--only", "size=1", GIT_DIR="/nowhere", GIT_INDEX_FILE="/nowhere/index")
+    assert (done.status, [row[2] for row in cells(done.out)]) == (4, ["1.300"])
+    again = history.wke("compare", "git:base", "git:head", "--json")
+    assert isinstance(again.json, dict)
+    assert (again.status, again.json["confirmed"], again.json["together"]) == (4, 1, True)
+    table = history.wke("compare", "git:base", "git:head")
+    assert (table.status, table.out.splitlines()[1].split()) == (4, ["1", "latency", "8", "1.300", "higher:", "worse"])
+    assert table.err.splitlines()[-1].endswith(": compared with git:base: 1 regression confirmed (2 comparisons: 1 worse, 1 incomplete)")
+    history.write("code/built", "by hand")
+    refused = ci(history, "--baseline", "base")
+    assert (refused.status, refused.err.splitlines()[0]) == (2, "git does not hold code/built, so that it belongs to no revision")
+    assert "from the commit in WKE_REVISION" in refused.err
 
 
 def test_results_from_elsewhere_suggest_and_never_confirm(history: Project, tmp_path: Path) -> None:
@@ -168,10 +210,10 @@ def test_results_from_elsewhere_suggest_and_never_confirm(history: Project, tmp_
     load(history, "slower", 1.5)
     done = ci(history, "--baseline", str(tmp_path / "artifact"))
     assert (done.status, [row[4] for row in cells(done.out, 3)]) == (1, ["**higher: worse, not confirmed**"] * 2)
-    assert "**2 regressions suggested, none confirmed** (2 comparisons: 2 worse): measure beside the baseline" in done.out
+    assert "**2 regressions suggested, none confirmed** (2 comparisons: 2 worse): measure both in the same rounds" in done.out
     assert "\n\n- the baseline was measured at another time, so that it cannot confirm a regression\n\n" in done.out
     assert f"| head | {git(history, 'rev-parse', 'HEAD')} with uncommitted changes |" in done.out
-    assert ci(history, "--baseline", str(tmp_path / "artifact"), "--allow-undecided").status == 0
+    assert ci(history, "--baseline", str(tmp_path / "artifact"), "--allow-incomplete").status == 0
     import sqlite3  # noqa: PLC0415
 
     with sqlite3.connect(tmp_path / "artifact/wke.sqlite") as sql:
@@ -183,7 +225,8 @@ def test_results_from_elsewhere_suggest_and_never_confirm(history: Project, tmp_
     history.edit("experiments/series.toml", "size = [1, 2]", "size = [3, 4]")
     elsewhere = ci(history, "--baseline", str(tmp_path / "artifact"))
     assert (elsewhere.status, elsewhere.out) == (2, "")
-    assert "series series there has no point of this experiment" in elsewhere.err
+    assert "no point of the experiment is one of " in elsewhere.err
+    assert ": size=3, size=4 against size=1, size=2\n" in elsewhere.err
 
 
 def test_a_gate_fails_closed(history: Project) -> None:
@@ -238,11 +281,25 @@ def test_nothing_is_redrawn_on_a_terminal_either(history: Project) -> None:
         (["--ci", "--baseline", "base", "--threshold", "much"], None, "--threshold much: "),
         (["--ci", "--baseline", "HEAD:kv"], None, "--baseline HEAD:kv: there is no such commit, folder or series"),
         (["--ci", "--baseline", "base", "--detach"], None, "--detach does not work with --ci"),
-        (["--baseline", "base"], None, "--baseline, --threshold and --allow-undecided need --ci"),
+        (["--baseline", "base"], None, "--baseline, --threshold, --strict and --allow-incomplete need --ci"),
         (["--ci", "--baseline", "base"], ("iterations = 8", "iterations = 4"), "a comparison needs at least 5 rounds"),
         (["--ci", "--baseline", "base"], ("seed = 5", 'seed = 5\norder = "sequential"'), "comparisons need rounds of all points"),
         (["--ci", "--baseline", "base"], (', better = "lower"', ""), "no metric says which way is better"),
-        (["--ci", "--baseline", "base"], ('target = "load"', 'target = "other"'), 'baseline base: configuration kv has no target "other"'),
+        (
+            ["--ci", "--baseline", "base"],
+            ('unit = "ms"', 'unit = "ms", step = "other"'),
+            "baseline base: the step that this metric is read from",
+        ),
+        (
+            ["--ci", "--baseline", "base"],
+            ("seed = 5", 'seed = 5\nfiles = ["ledger/ran"]'),
+            "git does not hold ledger/ran, so that it belongs to",
+        ),
+        (
+            ["--ci", "--baseline", "base"],
+            ("seed = 5", 'seed = 5\nfiles = ["/etc/hosts"]'),
+            "/etc/hosts is an absolute path, which is the same file",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_said_before_anything_runs(
@@ -251,12 +308,9 @@ def test_what_cannot_be_compared_is_said_before_anything_runs(
     """With status 2 and nothing stored."""
     if change is not None:
         history.edit("experiments/series.toml", *change)
-    if "other" in words:
-        history.targets(other="true")
-        history.edit("experiments/series.toml", 'options = { size = "{size}" }\n', 'timeout = "9s"\n')
-        history.edit("experiments/series.toml", 'unit = "ms"', 'unit = "ms", on = "m0"')
-        history.edit("experiments/series.toml", 'on = "m0"\nmeasure', 'on = "m0"\nmultiply = "{size}"\nmeasure')
-        history.edit("experiments/series.toml", 'unit = "ms"', 'unit = "ms", join = "sum"')
+    if "step that" in words:
+        history.targets({"other": '["size"]'}, other="true")
+        history.edit("experiments/series.toml", 'target = "load"', 'target = "other"')
     done = history.wke("measure", "experiments/series.toml", *arguments)
     assert (done.status, done.out) == (2, "")
     assert words in done.err

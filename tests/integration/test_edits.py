@@ -89,12 +89,16 @@ def test_edits_run_again_what_depends_on_them(series: Project) -> None:
             series.edit(path, old, new)
         due = {point: state for point, state in states(series).items() if state != "stored"}
         assert due == dict.fromkeys(expected, f"to run ({why})"), name
+        if why == "script changed":
+            told = series.wke("results", "series").err
+            assert f"; since then: {why} at 2 of 4 points (`wke plan experiments/series.toml`)\n" in told, told
         assert runs_again(series) == expected, name
     swapped = '["size", 2], ["engine", "old"], ["seconds", 0.05]'
     series.edit("kv/config.toml", swapped, '["seconds", 0.05], ["engine", "old"], ["size", 2]')
     series.edit("kv/targets/load", "int(sys.argv[3])", "int(sys.argv[5])")
     series.edit("kv/targets/load", "float(sys.argv[5])", "float(sys.argv[3])")
     assert runs_again(series) == ALL, "the order of a script's arguments"
+    assert "these are results of the inputs of" not in series.wke("results", "series").err
 
 
 def test_listed_files_count_and_sources_are_recorded(series: Project) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from wke.keep.trials.software import revision_of, software
+from wke.errors import InputError
+from wke.keep.trials.software import git_trouble, revision_of, software
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -43,15 +44,6 @@ def test_a_commit_and_what_is_not_committed(repository: Path) -> None:
     assert revision_of(repository) == clean
 
 
-def test_new_files_count_by_their_contents_where_that_is_wanted(repository: Path) -> None:
-    """Otherwise by their size: there may be a lot of them."""
-    (repository / "new").write_text("a")
-    before = revision_of(repository), revision_of(repository, contents=True)
-    (repository / "new").write_text("b")
-    after = revision_of(repository), revision_of(repository, contents=True)
-    assert [a == b for a, b in zip(before, after, strict=True)] == [True, False]
-
-
 def test_a_folder_without_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No repository, a repository without a commit, no folder, and no git: nothing is known, and nothing fails."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
@@ -62,3 +54,36 @@ def test_a_folder_without_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert revision_of(tmp_path / "missing") is None
     monkeypatch.setenv("PATH", str(tmp_path))
     assert software({"empty": None, "file": "abc"})["sources"] == {"empty": None}
+
+
+def test_git_is_asked_about_the_folder_itself(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the environment of a hook points to; the user's configuration still counts."""
+    here, elsewhere = revision_of(repository), tmp_path_factory.mktemp("elsewhere")
+    git(elsewhere, "init", "--quiet")
+    for name, value in (("GIT_DIR", ".git"), ("GIT_WORK_TREE", "."), ("GIT_INDEX_FILE", ".git/none"), ("GIT_PREFIX", "x/")):
+        monkeypatch.setenv(name, str(elsewhere / value))
+    monkeypatch.setenv("GIT_LITERAL_PATHSPECS", "1")
+    assert revision_of(repository, (".", ":(exclude)results")) == here
+    (repository / "new").write_text("x")
+    assert revision_of(repository) != here
+    (elsewhere / "ignored").write_text("new\n")
+    for name, value in (("COUNT", "1"), ("KEY_0", "core.excludesFile"), ("VALUE_0", str(elsewhere / "ignored"))):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    assert revision_of(repository) == here
+
+
+def test_a_refusal_of_git_is_told_in_its_words(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of "no commit": who runs wke is often not who has cloned the repository."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.chdir(repository)
+    with pytest.raises(InputError, match="git rev-parse failed: fatal: detected dubious ownership in repository"):
+        revision_of(repository)
+    assert "dubious ownership" in git_trouble(software({}))
+    assert "dubious ownership" in git_trouble({"git": None, **software({".": None}), "x": 1})
+    monkeypatch.delenv("GIT_TEST_ASSUME_DIFFERENT_OWNER")
+    assert git_trouble(software({})) == ""
+    (repository / ".git/HEAD").write_text("ref: refs/heads/none\n")
+    (repository / ".git/objects").rename(repository / ".git/gone")
+    assert "not a git repository" in git_trouble(software({}))

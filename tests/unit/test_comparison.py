@@ -118,7 +118,7 @@ def test_the_family_has_the_metrics_that_have_a_direction() -> None:
 
 
 def test_failed_trials_are_compared_where_they_could_tell() -> None:
-    """A candidate that crashes in five of six rounds is worse; one failure could never be significant, and is not in the family."""
+    """A candidate that crashes in five of six rounds is worse; one failure is told, but could never be significant: not in the family."""
     crashing = rounds(*[(None, 100.0)] * 5, (100.0, 100.0))
     found = compare(crashing, [OPS], [OLD, NEW], Question(OLD, rounds=6))
     assert [(one.metric, one.verdict, one.family) for one in found] == [("ops", "incomplete", 1), (FAILED_TRIALS, "worse", 1)]
@@ -126,7 +126,8 @@ def test_failed_trials_are_compared_where_they_could_tell() -> None:
     assert (found[1].confirmed, found[1].incomplete) == (True, False)
     assert effect_text(found[1]) == "5 of 6, baseline 0 of 6"
     once = compare(rounds((None, 100.0), *[(100.0, 100.0)] * 5), [OPS], [NEW], Question(OLD))
-    assert [one.metric for one in once] == ["ops"]
+    assert [(one.metric, one.family, one.fails_more) for one in once] == [("ops", 1, False), (FAILED_TRIALS, 1, True)]
+    assert verdict_text(once[1]) == "inconclusive: so few failures may be luck"
     fixed = compare(rounds(*[(100.0, None)] * 5, (100.0, 100.0)), [OPS], [NEW], Question(OLD))
     assert [(one.metric, one.verdict) for one in fixed] == [("ops", "incomplete"), (FAILED_TRIALS, "inconclusive")]
 

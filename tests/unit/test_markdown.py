@@ -3,7 +3,7 @@
 from wke.judge.statistics.comparison import FAILED_TRIALS, Comparison
 from wke.judge.statistics.failures import Failures
 from wke.judge.statistics.pairs import Effect, Rule
-from wke.judge.summary.regression import RegressionReport
+from wke.judge.summary.regression import Compared, RegressionReport
 from wke.tell.exports.markdown import markdown
 from wke.tell.exports.markup import FORMS
 from wke.tell.tables import TextTable
@@ -22,7 +22,9 @@ def comparison(factor: float, *, significant: bool = False, within: bool = False
 
 def report(*found: Comparison, **more: object) -> RegressionReport:
     machines = {"m1": {"kernel": "6.1"}, "m0": {"kernel": "6.1"}, "m2": {"kernel": "6.2"}}
-    return RegressionReport("kv: compared with main", ["size"], found, {"seed": "7"}, machines, **more)
+    return RegressionReport(
+        "kv", Compared("main", "kv", commit="ab"), Compared("the working tree", "kv"), ["size"], found, machines=machines, **more
+    )
 
 
 def test_the_page_says_the_verdict_first() -> None:
@@ -47,22 +49,23 @@ def test_nothing_is_hidden() -> None:
     """Failed trials have a row of their own; missing rounds are in the verdict; without any pair nothing could be compared."""
     failures = Comparison(POINT, FAILED_TRIALS, "", "lower", 6, failures=Failures(5, 6, 0, 6), family=2, significant=True)
     seen = report(comparison(0.9, n=1), failures)
-    assert (seen.confirmed, seen.undecided) == (1, True)
+    assert (seen.confirmed, seen.incomplete) == (1, True)
     text = markdown(seen)
     assert "**1 regression confirmed** (2 comparisons: 1 worse, 1 incomplete)." in text
     assert "| 1 | failed trials | 6 | 5 of 6, baseline 0 of 6 | **higher: worse** |" in text
     assert "| incomplete: 1 of 9 rounds |" in text
     nothing = markdown(report(Comparison(POINT, "ops", "1/s", "higher", 9)))
-    assert "No regression is confirmed (nothing could be compared)." in nothing
+    assert "No regression is confirmed (nothing could be compared: no round has both values)." in nothing
     assert "| 1 | ops (1/s) | 0 | – | incomplete: 0 of 9 rounds |" in nothing
 
 
 def test_a_stored_baseline_confirms_nothing_and_text_cannot_break_the_page() -> None:
     """What a machine or a user wrote stays in its cell."""
-    text = markdown(report(comparison(0.9, significant=True, stored=True), doubts=["m0 <b>|x|\nno\x1b"]))
-    assert "**1 regression suggested, none confirmed** (1 comparison: 1 worse): measure beside the baseline to confirm." in text
+    text = markdown(report(comparison(0.9, significant=True, stored=True), stored=True, drift={"m0": ["<b>|x|\nno\x1b"], "m1": None}))
+    assert "**1 regression suggested, none confirmed** (1 comparison: 1 worse): measure both in the same rounds to confirm." in text
+    assert "- the baseline was measured at another time, so that it cannot confirm a regression\n- m0 is not the same: " in text
     assert "| **lower: worse, not confirmed** |" in text
-    assert "- m0 &lt;b>\\|x\\| no\\x1b\n" in text
+    assert "- m0 is not the same: &lt;b>\\|x\\| no\\x1b\n" in text
 
 
 def test_tables_for_pages_and_papers() -> None:

@@ -22,7 +22,7 @@ STATUSES = {
     1: "something ran and failed",
     2: "wrong input: nothing was started",
     3: "a machine could not be reached",
-    4: "a regression is confirmed (wke measure --ci)",
+    4: "a regression is confirmed (wke compare, wke measure --ci)",
     124: "a task ran into its timeout",
     130: "interrupted (Ctrl-C)",
     141: "the reader of the output went away (wke ... | head)",
@@ -54,6 +54,7 @@ GROUPS = {  # group -> name -> (module in wke.cli, one line of help)
     },
     "Results": {
         "results": ("results", "Print what an experiment measured."),
+        "compare": ("compare", "Compare stored values: two variants, two series, two commits, results from elsewhere."),
         "plot": ("plot", "Draw an experiment's figures from the stored trials."),
         "show": ("show", "Show everything stored about a trial: outcome, attempts, metrics, tasks, machines, files."),
         "logs": ("logs", "Print what the tasks of a trial wrote, in order of time."),

@@ -5,23 +5,24 @@ import contextlib
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import click
 
+from wke.cli.compare import ALLOW_INCOMPLETE, STRICT, UNDECIDED, exit_status
 from wke.cli.options import grouped, project
 from wke.cli.plan import print_plan
 from wke.cli.shown_series import show_results
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.names import merged_values
 from wke.errors import InputError, WkeError
-from wke.judge.summary.regression import RegressionReport
 from wke.keep.files.current import CurrentWriter
 from wke.keep.store import Store
-from wke.records import Outcome, Sink
+from wke.records import Sink
+from wke.series.comparing import read_threshold
 from wke.series.folders import PLOTS, RESULTS
 from wke.series.machines import MachinesChangedError
 from wke.series.measuring import TrialChoice, measure_missing
@@ -29,7 +30,7 @@ from wke.series.planned import PlannedSeries, plan_series, select_trials
 from wke.series.planstate import load_plan_state
 from wke.series.project import Project, read_project
 from wke.series.reanalysis import reanalysis_hint
-from wke.series.regression import find_comparand, regression_report
+from wke.series.regression import Reference, open_reference, regression_report
 from wke.series.storedresults import StoredResults
 from wke.series.summary import load_summary, load_work
 from wke.tell.exports.markdown import markdown, publish
@@ -43,8 +44,6 @@ from wke.tell.terminal.summary import print_findings
 from wke.tell.words import counted, seconds
 
 DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
-REGRESSION = 4
-UNDECIDED = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -95,12 +94,8 @@ class ComparisonOptions:
     threshold: Annotated[
         str | None, click.option("--threshold", metavar="SHARE", help="With --ci: differences up to this share do not matter, as in 2%.")
     ]
-    allow_undecided: Annotated[
-        bool,
-        click.option(
-            "--allow-undecided", is_flag=True, help="With --ci: status 0 although rounds are missing or a stored baseline has doubts."
-        ),
-    ]
+    strict: Annotated[bool, STRICT]
+    allow_incomplete: Annotated[bool, ALLOW_INCOMPLETE]
 
 
 @click.command()
@@ -115,13 +110,19 @@ def measure(file: Path, cluster_file: Path, *, options: MeasureOptions, comparis
     everything it depends on (scripts, options, steps, metrics, machines) is unchanged; failed trials run again. When a machine is not the
     one that results were measured on, you are asked whether that matters; without a terminal nothing runs.
 
-    With --ci the working tree is compared with REF. A commit's scripts are measured beside those of the working tree, round by round; if
-    machines have changed, everything is measured again.
+    With --ci the working tree is compared with REF, as `wke compare` does. A commit's steps, scripts and files are measured beside those of
+    the working tree, round by round; if machines have changed, everything is measured again.
     """
     _check(options, comparison)
     asked = read_project(file, cluster_file, options.on)
-    comparand = find_comparand(asked, comparison.baseline, comparison.threshold) if comparison.ci else None
-    series, choice = plan_series(comparand.project if comparand else asked), _choice(options, comparison)
+    if not comparison.ci:
+        return _measure(asked, None, options, comparison)
+    with open_reference(asked, comparison.baseline, read_threshold(comparison.threshold)) as reference:
+        return _measure(reference.project, reference, options, comparison)
+
+
+def _measure(asked: Project, reference: Reference | None, options: MeasureOptions, comparison: ComparisonOptions) -> int:
+    series, choice = plan_series(asked), _choice(options, comparison)
     select_trials(series, choice.only)  # raises for a wrong --only before anything is written
     if options.dry_run:
         return _dry_run(series, choice)
@@ -133,30 +134,23 @@ def measure(file: Path, cluster_file: Path, *, options: MeasureOptions, comparis
         outcomes = measure_missing(series, store, choice, watch)
         summary = load_summary(store, experiment.name)
         print_findings(summary)
-        if comparand is None:
+        if reference is None:
             show_results(experiment, summary, figures=options.figures)
             return worst_status(outcomes)
         export_csv(RESULTS, summary)
-        report = regression_report(comparand, series, summary, store, choice.only)
-    return _print_report(report, outcomes, allow_undecided=comparison.allow_undecided)
-
-
-def _print_report(report: RegressionReport, outcomes: Sequence[Outcome], *, allow_undecided: bool) -> int:
-    """Print the report of a comparison, also to the page of the CI job; return the exit status."""
+        report = regression_report(reference, series, store, choice.only)
     text = markdown(report)
     Printer().data(text)
     publish(text)
-    if report.confirmed:
-        return REGRESSION
-    return (worst_status(outcomes) or UNDECIDED) if report.undecided and not allow_undecided else 0
+    status = exit_status(report, strict=comparison.strict, allow_incomplete=comparison.allow_incomplete)
+    return worst_status(outcomes) or status if status == UNDECIDED and report.incomplete else status
 
 
 def _check(options: MeasureOptions, comparison: ComparisonOptions) -> None:
-    given = comparison.baseline is not None or comparison.threshold is not None or comparison.allow_undecided
-    if given and not comparison.ci:
-        raise InputError(
-            "--baseline, --threshold and --allow-undecided need --ci", hint="or write baseline = {...} and threshold in [experiment]"
-        )
+    given = (comparison.baseline, comparison.threshold, comparison.strict or None, comparison.allow_incomplete or None)
+    if any(one is not None for one in given) and not comparison.ci:
+        what = "--baseline, --threshold, --strict and --allow-incomplete need --ci"
+        raise InputError(what, hint="or write baseline = {...} and threshold in [experiment]")
     if comparison.ci and options.detach:
         raise InputError("--detach does not work with --ci: the verdict is due when the command ends")
 
@@ -226,8 +220,8 @@ class Terminal:
         """Draw the figures, unless that would take more than the share DRAWING of the time."""
         began = time.monotonic()
         if self._figures and self._experiment is not None and began >= self._draw_after:
-            work = load_work(self._store, self._experiment.name)
-            await asyncio.to_thread(draw_figures, self._experiment, work, PLOTS)
+            with contextlib.suppress(InputError):  # values that cannot be drawn are told at the end
+                await asyncio.to_thread(draw_figures, self._experiment, load_work(self._store, self._experiment.name), PLOTS)
             ended = time.monotonic()
             self._draw_after = ended + (ended - began) * (1 / DRAWING - 1)
 

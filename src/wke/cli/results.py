@@ -11,6 +11,7 @@ from wke.judge.summary.resultrow import ResultRow
 from wke.judge.summary.series import SeriesSummary
 from wke.keep.store import Store
 from wke.series.folders import RESULTS
+from wke.series.inputs import input_changes
 from wke.series.resolve import SeriesSelection, select_series
 from wke.series.resultrows import load_rows
 from wke.series.summary import load_summary
@@ -20,7 +21,7 @@ from wke.tell.exports.resultrows import rows_csv
 from wke.tell.exports.results_csv import series_file
 from wke.tell.tables import shown, text_table
 from wke.tell.terminal.console import Printer
-from wke.tell.terminal.summary import accepted_text, comparison_table, print_findings, print_summary, summary_json
+from wke.tell.terminal.summary import accepted_text, comparison_table, inputs_text, print_findings, print_summary, summary_json
 from wke.tell.terminal.trial import trial_json, trial_line
 from wke.tell.words import counted
 
@@ -87,17 +88,19 @@ def _print_csv(summaries: Sequence[SeriesSummary]) -> None:
 
 def _json(store: Store, selection: SeriesSelection, *, each: bool) -> dict[str, object]:
     summary = _summary(store, selection)
+    changes = inputs_text(summary, input_changes(summary)) or None
     attempts = store.attempts.of_plan(selection.series) if each else summary.trials
-    return {**summary_json(summary), "trials": [trial_json(one) for one in attempts if selection.has(one.point)]}
+    return {**summary_json(summary), "inputs-changed": changes, "trials": [trial_json(one) for one in attempts if selection.has(one.point)]}
 
 
 def _print(summary: SeriesSummary, *, each: bool) -> None:
     """Print a series as a table, or with a line for each of its trials."""
+    for trial in summary.trials if each else ():
+        Printer().data(trial_line(trial))
     if not each:
         print_summary(summary)
         print_findings(summary)
-        return
-    for trial in summary.trials:
-        Printer().data(trial_line(trial))
-    if accepted := accepted_text(summary):
+    if changed := inputs_text(summary, input_changes(summary)):
+        Printer().talk(changed)
+    if each and (accepted := accepted_text(summary)):
         Printer().talk(accepted)

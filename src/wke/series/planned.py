@@ -12,7 +12,7 @@ from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.point import point_key
 from wke.describe.names import points_with
-from wke.describe.plan.plan import Plan, make_plan
+from wke.describe.plan.plan import Plan, Trial, make_plan
 from wke.describe.toml.userfile import is_file
 from wke.errors import InputError, Problem
 from wke.judge.policies.choose import policy_of
@@ -127,6 +127,11 @@ def on_cluster(series: PlannedSeries, cluster: ClusterSpec) -> PlannedSeries:
     return plan_series(replace(series.project, whole=cluster), series.plan.seed)
 
 
+def copied_sources(trials: Iterable[Trial]) -> tuple[str, ...]:
+    """Return what the steps of trials copy from here, as the experiment names it, each source once."""
+    return tuple(dict.fromkeys(dict(step.options)["source"] for trial in trials for step in trial.steps if step.copy))
+
+
 def _stored_seed(experiment: Experiment) -> int | None:
     if not Store.exists(RESULTS):
         return None
@@ -152,8 +157,10 @@ def select_trials(series: PlannedSeries, only: Mapping[str, str]) -> list[Identi
 def record(series: PlannedSeries, store: Store) -> int:
     """Store the plan of the series as it is now; return the number of this command in the store."""
     plan = series.plan
-    copied = {step.copy.source: None for trial in plan.trials for step in trial.steps if step.copy and Path(step.copy.source).is_dir()}
+    copied = {source: None for source in copied_sources(plan.trials) if Path(source).is_dir()}
+    whole, on = series.project.whole, series.project.on
     kept = StoredPlan.of(plan.experiment, plan.seed, software({**plan.experiment.files, **copied}, PROJECT))
+    kept = replace(kept, cluster=str(whole.path or ""), on=on)
     store.writer.keep_scripts({name: content for trial in plan.trials for name, content in scripts(trial).items()})
     command = shlex.join(["wke", *sys.argv[1:]])
     return store.writer.begin_series(plan.experiment.name, kept, command=command, planned=series.planned)

@@ -1,62 +1,51 @@
-"""Regressions: what a series is compared with, and the report of the comparison.
+"""What `wke measure --ci` compares with: how it is measured, and the report.
 
-A reference is a point (`engine=old`), a folder with results from elsewhere, a commit, or another series in results/. A commit is measured
-beside the working tree, round by round. Results from elsewhere were measured at another time, and never confirm a regression.
+A reference is a point (`engine=old`), a commit, a folder with results from elsewhere, or another series in results/. A commit is measured
+beside the working tree, round by round. The report is that of the stored values (comparing.py), as `wke compare` makes it.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 
 from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experiment import Experiment
-from wke.describe.experiment.point import point_key
-from wke.describe.expression.quantity import fraction
-from wke.describe.names import FileOf, FolderOf, GitRef, PointsOf, Word, parse_name, points_with
+from wke.describe.experiment.experimentreader import read_experiment
+from wke.describe.names import GitRef, PointsOf, parse_name, points_with
 from wke.describe.plan.plan import make_plan
-from wke.describe.plan.revisions import REVISION, Revision, Revisions
+from wke.describe.plan.revisions import REVISION, Revision, Revisions, Side
 from wke.errors import InputError
-from wke.judge.reuse.drift import drift
-from wke.judge.statistics.comparison import MIN_ROUNDS, Comparison, Question, compare
-from wke.judge.summary.pointtable import varied
-from wke.judge.summary.regression import RegressionReport
-from wke.judge.summary.series import SeriesSummary
+from wke.judge.statistics.comparison import MIN_ROUNDS
+from wke.judge.summary.regression import Compared, RegressionReport
 from wke.keep.store import Store
-from wke.keep.trials.trials import StoredAttempt
+from wke.keep.trials.storedplan import StoredPlan
+from wke.series.comparands import meanings
+from wke.series.comparing import Comparand, compare_stored, load_comparand
 from wke.series.folders import RESULTS
-from wke.series.planned import PlannedSeries, select_trials
+from wke.series.planned import PlannedSeries, copied_sources, select_trials
 from wke.series.project import Project
-from wke.series.resolve import SeriesSelection, find_series, series_name
-from wke.series.revision import checked_out, commit_of, head
+from wke.series.resolve import SeriesSelection, points_at
+from wke.series.revision import Checkout, checked_out, commit_of, head, refuse_outside, refuse_unheld, text_of
 from wke.tell.comparisons import baseline_text
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """Results of another time or place: those of a series in the store in `folder`, and the facts of its machines."""
-
-    folder: Path
-    series: str
-    trials: tuple[StoredAttempt, ...]
-    attempts: tuple[StoredAttempt, ...]
-    machines: Mapping[str, Mapping[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparand:
-    """What a series is compared with: the `project` to measure for it, its name, and results from `elsewhere` if it is such."""
+class Reference:
+    """What a series is compared with: the `project` to measure for it, its name, and stored values if these are from `elsewhere`."""
 
     project: Project
     name: str
-    elsewhere: Elsewhere | None = None
+    elsewhere: Comparand | None = None
 
 
-def find_comparand(project: Project, reference: str | None, threshold: str | None) -> Comparand:
-    """Resolve a reference; raise InputError when it names nothing, or nothing can be compared with it."""
+@contextmanager
+def open_reference(project: Project, text: str | None, threshold: float | None) -> Iterator[Reference]:
+    """Yield what a text refers to; the files of a commit are there meanwhile. Raise InputError if nothing can be compared with it."""
     experiment = project.experiment
     if threshold is not None:
-        experiment = replace(experiment, threshold=_threshold(threshold))
+        experiment = replace(experiment, threshold=threshold)
     if not experiment.has_rounds:
         hint = 'write order = "interleaved", and do not use hill-climb'
         raise InputError("comparisons need rounds of all points, and this experiment has none", where=experiment.where, hint=hint)
@@ -65,148 +54,127 @@ def find_comparand(project: Project, reference: str | None, threshold: str | Non
         raise InputError(what, where=experiment.where, hint="write iterations = 10")
     if not any(metric.better for metric in experiment.metrics):
         raise InputError("no metric says which way is better", where=experiment.at("metrics"), hint='write better = "higher" or "lower"')
-    return _meant(replace(project, experiment=experiment), reference)
+    asked = replace(project, experiment=experiment)
+    reference, commit = _known(asked, text)
+    if reference is not None:
+        yield reference
+    else:
+        with _revisions(asked, Revision(commit), text or "") as reference:
+            yield reference
 
 
-def _meant(project: Project, reference: str | None) -> Comparand:
+def _known(project: Project, text: str | None) -> tuple[Reference | None, str]:
+    """Return what a text refers to that is known already, or the commit that has to be measured."""
     experiment = project.experiment
-    if reference is None:
+    if text is None:
         if not experiment.baseline:
             raise InputError(
                 "--ci needs something to compare with", hint="give --baseline COMMIT, or write baseline = {...} in [experiment]"
             )
-        return Comparand(project, baseline_text(experiment.baseline))
-    name = parse_name(reference)
+        return Reference(project, baseline_text(experiment.baseline)), ""
+    name = parse_name(text)
     if isinstance(name, PointsOf) and name.series in {None, experiment.name}:
-        return _point(project, name.values, reference)
-    if isinstance(name, Word | FolderOf) and Store.exists(Path(reference)):
-        return Comparand(project, reference, _elsewhere(Path(reference), SeriesSelection(experiment.name), experiment))
-    commit = commit_of(name.ref if isinstance(name, GitRef) else reference)
+        return _point(project, name.values, text), ""
+    if not isinstance(name, GitRef) and Store.exists(Path(text)):
+        return Reference(project, text, _elsewhere(text, experiment)), ""
+    refusal = ""
+    try:
+        commit = commit_of(name.ref if isinstance(name, GitRef) else text)
+    except InputError as error:
+        commit, refusal = None, f": {error.problems[0].what}"
     if commit is not None:
-        return _revisions(project, Revision(commit), reference)
-    if isinstance(name, Word | PointsOf | FileOf) and Store.exists(RESULTS):
-        with Store.open(RESULTS, readonly=True) as store:
-            series = name.text if isinstance(name, Word) else series_name(reference)
-            selection = find_series(store, reference) if series in store.plans.names() else None
-        if selection is not None and selection.series != experiment.name:
-            return Comparand(project, f"series {reference}", _elsewhere(RESULTS, selection, experiment))
+        return None, commit
+    if not isinstance(name, GitRef) and Store.exists(RESULTS) and _is_series(text):
+        return Reference(project, text, _elsewhere(text, experiment)), ""
     hint = "give a commit that this repository has (a shallow clone: git fetch), a results folder, a series, or PARAMETER=VALUE"
-    raise InputError(f"--baseline {reference}: there is no such commit, folder or series", hint=hint)
+    raise InputError(f"--baseline {text}: there is no such commit, folder or series{refusal}", hint=hint)
 
 
-def _point(project: Project, values: Mapping[str, str], reference: str) -> Comparand:
+def _is_series(text: str) -> bool:
+    try:
+        return bool(meanings(text))
+    except InputError:
+        return False
+
+
+def _point(project: Project, values: Mapping[str, str], text: str) -> Reference:
     """Compare with a point of the experiment, as `baseline` in its file does."""
     sweep = project.experiment.parameters
-    point = points_with(sweep.points(), values, f"--baseline {reference}")[0]
+    point = points_with(sweep.points(), values, f"--baseline {text}")[0]
     baseline = {name: value for name, value in point.items() if name in values and isinstance(value, bool | int | float | str)}
     if not sweep.varied_from(baseline):
-        raise InputError(f"--baseline {reference}: no point differs from it", hint="name a parameter that varies")
-    return Comparand(replace(project, experiment=replace(project.experiment, baseline=baseline)), baseline_text(baseline))
+        raise InputError(f"--baseline {text}: no point differs from it", hint="name a parameter that varies")
+    return Reference(replace(project, experiment=replace(project.experiment, baseline=baseline)), baseline_text(baseline))
 
 
-def _revisions(project: Project, base: Revision, reference: str) -> Comparand:
-    """Compare with a commit: its scripts are measured beside those of the working tree."""
-    experiment, name = project.experiment, project.experiment.configuration or ""
-    try:
-        with checked_out(base.commit) as folder:
-            configuration = read_configuration(name, folder)
-        revisions = Revisions(base, head(), configuration)
-        make_plan(experiment, configuration, project.cluster, seed=0)
-    except InputError as error:
-        raise InputError(*(replace(problem, what=f"baseline {reference}: {problem.what}") for problem in error.problems)) from error
-    both = replace(project, experiment=revisions.experiment(experiment), revisions=revisions)
-    return Comparand(both, f"{reference} ({base})" if str(base) != reference else reference)
+@contextmanager
+def _revisions(project: Project, base: Revision, text: str) -> Iterator[Reference]:
+    """Compare with a commit: what its trials depend on is measured beside the working tree."""
+    experiment, path = project.experiment, Path(os.path.relpath(project.experiment.path))
+    here = make_plan(experiment, project.configuration, project.cluster, seed=0)
+    refuse_unheld([*copied_sources(here.trials), *experiment.files])
+    old = text_of(base.commit, path)
+    whole = any(b".." in part for part in (path.read_bytes(), old or b"", os.fsencode(path)))
+    with checked_out(base.commit, whole=whole) as checkout:
+        try:
+            side = _side(checkout, path if old is None else checkout.project / path)
+            revisions = Revisions(base, head(), side, borrowed=old is None)
+            both = revisions.experiment(experiment)
+            plan = make_plan(both, project.configuration, project.cluster, seed=0, revisions=revisions)
+            sources = copied_sources(trial for trial in plan.trials if revisions.is_base(trial.point))
+            refuse_outside([*sources, *side.experiment.files], checkout)
+        except InputError as error:
+            told = checkout.told(error)
+            raise InputError(*(replace(problem, what=f"baseline {text}: {problem.what}") for problem in told.problems)) from error
+        yield Reference(replace(project, experiment=both, revisions=revisions), f"{text} ({base})" if str(base) != text else text)
 
 
-def _elsewhere(folder: Path, selection: SeriesSelection, experiment: Experiment) -> Elsewhere:
-    series = selection.series
-    if folder.resolve() == RESULTS.resolve() and series == experiment.name:
-        what = f"--baseline {folder}: a series cannot be compared with itself"
-        raise InputError(what, hint="give a commit, or a copy of results from elsewhere")
-    with Store.open(folder, readonly=True) as store:
-        counting, every = store.attempts.one_per_trial(series), store.attempts.of_plan(series)
-        trials, attempts = (tuple(trial for trial in group if selection.has(trial.point)) for group in (counting, every))
-        found = Elsewhere(folder, series, trials, attempts, store.examinations.by_name(series))
-    ours = {point_key(point) for point in experiment.parameters.points()}
-    if all(point_key(trial.point) not in ours for trial in found.trials):
-        hint = f"it has {baseline_text(found.trials[0].point)}" if found.trials else "it has no trial"
-        raise InputError(f"--baseline {folder}: series {series} there has no point of this experiment", hint=hint)
-    return found
+def _side(checkout: Checkout, path: Path) -> Side:
+    """Return the project of a commit, with the steps of the experiment's file at `path`."""
+    experiment = read_experiment(path, checkout.project)
+    return Side(experiment, read_configuration(experiment.configuration or "", checkout.project), checkout.project)
 
 
-def _threshold(text: str) -> float:
-    try:
-        share = fraction(text)
-    except ValueError as error:
-        raise InputError(f"--threshold {text}: {error}") from error
-    if share < 0:
-        raise InputError(f"--threshold {text}: must not be less than 0")
-    return share
-
-
-# -- the report
-
-
-def regression_report(
-    what: Comparand, series: PlannedSeries, summary: SeriesSummary, store: Store, only: Mapping[str, str]
-) -> RegressionReport:
-    """Return the report of a series that was measured to be compared."""
-    experiment, asked = series.plan.experiment, {point_key(item.planned.point) for item in select_trials(series, only)}
-    found = summary.table.comparisons if what.elsewhere is None else _with_elsewhere(what.elsewhere, summary, store)
-    comparisons = [one for one in found if point_key(one.point) in asked]
-    machines = store.examinations.by_name(experiment.name)
-    used = {machine.name for item in series.trials for step in item.trial.steps for machine in step.machines}
-    return RegressionReport(
-        title=f"{experiment.name.partition('@')[0]}: compared with {what.name}",
-        parameters=[name for name in varied([one.point for one in comparisons]) if name != REVISION],
-        comparisons=comparisons,
-        facts=_facts(what, series, summary),
-        machines={name: facts for name, facts in machines.items() if name in used},
-        doubts=_doubts(what.elsewhere, {name: machines.get(name) for name in used}),
-    )
-
-
-def _with_elsewhere(elsewhere: Elsewhere, summary: SeriesSummary, store: Store) -> list[Comparison]:
-    """Return the comparisons of a series with results of another time."""
-    rules = summary.plan.rules
-    trials = [*_labelled(elsewhere.trials, "base"), *_labelled(summary.trials, "head")]
-    attempts = [*_labelled(elsewhere.attempts, "base"), *_labelled(store.attempts.of_plan(summary.name), "head")]
-    points = [{**point, REVISION: "head"} for point in rules.points]
-    question = Question({REVISION: "base"}, summary.plan.threshold, rules.fixed_rounds, stored=True)
-    found = compare(trials, rules.metrics, points, question, attempts)
-    return [replace(one, point={name: value for name, value in one.point.items() if name != REVISION}) for one in found]
-
-
-def _labelled(trials: Sequence[StoredAttempt], revision: str) -> list[StoredAttempt]:
-    """Return trials as those of a revision, in point and id: both sides may have the same trial."""
-    return [replace(trial, id=f"{revision}:{trial.id}", point={**trial.point, REVISION: revision}) for trial in trials]
-
-
-def _doubts(elsewhere: Elsewhere | None, machines: Mapping[str, Mapping[str, str] | None]) -> list[str]:
-    """Return what readers should know of results from elsewhere: that they confirm nothing, and how the machines differ."""
-    if elsewhere is None:
-        return []
-    doubts = ["the baseline was measured at another time, so that it cannot confirm a regression"]
-    for name, now in sorted(machines.items()):
-        before = elsewhere.machines.get(name)
-        if before is None or now is None:
-            doubts.append(f"{name} may not be the same machine: its facts are not known for both")
-        else:
-            doubts += [f"{name} is not the same: {change}" for change in drift(before, now)]
-    return doubts
-
-
-def _facts(what: Comparand, series: PlannedSeries, summary: SeriesSummary) -> dict[str, str]:
-    revisions, ok, facts = series.project.revisions, summary.counts.ok, {}
-    here = revisions.head if revisions is not None else head() if commit_of("HEAD") else None
-    if here is not None:
-        facts["head"] = f"{here.commit}{' with uncommitted changes' if here.changed else ''}"
-    if revisions is not None:
-        facts["baseline"] = f"{revisions.base.commit}, measured beside it in each round"
-    elif what.elsewhere is not None:
-        facts["baseline"] = (
-            f"series {what.elsewhere.series} in {what.elsewhere.folder}, measured at another time: later changes of the machines count too"
+def _elsewhere(text: str, experiment: Experiment) -> Comparand:
+    """Return stored values that a text names: a results folder has a series of this name."""
+    found = meanings(text)
+    one = found[0] if len(found) == 1 else next((each for each in found if each.series == experiment.name), None)
+    if one is None:
+        raise InputError(
+            f"--baseline {text}: there is no series {experiment.name} in it", hint="give a series, or a folder that has this one"
         )
-    facts["trials"] = f"{ok} ok, {len(summary.trials) - ok} not"
-    facts["seed"] = str(series.plan.seed)
-    return facts | {"wke": version("wke")}
+    if one.folder.resolve() == RESULTS.resolve() and one.series == experiment.name:
+        what = f"--baseline {text}: a series cannot be compared with itself"
+        raise InputError(what, hint="give a commit, or a copy of results from elsewhere")
+    with Store.open(one.folder, readonly=True) as store:
+        comparand = load_comparand(store, one.selection, text)
+    points = tuple(experiment.parameters.points())
+    planned = Comparand("the experiment", RESULTS, SeriesSelection(experiment.name), StoredPlan.of(experiment, 0, {}), points, (), (), {})
+    compare_stored(comparand, planned, None)  # raises before anything is measured
+    return comparand
+
+
+def regression_report(what: Reference, series: PlannedSeries, store: Store, only: Mapping[str, str]) -> RegressionReport:
+    """Return the report of a series that was measured to be compared."""
+    experiment, revisions = series.plan.experiment, series.project.revisions
+    asked = [item.planned.point for item in select_trials(series, only)]
+    points = tuple(experiment.parameters.points())
+    if what.elsewhere is not None:
+        baseline, mine = what.elsewhere, SeriesSelection(experiment.name)
+    else:
+        mine = points_at(experiment.name, points, {REVISION: f"head:{revisions.head}"}) if revisions else SeriesSelection(experiment.name)
+        baseline = load_comparand(store, points_at(experiment.name, points, experiment.baseline), what.name)
+    report = compare_stored(baseline, load_comparand(store, mine, "the working tree"), experiment.threshold, asked)
+    here = revisions.head if revisions is not None else _head()
+    now = replace(report.candidate, commit=here.commit, changed=bool(here.changed)) if here is not None else report.candidate
+    before = Compared(what.name, report.baseline.series, report.baseline.folder, "" if revisions is None else revisions.base.commit)
+    borrowed = revisions is not None and revisions.borrowed
+    return replace(report, title=experiment.name.partition("@")[0], baseline=before, candidate=now, borrowed=borrowed)
+
+
+def _head() -> Revision | None:
+    """Return the revision of the working tree, None where there is no commit or git refuses to tell it."""
+    try:
+        return head() if commit_of("HEAD") else None
+    except InputError:
+        return None

@@ -3,8 +3,8 @@
 A stored series whose name has the form of another name, such as `a=b`, comes first.
 """
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wke.describe.experiment.experimentreader import read_experiment
@@ -21,10 +21,11 @@ MOST_CANDIDATES = 10
 
 @dataclass(frozen=True, slots=True)
 class SeriesSelection:
-    """A series in the store; with `keys`, only those of its points."""
+    """A series in the store; with `keys`, only those of its points, which the values of the parameters `names` select."""
 
     series: str
     keys: frozenset[Hashable] | None = None
+    names: frozenset[str] = field(default=frozenset(), compare=False)
 
     def has(self, point: Point) -> bool:
         """Return whether a point of the series is selected."""
@@ -49,7 +50,14 @@ def find_series(store: Store, text: str) -> SeriesSelection:
     kind = parse_name(text)
     if not isinstance(kind, PointsOf):
         return SeriesSelection(name)
-    return SeriesSelection(name, frozenset(map(point_key, points_with(_points(store, name), kind.values, text))))
+    selected = points_with(_points(store, name), kind.values, text)
+    return SeriesSelection(name, frozenset(map(point_key, selected)), frozenset(kind.values))
+
+
+def points_at(series: str, points: Iterable[Point], values: Point) -> SeriesSelection:
+    """Return those of a series' points that have these values."""
+    selected = (point for point in points if values.keys() <= point.keys() and point_key({**point, **values}) == point_key(point))
+    return SeriesSelection(series, frozenset(map(point_key, selected)), frozenset(values))
 
 
 def series_name(text: str) -> str:

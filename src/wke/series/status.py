@@ -22,12 +22,12 @@ def load_status(store: Store, name: str) -> SeriesStatus:
     ends = tuple(sorted(ended, key=ended_ns, reverse=True)[:MOST_ENDS])
     if holder is None or not holder.alive:
         left = store.attempts.detached(name)
-        return SeriesStatus(load_work(store, name, ()), time.time_ns(), holder, None, None, None, ends=ends, left=left)
+        return SeriesStatus(load_work(store, name, refuse=False), time.time_ns(), holder, None, None, None, ends=ends, left=left)
     since_ns = holder.since_ns or time.time_ns()
     own = [attempt for attempt in history if attempt.started_ns >= since_ns]
     running = next((attempt for attempt in reversed(history) if attempt.outcome == RUNNING), None)
     return SeriesStatus(
-        work=load_work(store, name, {attempt.id for attempt in own if attempt.outcome != RUNNING}),
+        work=load_work(store, name, {attempt.id for attempt in own if attempt.outcome != RUNNING}, refuse=False),
         now_ns=time.time_ns(),
         holder=holder,
         running=running,

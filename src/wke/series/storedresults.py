@@ -52,4 +52,4 @@ def results_of(store: Store, name: str, planned: Sequence[PlannedTrial], rules: 
     ids = [trial.id for trial in planned]
     tried = store.attempts.of_trials(ids, machines) if policy_by(rules).needs_time else ()
     used_s = spent_s(planned, [one for one in tried if one.series == name and not one.changes], rules.cooldown_s)
-    return StoredResults(store.attempts.results(ids, machines), store.attempts.invalid(ids, machines), used_s)
+    return StoredResults(store.attempts.results(ids, machines, name), store.attempts.invalid(ids, machines), used_s)

@@ -29,15 +29,16 @@ def load_summary(store: Store, name: str) -> SeriesSummary:
     )
 
 
-def load_work(store: Store, name: str, attempted: Collection[str] = ()) -> SeriesWork:
+def load_work(store: Store, name: str, attempted: Collection[str] = (), *, refuse: bool = True) -> SeriesWork:
     """Return what of a series is done and what there is to do; InputError for an unknown name.
 
-    `attempted` are the trials that a running command has attempted already, and does not run again.
+    `attempted` are the trials that a running command has attempted already, and does not run again. Where no values are shown, there is
+    nothing to `refuse` because of their units.
     """
-    return _read(store, name, attempted)[0]
+    return _read(store, name, attempted, refuse=refuse)[0]
 
 
-def _read(store: Store, name: str, attempted: Collection[str]) -> tuple[SeriesWork, Policy, Seen]:
+def _read(store: Store, name: str, attempted: Collection[str], *, refuse: bool = True) -> tuple[SeriesWork, Policy, Seen]:
     """Read a series on the machines that it confirmed; machines that it never confirmed are as last examined."""
     plan, planned = store.plans.latest(name), store.plans.trials(name)
     machines = {**store.examinations.latest(), **store.examinations.of_series(name)}
@@ -46,7 +47,7 @@ def _read(store: Store, name: str, attempted: Collection[str]) -> tuple[SeriesWo
         name=name,
         plan=plan,
         planned=planned,
-        trials=store.attempts.one_per_trial(name),
+        trials=store.attempts.one_per_trial(name, refuse=refuse),
         due=tuple(policy.next_trials(planned, seen)),
         outlook=policy.outlook(planned, seen),
     )

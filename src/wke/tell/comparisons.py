@@ -56,14 +56,21 @@ def method_words(found: Sequence[Comparison]) -> Iterator[str]:
         yield "x baseline: geometric mean of the ratios within rounds, with its 95 % interval"
     if Rule.DIFFERENCE in rules:
         yield "where values are 0 or less: median difference within rounds, with its 95 % interval"
+    yield from _corrected(found)
+    if any(one.verdict is Verdict.INCONCLUSIVE and one.detectable is not None for one in found):
+        yield "could detect: the smallest difference that so many rounds show in four of five cases"
+    if any(one.stored and one.significant for one in found):
+        yield "not confirmed: different commands measured the two, so that the difference may be that of two times"
+    if Verdict.UNJUDGED in {one.verdict for one in found}:
+        yield 'no verdict without better = "higher" or "lower" in [metrics]'
+
+
+def _corrected(found: Sequence[Comparison]) -> Iterator[str]:
+    """Yield how many comparisons share the chance of a false verdict, and the tests behind these."""
     family = max((one.family for one in found), default=0)
     if family:
         corrected = f", corrected for {family} comparisons (Holm)" if family > 1 else ""
         yield f"verdicts at 5 %{corrected}: {', '.join(_tests(found)) or 'no test needed'}"
-    if any(one.detectable is not None for one in found if one.verdict is Verdict.INCONCLUSIVE):
-        yield "could detect: the smallest difference that so many rounds show in four of five cases"
-    if any(one.verdict is Verdict.UNJUDGED for one in found):
-        yield 'no verdict without better = "higher" or "lower" in [metrics]'
 
 
 def _tests(found: Sequence[Comparison]) -> Iterator[str]:
@@ -128,6 +135,8 @@ def _effect_json(one: Comparison) -> dict[str, object]:
 
 def _reason(one: Comparison) -> str:
     """Return why nothing can be concluded, as far as that can be said."""
+    if one.fails_more:
+        return ": so few failures may be luck"
     if one.n < MIN_ROUNDS and one.failures is None:
         return f": fewer than {MIN_ROUNDS} rounds"
     return "" if one.detectable is None else f": could detect {_rounded_up(one.detectable)}"

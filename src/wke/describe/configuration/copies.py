@@ -15,6 +15,9 @@ COPY_DATA = "copy-data"
 ABOUT = "Copy a file or a folder from here to the machines"
 OPTIONS = ("source", "destination")
 BLOCK = 1 << 20
+HERE = Path()
+OF_NO_REVISION = "commit it; or have a step fetch or build it from the commit in WKE_REVISION, which every script gets"
+"""What to do with a file that git does not hold, where two revisions are measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,10 @@ def told_landing(place: str) -> str:
     return place if place.startswith("/") else f"~/{place}"
 
 
-def read_copy(options: Mapping[str, object], workdir: str | None = None) -> Copy:
-    """Return the copy that the options `source`, a local path, and `destination` ask for; raise InputError if it is impossible.
+def read_copy(options: Mapping[str, object], workdir: str | None = None, folder: Path = HERE) -> Copy:
+    """Return the copy that the options `source`, a path in `folder`, and `destination` ask for; raise InputError if it is impossible.
 
-    `workdir` is the folder in which scripts run, None for the home folder.
+    `workdir` is the folder on machines in which scripts run, None for the home folder.
     """
     for name in options:
         if name not in OPTIONS:
@@ -61,13 +64,14 @@ def read_copy(options: Mapping[str, object], workdir: str | None = None) -> Copy
     source, destination = (str(options.get(name, "")) for name in OPTIONS)
     if not source:
         raise InputError(f'target "{COPY_DATA}" needs option "source"', hint='write options = { source = "FILE OR FOLDER" }')
+    source = source if folder == HERE else os.path.join(folder, source)  # noqa: PTH118 - "code/." is not "code"
     try:
         state = _state(source)
         return Copy(source, landing(destination, workdir), _digest(source, state), state)
     except (OSError, ValueError) as error:  # ValueError: a name with NUL
         reason = (error.filename or source, error.strerror) if isinstance(error, OSError) else (source, error)
         what = "{} cannot be copied: {}".format(*reason)
-        raise InputError(what, hint="local paths start at the folder where wke runs") from None
+        raise InputError(what, hint="local paths start at the folder where wke runs" if folder == HERE else OF_NO_REVISION) from None
 
 
 def _entries(source: str) -> Iterator[tuple[str, os.stat_result]]:

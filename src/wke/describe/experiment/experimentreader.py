@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from wke.describe.configuration.copies import HERE, OF_NO_REVISION
 from wke.describe.configuration.habits import unexpanded
 from wke.describe.configuration.step import Ready, collecting
 from wke.describe.experiment.conditions import without
@@ -24,24 +26,27 @@ from wke.describe.toml.userfile import content_digest, is_folder
 from wke.errors import Location, Problem
 
 
-def read_experiment(path: Path) -> Experiment:
-    """Read an experiment file; raise InputError with all its mistakes. Whether it fits a cluster is checked by `make_plan`."""
-    return read(path, ExperimentFile, _build)
+def read_experiment(path: Path, folder: Path = HERE) -> Experiment:
+    """Read an experiment file; raise InputError with all its mistakes. Whether it fits a cluster is checked by `make_plan`.
+
+    The files that it lists are read in `folder`.
+    """
+    return read(path, ExperimentFile, partial(_build, folder))
 
 
 def draft_experiment(path: Path) -> tuple[Experiment | None, tuple[Problem, ...]]:
     """Return an experiment without what is wrong in its file, as far as there is one, and all mistakes."""
-    return read_draft(path, ExperimentFile, _build)
+    return read_draft(path, ExperimentFile, partial(_build, HERE))
 
 
-def _build(table: TomlTable[ExperimentFile], problems: list[Problem]) -> Experiment:
+def _build(folder: Path, table: TomlTable[ExperimentFile], problems: list[Problem]) -> Experiment:
     file = table.value
     wrong: list[Problem] = []
     sweep = read_sweep({ROOT: file.parameters, **file.others}, table.at, wrong)
     sweep_is_right = not wrong and table.is_sound("parameters")
     if sweep_is_right and file.steps:
         sweep = without(sweep, [entry.when for entry in file.exclude], table.at, wrong)
-    experiment = _experiment(table, sweep, wrong)
+    experiment = _experiment(table, folder, sweep, wrong)
     unknown = list(unknown_tables(experiment, file.others, sweep_is_right=sweep_is_right))
     ignored = [] if file.steps else [one for one in unknown if not (one.hint or "").startswith("did")]
     problems += [
@@ -72,7 +77,7 @@ def _habits(experiment: Experiment) -> Iterator[Problem]:
             yield Problem(found[0], experiment.at(*key), found[1])
 
 
-def _experiment(table: TomlTable[ExperimentFile], sweep: Sweep, problems: list[Problem]) -> Experiment:
+def _experiment(table: TomlTable[ExperimentFile], folder: Path, sweep: Sweep, problems: list[Problem]) -> Experiment:
     file, section = table.value, table.value.experiment
     metrics = tuple(_metric(name, entry) for name, entry in file.metrics.items())
     plots = tuple(_plot(entry, sweep) for entry in file.plots)
@@ -89,7 +94,7 @@ def _experiment(table: TomlTable[ExperimentFile], sweep: Sweep, problems: list[P
         order=section.order or ("interleaved" if file.steps else "sequential"),
         cooldown_s=section.cooldown,
         step_timeout_s=section.step_timeout,
-        files=_files(section.files, table.at, problems),
+        files=_files(section.files, folder, table.at, problems),
         parameters=sweep,
         classes=file.classes,
         steps=tuple(_step(entry, table.at("steps", index)) for index, entry in enumerate(file.steps)),
@@ -109,14 +114,14 @@ def _stem_problems(path: Path, at: Callable[..., Location]) -> Iterator[Problem]
         yield Problem(f"the name of this file {error}", at("experiment", "name"), 'write name = "..." in [experiment]')
 
 
-def _files(paths: Sequence[str], at: Callable[..., Location], problems: list[Problem]) -> dict[str, str | None]:
+def _files(paths: Sequence[str], folder: Path, at: Callable[..., Location], problems: list[Problem]) -> dict[str, str | None]:
     """Return the digests of files, None for folders; unreadable ones are added to `problems`."""
     found: dict[str, str | None] = {}
-    hint = "paths start at the project's folder, in which wke runs"
+    hint = "paths start at the project's folder, in which wke runs" if folder == HERE else OF_NO_REVISION
     for index, path in enumerate(paths):
         with collecting(problems, None):
             where = at("experiment", "files", index)
-            found[path] = None if is_folder(Path(path)) else content_digest(Path(path), where=where, hint=hint)
+            found[path] = None if is_folder(folder / path) else content_digest(folder / path, where=where, hint=hint)
     return found
 
 

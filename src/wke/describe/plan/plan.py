@@ -1,8 +1,8 @@
 """A plan: every trial of an experiment on a cluster, in running order, fixed before anything runs. All checks happen here."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from wke.describe.experiment.point import point_key
 from wke.describe.experiment.sweep import Point, point_text
 from wke.describe.experiment.template import fill, parameters_of
 from wke.describe.plan.deployment import Deployment, layers, of_round, several, shuffled
-from wke.describe.plan.revisions import Revisions
+from wke.describe.plan.revisions import Revisions, Side
 from wke.describe.plan.steps import StepPlanner, whole
 from wke.errors import InputError, Location, Problem
 from wke.records import TaskName
@@ -34,7 +34,8 @@ P = TypeVar("P")
 class Trial:
     """One iteration of one point. Warm-ups are counted separately, also from 0; `round` counts both.
 
-    `cluster` is reduced to the sizes of its classes. `deployment` is what its steps with a scope, which run first, leave deployed.
+    `cluster` is reduced to the sizes of its classes. `deployment` is what its steps with a scope, which run first, leave deployed. `files`
+    are the listed files that it depends on, with their SHA-256, folders with None.
     """
 
     point: Point
@@ -44,6 +45,7 @@ class Trial:
     cluster: ClusterSpec
     steps: tuple[PlannedStep, ...]
     deployment: Deployment = ()
+    files: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class _PlannedPoint:
     point: Point
     cluster: ClusterSpec
     steps: tuple[PlannedStep, ...]
+    files: Mapping[str, str | None]
 
 
 def make_plan(
@@ -90,7 +93,7 @@ def make_plan(
 ) -> Plan:
     """Plan every trial; raise InputError with the mistakes of all points, each once, with its place in the file.
 
-    With `revisions`, whose experiment this is, each point has its own configuration; `configuration` is that of the head.
+    With `revisions`, whose experiment this is, each point belongs to one of them; `configuration` is that of the head.
     """
     if not experiment.steps:
         hint = f"run that script: python benchmark.py toml {experiment.path}; `wke measure` needs [[steps]] and configuration"
@@ -98,10 +101,11 @@ def make_plan(
     points: list[_PlannedPoint] = []
     problems: dict[Problem, None] = {}
     too_large: list[tuple[Point, TooFewMachinesError]] = []
+    head = Side(experiment, configuration)
     for point in experiment.parameters.points():
         try:
-            own = configuration if revisions is None else revisions.configuration(point, configuration)
-            planned = _plan_point(experiment, own, cluster, point)
+            side = head if revisions is None else revisions.side(point, head)
+            planned = _plan_point(side, cluster, point)
             points.append(planned if revisions is None else replace(planned, steps=revisions.told(point, planned.steps)))
         except TooFewMachinesError as error:
             too_large.append((point, error))
@@ -129,7 +133,7 @@ def draft_problems(experiment: Experiment, configuration: ConfigurationSpec | No
     problems: dict[Problem, None] = {}
     for point in experiment.parameters.points() if experiment.is_sweep_known else ({},):
         try:
-            _plan_point(experiment, configuration, cluster, point)
+            _plan_point(Side(experiment, configuration), cluster, point)
         except TooFewMachinesError:
             continue
         except InputError as error:
@@ -167,11 +171,9 @@ def sources(metrics: Sequence[Metric], trial: Trial) -> dict[str, tuple[TaskName
     return {metric.name: _tasks_of(metric, trial.steps, trial.cluster) for metric in metrics if metric.value is None}
 
 
-def _plan_point(
-    experiment: Experiment, configuration: ConfigurationSpec | None, cluster: ClusterSpec | None, point: Point
-) -> _PlannedPoint:
+def _plan_point(side: Side, cluster: ClusterSpec | None, point: Point) -> _PlannedPoint:
     """Plan one point; raise InputError with what is wrong, without problems if something is not known that is needed for a plan."""
-    problems: list[Problem] = []
+    experiment, problems = side.experiment, list[Problem]()
     too_few: list[Problem] = []
     part = None if cluster is None else _sized(experiment, cluster, point, problems, too_few)
     steps: list[PlannedStep] = []
@@ -179,7 +181,7 @@ def _plan_point(
         with collecting(problems, step.where):
             known = point if experiment.is_sweep_known else None
             scope, usual_s = _scope(experiment, step), experiment.step_timeout_s
-            steps.append(StepPlanner(configuration, part, known, step, index, scope, usual_s, experiment.at).plan())
+            steps.append(StepPlanner(side, part, known, step, index, scope, usual_s).plan())
     if part is not None:
         for metric in experiment.metrics:
             is_whole = len(steps) == len(experiment.steps)
@@ -190,7 +192,7 @@ def _plan_point(
         raise InputError(*too_few, *problems)
     if too_few:
         raise TooFewMachinesError(*too_few)
-    return _PlannedPoint(point, part, tuple(steps))
+    return _PlannedPoint(point, part, tuple(steps), experiment.files)
 
 
 def _sized(experiment: Experiment, cluster: ClusterSpec, point: Point, problems: list[Problem], too_few: list[Problem]) -> ClusterSpec:
@@ -269,7 +271,7 @@ def _in_running_order(experiment: Experiment, points: Sequence[_PlannedPoint], s
     many = several(stacks) if experiment.order != "sequential" else (False,) * len(stacks[0] if stacks else ())
     for turn, place in running_order(experiment, range(len(points)), seed, stacks):
         planned, stack = points[place], of_round(stacks[place], many, turn.round)
-        yield Trial(planned.point, turn.iteration, turn.warmup, turn.round, planned.cluster, planned.steps, stack)
+        yield Trial(planned.point, turn.iteration, turn.warmup, turn.round, planned.cluster, planned.steps, stack, planned.files)
 
 
 def _each_once(problems: Iterable[Problem]) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 What is wrong does not hide what else is wrong: each part is checked as far as what it needs is known.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
@@ -15,6 +15,7 @@ from wke.describe.experiment.experiment import Step
 from wke.describe.experiment.sweep import Point, Value
 from wke.describe.experiment.template import fill, parameters_of
 from wke.describe.expression.evaluation import ExpressionError, holds
+from wke.describe.plan.revisions import Side
 from wke.describe.toml.shape import Key
 from wke.describe.toml.wording import shown
 from wke.errors import InputError, Location, Problem
@@ -27,18 +28,22 @@ UNKNOWN = "@NAME"
 class StepPlanner:
     """One step of the file at one point. In a draft, the configuration, the cluster and the values of the point may not be known."""
 
-    configuration: ConfigurationSpec | None
+    side: Side
     cluster: ClusterSpec | None
     point: Point | None
     step: Step
     index: int
     scope: str
     usual_timeout_s: float | None
-    where: Callable[..., Location]
+
+    @property
+    def configuration(self) -> ConfigurationSpec | None:
+        """The configuration, if it is known."""
+        return self.side.configuration
 
     def at(self, *key: str | int) -> Location:
         """Return where a key of the step is."""
-        return self.where("steps", self.index, *key)
+        return self.side.experiment.at("steps", self.index, *key)
 
     def plan(self) -> PlannedStep:
         """Return the planned step; raise InputError with all that is wrong, without problems if something is not known."""
@@ -156,10 +161,10 @@ class StepPlanner:
         copy = None
         if UNKNOWN not in options.values():
             with collecting(problems, self.at("options")):
-                copy = read_copy(options, self.cluster.workdir if self.cluster else None)
+                copy = read_copy(options, self.cluster.workdir if self.cluster else None, self.side.folder)
         if problems or copy is None or not machines:
             raise InputError(*problems)
-        bound = (("source", copy.source), ("destination", copy.destination))
+        bound = (("source", str(options["source"])), ("destination", copy.destination))
         return PlannedStep(self.index, TargetSpec(COPY_DATA, ABOUT, builtin=True), machines, bound, scope=self.scope, copy=copy)
 
     def _ready(

@@ -12,8 +12,15 @@ Script = Callable[[str], str | None]
 """Returns the text of a script by its digest, None if it is not stored."""
 
 FILES = ("script", "prelude", "files")
-KINDS = {"steps": "step", "metrics": "metric", "scheme": "scheme of identities"}
-NOUNS = {"files": "file", "scheme": "the scheme of identities", "checks": "the checks", "metrics": "metric", "cluster": "the cluster"}
+KINDS = {"steps": "step", "metrics": "metric", "scheme": "scheme of identities", "beside": "the other revision"}
+NOUNS = {
+    "files": "file",
+    "scheme": "the scheme of identities",
+    "checks": "the checks",
+    "metrics": "metric",
+    "cluster": "the cluster",
+    "beside": "the other revision",
+}
 
 
 @dataclass(frozen=True, slots=True)

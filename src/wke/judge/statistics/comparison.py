@@ -7,7 +7,8 @@ cost the rest power.
 
 What fails closed: below MIN_ROUNDS rounds there is no verdict, since drift within a round can look like a difference. Where a planned
 round has no pair the comparison is `incomplete`: it may be worse, but never better, the same or equal, because the missing pairs may be
-missing for the reason that is looked for. A stored baseline was measured on another day, and days differ: it never confirms.
+missing for the reason that is looked for. A stored baseline was measured on another day, and days differ: it never confirms. The same holds
+for two points of one series if different commands measured them, because one was added or repeated later.
 """
 
 import math
@@ -83,6 +84,11 @@ class Comparison:
     def incomplete(self) -> bool:
         """Tell whether a planned round has no pair."""
         return self.failures is None and self.n < self.planned
+
+    @property
+    def fails_more(self) -> bool:
+        """Tell whether the candidate failed more often than the baseline, and that proves nothing."""
+        return self.failures is not None and self.failures.failed > self.failures.baseline_failed and not self.significant
 
     @property
     def direction(self) -> str | None:
@@ -193,13 +199,14 @@ class _Side:
 def _at(point: Mapping[str, object], here: _Side, there: _Side, metrics: Sequence[Metric], question: Question) -> Iterator[Comparison]:
     """Yield the comparisons at one point, not yet judged."""
     planned = question.rounds or len(here.rounds if question.stored else here.rounds | there.rounds)
-    made = partial(Comparison, point, planned=planned, threshold=question.threshold, stored=question.stored)
+    apart = question.stored or _measured_apart(here.counting, there.counting)
+    made = partial(Comparison, point, planned=planned, threshold=question.threshold, stored=apart)
     for metric in metrics:
         effect = _effect(here.counting, there.counting, metric.name, question)
         if effect is not None or metric.better:
             yield made(metric.name, metric.unit, metric.better, effect=effect)
     failures = Failures(here.failed, len(here.first), there.failed, len(there.first))
-    if failures.testable:
+    if failures.testable or failures.failed > failures.baseline_failed:
         yield made(FAILED_TRIALS, "", "lower", failures=failures)
 
 
@@ -219,6 +226,13 @@ def _effect(here: Sequence[StoredAttempt], there: Sequence[StoredAttempt], metri
         if k in baselines
     ]
     return effect_of(pairs, question.threshold) if pairs else None
+
+
+def _measured_apart(here: Sequence[StoredAttempt], there: Sequence[StoredAttempt]) -> bool:
+    """Tell whether more rounds were measured by two commands than interruptions explain: each splits at most one round."""
+    candidates, baselines = ({t.iteration: t.command for t in trials if t.ok and t.command} for trials in (here, there))
+    split = sum(candidates[k] != baselines[k] for k in candidates.keys() & baselines.keys())
+    return split >= max(1, len({*candidates.values(), *baselines.values()}))
 
 
 def _has(trial: StoredAttempt, metric: str) -> bool:

@@ -22,6 +22,20 @@ class TrialCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class InputChanges:
+    """How the inputs of results differ from the files as they are now: the `kinds` of changes at `changed` of `of` points with results.
+
+    `gone` of these points are in the files no more. With a `problem`, the files cannot be read.
+    """
+
+    kinds: str = ""
+    changed: int = 0
+    gone: int = 0
+    of: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesWork:
     """What of a series is done and what there is to do, by its latest plan and the store.
 

@@ -2,6 +2,8 @@
 
 Whether an attempt counts depends on its machines. Every method that decides it compares what they were with what they are now: with the
 `machines` that are given, or with what the latest examination found.
+
+The attempts of a series have each metric in one unit (units.py). Attempts at single trials are as they were measured.
 """
 
 import json
@@ -23,6 +25,7 @@ from wke.keep.trials.plans import PlanReader
 from wke.keep.trials.rows import read_release
 from wke.keep.trials.stored import read_attempts
 from wke.keep.trials.trials import Attempt, Detached, Invalid, StoredAttempt, counting_attempts
+from wke.keep.trials.units import Units, in_units
 
 OF_TRIALS = "a.trial IN (SELECT value FROM json_each(?))"
 OF_PLAN = "a.trial IN (SELECT p.trial FROM planned p JOIN series o ON o.id = p.series WHERE o.name = ?)"
@@ -40,16 +43,18 @@ class AttemptReader:
         self._examinations = Examinations(database)
         self._acceptances = Acceptances(database)
 
-    def results(self, trials: Iterable[str], machines: Reference | None = None) -> dict[str, StoredAttempt]:
+    def results(self, trials: Iterable[str], machines: Reference | None = None, series: str = "") -> dict[str, StoredAttempt]:
         """Return the attempt that counts at each trial that has one, by the trial's id: it is ok, and its machines are what they were.
 
-        An attempt at another trial counts where a user accepted that; it then `stands_for` this trial.
+        An attempt at another trial counts where a user accepted that; it then `stands_for` this trial. With a `series` the values are in
+        its units; those that cannot be converted are left out here, and refused where the series is shown.
         """
         wanted = set(trials)
         now = self._examinations.latest() if machines is None else machines
         found = self._read(f"a.outcome = 'ok' AND {OF_TRIALS}", json.dumps(list(wanted)), now)
         counting = {attempt.id: attempt for attempt in counting_attempts(attempt for attempt in found if not attempt.changes)}
-        return counting | self._accepted(wanted - counting.keys(), now)
+        known = counting | self._accepted(wanted - counting.keys(), now)
+        return dict(zip(known, self._in_units(known.values(), series, refuse=False), strict=True)) if series else known
 
     def invalid(self, trials: Iterable[str], machines: Reference | None = None) -> dict[str, Invalid]:
         """Return which of these trials were invalid on these machines and have no ok attempt there, by their ids."""
@@ -61,11 +66,11 @@ class AttemptReader:
         mine = {trial: seen for trial, seen in outcomes.items() if "invalid" in seen and "ok" not in seen}
         return {trial: Invalid(seen.count("invalid"), seen[-1] == "invalid") for trial, seen in mine.items()}
 
-    def one_per_trial(self, series: str) -> tuple[StoredAttempt, ...]:
+    def one_per_trial(self, series: str, *, refuse: bool = True) -> tuple[StoredAttempt, ...]:
         """Return one attempt for each trial of the latest plan of a series that was begun, in running order: the ok one, else the last.
 
         An attempt that another series made counts here too. Attempts on machines that have changed for this series do not count.
-        Raise InputError when there is no such series.
+        Raise InputError when there is no such series, and, if they are to `refuse`, when values of a metric cannot have one unit.
         """
         if self._plans.seed(series) is None:
             raise self._plans.unknown(series)
@@ -73,23 +78,25 @@ class AttemptReader:
         machines = self._machines_of(series)
         found = {one.id: one for one in counting_attempts(each for each in self._read(OF_PLAN, series, machines) if not each.changes)}
         found |= self._accepted({entry.id for entry in plan if not (entry.id in found and found[entry.id].ok)}, machines)
-        return tuple(
+        ours = (
             replace(found[entry.id], series=series, point=entry.point, iteration=entry.iteration, warmup=entry.warmup)
             for entry in plan
             if entry.id in found
         )
+        return self._in_units(ours, series, refuse=refuse)
 
     def of_plan(self, series: str) -> tuple[StoredAttempt, ...]:
         """Return all attempts at the trials of the latest plan of a series, in running order, whatever their outcome."""
         plan = {entry.id: entry for entry in self._plans.trials(series)}
         attempts = self._read(OF_PLAN, series, self._machines_of(series))
-        return tuple(
+        ours = (
             replace(one, series=series, iteration=plan[one.id].iteration, warmup=plan[one.id].warmup)
             for one in sorted(attempts, key=lambda one: (plan[one.id].position, one.attempt))
         )
+        return self._in_units(ours, series, refuse=True) if plan else ()
 
     def of_series(self, series: str) -> tuple[StoredAttempt, ...]:
-        """Return all attempts that commands of a series made, whatever plan they belonged to, the oldest first."""
+        """Return all attempts that commands of a series made, whatever plan they belonged to, as they were measured, the oldest first."""
         return tuple(sorted(self._read(OF_SERIES, series), key=lambda attempt: attempt.started_ns))
 
     def of_trial(self, trial: str) -> tuple[StoredAttempt, ...]:
@@ -139,6 +146,17 @@ class AttemptReader:
     def _machines_of(self, series: str) -> Reference:
         """Return what the machines are for a series; those that it never confirmed are what the latest examination found."""
         return {**self._examinations.latest(), **self._examinations.of_series(series)}
+
+    def _in_units(self, attempts: Iterable[StoredAttempt], series: str, *, refuse: bool) -> tuple[StoredAttempt, ...]:
+        """Return attempts of a series with each metric in one unit: the declared one, else that of its first stored value."""
+        query = (
+            f"SELECT o.metric, o.unit, min(a.id) FROM observations o JOIN attempts a ON a.id = o.attempt WHERE {OF_PLAN} GROUP BY o.metric"  # noqa: S608 - ours, no input
+        )
+        with self._database.snapshot() as sql:
+            units: Units = {metric: unit for metric, unit, _ in sql.execute(query, (series,))}
+        known = self._plans.seed(series) is not None
+        declared = {metric.name: metric.unit for metric in self._plans.latest(series).rules.metrics} if known else {}
+        return in_units(attempts, units, declared=declared, refuse=refuse)
 
     def _accepted(self, trials: Collection[str], machines: Reference) -> dict[str, StoredAttempt]:
         """Return, by trial, the attempts at other trials that count there because a user accepted them."""

@@ -14,8 +14,8 @@ from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec
 from wke.describe.configuration.step import PlannedStep, Ready
 from wke.describe.experiment.metrics import Metric
 from wke.describe.plan.plan import Plan, Trial
+from wke.describe.plan.revisions import REVISION
 from wke.keep.machines.fingerprint import place
-from wke.keep.trials.software import Files
 from wke.keep.trials.trials import Inputs, PlannedTrial
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -24,18 +24,18 @@ SCHEME = 1
 """Part of every identity: a higher number invalidates all stored results."""
 
 
-def trial_id(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), files: Files | None = None) -> str:
+def trial_id(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), beside: str = "") -> str:
     """Return the trial's id: twelve hexadecimal digits of the hash and the iteration, as in 3fa9c1d2e0b4-2, or -w2 for a warm-up."""
-    return f"{digest(_dependencies(trial, metrics, checks, files or {}))[:12]}-{'w' if trial.warmup else ''}{trial.iteration}"
+    return f"{digest(_dependencies(trial, metrics, checks, beside))[:12]}-{'w' if trial.warmup else ''}{trial.iteration}"
 
 
-def inputs(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), files: Files | None = None) -> dict[str, Json]:
-    """Return what a trial depends on, to be stored for later comparisons.
+def inputs(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), beside: str = "") -> dict[str, Json]:
+    """Return what a trial depends on, to be stored for later comparisons. `beside` is a hash of what is measured in the same rounds.
 
     The identity is the hash of `depends`. `digests` has the hash of each part of it, so that two trials can be compared part by part.
     `targets` has the names of the steps, which do not count.
     """
-    depends = _dependencies(trial, metrics, checks, files or {})
+    depends = _dependencies(trial, metrics, checks, beside)
     return {
         "depends": depends,
         "digests": {part: digest(value) for part, value in depends.items()},
@@ -50,10 +50,12 @@ def run_digest(inputs: Inputs) -> str:
 
 def planned_trials(plan: Plan) -> Iterator[PlannedTrial]:
     """Yield the trials of a plan with their ids and inputs, in running order."""
-    metrics, checks, files = plan.experiment.metrics, [check.text for check in plan.experiment.checks], plan.experiment.files
+    metrics, checks = plan.experiment.metrics, [check.text for check in plan.experiment.checks]
+    pairs = _pairs(plan, metrics, checks) if REVISION in plan.experiment.baseline else {}
     for position, trial in enumerate(plan.trials):
-        text = json.dumps(inputs(trial, metrics, checks, files), sort_keys=True)
-        yield PlannedTrial(trial_id(trial, metrics, checks, files), trial.point, trial.iteration, trial.warmup, position, text)
+        beside = pairs.get(_without_revision(trial), "") if pairs else ""
+        text = json.dumps(inputs(trial, metrics, checks, beside), sort_keys=True)
+        yield PlannedTrial(trial_id(trial, metrics, checks, beside), trial.point, trial.iteration, trial.warmup, position, text)
 
 
 def addresses(inputs: Inputs) -> dict[str, str]:
@@ -74,9 +76,26 @@ def digest(value: Json) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _dependencies(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str], files: Files) -> dict[str, Json]:
-    judged: dict[str, Json] = {"checks": list(checks)} if checks else {}
-    bytes_of = {path: digest for path, digest in files.items() if digest is not None}
+def _pairs(plan: Plan, metrics: Sequence[Metric], checks: Sequence[str]) -> dict[str, str]:
+    """Return a hash of what both revisions of each point depend on: a trial measured beside something else is from another time.
+
+    So an edit makes those trials due that depend on it and those they are compared with, and no others.
+    """
+    sides: dict[str, dict[str, str]] = {}
+    for trial in plan.trials:
+        both = sides.setdefault(_without_revision(trial), {})
+        if str(trial.point[REVISION]) not in both:
+            both[str(trial.point[REVISION])] = digest(_dependencies(trial, metrics, checks, ""))
+    return {point: digest(both) for point, both in sides.items()}
+
+
+def _without_revision(trial: Trial) -> str:
+    return json.dumps({name: value for name, value in trial.point.items() if name != REVISION}, sort_keys=True)
+
+
+def _dependencies(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str], beside: str) -> dict[str, Json]:
+    judged: dict[str, Json] = ({"checks": list(checks)} if checks else {}) | ({"beside": beside} if beside else {})
+    bytes_of = {path: digest for path, digest in trial.files.items() if digest is not None}
     listed: dict[str, Json] = {"files": bytes_of} if bytes_of else {}
     return (
         judged

@@ -2,11 +2,12 @@
 
 import hashlib
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wke.describe.plan.revisions import Revision
+from wke.errors import InputError
+from wke.keep.trials.git import ask_git, has_repository
 
 Files = Mapping[str, str | None]
 """The SHA-256 of files by their paths, None for folders."""
@@ -21,37 +22,37 @@ def software(files: Files, project: Sequence[str] = EVERYTHING) -> dict[str, obj
     return {
         "wke": version("wke"),
         "python": platform.python_version(),
-        "git": _json(revision_of(Path(), project)),
+        "git": _said_of(Path(), project),
         "files": {path: digest for path, digest in files.items() if digest is not None},
-        "sources": {path: _json(revision_of(Path(path))) for path, digest in files.items() if digest is None},
+        "sources": {path: _said_of(Path(path)) for path, digest in files.items() if digest is None},
     }
 
 
-def revision_of(folder: Path, pathspecs: Sequence[str] = EVERYTHING, *, contents: bool = False) -> Revision | None:
+def revision_of(folder: Path, pathspecs: Sequence[str] = EVERYTHING) -> Revision | None:
     """Return the commit of a folder, with a hash of its uncommitted changes; None if there is no git, repository or commit.
 
-    Files that git does not track count by name and size, and by their `contents` on request: there may be a lot of them.
+    Files that git does not track count by name and size: there may be a lot of them. Raise InputError with git's words when it refuses.
     """
-    commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    commit = ask_git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") if has_repository(folder) else None
     if commit is None:
         return None
-    changes = _git(folder, "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--", *pathspecs) or b""
-    others = sorted(filter(None, (_git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", *pathspecs) or b"").split(b"\0")))
+    changes = ask_git(folder, "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--", *pathspecs) or b""
+    others = ask_git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", *pathspecs) or b""
     if not changes and not others:
         return Revision(commit.decode())
     content = hashlib.sha256(changes)
-    for name in others:
-        path = folder / os.fsdecode(name)
-        content.update(name + b"\0" + (_digest(path) if contents else str(_size(path)).encode()))
+    for name in sorted(filter(None, others.split(b"\0"))):
+        content.update(name + b"\0" + str(_size(folder / os.fsdecode(name))).encode())
     return Revision(commit.decode(), content.hexdigest())
 
 
-def _digest(path: Path) -> bytes:
-    """Return the hash of a file's content, or of a link's target."""
-    if path.is_symlink():
-        return os.fsencode(path.readlink())
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def git_trouble(known: Mapping[str, object]) -> str:
+    """Return why software that `software` returned has no commit, in git's words; "" if git did not refuse."""
+    sources = known.get("sources")
+    for said in (known.get("git"), *(sources.values() if isinstance(sources, Mapping) else ())):
+        if isinstance(said, Mapping) and "error" in said:
+            return str(said["error"])
+    return ""
 
 
 def _size(path: Path) -> int:
@@ -61,16 +62,10 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _json(revision: Revision | None) -> dict[str, object] | None:
-    return None if revision is None else {"commit": revision.commit, "uncommitted": revision.changed or None}
-
-
-def _git(folder: Path, *arguments: str) -> bytes | None:
-    """Return the output of git without the end of the last line; None when git fails. Git takes no lock, because others may work there."""
+def _said_of(folder: Path, pathspecs: Sequence[str] = EVERYTHING) -> dict[str, object] | None:
+    """Return the revision of a folder for JSON, or the words with which git refused to tell it."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, check=False, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-        )
-    except OSError:
-        return None
-    return None if done.returncode else done.stdout.rstrip(b"\n")
+        revision = revision_of(folder, pathspecs)
+    except InputError as error:
+        return {"error": error.problems[0].what}
+    return None if revision is None else {"commit": revision.commit, "uncommitted": revision.changed or None}

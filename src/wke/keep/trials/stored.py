@@ -14,9 +14,10 @@ from wke.keep.trials.trials import RUNNING, Derivation, StoredAttempt, StoredSta
 Rows = Callable[[str, str], list[tuple[Any, ...]]]
 """Return columns from tables that include `attempts a`, after the attempt's id."""
 
-COLUMNS = "a.trial, s.name, a.number, a.point, a.iteration, a.warmup, a.outcome, a.why, a.started_ns, a.ended_ns"
+COLUMNS = "a.trial, s.name, a.number, a.point, a.iteration, a.warmup, a.outcome, a.why, a.started_ns, a.ended_ns, a.invocation"
 OWNED = "attempts a JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series"
 STARTED = f"starts t JOIN attempts a ON t.attempt = {RAN}"
+DERIVATION = "r.trial, r.number, d.how, d.at_ns, d.who, d.wke"
 DERIVED = "derived d JOIN attempts a ON a.id = d.attempt JOIN attempts r ON r.id = d.source"
 
 
@@ -33,11 +34,12 @@ def read_attempts(
 
     values, units = _observations(rows)
     starts = {id_: StoredStart(*start) for id_, *start in rows("t.skew_ns, t.bound_ns, t.first, t.last", STARTED)}
-    derivations = {id_: Derivation(*why) for id_, *why in rows("r.trial, r.number, d.how, d.at_ns, d.who, d.wke", DERIVED)}
+    derived = {id_: (command, Derivation(*why)) for id_, command, *why in rows(f"r.invocation, {DERIVATION}", DERIVED)}
     changed = machine_changes(sql, condition, value, now) if now else {}
     found = []
-    for id_, trial, series, number, point, iteration, warmup, outcome, why, started_ns, ended_ns in rows(COLUMNS, OWNED):
-        derivation, machines = derivations.get(id_), changed.get(id_, MachineChanges())
+    for id_, trial, series, number, point, iteration, warmup, outcome, why, started_ns, ended_ns, own in rows(COLUMNS, OWNED):
+        command, derivation = derived.get(id_, (own, None))
+        machines = changed.get(id_, MachineChanges())
         found.append(
             StoredAttempt(
                 id=trial,
@@ -57,6 +59,7 @@ def read_attempts(
                 derivation=derivation,
                 changes=machines.changes,
                 accepted=machines.accepted,
+                command=command,
             )
         )
     return tuple(sorted(found, key=lambda attempt: (attempt.id, attempt.attempt)))

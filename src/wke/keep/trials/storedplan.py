@@ -18,7 +18,8 @@ class StoredPlan:
     """The plan of one command that measured a series.
 
     `file` is the experiment's file, `threshold` the share below which differences from the baseline do not matter, `software` what the
-    series was measured with. A benchmark script that is told to measure everything again begins a new `generation` of trials.
+    series was measured with. A benchmark script that is told to measure everything again begins a new `generation` of trials. `cluster` is
+    the cluster's file, "" for a benchmark script, and `on` the selector of the machines that were used.
     """
 
     file: str
@@ -28,6 +29,8 @@ class StoredPlan:
     threshold: float = 0.0
     software: Mapping[str, object] = field(default_factory=dict)
     generation: int = 0
+    cluster: str = ""
+    on: str | None = None
 
     @classmethod
     def of(cls, experiment: Experiment, seed: int, software: Mapping[str, object], *, generation: int = 0) -> Self:

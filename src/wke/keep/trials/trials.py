@@ -133,6 +133,7 @@ class StoredAttempt:
 
     With a `derivation` another attempt ran, and `folder` is that one's. If it was compared with the machines as they are now, it does not
     count because of `changes`; the acceptances with the numbers `accepted` cover others. With `stands_for` it counts for that trial.
+    `command` is the number of the command that ran it, 0 if that is not known.
     """
 
     id: str
@@ -153,6 +154,7 @@ class StoredAttempt:
     changes: tuple[FactChange, ...] = ()
     accepted: tuple[int, ...] = ()
     stands_for: str | None = None
+    command: int = field(default=0, compare=False)
 
     @property
     def ran(self) -> tuple[str, int]:

@@ -10,9 +10,9 @@ from wke.judge.statistics.comparison import Comparison, Verdict
 from wke.judge.summary.regression import RegressionReport
 from wke.tell.comparisons import effect_text, method_words, verdict_text
 from wke.tell.exports.markup import markdown_table, markdown_text
+from wke.tell.report import doubts, facts, headline
 from wke.tell.tables import shown, titled
 from wke.tell.terminal.sanitize import visible
-from wke.tell.words import counted
 
 FACTS = ("product", "processor", "processors", "SMT", "governor", "memory", "kernel", "clock source")
 
@@ -34,28 +34,22 @@ def publish(text: str) -> None:
 
 
 def _lines(report: RegressionReport) -> Iterator[str]:
-    yield from [f"## {markdown_text(report.title)}", "", _headline(report), ""]
-    yield from (f"- {markdown_text(line)}" for line in report.doubts)
-    if report.doubts:
-        yield ""
+    yield from [f"## {markdown_text(report.title)}: compared with {markdown_text(report.baseline.name)}", "", _headline(report), ""]
+    doubtful = [f"- {markdown_text(line)}" for line in doubts(report)]
+    yield from [*doubtful, ""] if doubtful else []
     if report.comparisons:
         header = [*map(markdown_text, report.parameters), "metric", "rounds", "× baseline", "verdict"]
         yield from markdown_table(header, [_row(one, report.parameters) for one in report.comparisons])
         yield from [f"{'. '.join(_sentence(words) for words in method_words(report.comparisons))}.", ""]
-    yield from markdown_table(["measured", ""], [[name, markdown_text(text)] for name, text in report.facts.items()])
+    yield from markdown_table(["measured", ""], [[name, markdown_text(text)] for name, text in facts(report)])
     yield from _machines(report.machines)
 
 
 def _headline(report: RegressionReport) -> str:
-    verdicts = [one.verdict for one in report.comparisons if one.verdict is not Verdict.UNJUDGED]
-    counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in Verdict if verdict in verdicts]
-    any_pair = any(one.n for one in report.comparisons)
-    of = f"{counted(len(verdicts), 'comparison')}: {', '.join(counts)}" if verdicts and any_pair else "nothing could be compared"
-    if report.confirmed:
-        return f"**{counted(report.confirmed, 'regression')} confirmed** ({of})."
-    if report.suggested:
-        return f"**{counted(report.suggested, 'regression')} suggested, none confirmed** ({of}): measure beside the baseline to confirm."
-    return f"No regression is confirmed ({of})."
+    """Return the headline, with a regression in bold."""
+    text = headline(report)
+    bold, bracket, rest = text.partition(" (")
+    return f"**{bold}**{bracket}{rest}." if report.confirmed or report.suggested else f"{text}."
 
 
 def _row(one: Comparison, parameters: Sequence[str]) -> list[str]:
@@ -73,8 +67,8 @@ def _sentence(words: str) -> str:
 def _machines(machines: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     """Yield a table with a row for each kind of machine."""
     alike: dict[str, list[str]] = {}
-    for name, facts in machines.items():
-        text = ", ".join(f"{fact}: {facts[fact]}" for fact in FACTS if fact in facts)
+    for name, known in machines.items():
+        text = ", ".join(f"{fact}: {known[fact]}" for fact in FACTS if fact in known)
         alike.setdefault(text, []).append(name)
     if alike:
         rows = [[markdown_text(", ".join(names)), markdown_text(text)] for text, names in alike.items()]

@@ -1,9 +1,12 @@
 """Result rows as columns and as CSV, for other programs: one row for every attempt, whatever its outcome."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.describe.experiment.sweep import value_text
+from wke.describe.expression.units import convert
+from wke.errors import InputError
 from wke.judge.summary.resultrow import ResultRow
 from wke.keep.files.csvtext import csv_text
 
@@ -51,8 +54,8 @@ def columns(rows: Sequence[ResultRow]) -> Columns:
         cells[column_name(parameter, "parameter", cells)] = _of_one_kind([row.point.get(parameter) for row in rows])
     for metric in dict.fromkeys(name for row in rows for name in row.observations):
         column = column_name(metric, "metric", cells)
-        cells[column] = [row.observations.get(metric) for row in rows]
-        units[column] = next(row.units.get(metric, "") for row in rows if metric in row.observations)
+        unit = next(row.units.get(metric, "") for row in rows if metric in row.observations)
+        cells[column], units[column] = [_in_unit(row, metric, unit) for row in rows], unit
     return Columns(cells, units)
 
 
@@ -60,6 +63,18 @@ def rows_csv(rows: Sequence[ResultRow]) -> str:
     """Return the rows as CSV under one header; a value that a row does not have is an empty field."""
     table = columns(rows).cells
     return csv_text(table, zip(*table.values(), strict=True))
+
+
+def _in_unit(row: ResultRow, metric: str, unit: str) -> float | None:
+    """Return a row's value of a metric in the unit of its column; raise InputError for a series in which it measures something else."""
+    value, own = row.observations.get(metric), row.units.get(metric, "")
+    if value is None or own == unit or not math.isfinite(value):
+        return value
+    converted = convert(value, own, unit)
+    if converted is None:
+        what = f'{metric} is in "{own}" in series {row.series}, and in "{unit}" in another: one column cannot have both'
+        raise InputError(what, hint="ask for one series at a time")
+    return converted
 
 
 def column_name(name: str, kind: str, taken: Iterable[str]) -> str:

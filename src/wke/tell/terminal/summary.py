@@ -1,10 +1,14 @@
 """Prints what a series says: its table, comparisons and findings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wke.judge.summary.series import SeriesSummary
+from wke.judge.summary.regression import RegressionReport
+from wke.judge.summary.series import InputChanges, SeriesSummary
+from wke.keep.files.localtime import local_time
+from wke.keep.trials.software import git_trouble
 from wke.tell.comparisons import baseline_text, comparison_rows, comparisons_json, method_words
+from wke.tell.report import doubts, headline
 from wke.tell.tables import TextTable, table_json, text_table
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.findings import finding_text
@@ -19,6 +23,8 @@ def print_summary(summary: SeriesSummary) -> None:
     print_comparisons(summary)
     if accepted := accepted_text(summary):
         Printer().talk(accepted)
+    if trouble := git_trouble(summary.plan.software):
+        Printer().talk(f"it is not recorded which commit these results are of: {trouble}")
 
 
 def print_findings(summary: SeriesSummary) -> None:
@@ -75,6 +81,30 @@ def comparison_table(summary: SeriesSummary) -> TextTable | None:
     header, *rows = comparison_rows(table.comparisons, table.parameters)
     notes = (f"baseline: {baseline_text(baseline)}", *method_words(table.comparisons))
     return TextTable(header, tuple(rows), len(table.parameters) + 1, notes)
+
+
+def print_report(report: RegressionReport) -> None:
+    """Print a comparison: the rows to stdout, and to stderr what they come to, how they were made, and what to doubt."""
+    out = Printer()
+    if report.comparisons:
+        out.table(comparison_rows(report.comparisons, report.parameters))
+    for words in (*method_words(report.comparisons), *doubts(report)):
+        out.talk(words)
+    out.talk(f"{report.title}: compared with {report.baseline.name}: {headline(report)}")
+
+
+def inputs_text(summary: SeriesSummary, changes: InputChanges | None) -> str:
+    """Return for which inputs results are, and how these differ from the files as they are now; "" if they do not."""
+    if changes is None:
+        return ""
+    git, last = summary.plan.software.get("git"), max((trial.started_ns for trial in summary.trials if trial.ok), default=0)
+    commit = f", commit {str(git['commit'])[:12]}" if isinstance(git, Mapping) and "commit" in git else ""
+    these = f"these are results of the inputs of {local_time(last)}{commit}"
+    if changes.problem:
+        return f"{these}; whether the files have changed since is not known: {changes.problem}"
+    since = [f"{changes.kinds} at {changes.changed} of {counted(changes.of, 'point')}"] if changes.changed else []
+    since += [f"{counted(changes.gone, 'point')} left out of the file"] if changes.gone else []
+    return f"{these}; since then: {', '.join(since)} (`wke plan {summary.plan.file}`)"
 
 
 def accepted_text(summary: SeriesSummary) -> str:

@@ -161,6 +161,8 @@ def _software(software: Mapping[str, object]) -> Iterator[str]:
 def _git(revision: object) -> str:
     if not isinstance(revision, dict):
         return "no git commit"
+    if "error" in revision:
+        return f"unknown commit: {revision['error']}"
     state = "with changes that were not committed" if revision["uncommitted"] else "all committed"
     return f"git commit {str(revision['commit'])[:12]}, {state}"
 
