@@ -157,6 +157,26 @@ def test_a_program_of_another_user_is_told_how_to_enter() -> None:
     talk([], body)
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs another user")
+@pytest.mark.parametrize("limit_", [1, 2, 3], ids=["shell", "agent", "task"])
+def test_the_limit_on_processes_has_its_own_words(limit_: int) -> None:
+    """Whoever meets it first, our shell, our Python, or the agent that starts a task, says so, and nothing of our source is shown."""
+    uid = str(60000 + os.getpid() % 5000)
+    transport = ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "prlimit", f"--nproc={limit_}"]
+    if limit_ < 3:
+        text = refusal(transport)
+        assert "starting a process failed" in text
+        assert "import" not in text
+    else:
+
+        async def body(one: Talk) -> None:
+            run = await one.run(b"#!/bin/sh\n")
+            text = "no process could be started there: the limit on processes is reached (ulimit -u, or TasksMax of systemd)"
+            assert (run.outcome, run.end.detail) == ("failed(126)", text)
+
+        talk(transport, body, environment={"HOME": "/tmp"})
+
+
 def test_nothing_of_the_agent_is_on_the_disk(tmp_path: Path) -> None:
     """Its work folder holds scripts and tasks, and nothing else; its source is not among its files."""
     with raw_agent("a" * 16, {"TMPDIR": str(tmp_path), "PATH": os.environ["PATH"]}) as agent:

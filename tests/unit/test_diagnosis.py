@@ -25,7 +25,7 @@ NOISE = "/etc/profile: line 3: /opt/setup: Permission denied\n"
 )
 def test_a_limit_on_processes_is_named(words: str) -> None:
     """Shells say it behind their name, which is our program: it is not shown, and what it says of Python is no cause."""
-    text = str(Failure("the connection ended", Trace(words), ["sh"]).error("m0"))
+    text = str(Failure(f"the connection ended: {words.splitlines()[-1]}", Trace(words), ["sh"]).error("m0"))
     assert "no process could be started there: the limit on processes is reached" in text
     assert "import sys" not in text
     assert "command -v" not in text

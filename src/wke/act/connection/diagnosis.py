@@ -151,13 +151,13 @@ class Failure:
     def error(self, machine: str) -> MachineError:
         """Return the error that people read."""
         cause, transport = self.cause, self.transport
-        words = self.trace.words.replace(READ_AND_RUN, "sh").replace(FIND_PYTHON, "sh")
+        what, words = (text.replace(READ_AND_RUN, "sh").replace(FIND_PYTHON, "sh") for text in (self.what, self.trace.words))
         lines = [line.strip() for line in words.splitlines() if line.strip("@ \r\t")]
         if len(lines) > QUOTED_LINES:
             lines[:-QUOTED_LINES] = [f"… ({len(lines) - QUOTED_LINES} more lines before these)"]
-        said = "".join(f"\n  {line}" for line in lines if not self.what.endswith(line))
+        said = "".join(f"\n  {line}" for line in lines if not what.endswith(line))
         hint = cause.hint.format(login=_login(transport), accept=_login(transport, asking=True), forget=self._forget())
-        problem = Problem(f"machine {machine}: {cause.stage} failed: {in_local_time(f'{self.what}{said}')}", hint=hint)
+        problem = Problem(f"machine {machine}: {cause.stage} failed: {in_local_time(f'{what}{said}')}", hint=hint)
         unknown = re.search(r"No \S+ host key is known for (\S+)", words)
         if unknown and isinstance(transport, SshTransport) and "{accept}" in cause.hint:
             return UnknownKeyError(problem, machine, unknown[1], transport)

@@ -25,7 +25,7 @@ from wke.errors import MachineError
 
 CLOSED = "the connection was closed"
 STUBBORN_S = 10.0  # how long an agent tries to kill what does not die
-SHELLS_NOTE = re.compile(r"(\S+: line \d+: +\d+ )?(Killed|Terminated|Hangup|Alarm clock)\b.*")  # what a shell says of its program's end
+SHELLS_NOTE = re.compile(r"(.*: line \d+: +\d+ )?(Killed|Terminated|Hangup|Alarm clock)\b.*")  # what a shell says of its program's end
 OUR_PYTHON = "{}.{}.".format(*sys.version_info)
 
 
