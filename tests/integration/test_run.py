@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import stat
+import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -226,7 +227,7 @@ def test_scripts_arrive_byte_for_byte(project: Project, prelude: str) -> None:
 
 @pytest.mark.sshd
 def test_a_machine_out_of_reach_is_status_3(new_project: Callable[[str], Project], ssh_cluster: str) -> None:
-    """Nothing runs anywhere when one machine refuses the connection or has an unknown host key; each is told with what to try."""
+    """Nothing runs anywhere when one machine refuses the connection or has an unknown host key. The command that the error names shows the keys and accepts them."""
     project = new_project(ssh_cluster)
     project.targets(leave=f"touch {project.folder}/ledger/ran")
     project.write("refused.toml", re.sub(r"(m2 = .* ssh-port = )\d+", r"\g<1>1", ssh_cluster))
@@ -239,11 +240,14 @@ def test_a_machine_out_of_reach_is_status_3(new_project: Callable[[str], Project
     project.write("stranger.toml", stranger)
     unknown = project.wke("run", "kv", "all", "leave", "-f", "stranger.toml")
     assert unknown.status == 3
-    for name in ("m0", "m1", "m2"):
-        assert f"machine {name}: checking its host key failed: " in unknown.err
-    assert "accept it once with: ssh " in unknown.err
+    assert "machines m0, m1, m2: checking their host keys failed: they are not known here" in unknown.err
     assert not (project.folder / "ledger" / "ran").exists()
-    assert nobody.read_text() == ""
+    command = unknown.err.partition("answer yes: ")[2]
+    for answer, status in (("no", 1), ("yes", 0)):
+        assert nobody.read_text() == ""
+        said = subprocess.run(command, shell=True, input=f"{answer}\n", capture_output=True, text=True, check=False)
+        assert (said.returncode, said.stdout.count("SHA256:")) == (status, 3)
+    assert project.wke("run", "kv", "all", "leave", "-f", "stranger.toml").status == 0
 
 
 # -- nothing stays
