@@ -1,4 +1,4 @@
-"""Metrics of histograms: collected from the machines, merged, asked, kept; and what is said when they tell nothing."""
+"""Metrics of histograms, raw values and load generators: collected from the machines, merged, asked, kept; and what is said when they tell nothing."""
 
 import hdr
 import pytest
@@ -18,7 +18,7 @@ target = "load"
 on = "all"
 measure = true
 multiply = 2
-collect = "out/*.hlog"
+collect = "out/*"
 [metrics]
 p50 = { hdr = "out/*.hlog", quantile = 0.5, unit = "ms", better = "lower" }
 p99 = { hdr = "out/*.hlog", quantile = 0.99, unit = "us" }
@@ -28,11 +28,15 @@ requests = { hdr = "out/*.hlog", statistic = "count" }
 reads = { hdr = "out/*.hlog", statistic = "count", tag = "READ" }
 size = { hdr = "out/*.hlog", quantile = 0.5, unit = "kB", scale = "B", tag = "READ" }
 over = { value = "p99 / p50" }
+raw = { raw = "out/*.csv", column = "ns", quantile = 0.99, scale = "ns", unit = "us" }
+tps = { from = "pgbench", field = "throughput", join = "sum" }
 """
 LOAD = """#!/bin/sh
 mkdir -p "$WKE_DIR/out"
 cp "FOLDER/$WKE_MACHINE.$WKE_COPY.hlog" "$WKE_DIR/out/latency.hlog"
 cp "FOLDER/idle.hlog" "$WKE_DIR/out/idle.hlog"
+cp "FOLDER/$WKE_MACHINE.$WKE_COPY.csv" "$WKE_DIR/out/latency.csv"
+echo "tps = 12.5 (without initial connection time)"
 """
 
 
@@ -51,6 +55,7 @@ def project(emulated: Project) -> Project:
             values, shape = latencies(machine, copy), {"digits": 3 - copy, "lowest": 1 + 999 * machine}
             lines = hdr.line(values[:50], tag="READ", **shape), hdr.line(values[50:], **shape)
             emulated.write(f"m{machine}.{copy}.hlog", hdr.log(*lines))
+            emulated.write(f"m{machine}.{copy}.csv", "\n".join(["ns", *map(str, values)]))
     return emulated
 
 
@@ -70,6 +75,8 @@ def test_histograms_of_all_machines_are_merged_and_asked(emulated: Project) -> N
     assert (seen["requests"], seen["reads"], seen["over"]) == (800, 200, seen["p99"] / 1e3 / seen["p50"])
     assert seen["size"] == pytest.approx(sorted(v for m, c, _ in shapes for v in latencies(m, c)[:50])[99] / 1e3, rel=0.01)
     assert (trial.units["p99"], trial.units["size"]) == ("us", "kB")
+    assert (seen["raw"], trial.units["raw"]) == (values[791] / 1e3, "us")
+    assert (seen["tps"], trial.units["tps"]) == (50.0, "1/s")
 
     kept = {path.name: read_log(path) for path in (trial.folder / "histograms").iterdir()}
     assert {name: (log.histogram.total, log.unit) for name, log in kept.items()} == {

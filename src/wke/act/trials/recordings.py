@@ -50,7 +50,8 @@ class Recordings:
             raise ValueError(f"{labelled(tasks)}: {error}") from None
         if isinstance(metric.scale, int | float):
             return asked * metric.scale, metric.unit
-        value = None if recorded.unit is None else convert(asked, recorded.unit, metric.unit)
+        unit = metric.scale or recorded.unit
+        value = None if unit is None else convert(asked, unit, metric.unit)
         if value is None:
             raise ValueError(f'{quoted(metric.path or "")} {recorded.why}; write scale = "ns", "us" or "ms"')
         return value, metric.unit
@@ -64,7 +65,7 @@ class Recordings:
                 metric = next(metric for metric in metrics if _key(metric) == key)
                 path = self.folder / "histograms" / f"{metric.name}.hlog"
                 private_folder(path.parent)
-                unit = None if isinstance(metric.scale, int | float) else recorded.unit
+                unit = metric.scale if isinstance(metric.scale, str) else recorded.unit if metric.scale is None else None
                 path.write_text(log_text(recorded.values, unit, f"wke: {metric.hdr}, merged"))
                 path.chmod(0o600)
 
@@ -75,7 +76,7 @@ class Recordings:
         return self.read[key]
 
     def _merged(self, metric: Metric, tasks: Sequence[TaskName]) -> Recorded:
-        """Return the histograms of all tasks as one, in the unit of the metric's scale or else in that which all logs tell."""
+        """Return the histograms of all tasks as one, in the unit that all logs tell."""
         told: dict[str | None, TaskName] = {}
 
         def each() -> Iterator[Histogram]:
@@ -88,8 +89,6 @@ class Recordings:
                     yield log.histogram
 
         histogram = merge(each())
-        if isinstance(metric.scale, str):
-            return Recorded(histogram, metric.scale)
         return Recorded(histogram, next(iter(told)) if len(told) == 1 else None, _disagreement(told))
 
     def _raw(self, metric: Metric, tasks: Sequence[TaskName]) -> Recorded:
