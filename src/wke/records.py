@@ -167,7 +167,8 @@ class MachineClock:
 class StartedTogether:
     """How far apart the tasks of a measured step started, which were released at `released_ns` on our clock.
 
-    `skew_ns` is the time between the first and the last start, on the machines `first` and `last`; its error is at most `bound_ns`.
+    `skew_ns` is the time between the first and the last start, on the machines `first` and `last` as it seems; its error is at most
+    `bound_ns`, whichever machines they really were.
     `clocks` converts all times that the machines recorded meanwhile to our clock (`wke.judge.clocks`).
     """
 

@@ -86,7 +86,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory, keepers: Path) -> Project:
 def plain(text: str) -> str:
     """Return a text with ids, days and durations made the same for every run."""
     text = re.sub(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d (UTC|[+-]\d\d:\d\d)", "TIME", text)
-    return re.sub(r"\b\d+\.\d+( m?s\b|\))", r"0.1\1", re.sub(r"\b[0-9a-f]{12}-(w?\d)", r"ID-\1", text))
+    return re.sub(r"\b\d+\.\d+( m?s\b| to\b|\))", r"0.1\1", re.sub(r"\b[0-9a-f]{12}-(w?\d)", r"ID-\1", text))
 
 
 def cells(text: str) -> list[list[str]]:
@@ -276,12 +276,12 @@ def test_results_and_trials_for_people(asked: Project) -> None:
     assert cells(table.out) == [["x", "n", "speed (m/s)", "failed"], ["1", "2", "3", "0"], ["2", "0", "–", "2"]]
     assert not table.err
     assert plain(asked.wke("results", "series", "--trials").out).splitlines() == [
-        "ID-w0  x=1 kind=only, warm-up 1: ok, 0.1 s; speed 3 m/s; began within 0.1 ms (±0.1)",
-        "ID-0  x=1 kind=only, iteration 1: ok, 0.1 s; speed 3 m/s; began within 0.1 ms (±0.1)",
-        "ID-1  x=1 kind=only, iteration 2: ok, 0.1 s; speed 3 m/s; began within 0.1 ms (±0.1)",
-        "ID-w0  x=2 kind=only, warm-up 1: ok, 0.1 s; speed 5 m/s; began within 0.1 ms (±0.1)",
-        "ID-0  x=2 kind=only, iteration 1: failed(4), 0.1 s; began within 0.1 ms (±0.1): work on m2: failed(4)",
-        "ID-1  x=2 kind=only, iteration 2: failed(4), 0.1 s; began within 0.1 ms (±0.1): work on m2: failed(4)",
+        "ID-w0  x=1 kind=only, warm-up 1: ok, 0.1 s; speed 3 m/s; began 0.1 to 0.1 ms apart",
+        "ID-0  x=1 kind=only, iteration 1: ok, 0.1 s; speed 3 m/s; began 0.1 to 0.1 ms apart",
+        "ID-1  x=1 kind=only, iteration 2: ok, 0.1 s; speed 3 m/s; began 0.1 to 0.1 ms apart",
+        "ID-w0  x=2 kind=only, warm-up 1: ok, 0.1 s; speed 5 m/s; began 0.1 to 0.1 ms apart",
+        "ID-0  x=2 kind=only, iteration 1: failed(4), 0.1 s; began 0.1 to 0.1 ms apart: work on m2: failed(4)",
+        "ID-1  x=2 kind=only, iteration 2: failed(4), 0.1 s; began 0.1 to 0.1 ms apart: work on m2: failed(4)",
     ]
 
 
@@ -312,7 +312,7 @@ def test_all_of_a_trial_for_people(asked: Project) -> None:
         "  tasks     0  work on m2: failed(4) after 0.1 s",
         "            0  work on m1: ok after 0.1 s",
     ]
-    assert re.fullmatch(r"  start     within 0\.1 ms \(±0\.1\), m[12] first, m[12] last", lines[7])
+    assert re.fullmatch(r"  start     0\.1 to 0\.1 ms apart, m[12] first, m[12] last", lines[7])
     assert re.fullmatch(r"  machines  m1, m2: .*kernel Linux .*", lines[10])
     assert re.fullmatch(r"  software  wke .*, Python .*; project: .*", lines[11])
     assert re.fullmatch(r"  files     results/trials/ID-0/1 \(\d+ files, \d+ bytes\)", lines[12])

@@ -1,5 +1,8 @@
 """Clocks: what is claimed about a machine's offset holds whatever the network did, and times are put on one clock."""
 
+import csv
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +10,8 @@ from hypothesis import strategies as st
 from wke.judge.clocks import Probe, ahead_ns, bound_ns, enough, ours, reading, start_skew
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, TaskEnded, TaskName
 
+TRUTH = Path(__file__).parents[1] / "known_answers" / "truth-start-skew.csv"
+SKEWS = list(csv.DictReader(TRUTH.read_text().splitlines()[1:]))
 DELAYS = st.integers(min_value=0, max_value=10**10)
 TIMES = st.integers(min_value=10**17, max_value=2 * 10**18)
 OFFSETS = st.integers(min_value=-(10**17), max_value=10**17)
@@ -120,6 +125,16 @@ CLOCKS = {
     ],
 )
 def test_the_skew_is_between_the_first_and_the_last_start(ends: list[TaskEnded], expected: tuple[int, int, str, str] | None) -> None:
-    """By the common clock, whatever the machines' own clocks say; in doubt by the bounds of both."""
+    """By the common clock, whatever the machines' own clocks say; in doubt by their bounds."""
     skew = start_skew(ends, CLOCKS)
     assert (skew and (skew.skew_ns, skew.bound_ns, skew.first, skew.last)) == expected
+
+
+@pytest.mark.parametrize("row", SKEWS, ids=lambda r: r["case"])
+def test_the_bounds_of_the_skew_hold_for_any_clocks(row: dict[str, str]) -> None:
+    """The first and the last start may be on other machines than it seems, so the bounds of all clocks count."""
+    starts = [tuple(map(int, start.split("+-"))) for start in row["starts"].split()]
+    clocks = {f"m{index}": MachineClock(ClockReading(0, bound, 0)) for index, (_, bound) in enumerate(starts)}
+    skew = start_skew([ended(f"m{index}", 100_000 + at) for index, (at, _) in enumerate(starts)], clocks)
+    assert skew is not None
+    assert (skew.skew_ns - skew.bound_ns, skew.skew_ns + skew.bound_ns) == (int(row["low"]), int(row["high"]))

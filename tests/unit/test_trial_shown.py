@@ -105,7 +105,7 @@ def test_an_attempt_with_all_there_is_of_it(store: Store) -> None:
         "  metrics   ops 1,250 1/s",
         "  tasks     1  load on m1.1: failed(4) after 2.00 s: no such file",
         "            0  serve on m0: ok after 1.00 s (needed SIGTERM)",
-        "  start     within 0.25 ms (±0.04), m0 first, m1 last",
+        "  start     0.21 to 0.29 ms apart, m0 first, m1 last",
         "  clocks    m1: -1.000 ms (±0.020), then -1.500 ms (±0.030)",
         "  deployed  steps 0, 1 in this attempt",
         "  machines  m0, m1: memory 8.0 GiB; kernel Linux 6.1",

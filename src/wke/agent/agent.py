@@ -205,7 +205,7 @@ class Agent:
             task.stop("cancelled")
 
     def _on_ping(self, frame):
-        self._out.add(prefix(frames.PONG, frame.channel, b'{"at":%d}' % self.clock(), 0))
+        self._out.add(prefix(frames.PONG, frame.channel, b'{"at":%d,"wall":%d}' % (self.clock(), int(time.time() * 1e9)), 0))
         if frame.channel:  # it compares clocks, and comes many times
             return
         self._lease_until = time.monotonic() + self.lease_s

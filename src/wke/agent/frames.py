@@ -51,7 +51,7 @@ FRAMES = (
     ("bye", AGENT, 0, "grace:seconds"),  # the same, and the agent ends
     ("farewell", CONTROLLER, 0, LEFT),
     ("ping", AGENT, 0, ""),  # renews the lease and compares clocks
-    ("pong", CONTROLLER, 0, "at:time"),
+    ("pong", CONTROLLER, 0, "at:time wall?:time"),
     ("wait-port", AGENT, 0, "port:number address:text within:seconds"),  # does something listen?
     ("port", CONTROLLER, 0, "answered:flag stranger?:text"),  # who listens although it is not of this connection
     ("examine", AGENT, 0, ""),

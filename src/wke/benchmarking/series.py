@@ -2,12 +2,12 @@
 
 import json
 import secrets
-import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from os.path import relpath
 
+from wke.act.steadyclock import CLOCK
 from wke.benchmarking.results import ResultPrinter
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.point import point_key
@@ -110,11 +110,12 @@ def _adopted(planned: Iterable[PlannedTrial], store: Store, name: str) -> Iterat
 def _run(series: ScriptSeries, trial: PlannedTrial, call: Call, sink: Sink) -> Outcome:
     attempt = series.store.writer.begin_attempt(series.number, trial)
     printer = ResultPrinter()
-    started_ns = time.time_ns()
+    CLOCK.catch_up()
+    started_ns = CLOCK.now()
     why = _called(call, trial, printer, attempt)
     printer.keep(attempt.folder, trial.point)
     outcome = Outcome(OutcomeKind.FAILED if why else OutcomeKind.OK)
-    ended_ns = time.time_ns()
+    ended_ns = CLOCK.now()
     units = dict.fromkeys(printer.observations, "")
     folder = series.store.writer.finish_attempt(attempt, Result(outcome, started_ns, ended_ns, why, printer.observations, units))
     if printer.log_folder is not None:

@@ -33,7 +33,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Skew:
-    """The first and the last machine to begin, how far apart they were, and the largest error of that."""
+    """The first and the last machine to begin, as it seems, and how far apart the first and the last start were.
+
+    That is certainly within `skew_ns` - `bound_ns` and `skew_ns` + `bound_ns`, whichever machines they really were.
+    """
 
     skew_ns: int
     bound_ns: int
@@ -87,6 +90,10 @@ def start_skew(ends: Iterable[TaskEnded], clocks: Mapping[str, MachineClock]) ->
     starts = [(ours(clocks[machine], at_ns), machine) for machine, at_ns in begun if machine in clocks]
     if not starts:
         return None
-    (first_ns, first), (last_ns, last) = min(starts), max(starts)
-    doubt_ns = 0 if first == last else bound_ns(clocks[first]) + bound_ns(clocks[last])
-    return Skew(last_ns - first_ns, doubt_ns, first, last)
+    first, last = min(starts)[1], max(starts)[1]
+    machines = {machine for _, machine in starts}
+    doubts_ns = {machine: bound_ns(clocks[machine]) if len(machines) > 1 else 0 for machine in machines}  # one clock is exact
+    earliest_ns, latest_ns = ([at_ns + sign * doubts_ns[machine] for at_ns, machine in starts] for sign in (-1, 1))
+    low_ns, high_ns = max(0, max(earliest_ns) - min(latest_ns)), max(latest_ns) - min(earliest_ns)
+    skew_ns = (low_ns + high_ns) // 2
+    return Skew(skew_ns, high_ns - skew_ns, first, last)

@@ -14,6 +14,12 @@ def seconds(value: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def skew_words(skew_ns: int, bound_ns: int) -> str:
+    """Return between which bounds a start skew is: `0.21 to 0.29 ms`."""
+    low, high = ((skew_ns + sign * bound_ns) / 1e6 for sign in (-1, 1))
+    return f"{max(0.0, low):.2f} to {high:.2f} ms" if bound_ns else f"{high:.2f} ms"
+
+
 def counted(number: int, noun: str) -> str:
     """Return `1 trial`, `2 trials`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

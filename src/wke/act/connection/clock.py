@@ -12,12 +12,16 @@ from wke.records import ClockReading
 
 
 class Clock:
-    """Reads a machine's clock over a link. `now` is our clock, in nanoseconds."""
+    """Reads a machine's clock over a link. `now` is our clock, in nanoseconds.
+
+    The machine's clock is steady; at the last reading its wall clock was `wall_ahead_ns` ahead of it, so a change of this is a step.
+    """
 
     def __init__(self, link: Link, questions: Questions, now: Callable[[], int]) -> None:
         self._link = link
         self._questions = questions
         self._now = now
+        self.wall_ahead_ns = 0
         self._hear: dict[int, Callable[[Frame], None]] = {}
         self.handlers: Mapping[int, Callable[[Frame], None]] = {frames.PONG: self._take}
 
@@ -33,7 +37,10 @@ class Clock:
             self._link.tell(frames.PING, channel, {})
 
         def hear(pong: Frame) -> None:
-            probes.append(Probe(sent_ns, number_of(pong.head, "at"), self._now()))
+            at_ns = number_of(pong.head, "at")
+            probes.append(Probe(sent_ns, at_ns, self._now()))
+            if "wall" in pong.head:
+                self.wall_ahead_ns = number_of(pong.head, "wall") - at_ns
             if enough(probes):
                 self._questions.answer(pong)
             else:

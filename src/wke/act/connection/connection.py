@@ -5,7 +5,6 @@ end `lost`, and the guardian on the machine stops them there.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from wke.act.connection.tasks import Tasks
 from wke.act.connection.telemetry import Telemetry
 from wke.act.connection.untrusted import Left, facts_of, left_of, text_of
 from wke.act.connection.wire import Wire
+from wke.act.steadyclock import CLOCK
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError
@@ -64,7 +64,7 @@ class Connection:
         *,
         resumer: Resumer | None = None,
         make_wire: MakeWire = Wire,
-        now: Callable[[], int] = time.time_ns,
+        now: Callable[[], int] = CLOCK.now,
     ) -> None:
         self.machine = machine
         self._resumer = resumer = resumer or NoResumer()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wke.act.connection.claim import Claim
+from wke.act.steadyclock import CLOCK
 from wke.describe.cluster.cluster import ClusterSpec
 
 if TYPE_CHECKING:
@@ -36,4 +36,4 @@ class Place:
     notes: tuple[str, ...] = ()
     locks: Mapping[str, str] = field(default_factory=dict)
     connection: Callable[[str, float, Claim | None], Connection] = _connection
-    now: Callable[[], int] = time.time_ns
+    now: Callable[[], int] = CLOCK.now

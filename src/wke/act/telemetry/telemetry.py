@@ -1,7 +1,6 @@
 """Sampling: the readings of the machines' probes, ten times per second, written to `loads.csv` in a log folder while a block runs."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from wke.act.connection.connection import Connection
 from wke.act.connection.untrusted import number_of
 from wke.act.session.session import Session
+from wke.act.steadyclock import CLOCK
 from wke.act.telemetry.loadrows import LoadRows
 from wke.agent.protocol import Frame
 from wke.errors import MachineError, StoreError
@@ -33,7 +33,7 @@ async def sampling(
     """
     connections = [session.connection(name) for name in (session.machines if machines is None else machines)]
     names = [connection.machine for connection in connections]
-    start_ns = time.time_ns()
+    start_ns = CLOCK.now()
     recorder = _Recorder(LoadsFile(folder, names), LoadRows(names, start_ns, int(1e9 * interval_s)), interval_s)
     streams = [_Stream(connection, recorder) for connection in connections]
     try:
@@ -102,7 +102,7 @@ class _Stream:
 
     def _take(self, frame: Frame) -> None:
         sample = read_sample(self._connection.machine, frame)
-        if sample.at_ns - self._offset_ns > time.time_ns() + FUTURE_NS:
+        if sample.at_ns - self._offset_ns > CLOCK.now() + FUTURE_NS:
             return  # its clock has jumped: following it would close the rows of all machines up to that time
         last, self._last = self._last, sample
         load = load_between(last, sample) if last is not None else None

@@ -13,6 +13,7 @@ from functools import partial
 from wke.act.providers.place import Place
 from wke.act.session.detached import Detachment, TrialDetacher
 from wke.act.session.session import Session
+from wke.act.steadyclock import CLOCK
 from wke.act.trials.deployment import Deployed
 from wke.act.trials.observe_trial import observe_trial
 from wke.act.trials.trial import TrialResult, run_trial
@@ -111,6 +112,7 @@ async def _run_item(running: _Running, item: IdentifiedTrial, position: int, tot
     await _reach(running)
     await deployed.make_way(session, item.trial.deployment)
     session.connections.check_clean()
+    CLOCK.catch_up()
     _tell_start(series, item, position, total)
     attempt = series.store.writer.begin_attempt(series.number, item.planned)
     end = await _run_and_store(running, item, attempt, series.place.now())

@@ -18,7 +18,7 @@ from wke.tell.terminal.connecting import ConnectingLine, connecting_words
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.display import said
 from wke.tell.terminal.output import redraws
-from wke.tell.words import counted, observation_words, point_words, seconds
+from wke.tell.words import counted, observation_words, point_words, seconds, skew_words
 
 MOST_ROWS = 20  # machines shown on a terminal
 HZ = 4
@@ -80,12 +80,9 @@ def uneven_text(state: SeriesState) -> str:
     worst = state.worst
     if worst is None:
         return ""
-    far = f"{worst.skew_ns / 1e6:.1f} ms"
-    if worst.first == worst.last:
-        where = f"{far} apart on {worst.first}"
-    else:
-        where = f"{far} (±{worst.bound_ns / 1e6:.1f}) later on {worst.last} than on {worst.first}"
-    return f"began unevenly: {state.uneven} of {counted(state.ended, 'trial')}, at worst {where}"
+    far = skew_words(worst.skew_ns, worst.bound_ns)
+    where = f"apart on {worst.first}" if worst.first == worst.last else f"later on {worst.last} than on {worst.first}"
+    return f"began unevenly: {state.uneven} of {counted(state.ended, 'trial')}, at worst {far} {where}"
 
 
 class PlainProgress:

@@ -13,7 +13,7 @@ from wke.keep.trials.details import AttemptDetails, StoredDeployment, StoredTask
 from wke.keep.trials.folders import final_folder
 from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
 from wke.records import ClockReading
-from wke.tell.words import counted, observation_words, point_words, seconds
+from wke.tell.words import counted, observation_words, point_words, seconds, skew_words
 
 FINE = ("ok", "cancelled")  # the outcomes of tasks that did not fail
 TAIL, LONG_TAIL = 5, 20  # lines of a task that ended well, and of another one
@@ -117,7 +117,7 @@ def _few(lines: list[str], noun: str) -> list[str]:
 def _start(start: StoredStart | None) -> list[str]:
     if start is None:
         return []
-    return [f"within {start.skew_ns / 1e6:.2f} ms (±{start.bound_ns / 1e6:.2f}), {start.first} first, {start.last} last"]
+    return [f"{skew_words(start.skew_ns, start.bound_ns)} apart, {start.first} first, {start.last} last"]
 
 
 def _clock(machine: str, readings: Iterable[ClockReading]) -> str:
@@ -180,7 +180,7 @@ def trial_line(trial: StoredAttempt) -> str:
     took = "" if trial.elapsed_s is None else f", {seconds(trial.elapsed_s)}"
     seen = f"; {observation_words(trial.observations, trial.units)}" if trial.observations else ""
     start = trial.start
-    skew = f"; began within {start.skew_ns / 1e6:.2f} ms (±{start.bound_ns / 1e6:.2f})" if start and start.bound_ns else ""
+    skew = f"; began {skew_words(start.skew_ns, start.bound_ns)} apart" if start and start.bound_ns else ""
     derived = f"; {trial.derivation.how} from {trial.derivation.trial}" if trial.derivation else ""
     accepted = f"; accepted: {', '.join(map(str, trial.accepted))}" if trial.accepted else ""
     words = point_words(trial.point, trial.iteration, warmup=trial.warmup)
