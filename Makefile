@@ -22,9 +22,10 @@ demo: $(VENV)/installed  ## three sizes of a real etcd cluster on emulated machi
 	@scripts/setup system demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo
 
+# Without bytecode, which some environments turn off, every process of a test would compile all of wke anew.
 test: $(VENV)/analysis  ## all tests, against real daemons (own sshd, own namespaces)
 	@scripts/setup system test
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(TESTFLAGS)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(TESTFLAGS)
 
 lint: $(VENV)/installed  ## ruff (all rules less the commented exceptions), the formatter, mypy --strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

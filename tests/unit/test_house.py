@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ import wke
 
 ROOT = Path(wke.__file__).parent
 SOURCES = sorted(path for path in ROOT.rglob("*.py") if "template" not in path.parts)
-TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 
 FILE_LINES = 400
 FUNCTION_LINES = 45
@@ -24,9 +24,15 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.Assert, ast.match_case)
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """Return what a file holds."""
+    return ast.parse(path.read_text())
+
+
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Yield every function and method of a file."""
-    yield from (node for node in ast.walk(TREES[path]) if isinstance(node, FUNCTIONS))
+    yield from (node for node in ast.walk(tree(path)) if isinstance(node, FUNCTIONS))
 
 
 def complexity(function: ast.AST) -> int:
@@ -63,7 +69,7 @@ MODULES = {name_of(path): path for path in SOURCES}
 
 def imported(path: Path) -> Iterator[str]:
     """Yield the modules of ours that a file imports, inside functions and under TYPE_CHECKING too."""
-    for node in ast.walk(TREES[path]):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "wke":
@@ -97,7 +103,7 @@ def test_files_functions_and_classes_are_small(path: Path) -> None:
         f.name: number for f in functions(path) if is_command(f) and (number := len(f.args.args + f.args.kwonlyargs)) > COMMAND_PARAMETERS
     }
     assert not commands
-    for node in ast.walk(TREES[path]):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.ClassDef):
             public = [child.name for child in node.body if isinstance(child, FUNCTIONS) and is_verb(child)]
             assert len(public) <= PUBLIC_METHODS, f"{node.name}: {public}"
@@ -133,7 +139,7 @@ def test_a_name_is_one_class() -> None:
     """No two classes have one name; a face that users import may be called as what it stands for."""
     places: dict[str, list[str]] = {}
     for path in SOURCES:
-        for node in TREES[path].body:
+        for node in tree(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(name_of(path))
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
