@@ -30,7 +30,7 @@ GREETING = "python:text hostname:text user:text home:text cpus:count uname:text 
 ANCHOR_STATE = " attempt?:text cleared?:flag tasks?:{number} begun?:[number] scripts?:[[text]]"
 WHAT_TO_RUN = "script:text name:text arguments:[text] environment:{text} workdir:text? prelude:text?"
 HOW_TO_RUN = " timeout:seconds? grace:seconds stop-signal?:text held:flag kept:flag key?:text"
-LEFT = "leftovers:[text] survivors?:[text]"  # what tasks had left running, and what of it could not be stopped
+LEFT = "leftovers:[text:100] survivors?:[text:100]"  # what tasks had left running, and what of it could not be stopped
 
 FRAMES = (
     ("open", AGENT, 0, "token:text lease:seconds environment:{text} claim?:{any} outlive?:text"),
