@@ -202,11 +202,10 @@ def test_in_sequence_a_point_is_deployed_once_for_its_visit(series: Project) -> 
     [
         ("breaks", "failed(5)", "load on m1: failed(5)"),
         ("kills", "failed", "background step serve on m0 ended before the trial did: failed(9)"),
-        ("cuts", "lost", "load on m1: lost"),
     ],
 )
 def test_after_a_trial_that_did_not_go_well_all_is_deployed_again(series: Project, how: str, outcome: str, why: str) -> None:
-    """Whether the load failed, the server died or contact was lost: the trial after it meets a fresh deployment."""
+    """Whether the load failed or the server died: the trial after it meets a fresh deployment."""
     series.edit("experiments/series.toml", "version = [1, 2]", "version = 1")
     series.write(f"ledger/{how}.2", "")
     done = series.measure()
@@ -220,6 +219,17 @@ def test_after_a_trial_that_did_not_go_well_all_is_deployed_again(series: Projec
     assert [makers.index(maker) for maker in makers] == [0] * (bad + 1) + [bad + 1] * (5 - bad)
     again = series.measure()  # one that was killed before it could make use of another's deployment made its own
     assert (again.status, len(happened(series, "serve"))) == (0, 3)
+
+
+def test_a_trial_that_lost_contact_runs_again_on_a_fresh_deployment(series: Project) -> None:
+    """So do all that follow it; its own repetition comes last, and uses the new deployment too."""
+    series.edit("experiments/series.toml", "version = [1, 2]", "version = 1")
+    series.write("ledger/cuts.2", "")
+    done = series.measure()
+    assert (done.status, series.outcomes()) == (0, ["ok"] * 6)
+    assert "\n    load on m1: lost" in done.err
+    assert len(happened(series, "install")) == len(happened(series, "serve")) == 2
+    assert max(series.trials(), key=lambda trial: trial.started_ns).attempt == 2
 
 
 def test_a_server_that_dies_between_trials_costs_none(series: Project) -> None:

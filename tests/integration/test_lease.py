@@ -19,6 +19,7 @@ from support import alive, eventually, limit, marked, parent
 from talk import Talk, talk, until
 
 from wke.act.connection import bootstrap
+from wke.act.connection.untrusted import Left
 
 LEASE_S = 1.0
 ENOUGH_S = LEASE_S + 5
@@ -185,7 +186,7 @@ def test_losing_contact_ends_tasks_as_lost(transport: Sequence[str], how: str) -
         assert str(end.outcome) == "lost"
         assert end.detail
         assert one.connection.lost.is_set()
-        assert await one.connection.tasks.clear() == ()
+        assert await one.connection.tasks.clear() == Left()
         assert (await one.run(b"true")).outcome == "unreachable"
         await one.connection.close()
         await until(lambda: not alive(agent) and not Path(one.connection.hello.workfolder).exists(), ENOUGH_S)

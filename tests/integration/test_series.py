@@ -257,9 +257,9 @@ def background(project: Project, serve: str, work: str = "true", ready: str = ""
         ("until [ -e LEDGER/begun ]; do sleep 0.02; done; rm LEDGER/begun; exit 9", "touch LEDGER/begun; sleep 100", "", "background step serve on m0 ended before the trial did: failed(9)"),
         ("until [ -e LEDGER/begun ]; do sleep 0.02; done; rm LEDGER/begun; exit 0", "touch LEDGER/begun; sleep 100", "", "background step serve on m0 ended before the trial did: ok"),
         ("exit 4", "true", 'log = "never", within = "20s"', "background step serve on m0 ended before the trial did: failed(4)"),
-        ("echo almost; sleep 100", "true", 'log = "never", within = "200ms"', "serve was not ready within 0.2 s"),
-        ("sleep 100", "true", 'port = 7071, within = "200ms"', "serve was not ready within 0.2 s"),
-        ("sleep 100", "true", 'target = "ping", within = "400ms"', "serve was not ready within 0.4 s"),
+        ("echo almost; sleep 100", "true", 'log = "never", within = "200ms"', 'serve was not ready within 0.2 s: no line of its output on m0 matched "never"'),
+        ("sleep 100", "true", 'port = 7071, within = "200ms"', "serve was not ready within 0.2 s: port 7071 of m0 did not answer"),
+        ("sleep 100", "true", 'target = "ping", within = "400ms"', "serve was not ready within 0.4 s: target ping did not succeed on m0"),
     ],
     ids=["dies-while-measured", "ends-well-while-measured", "dies-before-it-is-ready", "no-such-line", "no-such-port", "no-such-answer"],
 )  # fmt: skip

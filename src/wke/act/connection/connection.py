@@ -104,7 +104,7 @@ class Connection:
         """Start the agent and wait for its greeting. Raises OSError, or MachineError when contact breaks off."""
         await self.link.open(Way(transport, environment, python))
 
-    async def close(self) -> Left:
+    async def close(self, grace_s: float = GRACE_S) -> Left:
         """Stop everything, end the agent and return what tasks had left running. Needs no contact and may be called again."""
         await self._resumer.finish()
         first, self.link.is_closed = not self.link.is_closed, True
@@ -112,8 +112,8 @@ class Connection:
         patience_s = SILENT_EXIT_S
         try:
             if first and self.link.is_attached:
-                farewell = self.questions.ask(frames.BYE, {"grace": GRACE_S}, channel=0)
-                answer = await asyncio.wait_for(farewell, self.tasks.longest_grace_s + ANSWER_S)
+                farewell = self.questions.ask(frames.BYE, {"grace": grace_s}, channel=0)
+                answer = await asyncio.wait_for(farewell, grace_s + self.tasks.longest_grace_s - GRACE_S + ANSWER_S)
                 left, patience_s = left_of(answer.head), EXIT_S
         except (MachineError, TimeoutError):
             pass
