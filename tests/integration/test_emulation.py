@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -140,6 +141,13 @@ def test_machines_reach_each_other_by_name_and_by_address(up: Callable[..., Emul
     assert talk(made, "m0", "m2", "m0") == "from m0 to 10.181.0.4"
     assert talk(made, "m2", "m1", addresses["m2"]) == "from m2 to 10.181.0.3"
     assert talk(made, "m1", "m1", "m1") == "from m1 to 10.181.0.3"
+    began = time.monotonic()
+    assert run(made, "m0", "sh", "-c", "getent hosts no-such-name.example.org || echo none") == "none"
+    assert (
+        run(made, "m0", "python3", "-c", "import socket\ntry: socket.getaddrinfo('no-such-name', 80)\nexcept OSError: print('none')")
+        == "none"
+    )
+    assert time.monotonic() - began < limit(2.0)  # a name server that does not answer takes 5 s and more
 
 
 def test_a_pseudo_terminal_works(up: Callable[..., Emulation]) -> None:

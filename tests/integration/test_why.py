@@ -36,6 +36,8 @@ def test_what_changed_is_named(emulated: Project) -> None:
     assert parameter[0] == f"{two} is to run; since {one}, the nearest result:"
     assert [line.split(" was ")[0] for line in parameter[1:]] == ["  parameter size", "  work: option size"]
 
+    assert emulated.wke("why", "experiments/series.toml").out.splitlines()[0] == "1 trial: stored"
+
     emulated.edit("kv/targets/work", "# first", "# second")
     emulated.edit("kv/config.toml", '["pace", 5]', '["pace", 6]')
     changed = ids(emulated)[0]
@@ -50,6 +52,10 @@ def test_what_changed_is_named(emulated: Project) -> None:
      echo wke: value=$1
 """
     assert emulated.wke("why", changed).out == expected
+    summed = emulated.wke("why", "series").out
+    assert summed.startswith("1 trial: to run (pace changed, script changed)\nfor example\n" + expected) or expected in summed
+    groups = emulated.wke("why", "series", "--json").json["groups"]
+    assert sorted(trial for group in groups for trial in group["trials"]) == sorted(ids(emulated))
     gone = emulated.wke("why", one, "--json").json
     assert (gone["trial"], gone["nearest"], len(gone["changes"])) == (one, changed, 2)
     assert emulated.wke("why", "nonsense").status == 2

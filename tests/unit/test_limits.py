@@ -74,6 +74,14 @@ def test_what_is_too_large_in_an_experiment(change: tuple[str, str, int], what: 
     assert what in refused(EXPERIMENT.replace(*change))
 
 
+@pytest.mark.parametrize("name", ["uid", "trial", "revision", "started_ns"])
+def test_names_of_other_columns(name: str) -> None:
+    """A parameter cannot have the name of a column that every table of results has, nor a metric that of a parameter."""
+    said = refused(EXPERIMENT.replace("[[", f"[parameters]\n{name} = 1\nx = 1\n[[") + '[metrics]\nx = { unit = "s" }\n')
+    assert f'parameters.{name}: "{name}" cannot be the name of a parameter' in said
+    assert 'metrics.x: "x" is also a parameter' in said
+
+
 def test_the_name_of_a_file_becomes_that_of_the_series() -> None:
     """A file's name must be as short as a name in it, and so must a label together with the name."""
     assert "experiment.name: the name of this file becomes part of file names, and is a name of 240 bytes" in refused(

@@ -4,15 +4,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from wke.describe.experiment.experimentreader import read_experiment
+from wke.describe.names import FileOf, Word, parse_name
 from wke.judge.reuse.differences import Change, Script, differences, nearest
-from wke.judge.reuse.state import Relatives, facts_words
+from wke.judge.reuse.state import STORED, TO_RUN, Relatives, facts_words
 from wke.keep.machines.fingerprint import FactChange
 from wke.keep.store import Store
 from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.identity import addresses, scripts
 from wke.keep.trials.trials import Inputs, StoredAttempt
 from wke.series.folders import RESULTS, cluster_flag
-from wke.series.planned import all_planned, by_id
+from wke.series.planned import PlannedSeries, all_planned, by_id, experiment_files, plan_series
+from wke.series.planstate import load_plan_state
+from wke.series.project import read_project
 from wke.series.resolve import find_planned, find_trial
 
 
@@ -37,6 +41,51 @@ def explain(trial: str, cluster_file: Path) -> Explanation:
         if identity in planned:
             return _planned(store, planned[identity], script, cluster_file)
         return _unplanned(identity, store.inputs.of(identity), planned, script)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialGroup:
+    """Planned trials of a series that run, or do not, for the same reason; `example` explains the first of them."""
+
+    state: str
+    trials: tuple[str, ...]
+    example: Explanation | None = None
+
+
+def explain_series(text: str, cluster_file: Path) -> tuple[TrialGroup, ...] | None:
+    """Explain all trials of the experiment that a text names, a file or a name; None if it names no experiment.
+
+    Trials that are to run share a group if the same has changed since their nearest results. The largest group comes first.
+    """
+    series = _series_named(text, cluster_file)
+    if series is None:
+        return None
+    facts, groups = load_plan_state(series), dict[object, list[IdentifiedTrial]]()
+    with Store.open(RESULTS, readonly=True) as store:
+        relatives = Relatives(store.inputs.of_trials_with_results())
+        for item in series.trials:
+            state = facts.states[item.planned.id]
+            changed = relatives.of(item.planned)[:1] if state.word == TO_RUN else ()
+            groups.setdefault((str(state), *(change for _, changes in changed for change in changes)), []).append(item)
+        script = script_texts(by_id([series]).values(), store)
+        return tuple(
+            TrialGroup(
+                str(facts.states[items[0].planned.id]),
+                tuple(item.planned.id for item in items),
+                None if facts.states[items[0].planned.id].word == STORED else _planned(store, items[0], script, cluster_file),
+            )
+            for items in sorted(groups.values(), key=len, reverse=True)
+        )
+
+
+def _series_named(text: str, cluster_file: Path) -> PlannedSeries | None:
+    name = parse_name(text)
+    if isinstance(name, FileOf):
+        return plan_series(read_project(name.path, cluster_file))
+    if not isinstance(name, Word):
+        return None
+    named = [file for file in experiment_files() if read_experiment(file).name == text]
+    return plan_series(read_project(named[0], cluster_file)) if named else None
 
 
 @dataclass(frozen=True, slots=True)

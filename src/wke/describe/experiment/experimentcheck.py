@@ -43,6 +43,7 @@ def experiment_problems(experiment: Experiment, file: ExperimentFile, is_sound: 
         return
     yield from _step_problems(experiment, is_sound)
     yield from _metric_problems(experiment, is_sound, has_names=has_names)
+    yield from _reserved_problems(experiment)
     yield from _use_problems(experiment, file, is_sound)
     if sweep_is_right and is_sound("exclude"):
         yield from _baseline_problems(experiment)
@@ -233,6 +234,21 @@ def _collected_for(steps: Sequence[Step], metric: Metric) -> tuple[str, ...] | N
 
 
 # -- parameters
+
+RESERVED = (
+    *("uid", "revision", "series", "trial", "attempt", "iteration", "warmup", "outcome", "why", "counts", "started_ns", "elapsed_s"),
+    *("skew_ms", "derived_from", "stands_for"),
+)
+"""Columns of result tables that are there in addition to parameters and metrics."""
+
+
+def _reserved_problems(experiment: Experiment) -> Iterator[Problem]:
+    """Find parameters that have the name of another column of results."""
+    for table, sweep in ((ROOT, experiment.parameters), *experiment.parameters.tables()):
+        for loop in sweep.loops:
+            if isinstance(loop, Parameter) and loop.name in RESERVED:
+                hint = "rename it: results have another column of this name"
+                yield Problem(f"{quoted(loop.name)} cannot be the name of a parameter", experiment.at(table, loop.name), hint)
 
 
 def _use_problems(experiment: Experiment, file: ExperimentFile, is_sound: IsSound) -> Iterator[Problem]:

@@ -217,8 +217,14 @@ class Disk:
             syscalls.mount("tmpfs", self._at(self._plan.hidden), "tmpfs", syscalls.RDONLY, "size=4k,mode=500")
 
     def _add_names(self) -> None:
-        """Let the machine's files know its name and all machines' addresses."""
-        for path, text in (("/etc/hosts", self._plan.hosts), ("/etc/hostname", self._machine.name + "\n")):
+        """Let the machine's files know its name and all machines' addresses, and that there is no name server to ask for others."""
+        files = {
+            "/etc/hosts": self._plan.hosts,
+            "/etc/hostname": self._machine.name + "\n",
+            "/etc/resolv.conf": "# none: an emulated machine has no name server to ask\noptions timeout:1 attempts:1\n",
+            "/etc/nsswitch.conf": _without_name_servers("/etc/nsswitch.conf"),
+        }
+        for path, text in files.items():
             try:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._at(path))
@@ -226,7 +232,14 @@ class Disk:
             except OSError:  # shown read-only
                 own = os.path.join(self._machine.folder, os.path.basename(path))
                 _write(own, text)
-                syscalls.bind(own, self._at(path))
+                with contextlib.suppress(FileNotFoundError):  # a link to a file that the machine does not have says nothing either
+                    syscalls.bind(own, self._at(path))
+
+
+def _without_name_servers(path: str) -> str:
+    """Return the text of a nsswitch.conf in which the names of hosts are only those in /etc/hosts."""
+    text = _read(path) if os.path.exists(path) else ""
+    return re.sub(r"(?m)^\s*hosts:.*\n?", "", text) + "hosts: files\n"
 
 
 def _read(path: str) -> str:
