@@ -116,6 +116,7 @@ def test_a_session_leaves_its_logs_where_they_always_were(old_project: OldProjec
     assert {row["mode-said"] + row["nothing"] for row in old_project.rows("load")} == {"plainNone"}
     assert columns(old_project.rows("load"), "value-size", "value-bytes") == [(size, size) for size in "3131"]
     assert (old_project.folder / "last-measurement" / "value.bin").stat().st_size == 1
+    assert "copied nothing: m0, " in (old_project.folder / "last-measurement" / "META.log").read_text()
     assert "prepare failed on 1 machine" in (old_project.folder / "last-measurement" / "META.log").read_text()
     assert columns(old_project.rows("load"), "factor", "value-size") == [("1.0", "3"), ("1.0", "1"), ("2.0", "3"), ("2.0", "1")]
     last = old_project.folder / "last-measurement"

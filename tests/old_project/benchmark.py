@@ -10,6 +10,7 @@ from wke.config import Configuration
 from wke.errors import RunTargetError
 from wke.logging import MetaLogger
 from wke.run import DEFAULT_PRELUDE, check_run
+from wke.slice import Slice
 
 PARAMETERS = {
     "num-clients": {"default": 1, "about": "Machines that run clients"},
@@ -31,6 +32,7 @@ def run_benchmark(params, collect_statistics, result_printer, verbose=False):
     machines = cluster.create_slice()
     servers = machines.create_subslice(1)
     clients = machines.create_subslice(params["num-clients"])
+    assert isinstance(clients, Slice)
     address = servers.get_internal_addrs()[0]
     meta.print(f"server {servers.machine_names} clients {clients.machine_names}")
 
@@ -39,6 +41,11 @@ def run_benchmark(params, collect_statistics, result_printer, verbose=False):
         return False
     except RunTargetError as error:
         meta.print(f"{error.target} failed on {len(error.machine_errors)} machine")
+    assert not run(servers, config, "prepare", prelude="None", quiet_fail=True)  # it needs the default one
+    try:
+        servers.copy_files_from("no-such-file", session.log_dir)
+    except RemoteExecutionError as error:
+        meta.print(f"copied nothing: {error.machine}, {error.command}, {error.message}")
     if not session.run(machines, "prepare", {"value-size": params["value-size"]}, DEFAULT_PRELUDE, 60):
         return False
     folder = cluster.workdir
