@@ -242,6 +242,25 @@ def test_nothing_is_left_when_one_of_them_dies_alone(transport: Sequence[str], w
     asyncio.run(whole())
 
 
+def test_the_last_one_removes_what_was_written_meanwhile(transport: Sequence[str]) -> None:
+    """The anchor may still be writing its journal while the guardian removes the folder; afterwards it is gone all the same."""
+
+    async def whole() -> None:
+        one = await attached(transport)
+        folder, pids = Path(one.connection.hello.workfolder), one.pids
+        os.kill(pids["anchor"], signal.SIGSTOP)
+        try:
+            await one.resumer.leave()
+            os.kill(pids["agent"], signal.SIGKILL)
+            await until(lambda: not folder.exists())
+            (folder / "journal").mkdir(parents=True)
+        finally:
+            os.kill(pids["anchor"], signal.SIGCONT)
+        await until(lambda: not folder.exists() and not alive(pids["anchor"]))
+
+    asyncio.run(whole())
+
+
 def test_the_lease_ends_what_nobody_takes_up(transport: Sequence[str]) -> None:
     """Left alone for longer, the machine is clean, and not before."""
 

@@ -18,7 +18,7 @@ import _signal
 import _socket
 
 from wke.agent import frames
-from wke.agent.files import to_bytes
+from wke.agent.files import remove_tree, to_bytes
 from wke.agent.guardian import DEAF_TO
 from wke.agent.journal import Journal
 from wke.agent.loop import Loop, Outgoing
@@ -68,8 +68,10 @@ def drop(source, sink, decoder, folder, claim):
     for number in DEAF_TO:
         _signal.signal(number, _signal.SIG_IGN)
     posix.chdir("/")
-    Anchor(from_agent, to_agent, far.detach(), decoder).run()
+    anchor = Anchor(from_agent, to_agent, far.detach(), decoder)
+    anchor.run()
     posix.waitpid(guardian, 0)  # so that the relay's end proves that the machine is clean
+    anchor.clean()
     _exit(0)
 
 
@@ -132,6 +134,11 @@ class Anchor:
             self._out.finish(deadline - time.monotonic())
         if self._controller is not None:
             self._out.finish(LAST_WORDS_S)
+
+    def clean(self):
+        """Remove the work folder once more: what came into the journal while the guardian removed it may have kept it there."""
+        if self._hello is not None:
+            remove_tree(to_bytes(self._hello["workfolder"]))
 
     # -- the controller
 
