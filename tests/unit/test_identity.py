@@ -78,6 +78,8 @@ CHANGES: dict[str, Trial] = {
     "a step in the background": serve(background=False),
     "another measured step": serve(measure=True),
     "the timeout": serve(timeout_s=5.0),
+    "the grace": serve(grace_s=9.0),
+    "the stop signal": serve(stop_signal="SIGINT"),
     "the workdir": serve(workdir="/tmp"),
     "a built-in target's packages": serve(environment={"WKE_PACKAGES": "gcc"}),
     "readiness": serve(ready=Ready(port="1"), ready_step=None),
@@ -133,7 +135,10 @@ SAME: dict[str, Trial] = {
     "a target's unused choices": target(options=(), path=Path("/elsewhere/serve")),
     "a prelude's name and description": serve(prelude=Prelude("other", "changed", b"venv")),
     "the position of cluster.toml": cluster(path=Path("/elsewhere/cluster.toml")),
-    "how we connect": cluster(connect_limit=1, connect_timeout_s=1.0, ssh_options=("-v",), ssh_port=2222, lease_s=5.0, forward_agent=True),
+    "the timeout of steps that have none": serve(usual_timeout_s=5.0),
+    "how we connect": cluster(
+        wait_s=1.0, connect_limit=1, connect_timeout_s=1.0, ssh_options=("-v",), ssh_port=2222, lease_s=5.0, forward_agent=True
+    ),
     "an ssh port": machine(0, ssh_port=2222),
     "a machine that takes no part": machine(2, internal_addr="10.0.0.99", classes=("more",)),
     "one machine more": cluster(machines=(*MACHINES, MachineSpec("new", 3, "n", "10.0.0.4"))),

@@ -412,3 +412,12 @@ def test_install_packages_learns_what_to_install() -> None:
     assert plan_step(required, CLUSTER, target="install-packages", selector="all", options={}).prelude is None
     assert environment("install-packages") == {"WKE_PACKAGES": "gcc\nmake", "WKE_REPOSITORIES": "ppa:a/b"}
     assert environment("load") == {}
+
+
+def test_a_step_has_the_experiments_timeout_unless_it_has_its_own() -> None:
+    """Not a step in the background, which runs until the trial ends; how processes are stopped comes from the step."""
+    serve = Step("serve", "s0", background=True, options={"peers": "x"}, grace_s=9.0, stop_signal="SIGINT")
+    steps = (serve, Step("load", "c0", timeout_s=2.0), MEASURED)
+    (trial,) = plan(experiment(steps=steps, step_timeout_s=30.0)).trials
+    assert [step.limit_s for step in trial.steps] == [None, 2.0, 30.0]
+    assert (trial.steps[0].grace_s, trial.steps[0].stop_signal) == (9.0, "SIGINT")
