@@ -1,5 +1,5 @@
 # The one task file. `make demo` and `make test` do all the set-up they need on Debian or Ubuntu with python3 >= 3.11.
-.PHONY: help install demo test lint docs bench truth clean
+.PHONY: help install demo test lint docs bench truth fuzz clean
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -40,6 +40,10 @@ bench: $(VENV)/installed  ## the figures of docs/benchmarks.md, peers beside us 
 
 truth: $(VENV)/installed  ## how often the statistics are right, beside known figures (about two minutes)
 	@$(BIN)/python benchmarks/truth.py
+
+fuzz: $(VENV)/analysis  ## 50,000 cases of nearly valid files, damaged stores, odd output and lying machines (about an hour)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" WKE_FUZZ_CASES=42000 WKE_FUZZ_FRAMES=8000 $(BIN)/python -m pytest -q tests/simulations/test_fuzz.py \
+	  "tests/integration/test_hostile.py::test_any_frames_in_any_order_are_survived"
 
 clean:  ## removes the virtual environment and caches; results stay
 	@rm -rf $(VENV) .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build

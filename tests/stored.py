@@ -11,7 +11,9 @@ OK, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.FAILED, 3)
 
 
 def planned(name: str, position: int = 0, **point: object) -> PlannedTrial:
-    return PlannedTrial(name, point or {"clients": position}, 0, False, position, f'{{"depends": {{"trial": "{name}"}}, "digests": {{}}}}')
+    return PlannedTrial(
+        name, point or {"clients": position}, 0, False, position, f'{{"depends": {{"point": {{}}, "trial": "{name}"}}, "digests": {{}}}}'
+    )
 
 
 def result(outcome: Outcome = OK, **observations: float) -> Result:

@@ -352,7 +352,7 @@ def odd_frames(draw: st.DrawFn) -> tuple[int, int, dict[str, object], bytes]:
     return kind, draw(CHANNELS), head, draw(st.binary(max_size=min(3, frames.most_payload(kind))))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=int(os.environ.get("WKE_FUZZ_FRAMES", "100")))
 @given(st.lists(odd_frames(), max_size=12))
 def test_any_frames_in_any_order_are_survived(
     tmp_path_factory: pytest.TempPathFactory, sent: list[tuple[int, int, dict[str, object], bytes]]

@@ -58,7 +58,7 @@ def test_a_trial_is_kept_whole(store: Store) -> None:
     assert folder == store.folder / "trials" / "aa-0" / "1"
     assert (folder / "log").read_text() == "aa-0"
     assert list((store.folder / "partial").iterdir()) == []
-    assert store.inputs.of("aa-0") == {"depends": {"trial": "aa-0"}, "digests": {}}
+    assert store.inputs.of("aa-0") == {"depends": {"point": {}, "trial": "aa-0"}, "digests": {}}
     assert store.plans.seed("scale") == 7
     assert store.plans.seed("other") is None
 

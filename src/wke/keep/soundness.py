@@ -87,7 +87,9 @@ def _point(row: Row) -> str:
 def _inputs(row: Row) -> str:
     """Compare inputs with the identity that was computed from them."""
     inputs = read_object(row["json"], "it")
-    if not all(isinstance(inputs.get(part), dict) for part in ("depends", "digests")):
+    if not all(isinstance(inputs.get(part), dict) for part in ("depends", "digests")) or not isinstance(
+        inputs["depends"].get("point"), dict
+    ):
         return "has no parts and digests"
     whole = not ID.fullmatch(row["trial"]) or row["trial"].startswith(digest(inputs["depends"])[:12])
     return "" if whole else "is not what the trial's id was computed from"

@@ -146,8 +146,11 @@ def read_loads(folder: Path) -> Loads:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InputError(f"cannot read {path}: {why}", hint="give the log folder of a session that collected statistics") from error
     rows = csv.reader(text[: text.rfind("\n") + 1].splitlines())  # the last row may not be whole yet
-    columns = _columns(next(rows, ["time"]), path)
-    times, values = _numbers(rows, 1 + len(columns), path)
+    try:
+        columns = _columns(next(rows, ["time"]), path)
+        times, values = _numbers(rows, 1 + len(columns), path)
+    except csv.Error as error:
+        raise InputError(f"{path} is not a recording of machines' loads: {error}", hint="was it changed?") from error
     machines: dict[str, dict[str, tuple[float, ...]]] = {}
     for (machine, column), numbers in zip(columns, values, strict=True):
         machines.setdefault(machine, {})[column] = numbers
@@ -182,7 +185,7 @@ def _columns(header: Sequence[str], path: Path) -> list[tuple[str, str]]:
         machine, dot, column = title.rpartition(".")
         unnamed += not dot and column == next(iter(COLUMNS))
         columns.append((machine if dot else str(max(unnamed, 0)), column))
-    if header[0] != "time" or any(column not in COLUMNS for _, column in columns):
+    if header[:1] != ["time"] or any(column not in COLUMNS for _, column in columns):
         raise InputError(f"{path} is not a recording of machines' loads", hint=f"its columns are time and NAME.{', NAME.'.join(COLUMNS)}")
     return columns
 

@@ -101,7 +101,10 @@ def _read_commented(text: str, name: str) -> ResultsFile:
 def _table(text: str, name: str, *, is_old: bool = False) -> tuple[tuple[str, ...], tuple[Mapping[str, str], ...]]:
     """Return the columns and rows of a CSV text; in the form of wke 0.1, lines that begin with # are comments."""
     records = csv.reader(io.StringIO(text.replace("\r\n", "\n").removeprefix("\ufeff")), skipinitialspace=is_old)
-    header, *rest = [record for record in records if record and not record[0].startswith("#")] or [[]]
+    try:
+        header, *rest = [record for record in records if record and not record[0].startswith("#")] or [[]]
+    except csv.Error as error:
+        raise InputError(f"{name} is not a CSV file: {error}", hint=HINT) from error
     columns = tuple(column.strip() for column in header)
     if not columns:
         raise InputError(f"{name} has no header", hint=HINT)
