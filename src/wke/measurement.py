@@ -17,6 +17,7 @@ from wke.api.running import Call, run_call, start_call
 from wke.api.scripterrors import MeasurementFailedError, RunTargetError
 from wke.api.scripting import Details
 from wke.api.selection import Selectable, Selection
+from wke.describe.configuration.secret import HIDDEN
 from wke.keep.files.disk import disk_errors, private_folder
 from wke.keep.output.telemetry import record_window
 from wke.legacy.names import OldSessionNames, told_apart
@@ -149,7 +150,9 @@ class MeasurementSession(OldSessionNames):
             raise MeasurementFailedError(*error.problems, target=target) from None
         if self._sampling is not None:
             record_window(Path(self.log_dir), int(result.start_s * 1e9), int(result.end_s * 1e9))
-        return MeasurementResult(target, dict(call.options or {}), result.start_s, result.end_s, num_operations)
+        hidden = {option.name for option in self.config.description.targets[target].options if option.secret}
+        shown = {name: HIDDEN if name in hidden else value for name, value in (call.options or {}).items()}
+        return MeasurementResult(target, shown, result.start_s, result.end_s, num_operations)
 
     def stop_background_tasks(self) -> None:
         """End everything that this session started in the background; when this returns nothing of it runs anywhere."""

@@ -138,4 +138,5 @@ def _option_words(option: OptionSpec) -> str:
     value = "required" if option.required else f"default {option.default!r}"
     choices = f", one of {', '.join(map(str, option.choices))}" if option.choices else ""
     about = f": {option.about}" if option.about else ""
-    return f"{option.name} ({option.value_type}, {value}{choices}){about}"
+    secret = ", secret" if option.secret else ""
+    return f"{option.name} ({option.value_type}, {value}{choices}{secret}){about}"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from wke.act.connection.link import Link
+from wke.act.connection.masking import Masking
 from wke.act.connection.questions import Questions
 from wke.act.connection.task import GRACE_S, RunningTask, TaskSpec, script_key
 from wke.act.connection.untrusted import Left, end_of, left_of, number_of
@@ -36,6 +37,7 @@ class Tasks:
     def __init__(self, link: Link, questions: Questions, hand_over: HandOver) -> None:
         self.running: dict[int, RunningTask] = {}
         self.longest_grace_s = GRACE_S  # of all tasks so far: what they left running has that time, too
+        self.masking = Masking()
         self._link = link
         self._questions = questions
         self._hand_over = hand_over
@@ -217,7 +219,8 @@ class Tasks:
     def _emit(self, task: RunningTask, record: Record) -> None:
         """Give a record to the task's sink; an error of the sink becomes the result of waiting for the task."""
         try:
-            task.sink(record)
+            for each in self.masking.masked(record):
+                task.sink(each)
         except Exception as error:  # noqa: BLE001 - whatever it is, the waiting caller gets it
             self.running.pop(task.channel, None)
             if not task.end.done():

@@ -89,6 +89,7 @@ class Copies:
             connection, place = self._connections[task.name.machine], files_folder(folder, task.name)
             try:
                 await connection.files.fetch(task, place, step.collect)
+                await asyncio.to_thread(connection.tasks.masking.hide_in, place)
             except (InputError, MachineError) as error:
                 if connection.lost.is_set():
                     raise

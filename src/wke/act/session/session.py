@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from wke.act.connection.connection import Connection, PortAnswer
+from wke.act.connection.masking import forms
 from wke.act.connection.task import RunningTask
 from wke.act.providers.place import Place
 from wke.act.session.backgrounds import Backgrounds
@@ -24,6 +25,7 @@ from wke.act.session.readiness import LogWatch, NotReady, not_in_time, port_is_t
 from wke.act.session.tasks import task_specs
 from wke.act.session.waiting import cancel_all, first_of
 from wke.describe.cluster.cluster import MachineSpec
+from wke.describe.configuration.secret import Secret
 from wke.describe.configuration.step import PlannedStep
 from wke.errors import InputError
 from wke.records import Record, Sink, StepReady, StepStarted, TaskEnded, TaskName
@@ -53,6 +55,7 @@ class Session:
         self._scoped: dict[int, list[RunningTask]] = {}  # the tasks of steps that may outlast their trial
         self._reopened = False  # a machine that was lost has lost what steps with a scope did there
         self._is_open = False
+        self._secrets: set[bytes] = set()
 
     async def __aenter__(self) -> Self:
         try:
@@ -205,6 +208,9 @@ class Session:
         self._emit(StepStarted(step.index, step.target.name, names, len(step.tasks()), step.background, step.measure))
         users = {name: self._user(self.machines[name]) for name in names}
         began = asyncio.get_running_loop().time()
+        self._secrets |= {form for _, value in step.options if isinstance(value, Secret) for form in forms(value.value)}
+        for connection in self.connections:  # a later task, on any machine, may read what this one wrote
+            connection.tasks.masking.secrets = self._secrets
         specs = task_specs(step, users)
         starts = [self.connections[spec.name.machine].tasks.start(spec, self._emit, held=step.measure) for spec in specs]
         tasks = list(await asyncio.gather(*starts))

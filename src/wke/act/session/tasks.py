@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from wke.act.connection.task import GRACE_S, STOP_SIGNAL, TaskSpec
 from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.configuration.macros import expand_macros
+from wke.describe.configuration.secret import Secret, variable_part
 from wke.describe.configuration.step import PlannedStep
 from wke.records import TaskName
 
@@ -16,17 +17,19 @@ def task_specs(step: PlannedStep, users: Mapping[str, str]) -> Iterator[TaskSpec
     for index, name in enumerate(names):
         machine = machines[name.machine]
         values = [
-            (option, expand_macros(value, machine=machine, username=users[name.machine], index=index, size=len(names)))
+            (option, value)
+            if isinstance(value, Secret)
+            else (option, expand_macros(value, machine=machine, username=users[name.machine], index=index, size=len(names)))
             for option, value in step.options
         ]
         yield TaskSpec(
             name=name,
             content=step.target.content or b"",
-            arguments=tuple(value for _, value in values),
+            arguments=tuple(value if isinstance(value, str) else option_variable(option) for option, value in values),
             environment={
                 **step.environment,
                 **_environment(name, machine, index, len(names)),
-                **{option_variable(option): value for option, value in values},
+                **{option_variable(option): value if isinstance(value, str) else value.value for option, value in values},
             },
             workdir=step.workdir,
             prelude=step.prelude.content if step.prelude else None,
@@ -49,5 +52,5 @@ def _environment(name: TaskName, machine: MachineSpec, index: int, size: int) ->
 
 
 def option_variable(name: str) -> str:
-    """Return the variable in which a script finds an option: `num-clients` is `WKE_OPTION_NUM_CLIENTS`, which a shell can name."""
-    return "WKE_OPTION_" + "".join(c if c.isalnum() else "_" for c in name).upper()
+    """Return the variable in which a script finds an option: `num-clients` is `WKE_OPTION_NUM_CLIENTS`."""
+    return f"WKE_OPTION_{variable_part(name)}"

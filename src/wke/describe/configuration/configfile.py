@@ -42,6 +42,8 @@ class OptionEntry(TableModel):
     """Whether a value must be given; by default only if it has no default. An optional option without a default is the empty text."""
     about: str | None = None
     """A one-line description."""
+    secret: bool = False
+    """Whether its value is never shown or stored. The script finds it in the environment only: its argument is the variable's name."""
 
 
 def _as_option_table(value: TomlValue) -> TomlValue:

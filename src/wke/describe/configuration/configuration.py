@@ -1,5 +1,6 @@
 """A configuration: the folder of targets and preludes for one project, with what it inherits."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from wke.describe.configuration.copies import COPY_DATA
 from wke.describe.configuration.habits import unexpanded, wants_agent
 from wke.describe.configuration.macros import check_macros, is_macro
 from wke.describe.configuration.optionvalue import Scalar, as_text, converted, type_of
+from wke.describe.configuration.secret import Secret, secret_of, secret_variable
 from wke.describe.toml.limits import MOST_NESTED
 from wke.describe.toml.shape import Key
 from wke.describe.toml.tables import TomlTable, key_text, read
@@ -33,6 +35,7 @@ class OptionSpec:
     choices: tuple[Scalar, ...] = ()
     value_type: str = "any"
     about: str = ""
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def read_configuration(name: str, base: Path) -> ConfigurationSpec:
 
 def bind_options(
     target: TargetSpec, values: Mapping[str, object], at: Callable[..., Location | None] = lambda *_: None
-) -> tuple[tuple[str, str], ...]:
+) -> tuple[tuple[str, str | Secret], ...]:
     """Return every option of a target with the text that its script gets, in the order of the definition.
 
     Values are converted to the option's type first, then to text with Python's `str`, which scripts for wke 0.1 expect (`True`, not
@@ -90,19 +93,21 @@ def bind_options(
     every unknown option, missing option, and value of the wrong type or not among the choices; `at` returns where an option is given.
     """
     problems = list(_unknown_options(target, values, at))
-    bound: list[tuple[str, str]] = []
+    bound: list[tuple[str, str | Secret]] = []
     for option in target.options:
-        if option.name not in values and option.required:
+        needs_value = option.required and not (option.secret and secret_variable(option.name) in os.environ)
+        if option.name not in values and needs_value:
+            named = f" or set {secret_variable(option.name)}" if option.secret else ""
             choices = f"; one of {_listed(option.choices)}" if option.choices else ""
-            problems.append(Problem(f'target "{target.name}" needs option "{option.name}"', at(), f"give it a value{choices}"))
+            problems.append(Problem(f'target "{target.name}" needs option "{option.name}"', at(), f"give it a value{choices}{named}"))
             continue
         try:
-            value = _bound(option, values[option.name]) if option.name in values else option.default
+            value = _value(option, values)
         except InputError as error:
             what, where = f'target "{target.name}", option "{option.name}": ', at(option.name)
             problems += [replace(problem, what=what + problem.what, where=where) for problem in error.problems]
         else:
-            bound.append((option.name, as_text(value)))
+            bound.append((option.name, value if isinstance(value, Secret) else as_text(value)))
     if problems:
         raise InputError(*problems)
     return tuple(bound)
@@ -116,6 +121,12 @@ def _unknown_options(target: TargetSpec, values: Mapping[str, object], at: Calla
         yield Problem(f'target "{target.name}" has no option "{name}"', at(name), did_you_mean(name, names))
     if len(unknown) > MOST_UNKNOWN:
         yield Problem(f'target "{target.name}" has none of {len(unknown) - MOST_UNKNOWN} more options either', at())
+
+
+def _value(option: OptionSpec, values: Mapping[str, object]) -> Scalar | Secret | None:
+    if option.secret:
+        return secret_of(option.name, values.get(option.name))
+    return _bound(option, values[option.name]) if option.name in values else option.default
 
 
 def _bound(option: OptionSpec, value: object) -> Scalar:
@@ -309,7 +320,14 @@ def _option(table: TomlTable[ConfigurationFile], key: Key, entry: OptionEntry, p
         required=not has_default if entry.required is None else entry.required,
         value_type=entry.type or ("any" if (*key[:2], "arguments") in table.positions else _implied_type(entry)),
         about=entry.about or "",
+        secret=entry.secret,
     )
+    for given, name in ((has_default, "default"), (entry.choices is not None, "choices")):
+        if entry.secret and given:
+            problems.append(
+                Problem("is secret: its value must not be in this file", table.at(*key, name), f"set {secret_variable(entry.name)}")
+            )
+            return replace(option, required=True)
     choices: list[Scalar] = []
     for number, choice in enumerate(entry.choices or ()):
         try:

@@ -9,6 +9,7 @@ from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.configuration import ConfigurationSpec, Prelude, TargetSpec, bind_options
 from wke.describe.configuration.copies import Copy
+from wke.describe.configuration.secret import Secret
 from wke.describe.toml.limits import MOST_COPIES
 from wke.describe.toml.wording import quoted
 from wke.errors import InputError, Location, Problem, did_you_mean
@@ -45,7 +46,7 @@ class PlannedStep:
     index: int
     target: TargetSpec
     machines: tuple[MachineSpec, ...]
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str | Secret], ...] = ()
     multiply: int = 1
     prelude: Prelude | None = None
     background: bool = False
@@ -107,7 +108,7 @@ def plan_step(
     It runs on `machines`, if they are known already, else on those of the selector. `at` returns where a key of the step is.
     """
     problems: list[Problem] = []
-    bound: tuple[tuple[str, str], ...] = ()
+    bound: tuple[tuple[str, str | Secret], ...] = ()
     with collecting(problems, at("on")):
         machines = select(cluster, selector) if machines is None and cluster is not None else machines
     found_target, found_prelude = _find_both(configuration, target, prelude, problems, at)
@@ -178,7 +179,7 @@ def _find_prelude(configuration: ConfigurationSpec, name: str | None) -> Prelude
     return configuration.preludes[wanted]
 
 
-def _bound(target: TargetSpec, values: Mapping[str, object], problems: list[Problem], at: At) -> tuple[tuple[str, str], ...]:
+def _bound(target: TargetSpec, values: Mapping[str, object], problems: list[Problem], at: At) -> tuple[tuple[str, str | Secret], ...]:
     with collecting(problems, None):
         return bind_options(target, values, partial(at, "options"))
     return ()

@@ -3,13 +3,14 @@
 What is wrong does not hide what else is wrong: each part is checked as far as what it needs is known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.configuration import ConfigurationSpec, TargetSpec
 from wke.describe.configuration.copies import ABOUT, COPY_DATA, read_copy
+from wke.describe.configuration.secret import Secret, secret_variable
 from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep, Ready, collecting, find_target, plan_step
 from wke.describe.experiment.experiment import Step
 from wke.describe.experiment.sweep import Point, Value
@@ -61,6 +62,7 @@ class StepPlanner:
         if filled.get(("target",)) == COPY_DATA:
             return self._copy(machines, options, problems)
         planned = self._planned(filled, machines, options, problems)
+        problems += self._exposed(planned)
         ready, ready_step = self._ready(filled, machines, problems)
         if problems or planned is None:
             raise InputError(*problems)
@@ -77,6 +79,13 @@ class StepPlanner:
             collect=step.collect,
             scope=self.scope,
         )
+
+    def _exposed(self, planned: PlannedStep | None) -> Iterator[Problem]:
+        """Yield the secrets that would come from parameters."""
+        for name, value in planned.options if planned else ():
+            if isinstance(value, Secret) and parameters_of(str(self.step.options.get(name, ""))):
+                what = "is secret, so its value must not come from a parameter: these are stored and shown"
+                yield Problem(what, self.at("options", name), f"set {secret_variable(name)}")
 
     def _is_wanted(self) -> bool:
         """Return whether the step runs at the point."""

@@ -147,7 +147,7 @@ def _step(step: PlannedStep) -> Json:
         | {
             "script": _bytes(step.target.content),
             "prelude": _bytes(step.prelude.content) if step.prelude else None,
-            "options": [list(option) for option in step.options],
+            "options": [[name, value if isinstance(value, str) else {"secret": value.digest}] for name, value in step.options],
             "machines": [machine.name for machine in step.machines],
             "multiply": step.multiply,
             "background": step.background,
