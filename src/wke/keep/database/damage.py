@@ -63,8 +63,17 @@ class CheckedConnection(sqlite3.Connection):
     """A connection that checks the types of what it reads."""
 
     def execute(self, sql: str, parameters: Any = (), /) -> CheckedCursor:
-        """Run a statement."""
-        return self.cursor(CheckedCursor).execute(sql, parameters)
+        """Run a statement. Half a character in a text, as a name that is typed may have, is looked for as it would be stored."""
+        try:
+            return self.cursor(CheckedCursor).execute(sql, parameters)
+        except UnicodeEncodeError:
+            whole = [storable(value) if isinstance(value, str) else value for value in parameters]
+            return self.cursor(CheckedCursor).execute(sql, whole)
+
+
+def storable(text: str) -> str:
+    """Return a text as SQLite takes it: half a character, as JSON or the name of a file may have, becomes an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def check_types(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

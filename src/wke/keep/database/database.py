@@ -24,6 +24,8 @@ def database_errors(folder: Path) -> Iterator[None]:
         raise  # a mistake in our code, not of the disk
     except sqlite3.Error as error:
         raise _translated(folder, error) from error
+    except UnicodeDecodeError as error:  # the message of an error of SQLite has damaged bytes in it
+        raise DamagedError(f"{folder / 'wke.sqlite'}: {error.object!r:.200}") from error
 
 
 def _translated(folder: Path, error: sqlite3.Error) -> StoreError:

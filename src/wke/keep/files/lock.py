@@ -73,7 +73,7 @@ class WriterLock:
 
 def series_lock(folder: Path, series: str) -> Path:
     """Return the lock file of a series of the store in `folder`."""
-    return folder / "locks" / f"{quote(series, safe='')}.lock"
+    return folder / "locks" / f"{quote(series, safe='', errors='surrogateescape')}.lock"
 
 
 def holder_of(path: Path) -> Holder | None:

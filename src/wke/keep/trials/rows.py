@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from wke.keep.database.damage import decoding
+from wke.keep.database.damage import decoding, storable
 from wke.keep.files.manifest import KeptFile
 from wke.keep.trials.folders import first_free
 from wke.keep.trials.trials import Answer, Attempt, PlannedTrial, Result
@@ -108,8 +108,3 @@ def task_row(attempt: int, ended: TaskEnded) -> tuple[object, ...]:
         ended.rung,
         storable(ended.detail),
     )
-
-
-def storable(text: str) -> str:
-    """Return a text as SQLite takes it: half a character, as JSON or the name of a file may have, becomes an escape."""
-    return text.encode("utf-8", "backslashreplace").decode()
