@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.act.connection.masking import Masking, forms
+from wke.act.masking import Masking, forms
 from wke.act.session.tasks import task_specs
 from wke.describe.cluster.cluster import read_cluster
 from wke.describe.configuration.configuration import read_configuration

@@ -129,7 +129,7 @@ def on_cluster(series: PlannedSeries, cluster: ClusterSpec) -> PlannedSeries:
 
 def copied_sources(trials: Iterable[Trial]) -> tuple[str, ...]:
     """Return what the steps of trials copy from here, as the experiment names it, each source once."""
-    return tuple(dict.fromkeys(dict(step.options)["source"] for trial in trials for step in trial.steps if step.copy))
+    return tuple(dict.fromkeys(str(dict(step.options)["source"]) for trial in trials for step in trial.steps if step.copy))
 
 
 def _stored_seed(experiment: Experiment) -> int | None:

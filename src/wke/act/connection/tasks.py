@@ -11,10 +11,10 @@ from dataclasses import replace
 from functools import partial
 
 from wke.act.connection.link import Link
-from wke.act.connection.masking import Masking
 from wke.act.connection.questions import Questions
 from wke.act.connection.task import GRACE_S, RunningTask, TaskSpec, script_key
 from wke.act.connection.untrusted import Left, end_of, left_of, number_of
+from wke.act.masking import Masking
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError

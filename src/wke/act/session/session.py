@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from wke.act.connection.connection import Connection, PortAnswer
-from wke.act.connection.masking import forms
 from wke.act.connection.task import RunningTask
+from wke.act.masking import forms
 from wke.act.providers.place import Place
 from wke.act.session.backgrounds import Backgrounds
 from wke.act.session.clocks import Clocks

@@ -32,7 +32,7 @@ class Secret:
 
 
 def secret_of(name: str, given: object | None) -> Secret | None:
-    """Return the value of the secret option `name`: the given one, or that of WKE_SECRET_NAME; None if there is neither.
+    """Return the value of the secret option `name`: the given one, or that of its variable; None if there is neither.
 
     Raise InputError for a value that cannot be kept secret; the message does not have it.
     """
