@@ -129,7 +129,7 @@ def read_text(path: Path) -> str:
         raise InputError("is a folder, not a file", where=Location(str(path)), hint="name the .toml file in it") from None
     except (OSError, ValueError) as error:  # ValueError: a name with NUL
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"cannot be read: {reason}", where=Location(str(path)), hint="check its name, owner and mode") from None
+        raise InputError(f"cannot be read: {reason}", where=Location(str(path)), hint="check its owner and mode") from None
     if len(raw) > MOST_BYTES:
         raise InputError(f"is longer than {MOST_BYTES >> 20} MiB", where=Location(str(path)), hint="is it the file that you meant?")
     try:
