@@ -99,6 +99,9 @@ MATCHES: dict[tuple[str, bytes, str], Report | None] = {
     (r"p99=([0-9.]+)", b"p99=94 us,", ""): (94.0, "us"),
     (r"([0-9.]+) MB", b"12 MB", "MiB"): (12.0, "MiB"),
     (r"([0-9.]+)", b"12 MB", "things"): (12.0, "things"),
+    (r"ops took ([0-9.]+)", b"ops took 5s", "ms"): (5.0, "s"),
+    (r"lat=([0-9.]+)\S* ", b"lat=350us now", "ms"): (350.0, "us"),
+    (r"lat=([0-9.]+)s ", b"lat=5s now", "things"): (5.0, "things"),
     (r"([0-9.]+)", b"12 ops/s", ""): (12.0, ""),
     (r"=([0-9]+)", b"a=5 s=3", "ms"): (3.0, "ms"),
     # what only looks like a part of a number

@@ -69,7 +69,7 @@ def matched(pattern: re.Pattern[bytes], text: Text, unit: str = "", find: Find =
         own = _text(match["unit"])
         _refuse_cut_unit(text, match.end("unit"), own)
         return quantity(f"{_plain(found)}{own}" if match.start("unit") == where[1] else f"{number(_plain(found))!r} {own}")
-    return number(_plain(found)), _unit_behind(pattern, text, where[1], unit)
+    return number(_plain(found)), _unit_behind(match, text, where[1], unit)
 
 
 def ready_made(pattern: str) -> str:
@@ -109,12 +109,14 @@ def _refuse_cut_unit(text: Text, end: int, found: str) -> None:
         raise ValueError(f"{excerpt(found)}, whose unit goes on behind it; write {quoted('{value}{unit}')}")
 
 
-def _unit_behind(pattern: re.Pattern[bytes], text: Text, end: int, unit: str) -> str:
+def _unit_behind(match: re.Match[bytes], text: Text, end: int, unit: str) -> str:
     """Return the unit directly behind a number, or else `unit`; a unit that the pattern itself spells may be called otherwise."""
     behind = _NEXT_UNIT.match(text[end : end + 20])
     own = _text(behind[1]) if behind else ""
-    is_read = is_known(unit) if unit else is_amount(own)
-    return own if is_read and is_known(own) and own.encode() not in pattern.pattern else unit
+    if behind is None or not is_known(own) or not (is_known(unit) if unit else is_amount(own)):
+        return unit
+    is_spelled = match.end() >= end + behind.end() and re.search(rf"(?<![A-Za-z]){re.escape(own)}(?![A-Za-z])", _pattern_of(match))
+    return unit if is_spelled else own
 
 
 def _pattern_of(match: re.Match[bytes]) -> str:

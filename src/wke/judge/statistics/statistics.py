@@ -10,6 +10,7 @@ import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 from wke.describe.expression.units import is_time
 
@@ -79,9 +80,19 @@ def summarise(values: Sequence[float], kind: str, confidence: float = 0.95) -> S
         centre, low, high = _mean(values, confidence)
         return Summary(n, centre, low if min(values) < 0 else max(0.0, low), high, kind, confidence)
     if min(values) <= 0:
-        return Summary(n, float(statistics.mean(values)), None, None, "mean", confidence)
+        return Summary(n, mean(values), None, None, "mean", confidence)
     centre, low, high = (math.exp(min(log, LARGEST_LOG)) for log in _mean([math.log(value) for value in values], confidence))
     return Summary(n, centre, low, high, kind, confidence)
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean of at least one value, rounded once: equal values are their own mean."""
+    n = len(values)
+    try:
+        first = math.fsum(values) / n
+        return first + math.fsum(chain(values, repeat(-first, n))) / n  # sums are exact, so the second term is the rounding of the first
+    except OverflowError:
+        return float(statistics.mean(values))
 
 
 def usual_kind(unit: str) -> str:
@@ -110,7 +121,7 @@ def _mean(values: Sequence[float], confidence: float) -> tuple[float, float, flo
     from scipy.special import stdtrit  # noqa: PLC0415 - 0.2 s, only when statistics are needed
 
     n = len(values)
-    centre = float(statistics.mean(values))
+    centre = mean(values)
     deviation = math.hypot(*(value - centre for value in values)) / math.sqrt(n - 1)
     half = float(stdtrit(n - 1, (1 + confidence) / 2)) * deviation / math.sqrt(n)
     return centre, max(-LARGEST, centre - half), min(LARGEST, centre + half)
@@ -118,6 +129,6 @@ def _mean(values: Sequence[float], confidence: float) -> tuple[float, float, flo
 
 def _median(values: Sequence[float], confidence: float) -> tuple[float, float | None, float | None]:
     ordered, n = sorted(values), len(values)
-    centre = float(statistics.mean((ordered[(n - 1) // 2], ordered[n // 2])))
+    centre = mean((ordered[(n - 1) // 2], ordered[n // 2]))
     ranks = order_ranks(n, 0.5, confidence)
     return (centre, None, None) if ranks is None else (centre, ordered[ranks[0] - 1], ordered[ranks[1] - 1])
