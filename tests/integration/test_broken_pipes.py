@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from projects import Project, emulated_cluster
 from support import limit
 
 CLUSTER = '[machines]\na = "a.example.org"\n'
@@ -48,3 +49,20 @@ def test_an_ssh_that_ends_at_once_is_told(folder: Path) -> None:
     assert done.returncode == 3
     ignored = int((folder / "parent").read_text().split()[1], 16)
     assert ignored & 1 << (signal.SIGPIPE - 1)
+
+
+def test_a_series_runs_without_any_stream(tmp_path: Path) -> None:
+    """With stdin, stdout and stderr closed everything is measured and stored; what cannot be written is left out."""
+    project = Project(tmp_path, emulated_cluster(1))
+    project.targets(load="echo wke: x=1")
+    project.write(
+        "experiments/series.toml", '[experiment]\nconfiguration = "kv"\n[[steps]]\ntarget = "load"\nmeasure = true\n[metrics]\nx = {}\n'
+    )
+    done = project.measure(under=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"), PYTHONIOENCODING="latin-1")
+    assert (done.status, done.out, done.err, project.outcomes()) == (0, "", "", ["ok"])
+    assert project.wke("results", PYTHONIOENCODING="ascii").status == 0
+    full = project.wke("results", under=("sh", "-c", 'exec "$@" >/dev/full', "sh"))
+    assert (full.status, full.err.splitlines()[-2:]) == (
+        1,
+        ["stdout cannot be written: No space left on device", *full.err.splitlines()[-1:]],
+    )

@@ -266,7 +266,11 @@ def _damage(folder: Path, chance: random.Random) -> None:
     if what <= 1:
         table, columns = chance.choice(sorted(column_types().items()))
         name = chance.choice(sorted(columns))
-        with contextlib.closing(sqlite3.connect(folder / "wke.sqlite")) as connection, contextlib.suppress(sqlite3.Error), connection:
+        with (
+            contextlib.closing(sqlite3.connect(folder / "wke.sqlite")) as connection,
+            contextlib.suppress(sqlite3.Error, UnicodeDecodeError),
+            connection,
+        ):
             connection.execute(f"UPDATE {table} SET {name} = {chance.choice(VALUES)}")
     elif what == 2:
         path = chance.choice(sorted(path for path in folder.rglob("*") if path.is_file()))

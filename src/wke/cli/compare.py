@@ -1,7 +1,5 @@
 """`wke compare`: how stored values compare with others, point by point."""
 
-import json
-
 import click
 
 from wke.cli.options import as_json, folder
@@ -46,7 +44,7 @@ def compare(
         raise InputError("--json and --markdown exclude each other")
     report = compare_named(baseline, candidate, read_threshold(threshold))
     if as_json:
-        Printer().data(json.dumps(report_json(report), indent=2))
+        Printer().document(report_json(report))
     elif as_markdown:
         Printer().data(markdown(report))
     else:
