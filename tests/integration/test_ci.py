@@ -156,6 +156,7 @@ def test_a_candidate_that_fails_is_a_regression(history: Project) -> None:
     done = ci(history, "--baseline", "base", "--only", "size=1")
     assert (done.status, [row[-1] for row in cells(done.out)]) == (4, ["incomplete: 0 of 8 rounds", "**higher: worse**"])
     assert "| failed trials | 8 | 8 of 8, baseline 0 of 8 |" in done.out
+    history.edit("experiments/series.toml", "seed = 5", "seed = 5\nstop-after = 0")
     git(history, "tag", "-f", "base", committed(history, "broken"))
     done = ci(history, "--baseline", "base", "--only", "size=1")
     assert done.status == 1
@@ -288,7 +289,7 @@ def test_nothing_is_redrawn_on_a_terminal_either(history: Project) -> None:
         (
             ["--ci", "--baseline", "base"],
             ('unit = "ms"', 'unit = "ms", step = "other"'),
-            "baseline base: the step that this metric is read from",
+            "baseline base: metric latency is read from a step that is not there",
         ),
         (
             ["--ci", "--baseline", "base"],
@@ -308,7 +309,7 @@ def test_what_cannot_be_compared_is_said_before_anything_runs(
     """With status 2 and nothing stored."""
     if change is not None:
         history.edit("experiments/series.toml", *change)
-    if "step that" in words:
+    if "from a step" in words:
         history.targets({"other": '["size"]'}, other="true")
         history.edit("experiments/series.toml", 'target = "load"', 'target = "other"')
     done = history.wke("measure", "experiments/series.toml", *arguments)

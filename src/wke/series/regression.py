@@ -5,7 +5,7 @@ beside the working tree, round by round. The report is that of the stored values
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.names import GitRef, PointsOf, parse_name, points_with
-from wke.describe.plan.plan import make_plan
+from wke.describe.plan.plan import Trial, make_plan, sources
 from wke.describe.plan.revisions import REVISION, Revision, Revisions, Side
 from wke.errors import InputError
 from wke.judge.statistics.comparison import MIN_ROUNDS
@@ -121,12 +121,22 @@ def _revisions(project: Project, base: Revision, text: str) -> Iterator[Referenc
             revisions = Revisions(base, head(), side, borrowed=old is None)
             both = revisions.experiment(experiment)
             plan = make_plan(both, project.configuration, project.cluster, seed=0, revisions=revisions)
-            sources = copied_sources(trial for trial in plan.trials if revisions.is_base(trial.point))
-            refuse_outside([*sources, *side.experiment.files], checkout)
+            trials = [trial for trial in plan.trials if revisions.is_base(trial.point) and trial.iteration == 0]
+            refuse_outside([*copied_sources(trials), *side.experiment.files], checkout)
+            _refuse_unread(experiment, trials)
         except InputError as error:
             told = checkout.told(error)
             raise InputError(*(replace(problem, what=f"baseline {text}: {problem.what}") for problem in told.problems)) from error
         yield Reference(replace(project, experiment=both, revisions=revisions), f"{text} ({base})" if str(base) != text else text)
+
+
+def _refuse_unread(experiment: Experiment, trials: Iterable[Trial]) -> None:
+    """Raise InputError for a metric that is read from a step that trials do not have."""
+    for trial in trials:
+        for metric, tasks in sources(experiment.metrics, trial).items():
+            if not tasks:
+                what = f"metric {metric} is read from a step that is not there"
+                raise InputError(what, where=experiment.at("metrics", metric), hint="compare with a commit that has the step")
 
 
 def _side(checkout: Checkout, path: Path) -> Side:
