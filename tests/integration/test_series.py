@@ -41,7 +41,7 @@ def test_a_series_ends_with_table_csv_and_figures_and_is_reused(project: Project
     table = done.out.splitlines()
     assert table[0].split() == ["engine", "size", "n", "throughput", "(1/s)", "answers"]
     assert [row.split()[:3] for row in table[1:]] == [[point["engine"], str(point["size"]), "2"] for point in SERIES_POINTS]
-    files = sorted(str(path.relative_to(project.folder)) for path in project.folder.glob("plots/*"))
+    files = sorted(str(path.relative_to(project.folder)) for path in project.folder.glob("plots/[!.]*"))
     assert files == ["plots/series.pdf", "plots/series.png", "plots/series.svg"]
     assert [name for name in [*files, "results/series.csv"] if f"  {name}\n" not in done.err] == []
     rows = (project.folder / "results/series.csv").read_text().splitlines()
@@ -53,7 +53,10 @@ def test_a_series_ends_with_table_csv_and_figures_and_is_reused(project: Project
         assert seen["throughput"] > 0
     assert len(rows) == 1 + 8
 
-    again = project.measure(**no_machines(project))
+    drawn = {name: (project.folder / name).stat().st_mtime_ns for name in files}
+    again = project.wke("measure", "experiments/series.toml", **no_machines(project))
+    assert {name: (project.folder / name).stat().st_mtime_ns for name in files} == drawn
+    assert [name for name in files if f"  {name}\n" not in again.err] == []
     assert "series: nothing to run: all 8 trials are stored and nothing they depend on has changed\n" in again.err
     assert (again.status, again.out) == (0, done.out)
     assert began(project) == EACH_POINT_TWICE
