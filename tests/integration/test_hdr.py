@@ -115,7 +115,7 @@ def test_logs_that_tell_nothing_fail_the_trial(emulated: Project, name: str) -> 
     put = 'ln -s /etc/passwd "$WKE_DIR/out/x.hlog"' if text is None else f'cp "{emulated.folder}/x.hlog" "$WKE_DIR/out/x.hlog"'
     emulated.targets(load=f'#!/bin/sh\nmkdir "$WKE_DIR/out"\n{put}\n')
     emulated.write("x.hlog", text or "")
-    series = SERIES.split("[metrics]", maxsplit=1)[0].replace('"all"', '"m0"').replace("out/*.hlog", "out")
+    series = SERIES.split("[metrics]", maxsplit=1)[0].replace('"all"', '"m0"').replace("out/*", "out")
     metrics = '[metrics]\np99 = { hdr = "out/x.hlog", quantile = 0.99, unit = "ms" }\nmean = { hdr = "out/x.hlog", statistic = "mean", unit = "ms" }\n'
     emulated.write("experiments/series.toml", series + metrics)
     done = emulated.measure()
