@@ -17,7 +17,6 @@ IMAGES = DOCS / "images"
 SESSION = re.compile(r"(?<=<!-- session: begin -->\n).*?(?=<!-- session: end -->)", re.DOTALL)
 NOT_RUN = "<!-- not run: it takes two minutes -->"
 FILE = re.compile(r"^<!-- file: (?P<path>\S+) -->\n```\w+\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
-EARLY_TRIALS = 9
 FIRST_TRIALS, LAST_TRIALS = 1, 1
 
 
@@ -53,10 +52,7 @@ def _refresh_replication(folder: Path) -> None:
         path = folder / block["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block["text"], encoding="utf-8")
-    measure = ("measure", "experiments/replication.toml")
-    _wke(folder, *measure, "--limit", str(EARLY_TRIALS))
-    shutil.copyfile(folder / "plots" / "replication.png", IMAGES / "replication-early.png")
-    _wke(folder, *measure)
+    _wke(folder, "measure", "experiments/replication.toml")
     shutil.copyfile(folder / "plots" / "replication.png", IMAGES / "replication.png")
     for page in pages:
         _replace(page, _table("replication"), _wke(folder, "results", "replication"))

@@ -4,7 +4,7 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from wke.benchmarking.series import Reuse, make_series, run_missing
 from wke.describe.configuration.optionvalue import type_of
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.experimentreader import read_experiment
-from wke.errors import InputError, Problem, WkeError
+from wke.errors import InputError, WkeError
 from wke.judge.summary.series import SeriesWork
 from wke.keep.store import Store
 from wke.series.folders import PLOTS, RESULTS
 from wke.series.summary import load_summary, load_work
 from wke.tell.exports.results_csv import results_file
-from wke.tell.figures.files import draw_figures
+from wke.tell.figures.files import Drawn, draw_figures
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.progress import PlainProgress, SeriesState
 from wke.tell.terminal.summary import print_findings, print_summary, print_without_result
@@ -107,9 +107,9 @@ def _toml(benchmark: Benchmark, options: argparse.Namespace) -> int:
     experiment = replace(read, parameters=completed(read.parameters, benchmark.parameters, read.at))
     if options.refresh_plots:
         with Store.open(RESULTS, readonly=True) as store:
-            problems = _draw(experiment, load_work(store, experiment.name))
-        _say_problems(problems)
-        return 1 if problems else 0
+            drawn = draw_figures(experiment, load_work(store, experiment.name).trials, PLOTS)
+        _say_problems(drawn)
+        return 1 if drawn.problems else 0
     reuse = Reuse(rerun=options.force_rerun, always=options.force_reuse)
     table = ResultsTable(RESULTS / f"{experiment.name}.csv", appended=False)
     return _run(replace(benchmark, verbose=options.verbose), experiment, table, reuse)
@@ -132,10 +132,10 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsTable, reus
         series = make_series(experiment, surroundings(benchmark.function, Path.cwd()), store, reuse, benchmark.command)
         out.talk(f"{experiment.name}: {len(series.planned)} trials, {series.missing} without a result")
 
-        def update() -> tuple[Problem, ...]:
+        def update() -> Drawn:
             work = load_work(store, experiment.name)
             _export(store, work, benchmark.command, table)
-            return _draw(experiment, work)
+            return draw_figures(experiment, work.trials, PLOTS)
 
         try:
             with PlainProgress(SeriesState(_cooldown_s(benchmark, experiment), {})) as display:
@@ -181,13 +181,8 @@ def _export(store: Store, work: SeriesWork, command: str, table: ResultsTable) -
     file.write(table.path, private=True)
 
 
-def _draw(experiment: Experiment, work: SeriesWork) -> tuple[Problem, ...]:
-    """Draw the figures; return why any of them cannot be drawn, which is no reason to stop measuring."""
-    return draw_figures(experiment, work, PLOTS).problems if experiment.plots else ()
-
-
-def _say_problems(problems: Sequence[Problem]) -> None:
-    for problem in problems:
+def _say_problems(drawn: Drawn) -> None:
+    for problem in (*drawn.problems, *drawn.notes):
         Printer().talk(f"warning: {problem}")
 
 

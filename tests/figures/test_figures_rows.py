@@ -69,7 +69,9 @@ def test_equations_are_computed_before_they_are_summarised() -> None:
     (panel,) = drawing.panels
     assert panel.groups[0].marks[0].summary == summarise([10.0 * 10 * 4, 12.0 * 12 * 4], "mean")
     assert (panel.name, panel.label, panel.kind) == ("ops × (ops × n)", "ops × (ops × n)", "mean")
-    assert drawing.footnote == "Points: mean of 2 trials; bars: 95\u202f% confidence interval."
+    assert drawing.footnote == (
+        "Points: mean of 2 trials; bars: 95\u00a0% confidence interval. Groups stand side by side at each x. Only threads = 1."
+    )
 
 
 def test_an_equation_keeps_a_unit_it_can_tell() -> None:

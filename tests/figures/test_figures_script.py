@@ -10,7 +10,7 @@ from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.plot import Plot, Script
 from wke.errors import InputError, TargetError, WkeError
 from wke.keep.trials.trials import StoredAttempt
-from wke.tell.figures.figure import draw_all
+from wke.tell.figures.files import draw_figures
 from wke.tell.figures.script import run_script
 
 
@@ -110,7 +110,7 @@ def test_one_plot_that_fails_keeps_no_other_from_being_drawn() -> None:
         Plot("line", "clients", ys("latency"), label="b"),
         Plot("line", "clients", ys("ops"), label="c"),
     )
-    drawn = draw_all(Experiment("x", Path("x.toml"), plots=plots), TRIALS, Path("plots"))
+    drawn = draw_figures(Experiment("x", Path("x.toml"), plots=plots), TRIALS, Path("plots"))
     assert drawn.files == tuple(Path(f"plots/x_c.{kind}") for kind in ("pdf", "svg", "png"))
     assert [str(problem).split("\n")[0] for problem in drawn.problems] == [
         "experiment: plots[0]: plot script p.sh ended with status 1",

@@ -408,7 +408,7 @@ x.toml:27:1: plots[1].sort-labels: must be 2 labels, not 1
 x.toml:28:29: plots[1].filter-by.value: mode is never the text "fats"
   hint: did you mean "fast"?
 x.toml:34:1: plots[2].sort-by: is the x-axis already
-  hint: sort by another parameter, or remove it
+  hint: name another parameter, or remove it
 x.toml:35:15: plots[2].filter-by.key: there is no parameter "nothing"
   hint: known: memory, mode, seconds
 x.toml:38:1: plots[3].label: a second plot has the label "a"
@@ -420,7 +420,7 @@ x.toml:47:25: plots[4].y-axis[1]: there is no column "memroy"
 x.toml:48:1: plots[4].y-label: must be 2 labels, not 3
   hint: give one per panel of y-axis, or one text for all
 x.toml:49:1: plots[4].maximize-by: is the x-axis already
-  hint: name a parameter that is not on an axis or in sort-by
+  hint: name another parameter, or remove it
 x.toml:50:32: plots[4].normalize-by.value: mode is never the text "slow"
   hint: known: fast, safe
 x.toml:51:65: plots[4].filter-by[1].value: mode is never the text "slow"

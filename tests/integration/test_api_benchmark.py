@@ -15,7 +15,7 @@ from wke.errors import InputError
 from wke.keep.store import Store
 from wke.tell.exports.merging import merge
 from wke.tell.exports.resultsfile import read_results_file
-from wke.tell.figures.figure import Drawn
+from wke.tell.figures.files import Drawn
 
 PARAMETERS = {
     "clients": {"default": 1, "about": "How many"},

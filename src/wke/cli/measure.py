@@ -18,10 +18,10 @@ from wke.cli.plan import print_plan
 from wke.cli.shown_series import show_results
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.names import merged_values
-from wke.errors import InputError, WkeError
+from wke.errors import InputError, Problem, WkeError
 from wke.keep.files.current import CurrentWriter
 from wke.keep.store import Store
-from wke.records import Sink
+from wke.records import Note, Sink
 from wke.series.comparing import read_threshold
 from wke.series.folders import PLOTS, RESULTS
 from wke.series.machines import MachinesChangedError
@@ -185,6 +185,8 @@ class Terminal:
         self._plain = plain
         self._known: int | None = None
         self._draw_after = 0.0
+        self._told: set[Problem] = set()
+        self._tell: Sink = lambda _: None
         self._experiment: Experiment | None = None
 
     def note(self, text: str) -> None:
@@ -206,7 +208,7 @@ class Terminal:
         experiment = series.plan.experiment
         state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
         try:
-            with progress(state, plain=self._plain) as display, CurrentWriter(RESULTS, experiment.name, display) as sink:
+            with progress(state, plain=self._plain) as self._tell, CurrentWriter(RESULTS, experiment.name, self._tell) as sink:
                 yield sink
             if uneven := uneven_text(state):
                 Printer().talk(uneven)
@@ -220,8 +222,11 @@ class Terminal:
         """Draw the figures, unless that would take more than the share DRAWING of the time."""
         began = time.monotonic()
         if self._figures and self._experiment is not None and began >= self._draw_after:
-            with contextlib.suppress(InputError):  # values that cannot be drawn are told at the end
-                await asyncio.to_thread(draw_figures, self._experiment, load_work(self._store, self._experiment.name), PLOTS)
+            work = load_work(self._store, self._experiment.name)
+            drawn = await asyncio.to_thread(draw_figures, self._experiment, work.trials, PLOTS)
+            for problem in (one for one in drawn.problems if one not in self._told):
+                self._tell(Note(f"warning: {problem}"))
+            self._told.update(drawn.problems)
             ended = time.monotonic()
             self._draw_after = ended + (ended - began) * (1 / DRAWING - 1)
 
@@ -252,4 +257,4 @@ class Terminal:
             work = load_work(self._store, experiment.name)
             export_csv(RESULTS, work)
             if self._figures:
-                draw_figures(experiment, work, PLOTS)
+                draw_figures(experiment, work.trials, PLOTS)

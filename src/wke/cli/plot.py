@@ -26,9 +26,11 @@ def plot(experiment: str, *, as_json: bool) -> None:
     if not described.plots:
         raise InputError("has no [[plots]]", where=described.where, hint="a plot needs type, x-axis and y-axis")
     with Store.open(RESULTS, readonly=True) as store:
-        drawn = draw_figures(described, load_work(store, described.name), PLOTS)
+        drawn = draw_figures(described, load_work(store, described.name).trials, PLOTS)
     if as_json:
         Printer().document({"files": [str(path) for path in drawn.files]})
+    for note in drawn.notes:
+        Printer().talk(f"warning: {note}")
     for path in drawn.files if not as_json else ():
         Printer().data(str(path))
     if drawn.problems:

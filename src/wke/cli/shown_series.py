@@ -24,9 +24,9 @@ def show_results(experiment: Experiment, summary: SeriesSummary, *, figures: boo
 
 def _draw(experiment: Experiment, summary: SeriesSummary) -> tuple[Path, ...]:
     """Draw the figures, and say what is wrong with them; return the files."""
-    drawn = draw_figures(experiment, summary, PLOTS)
-    for problem in drawn.problems:
+    drawn = draw_figures(experiment, summary.trials, PLOTS)
+    for problem in (*drawn.problems, *drawn.notes):
         Printer().talk(f"warning: {problem}")
-    if not drawn.problems:
+    if not (drawn.problems or drawn.notes):
         note_drawn(experiment, summary.trials, PLOTS, drawn.files)
     return drawn.files

@@ -25,6 +25,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def worded(name: str) -> str:
+    """Return a column's name as words: `num clients`."""
+    return name.replace("-", " ").replace("_", " ")
+
+
 def point_words(point: Mapping[str, object], iteration: int, *, warmup: bool) -> str:
     """Return a trial as text: `num-clients=4 engine=old, warm-up 1`."""
     values = " ".join(f"{name}={value}" for name, value in point.items())

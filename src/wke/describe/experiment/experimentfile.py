@@ -142,10 +142,12 @@ class PlotEntry(TableModel):
     """Another parameter that varies, or a metric: one line or bar group per value."""
     sort_labels: Annotated[Mapping[str | int, str], Before(labels, list[str] | Mapping[str, str])] = {}
     """Labels for these values: a list in their order, or a table from value to label."""
+    facet_by: NonEmpty | None = None
+    """A third parameter that varies, or a metric: one panel per value, side by side."""
     filter_by: Annotated[Items[Filter], Before(read_filters, FilterEntry | list[FilterEntry])] = ()
     """Draw only trials in which a column has a value: `{ key = "engine", value = "new" }`, or a list of filters, all of which apply."""
     maximize_by: NonEmpty | None = None
-    """For each x and group, draw only the trials with the value of this column that has the highest mean of the first y."""
+    """For each x, group and facet, draw only the trials with the value of this column that has the highest mean of the first y."""
     normalize_by: Annotated[str | Filter, Before(normaliser, str | FilterEntry)] | None = None
     """Divide each trial's y by its value of this column; with `{ key, value }`, by the mean of the trials selected so, for each x."""
     x_label: str | None = None
@@ -158,6 +160,8 @@ class PlotEntry(TableModel):
     """The scale of the y-axis."""
     set_xticks: bool = False
     """Put a tick at every measured x, even if there are many."""
+    offset: Annotated[float, Bounds(at_least=0.0, at_most=100.0)] | None = None
+    """The distance between neighbouring lines at one x, in points, so that error bars stand side by side; by default 5 if they overlap."""
     legend_location: Corner | None = None
     """The place of the legend in the axes, in matplotlib's words; by default it is above them."""
     font_size: Annotated[float, Bounds(over=2.0, at_most=100.0)] | None = None

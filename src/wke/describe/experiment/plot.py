@@ -41,12 +41,13 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One figure: a panel for each expression of `y_axis`, a line or bar group for each value of the column `sort_by`.
+    """One figure: a panel for each expression of `y_axis` and value of the column `facet_by`, a line or bar group for each of `sort_by`.
 
     A column is a parameter or a metric. `sort_labels` maps a value's text to its label; only trials that all of `filter_by` keep are
-    drawn. `maximize_by` keeps, for each x and group, the trials of that column's value whose mean of the first y is the highest.
+    drawn. `maximize_by` keeps, for each x, group and facet, the trials of that column's value whose mean of the first y is the highest.
     `normalize_by` is a column that every y is divided by, trial by trial; or a filter, and every y is divided by the mean y of the trials
-    that it keeps, of the same x and (unless the filter is on `sort_by` itself) group. A plot of type "script" has `script` and no axes.
+    that it keeps, of the same x, group and facet (apart from the column that the filter is on). `offset` is the distance of groups at one
+    x, in points; None to choose it. A plot of type "script" has `script` and no axes.
     """
 
     type: str
@@ -56,6 +57,7 @@ class Plot:
     title: str | None = None
     sort_by: str | None = None
     sort_labels: Mapping[str, str] = field(default_factory=dict)
+    facet_by: str | None = None
     filter_by: tuple[Filter, ...] = ()
     maximize_by: str | None = None
     normalize_by: str | Filter | None = None
@@ -64,6 +66,7 @@ class Plot:
     x_scale: str = "linear"
     y_scale: str = "linear"
     set_xticks: bool = False
+    offset: float | None = None
     legend_location: str | None = None
     font_size: float | None = None
     plot_scale: float = 1.0
@@ -77,7 +80,7 @@ class Plot:
 
     def columns(self) -> Iterator[str]:
         """Yield every column that the plot names."""
-        yield from (name for name in (self.x_axis, self.sort_by, self.maximize_by) if name)
+        yield from (name for name in (self.x_axis, self.sort_by, self.facet_by, self.maximize_by) if name)
         yield from (name for y in self.y_axis for name in y.names)
         yield from (kept.key for kept in self.filter_by)
         if self.normalize_by is not None:

@@ -60,15 +60,14 @@ def plot_problems(plots: Sequence[Plot], entries: Sequence[PlotEntry], columns: 
 def _axis_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:
     """Check that the x-axis and groups of a figure are different columns that vary."""
     sweep = columns.sweep
-    for axis, name in (("x-axis", plot.x_axis), ("sort-by", plot.sort_by), ("maximize-by", plot.maximize_by)):
-        if name and name not in sweep.varied and name not in columns.metrics:
+    taken: dict[str, str] = {}
+    named = {"x-axis": plot.x_axis, "sort-by": plot.sort_by, "facet-by": plot.facet_by, "maximize-by": plot.maximize_by}
+    for axis, name in named.items():
+        if name and (other := taken.setdefault(name, axis)) != axis:
+            yield Problem(f"is {'the x-axis' if other == 'x-axis' else other} already", at(axis), "name another parameter, or remove it")
+        elif name and name not in sweep.varied and name not in columns.metrics:
             what = f"parameter {quoted(name)} does not vary" if name in sweep.names else f"there is no parameter {quoted(name)}"
             yield Problem(what, at(axis), did_you_mean(name, sweep.varied))
-    if plot.sort_by and plot.sort_by == plot.x_axis:
-        yield Problem("is the x-axis already", at("sort-by"), "sort by another parameter, or remove it")
-    if plot.maximize_by and plot.maximize_by in {plot.x_axis, plot.sort_by}:
-        taken = "the x-axis" if plot.maximize_by == plot.x_axis else "sort-by"
-        yield Problem(f"is {taken} already", at("maximize-by"), "name a parameter that is not on an axis or in sort-by")
 
 
 def _y_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:

@@ -1,72 +1,71 @@
 """Axes: scales, limits and ticks."""
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.axis import Axis
+from matplotlib.ticker import FixedLocator, Formatter, MaxNLocator, NullFormatter, NullLocator
 
 from wke.describe.experiment.plot import Plot
-from wke.tell.figures.drawing import Drawing, Panel
-from wke.tell.figures.style import tick_text
-from wke.tell.terminal.sanitize import one_line
+from wke.tell.figures.panels import Drawing, Panel
+from wke.tell.figures.scales import AxisScale
+from wke.tell.figures.style import tick_text, tick_texts
+from wke.tell.terminal.sanitize import visible
 
 MOST_TICKS = 9
+FEWEST_TICKS = 3
+STEPS = (1, 2, 2.5, 5, 10)
+POINTS_PER_INCH = 72
+CATEGORY_LETTERS = 24  # longer names are folded
+LETTER = 0.6  # the width of a letter, as a share of the font's size
+NEAR = 0.06  # ticks that are closer than this share of an axis would have overlapping labels
 
 
-def finish_y(axes: Axes, panel: Panel, plot: Plot) -> None:
-    """Set the scale, the limits and the ticks of the y-axis."""
-    bounds = _bounds(panel)
-    if plot.y_scale == "symlog" and bounds:
-        axes.set_yscale("symlog", linthresh=_threshold(bounds))
-        axes.yaxis.set_minor_locator(NullLocator())
-        low, high = min(bounds), max(bounds)
-        axes.set_ylim(1.25 * low if low < 0 else 0, 1.25 * high if high > 0 else 0)
-    elif plot.y_scale == "log" and all(mark.summary.centre > 0 for mark in panel.marks):
-        axes.set_yscale("log", nonpositive="clip")
-        positive = [bound for bound in bounds if bound > 0]
-        if positive:
-            axes.set_ylim(*_log_limits(positive, from_decade=plot.type == "bar"))
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if _decades(positive) > 2 else (1.0, 2.0, 5.0)))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+class Numbers(Formatter):
+    """Writes numbers so that those of different ticks differ."""
+
+    def __call__(self, value: float, pos: int | None = None) -> str:  # noqa: ARG002 - matplotlib passes it
+        """Return the text of one number."""
+        return tick_text(value)
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """Return the texts of all ticks."""
+        return tick_texts(values)
+
+
+def finish_y(axes: Axes, panels: Sequence[Panel], plot: Plot) -> None:
+    """Set the scale, the limits and the ticks of a y-axis, which has room for all marks of `panels` and their intervals."""
+    bounds, scale = _bounds(panels), panels[0].scale
+    set_scale(axes.set_yscale, scale)
+    if not bounds:
+        axes.set_yticks([])
+        return
+    if scale.kind == "linear":
+        low, high = _linear_limits(bounds, from_zero=plot.type == "bar")
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-        if bounds:
-            axes.set_ylim(*_linear_limits(bounds, from_zero=plot.type == "bar"))
-    axes.yaxis.set_major_formatter(FuncFormatter(tick_text))
+        low, high = _log_limits(bounds, scale, from_decade=plot.type == "bar")
+        _set_ticks(axes.yaxis, _scaled_ticks(low, high, scale), (low, high))
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_formatter(Numbers())
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _threshold(values: Sequence[float]) -> float:
-    """Return the end of the linear part of an axis that is logarithmic on both sides of zero: the decade of the smallest value."""
-    smallest = min((abs(value) for value in values if value), default=1.0)
-    return 10.0 ** math.floor(math.log10(smallest))
+def set_scale(setter: Callable[..., None], scale: AxisScale) -> None:
+    """Set the scale of an axis by its setter, such as `axes.set_xscale`."""
+    if scale.kind == "symlog":
+        setter("symlog", base=scale.base, linthresh=scale.threshold)
+    elif scale.kind == "log":
+        setter("log", base=scale.base, nonpositive="clip")
 
 
-def _base(values: Sequence[float]) -> int:
-    """Return 2 for values that are all powers of two (or zero), else 10."""
-    return 2 if all(math.log2(abs(value)).is_integer() for value in values if value) else 10
-
-
-def _bounds(panel: Panel) -> list[float]:
-    """Return the values that the y-axis must show: the centres, and the intervals up to a limit.
-
-    The interval of two trials is twelve times as wide as their distance. An axis with room for all of it would show little else.
-    """
-    centres = [mark.summary.centre for mark in panel.marks]
-    if not centres:
-        return []
-    low, high = min(centres), max(centres)
-    room = 0.5 * max(high, -low, high - low)
-    ends = [end for mark in panel.marks for end in (mark.summary.low, mark.summary.high) if end is not None]
-    return [*centres, *(min(max(end, low - room), high + room) for end in ends)]
-
-
-def cuts_an_interval(panel: Panel) -> bool:
-    """Return whether an interval of `panel` extends beyond the y-axis."""
-    bounds = _bounds(panel)
-    ends = [end for mark in panel.marks for end in (mark.summary.low, mark.summary.high) if end is not None]
-    return any(not min(bounds) <= end <= max(bounds) for end in ends)
+def _bounds(panels: Iterable[Panel]) -> list[float]:
+    """Return the values that a y-axis must show: the centres and the ends of intervals."""
+    summaries = [mark.summary for panel in panels for mark in panel.marks]
+    return [value for one in summaries for value in (one.centre, one.low, one.high) if value is not None]
 
 
 def _linear_limits(bounds: Sequence[float], *, from_zero: bool) -> tuple[float, float]:
@@ -77,59 +76,110 @@ def _linear_limits(bounds: Sequence[float], *, from_zero: bool) -> tuple[float, 
     if from_zero:
         low, high = min(low, 0.0), max(high, 0.0)
     room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-    return (low if low == 0 else low - room), (high if from_zero and high == 0 else high + room)
+    return (low if low == 0 else low - room), (high if from_zero and high == 0 > low else high + room)
 
 
-def _log_limits(positive: Sequence[float], *, from_decade: bool) -> tuple[float, float]:
-    low = 10 ** math.floor(math.log10(min(positive) * 0.8)) if from_decade else min(positive) / 1.25
-    return low, max(positive) * 1.25
+def _log_limits(bounds: Sequence[float], scale: AxisScale, *, from_decade: bool) -> tuple[float, float]:
+    """Return the limits of a logarithmic axis: a little more than the values, below the positive ones for "log"."""
+    low, high = min(bounds), max(bounds)
+    if scale.kind == "symlog":
+        return (1.25 * low if low < 0 else 0.0), (1.25 * high if high > 0 else 0.0 if low < 0 else scale.threshold)
+    positive = [bound for bound in bounds if bound > 0]
+    room = 1.25 if max(positive) > 2 * min(positive) else (max(positive) / min(positive)) ** 0.1 * 1.01
+    low = 10.0 ** math.floor(math.log10(min(positive) * 0.8)) if from_decade else min(positive) / room
+    return low, max(positive) * room
 
 
-def _decades(positive: Sequence[float]) -> float:
-    return math.log10(max(positive) / min(positive)) if positive else 0.0
+def _scaled_ticks(low: float, high: float, scale: AxisScale) -> list[float]:
+    """Return the ticks of a logarithmic axis; the linear part of "symlog" has one at zero."""
+    if scale.kind == "log":
+        return _log_ticks(low, high)
+    above = _log_ticks(scale.threshold, high) if high > scale.threshold else [high] if high > 0 else []
+    below = _log_ticks(scale.threshold, -low) if -low > scale.threshold else [-low] if low < 0 else []
+    return [*(-tick for tick in below[::-1]), 0.0, *above]
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Return ticks from `low` to `high`: decades, parts of them, or where there are too few even steps as on a linear axis."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for parts in ((1,), (1, 3), (1, 2, 5)):
+        ticks = [part * 10.0**decade for decade in range(first, last + 1) for part in parts]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) >= FEWEST_TICKS:
+            return ticks[:: 1 + (len(ticks) - 1) // MOST_TICKS]
+    even = MaxNLocator(5, steps=STEPS).tick_values(low, high)
+    return [float(tick) for tick in even if low <= tick <= high]
+
+
+def _set_ticks(axis: Axis, ticks: Sequence[float], limits: tuple[float, float]) -> None:
+    """Set the ticks of an axis with these limits, without those too near to the one before."""
+    first, last = axis.get_transform().transform(list(limits))
+    chosen: list[float] = []
+    for tick, at in zip(ticks, axis.get_transform().transform(list(ticks)), strict=True):
+        if not chosen or at - axis.get_transform().transform([chosen[-1]])[0] >= NEAR * (last - first):
+            chosen.append(tick)
+    axis.set_major_locator(FixedLocator(chosen))
+    axis.set_minor_locator(NullLocator())
 
 
 def finish_x(axes: Axes, plot: Plot, drawing: Drawing) -> None:
-    """Set the scale of the x-axis, with a tick at every place that was measured, if they fit."""
+    """Set the limits and the ticks of the x-axis, with a tick at every place that was measured, if they fit."""
     if not drawing.xs:
         axes.xaxis.set_major_locator(NullLocator())
         return
     if plot.type == "bar" or not drawing.numeric:
         _label_categories(axes, plot, drawing)
         return
-    places = [float(str(x)) for x in drawing.xs]
-    _scale_x(axes, plot, places)
-    few = (
-        not drawing.measured
-        and len(places) <= MOST_TICKS
-        and not _crowded(axes.transScale.transform([(x, 1.0) for x in places])[:, 0].tolist())
-    )
+    scale, places = drawing.x_scale, [drawing.place(x) for x in drawing.xs]
+    low, high = _x_limits(axes.xaxis, drawing, places)
+    axes.set_xlim(low, high)
+    at = axes.xaxis.get_transform().transform([low, *places, high]).tolist()
+    label = (
+        LETTER * (2 + max(map(len, tick_texts(places)))) * float(axes.xaxis.label.get_fontsize()) / length_pt(axes)
+    )  # as a share of the axis
+    few = not drawing.measured and len(places) <= MOST_TICKS and not _crowded(at, label)
     if plot.set_xticks or few:
         axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(tick_text))
+    elif scale.kind == "linear":
+        axes.xaxis.set_major_locator(MaxNLocator(min(MOST_TICKS - 2, max(2, int(1 / label))), steps=STEPS))
+    elif scale.base != 2:
+        _set_ticks(axes.xaxis, _scaled_ticks(low, high, scale), (low, high))
+    axes.xaxis.set_major_formatter(Numbers())
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
+def _x_limits(axis: Axis, drawing: Drawing, places: Sequence[float]) -> tuple[float, float]:
+    """Return limits with some room at both ends; a linear axis whose first place is near zero begins there."""
+    across = [mark.across for panel in drawing.panels for mark in panel.marks if mark.across]
+    ends = [end for one in across for end in (one.low, one.high) if end is not None]
+    if drawing.x_scale.kind == "log":
+        ends = [end for end in ends if end > 0]
+    low, high = min([*places, *ends]), max([*places, *ends])
+    scale = axis.get_transform()
+    first, last = scale.transform([low, high])
+    room = 0.05 * (last - first) or 0.1 * abs(last) or 0.5
+    low_end, high_end = (float(end) for end in scale.inverted().transform([first - room, last + room]))
+    near_zero = drawing.x_scale.kind == "linear" and 0 < low <= 0.25 * high
+    return (0.0 if near_zero else low_end), high_end
+
+
 def _label_categories(axes: Axes, plot: Plot, drawing: Drawing) -> None:
-    texts = [tick_text(x) if isinstance(x, int | float) and not isinstance(x, bool) else one_line(str(x)) for x in drawing.xs]
-    crowded = sum(len(text) + 2 for text in texts) > 60
+    texts = [tick_text(x) if isinstance(x, int | float) and not isinstance(x, bool) else str(x) for x in drawing.xs]
+    texts = [textwrap.fill(visible(text), CATEGORY_LETTERS, replace_whitespace=False) for text in texts]
+    longest = max(len(line) for text in texts for line in text.split("\n"))
+    crowded = (longest + 1) * LETTER * float(axes.xaxis.label.get_fontsize()) > length_pt(axes) / (len(texts) + 0.2)
     axes.set_xticks(range(len(texts)), texts, rotation=30 if crowded else 0, ha="right" if crowded else "center")
     axes.tick_params(axis="x", length=0 if plot.type == "bar" else 2.5)
     axes.set_xlim(-0.6, len(texts) - 0.4)
 
 
-def _scale_x(axes: Axes, plot: Plot, places: Sequence[float]) -> None:
-    if plot.x_scale == "log" and places[0] > 0:
-        axes.set_xscale("log", base=_base(places))
-    elif plot.x_scale == "symlog":
-        axes.set_xscale("symlog", base=_base(places), linthresh=min((abs(x) for x in places if x), default=1.0))
-        axes.set_xlim(0 if places[0] >= 0 else None, None)
-    elif places[0] >= 0 and len(places) > 1:
-        axes.set_xlim(0 if places[0] <= 0.25 * places[-1] else None, None)
+def _crowded(at: Sequence[float], label: float) -> bool:
+    """Return whether labels, each this share of the axis wide, would overlap at all these places; the first and the last are its ends."""
+    gaps = [right - left for left, right in pairwise(at[1:-1])]
+    return bool(gaps) and min(gaps) < label * (at[-1] - at[0])
 
 
-def _crowded(at: Sequence[float]) -> bool:
-    """Return whether the labels of ticks at all places would overlap."""
-    gaps = [right - left for left, right in pairwise(at)]
-    return bool(gaps) and min(gaps) < 0.05 * (at[-1] - at[0])
+def length_pt(axes: Axes) -> float:
+    """Return about how long the x-axis is, in points."""
+    return float(axes.get_window_extent().width / axes.figure.dpi * POINTS_PER_INCH)

@@ -1,23 +1,29 @@
 """Bars: a cluster for each place on the x-axis, a bar for each group, a whisker for each interval."""
 
-from matplotlib.axes import Axes
+from typing import Any
 
-from wke.tell.figures.drawing import Drawing, Panel
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from wke.describe.experiment.point import value_key
+from wke.tell.figures.panels import Drawing, Panel
 from wke.tell.figures.style import COLOURS, DARK, HATCHES
 
 CLUSTER = 0.8  # the share of the space between two places that a cluster takes
 
 
-def draw_bars(axes: Axes, panel: Panel, drawing: Drawing) -> None:
-    """Draw `panel` as bars from zero. A bar of one trial is hollow."""
-    width = CLUSTER / max(len(panel.groups), 1)
+def draw_bars(axes: Axes, panel: Panel, drawing: Drawing) -> list[Patch]:
+    """Draw `panel` as bars from zero, a bar of one trial hollow; return what stands for each group in the legend."""
+    width, legend = CLUSTER / max(len(panel.groups), 1), []
     for index, group in enumerate(panel.groups):
         colour, hatch = COLOURS[index % len(COLOURS)], HATCHES[index % len(HATCHES)]
         shift = (index - (len(panel.groups) - 1) / 2) * width
-        places = [drawing.place(mark.x) + shift for mark in group.marks]
+        places = [drawing.positions[value_key(mark.x)] + shift for mark in group.marks]
         heights = [mark.summary.centre for mark in group.marks]
         # A hatch has the colour of the edges: white edges give white lines, and a gap between neighbours.
-        bars = axes.bar(places, heights, width, color=colour, edgecolor="white", linewidth=0.6, hatch=hatch, label=group.label, zorder=2)
+        looks: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.6, "hatch": hatch}
+        legend.append(Patch(facecolor=colour, **looks))
+        bars = axes.bar(places, heights, width, color=colour, zorder=2, **looks)
         for bar, mark, place in zip(bars, group.marks, places, strict=True):
             summary = mark.summary
             if summary.n == 1:
@@ -27,3 +33,4 @@ def draw_bars(axes: Axes, panel: Panel, drawing: Drawing) -> None:
                 axes.errorbar(
                     place, summary.centre, yerr=reach, fmt="none", ecolor=DARK, elinewidth=0.9, capsize=2.2, capthick=0.9, zorder=3
                 )
+    return legend

@@ -1,9 +1,10 @@
-"""What a figure shows, as values before anything is drawn: panels of groups of marks, and the sentences that explain them."""
+"""From a plot and the trials to the values that a figure shows."""
 
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress, pairwise
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.plot import Plot
@@ -12,71 +13,32 @@ from wke.describe.experiment.sweep import value_text
 from wke.describe.expression.evaluation import ExpressionError, calculate
 from wke.describe.expression.expression import Expression
 from wke.describe.expression.units import is_known
-from wke.judge.policies.choose import policy_of
-from wke.judge.statistics.statistics import Summary, summarise
+from wke.judge.statistics.statistics import summarise
 from wke.judge.statistics.summaries import metric_units, summary_kind
-from wke.judge.summary.pointtable import value_order, varied
+from wke.judge.summary.pointtable import value_order
 from wke.keep.trials.trials import StoredAttempt, counting_attempts
+from wke.tell.figures.caption import footnote
+from wke.tell.figures.panels import Drawing, Group, Mark, Panel
 from wke.tell.figures.rows import Row, expressions, fitted, make_rows, normalised, shows, x_is_measured
-from wke.tell.precision import share_text
+from wke.tell.figures.scales import axis_scale
 from wke.tell.tables import titled
+from wke.tell.words import worded
+
+BESIDE_PT = 5.0  # the distance at which error bars with their end marks stand beside one another
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """One point of a figure: its place on the x-axis, the summary of its trials, and `across`, their summary of x if x is a metric."""
+class _Source:
+    """What a figure is made of."""
 
-    x: object
-    summary: Summary
-    across: Summary | None = None
+    plot: Plot
+    rows: Sequence[Row]
+    experiment: Experiment
+    units: Mapping[str, str]
 
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One line, or the bars of one colour."""
-
-    label: str
-    marks: tuple[Mark, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One pair of axes: its name, the label of its y-axis, its kind of summary, its groups; `undefined` says which trials have no value."""
-
-    name: str
-    label: str
-    kind: str
-    groups: tuple[Group, ...]
-    undefined: str = ""
-
-    @property
-    def marks(self) -> tuple[Mark, ...]:
-        """The marks of all groups."""
-        return tuple(mark for group in self.groups for mark in group.marks)
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """A whole figure. `xs` are the places on the x-axis in order: numbers (of a metric if `measured`), or names of categories.
-
-    `group_title` stands above labels that are bare values; labels that the user wrote speak for themselves.
-    """
-
-    panels: tuple[Panel, ...]
-    xs: tuple[object, ...]
-    x_label: str
-    group_title: str
-    footnote: str
-    measured: bool = False
-
-    @property
-    def numeric(self) -> bool:
-        """Return whether the x-axis shows numbers."""
-        return all(isinstance(x, int | float) and not isinstance(x, bool) for x in self.xs)
-
-    def place(self, x: object) -> int:
-        """Return the position of a category on the x-axis."""
-        return list(map(value_key, self.xs)).index(value_key(x))
+    def values(self, parameter: str | None, seen: Iterable[object]) -> list[object]:
+        """Return the distinct values of a parameter that rows have, in their order."""
+        return _in_order(parameter, seen, self.experiment)
 
 
 def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experiment) -> Drawing:
@@ -84,40 +46,53 @@ def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experi
 
     InputError when trials are there but have no column of the name that the plot gives.
     """
-    counted = [trial for trial in counting_attempts(trials) if not trial.warmup]
-    good = [trial for trial in counted if trial.ok]
+    good = [trial for trial in counting_attempts(trials) if trial.ok and not trial.warmup]
     plot = fitted(plot, good, experiment.parameters.points())
     units = metric_units(good, experiment.metrics)
     rows = make_rows(plot, good, units)
-    measured = x_is_measured(plot, good)
-    panels = tuple(_panel(plot, position, rows, experiment, units) for position in range(len(plot.y_axis)))
-    shown = [trial for trial in good if shows(plot, {**trial.point, **trial.observations})]
-    notes = [*_explanations(plot, panels), *_selections(plot, panels), *_mixed(plot, rows, measured=measured)]
-    return Drawing(
+    source, measured = _Source(plot, rows, experiment, units), x_is_measured(plot, good)
+    panels = _without_empty_groups([panel for position in range(len(plot.y_axis)) for panel in _panels(source, position)])
+    drawing = Drawing(
         panels=panels,
-        xs=tuple(_in_order(plot.x_axis, (mark.x for panel in panels for mark in panel.marks), experiment)),
-        x_label=plot.x_label or titled(_words(plot.x_axis), units.get(plot.x_axis, "") if measured else ""),
-        group_title="" if plot.sort_labels else _words(plot.sort_by or ""),
-        footnote=" ".join([*notes, *_missing(plot, shown, experiment)]),
+        xs=tuple(source.values(plot.x_axis, (mark.x for panel in panels for mark in panel.marks))),
+        x_label=plot.x_label or titled(worded(plot.x_axis), units.get(plot.x_axis, "") if measured else ""),
+        group_title="" if plot.sort_labels else worded(plot.sort_by or ""),
+        title=plot.title or "",
         measured=measured,
+        facets=len(panels) // len(plot.y_axis),
     )
+    drawing = _arranged(plot, drawing)
+    shown = [trial for trial in good if shows(plot, {**trial.point, **trial.observations})]
+    return replace(drawing, footnote=footnote(plot, drawing, rows, shown, experiment))
 
 
-def _panel(plot: Plot, position: int, rows: Sequence[Row], experiment: Experiment, units: Mapping[str, str]) -> Panel:
+def _arranged(plot: Plot, drawing: Drawing) -> Drawing:
+    """Return a drawing with the scale of its x-axis and the distance of its groups."""
+    if drawing.numeric and plot.type != "bar":
+        drawing = replace(drawing, x_scale=axis_scale(plot.x_scale, [float(str(x)) for x in drawing.xs], in_twos=True))
+    return replace(drawing, offset=_offset(plot, drawing))
+
+
+def _panels(source: _Source, position: int) -> Iterator[Panel]:
+    """Yield the panels of one y: one, or one for each facet."""
+    plot, rows, units = source.plot, source.rows, source.units
     expression = expressions(plot)[position]
     seen = [row for row in rows if math.isfinite(row.ys[position])]
     values = [row.ys[position] for row in seen]
     unit = _unit(expression, seen, units)
-    kind = summary_kind(expression.name or "", experiment.metrics, unit)
+    kind = summary_kind(expression.name or "", source.experiment.metrics, unit)
     values = normalised(plot, seen, values, kind)
     pairs = [(row, value) for row, value in zip(seen, values, strict=True) if math.isfinite(value)]
-    groups = []
-    for group in _in_order(plot.sort_by, (row.group for row, _ in pairs), experiment):
-        mine = [(row, value) for row, value in pairs if value_key(row.group) == value_key(group)]
-        text = value_text(group) if isinstance(group, bool | int | float | str) else ""
-        groups.append(Group(plot.sort_labels.get(text, text), tuple(_marks(plot, mine, kind, experiment))))
-    name, undefined = _words(expression.printed()), _undefined(rows, len(pairs), expression, units)
-    return Panel(name, _y_label(plot, position, unit), kind, tuple(groups), f"{name}: {undefined}" if undefined else "")
+    name, undefined = worded(expression.printed()), _undefined(rows, len(pairs), expression, units)
+    panel = Panel(name, _y_label(plot, position, unit), kind, (), f"{name}: {undefined}" if undefined else "")
+    facets = source.values(plot.facet_by, (row.facet for row in rows)) or [None]
+    panels = [replace(panel, groups=_groups(source, pairs, facet, kind), title=_facet_title(plot, facet)) for facet in facets]
+    scale = axis_scale(plot.y_scale, [mark.summary.centre for panel in panels for mark in panel.marks])
+    yield from (replace(panel, scale=scale) for panel in panels)
+
+
+def _facet_title(plot: Plot, facet: object) -> str:
+    return f"{worded(plot.facet_by)} = {_text(facet)}" if plot.facet_by and facet is not None else ""
 
 
 def _undefined(rows: Sequence[Row], defined: int, expression: Expression, units: Mapping[str, str]) -> str:
@@ -133,11 +108,50 @@ def _undefined(rows: Sequence[Row], defined: int, expression: Expression, units:
     return "; ".join(f"no value in {count} of {len(rows)} trials ({why})" for why, count in reasons.most_common())
 
 
+def _groups(source: _Source, pairs: Sequence[tuple[Row, float]], facet: object, kind: str) -> tuple[Group, ...]:
+    """Return the groups of a facet: those of the whole figure, so that all panels draw them alike."""
+    plot, groups = source.plot, []
+    for group in source.values(plot.sort_by, (row.group for row in source.rows)):
+        place = value_key(group), value_key(facet)
+        mine = [(row, value) for row, value in pairs if (value_key(row.group), value_key(row.facet)) == place]
+        text = _text(group)
+        groups.append(Group(plot.sort_labels.get(text, text), tuple(_marks(plot, mine, kind, source.experiment))))
+    return tuple(groups)
+
+
+def _without_empty_groups(panels: Sequence[Panel]) -> tuple[Panel, ...]:
+    """Return panels without the groups that have no mark in any of them."""
+    drawn = [any(group.marks for group in same) for same in zip(*(panel.groups for panel in panels), strict=True)]
+    return tuple(replace(panel, groups=tuple(compress(panel.groups, drawn))) for panel in panels)
+
+
+def _text(value: object) -> str:
+    return value_text(value) if isinstance(value, bool | int | float | str) else ""
+
+
+def _offset(plot: Plot, drawing: Drawing) -> float:
+    """Return how far apart groups stand at one x: as the plot says, else apart if their error bars overlap."""
+    if plot.type != "line" or drawing.measured:
+        return 0.0
+    if plot.offset is not None:
+        return plot.offset
+    return BESIDE_PT if not drawing.banded and any(map(_overlaps, drawing.panels)) else 0.0
+
+
+def _overlaps(panel: Panel) -> bool:
+    """Return whether error bars of two groups overlap at an x."""
+    places: dict[Hashable, list[tuple[float, float]]] = {}
+    for mark in panel.marks:
+        if mark.summary.low is not None and mark.summary.high is not None:
+            places.setdefault(value_key(mark.x), []).append((mark.summary.low, mark.summary.high))
+    return any(after[0] <= before[1] for here in places.values() for before, after in pairwise(sorted(here)))
+
+
 def _y_label(plot: Plot, position: int, unit: str | None) -> str:
     """Return the label of a panel's y-axis: the user's (one may serve for all panels), or what it shows with its unit."""
     if plot.y_label:
         return plot.y_label[position if len(plot.y_label) == len(plot.y_axis) else 0]
-    name = _words(expressions(plot)[position].printed())
+    name = worded(expressions(plot)[position].printed())
     return f"{name}, relative" if plot.baseline else titled(name, unit or "")
 
 
@@ -178,88 +192,3 @@ def _in_order(parameter: str | None, values: Iterable[object], experiment: Exper
     known = list(experiment.parameters.values(parameter)) if parameter else []
     words = {value: place for place, value in enumerate(known) if not isinstance(value, int | float)}
     return sorted(distinct(values), key=lambda value: (words.get(value, len(words)) if isinstance(value, str) else 0, value_order(value)))
-
-
-def _words(name: str) -> str:
-    return name.replace("-", " ").replace("_", " ")
-
-
-def _explanations(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
-    """Yield what marks and whiskers are, how many trials they have, and which trials have no value."""
-    summaries = [mark.summary for panel in panels for mark in panel.marks]
-    undefined = [f"{panel.undefined}." for panel in panels if panel.undefined]
-    if summaries:
-        yield _marks_text(plot, panels, summaries)
-        yield from _without_interval(summaries)
-    elif not undefined:
-        yield "No trial has been completed yet."
-    yield from undefined
-
-
-def _without_interval(summaries: Sequence[Summary]) -> Iterator[str]:
-    """Yield why marks have no interval."""
-    counts = {summary.n for summary in summaries}
-    if 1 in counts:
-        yield "Hollow: one trial, no interval." if max(counts) > 1 else "One trial has no interval."
-    elif any(summary.low is None and not summary.marked for summary in summaries):
-        yield "A median of fewer than 6 trials has no interval."
-    if marked := sum(summary.marked for summary in summaries):
-        yield f"No interval where a value is 0 or less: the mean ({marked} of {len(summaries)} marks)."
-
-
-def _marks_text(plot: Plot, panels: Sequence[Panel], summaries: Sequence[Summary]) -> str:
-    things, whiskers = ("Bars", "whiskers") if plot.type == "bar" else ("Points", "bars")
-    shown = [panel for panel in panels if panel.marks]
-    alike = len({panel.kind for panel in shown}) == 1
-    names = (_kind_name(shown[0].kind),) if alike else (f"{panel.name}: {_kind_name(panel.kind)}" for panel in shown)
-    text = f"{things}: {', '.join(names)} of {_range([summary.n for summary in summaries])}"
-    if any(summary.low is not None for summary in summaries):
-        text += f"; {whiskers}: {summaries[0].confidence * 100:g}\u202f% confidence interval"
-    return text + "."
-
-
-def _selections(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
-    """Yield which trials were chosen by their results, and what results were divided by."""
-    if plot.maximize_by and panels[0].marks:
-        yield f"At the {_words(plot.maximize_by)} with the highest mean {panels[0].name}."
-    if plot.baseline:
-        values = " or ".join(value_text(value) for value in plot.baseline.values)
-        yield f"Divided by the mean at {_words(plot.baseline.key)} = {values}, whose own spread is not part of the other intervals."
-
-
-def _kind_name(kind: str) -> str:
-    return kind.replace("-", " ")
-
-
-def _range(counts: Sequence[int]) -> str:
-    low, high = min(counts), max(counts)
-    return f"{low} trial{'s' if low > 1 else ''}" if low == high else f"{low}\u2013{high} trials"
-
-
-def _mixed(plot: Plot, rows: Sequence[Row], *, measured: bool) -> Iterator[str]:
-    """Yield a warning when a mark joins points that differ in parameters that the figure does not show."""
-    told = {plot.x_axis, plot.sort_by, plot.maximize_by}
-    others = [] if measured else [name for name in varied([row.point for row in rows]) if name not in told]
-    if others:
-        yield f"Joined over different {' and '.join(map(_words, others))}."
-
-
-def _missing(plot: Plot, good: Sequence[StoredAttempt], experiment: Experiment) -> Iterator[str]:
-    """Yield how much of the series is there, unless it is complete."""
-    kept = [point for point in experiment.parameters.points() if shows(plot, point)]
-    policy = policy_of(experiment)
-    if len(visited := policy.visited(kept, good)) < len(kept):
-        yield f"{len(visited)} of {len(kept)} points tried."
-        return
-    if precisions := policy.precisions(kept, good):
-        if wide := sum(not point.enough for point in precisions):
-            yield f"{wide} of {len(kept)} points are not yet within {share_text(precisions[0].wanted)}."
-        return
-    planned = experiment.iterations * len(kept)
-    if len(good) < planned and not _filters_results(plot, experiment):
-        yield f"{len(good)} of {planned} trials."
-
-
-def _filters_results(plot: Plot, experiment: Experiment) -> bool:
-    """Return whether the plot chooses trials by their results, so that their final number is not known."""
-    return any(kept.key not in experiment.parameters.names for kept in plot.filter_by)

@@ -1,20 +1,57 @@
-"""Draws the figures of an experiment; matplotlib is imported only when there is a figure to draw."""
+"""Draws the figures of an experiment. Whatever goes wrong with one of them is told and stops nothing: measuring goes on."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from wke.describe.experiment.experiment import Experiment
-from wke.judge.summary.series import SeriesWork
+from wke.describe.experiment.plot import Plot
+from wke.errors import Problem, WkeError
+from wke.keep.trials.trials import StoredAttempt
 from wke.keep.trials.units import in_units
-
-if TYPE_CHECKING:
-    from wke.tell.figures.figure import Drawn
+from wke.tell.figures.script import run_script
 
 
-def draw_figures(experiment: Experiment, work: SeriesWork, folder: Path) -> "Drawn":
-    """Draw every plot of an experiment into `folder`, by the trials of its series, in the units that the experiment declares now."""
-    from wke.tell.figures.figure import draw_all  # noqa: PLC0415 - matplotlib takes half a second to import
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The files of the plots of an experiment, the problems of plots that are not drawn, and notes on those not drawn as was asked."""
 
-    folder.mkdir(exist_ok=True)
-    trials = in_units(work.trials, {}, declared={metric.name: metric.unit for metric in experiment.metrics})
-    return draw_all(experiment, trials, folder)
+    files: tuple[Path, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...] = ()
+
+
+def draw_figures(experiment: Experiment, trials: Sequence[StoredAttempt], folder: Path) -> Drawn:
+    """Draw every plot of an experiment into `folder`, by the trials of its series, in the units that the experiment declares now.
+
+    Problems have the place of their plot in the file.
+    """
+    files: list[Path] = []
+    problems: list[Problem] = []
+    notes: list[Problem] = []
+    units = {metric.name: metric.unit for metric in experiment.metrics}
+    for index, plot in enumerate(experiment.plots):
+        place, path = experiment.at("plots", index), stem(folder, experiment.name, plot)
+        try:
+            drawn, told = _draw(plot, in_units(trials, {}, declared=units), path, experiment)
+        except WkeError as error:
+            problems += [replace(problem, where=problem.where or place) for problem in error.problems]
+        except Exception as error:  # noqa: BLE001 - matplotlib raises anything, and no figure is worth a series
+            problems.append(Problem(f"{path} was not drawn: {type(error).__name__}: {' '.join(str(error).split())}", place))
+        else:
+            files += drawn
+            notes += [replace(note, where=place) for note in told]
+    return Drawn(tuple(files), tuple(problems), tuple(notes))
+
+
+def stem(folder: Path, name: str, plot: Plot) -> Path:
+    """Return the path of a plot's files without the suffix: `folder`/NAME or `folder`/NAME_LABEL."""
+    return folder / (f"{name}_{plot.label}" if plot.label else name)
+
+
+def _draw(plot: Plot, trials: Sequence[StoredAttempt], path: Path, experiment: Experiment) -> tuple[list[Path], Sequence[Problem]]:
+    if plot.script is not None:
+        return run_script(plot.script, trials, path.with_name(f"{path.name}.pdf")), ()
+    from wke.tell.figures.figure import draw  # noqa: PLC0415 - matplotlib takes half a second to import
+
+    return draw(plot, trials, path, experiment)

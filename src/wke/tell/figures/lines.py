@@ -1,45 +1,66 @@
 """Lines: one for each group, with an error bar or a band for each interval."""
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation, Transform
 
-from wke.tell.figures.drawing import Drawing, Group, Mark, Panel
+from wke.tell.figures.axes import POINTS_PER_INCH, length_pt
+from wke.tell.figures.panels import Drawing, Group, Mark, Panel
 from wke.tell.figures.style import COLOURS, DASHES, MARKERS
 
-MOST_ERROR_BARS = 16  # more whiskers on one line would hide it, so a band replaces them
+SHARE = 0.7  # of the distance between two places on the x-axis, that groups side by side may take
 
 
-def draw_lines(axes: Axes, panel: Panel, drawing: Drawing) -> None:
-    """Draw `panel` as lines. A point of one trial is hollow."""
-    for index, group in enumerate(panel.groups):
-        _draw_line(axes, group, drawing, index)
+def draw_lines(axes: Axes, panel: Panel, drawing: Drawing) -> list[Line2D]:
+    """Draw `panel` as lines, a point of one trial hollow; return what stands for each group in the legend."""
+    beside = _beside(axes, drawing, len(panel.groups))
+    return [_draw_line(axes, group, drawing, index, beside[index]) for index, group in enumerate(panel.groups)]
 
 
-def _draw_line(axes: Axes, group: Group, drawing: Drawing, index: int) -> None:
+def _beside(axes: Axes, drawing: Drawing, count: int) -> list[Transform]:
+    """Return the transformations that put groups side by side, as far as there is room between two places on the x-axis."""
+    at = axes.xaxis.get_transform().transform([drawing.place(x) for x in drawing.xs]).tolist()
+    nearest = min((right - left for left, right in pairwise(at)), default=0.0) / (at[-1] - at[0]) if len(at) > 1 else 1.0
+    step = min(drawing.offset, SHARE * length_pt(axes) * nearest / max(count, 1))
+    shifts = [(index - (count - 1) / 2) * step / POINTS_PER_INCH for index in range(count)]
+    inches = axes.figure.dpi_scale_trans
+    return [axes.transData + ScaledTranslation(shift, 0.0, inches) if shift else axes.transData for shift in shifts]
+
+
+def _draw_line(axes: Axes, group: Group, drawing: Drawing, index: int, beside: Transform) -> Line2D:
     colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
     dash = DASHES[index // len(COLOURS) % len(DASHES)]
-    xs, ys = _places(group.marks, drawing), [mark.summary.centre for mark in group.marks]
-    drawn: dict[str, Any] = {"color": colour, "marker": marker, "markeredgewidth": 0.9, "clip_on": False}
-    every = 1 + len(xs) // MOST_ERROR_BARS
-    axes.plot(xs, ys, linestyle=dash, label=group.label, markevery=every, zorder=3, **drawn)
+    drawn: dict[str, Any] = {"color": colour, "marker": marker, "markeredgewidth": 0.9, "clip_on": False, "transform": beside}
+    ys = [mark.summary.centre for mark in group.marks]
+    (line,) = axes.plot(_places(group.marks, drawing), ys, linestyle=dash, markevery=drawing.every, zorder=3, **drawn)
     single = [mark for mark in group.marks if mark.summary.n == 1]
     if single:
         axes.plot(_places(single, drawing), [m.summary.centre for m in single], linestyle="", markerfacecolor="white", zorder=4, **drawn)
-    _draw_intervals(axes, [mark for mark in group.marks if mark.summary.low is not None], drawing, colour)
+    _draw_intervals(axes, group.marks, drawing, colour, beside)
     _draw_across(axes, group.marks, colour)
+    return line
 
 
-def _draw_intervals(axes: Axes, marks: Sequence[Mark], drawing: Drawing, colour: str) -> None:
-    xs = _places(marks, drawing)
-    lows, highs = [mark.summary.low or 0.0 for mark in marks], [mark.summary.high or 0.0 for mark in marks]
-    if len(marks) > MOST_ERROR_BARS:
-        axes.fill_between(xs, lows, highs, color=colour, alpha=0.2, linewidth=0, zorder=2)
-    elif marks:
-        centres = [mark.summary.centre for mark in marks]
-        reach = [[c - low for c, low in zip(centres, lows, strict=True)], [high - c for c, high in zip(centres, highs, strict=True)]]
-        axes.errorbar(xs, centres, yerr=reach, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2.2, capthick=0.9, zorder=2.5)
+def _draw_intervals(axes: Axes, marks: Sequence[Mark], drawing: Drawing, colour: str, beside: Transform) -> None:
+    if drawing.banded:
+        lows, highs = ([math.nan if end is None else end for end in (getattr(m.summary, name) for m in marks)] for name in ("low", "high"))
+        axes.fill_between(_places(marks, drawing), lows, highs, color=colour, alpha=0.2, linewidth=0, zorder=2)
+        return
+    known = [(mark, mark.summary.low, mark.summary.high) for mark in marks]
+    whole = [(mark, low, high) for mark, low, high in known if low is not None and high is not None]
+    if whole:
+        centres = [mark.summary.centre for mark, _, _ in whole]
+        reach = [
+            [c - low for c, (_, low, _) in zip(centres, whole, strict=True)],
+            [high - c for c, (_, _, high) in zip(centres, whole, strict=True)],
+        ]
+        looks: dict[str, Any] = {"fmt": "none", "ecolor": colour, "elinewidth": 0.9, "capsize": 2.2, "capthick": 0.9, "zorder": 2.5}
+        axes.errorbar(_places([mark for mark, _, _ in whole], drawing), centres, yerr=reach, transform=beside, **looks)
 
 
 def _draw_across(axes: Axes, marks: Sequence[Mark], colour: str) -> None:
@@ -52,5 +73,4 @@ def _draw_across(axes: Axes, marks: Sequence[Mark], colour: str) -> None:
 
 
 def _places(marks: Sequence[Mark], drawing: Drawing) -> list[float]:
-    """Return the x of each mark: its number, or the place of its category."""
-    return [float(str(mark.x)) if drawing.numeric else float(drawing.place(mark.x)) for mark in marks]
+    return [drawing.place(mark.x) for mark in marks]

@@ -1,24 +1,23 @@
 """The loads of machines over time: six panels with a line for each machine, or bands for many; measured windows are shaded."""
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from wke.errors import InputError
 from wke.keep.files.disk import write_atomically
 from wke.keep.output.telemetry import COLUMNS, Loads
-from wke.tell.figures.figure import METADATA
-from wke.tell.figures.style import COLOURS, DASHES, FONT_PT, GREY, WIDTH_IN, Layout, finish_texts, settings, tick_text
+from wke.tell.figures.axes import Numbers
+from wke.tell.figures.canvas import METADATA, render
+from wke.tell.figures.style import COLOURS, DASHES, FONT_PT, GREY, WIDTH_IN, Layout, legend_columns
 
 MOST_LINES = 12  # more lines cannot be told apart
 MOST_PLACES = 600  # on the time axis; more would not be visible and make a large file
@@ -108,37 +107,36 @@ def draw_loads(drawing: LoadDrawing, path: Path) -> None:
     suffix = path.suffix.removeprefix(".").lower()
     if suffix not in METADATA:
         raise InputError(f"{path}: its suffix does not name a format", hint=f"known: {', '.join(f'.{name}' for name in METADATA)}")
-    data = io.BytesIO()
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(settings(Layout()))
-        _figure(drawing).savefig(data, format=suffix, dpi=160, metadata=dict(METADATA[suffix]))
-    write_atomically(path, data.getvalue())
+    write_atomically(path, render(lambda: _figure(drawing), Layout(), [suffix]).files[suffix])
 
 
 def _figure(drawing: LoadDrawing) -> Figure:
     note = textwrap.fill(drawing.footnote, 150)
     figure = Figure(figsize=(2 * WIDTH_IN, 5.2 + 0.12 * note.count("\n")), layout="constrained")
-    FigureCanvasAgg(figure)
     grid = figure.subplots(3, 2, sharex=True, squeeze=False)
     times = np.asarray(drawing.times)
+    legend: dict[str, Artist] = {}
     for axes, panel in zip(grid.flat, drawing.panels, strict=True):
         for start, end in drawing.windows:
             axes.axvspan(start, end, color=SHADE, linewidth=0, zorder=0)
         if len(times):
-            (_draw_bands if drawing.banded else _draw_lines)(axes, times, panel)
+            legend = (_draw_bands if drawing.banded else _draw_lines)(axes, times, panel)
         axes.set_title(panel.title, loc="left", fontsize=FONT_PT)
         axes.set_ylabel(panel.unit)
         axes.set_ylim(0, _top(panel))
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-        axes.yaxis.set_major_formatter(FuncFormatter(tick_text))
+        axes.yaxis.set_major_formatter(Numbers())
     for axes in grid[-1]:
         axes.set_xlabel("time (s)")
         axes.set_xlim(0, times[-1] if len(times) else 1)
     figure.align_ylabels()
-    _add_legend(figure, grid[0, 0], drawing)
+    if drawing.windows:
+        legend |= {"measured": Patch(color=SHADE)}
+    if legend:
+        columns = legend_columns(list(legend), Layout(), 2 * WIDTH_IN)
+        figure.legend(list(legend.values()), list(legend), loc="outside upper center", ncols=columns)
     figure.supxlabel(note, x=0.01, ha="left", fontsize=FONT_PT - 2, color=GREY, linespacing=1.25)
-    return finish_texts(figure)
+    return figure
 
 
 def _top(panel: LoadPanel) -> float:
@@ -148,17 +146,22 @@ def _top(panel: LoadPanel) -> float:
     return 1.08 * max(values, default=0.0) or 1.0
 
 
-def _draw_lines(axes: Axes, times: np.ndarray, panel: LoadPanel) -> None:
+def _draw_lines(axes: Axes, times: np.ndarray, panel: LoadPanel) -> dict[str, Artist]:
+    """Draw a line for each machine; return them by their labels."""
+    drawn: dict[str, Artist] = {}
     for index, (name, values) in enumerate(panel.lines.items()):
         colour, dash = COLOURS[index % len(COLOURS)], DASHES[index // len(COLOURS) % len(DASHES)]
-        axes.plot(*thinned(times, np.asarray(values)), color=colour, linestyle=dash, linewidth=0.9, label=name)
+        (drawn[name],) = axes.plot(*thinned(times, np.asarray(values)), color=colour, linestyle=dash, linewidth=0.9)
+    return drawn
 
 
-def _draw_bands(axes: Axes, times: np.ndarray, panel: LoadPanel) -> None:
+def _draw_bands(axes: Axes, times: np.ndarray, panel: LoadPanel) -> dict[str, Artist]:
+    """Draw the spread over all machines; return the line by its label."""
     places, (low, first, middle, third, high) = spread(times, np.array(list(panel.lines.values())))
     axes.fill_between(places, low, high, color=COLOURS[0], alpha=0.15, linewidth=0)
     axes.fill_between(places, first, third, color=COLOURS[0], alpha=0.35, linewidth=0)
-    axes.plot(places, middle, color=COLOURS[0], linewidth=1.0, label="median")
+    (median,) = axes.plot(places, middle, color=COLOURS[0], linewidth=1.0)
+    return {"median": median}
 
 
 def spread(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -183,11 +186,3 @@ def thinned(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarr
         ends = (known[values[known].argmin()], known[values[known].argmax()]) if len(known) else (stretch[0],)
         chosen += sorted({int(end) for end in ends})
     return times[chosen], values[chosen]
-
-
-def _add_legend(figure: Figure, axes: Axes, drawing: LoadDrawing) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if drawing.windows:
-        handles, labels = [*handles, Patch(color=SHADE)], [*labels, "measured"]
-    if labels:
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 7))

@@ -24,13 +24,17 @@ Columns = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One trial of a plot. If the x-axis shows a metric, `x` is the mean of the point's trials and `own_x` the value of this trial."""
+    """One trial of a plot, with the line and the panel that it belongs to.
+
+    If the x-axis shows a metric, `x` is the mean of the point's trials and `own_x` the value of this trial.
+    """
 
     point: Point
     columns: Columns
     x: object
     own_x: float | None
     group: object
+    facet: object
     ys: tuple[float, ...]
 
 
@@ -94,15 +98,15 @@ def x_is_measured(plot: Plot, trials: Sequence[StoredAttempt]) -> bool:
 def normalised(plot: Plot, rows: Sequence[Row], ys: Sequence[float], kind: str) -> list[float]:
     """Return `ys`, one for each row, divided by the plot's baseline: the mean of this kind over the rows that the baseline selects.
 
-    The baseline of a y has the same x and group, except for the one that the baseline itself fixes; a y without a baseline is NaN.
+    The baseline of a y has the same x, group and facet, except for the one that the baseline itself fixes; a y without a baseline is NaN.
     """
     baseline = plot.baseline
     if baseline is None:
         return list(ys)
 
     def place(row: Row) -> Hashable:
-        x, group = (None if key == baseline.key else value_key(value) for key, value in ((plot.x_axis, row.x), (plot.sort_by, row.group)))
-        return x, group
+        where = ((plot.x_axis, row.x), (plot.sort_by, row.group), (plot.facet_by, row.facet))
+        return tuple(None if key == baseline.key else value_key(value) for key, value in where)
 
     found: dict[Hashable, list[float]] = {}
     for row, y in zip(rows, ys, strict=True):
@@ -116,7 +120,8 @@ def _row(plot: Plot, trial: StoredAttempt, columns: Columns, units: Mapping[str,
     x = columns.get(plot.x_axis)
     own = float(x) if measured and isinstance(x, int | float) and not isinstance(x, bool) else math.nan
     ys = tuple(number_or_nan(y, columns, units) for y in expressions(plot))
-    return Row(trial.point, columns, x, own if math.isfinite(own) else None, columns.get(plot.sort_by or ""), ys)
+    group, facet = (columns.get(name or "") for name in (plot.sort_by, plot.facet_by))
+    return Row(trial.point, columns, x, own if math.isfinite(own) else None, group, facet, ys)
 
 
 def _keeps(kept: Filter, columns: Columns) -> bool:
@@ -127,17 +132,17 @@ def _at_their_mean(rows: Sequence[Row]) -> list[Row]:
     """Give all trials of a point their mean x: they are repetitions of one mark, not separate marks."""
 
     def point(row: Row) -> Hashable:
-        return point_key(row.point), value_key(row.group)
+        return point_key(row.point), value_key(row.group), value_key(row.facet)
 
     means = {where: mean(row.own_x for row in mine if row.own_x is not None) for where, mine in _grouped(rows, point).items()}
     return [replace(row, x=means[point(row)]) for row in rows]
 
 
 def _maximised(rows: Sequence[Row], column: str) -> list[Row]:
-    """Keep, for each x and group, the rows with the value of the column that has the highest mean of the first y."""
+    """Keep, for each x, group and facet, the rows with the value of the column that has the highest mean of the first y."""
 
     def place(row: Row) -> Hashable:
-        return value_key(row.x), value_key(row.group)
+        return value_key(row.x), value_key(row.group), value_key(row.facet)
 
     def value(row: Row) -> Hashable:
         return value_key(row.columns.get(column))
@@ -186,9 +191,9 @@ def _check_units(plot: Plot, table: Sequence[Columns], units: Mapping[str, str])
 def _named(plot: Plot) -> Iterator[tuple[str, str]]:
     """Yield every column that the plot names, with the key that names it."""
     yield "x-axis", plot.x_axis
-    yield from (("sort-by", name) for name in (plot.sort_by,) if name)
+    named = {"sort-by": plot.sort_by, "facet-by": plot.facet_by, "maximize-by": plot.maximize_by}
+    yield from ((key, name) for key, name in named.items() if name)
     yield from (("y-axis", name) for y in plot.y_axis for name in y.names)
-    yield from (("maximize-by", name) for name in (plot.maximize_by,) if name)
     yield from (("filter-by", kept.key) for kept in plot.filter_by)
     if plot.normalize_by is not None:
         yield "normalize-by", plot.normalize_by if isinstance(plot.normalize_by, str) else plot.normalize_by.key

@@ -1,13 +1,12 @@
 """How figures look: sized for a column of a paper, readable without colour, the same bytes for the same data."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from matplotlib.figure import Figure
-from matplotlib.text import Text
-
 from wke.describe.experiment.plot import Plot
-from wke.tell.terminal.sanitize import visible
 
 # The colours of Okabe and Ito, which are distinct for all kinds of colour vision; markers and hatches repeat the distinction.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
@@ -16,6 +15,7 @@ HATCHES = ("", "/////", "......", "xxxxx", "\\\\\\\\\\", "-----", "+++++", "||||
 DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
 GREY, DARK = "#6a6a6a", "#303030"
 
+MOST_DECIMALS = 16  # those of a float
 WIDTH_IN, PANEL_HEIGHT_IN, FONT_PT = 3.5, 2.15, 8.0
 
 
@@ -50,10 +50,10 @@ def settings(layout: Layout) -> dict[Any, Any]:
         "ytick.major.size": 4.5 if style == "ticks" else 2.5,
         "pdf.fonttype": 42,  # publishers refuse Type 3 fonts
         "svg.fonttype": "none",  # text stays text
+        "text.parse_math": False,  # a $ is a $
         "svg.hashsalt": "wke",  # ids do not change from run to run
         "font.family": "DejaVu Sans",
         "font.size": font_pt,
-        "text.parse_math": False,  # a dollar sign in a name is a dollar sign
         "axes.titlesize": font_pt + 1,
         "axes.labelsize": font_pt,
         "xtick.labelsize": font_pt - 1,
@@ -82,17 +82,35 @@ def settings(layout: Layout) -> dict[Any, Any]:
     }
 
 
+def legend_columns(labels: Sequence[str], layout: Layout, width_in: float) -> int:
+    """Return how many labels have room beside each other in a figure of this width."""
+    longest = max(len(line) for label in labels for line in label.split("\n")) + 6  # the handle and the gap are six letters wide
+    return max(1, min(len(labels), int(width_in * 0.85 * 72 / (layout.font_pt - 1) / 0.58 / longest)))
+
+
 def tick_text(value: float, _position: int | None = None) -> str:
     """Return a number for an axis, with thousands separated and no superfluous digits."""
     if value and not 1e-5 <= abs(value) < 1e9:
-        return f"{value:g}".replace("-", "\u2212")
+        return _signed(f"{value:g}")
     text = f"{value:,.8f}".rstrip("0").rstrip(".") if abs(value) < 10_000 else f"{value:,.0f}"
-    return ("0" if text == "-0" else text).replace("-", "\u2212").replace(",", "\u2009" if abs(value) >= 10_000 else "")
+    return _signed("0" if text == "-0" else text).replace(",", "\u2009" if abs(value) >= 10_000 else "")
 
 
-def finish_texts(figure: Figure) -> Figure:
-    """Make all texts of a figure safe to print: an SVG file holds them as they are. Return the figure."""
-    for text in figure.findobj(Text):
-        if isinstance(text, Text) and not text.get_text().isprintable():
-            text.set_text(visible(text.get_text()))
-    return figure
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """Return numbers for one axis, all with as many decimals as it takes to tell them apart and to be right."""
+    texts, decimals = [tick_text(value) for value in values], 0
+    ordered = sorted(set(values))
+    near = 0.01 * min((right - left for left, right in pairwise(ordered)), default=math.inf)
+    while any(abs(_read(text) - value) > near for text, value in zip(texts, values, strict=True)) and decimals < MOST_DECIMALS:
+        decimals += 1
+        form = f",.{decimals}f" if max(map(abs, values)) < 1e9 and decimals < 10 else f".{decimals}e"
+        texts = [_signed(f"{value:{form}}").replace(",", "\u2009") for value in values]
+    return texts
+
+
+def _read(text: str) -> float:
+    return float(text.replace("\u2009", "").replace("\u2212", "-"))
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "\u2212")

@@ -1,0 +1,105 @@
+"""The one way to matplotlib: a figure becomes files, its texts are drawn as they are, and what matplotlib warns of is told in our words.
+
+Matplotlib is used through its objects, never through pyplot: there is no window and no global state, and no display is needed. The same
+figure gives the same bytes: there are no dates and no random ids.
+"""
+
+import contextlib
+import io
+import logging
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from fontTools import subset
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from wke.errors import Problem
+from wke.tell.figures.fonts import families_for
+from wke.tell.figures.style import Layout, settings
+from wke.tell.terminal.sanitize import visible
+
+METADATA: Mapping[str, Mapping[str, str | None]] = {
+    "pdf": {"Creator": "wke", "CreationDate": None},
+    "svg": {"Creator": "wke", "Date": None},
+    "png": {"Software": "wke"},
+}
+LACKING = re.compile(r"Glyph (\d+) ")
+MOST_SHOWN = 8  # characters that no font has
+DOTS_PER_INCH = 160
+logging.getLogger("matplotlib").addHandler(logging.NullHandler())  # its messages are no concern of users
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A figure as files, by their suffixes, and what a person should know of them."""
+
+    files: Mapping[str, bytes]
+    notes: tuple[Problem, ...]
+
+
+def render(make: Callable[[], Figure], layout: Layout, suffixes: Sequence[str] = tuple(METADATA)) -> Rendered:
+    """Return the figure that `make` makes, in these formats. It may be made twice: only its texts show which fonts it needs."""
+    files: dict[str, bytes] = {}
+    with mpl.rc_context(), _without_layout_tables(), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings(layout))
+        figure = make()
+        families = families_for(_texts(figure))
+        if len(families) > 1:
+            mpl.rcParams["font.family"] = families
+            figure = make()
+        _draw_as_they_are(figure)
+        FigureCanvasAgg(figure)
+        for suffix in suffixes:
+            data = io.BytesIO()
+            figure.savefig(data, format=suffix, dpi=DOTS_PER_INCH, metadata=dict(METADATA[suffix]))
+            figure.set_layout_engine("none")  # all formats have the layout of the first
+            files[suffix] = data.getvalue()
+    return Rendered(files, tuple(_notes([str(one.message) for one in said])))
+
+
+@contextlib.contextmanager
+def _without_layout_tables() -> Iterator[None]:
+    """Leave out the tables of ligatures and kerning of fonts in PDF files, where letters are placed already: reading them takes long."""
+    options, name = subset.Options, "_drop_tables_default"
+    before = getattr(options, name, None)
+    if before is not None:
+        setattr(options, name, [*before, "GDEF", "GPOS", "GSUB"])
+    try:
+        yield
+    finally:
+        if before is not None:
+            setattr(options, name, before)
+
+
+def _notes(said: Sequence[str]) -> Iterator[Problem]:
+    """Yield what is wrong with a figure; matplotlib warns of each character that no font has, once for each format."""
+    lacking = dict.fromkeys(chr(int(found[1])) for text in said if (found := LACKING.match(text)))
+    if lacking:
+        shown = ", ".join([*lacking][:MOST_SHOWN]) + (", ..." if len(lacking) > MOST_SHOWN else "")
+        hint = "install a font that has them, such as Noto Sans CJK, and draw again with `wke plot`"
+        yield Problem(f"no installed font has {shown}: boxes are drawn instead", hint=hint)
+    yield from map(Problem, dict.fromkeys(visible(text) for text in said if not LACKING.match(text)))
+
+
+def _texts(figure: Figure) -> Iterator[str]:
+    """Yield all texts of a figure, with those of ticks, which are made when they are drawn."""
+    yield from (text.get_text() for text in _drawn_texts(figure))
+    for axes in figure.axes:
+        yield from (label.get_text() for axis in (axes.xaxis, axes.yaxis) for label in axis.get_ticklabels())
+
+
+def _draw_as_they_are(figure: Figure) -> None:
+    """Have every text of a figure drawn literally: without mathematics (a setting), control characters as escapes."""
+    for text in _drawn_texts(figure):
+        text.set_text(visible(text.get_text()))
+
+
+def _drawn_texts(figure: Figure) -> list[Text]:
+    return [found for found in figure.findobj(Text) if isinstance(found, Text)]

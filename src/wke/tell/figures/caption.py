@@ -1,0 +1,144 @@
+"""The sentences below a figure: what its marks are, which trials it shows, and how much of the series is there."""
+
+from collections.abc import Iterator, Sequence
+
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.plot import Filter, Plot
+from wke.describe.experiment.sweep import value_text
+from wke.errors import Problem
+from wke.judge.policies.choose import policy_of
+from wke.judge.statistics.statistics import Summary
+from wke.judge.summary.pointtable import varied
+from wke.keep.trials.trials import StoredAttempt
+from wke.tell.figures.panels import Drawing, Panel
+from wke.tell.figures.rows import Row, shows
+from wke.tell.figures.scales import AxisScale
+from wke.tell.figures.style import tick_text
+from wke.tell.precision import share_text
+from wke.tell.words import worded
+
+
+def footnote(plot: Plot, drawing: Drawing, rows: Sequence[Row], shown: Sequence[StoredAttempt], experiment: Experiment) -> str:
+    """Return all sentences. `rows` are drawn, and `shown` are the trials that the plot's filters keep."""
+    sentences = (
+        _marks(plot, drawing),
+        _selections(plot, drawing.panels),
+        _mixed(plot, rows, measured=drawing.measured),
+        _missing(plot, shown, experiment),
+    )
+    return " ".join(sentence for several in sentences for sentence in several)
+
+
+def _marks(plot: Plot, drawing: Drawing) -> Iterator[str]:
+    """Yield what marks and whiskers are, how many trials they have, and which trials have no value."""
+    summaries = [mark.summary for panel in drawing.panels for mark in panel.marks]
+    undefined = dict.fromkeys(f"{panel.undefined}." for panel in drawing.panels if panel.undefined)
+    if summaries:
+        yield _marks_text(plot, drawing, summaries)
+        yield from _without_interval(summaries)
+        if drawing.offset:
+            yield "Groups stand side by side at each x."
+        yield from _scale_sentences(drawing)
+    elif not undefined:
+        yield "No trial has been completed yet."
+    yield from undefined
+
+
+def _without_interval(summaries: Sequence[Summary]) -> Iterator[str]:
+    """Yield why marks have no interval."""
+    counts = {summary.n for summary in summaries}
+    if 1 in counts:
+        yield "Hollow: one trial, no interval." if max(counts) > 1 else "One trial has no interval."
+    elif any(summary.low is None and not summary.marked for summary in summaries):
+        yield "A median of fewer than 6 trials has no interval."
+    if marked := sum(summary.marked for summary in summaries):
+        yield f"No interval where a value is 0 or less: the mean ({marked} of {len(summaries)} marks)."
+
+
+def _marks_text(plot: Plot, drawing: Drawing, summaries: Sequence[Summary]) -> str:
+    things, whiskers = ("Bars", "whiskers") if plot.type == "bar" else ("Points", "bands" if drawing.banded else "bars")
+    shown = {panel.name: _kind_name(panel.kind) for panel in drawing.panels if panel.marks}
+    alike = len(set(shown.values())) == 1
+    names = list(shown.values())[:1] if alike else [f"{name}: {kind}" for name, kind in shown.items()]
+    text = f"{things}: {', '.join(names)} of {_range([summary.n for summary in summaries])}"
+    if drawing.every > 1:
+        text += f", {_ordinal(drawing.every)} marked"
+    if any(summary.low is not None for summary in summaries):
+        text += f"; {whiskers}: {summaries[0].confidence * 100:g}\u00a0% confidence interval"
+    return text + "."
+
+
+def _ordinal(every: int) -> str:
+    return "every second one" if every == 2 else f"one in {every}"
+
+
+def _scale_sentences(drawing: Drawing) -> Iterator[str]:
+    """Yield where an axis with a logarithmic scale is linear, and which intervals it cannot show whole."""
+    axes = {("x", drawing.x_scale), *(("y", panel.scale) for panel in drawing.panels)}
+    for name, scale in sorted(axes, key=lambda one: (one[0], one[1].threshold)):
+        if scale.kind == "symlog":
+            yield f"The {name}-axis is linear up to {tick_text(scale.threshold)}" + (": a log scale has no 0." if scale.gave_way else ".")
+    lows = (mark.summary.low for panel in drawing.panels if panel.scale.kind == "log" for mark in panel.marks)
+    if any(low is not None and low <= 0 for low in lows):
+        yield "Intervals that reach 0 end at the axis."
+
+
+def scale_problems(drawing: Drawing) -> Iterator[Problem]:
+    """Yield which logarithmic axis that a plot asks for cannot show its values."""
+    scales: dict[str, list[AxisScale]] = {"x": [drawing.x_scale], "y": [panel.scale for panel in drawing.panels]}
+    for name, here in scales.items():
+        if any(scale.gave_way for scale in here):
+            what = f'{name}-scale = "log", but there are values of 0 or less: it was drawn with {name}-scale = "symlog"'
+            yield Problem(what, hint=f'write {name}-scale = "symlog", or leave out these values with filter-by')
+
+
+def _selections(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
+    """Yield which trials are shown, which were chosen by their results, and what results were divided by."""
+    if plot.filter_by:
+        yield f"Only {' and '.join(map(_filter_text, plot.filter_by))}."
+    if plot.maximize_by and panels[0].marks:
+        yield f"At the {worded(plot.maximize_by)} with the highest mean {panels[0].name}."
+    if plot.baseline:
+        yield f"Divided by the mean at {_filter_text(plot.baseline)}, whose own spread is not part of the other intervals."
+
+
+def _filter_text(kept: Filter) -> str:
+    return f"{worded(kept.key)} = {' or '.join(map(value_text, kept.values))}"
+
+
+def _kind_name(kind: str) -> str:
+    return kind.replace("-", " ")
+
+
+def _range(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low} trial{'s' if low > 1 else ''}" if low == high else f"{low}\u2013{high} trials"
+
+
+def _mixed(plot: Plot, rows: Sequence[Row], *, measured: bool) -> Iterator[str]:
+    """Yield a warning when a mark joins points that differ in parameters that the figure does not show."""
+    told = {plot.x_axis, plot.sort_by, plot.facet_by, plot.maximize_by}
+    others = [] if measured else [name for name in varied([row.point for row in rows]) if name not in told]
+    if others:
+        yield f"Joined over different {' and '.join(map(worded, others))}."
+
+
+def _missing(plot: Plot, good: Sequence[StoredAttempt], experiment: Experiment) -> Iterator[str]:
+    """Yield how much of the series is there, unless it is complete."""
+    kept = [point for point in experiment.parameters.points() if shows(plot, point)]
+    policy = policy_of(experiment)
+    if len(visited := policy.visited(kept, good)) < len(kept):
+        yield f"{len(visited)} of {len(kept)} points tried."
+        return
+    if precisions := policy.precisions(kept, good):
+        if wide := sum(not point.enough for point in precisions):
+            yield f"{wide} of {len(kept)} points are not yet within {share_text(precisions[0].wanted)}."
+        return
+    planned = experiment.iterations * len(kept)
+    if len(good) < planned and not _filters_results(plot, experiment):
+        yield f"{len(good)} of {planned} trials."
+
+
+def _filters_results(plot: Plot, experiment: Experiment) -> bool:
+    """Return whether the plot chooses trials by their results, so that their final number is not known."""
+    return any(kept.key not in experiment.parameters.names for kept in plot.filter_by)
