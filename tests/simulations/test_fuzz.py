@@ -35,7 +35,7 @@ from wke.records import MetricsWritten, Output, TaskName
 from wke.tell.exports.merging import merge
 from wke.tell.exports.resultsfile import read_results_file
 
-CASES = int(os.environ.get("WKE_FUZZ_CASES", "200"))
+CASES = int(os.environ.get("WKE_FUZZ_CASES", "100"))
 SEED = int(os.environ.get("WKE_FUZZ_SEED", "1"))
 LONGEST_S = 5.0
 FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
