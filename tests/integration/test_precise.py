@@ -46,7 +46,7 @@ def test_a_series_ends_when_it_is_precise(emulated: Project) -> None:
     rest = emulated.measure()
     assert (rest.status, ran(emulated)) == (0, {"steady": 7, "noisy": 7})
     assert "precision: after 7 rounds every interval of ops is within ±5 %\n" in rest.err
-    assert [line.partition("]")[2].strip() for line in rest.out.splitlines()[1:]] == ["reached: ops ±0 %"] * 2
+    assert [line.split(maxsplit=3)[3] for line in rest.out.splitlines()[1:]] == ["reached: ops ±0 %"] * 2
 
     again = emulated.measure()
     assert (again.out, ran(emulated)) == (rest.out, {"steady": 7, "noisy": 7})

@@ -6,7 +6,7 @@ import click
 
 from wke.cli.options import as_json, folder
 from wke.errors import InputError, StoreError, did_you_mean
-from wke.keep.database.damage import CHECK
+from wke.keep.files.damage import CHECK
 from wke.keep.output.logs import Line, lines, tasks
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt

@@ -13,8 +13,8 @@ from os import fsdecode
 from pathlib import Path
 
 from wke.errors import Location, Problem, StoreError
-from wke.keep.database.damage import DamagedError
 from wke.keep.database.database import Database
+from wke.keep.files.damage import DamagedError
 from wke.keep.files.manifest import RESTORE, KeptFile, differences
 from wke.keep.soundness import unsound_values
 from wke.keep.trials.folders import final_folder, partial_folder

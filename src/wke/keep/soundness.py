@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from wke.keep.database.damage import DamagedError, read_object
 from wke.keep.database.schema import TYPE_WORDS, column_types
+from wke.keep.files.damage import DamagedError, read_object
 from wke.keep.trials.identity import digest
 from wke.keep.trials.storedplan import StoredPlan
 

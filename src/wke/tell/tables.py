@@ -90,11 +90,6 @@ def precision_json(precision: Precision | None) -> dict[str, object]:
     return {"precision": {"wanted": precision.wanted, "reached": precision.enough, "shares": shares}}
 
 
-def is_number(cell: str) -> bool:
-    """Return whether a cell begins like a number, or is empty: it is set to the right and stays whole."""
-    return cell[:1].isdigit() or cell[:1] in "-+–"
-
-
 def titled(name: str, unit: str) -> str:
     """Return a metric's name with its unit."""
     return f"{name} ({unit})" if unit else name

@@ -1,4 +1,4 @@
-"""Counts, durations, points and observations as text."""
+"""Counts, durations, points, observations and cells of tables as text."""
 
 from collections.abc import Mapping
 
@@ -43,3 +43,8 @@ def observation_words(values: Mapping[str, float], units: Mapping[str, str]) -> 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e12 else f"{value:.4g}"
+
+
+def is_number(cell: str) -> bool:
+    """Return whether a cell begins like a number, or is empty: it is set to the right and stays whole."""
+    return cell[:1].isdigit() or cell[:1] in "-+–"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from wke.errors import StoreError
 from wke.keep.database import schema
-from wke.keep.database.damage import CHECK, CheckedConnection, DamagedError
+from wke.keep.database.checkedconnection import CheckedConnection
+from wke.keep.files.damage import CHECK, DamagedError
 from wke.keep.files.disk import disk_errors, file_system, full, is_network
 
 WAIT_S = 20.0  # for a reader or a checkpoint that holds the file; only network file systems make writers wait for readers

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from wke.errors import InputError
-from wke.keep.database.damage import decoding
 from wke.keep.database.database import Database
+from wke.keep.files.damage import decoding
 from wke.keep.machines.fingerprint import AcceptedFacts, FactChange
 
 

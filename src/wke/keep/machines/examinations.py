@@ -7,8 +7,8 @@ command's series; from then on the results of the series are those that count on
 import json
 from dataclasses import dataclass
 
-from wke.keep.database.damage import read_object
 from wke.keep.database.database import Database
+from wke.keep.files.damage import read_object
 from wke.keep.machines.fingerprint import Facts, Reference
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from wke.keep.database.damage import read_object
+from wke.keep.files.damage import read_object
 from wke.keep.machines.fingerprint import AcceptedFacts, FactChange, Reference, deciding
 
 RAN = "coalesce((SELECT source FROM derived WHERE attempt = a.id), a.id)"

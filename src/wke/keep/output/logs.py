@@ -22,7 +22,7 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 from wke.describe.toml.wording import labelled
-from wke.keep.database.damage import DamagedError
+from wke.keep.files.damage import DamagedError
 from wke.keep.files.disk import disk_errors, private_folder
 from wke.keep.output.linebuffer import LineBuffer
 from wke.records import MetricsWritten, Output, Record, TaskEnded, TaskName

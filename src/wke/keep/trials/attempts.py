@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from wke.errors import InputError, did_you_mean
-from wke.keep.database.damage import read_object
 from wke.keep.database.database import Database
+from wke.keep.files.damage import read_object
 from wke.keep.machines.acceptance import Acceptances
 from wke.keep.machines.examinations import Examinations
 from wke.keep.machines.fingerprint import Reference

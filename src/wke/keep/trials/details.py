@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from os import fsdecode
 
 from wke.documents import Json
-from wke.keep.database.damage import DamagedError, read_object
 from wke.keep.database.database import Database
+from wke.keep.files.damage import DamagedError, read_object
 from wke.keep.machines.fingerprint import Reference
 from wke.keep.machines.machine_changes import RAN
 from wke.keep.trials.storedplan import StoredPlan

@@ -1,7 +1,7 @@
 """Reading what trials depend on: the inputs that their ids were computed from, and the scripts among them."""
 
-from wke.keep.database.damage import read_object
 from wke.keep.database.database import Database
+from wke.keep.files.damage import read_object
 from wke.keep.trials.trials import Inputs
 
 

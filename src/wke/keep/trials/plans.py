@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from wke.errors import InputError, did_you_mean
-from wke.keep.database.damage import read_object
 from wke.keep.database.database import Database
+from wke.keep.files.damage import read_object
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial
 

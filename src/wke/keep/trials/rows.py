@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from wke.keep.database.damage import decoding, storable
+from wke.keep.database.checkedconnection import storable
+from wke.keep.files.damage import decoding
 from wke.keep.files.manifest import KeptFile
 from wke.keep.trials.folders import first_free
 from wke.keep.trials.trials import Answer, Attempt, PlannedTrial, Result

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wke.keep.database.damage import read_object
+from wke.keep.files.damage import read_object
 from wke.keep.machines.machine_changes import RAN, MachineChanges, MachinesNow, machine_changes
 from wke.keep.trials.folders import final_folder, partial_folder
 from wke.keep.trials.trials import RUNNING, Derivation, StoredAttempt, StoredStart

@@ -10,7 +10,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.rules import Rules, rules_of
 from wke.describe.expression.equation import read_expression
 from wke.documents import Json
-from wke.keep.database.damage import decoding
+from wke.keep.files.damage import decoding
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wke.documents import Json
-from wke.keep.database.damage import read_object
+from wke.keep.files.damage import read_object
 from wke.keep.machines.fingerprint import FactChange
 from wke.records import Outcome, Release, StartedTogether, TaskEnded
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from wke.tell.tables import TextTable, is_number
+from wke.tell.tables import TextTable
 from wke.tell.terminal.sanitize import visible
+from wke.tell.words import is_number
 
 OF_MARKDOWN = re.compile(r"[\\|`*$~]|(?<=\])\(")
 OF_LATEX: Mapping[str, str] = {

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from wke.tell.tables import is_number
+from wke.tell.words import is_number
 
 GAP = 2
 Rows = Sequence[Sequence[str]]
