@@ -48,7 +48,7 @@ WRONG = {
     "an empty selection": (("[2:2]", "kv", "plain"), {}, "selector"),
     "an unknown machine": (("x", "kv", "plain"), {}, 'names "x"'),
     "an unknown prelude": (("all", "kv", "plain"), {"prelude": "nope"}, 'no prelude "nope"'),
-    "no tasks": (("all", "kv", "plain"), {"multiply": 0}, "at least 1"),
+    "no tasks": (("all", "kv", "plain"), {"multiply": 0}, "between 1 and 10000"),
     "a timeout that is none": (("all", "kv", "plain"), {"timeout": "soon"}, "timeout: "),
     "a timeout in the past": (("all", "kv", "plain"), {"timeout": 0}, "must be more than 0"),
 }

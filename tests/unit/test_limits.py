@@ -35,7 +35,7 @@ def refused(text: str, name: str = "e.toml") -> str:
     began = time.monotonic()
     with pytest.raises(InputError) as caught:
         plan_series(read_project(Path(name), Path("cluster.toml")))
-    assert time.monotonic() - began < limit(2.0)
+    assert time.monotonic() - began < limit(20.0)  # a guard against work that grows with the square
     return str(caught.value)
 
 
