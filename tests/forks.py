@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 
 REQUEST = 1 << 20
-SETTLED = ("PYTHON", "LC_", "LANG", "MPL")  # variables that a Python reads when it starts
+SETTLED = ("PYTHON", "LC_", "LANG", "MPL", "LD_")  # variables that a Python reads when it starts
 KEPT = 3  # handles: the streams
 
 

@@ -161,7 +161,7 @@ def test_a_program_of_another_user_is_told_how_to_enter() -> None:
 @pytest.mark.parametrize("limit_", [1, 2, 3], ids=["shell", "agent", "task"])
 def test_the_limit_on_processes_has_its_own_words(limit_: int) -> None:
     """Whoever meets it first, our shell, our Python, or the agent that starts a task, says so, and nothing of our source is shown."""
-    uid = str(60000 + os.getpid() % 5000)
+    uid = str(60000 + os.getpid() % 1000 * 3 + limit_)  # a user of its own: processes of the case before may still be ending
     transport = ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "prlimit", f"--nproc={limit_}"]
     if limit_ < 3:
         text = refusal(transport)

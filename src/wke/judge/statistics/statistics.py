@@ -86,7 +86,7 @@ def summarise(values: Sequence[float], kind: str, confidence: float = 0.95) -> S
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the mean of at least one value, rounded once: equal values are their own mean."""
+    """Return the mean of at least one value, off by one unit in the last place at most: equal values are their own mean."""
     n = len(values)
     try:
         first = math.fsum(values) / n
