@@ -41,7 +41,7 @@ bench: $(VENV)/installed  ## the figures of docs/benchmarks.md, peers beside us 
 truth: $(VENV)/installed  ## how often the statistics are right, beside known figures (about two minutes)
 	@$(BIN)/python benchmarks/truth.py
 
-fuzz: $(VENV)/analysis  ## 50,000 cases of nearly valid files, damaged stores, odd output and lying machines (about half an hour)
+fuzz: $(VENV)/analysis  ## 50,000 cases of nearly valid files, damaged stores, odd output and lying machines (about a quarter of an hour)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" WKE_FUZZ_CASES=42000 WKE_FUZZ_FRAMES=8000 $(BIN)/python -m pytest -q tests/simulations/test_fuzz.py \
 	  "tests/integration/test_hostile.py::test_any_frames_in_any_order_are_survived"
 
