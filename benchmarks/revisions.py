@@ -21,19 +21,11 @@ from fleet import Fleet
 from page import marks, report, write_between
 from project import CONFIG, TARGET, configured_ssh_cluster, emulated_cluster, write_project
 from rig import Contender, Phase
+from sections.series import EXPERIMENT
 from table import Table, measured
 
 CHECKOUT = Path(__file__).parents[1]
 TRIALS, OVER_SSH, MACHINES, LOGINS, COMMANDS = 200, 50, 5, 64, 11
-SERIES = f"""\
-[experiment]
-configuration = "{CONFIG}"
-iterations = {{trials}}
-[[steps]]
-target = "{TARGET}"
-on = "all"
-measure = true
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +108,7 @@ def _tables(both: tuple[Revision, ...], folder: Path, runs: int) -> Iterator[Tab
 
 def _series(folder: Path, cluster: str, trials: int) -> Path:
     project = write_project(folder, cluster=cluster)
-    (project / "series.toml").write_text(SERIES.format(trials=trials))
+    (project / "series.toml").write_text(EXPERIMENT.format(trials=trials))
     return project
 
 

@@ -316,7 +316,7 @@ measure = true
 
 
 def test_a_machine_that_is_lost_costs_no_trial(project: Project) -> None:
-    """Contact breaks off in the second trial: what became of it nobody knows, so it is `lost`, and runs again on a new connection."""
+    """Contact is lost in the second trial. Its outcome is unknown, so it is `lost`, and it runs again on a new connection."""
     ledger = project.folder / "ledger"
     project.targets(
         work=f"echo >> {ledger}/count.$WKE_MACHINE\n[ $(wc -l < {ledger}/count.m1) = 2 ] && [ $WKE_MACHINE = m1 ] && kill -9 $PPID\nsleep 0.05\n"

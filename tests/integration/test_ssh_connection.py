@@ -291,7 +291,7 @@ def jumps(port: int) -> list[int]:
 
 
 def test_no_process_of_a_jump_is_left(sshd: SshdMachine, tmp_path: Path) -> None:
-    """Who stops connecting while the jump host is silent ends the ssh that leads there, too."""
+    """Stopping a connection attempt while the jump host is silent also ends the ssh that leads there."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -65,7 +65,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize(("line", "problem"), MALFORMED.items(), ids=[repr(line[:20]) for line in MALFORMED])
 def test_a_malformed_report_is_a_problem(line: bytes, problem: str) -> None:
-    """A line that begins like a report and is none is told, never taken for a number or dropped."""
+    """A line that begins like a report but is not one is reported; it is never taken for a number or dropped."""
     seen = observe([], {CLIENT1: b"before\n" + line + b"\nwke: y=7\n"})
     assert seen.problems == (problem,)
     assert seen.values == {"y": 7.0}

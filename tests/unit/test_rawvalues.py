@@ -1,4 +1,4 @@
-"""Files of raw values: every value is read, as it is, and what is none is told with its line."""
+"""Files of raw values: every value is read unchanged; a line that is not a value is reported with its number."""
 
 from pathlib import Path
 

@@ -55,10 +55,10 @@ def test_a_series_is_not_taken_over_by_another_file() -> None:
     [
         ("", None, "~/"),
         ("in/", None, "~/in/"),
-        ("", "/work", "/work/"),
-        ("in/x", "/work/", "/work/in/x"),
+        ("", "/srv", "/srv/"),
+        ("in/x", "/srv/", "/srv/in/x"),
         ("in/x", "exp", "~/exp/in/x"),
-        ("/data", "/work", "/data"),
+        ("/data", "/srv", "/data"),
     ],
 )
 def test_where_a_copy_lands(destination: str, workdir: str | None, told: str) -> None:

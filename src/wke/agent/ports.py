@@ -27,7 +27,7 @@ UNKNOWN = "a process that cannot be seen from there"
 class PortWait:
     """Tries to connect until that works or `within_s` is over, then calls `done(answered, stranger)`; with 0 it tries once.
 
-    `at` is the machine's address and the port. `stranger` names a process that listens there and is none of `ours()`. In a wait, one that
+    `at` is the machine's address and the port. `stranger` names a listening process that is not one of `ours()`. In a wait, one that
     was born meanwhile is no stranger (it may be a container of the task), nor is one that we cannot see.
     A host name is looked up once, which may block: give numbers, or names that the machine knows by itself.
     """

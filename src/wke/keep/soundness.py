@@ -134,5 +134,5 @@ def conforms(value: object, hint: Any) -> bool:
 
 
 def _is(value: object, kind: type) -> bool:
-    """Tell whether a value is of a plain type; a whole number is a number, and true is none."""
+    """Tell whether a value is of a plain type; a whole number is a number, `true` is not."""
     return isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))

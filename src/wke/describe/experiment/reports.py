@@ -1,6 +1,6 @@
 """Reports: the metrics that a task names itself, by a line `wke: name=value unit` or by a JSON line in the file $WKE_METRICS.
 
-A value may carry its unit ("350us"). A line that begins like a report and is none is a problem; nothing is guessed.
+A value may carry its unit ("350us"). A line that begins like a report but is not one is a problem; nothing is guessed.
 """
 
 import json

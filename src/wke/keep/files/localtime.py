@@ -31,7 +31,7 @@ def in_local_time(text: str) -> str:
     def local(found: re.Match[str]) -> str:
         try:
             return local_time(read_stored_time(found[0]))
-        except (ValueError, OverflowError):  # it looks like a time and is none
+        except (ValueError, OverflowError):  # it looks like a time but is not one
             return found[0]
 
     return FOUND.sub(local, text)
