@@ -90,8 +90,9 @@ def test_edits_run_again_what_depends_on_them(series: Project) -> None:
         due = {point: state for point, state in states(series).items() if state != "stored"}
         assert due == dict.fromkeys(expected, f"to run ({why})"), name
         if why == "script changed":
-            told = series.wke("results", "series").err
-            assert f"; since then: {why} at 2 of 4 points (`wke plan experiments/series.toml`)\n" in told, told
+            for command in ("results", "plot"):
+                told = series.wke(command, "series").err
+                assert f"; since then: {why} at 2 of 4 points (`wke plan experiments/series.toml`)\n" in told, told
         assert runs_again(series) == expected, name
     swapped = '["size", 2], ["engine", "old"], ["seconds", 0.05]'
     series.edit("kv/config.toml", swapped, '["seconds", 0.05], ["engine", "old"], ["size", 2]')

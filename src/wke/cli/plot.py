@@ -7,10 +7,12 @@ from wke.describe.experiment.experimentreader import read_experiment
 from wke.errors import InputError
 from wke.keep.store import Store
 from wke.series.folders import PLOTS, RESULTS
+from wke.series.inputs import input_changes
 from wke.series.resolve import experiment_file
 from wke.series.summary import load_work
 from wke.tell.figures.files import draw_figures
 from wke.tell.terminal.console import Printer
+from wke.tell.terminal.summary import inputs_text
 
 
 @click.command()
@@ -26,7 +28,10 @@ def plot(experiment: str, *, as_json: bool) -> None:
     if not described.plots:
         raise InputError("has no [[plots]]", where=described.where, hint="a plot needs type, x-axis and y-axis")
     with Store.open(RESULTS, readonly=True) as store:
-        drawn = draw_figures(described, load_work(store, described.name).trials, PLOTS)
+        work = load_work(store, described.name)
+    if changed := inputs_text(work, input_changes(work)):
+        Printer().talk(changed)
+    drawn = draw_figures(described, work.trials, PLOTS)
     if as_json:
         Printer().document({"files": [str(path) for path in drawn.files]})
     for note in drawn.notes:

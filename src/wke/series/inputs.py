@@ -10,18 +10,18 @@ from wke.describe.plan.revisions import REVISION
 from wke.errors import InputError
 from wke.judge.reuse.differences import changes
 from wke.judge.reuse.state import kinds
-from wke.judge.summary.series import InputChanges, SeriesSummary
+from wke.judge.summary.series import InputChanges, SeriesWork
 from wke.keep.trials.identity import planned_trials
 from wke.keep.trials.trials import PlannedTrial
 from wke.series.project import read_project
 
 
-def input_changes(summary: SeriesSummary) -> InputChanges | None:
+def input_changes(work: SeriesWork) -> InputChanges | None:
     """Return how the inputs of a series' results differ from its files as they are now; None if they do not.
 
     Nothing is known of a benchmark script's inputs. Those of two compared revisions are what they were.
     """
-    plan = summary.plan
+    plan = work.plan
     if not plan.cluster or REVISION in plan.rules.baseline or not Path(plan.file).exists():
         return None
     try:
@@ -30,7 +30,7 @@ def input_changes(summary: SeriesSummary) -> InputChanges | None:
         now = _by_point(planned_trials(make_plan(once, project.configuration, project.cluster, seed=0)))
     except InputError as error:
         return InputChanges(problem=error.problems[0].what)
-    planned, measured = _by_point(summary.planned), {point_key(trial.point) for trial in summary.trials if trial.ok}
+    planned, measured = _by_point(work.planned), {point_key(trial.point) for trial in work.trials if trial.ok}
     return _differences({key: planned[key] for key in planned.keys() & measured}, now)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wke.judge.summary.regression import RegressionReport
-from wke.judge.summary.series import InputChanges, SeriesSummary
+from wke.judge.summary.series import InputChanges, SeriesSummary, SeriesWork
 from wke.keep.files.localtime import local_time
 from wke.keep.trials.software import git_trouble
 from wke.tell.comparisons import baseline_text, comparison_rows, comparisons_json, method_words
@@ -93,18 +93,18 @@ def print_report(report: RegressionReport) -> None:
     out.talk(f"{report.title}: compared with {report.baseline.name}: {headline(report)}")
 
 
-def inputs_text(summary: SeriesSummary, changes: InputChanges | None) -> str:
+def inputs_text(work: SeriesWork, changes: InputChanges | None) -> str:
     """Return for which inputs results are, and how these differ from the files as they are now; "" if they do not."""
     if changes is None:
         return ""
-    git, last = summary.plan.software.get("git"), max((trial.started_ns for trial in summary.trials if trial.ok), default=0)
+    git, last = work.plan.software.get("git"), max((trial.started_ns for trial in work.trials if trial.ok), default=0)
     commit = f", commit {str(git['commit'])[:12]}" if isinstance(git, Mapping) and "commit" in git else ""
     these = f"these are results of the inputs of {local_time(last)}{commit}"
     if changes.problem:
         return f"{these}; whether the files have changed since is not known: {changes.problem}"
     since = [f"{changes.kinds} at {changes.changed} of {counted(changes.of, 'point')}"] if changes.changed else []
     since += [f"{counted(changes.gone, 'point')} left out of the file"] if changes.gone else []
-    return f"{these}; since then: {', '.join(since)} (`wke plan {summary.plan.file}`)"
+    return f"{these}; since then: {', '.join(since)} (`wke plan {work.plan.file}`)"
 
 
 def accepted_text(summary: SeriesSummary) -> str:
