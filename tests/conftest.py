@@ -23,12 +23,13 @@ SESSION_VARIABLE = "PYTEST_OF_WKE"
 
 
 def pytest_configure() -> None:
-    """Hear SIGINT and SIGHUP even where they are ignored (in the background, after nohup): tests send them, and what they start inherits it.
+    """Hear SIGINT and SIGHUP even where they are ignored or blocked (in the background, after nohup): tests send them, and children inherit it.
 
     Output is as wide as it is.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGHUP})
     os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands would fit their tables into it
 
 

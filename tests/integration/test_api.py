@@ -17,6 +17,7 @@ from projects import Project
 from support import alive, eventually, limit, marked
 
 import wke
+import wke.api.running
 from wke.api.slices import MachineSet
 from wke.errors import InputError
 from wke.keep.output.telemetry import read_windows

@@ -1,8 +1,8 @@
 """A target that runs in the background of a synchronous script: a handle with the methods of a process."""
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import wait
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class BackgroundRun:
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until every task has ended, at most `timeout` seconds. Never raises: see `is_alive` and `exitcode`."""
-        wait([self._work.end], timeout)
+        self._work.wait(math.inf if timeout is None else timeout)
 
     def is_alive(self) -> bool:
         """Tell whether it still runs somewhere."""
@@ -89,7 +89,7 @@ class Sampling:
         """End the recording; an error of it is reported but does not end the measurement."""
         engine().submit(self._end())
         if not engine().is_here:
-            wait([self._work.end])
+            self._work.wait()
             error = self._work.end.exception()
             if error is not None:
                 Printer().talk(f"loads.csv is not complete: {error}")
@@ -107,7 +107,7 @@ def stop(runs: Iterable[BackgroundRun], grace_s: float = GRACE_S) -> None:
     stopping = [(run, engine().submit(run.stopped(grace_s))) for run in runs]
     if not engine().is_here:  # garbage may be collected in the loop, which cannot wait for itself
         for run, work in stopping:
-            work.end.result()
+            work.result()
             run.join()
 
 

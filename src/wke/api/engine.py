@@ -7,13 +7,16 @@ A fork waits for the lock, so that the child finds it free.
 """
 
 import asyncio
+import math
 import os
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+AWAKE_S = 0.5  # a signal that comes just before a wait does not interrupt it: Python hears of it at the next look
 
 
 class Work(Generic[T]):
@@ -32,6 +35,17 @@ class Work(Generic[T]):
     def cancel(self) -> None:
         """Ask it to stop, or not to begin; `end` is done when it has."""
         self._loop.call_soon_threadsafe(self._cancel)
+
+    def wait(self, timeout_s: float = math.inf) -> None:
+        """Return when it has ended, or after `timeout_s`; what a signal raises comes from here."""
+        until_s = time.monotonic() + timeout_s
+        while not wait([self.end], max(0.0, min(AWAKE_S, until_s - time.monotonic()))).done and time.monotonic() < until_s:
+            pass
+
+    def result(self) -> T:
+        """Wait until it has ended; return its result or raise its error."""
+        self.wait()
+        return self.end.result()
 
     def _begin(self) -> None:
         if not self.end.done():
@@ -77,11 +91,11 @@ class Engine:
         work = Work(self._loop, coroutine)
         try:
             work.begin()
-            return work.end.result()
+            return work.result()
         except BaseException:
             if not work.end.done():
                 work.cancel()
-                wait([work.end])
+                work.wait()
             raise
 
     @property

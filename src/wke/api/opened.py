@@ -61,7 +61,7 @@ _known: "weakref.WeakValueDictionary[tuple[Path, str], Opened]" = weakref.WeakVa
 def _disconnect(machines: Machines) -> None:
     work = engine().submit(machines.__aexit__())
     if not engine().is_here:
-        work.end.result()
+        work.result()
 
 
 def _close(stack: ExitStack, pid: int) -> None:

@@ -17,6 +17,7 @@ from fontTools import subset
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from wke.errors import Problem
 from wke.tell.figures.fonts import families_for
@@ -56,12 +57,26 @@ def render(make: Callable[[], Figure], layout: Layout, suffixes: Sequence[str] =
             figure = make()
         _draw_as_they_are(figure)
         FigureCanvasAgg(figure)
+        _settle_layout(figure)
         for suffix in suffixes:
             data = io.BytesIO()
             figure.savefig(data, format=suffix, dpi=DOTS_PER_INCH, metadata=dict(METADATA[suffix]))
-            figure.set_layout_engine("none")  # all formats have the layout of the first
             files[suffix] = data.getvalue()
     return Rendered(files, tuple(_notes([str(one.message) for one in said])))
+
+
+def _settle_layout(figure: Figure) -> None:
+    """Lay a figure out once, for all formats.
+
+    The last bits of the solver's numbers differ from run to run, and names in SVG files are made from them: they are rounded away.
+    """
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(Bbox(axes.get_position(original=True).get_points().round(6)))
 
 
 @contextlib.contextmanager
