@@ -192,6 +192,23 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineUsage:
+    """What a machine used in about the last second: `cpu` of its `cpus` processors were busy (1.5 is one and a half).
+
+    `memory` of `memory_total` bytes are in use; `received` and `sent` are bytes per second. None is unknown.
+    """
+
+    machine: str
+    at_ns: int
+    cpu: float | None
+    cpus: int
+    memory: int | None
+    memory_total: int | None
+    received: float | None
+    sent: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something that the user should know but that is not an error, such as processes that had to be stopped at the end."""
 
@@ -237,6 +254,7 @@ Record = (
     | MetricsWritten
     | TaskEnded
     | StartedTogether
+    | MachineUsage
     | Note
     | TrialStarted
     | TrialEnded
