@@ -1,0 +1,191 @@
+"""Reading telemetry: the series of machines, of which only those that are asked for are decoded.
+
+A file that was cut, or has a damaged record, is read up to there. What could not be read is told in `damage`.
+"""
+
+import json
+import mmap
+import zlib
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wke.errors import StoreError
+from wke.keep.telemetry.columns import Column
+from wke.keep.telemetry.file import LARGEST_BODY, MAGIC, MISSING, RECORD, TELEMETRY, UNSUMMED
+
+Whole = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """The values of a column at `times_ns`, on the machine's clock, in the order in which they were taken; NaN for those not known."""
+
+    times_ns: Whole
+    values: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Where in the file the `rows` samples of a chunk are."""
+
+    rows: int
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class _Table:
+    """The chunks of one declaration of columns."""
+
+    columns: tuple[Column, ...]
+    chunks: list[_Chunk] = field(default_factory=list)
+
+
+class StoredTelemetry:
+    """The telemetry of an attempt: `machines`, in the order in which they came, and what is damaged, one sentence for each thing."""
+
+    def __init__(self, path: Path) -> None:
+        self.damage: list[str] = []
+        self._path = path
+        self._data = _content(path)
+        self._tables: dict[str, list[_Table]] = {}
+        self._index()
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """All machines that declared columns."""
+        return tuple(self._tables)
+
+    @property
+    def samples(self) -> int:
+        """The number of values in the file, without times."""
+        tables = [table for tables in self._tables.values() for table in tables]
+        return sum(len(table.columns) * sum(chunk.rows for chunk in table.chunks) for table in tables)
+
+    def columns(self, machine: str) -> tuple[Column, ...]:
+        """Return all columns that a machine ever had, in the order in which they came; none for a machine without telemetry."""
+        return tuple(dict.fromkeys(column for table in self._tables.get(machine, ()) for column in table.columns))
+
+    def series(self, machine: str, column: Column) -> Readings:
+        """Return all values of a column; raise KeyError when the machine never had it."""
+        return self.read(machine, [column])[column]
+
+    def read(self, machine: str, columns: Collection[Column]) -> dict[Column, Readings]:
+        """Return the values of several columns of a machine, which are decoded together; without those that it never had."""
+        wanted = set(columns)
+        parts: dict[Column, list[tuple[Whole, Whole]]] = {column: [] for column in self.columns(machine) if column in wanted}
+        for table in self._tables.get(machine, ()):
+            places = [place for place, column in enumerate(table.columns) if column in wanted]
+            if places:
+                numbers = self._decoded(table, places)
+                for row, place in enumerate(places, 1):
+                    parts[table.columns[place]].append((numbers[0], numbers[row]))
+        return {column: _readings(column, found) for column, found in parts.items()}
+
+    def _decoded(self, table: _Table, places: Sequence[int]) -> Whole:
+        """Return the times of all samples of a table, and below them the columns at these places."""
+        width, picked = 1 + len(table.columns), [0, *(1 + place for place in places)]
+        alike: defaultdict[int, list[int]] = defaultdict(list)
+        inflated: dict[int, bytes] = {}
+        for number, chunk in enumerate(table.chunks):
+            data = self._inflated(chunk, 8 * width * chunk.rows)
+            if data is not None:
+                inflated[number] = data
+                alike[chunk.rows].append(number)
+        found: dict[int, Whole] = {}
+        for rows, numbers in alike.items():
+            planes = np.frombuffer(b"".join(inflated[number] for number in numbers), np.uint8).reshape(-1, 8, width, rows)
+            values = np.ascontiguousarray(planes[:, :, picked].transpose(2, 0, 3, 1)).view("<i8")[..., 0].cumsum(axis=2)
+            found |= {number: values[:, at] for at, number in enumerate(numbers)}
+        return np.concatenate([np.empty((len(picked), 0), np.int64), *(found[number] for number in sorted(found))], axis=1)
+
+    def _inflated(self, chunk: _Chunk, size: int) -> bytes | None:
+        """Return the bytes of a chunk, exactly as many as it should have; None, and a word in `damage`, if it has not."""
+        inflater = zlib.decompressobj()
+        try:
+            data = inflater.decompress(self._data[chunk.start : chunk.end], size)
+            if len(data) == size and not inflater.decompress(inflater.unconsumed_tail, 1):
+                return data
+        except zlib.error:
+            pass
+        self.damage.append(f"{self._path}: the chunk at byte {chunk.start} is not one, and was left out")
+        return None
+
+    def _index(self) -> None:
+        """Find all tables and their chunks, up to the end of the file or the first damaged record."""
+        tables: list[_Table] = []
+        for table, rows, start, end in self._records():
+            if rows:
+                if table >= len(tables):
+                    self.damage.append(f"{self._path}: the record before byte {start} belongs to no columns; the rest was not read")
+                    return
+                tables[table].chunks.append(_Chunk(rows, start, end))
+                continue
+            try:
+                machine, columns = _declared(self._data[start:end])
+            except ValueError as error:
+                self.damage.append(
+                    f"{self._path}: the columns at byte {start} are not as wke writes them ({error}); what follows was not read"
+                )
+                return
+            tables.append(_Table(columns))
+            self._tables.setdefault(machine, []).append(tables[-1])
+
+    def _records(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield table, rows, start and end of each record that is whole."""
+        data = memoryview(self._data)
+        at, end = min(len(MAGIC), len(data)), len(data)
+        if 0 < end < len(MAGIC):
+            self.damage.append(f"{self._path} ends within its first {len(MAGIC)} bytes")
+        while at < end:
+            length, table, rows, crc = RECORD.unpack_from(data, at) if at + RECORD.size <= end else (end, 0, 0, 0)
+            start = at + RECORD.size
+            if start + length > end or length > LARGEST_BODY:
+                self.damage.append(f"{self._path} ends within the record at byte {at} of {end}; what is before it was read")
+                return
+            if zlib.crc32(data[start : start + length], zlib.crc32(data[at : at + UNSUMMED])) != crc:
+                self.damage.append(f"{self._path}: the record at byte {at} of {end} is damaged; only what is before it was read")
+                return
+            yield table, rows, start, start + length
+            at = start + length
+
+
+def read_telemetry(folder: Path, name: str = TELEMETRY) -> StoredTelemetry:
+    """Return the telemetry of the attempt in `folder`, without machines if it has none; raise StoreError if the file cannot be opened."""
+    return StoredTelemetry(folder / name)
+
+
+def _content(path: Path) -> bytes | mmap.mmap:
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+            if start and not MAGIC.startswith(start) and start != MAGIC:
+                raise StoreError(f"{path} is not a telemetry file", hint="run `wke check --store`: it names what was changed")
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if start else b""
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}", hint="check its permissions and the disk") from error
+
+
+def _declared(body: bytes) -> tuple[str, tuple[Column, ...]]:
+    """Return the machine and the columns of a declaration; raise ValueError for anything else."""
+    match json.loads(body):
+        case {"machine": str(machine), "columns": list(columns)}:
+            return machine, tuple(Column.from_facts(column) for column in columns)
+    raise ValueError("no machine, or no columns")
+
+
+def _readings(column: Column, parts: Sequence[tuple[Whole, Whole]]) -> Readings:
+    times, numbers = (np.concatenate(side) for side in zip(*parts, strict=True))
+    if column.floating:
+        return Readings(times, numbers.view(np.float64))
+    values = numbers.astype(np.float64)
+    values[numbers == MISSING] = np.nan
+    return Readings(times, values)

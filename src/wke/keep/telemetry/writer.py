@@ -1,0 +1,89 @@
+"""Writing telemetry: chunks are stored as they come, so that hundreds of machines cost the controller nearly nothing."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from wke.keep.files.disk import disk_errors, private_folder
+from wke.keep.telemetry.columns import MOST_COLUMNS, Column
+from wke.keep.telemetry.file import LARGEST_BODY, MAGIC, MOST_ROWS, TELEMETRY, record
+
+BUFFER = 1 << 18
+
+
+class TelemetryWriter:
+    """The telemetry file of an attempt, in its `folder`, which is made if it is missing; the file is made with the first columns.
+
+    Every method raises StoreError when the disk is full or fails. Samples reach the disk with `close`, or when many have come; the file
+    is synced with the attempt's folder.
+    """
+
+    def __init__(self, folder: Path, name: str = TELEMETRY) -> None:
+        self._path = folder / name
+        self._file: _File | None = None
+        self._tables: dict[tuple[str, int], int] = {}
+        self._count = 0
+
+    def columns(self, machine: str, epoch: int, columns: Sequence[Column]) -> None:
+        """Declare what the machine's chunks of this epoch have after their times; an epoch that is declared again begins anew."""
+        if len(columns) > MOST_COLUMNS:
+            raise ValueError(f"{len(columns)} columns are more than {MOST_COLUMNS}")
+        facts = {"machine": machine, "epoch": epoch, "columns": [column.facts() for column in columns]}
+        with disk_errors(self._path.parent):
+            if self._file is None:
+                private_folder(self._path.parent)
+                self._file = _File(self._path)
+            self._file.write(*record(self._count, 0, json.dumps(facts, separators=(",", ":")).encode()))
+        self._tables[machine, epoch] = self._count
+        self._count += 1
+
+    def chunk(self, machine: str, epoch: int, rows: int, payload: bytes) -> None:
+        """Store `rows` samples as they came; raise ValueError for columns that were not declared, and for what cannot be a chunk."""
+        table = self._tables.get((machine, epoch))
+        if self._file is None or table is None:
+            raise ValueError(f"{machine} sent samples of epoch {epoch}, whose columns it did not declare")
+        if not (0 < rows <= MOST_ROWS and len(payload) <= LARGEST_BODY):
+            raise ValueError(f"{machine} sent a chunk of {rows} rows and {len(payload)} bytes")
+        with disk_errors(self._path.parent):
+            self._file.write(*record(table, rows, payload))
+
+    def flush(self) -> None:
+        """Let readers see all that was stored."""
+        with disk_errors(self._path.parent):
+            if self._file is not None:
+                self._file.flush()
+
+    def close(self) -> None:
+        """Write what is left; nothing can be stored afterwards."""
+        file, self._file = self._file, None
+        if file is not None:
+            with disk_errors(self._path.parent):
+                file.close()
+
+
+class _File:
+    """A new file whose writes are gathered."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._parts = [MAGIC]
+        self._size = len(MAGIC)
+
+    def write(self, header: bytes, body: bytes) -> None:
+        self._parts += header, body
+        self._size += len(header) + len(body)
+        if self._size >= BUFFER:
+            self.flush()
+
+    def flush(self) -> None:
+        data = memoryview(b"".join(self._parts))
+        self._parts, self._size = [], 0
+        while data:
+            data = data[os.write(self._handle, data) :]
+
+    def close(self) -> None:
+        try:
+            self.flush()
+        finally:
+            os.close(self._handle)
