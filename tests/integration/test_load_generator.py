@@ -19,6 +19,7 @@ import pytest
 from support import eventually, limit, marked
 
 from wke.describe.experiment.reports import read_reports
+from wke.describe.experiment.timeseries import TimeSeries, read_time_series
 
 CONFIGURATION = Path(__file__).parents[2] / "examples" / "etcd" / "etcd"
 LOAD = CONFIGURATION / "targets" / "load"
@@ -92,6 +93,7 @@ class Run:
 
     status: int
     metrics: dict[str, float]
+    series: dict[str, TimeSeries]
     stderr: str
 
 
@@ -111,7 +113,9 @@ def load(server: Server | tuple[str, int], **options: object) -> Run:
     }
     values = [address, port, *(defaults | {name.replace("_", "-"): value for name, value in options.items()}).values()]
     done = subprocess.run([sys.executable, LOAD, *map(str, values)], capture_output=True, timeout=limit(60), check=False)
-    return Run(done.returncode, {name: value for name, (value, _) in read_reports(done.stdout)[0].items()}, done.stderr.decode())
+    reports, malformed = read_reports(done.stdout)
+    assert not malformed
+    return Run(done.returncode, {name: value for name, (value, _) in reports.items()}, read_time_series(done.stdout), done.stderr.decode())
 
 
 @pytest.mark.parametrize("answer", [OK, CHUNKED])
@@ -124,6 +128,8 @@ def test_closed_loop_counts_every_answer(answer: bytes) -> None:
     assert run.metrics["elections"] == 0
     assert server.connections == 4
     answered_in_window = run.metrics["throughput"] * 0.3
+    assert "due" not in run.series
+    assert run.series["done"].values[0] == round(answered_in_window)
     assert server.requests - 4 <= round(answered_in_window) <= server.requests
 
 
@@ -143,11 +149,16 @@ def test_answers_in_pieces_are_put_together() -> None:
 
 
 def test_open_loop_keeps_its_rate() -> None:
-    """An open loop offers the rate it was given, when the server can take it."""
+    """An open loop offers the rate it was given, when the server can take it, and tells for each second what was due, sent and answered."""
     with serving(sending(OK)) as server:
-        run = load(server, rate=200, seconds=0.5, warmup=0)
-    assert server.requests == 100
+        run = load(server, rate=200, seconds=0.5, warmup=0.6)
+    assert server.requests == 220
     assert run.metrics["errors"] == 0
+    assert [sum(run.series[name].values) for name in ("due", "sent")] == [220, 220]
+    assert run.series["due"].values == (200, 20)
+    assert 216 <= sum(run.series["done"].values) <= 220
+    first, last = run.series["lag"].times
+    assert (round(last - first, 3), run.series["lag"].unit) == (0.1, "ms")
 
 
 def test_open_loop_sees_a_stall_that_a_closed_loop_omits() -> None:
@@ -184,6 +195,8 @@ def test_overload_is_measured_to_its_end() -> None:
     assert server.requests == 400
     assert run.metrics["errors"] == 0
     assert run.metrics["p99"] > 300
+    assert run.series["due"].values == (400,)
+    assert run.series["done"].values[0] < 300
 
 
 def test_refusals_are_errors_and_have_no_latency() -> None:

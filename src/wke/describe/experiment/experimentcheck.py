@@ -13,9 +13,9 @@ from wke.describe.experiment.parameters import CHOICE, CLIMB, ROOT
 from wke.describe.experiment.plotcheck import KnownColumns, label_problems, plot_problems
 from wke.describe.experiment.point import value_key
 from wke.describe.experiment.recorded import recorded_problems
-from wke.describe.experiment.reports import NAME
 from wke.describe.experiment.sweep import Parameter, value_text
 from wke.describe.experiment.template import check_template, parameters_of
+from wke.describe.experiment.timeseries import NAME
 from wke.describe.expression.expression import check_names
 from wke.describe.toml.limits import MOST_POINTS
 from wke.describe.toml.shape import FlawError, present_spelling

@@ -1,27 +1,33 @@
 """Reports: the metrics that a task names itself, by a line `wke: name=value unit` or by a JSON line in the file $WKE_METRICS.
 
-A value may carry its unit ("350us"). A line that begins like a report but is not one is a problem; nothing is guessed.
+A value may carry its unit ("350us"). A line that begins like a report but is not one is a problem; nothing is guessed. Lines with a time,
+`wke: @SECONDS name=value unit`, are samples of a time series and no metrics.
 """
 
 import json
 import re
 import sys
-from collections.abc import Iterator
 
+from wke.describe.experiment.timeseries import NAME, SampleLines, is_sample, marked_lines
 from wke.describe.expression.quantity import LONGEST_QUOTE, Report, Text, excerpt, number, quantity
 from wke.describe.toml.wording import quoted
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 MOST_WRITTEN = 1 << 20
-_MARK = b"wke:"
 _REPORT = re.compile(rb"wke:[ \t]*(%b)[ \t]*=[ \t]*([^\s=]+)(?:[ \t]+([^\s=]+))?\s*" % NAME.pattern.encode())
 
 
 def read_reports(text: Text) -> tuple[dict[str, Report], list[str]]:
-    """Return what a task reported, and the problems of malformed report lines."""
+    """Return what a task reported, and the problems of malformed lines, those with samples included."""
     reports: dict[str, Report] = {}
     malformed = []
-    for line in _report_lines(text):
+    samples = SampleLines()
+    for line in marked_lines(text):
+        if is_sample(line):
+            try:
+                samples.add(line)
+            except ValueError as error:
+                malformed.append(f"{_quote(line)}, {error}")
+            continue
         match = _REPORT.fullmatch(line)
         if match is None:
             malformed.append(f"{_quote(line)}, which is not of the form wke: name=value unit")
@@ -69,17 +75,6 @@ def _json_report(name: str, value: object) -> Report:
     if isinstance(value, bool) or not isinstance(value, int | float) or not -sys.float_info.max <= value <= sys.float_info.max:
         raise ValueError("is not a finite number")
     return float(value), ""
-
-
-def _report_lines(text: Text) -> Iterator[bytes]:
-    """Yield the lines that start with `wke:`. Every byte is looked at once, however long the lines are."""
-    at = text.find(_MARK)
-    while at >= 0:
-        end = text.find(b"\n", at)
-        end = len(text) if end < 0 else end
-        if at == 0 or text[at - 1] == ord("\n"):
-            yield text[at:end]
-        at = text.find(_MARK, end)
 
 
 def _report(value: str, unit: str) -> Report:
