@@ -51,6 +51,58 @@ CLUSTERS = {
           hint: a line is [table] or key = value; put keys with other characters than A-Z a-z 0-9 _ - in quotes: "node[1-3]"
         """,
     ),
+    "limits": (
+        """
+        [cluster]
+        machines = 2
+        limits = "maybe"
+        [limits]
+        m0 = { cpus = 2, memory = "12", disk-rate = "fast", cores = [-1] }
+        m1 = { cpu = 1 }
+        """,
+        """
+        cluster.toml:3:1: cluster.limits: must be one of "require", "try", not the text "maybe"
+        cluster.toml:5:18: limits.m0.memory: must be at least 1048576, not 12
+        cluster.toml:5:33: limits.m0.disk-rate: must be a rate such as "50MB/s" or "1MiB/s", not the text "fast"
+        cluster.toml:5:62: limits.m0.cores[0]: must be at least 0, not -1
+        cluster.toml:6:8: limits.m1.cpu: unknown key
+          hint: did you mean "cpus"?
+        """,
+    ),
+    "limits-that-contradict": (
+        """
+        [cluster]
+        machines = 2
+        [limits]
+        servers = { cpus = 1 }
+        m0 = { cpus = 2, cores = [1] }
+        m1 = { cores = [] }
+        """,
+        """
+        cluster.toml:4:1: limits.servers: selector "servers" names "servers", which is neither a machine nor a class
+          hint: machines: m0, m1
+        cluster.toml:5:8: limits.m0.cpus: allows 2 processors, but lists only 1 of them in cores
+          hint: lower cpus, or list more cores
+        cluster.toml:6:8: limits.m1.cores: lists no core
+          hint: list the numbers of cores, or remove the key
+        """,
+    ),
+    "limits-of-real-machines": (
+        """
+        [cluster]
+        limits = "try"
+        [machines]
+        a = "host"
+        [limits]
+        all = { cpus = 1 }
+        """,
+        """
+        cluster.toml:2:1: cluster.limits: only emulated machines can be limited, not those of provider "ssh"
+          hint: remove it, or write provider = "local" in [cluster]; machines of your own keep the limits that they have
+        cluster.toml:5:2: limits: only emulated machines can be limited, not those of provider "ssh"
+          hint: remove it, or write provider = "local" in [cluster]; machines of your own keep the limits that they have
+        """,
+    ),
     "many-mistakes-at-once": (
         """
         [cluster]

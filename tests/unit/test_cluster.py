@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec, link_between, read_cluster, restricted, sized
+from wke.describe.cluster.machinelimits import MachineLimits
 from wke.describe.cluster.selector import select
 from wke.errors import InputError
 
@@ -255,3 +256,27 @@ def test_a_large_cluster_is_read(tmp_path: Path) -> None:
     found = cluster(tmp_path, text)
     assert [len(found.machines), len(found.classes["a"]), len(found.classes["b"])] == [1000, 400, 600]
     assert found.machines[999] == MachineSpec("n1000", 999, "n1000.org", "n1000.org", ("b",))
+
+
+def test_limits_go_to_machines_by_selectors(tmp_path: Path) -> None:
+    """Of each kind of limit a machine has the last one that matches it; a machine that none matches has none, and units are ours."""
+    found = cluster(
+        tmp_path,
+        """
+        [cluster]
+        limits = "try"
+        [machines]
+        "s[1-2]" = { class = "servers" }
+        c = {}
+        [limits]
+        servers = { cpus = 1, memory = "1GiB", disk-rate = "50MB/s", cores = [0] }
+        s2 = { cpus = 0.5, cores = [0, 1] }
+        """,
+    )
+    assert found.tries_limits
+    assert found.limits == {
+        "s1": MachineLimits(1.0, 1 << 30, 50_000_000, (0,)),
+        "s2": MachineLimits(0.5, 1 << 30, 50_000_000, (0, 1)),
+    }
+    assert found.limits["s1"].given() == {"cpus": 1.0, "memory": 1 << 30, "disk-rate": 50_000_000, "cores": (0,)}
+    assert not cluster(tmp_path, "[cluster]\nmachines = 1").tries_limits

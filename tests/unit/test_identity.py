@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec, read_cluster
+from wke.describe.cluster.machinelimits import MachineLimits
 from wke.describe.configuration.configuration import Prelude, TargetSpec, read_configuration
 from wke.describe.configuration.step import PlannedStep, Ready
 from wke.describe.experiment.experimentreader import read_experiment
@@ -94,6 +95,8 @@ CHANGES: dict[str, Trial] = {
     "the provider": cluster(provider="local"),
     "the login": cluster(username="you"),
     "a link": cluster(links={"default": LinkSpec(delay_s=0.001)}),
+    "a machine's limit": cluster(limits={MACHINES[0].name: MachineLimits(cpus=1.0)}),
+    "another limit": cluster(limits={MACHINES[0].name: MachineLimits(cpus=2.0)}),
     "an internal address": machine(0, internal_addr="10.0.0.9"),
     "an external address": machine(1, external_addr="d.example.org"),
     "the classes of a machine": machine(1, classes=("clients",)),

@@ -13,7 +13,7 @@ def test_the_shipped_schemas_are_up_to_date() -> None:
 @pytest.mark.parametrize(
     ("kind", "keys"),
     [
-        ("cluster", {"cluster", "machines", "classes", "links"}),
+        ("cluster", {"cluster", "machines", "classes", "links", "limits"}),
         ("configuration", {"config", "ubuntu", "preludes", "targets"}),
         ("experiment", {"experiment", "parameters", "classes", "steps", "metrics", "plots"}),
     ],

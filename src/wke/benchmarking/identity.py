@@ -40,7 +40,8 @@ def _cluster(path: Path) -> Json:
     if not path.exists():
         return None
     cluster: ClusterSpec = read_cluster(path)
-    return {
+    limits: dict[str, Json] = {"limits": {name: one.given() for name, one in cluster.limits.items()}} if cluster.limits else {}
+    return limits | {
         "provider": cluster.provider,
         "machines": {m.name: [m.external_addr, m.internal_addr, *m.classes] for m in cluster.machines},
         "links": {ends: [link.delay_s, link.jitter_s, link.loss, link.rate_bits] for ends, link in cluster.links.items()},

@@ -9,6 +9,7 @@ from typing import Any
 
 from wke.describe.cluster.clusterfile import ADDRESSED, MOST_MACHINES, ClusterFile, LinkEntry, MachineEntry
 from wke.describe.cluster.folding import unfold
+from wke.describe.cluster.machinelimits import MachineLimits, read_limits
 from wke.describe.cluster.selector import select
 from wke.describe.toml.shape import Key
 from wke.describe.toml.tables import TomlTable, read
@@ -58,9 +59,10 @@ class LinkSpec:
 class ClusterSpec:
     """All machines, in the file's order.
 
-    `classes` has the names of each class's machines in that order; `links` has the keys of the file; `warnings` are its old spellings,
-    `refusals` what its provider cannot do. `detached_lease_s` is the lease of trials that are left running on purpose, `wait_s` how long a
-    series waits for a machine to come back.
+    `classes` has the names of each class's machines in that order; `links` has the keys of the file; `limits` has the machines that are
+    limited, and the emulation `tries_limits` that it cannot keep; `warnings` are the file's old spellings, `refusals` what its provider
+    cannot do. `detached_lease_s` is the lease of trials that are left running on purpose, `wait_s` how long a series waits for a machine
+    to come back.
     """
 
     path: Path | None
@@ -80,6 +82,8 @@ class ClusterSpec:
     key_exchange: str | None = None
     share: tuple[str, ...] = ()
     links: Mapping[str, LinkSpec] = field(default_factory=dict)
+    limits: Mapping[str, MachineLimits] = field(default_factory=dict)
+    tries_limits: bool = False
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     refusals: tuple[Problem, ...] = field(default=(), compare=False)
 
@@ -170,10 +174,13 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
         forward_agent=section.forward_agent,
         key_exchange=section.key_exchange,
         share=section.share,
+        tries_limits=section.limits == "try",
         warnings=table.old_spellings,
     )
     links = _links(table, cluster, problems)
-    return replace(cluster, machines=_with_pythons(table, cluster, problems), links=links, refusals=tuple(_refusals(table, provider)))
+    limits = read_limits(table, cluster, provider, problems)
+    machines = _with_pythons(table, cluster, problems)
+    return replace(cluster, machines=machines, links=links, limits=limits, refusals=tuple(_refusals(table, provider)))
 
 
 def _refusals(table: TomlTable[ClusterFile], provider: str) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from wke.describe.expression.quantity import fraction, rate_bits, seconds
+from wke.describe.expression.quantity import fraction, rate_bits, rate_bytes, seconds, size_bytes
 from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, Most, NonEmpty, TableModel
 from wke.describe.toml.wording import quoted, shown
 from wke.documents import TomlValue
@@ -37,6 +37,8 @@ Port = Annotated[int, Bounds(at_least=1, at_most=65535)]
 Duration = Annotated[float, Before(seconds, str | float)]
 Share = Annotated[float, Before(fraction, str | float)]
 Rate = Annotated[int, Before(rate_bits, str | int)]
+ByteRate = Annotated[int, Before(rate_bytes, str | int), Bounds(at_least=1024)]
+Memory = Annotated[int, Before(size_bytes, str | int), Bounds(at_least=1 << 20)]
 
 
 def _listed(value: TomlValue) -> TomlValue:
@@ -131,6 +133,19 @@ class LinkEntry(TableModel):
     """Bits per second, such as `1Gbit`."""
 
 
+class LimitEntry(TableModel):
+    """What an emulated machine may use of this computer. What is not given is not limited."""
+
+    cpus: Annotated[float, Bounds(at_least=0.01)] | None = None
+    """Processors, such as `1` or `0.5`: the time that all its processes together may use per second."""
+    memory: Memory | None = None
+    """Memory, such as `1GiB`. When it is used up, the kernel kills a process of the machine. Swap is not used."""
+    disk_rate: ByteRate | None = None
+    """Bytes per second, such as `50MB/s`, for reads and for writes each. With cgroup v1 it limits direct and synced writes only."""
+    cores: Items[Annotated[int, Bounds(at_least=0)]] | None = None
+    """The numbers of the cores of this computer on which the machine runs, such as `[0]`."""
+
+
 ADDRESSED = {"ssh": True, "local": False}
 """The providers, and whether their machines have addresses, which the file has to give."""
 
@@ -165,6 +180,8 @@ class ClusterSection(TableModel):
     """KexAlgorithms of ssh, or `default` for those of ssh. By default wke chooses a cheaper exchange if that of your OpenSSH is slow."""
     python: Annotated[Mapping[str, Program], Before(_for_selectors, str | Mapping[str, Program])] = {}
     """The Python that wke uses on machines, or `{ SELECTOR = PYTHON }`: the last that matches. Default: the first that is 3.6 or newer."""
+    limits: Literal["require", "try"] = "require"
+    """What happens when this computer cannot keep all [limits]: `require` ends with an error, `try` goes on and says which do not hold."""
     share: Items[NonEmpty] = ()
     """Folders of this computer to which emulated machines write directly; relative paths start at the project's folder."""
 
@@ -180,3 +197,5 @@ class ClusterFile(TableModel):
     """NAME = a list of machines, or a number: that many machines that are in no class yet."""
     links: Annotated[Mapping[str, LinkEntry], Most()] = {}
     """`default`, or `"FROM -> TO"` with selectors on both sides. Provider `local` applies `default`; the others are not applied yet."""
+    limits: Annotated[Mapping[str, LimitEntry], Most()] = {}
+    """SELECTOR = what each of these emulated machines may use; where several match a machine, the last one counts."""

@@ -102,6 +102,12 @@ def rate_bits(value: object) -> int:
     return round(_amount(text, _BITS, "a rate", '"10Mbit" or "1Gbit"', written=value))
 
 
+def rate_bytes(value: object) -> int:
+    """Return a rate in bytes per second, from a size and "/s"."""
+    text = value.strip().removesuffix("/s") if isinstance(value, str) else value
+    return round(_amount(text, _BYTES, "a rate", '"50MB/s" or "1MiB/s"', written=value))
+
+
 def fraction(value: object) -> float:
     """Return a share between 0 and 1, from a number or a text in per cent."""
     share = _amount(value, {"%": 0.01}, "a share", '"5%" or 0.05')

@@ -121,7 +121,8 @@ def _cluster(cluster: ClusterSpec, steps: Sequence[PlannedStep]) -> Json:
 
 
 def _machine(machine: MachineSpec, cluster: ClusterSpec) -> Json:
-    return {
+    limits: dict[str, Json] = {"limits": cluster.limits[machine.name].given()} if machine.name in cluster.limits else {}
+    return limits | {
         "external-addr": machine.external_addr,
         "internal-addr": machine.internal_addr,
         "classes": sorted(machine.classes),
