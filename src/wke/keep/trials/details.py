@@ -52,8 +52,9 @@ class AttemptDetails:
     """What the store has of an attempt; for a derived attempt, of the attempt that ran.
 
     `position` is its place in the plan, from 0. `machines` has the fingerprints that the command found for the machines that take part,
-    `said` what each machine reported about itself when it was connected. `released_ns` is when the measured step was to begin, None if
-    that was never agreed. `files` and `size_bytes` count the files in the folder when the attempt ended, None if it has not ended.
+    `said` what each machine reported about itself when it was connected. `released_ns` is when the measured step, number `measured`, was
+    to begin, None if that was never agreed. `files` and `size_bytes` count the files in the folder when the attempt ended, None if it has
+    not ended.
     """
 
     command: Command
@@ -64,6 +65,7 @@ class AttemptDetails:
     said: Mapping[str, Mapping[str, object]]
     deployments: tuple[StoredDeployment, ...]
     released_ns: int | None
+    measured: int | None
     files: int | None
     size_bytes: int | None
 
@@ -76,17 +78,17 @@ class DetailReader:
 
     def of(self, trial: str, number: int) -> AttemptDetails:
         """Return the details of attempt `number` at `trial`, which must exist."""
-        columns = (
-            "r.id, v.id, r.position, v.command, v.started_ns, v.plan, "
-            "i.json, r.ended_ns, (SELECT released_ns FROM starts WHERE attempt = r.id)"
+        columns = "r.id, v.id, r.position, v.command, v.started_ns, v.plan, i.json, r.ended_ns, s.released_ns, s.step"
+        made = (
+            f"attempts a JOIN attempts r ON r.id = {RAN} JOIN invocations v ON v.id = r.invocation JOIN inputs i ON i.trial = r.trial "
+            "LEFT JOIN starts s ON s.attempt = r.id"
         )
-        made = f"attempts a JOIN attempts r ON r.id = {RAN} JOIN invocations v ON v.id = r.invocation JOIN inputs i ON i.trial = r.trial"
         query = f"SELECT {columns} FROM {made} WHERE a.trial = ? AND a.number = ?"  # noqa: S608 - ours, no input
         with self._database.snapshot() as sql:
             row = sql.execute(query, (trial, number)).fetchone()
             if row is None:
                 raise DamagedError(f"attempt {number} at trial {trial} is not complete")
-            ran, command, position, words, started_ns, text, inputs, ended_ns, released_ns = row
+            ran, command, position, words, started_ns, text, inputs, ended_ns, released_ns, measured = row
             plan = StoredPlan.from_json(text)
             sizes = [size for (size,) in sql.execute("SELECT size FROM files WHERE attempt = ?", (ran,))]
             return AttemptDetails(
@@ -98,6 +100,7 @@ class DetailReader:
                 said=_said(sql, ran),
                 deployments=_deployments(sql, ran),
                 released_ns=released_ns,
+                measured=measured,
                 files=None if ended_ns is None else len(sizes),
                 size_bytes=None if ended_ns is None else sum(sizes),
             )

@@ -1,0 +1,60 @@
+"""The telemetry of one trial: what machines and tasks did, on the controller's clock, beside its steps, tasks and measured window."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from wke.judge.telemetry.course import Course, Window, course_of
+from wke.judge.telemetry.placement import Clock, on_our_clock
+from wke.judge.telemetry.spans import Span
+from wke.keep.telemetry.columns import Column
+from wke.keep.telemetry.reader import Readings, StoredTelemetry
+
+
+@dataclass(frozen=True, slots=True)
+class TrialTelemetry:
+    """Telemetry of an attempt at a trial.
+
+    `window` is from the release of the measured step to the end of its last task, None if it was never released. A machine whose clock is
+    not among `clocks` has no courses.
+    """
+
+    trial: str
+    attempt: int
+    series: str
+    stored: StoredTelemetry
+    scrapes: StoredTelemetry
+    clocks: Mapping[str, Clock]
+    spans: tuple[Span, ...]
+    window: Window | None
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The machines that have telemetry."""
+        return tuple(dict.fromkeys((*self.stored.machines, *self.scrapes.machines)))
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What could not be read, in sentences: of the files as far as they were asked for, and the machines that cannot be placed."""
+        unplaced = [f"the clock of {machine} is not known, so its telemetry is of no known time" for machine in self._unplaced()]
+        return (*self.stored.damage, *self.scrapes.damage, *unplaced)
+
+    def columns(self, machine: str) -> tuple[Column, ...]:
+        """Return the columns of a machine, those that were scraped last."""
+        return (*self.stored.columns(machine), *self.scrapes.columns(machine))
+
+    def readings(self, machine: str, columns: Collection[Column]) -> dict[Column, Readings]:
+        """Return the samples of several columns, with times on the controller's clock; none for a machine that cannot be placed."""
+        clock = self.clocks.get(machine)
+        if not clock:
+            return {}
+        found = self.stored.read(machine, columns) | self.scrapes.read(machine, columns)
+        return {column: Readings(on_our_clock(each.times_ns, clock), each.values) for column, each in found.items()}
+
+    def courses(self, machine: str, columns: Collection[Column]) -> dict[Column, Course]:
+        """Return the courses of several columns, which are decoded together; none for a machine that cannot be placed."""
+        begun = {span.task: span.start_ns for span in self.spans if span.task is not None}
+        found = self.readings(machine, columns)
+        return {column: course_of(column, each, begun.get(column.task) if column.task else None) for column, each in found.items()}
+
+    def _unplaced(self) -> list[str]:
+        return [machine for machine in self.machines if not self.clocks.get(machine)]
