@@ -195,13 +195,13 @@ class Sample:
 class MachineUsage:
     """What a machine used in about the last second: `cpu` of its `cpus` processors were busy (1.5 is one and a half).
 
-    `memory` of `memory_total` bytes are in use; `received` and `sent` are bytes per second. None is unknown.
+    Under a limit, `cpus` is that. `memory` of `memory_total` bytes are in use; `received` and `sent` are bytes per second. None is unknown.
     """
 
     machine: str
     at_ns: int
     cpu: float | None
-    cpus: int
+    cpus: float | None
     memory: int | None
     memory_total: int | None
     received: float | None

@@ -22,6 +22,7 @@ from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
 from wke.records import (
     Connecting,
+    MachineUsage,
     Note,
     Outcome,
     OutcomeKind,
@@ -192,6 +193,7 @@ def test_a_display_that_is_redrawn_shows_nothing_raw() -> None:
         Connecting(1, 2, (EVIL,), 9.0),
         StepStarted(0, EVIL, (EVIL,), 1),
         TaskStarted(task, 1),
+        MachineUsage(EVIL, 1, 1.5, 2, 5, 10, 1.0, 1.0),
         Note(EVIL, EVIL),
     ):
         display(record)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -12,22 +12,41 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from wke.judge.usage import Usage, of_record, sorted_machines
 from wke.keep.trials.trials import BROKEN
-from wke.records import Connecting, Note, Record, StartedTogether, StepStarted, TaskEnded, TaskStarted, TrialEnded, TrialStarted
+from wke.records import (
+    Connecting,
+    MachineUsage,
+    Note,
+    Record,
+    StartedTogether,
+    StepStarted,
+    TaskEnded,
+    TaskStarted,
+    TrialEnded,
+    TrialStarted,
+)
 from wke.tell.terminal.connecting import ConnectingLine, connecting_words
 from wke.tell.terminal.console import Printer
-from wke.tell.terminal.display import said
+from wke.tell.terminal.display import coloured, said
+from wke.tell.terminal.fitting import cells
 from wke.tell.terminal.output import redraws
+from wke.tell.terminal.usagetable import FEW, MachineTable, cut, first, rest_words
 from wke.tell.words import counted, observation_words, point_words, seconds, skew_words
 
 MOST_ROWS = 20  # machines shown on a terminal
+FEWEST_ROWS = 4  # else at most half of the terminal
+DOING_SHARE = 3  # what machines do gets up to a third of the width
 HZ = 4
 SKEW_LIMIT_NS = 5_000_000  # a larger skew, beyond the uncertainty of the clocks, is reported
 
 
 @dataclass(slots=True)
 class SeriesState:
-    """The state of a series after the records so far. `doing` maps a machine to its running targets and when each started."""
+    """The state of a series after the records so far.
+
+    `doing` maps a machine to its running targets and when each started, `using` to what it used in the last second.
+    """
 
     cooldown_s: float
     units: Mapping[str, str]
@@ -38,6 +57,7 @@ class SeriesState:
     step: str = ""
     connecting: Connecting | None = None
     doing: dict[str, dict[str, float]] = field(default_factory=dict)
+    using: dict[str, Usage] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     uneven: int = 0
     worst: StartedTogether | None = None
@@ -47,6 +67,9 @@ class SeriesState:
         match record:
             case TrialStarted():
                 self.current, self.total = record, record.total
+                self.using.clear()
+            case MachineUsage():
+                self.using[record.machine] = of_record(record)
             case TrialEnded():
                 self.ended += 1
                 self.failed += not record.outcome.ok
@@ -135,7 +158,8 @@ class LiveProgress:
 
     def __init__(self, state: SeriesState) -> None:
         self._state = state
-        self._live = Live(console=Console(stderr=True), refresh_per_second=HZ, transient=True, get_renderable=self._render)
+        self._console = Console(stderr=True)
+        self._live = Live(console=self._console, refresh_per_second=HZ, transient=True, get_renderable=self._render)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -163,18 +187,27 @@ class LiveProgress:
             lines.append(said(f"{words}: {state.step}"))
         if state.connecting:
             lines.append(said(connecting_words(state.connecting)))
-        lines.append(self._machines())
+        lines.extend(self._machines())
         return Group(*lines)
 
-    def _machines(self) -> Table:
-        table = Table.grid(padding=(0, 2))
+    def _machines(self) -> Iterator[RenderableType]:
+        """Yield a line for each machine that does something or is known to use something, the most loaded first."""
+        (width, height), using = self._console.size, dict(self._state.using)  # copies: records come while another thread draws
+        doing = {name: self._doing(targets) for name, targets in list(self._state.doing.items()) if targets}
+        machines = sorted_machines((using.get(name) or Usage(name) for name in sorted(using.keys() | doing)), "cpu")
+        shown, left = first(machines, min(MOST_ROWS, max(FEWEST_ROWS, height // 2)))
+        said_of = [cut(doing.get(usage.machine, ""), width // DOING_SHARE) for usage in shown]
+        table = MachineTable(shown, width - 4 - max(map(cells, said_of), default=0), columns=FEW if using else ())
+        if using:
+            yield coloured([("  ", ""), *table.head()])
+        for usage, words in zip(shown, said_of, strict=True):
+            yield coloured([("  ", ""), *table.row(usage), (f"  {words}", "")])
+        if left:
+            yield said("  " + cut(rest_words(left, width - 2), width - 2), "dim")
+
+    def _doing(self, targets: Mapping[str, float]) -> str:
         now = time.monotonic()
-        rows = [(name, targets) for name, targets in sorted(self._state.doing.items()) if targets]
-        for name, targets in rows[:MOST_ROWS]:
-            table.add_row(said(f"  {name}", "cyan"), said(", ".join(f"{t} {now - since:.0f} s" for t, since in targets.items())))
-        if len(rows) > MOST_ROWS:
-            table.add_row(said(f"  and {len(rows) - MOST_ROWS} more machines", "dim"))
-        return table
+        return ", ".join(f"{target} {now - since:.0f} s" for target, since in list(targets.items()))
 
 
 def progress(state: SeriesState, *, plain: bool = False) -> PlainProgress | LiveProgress:
