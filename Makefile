@@ -18,7 +18,7 @@ $(VENV)/analysis: $(VENV)/installed
 install: $(VENV)/installed  ## a virtual environment with wke in it (.venv)
 	@echo "installed: $(BIN)/wke; this lets your shell find it: . $(BIN)/activate"
 
-demo: $(VENV)/installed  ## three sizes of a real etcd cluster on emulated machines, swept, measured, plotted (about two minutes)
+demo: $(VENV)/installed  ## three sizes of a real etcd cluster on emulated machines, swept, measured, plotted (about five minutes)
 	@scripts/setup system demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo
 
@@ -38,7 +38,7 @@ bench: $(VENV)/installed  ## the figures of docs/benchmarks.md, peers beside us 
 	@scripts/setup system test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py
 
-truth: $(VENV)/installed  ## how often the statistics are right, beside known figures (about two minutes)
+truth: $(VENV)/installed  ## how often the statistics are right, beside known figures (about five minutes)
 	@$(BIN)/python benchmarks/truth.py
 
 fuzz: $(VENV)/analysis  ## 50,000 cases of nearly valid files, damaged stores, odd output and lying machines (about a quarter of an hour)

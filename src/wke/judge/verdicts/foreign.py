@@ -1,0 +1,23 @@
+"""The rule of foreign load: programs that are no part of the trial, or other virtual machines, must not take its processors away."""
+
+from collections.abc import Sequence
+
+from wke.describe.experiment.verdictfile import ForeignRule
+from wke.judge.verdicts.judgement import Judgement, Level
+from wke.judge.verdicts.machineuse import MachineUse, judge_machines
+
+
+def judge_foreign(machines: Sequence[MachineUse], rule: ForeignRule) -> Judgement:
+    """Return whether others used a machine; for emulated machines, ask about the computer that carries them."""
+
+    def judge(machine: MachineUse) -> tuple[Level, dict[str, float | None]]:
+        load = None
+        if machine.busy is not None and machine.own is not None and machine.cores:
+            load = max(0.0, machine.busy - machine.own) / machine.cores
+        of_load, of_steal = load or 0.0, machine.steal or 0.0
+        numbers = {"load": load, "steal": machine.steal}
+        if of_load > rule.invalid_load or of_steal > rule.invalid_steal:
+            return Level.INVALID, numbers
+        return Level.SUSPECT if of_load > rule.suspect_load or of_steal > rule.suspect_steal else Level.OK, numbers
+
+    return judge_machines(machines, rule.windows, judge)

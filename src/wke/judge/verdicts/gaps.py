@@ -1,0 +1,17 @@
+"""The rule of telemetry: a machine that could not be sampled may have stood still, and no rule knows what it did."""
+
+from collections.abc import Sequence
+
+from wke.describe.experiment.verdictfile import TelemetryRule
+from wke.judge.verdicts.judgement import Judgement, Level
+from wke.judge.verdicts.machineuse import MachineUse, judge_machines
+
+
+def judge_gaps(machines: Sequence[MachineUse], rule: TelemetryRule) -> Judgement:
+    """Return whether samples of a machine are missing."""
+
+    def judge(machine: MachineUse) -> tuple[Level, dict[str, float | None]]:
+        gaps = (machine.gap or 0.0) > rule.gap or (machine.sampled is not None and machine.sampled < rule.sampled)
+        return Level.SUSPECT if gaps else Level.OK, {"gap": machine.gap, "sampled": machine.sampled}
+
+    return judge_machines(machines, rule.windows, judge)

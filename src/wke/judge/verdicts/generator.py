@@ -1,0 +1,53 @@
+"""The rule of the load generator: it must not be the bottleneck.
+
+A generator that is busy sends late, and its own delay is added to every latency it measures. A thread can use one core only, so what counts
+is the share of the cores that its sending threads can use, not the share of the machine: one of 16 cores is 6 % of a machine.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wke.describe.experiment.verdictfile import GeneratorRule
+from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown, worst_place
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorUse:
+    """What is known of a load generator on a machine; what is unknown is None.
+
+    `cpu` are the cores that it used on average, of the `cores` that it can use. `sent` and `due` count requests. `lag` is the 99th
+    percentile of sent - due and `latency` the median latency, in the same unit.
+    """
+
+    machine: str
+    windows: float
+    cpu: float | None = None
+    cores: float = 1.0
+    sent: float | None = None
+    due: float | None = None
+    lag: float | None = None
+    latency: float | None = None
+
+
+def judge_generators(generators: Sequence[GeneratorUse], rule: GeneratorRule) -> Judgement:
+    """Return whether a load generator was saturated: the worst of them."""
+    return worst_place([_judge(each, rule) for each in generators]) if generators else unknown(Missing.GENERATOR)
+
+
+def _judge(seen: GeneratorUse, rule: GeneratorRule) -> Judgement:
+    """Return what is known of one generator: the worst of its numbers."""
+    if seen.windows < rule.windows:
+        return unknown(Missing.WINDOWS, seen.windows, rule.windows, where=seen.machine)
+    numbers: dict[str, float] = {}
+    if seen.cpu is not None:
+        numbers |= {"busy": seen.cpu / seen.cores, "cores": seen.cores}
+    if seen.sent is not None and seen.due:
+        numbers["sent"] = seen.sent / seen.due
+    if seen.lag is not None and seen.latency:
+        numbers["lag"] = seen.lag / seen.latency
+    if not numbers:
+        return unknown(Missing.GENERATOR, where=seen.machine)
+    busy, lag, sent = numbers.get("busy", 0.0), numbers.get("lag", 0.0), numbers.get("sent", 1.0)
+    if busy > rule.invalid_busy or lag > rule.invalid_lag or sent < rule.sent:
+        return Judgement(Level.INVALID, numbers, seen.machine)
+    return Judgement(Level.SUSPECT if busy > rule.suspect_busy or lag > rule.suspect_lag else Level.OK, numbers, seen.machine)

@@ -1,0 +1,34 @@
+"""The rule of processes: what runs in the background must work throughout the measurement.
+
+A background task that ends makes the trial fail. This rule finds those that stay and do nothing: stopped, hung, or waiting for one another.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from wke.describe.experiment.verdictfile import ProcessesRule
+from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown, worst_place
+
+
+@dataclass(frozen=True, slots=True)
+class TaskUse:
+    """The cores that a background task used on average in each window of one second."""
+
+    task: str
+    cpu: Sequence[float]
+
+
+def judge_processes(tasks: Sequence[TaskUse], rule: ProcessesRule) -> Judgement:
+    """Return whether a task stood still that works otherwise."""
+    return worst_place([_judge(task, rule) for task in tasks]) if tasks else unknown(Missing.TELEMETRY)
+
+
+def _judge(task: TaskUse, rule: ProcessesRule) -> Judgement:
+    if len(task.cpu) < rule.windows:
+        return unknown(Missing.WINDOWS, len(task.cpu), rule.windows, where=task.task)
+    still = max((len(list(run)) for idle, run in groupby(task.cpu, lambda used: used <= 0) if idle), default=0)
+    working = [used for used in task.cpu if used > 0]
+    busy = sum(working) / len(working) if working else 0.0
+    level = Level.SUSPECT if still >= rule.still and busy > rule.busy else Level.OK
+    return Judgement(level, {"still": still, "busy": busy}, task.task)
