@@ -74,24 +74,21 @@ def wrong(type_name: str) -> st.SearchStrategy[object]:
 
 def heads(kind: int) -> st.SearchStrategy[dict[str, object]]:
     """Return heads that a frame of that kind may have."""
-    known = {name: field for name, field in fields(kind).items() if name != "*"}
+    known = fields(kind)
     whole = st.fixed_dictionaries(
         {name: right(type_name) for name, (type_name, is_optional) in known.items() if not is_optional},
         optional={name: right(type_name) for name, (type_name, is_optional) in known.items() if is_optional},
     )
     if kind == frames.ENDED:
         whole = whole.map(lambda head: head | {"ended": min(2**62 - 1, cast("int", head["started"]) + cast("int", head["ended"]) % 10**17)})
-    if "*" not in fields(kind):
-        return whole
-    more = st.dictionaries(TEXTS.filter(lambda name: name not in known), right(fields(kind)["*"][0]), max_size=3)
-    return st.tuples(whole, more).map(lambda both: both[1] | both[0])
+    return whole
 
 
 @st.composite
 def wrong_heads(draw: st.DrawFn, kind: int) -> dict[str, object]:
     """Return heads with one thing wrong: a field is missing, is of another type, or does not belong there."""
     head = dict(draw(heads(kind)))
-    known = {name: field for name, field in fields(kind).items() if name != "*"}
+    known = fields(kind)
     missing = [("missing", name) for name, (_, is_optional) in known.items() if not is_optional]
     what, name = draw(st.sampled_from([*missing, *(("type", name) for name, (type_name, _) in known.items()), ("strange", "strange")]))
     if what == "missing":

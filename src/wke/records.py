@@ -184,11 +184,11 @@ class StartedTogether:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The readings of a machine's probes at one moment, by probe. Samples come ten times per second; they are not `Record`s."""
+    """What a machine counted at one moment, by the names of columns (agent/sources.py); None is unknown. Samples are not `Record`s."""
 
     machine: str
     at_ns: int
-    numbers: Mapping[str, tuple[int, ...]]
+    numbers: Mapping[str, int | None]
 
 
 @dataclass(frozen=True, slots=True)

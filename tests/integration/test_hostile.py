@@ -23,7 +23,8 @@ from talk import Talk, talk, talking, until
 from wke.act.connection import bootstrap
 from wke.act.connection.connection import Connection
 from wke.act.connection.task import TaskSpec
-from wke.act.telemetry.telemetry import read_sample
+from wke.act.connection.telemetry import Chunk, Order
+from wke.act.telemetry.chunks import decode
 from wke.agent import frames, protocol
 from wke.agent.protocol import Decoder, encode
 from wke.errors import WkeError
@@ -72,7 +73,7 @@ ORDERS: list[tuple[int, dict[str, object]]] = [
     (frames.WAIT_PORT, {"port": 1, "address": "127.0.0.1", "within": 0.01}),
     (frames.CLEAR, {"grace": 0.1}),
     (frames.CLEAR, {"grace": 0.1, "task": 1}),
-    (frames.WATCH, {"interval": 0.01, "at": 0}),
+    (frames.WATCH, {"interval": 0.01, "at": 0, "scopes": ["machine"]}),
     (frames.UNWATCH, {}),
     (frames.COPY_IN, {"path": "here", "name": "n"}),
     (frames.COPY_OUT, {"path": "there"}),
@@ -371,7 +372,7 @@ def test_any_frames_in_any_order_are_survived(
             for question in (
                 connection.clock.read(),
                 connection.wait_port(1, "127.0.0.1", 1),
-                connection.telemetry.watch(1, 1, lambda frame: (read_sample("m", frame), None)[1]),
+                connection.telemetry.watch(Order(1, 1), lambda report: (isinstance(report, Chunk) and decode(report, 2, [0]), None)[1]),
                 connection.tasks.clear(),
                 connection.files.receive("x", folder / "here"),
                 connection.files.send(__file__, "there"),

@@ -19,7 +19,7 @@ from wke.act.connection.transport import local_transport
 from wke.act.providers.place import Place
 from wke.act.providers.provide import provide
 from wke.act.session.session import Session
-from wke.act.telemetry.telemetry import sampling
+from wke.act.telemetry.loads import sampling
 from wke.agent import frames, protocol
 from wke.describe.cluster.cluster import LOCAL_NETWORK, ClusterSpec, MachineSpec
 from wke.errors import StoreError
@@ -200,7 +200,7 @@ def test_what_goes_wrong_with_the_disk_is_told_and_nothing_more(tmp_path: Path) 
         with pytest.raises(StoreError, match="File exists"):
             async with sampling(session, tmp_path):
                 pytest.fail("the block ran")
-        assert not session.connection("m0").telemetry._receivers
+        assert not session.connection("m0").telemetry._watches
         to_the_end = False
         with pytest.raises(StoreError, match="is full"):  # noqa: PT012 - it comes from the end of the block
             async with sampling(session, tmp_path / "logs"):
@@ -209,7 +209,7 @@ def test_what_goes_wrong_with_the_disk_is_told_and_nothing_more(tmp_path: Path) 
                 to_the_end = True
         assert to_the_end
         assert not session.connection("m0").lost.is_set()
-        assert not session.connection("m0").telemetry._receivers
+        assert not session.connection("m0").telemetry._watches
 
     in_session(here(1), body)
 
@@ -230,10 +230,11 @@ def test_a_sample_that_is_none_breaks_the_connection(tmp_path: Path) -> None:
         async with sampling(session, tmp_path / "logs"):
             await until(lambda: rows(tmp_path / "logs") > 3)
             liar = session.connection("m0")
-            (channel,) = liar.telemetry._receivers
-            liar.link.wire._hear(protocol.encode(frames.SAMPLE, channel, {"at": 1, "cpu": ["much"]}))
+            (channel,) = liar.telemetry._watches
+            head = {"epoch": 1, "rows": 1, "first": 1, "at": 1, "now": {}}
+            liar.link.wire._hear(protocol.encode(frames.SAMPLE, channel, head, b"much"))
             assert liar.lost.is_set()
-            assert "'cpu' does not belong there" in liar.why
+            assert "rows that cannot be unpacked" in liar.why
             written = rows(tmp_path / "logs")
             await until(lambda: rows(tmp_path / "logs") > written + 3)
 

@@ -122,8 +122,7 @@ def test_a_payload_is_no_larger_than_its_kind_allows(kind: int) -> None:
         (frames.STOP, {"x": 1}, "'x' does not belong there"),
         (frames.CLEARED, {"leftovers": ["a", 1]}, "leftovers is not [text:100]"),
         (frames.FAREWELL, {"leftovers": ["a"] * 101}, "leftovers is not [text:100]"),
-        (frames.SAMPLE, {"at": 1, "cpu": [-1]}, "'cpu' does not belong there"),
-        (frames.SAMPLE, {"at": 1, "cpu": ["much"]}, "'cpu' does not belong there"),
+        (frames.WATCHED, {"kernel": "", "network": "", "cpu": 1}, "'cpu' does not belong there"),
     ],
 )
 def test_the_complaint_names_the_field(kind: int, head: dict[str, object], complaint: str) -> None:

@@ -7,17 +7,30 @@ from pathlib import Path
 import pytest
 
 from wke.act.telemetry.loadrows import LoadRows
-from wke.act.telemetry.telemetry import read_sample
-from wke.agent.frames import SAMPLE
-from wke.agent.protocol import Frame
 from wke.errors import InputError
-from wke.judge.loads import load_between
+from wke.judge.loads import is_wanted, load_between
 from wke.keep.output.telemetry import COLUMNS, LOADS, LoadsFile, Recording, read_loads, record_window, write_recording
 from wke.records import Sample
 
 TENTH_NS = 100_000_000
-BEFORE = {"cpu": (100, 0, 50, 800, 40, 0, 5, 5), "memory": (8000, 6000), "disk": (512, 1024), "network": (1000, 2000)}
-AFTER = {"cpu": (108, 1, 53, 804, 42, 0, 6, 6), "memory": (8000, 5500), "disk": (1024, 1024), "network": (1500, 2001)}
+STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+BEFORE = dict(zip([f"cpu.{state}" for state in STATES], (100, 0, 50, 800, 40, 0, 5, 5), strict=True)) | {
+    "memory.used": 2000,
+    "disk.a.read": 500,
+    "disk.b.read": 12,
+    "disk.a.written": 1024,
+    "net.eth0.received": 1000,
+    "net.eth0.sent": 2000,
+}
+AFTER = dict(zip([f"cpu.{state}" for state in STATES], (108, 1, 53, 804, 42, 0, 6, 6), strict=True)) | {
+    "memory.used": 2500,
+    "disk.a.read": 1000,
+    "disk.b.read": 24,
+    "disk.new.read": 10**9,
+    "disk.a.written": 1024,
+    "net.eth0.received": 1500,
+    "net.eth0.sent": 2001,
+}
 
 # -- loads
 
@@ -35,26 +48,39 @@ def test_a_load_is_the_difference_of_two_samples() -> None:
     }
 
 
+def without(numbers: dict[str, int], prefix: str) -> dict[str, int]:
+    return {name: value for name, value in numbers.items() if not name.startswith(prefix)}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "missing"),
     [
         ({}, {}, set(COLUMNS)),
-        (BEFORE, {**AFTER, "disk": ()}, {"disk-read", "disk-write"}),
-        ({**BEFORE, "cpu": (1, 2, 3)}, AFTER, {"cpu"}),
-        (BEFORE, {**AFTER, "cpu": BEFORE["cpu"]}, {"cpu"}),  # no tick passed
-        ({**BEFORE, "network": ()}, {**AFTER, "memory": (1,)}, {"mem", "netin", "netout"}),
+        (BEFORE, without(AFTER, "disk."), {"disk-read", "disk-write"}),
+        (without(BEFORE, "cpu.idle"), AFTER, {"cpu"}),
+        (BEFORE, AFTER | {name: value for name, value in BEFORE.items() if name.startswith("cpu.")}, {"cpu"}),  # no tick passed
+        (without(BEFORE, "net."), AFTER | {"memory.used": None}, {"mem", "netin", "netout"}),
     ],
 )
 def test_what_a_sample_does_not_tell_is_not_known(before: dict, after: dict, missing: set[str]) -> None:
-    """A missing probe, or one that says something else, takes nothing but its own columns."""
+    """What cannot be read takes nothing but its own columns."""
     load = load_between(Sample("m", 0, before), Sample("m", TENTH_NS, after))
     assert {column for column, value in zip(COLUMNS, load, strict=True) if value is None} == missing
 
 
 def test_counters_that_fall_give_no_load_below_zero() -> None:
-    """The kernel's idle time may fall by a tick; sums of another agent may be anything."""
-    fallen = {"cpu": (110, 0, 50, 799, 40, 0, 5, 5), "disk": (0, 0), "network": (0, 0)}
-    assert load_between(Sample("m", 0, BEFORE), Sample("m", TENTH_NS, fallen)) == (100, None, 0, 0, 0, 0)
+    """The kernel's idle time may fall by a tick; what another agent counted may be anything."""
+    fallen = BEFORE | {"cpu.user": 110, "cpu.idle": 799, "disk.a.read": 0, "disk.a.written": 0, "net.eth0.received": 0, "net.eth0.sent": 0}
+    assert load_between(Sample("m", 0, BEFORE), Sample("m", TENTH_NS, fallen)) == (100, 2000, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "name", ["net.lo.sent", "net.eth0.drops", "disk.vda.reads", "cpu.busy", "cpu.0.steal", "memory.total", "", "load.1"]
+)
+def test_loads_are_of_whole_machines(name: str) -> None:
+    """Loopback traffic, operations and single processors are in no load."""
+    assert not is_wanted(name)
+    assert all(map(is_wanted, BEFORE))
 
 
 # -- rows
@@ -78,21 +104,13 @@ def test_a_row_waits_for_all_machines() -> None:
 
 
 def test_a_row_does_not_wait_for_ever() -> None:
-    """A machine that says nothing holds rows up for a second; what it says too late is dropped; rows of which nobody told are none."""
+    """A machine that says nothing holds rows up for three seconds; what it says too late is dropped; rows of which nobody told are none."""
     rows = LoadRows(["a", "b"], 0, 100)
-    told = [number for k in [*range(1, 14), 20] for number, _ in rows.add("a", 100 * k, load(k))]
-    assert told == [1, 2, 3, *range(4, 11)]
+    told = [number for k in [*range(1, 34), 40] for number, _ in rows.add("a", 100 * k, load(k))]
+    assert told == list(range(1, 11))
     assert rows.add("b", 500, load(0)) == []
-    assert rows.add("b", 1_300, load(0)) == [(11, {"a": load(11)}), (12, {"a": load(12)}), (13, {"a": load(13), "b": load(0)})]
-    assert rows.finish() == [(20, {"a": load(20)})]
-
-
-# -- frames
-
-
-def test_a_sample_is_what_the_probes_said() -> None:
-    """Probes that we do not know are kept: newer agents have more of them."""
-    assert read_sample("m", Frame(SAMPLE, 3, {"at": 7, "cpu": [1, 2], "new": []})) == Sample("m", 7, {"cpu": (1, 2), "new": ()})
+    assert [number for number, _ in rows.add("b", 3_300, load(0))] == list(range(11, 34))
+    assert rows.finish() == [(40, {"a": load(40)})]
 
 
 # -- the file

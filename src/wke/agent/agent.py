@@ -237,6 +237,8 @@ class Agent:
             self.tasks.forget_ended(keep)
             if self.tasks.by_channel.keys() <= set(keep):
                 self.files.forget_tasks(keep)
+            for watch in self._watches.values():  # a trial ends so, and wants all of its rows
+                watch.sampler.flush()
             tell(leftovers, survivors)
 
         if "task" in head:
@@ -267,20 +269,25 @@ class Agent:
             self._copies.close(keep)
 
     def _on_watch(self, frame):
-        from wke.agent.probes import whereabouts
+        from wke.agent.sampler import Sampler
+        from wke.agent.sources import whereabouts
         from wke.agent.watch import Watch
 
         channel, first = frame.channel, (frame.head["at"] - self._epoch_ns) / 1e9
 
-        def report(numbers):
-            if not self._out.full:  # a controller that is behind can miss samples, but no output
-                self._tell(frames.SAMPLE, channel, dict(numbers, at=self.clock()))
+        def tell(kind, head, payload):
+            self._tell(kind, channel, head, payload)
 
+        self._unwatch(channel)  # it is asked for again after a wire broke
         self._tell(frames.WATCHED, channel, whereabouts())
-        self._watches[channel] = Watch(self.loop, first, frame.head["interval"], report)
+        self._watches[channel] = Watch(self.loop, self.clock, first, frame.head, Sampler(tell, lambda: self._out.full))
 
     def _on_unwatch(self, frame):
-        watch = self._watches.pop(frame.channel, None)
+        self._unwatch(frame.channel)
+        self._tell(frames.UNWATCHED, frame.channel, {})
+
+    def _unwatch(self, channel):
+        watch = self._watches.pop(channel, None)
         if watch is not None:
             watch.stop()
 

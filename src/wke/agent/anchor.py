@@ -22,13 +22,14 @@ from wke.agent.files import remove_tree, to_bytes
 from wke.agent.guardian import DEAF_TO
 from wke.agent.journal import Journal
 from wke.agent.loop import Loop, Outgoing
-from wke.agent.protocol import Decoder, ProtocolError, dump, encode, prefix
+from wke.agent.protocol import Decoder, Frame, ProtocolError, dump, encode, prefix
 from wke.agent.relay import relay
 
 SOCKET = b"attach"
 READ_SIZE = CHUNK = 1 << 18
 SYNC_S = 1.0
 LAST_WORDS_S = 2.0
+TELEMETRY = (frames.WATCHED, frames.SERIES, frames.SAMPLE, frames.UNWATCHED)  # for the controller that asked
 
 
 def drop(source, sink, decoder, folder, claim):
@@ -108,6 +109,7 @@ class Anchor:
         self._scripts = []  # those that the agent has for sure: [key, name]
         self._begun = set()
         self._ended = set()
+        self._watches = set()  # the controller's, which end with it
         self._sync_is_due = False
         self._over = False
         self.handlers = {  # the agent gets all other frames of a controller
@@ -115,6 +117,7 @@ class Anchor:
             frames.FOLLOW: self._follow,
             frames.START: self._start,
             frames.CLEAR: self._clear,
+            frames.WATCH: self._watch,
         }
         self._attach(handle, decoder)
 
@@ -160,6 +163,10 @@ class Anchor:
                 self._loop.forget(handle)
                 posix.close(handle)
             self._controller = None
+
+        for channel in self._watches:
+            self._order(Frame(frames.UNWATCH, channel, {}))
+        self._watches.clear()
 
     def _lose(self):
         """Go on without a controller, or end if no attempt is held."""
@@ -220,6 +227,10 @@ class Anchor:
 
     def _clear(self, frame):
         self._cleared = self._cleared or "task" not in frame.head
+        self._order(frame)
+
+    def _watch(self, frame):
+        self._watches.add(frame.channel)
         self._order(frame)
 
     def _order(self, frame):
@@ -284,7 +295,9 @@ class Anchor:
             self._open(frame.head)
         elif frame.kind in (frames.CLEARED, frames.FAREWELL):
             self._answers.append(frame)
-        else:
+        elif frame.kind in TELEMETRY and frame.channel not in self._watches:
+            pass  # it asked, and has gone
+        elif frame.kind != frames.SAMPLE or not self._out.full:
             self._tell(frame.kind, frame.channel, frame.head, frame.payload)
 
     def _open(self, hello):

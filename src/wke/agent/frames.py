@@ -4,7 +4,7 @@ A line names the kind, who receives it, the most bytes of payload it may carry, 
 name among the constants, and a handler at the end that receives it; a question stands in ANSWERS too.
 
 A field is `name:type`. `name?` may be missing, a `type?` may be null, `[type]` is a list, `{type}` an object with values of that type,
-`[type:7]` and `{type:7}` hold at most 7 of them, and `*:type` stands for fields of any name. A type of number is a range (see SIMPLE):
+`[type:7]` and `{type:7}` hold at most 7 of them. A type of number is a range (see SIMPLE):
 what is outside of it is refused here, and nowhere else. A `time` is in nanoseconds since the epoch.
 
 Runs on the machines too: Python >= 3.6, and nothing imported.
@@ -56,9 +56,9 @@ FRAMES = (
     ("port", CONTROLLER, 0, "answered:flag stranger?:text"),  # who listens although it is not of this connection
     ("examine", AGENT, 0, ""),
     ("examined", CONTROLLER, 0, "facts:{text:500}"),  # the machine's fingerprint
-    ("watch", AGENT, 0, "interval:seconds at:time"),
+    ("watch", AGENT, 0, "interval:seconds at:time scopes:[text:8] shared?:flag perf?:[text:32]"),  # from here on see sampler.py
     ("watched", CONTROLLER, 0, "kernel:text network:text"),  # whose numbers the samples hold
-    ("sample", CONTROLLER, 0, "at:time *:[number:16]"),
+    ("sample", CONTROLLER, BULK, "epoch:count rows:count first:time at:time now:{number:8}"),
     ("unwatch", AGENT, 0, ""),
     ("copy-in", AGENT, 0, "path:text name:text"),  # from here on see sender.py
     ("copy-out", AGENT, 0, "path:text only:[text]"),
@@ -72,12 +72,14 @@ FRAMES = (
     ("hold", ANCHOR, 0, "attempt:text"),  # which attempt the anchor shall keep
     ("follow", ANCHOR, 0, "from:number"),  # a task's journal from an offset on
     ("journal", CONTROLLER, BULK, "at:number"),
+    ("series", CONTROLLER, 0, "epoch:count columns:[text:4096] notes:[text:16]"),  # what the rows of that epoch hold
+    ("unwatched", CONTROLLER, 0, ""),  # all rows have been sent
 )
 KINDS = range(1, len(FRAMES) + 1)
 OPEN, HELLO, SOURCE, MODULES, BROKEN, PUT, START, STAGED, RELEASE, STARTED, OUTPUT, ENDED, STOP, CLEAR, CLEARED, BYE, FAREWELL = KINDS[:17]
 PING, PONG, WAIT_PORT, PORT, EXAMINE, EXAMINED, WATCH, WATCHED, SAMPLE, UNWATCH = KINDS[17:27]
-COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, HOLD, FOLLOW, JOURNAL = KINDS[27:]
-ANSWERS = {CLEAR: CLEARED, BYE: FAREWELL, PING: PONG, WAIT_PORT: PORT, EXAMINE: EXAMINED, WATCH: WATCHED}
+COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, HOLD, FOLLOW, JOURNAL, SERIES, UNWATCHED = KINDS[27:]
+ANSWERS = {CLEAR: CLEARED, BYE: FAREWELL, PING: PONG, WAIT_PORT: PORT, EXAMINE: EXAMINED, WATCH: WATCHED, UNWATCH: UNWATCHED}
 METRICS = 3  # the stream of what a task wrote to $WKE_METRICS, beside 1 and 2
 MOST_METRICS = (1 << 20) + 1  # one byte more than may be there
 
@@ -121,10 +123,8 @@ def flaw(kind: int, head: "dict[str, object]") -> str:
                 return "{} is not {}: {!r:.200}".format(name, type_name, head[name])
         elif not is_optional:
             return "it has no " + name
-    rest = fields.get("*")
     for name in head.keys() - fields.keys():
-        if rest is None or not rest[1](head[name]):
-            return "{!r:.100} does not belong there".format(name)
+        return "{!r:.100} does not belong there".format(name)
     if kind == ENDED and not 0 <= head["ended"] - head["started"] < LONGEST_TASK_NS:  # type: ignore[operator]
         return "a task cannot last from {} to {}".format(head["started"], head["ended"])
     return ""
@@ -132,7 +132,7 @@ def flaw(kind: int, head: "dict[str, object]") -> str:
 
 def _field(text: str) -> "tuple[str, tuple[bool, Check, str]]":
     name, _, type_name = text.partition(":")
-    return name.rstrip("?"), (name[-1] in "?*", _check(type_name), type_name)
+    return name.rstrip("?"), (name[-1] == "?", _check(type_name), type_name)
 
 
 def _check(type_name: str) -> "Check":

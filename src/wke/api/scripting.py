@@ -23,7 +23,7 @@ from wke.act.connection.task import GRACE_S, RunningTask
 from wke.act.providers.place import Place
 from wke.act.providers.provide import provide
 from wke.act.session.session import Session
-from wke.act.telemetry.telemetry import sampling
+from wke.act.telemetry.loads import sampling
 from wke.api.configuration import Configuration
 from wke.api.request import Request
 from wke.api.scripterrors import RunTargetError

@@ -1,39 +1,61 @@
-"""A machine's load between two samples of its probes."""
+"""A machine's load between two samples."""
+
+from collections.abc import Callable
 
 from wke.keep.output.telemetry import COLUMNS, Load
 from wke.records import Sample
 
-USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL = range(8)
+STATES = tuple(f"cpu.{state}" for state in ("user", "nice", "system", "irq", "softirq", "steal", "idle", "iowait"))
+UNUSED = STATES[6:]
+USED = "memory.used"
+LOOPBACK = "net.lo."
+
+
+def is_wanted(column: str) -> bool:
+    """Tell whether a load is computed from the column of that name."""
+    device, _, what = column.rpartition(".")
+    if device.startswith("net."):
+        return what in ("received", "sent") and not column.startswith(LOOPBACK)
+    return column in STATES or column == USED or (device.startswith("disk.") and what in ("read", "written"))
 
 
 def load_between(before: Sample, after: Sample) -> Load:
     """Return the numbers of COLUMNS for the time between two samples; None for a number that one of the samples lacks.
 
-    Each is a mean over that time; memory is the amount in use at its end. Time stolen by a hypervisor counts as busy.
+    Each is a mean over that time; memory is the amount in use at its end. Time stolen by a hypervisor counts as busy. A device counts if
+    it is in both samples.
     """
     elapsed_s = (after.at_ns - before.at_ns) / 1e9
-    read, written = _rates(before, after, "disk", elapsed_s)
-    received, sent = _rates(before, after, "network", elapsed_s)
-    memory = after.numbers.get("memory", ())
-    used = float(memory[0] - memory[1]) if len(memory) == 2 else None
-    values = {"cpu": _busy(before, after), "mem": used, "disk-read": read, "disk-write": written, "netout": sent, "netin": received}
+    used = after.numbers.get(USED)
+
+    def rate(kind: str, what: str) -> float | None:
+        return _rate(before, after, lambda column: column.startswith(kind) and column.endswith(what), elapsed_s)
+
+    values = {
+        "cpu": _busy(before, after),
+        "mem": None if used is None else float(used),
+        "disk-read": rate("disk.", ".read"),
+        "disk-write": rate("disk.", ".written"),
+        "netout": rate("net.", ".sent"),
+        "netin": rate("net.", ".received"),
+    }
     return tuple(values[column] for column in COLUMNS)
 
 
 def _busy(before: Sample, after: Sample) -> float | None:
     """Return the percentage of the time of all processors that was neither idle nor waiting for a disk."""
-    first, last = before.numbers.get("cpu", ()), after.numbers.get("cpu", ())
-    if len(first) <= STEAL or len(last) != len(first):
-        return None
-    ticks = [
-        max(0, now - then) for then, now in zip(first, last, strict=True)
-    ]  # the kernel's counters of idle and iowait may decrease slightly
-    return 100 * (1 - (ticks[IDLE] + ticks[IOWAIT]) / sum(ticks)) if any(ticks) else None
+    grown = {state: _growth(before, after, state) for state in STATES}
+    known = {state: growth for state, growth in grown.items() if growth is not None}
+    total = sum(known.values())
+    return 100 * (1 - sum(known[state] for state in UNUSED) / total) if len(known) == len(STATES) and total else None
 
 
-def _rates(before: Sample, after: Sample, probe: str, elapsed_s: float) -> tuple[float | None, float | None]:
-    first, last = before.numbers.get(probe, ()), after.numbers.get(probe, ())
-    if len(first) != 2 or len(last) != 2 or elapsed_s <= 0:
-        return None, None
-    # The sums of one agent never decrease; a smaller sum comes from another agent.
-    return max(0, last[0] - first[0]) / elapsed_s, max(0, last[1] - first[1]) / elapsed_s
+def _rate(before: Sample, after: Sample, belongs: Callable[[str], bool], elapsed_s: float) -> float | None:
+    grown = [growth for column in after.numbers if belongs(column) and (growth := _growth(before, after, column)) is not None]
+    return sum(grown) / elapsed_s if grown and elapsed_s > 0 else None
+
+
+def _growth(before: Sample, after: Sample, column: str) -> int | None:
+    """Return by how much a counter grew; one that is smaller than before was set back."""
+    then, now = before.numbers.get(column), after.numbers.get(column)
+    return None if then is None or now is None else max(0, now - then)

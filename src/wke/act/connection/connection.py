@@ -75,7 +75,7 @@ class Connection:
         self.files = Files(link)
         self.clock = Clock(link, self.questions, now)
         self.telemetry = Telemetry(link, self.questions)
-        resumer.serve(link, self.questions, self.tasks)
+        resumer.serve(link, self.questions, self.tasks, self.telemetry)
         self.handlers: Mapping[int, Callable[[Frame], None]] = {
             **self.tasks.handlers,
             **self.questions.handlers,

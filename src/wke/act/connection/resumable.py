@@ -16,6 +16,7 @@ from wke.act.connection.link import Link, Outlive
 from wke.act.connection.questions import Questions
 from wke.act.connection.task import RunningTask
 from wke.act.connection.tasks import Order, Tasks
+from wke.act.connection.telemetry import Telemetry
 from wke.act.connection.untrusted import number_of, text_of
 from wke.agent import frames
 from wke.agent.protocol import Decoder, Frame, ProtocolError
@@ -80,9 +81,9 @@ class AnchorResumer:
         """How long a wire may be silent until it is taken to be broken."""
         return min(PATIENCE_S, self._lease_s)
 
-    def serve(self, link: Link, questions: Questions, tasks: Tasks) -> None:
+    def serve(self, link: Link, questions: Questions, tasks: Tasks, telemetry: Telemetry) -> None:
         """Be the resumer of the connection with these parts."""
-        self._link, self._questions, self._tasks = link, questions, tasks
+        self._link, self._questions, self._tasks, self._telemetry = link, questions, tasks, telemetry
 
     # -- attempts
 
@@ -200,6 +201,7 @@ class AnchorResumer:
                 self._tasks.release(task, task.released_at_ns)
             if task.stop_sent:
                 link.tell(frames.STOP, task.channel, {})
+        self._telemetry.repeat()
         self._questions.repeat()
 
     async def _stop_attaching(self) -> None:

@@ -7,6 +7,7 @@ from wke.act.connection.link import Link, Outlive
 from wke.act.connection.questions import Questions
 from wke.act.connection.task import RunningTask
 from wke.act.connection.tasks import Order, Tasks
+from wke.act.connection.telemetry import Telemetry
 from wke.agent.protocol import Frame
 
 
@@ -16,7 +17,7 @@ class Resumer(Protocol):
     outlive: Outlive | None
     handlers: Mapping[int, Callable[[Frame], None]]
 
-    def serve(self, link: Link, questions: Questions, tasks: Tasks) -> None:
+    def serve(self, link: Link, questions: Questions, tasks: Tasks, telemetry: Telemetry) -> None:
         """Be the resumer of the connection with these parts. Called once, first."""
 
     def hello(self, frame: Frame) -> None:
@@ -38,7 +39,7 @@ class NoResumer:
     outlive: Outlive | None = None
     handlers: Mapping[int, Callable[[Frame], None]] = {}
 
-    def serve(self, link: Link, questions: Questions, tasks: Tasks) -> None:
+    def serve(self, link: Link, questions: Questions, tasks: Tasks, telemetry: Telemetry) -> None:
         """Need none of them."""
 
     def hello(self, frame: Frame) -> None:

@@ -166,6 +166,7 @@ class ScriptedWire(Wire):
             frames.BYE: partial(self._clear, frames.BYE),
             frames.WAIT_PORT: lambda channel, _: self._say(frames.PORT, channel, answered=bool(self._begun)),
             frames.WATCH: lambda channel, _: self._say(frames.WATCHED, channel, kernel="", network=""),
+            frames.UNWATCH: lambda channel, _: self._say(frames.UNWATCHED, channel),
             frames.EXAMINE: lambda channel, _: self._say(frames.EXAMINED, channel, facts={"kernel": "scripted"}),
         }
 

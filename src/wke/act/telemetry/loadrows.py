@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from wke.keep.output.telemetry import Load
 
-PATIENCE = 10  # this many rows behind the newest sample, a row is written without the machines that are missing
+PATIENCE = 30  # this many rows behind the newest sample, a row is written without the machines that are missing
 
 
 class LoadRows:

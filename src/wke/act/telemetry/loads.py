@@ -1,4 +1,4 @@
-"""Sampling: the readings of the machines' probes, ten times per second, written to `loads.csv` in a log folder while a block runs."""
+"""The loads of machines, ten times per second, written to `loads.csv` in a log folder while a block runs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wke.act.connection.connection import Connection
-from wke.act.connection.untrusted import number_of
+from wke.act.connection.telemetry import Chunk, Columns, Order
 from wke.act.session.session import Session
 from wke.act.steadyclock import CLOCK
+from wke.act.telemetry.chunks import decode
 from wke.act.telemetry.loadrows import LoadRows
-from wke.agent.protocol import Frame
 from wke.errors import MachineError, StoreError
-from wke.judge.loads import load_between
+from wke.judge.loads import is_wanted, load_between
 from wke.keep.output.telemetry import Load, LoadsFile, Recording, write_recording
 from wke.records import Sample
 
@@ -42,8 +42,7 @@ async def sampling(
         write_recording(folder, Recording(start_ns, interval_s, kernels, networks))
         yield
     finally:
-        for stream in streams:
-            stream.end()
+        await asyncio.gather(*(stream.end() for stream in streams))
         recorder.end()
     if recorder.failure is not None:
         raise recorder.failure
@@ -84,32 +83,37 @@ class _Stream:
         self._recorder = recorder
         self._channel: int | None = None
         self._offset_ns = 0
+        self._columns = Columns(0, ())
+        self._wanted: dict[str, int] = {}  # the place of each column that loads are computed from
         self._last: Sample | None = None
 
     async def begin(self, start_ns: int, interval_s: float) -> dict[str, str]:
         """Order samples at `start_ns` and every `interval_s` after it; return the kernel and network they are of, if known."""
         try:
             self._offset_ns = (await self._connection.clock.read()).offset_ns
-            answer = await self._connection.telemetry.watch(interval_s, start_ns + self._offset_ns, self._take)
+            answer = await self._connection.telemetry.watch(Order(interval_s, start_ns + self._offset_ns), self._take)
         except MachineError:
             return {"kernel": "", "network": ""}
         self._channel = answer.channel
         return {kind: str(answer.head.get(kind, "")) for kind in ("kernel", "network")}
 
-    def end(self) -> None:
+    async def end(self) -> None:
         if self._channel is not None:
-            self._connection.telemetry.unwatch(self._channel)
+            await self._connection.telemetry.finish(self._channel)
 
-    def _take(self, frame: Frame) -> None:
-        sample = read_sample(self._connection.machine, frame)
+    def _take(self, report: Columns | Chunk) -> None:
+        if isinstance(report, Columns):
+            self._columns = report
+            names = [name if scope == "machine" else "" for scope, name, _, _ in report.columns]
+            self._wanted = {name: place for place, name in enumerate(names) if is_wanted(name)}
+            return
+        times, values = decode(report, len(self._columns.columns), tuple(self._wanted.values()))
+        for row, at_ns in enumerate(times):
+            self._take_row(Sample(self._connection.machine, at_ns, {name: values[k][row] for k, name in enumerate(self._wanted)}))
+
+    def _take_row(self, sample: Sample) -> None:
         if sample.at_ns - self._offset_ns > CLOCK.now() + FUTURE_NS:
             return  # its clock has jumped: following it would close the rows of all machines up to that time
         last, self._last = self._last, sample
         load = load_between(last, sample) if last is not None else None
-        self._recorder.take(self._connection.machine, sample.at_ns - self._offset_ns, load)
-
-
-def read_sample(machine: str, frame: Frame) -> Sample:
-    """Return what a SAMPLE frame says."""
-    numbers = {name: tuple(values) for name, values in frame.head.items() if isinstance(values, list)}
-    return Sample(machine, number_of(frame.head, "at"), numbers)
+        self._recorder.take(sample.machine, sample.at_ns - self._offset_ns, load)

@@ -1,0 +1,286 @@
+"""Sources: what the agent reads out of the kernel's files, recorded on machines of several kinds."""
+
+from pathlib import Path
+
+import pytest
+
+from wke.agent import sources
+from wke.agent.sources import growth
+from wke.agent.watch import Watch
+
+STAT = b"""cpu  264972 17 85884 807923 5910 3 8747 262 11 0
+cpu0 132486 8 42942 403961 2955 1 4373 131 5 0
+intr 12345 0 9 0
+"""
+OLD_STAT = b"cpu  10 20 30 40\n"
+MEMINFO = b"""MemTotal:       24684096 kB
+MemFree:        22317412 kB
+MemAvailable:   23741664 kB
+Buffers:           53292 kB
+Cached:          1415164 kB
+HugePages_Total:       0
+VmallocTotal:   343597"""
+OLD_MEMINFO = MEMINFO.replace(b"MemAvailable:   23741664 kB\n", b"")
+DISKSTATS = b"""   7       0 loop0 5 0 800 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+ 254       0 vda 395965 38308 14503354 303060 2510696 1170405 33689168 569380 0 232560 1012218 659859 58 213309264 40105 891907 99672
+ 254       1 vda1 395000 38308 14503000 303060 2510696 1170405 33689168 569380 0 232560 1012218
+ 104       0 cciss/c0d0 1 2 3 4 5 6 7 8 9 10 11
+  11       0 sr0
+"""
+NET_DEV = b"""Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo: 1446040489 5544139    0    0    0     0          0         0 1446040489 5544139    0    0    0     0       0          0
+  eth0:685811620   17083    0    0    0     0          0         0  1142097   10779    0    0    0     0       0          0
+eth0:1:      77       1    0    0    0     0          0         0       88       1    0    0    0     0       0          0
+"""
+
+
+VMSTAT = b"nr_free_pages 5579353\npgpgin 7251677\npswpin 3\npswpout 5\npgfault 1234567\npgmajfault 89\n"
+SNMP = b"""Ip: Forwarding DefaultTTL
+Ip: 1 64
+Tcp: RtoAlgorithm MaxConn InSegs OutSegs RetransSegs InErrs
+Tcp: 1 -1 1000 2000 30 0
+Udp: InDatagrams RcvbufErrors
+Udp: 7 8
+UdpLite: InDatagrams RcvbufErrors
+UdpLite: 1 1
+"""
+NETSTAT = b"TcpExt: SyncookiesSent TCPTimeouts ListenDrops\nTcpExt: 0 4 5\nIpExt: InNoRoutes\nIpExt: 0\n"
+PSI = b"some avg10=0.00 avg60=0.00 avg300=0.00 total=2190\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=77\n"
+FILES = {
+    "stat": STAT + b"ctxt 99\nbtime 1\nprocesses 1234\nprocs_running 3\nprocs_blocked 1\n",
+    "meminfo": MEMINFO,
+    "vmstat": VMSTAT,
+    "diskstats": DISKSTATS,
+    "net/dev": NET_DEV,
+    "net/snmp": SNMP,
+    "net/netstat": NETSTAT,
+    "loadavg": b"0.52 0.31 0.30 3/456 789\n",
+    "pressure/cpu": PSI.splitlines(keepends=True)[0],
+    "pressure/io": PSI,
+}
+EXPECTED = {
+    "cpu.user us counter": 2_649_720_000,
+    "cpu.idle us counter": 8_079_230_000,
+    "cpu.steal us counter": 2_620_000,
+    "cpu.busy us counter": 10_000 * (264972 + 17 + 85884 + 3 + 8747),
+    "cpu.0.busy us counter": 10_000 * (132486 + 8 + 42942 + 1 + 4373),
+    "cpu.0.steal us counter": 1_310_000,
+    "cpu.capacity us/s gauge": 1_000_000,
+    "switches.context 1 counter": 99,
+    "processes.started 1 counter": 1234,
+    "processes.running 1 gauge": 3,
+    "processes.blocked 1 gauge": 1,
+    "memory.total B gauge": 24684096 * 1024,
+    "memory.used B gauge": (24684096 - 23741664) * 1024,
+    "memory.cached B gauge": (53292 + 1415164) * 1024,
+    "faults 1 counter": 1234567,
+    "faults.major 1 counter": 89,
+    "swap.in B counter": 3 * 4096,
+    "swap.out B counter": 5 * 4096,
+    "disk.vda.read B counter": 14503354 * 512,
+    "disk.vda.written B counter": 33689168 * 512,
+    "disk.vda.reads 1 counter": 395965,
+    "disk.vda.writes 1 counter": 2510696,
+    "disk.vda.busy us counter": 232560_000,
+    "pressure.cpu.some us counter": 2190,
+    "pressure.io.full us counter": 77,
+    "load.1 1/100 gauge": 52,
+    "threads 1 gauge": 456,
+    "net.eth0.received B counter": 685811620,
+    "net.eth0.sent B counter": 1142097,
+    "net.eth0.received-packets 1 counter": 17083,
+    "net.lo.sent B counter": 1446040489,
+    "net.lo.drops 1 counter": 0,
+    "tcp.received 1 counter": 1000,
+    "tcp.sent 1 counter": 2000,
+    "tcp.retransmits 1 counter": 30,
+    "udp.drops 1 counter": 8,
+    "tcp.listen-drops 1 counter": 5,
+    "tcp.timeouts 1 counter": 4,
+}
+
+
+def tree(root: Path, files: dict[str, bytes]) -> str:
+    """Write files below a folder and return it."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(text)
+    return str(root)
+
+
+def made_up(tmp_path: Path, files: dict[str, bytes]) -> tuple[str, str]:
+    """Return the folders of a made-up /proc with these files and a /sys with a disk and a network card."""
+    sys = tree(tmp_path / "sys", {"block/vda/device/x": b"", "block/loop0/x": b"", "class/net/eth0/device/x": b""})
+    return tree(tmp_path / "proc", files), sys
+
+
+def read_all(found: list) -> dict[str, int | None]:
+    """Return what sources say, by their columns."""
+    values = {}
+    for source in found:
+        numbers = source.read()
+        values |= dict(zip(source.columns, numbers, strict=True))
+    return values
+
+
+def test_the_kernels_texts_are_understood(tmp_path: Path) -> None:
+    """Each number of every file, in whole units; only real devices, and the loopback; what a kernel lacks takes nothing else away."""
+    proc, sys = made_up(tmp_path, FILES)
+    found = sources.kernel_sources(1, proc, sys) + sources.network_sources(1, proc, sys)
+    values = read_all(found)
+    assert {name: values.get(name) for name in EXPECTED} == EXPECTED
+    assert not [name for name in values if "loop0" in name or "vda1" in name or "eth0:1" in name or "cciss" in name]
+    assert all(len(column.split()) == 3 and column.split()[-1] in {"counter", "gauge"} for column in values)
+    for source in found:
+        source.close()
+    for name, text in {"stat": OLD_STAT, "meminfo": OLD_MEMINFO, "pressure/cpu": b"", "net/snmp": b"Tcp: A\nTcp: 1\n"}.items():
+        tree(tmp_path / "proc", {name: text})
+    old = read_all(sources.kernel_sources(1, proc, sys) + sources.network_sources(1, proc, sys))
+    assert old["cpu.busy us counter"] == 600_000
+    assert (old["cpu.steal us counter"], old["switches.context 1 counter"]) == (0, None)
+    assert old["memory.available B gauge"] == (22317412 + 53292 + 1415164) * 1024
+    assert (old["tcp.retransmits 1 counter"], old["udp.drops 1 counter"]) == (None, None)
+    assert "pressure.cpu.some us counter" not in old
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "grown"),
+    [
+        (5, 5, 0),
+        (5, 7, 2),
+        ((1 << 32) - 10, 5, 15),  # ran over at 32 bits
+        ((1 << 32) - 1, 0, 1),
+        (1 << 31, 5, 0),  # set back
+        (1 << 40, 5, 0),
+        (1000, 5, 0),
+        (1 << 40, (1 << 40) + (1 << 33), 1 << 33),
+    ],
+)
+def test_a_counter_that_falls_ran_over_or_was_set_back(before: int, now: int, grown: int) -> None:
+    """A short way over the end of 32 bits is growth; any other fall is none, for what it counted since nobody knows."""
+    assert growth(before, now) == grown
+
+
+def test_counters_rise_while_devices_come_and_go(tmp_path: Path) -> None:
+    """A device that appears or vanishes changes the columns; a counter that runs over at 32 bits, or is set back, goes on rising."""
+    proc, sys = made_up(tmp_path, {"diskstats": b""})
+    tree(tmp_path / "sys", {"block/sdb/device/x": b""})
+    line = "8 0 {} 0 0 {} 0 0 0 {} 0 0 {} 0\n"
+    disks = sources.Disks(proc, sys)
+    assert (disks.read(), disks.columns) == ([], [])
+    seen = []
+    for text in (
+        line.format("vda", 10, 20, 2**32 - 5),
+        line.format("vda", 11, 20, 3),
+        line.format("vda", 4, 20, 4) + line.format("sdb", 1, 1, 1),
+        line.format("sdb", 2, 1, 1),
+        line.format("vda", 5, 20, 5) + line.format("sdb", 2, 1, 1),
+    ):
+        tree(tmp_path / "proc", {"diskstats": text.encode()})
+        numbers = disks.read()
+        values = dict(zip([column.partition(" ")[0] for column in disks.columns], numbers, strict=True))
+        seen.append([values.get(name) for name in ("disk.vda.read", "disk.vda.busy", "disk.sdb.read")])
+    busy = 1000 * (2**32 - 5)
+    first = 512 * 10
+    assert [row[0] for row in seen] == [first, first + 512, first + 512, None, first + 1024]
+    assert [row[2] for row in seen] == [None, None, 512, 1024, 1024]
+    assert [row[1] for row in seen][:2] == [busy, busy + 8000]
+    disks.close()
+
+
+def test_idle_time_never_falls(tmp_path: Path) -> None:
+    """The kernel's own counter may fall by a tick; ours stays."""
+    proc, _ = made_up(tmp_path, FILES)
+    processors = sources.Processors(proc)
+    idle = processors.read()[3]
+    tree(tmp_path / "proc", {"stat": FILES["stat"].replace(b"807923", b"807922")})
+    assert processors.read()[3] == idle
+    processors.close()
+
+
+def test_this_machine_has_its_sources_and_their_counters_never_fall() -> None:
+    """Files that stay open tell as many numbers as they promise; after the end they are closed."""
+    found = sources.kernel_sources(0.1) + sources.network_sources(0.1)
+    first, second = read_all(found), read_all(found)
+    assert {name.partition(" ")[0] for name in second} >= {"cpu.busy", "memory.used", "faults", "net.lo.sent", "tcp.retransmits"}
+    assert 0 < second["memory.used B gauge"] < second["memory.total B gauge"]
+    assert all(first[name] <= value for name, value in second.items() if name.endswith("counter"))
+    for source in found:
+        source.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            getattr(source, "_source", source)._file.read()
+    here = sources.whereabouts()
+    assert len(here["kernel"]) == 36
+    assert here["network"].startswith(here["kernel"] + " net:[")
+
+
+def test_a_slow_source_is_read_once_a_second(tmp_path: Path) -> None:
+    """In between it repeats itself."""
+    proc, _ = made_up(tmp_path, FILES)
+    load = sources.slowly(sources.Load(proc), 0.5)
+    seen = []
+    for tenths in b"12345":
+        tree(tmp_path / "proc", {"loadavg": b"0.%c0 0 0 1/1 1\n" % tenths})
+        seen.append(load.read()[0])
+    assert seen == [10, 10, 30, 30, 50]
+    load.close()
+
+
+class Moments:
+    """The agent's loop, as far as a watch needs it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, object]] = []
+
+    def at(self, moment: float, function) -> None:
+        self.asked.append((moment, function))
+
+    def come(self) -> float:
+        """Let the next moment come; return it."""
+        moment, function = self.asked.pop(0)
+        function()
+        return moment
+
+
+ORDER = {"interval": 0.1, "scopes": []}
+
+
+class Taker:
+    """A sampler that only notes when it is asked for a row."""
+
+    def __init__(self, times: list[int]) -> None:
+        self.take = times.append
+
+    def close(self) -> None:
+        """Have nothing to close."""
+
+
+def test_a_watch_keeps_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples are due at whole intervals after the first moment; late ones are left out and not made up for; after the end there is none."""
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    loop, samples = Moments(), []
+    watch = Watch(loop, lambda: 0, 100.25, ORDER, Taker(samples))
+    assert loop.come() == 100.25
+    now = 100.3
+    assert loop.come() == pytest.approx(100.35)
+    now = 100.71
+    assert loop.come() == pytest.approx(100.45)  # was due before it got so late
+    assert loop.asked[0][0] == pytest.approx(100.75)
+    now = 100.7499999
+    assert loop.come() == pytest.approx(100.75)
+    assert loop.asked[0][0] == pytest.approx(100.85)
+    assert len(samples) == 4
+    watch.stop()
+    loop.come()
+    assert (len(samples), loop.asked) == (4, [])
+
+
+def test_a_watch_that_is_ordered_late_begins_at_the_next_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order took its time on the way: the first moments have passed."""
+    monkeypatch.setattr("time.monotonic", lambda: 50.0)
+    loop = Moments()
+    watch = Watch(loop, lambda: 0, 49.73, ORDER, Taker([]))
+    assert loop.asked[0][0] == pytest.approx(50.03)
+    watch.stop()
