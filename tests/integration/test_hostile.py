@@ -23,7 +23,7 @@ from talk import Talk, talk, talking, until
 from wke.act.connection import bootstrap
 from wke.act.connection.connection import Connection
 from wke.act.connection.task import TaskSpec
-from wke.act.connection.telemetry import Chunk, Order
+from wke.act.connection.telemetry import SentChunk, WatchOrder
 from wke.act.telemetry.chunks import decode
 from wke.agent import frames, protocol
 from wke.agent.protocol import Decoder, encode
@@ -372,7 +372,9 @@ def test_any_frames_in_any_order_are_survived(
             for question in (
                 connection.clock.read(),
                 connection.wait_port(1, "127.0.0.1", 1),
-                connection.telemetry.watch(Order(1, 1), lambda report: (isinstance(report, Chunk) and decode(report, 2, [0]), None)[1]),
+                connection.telemetry.watch(
+                    WatchOrder(1, 1), lambda report: (isinstance(report, SentChunk) and decode(report, 2, [0]), None)[1]
+                ),
                 connection.tasks.clear(),
                 connection.files.receive("x", folder / "here"),
                 connection.files.send(__file__, "there"),

@@ -32,7 +32,7 @@ PAGES = [
 SHOWN = [block for page in PAGES for block in blocks(page)]
 NOUNS = """
     controller machine cluster class selector configuration target option prelude task experiment parameter range sub-parameters sweep grid point iteration
-    warm-up trial plan policy session measurement metric observation summary telemetry probe sample outcome verdict finding
+    warm-up trial plan policy session measurement metric observation summary telemetry source sample outcome verdict finding
     record result store agent transport connection frame
 """
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.act.connection.telemetry import Chunk
+from wke.act.connection.telemetry import SentChunk
 from wke.act.telemetry.chunks import decode
 from wke.agent import frames, sampler
 from wke.agent.protocol import ProtocolError
@@ -56,8 +56,8 @@ class Sent:
         self.rows += [{"at": at} | {name: values[k][row] for k, name in enumerate(names)} for row, at in enumerate(times)]
 
 
-def packed(rows: int, payload: bytes) -> Chunk:
-    return Chunk(1, rows, 0, 0, payload, {})
+def packed(rows: int, payload: bytes) -> SentChunk:
+    return SentChunk(1, rows, 0, 0, payload, {})
 
 
 @given(st.integers(0, 5).flatmap(lambda width: st.lists(st.tuples(st.integers(0, 2**62), *[WORDS] * width), min_size=1, max_size=30)))

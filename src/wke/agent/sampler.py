@@ -132,10 +132,10 @@ class Sampler:
             entry[2] = entry[1].columns
             columns += [entry[0] + " " + column for column in entry[2]]
         self._columns = columns[:MOST_COLUMNS]
-        self._figures = Figures(self._columns)
+        self._figures = LatestFigures(self._columns)
 
 
-class Figures:
+class LatestFigures:
     """Finds the latest figures of a machine in rows with these columns."""
 
     def __init__(self, columns):

@@ -18,7 +18,7 @@ WORDS = 4  # of a column: scope, name, unit, kind
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class WatchOrder:
     """What a machine is to read: every `interval_s`, from `at_ns` on its clock, the sources of some scopes.
 
     On a machine that is `shared` with others, what its kernel counts is of scope "host". `perf` are events that `perf stat` counts.
@@ -37,7 +37,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class SentColumns:
     """From here on rows have these columns: (scope, name, unit, kind). `notes` are sentences for the user."""
 
     epoch: int
@@ -46,7 +46,7 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class SentChunk:
     """Rows with the columns of `epoch`, from `first_ns` to `at_ns` on the machine's clock, packed. `now` has the latest figures."""
 
     epoch: int
@@ -57,14 +57,14 @@ class Chunk:
     now: Mapping[str, int]
 
 
-Receive = Callable[[Columns | Chunk], None]
+Receive = Callable[[SentColumns | SentChunk], None]
 
 
 @dataclass(slots=True)
 class _Watch:
-    order: Order
+    order: WatchOrder
     receive: Receive
-    columns: Columns | None = None
+    columns: SentColumns | None = None
 
 
 class Telemetry:
@@ -76,7 +76,7 @@ class Telemetry:
         self._watches: dict[int, _Watch] = {}
         self.handlers: Mapping[int, Callable[[Frame], None]] = {frames.SERIES: self._take_columns, frames.SAMPLE: self._take_chunk}
 
-    async def watch(self, order: Order, receive: Receive) -> Frame:
+    async def watch(self, order: WatchOrder, receive: Receive) -> Frame:
         """Have the machine read what the order says until `unwatch` of the channel.
 
         `receive` gets columns before the first chunk that has them, and chunks as they come, each of about a second. Returns the answer,
@@ -116,7 +116,7 @@ class Telemetry:
         watch = self._watches.get(frame.channel)
         if watch is not None:  # else it was on its way when the watch ended
             columns = tuple(_column(text) for text in cast("list[str]", frame.head["columns"]))
-            watch.columns = Columns(number_of(frame.head, "epoch"), columns, texts_of(frame.head, "notes"))
+            watch.columns = SentColumns(number_of(frame.head, "epoch"), columns, texts_of(frame.head, "notes"))
             watch.receive(watch.columns)
 
     def _take_chunk(self, frame: Frame) -> None:
@@ -126,7 +126,7 @@ class Telemetry:
         epoch, rows, first_ns, at_ns = (number_of(head, name) for name in ("epoch", "rows", "first", "at"))
         if epoch != watch.columns.epoch or not rows or first_ns > at_ns:
             raise ProtocolError(f"{frame} has rows of other columns, or none")
-        watch.receive(Chunk(epoch, rows, first_ns, at_ns, frame.payload, cast("dict[str, int]", head["now"])))
+        watch.receive(SentChunk(epoch, rows, first_ns, at_ns, frame.payload, cast("dict[str, int]", head["now"])))
 
 
 def _column(text: str) -> tuple[str, str, str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from struct import unpack
 
-from wke.act.connection.telemetry import Chunk
+from wke.act.connection.telemetry import SentChunk
 from wke.agent.protocol import ProtocolError
 
 WORD = 8
@@ -13,7 +13,7 @@ NONE = -(1 << 63)
 MOST_BYTES = 1 << 23
 
 
-def decode(chunk: Chunk, columns: int, wanted: Sequence[int]) -> tuple[list[int], list[list[int | None]]]:
+def decode(chunk: SentChunk, columns: int, wanted: Sequence[int]) -> tuple[list[int], list[list[int | None]]]:
     """Return the times of a chunk's rows and the values of the columns with the `wanted` places, of `columns` without the time.
 
     Raises ProtocolError when the payload is not such a chunk.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wke.act.connection.connection import Connection
-from wke.act.connection.telemetry import Chunk, Columns, Order
+from wke.act.connection.telemetry import SentChunk, SentColumns, WatchOrder
 from wke.act.session.session import Session
 from wke.act.steadyclock import CLOCK
 from wke.act.telemetry.chunks import decode
@@ -83,15 +83,15 @@ class _Stream:
         self._recorder = recorder
         self._channel: int | None = None
         self._offset_ns = 0
-        self._columns = Columns(0, ())
+        self._columns = SentColumns(0, ())
         self._wanted: dict[str, int] = {}  # the place of each column that loads are computed from
         self._last: Sample | None = None
 
     async def begin(self, start_ns: int, interval_s: float) -> dict[str, str]:
-        """Order samples at `start_ns` and every `interval_s` after it; return the kernel and network they are of, if known."""
+        """WatchOrder samples at `start_ns` and every `interval_s` after it; return the kernel and network they are of, if known."""
         try:
             self._offset_ns = (await self._connection.clock.read()).offset_ns
-            answer = await self._connection.telemetry.watch(Order(interval_s, start_ns + self._offset_ns), self._take)
+            answer = await self._connection.telemetry.watch(WatchOrder(interval_s, start_ns + self._offset_ns), self._take)
         except MachineError:
             return {"kernel": "", "network": ""}
         self._channel = answer.channel
@@ -101,8 +101,8 @@ class _Stream:
         if self._channel is not None:
             await self._connection.telemetry.finish(self._channel)
 
-    def _take(self, report: Columns | Chunk) -> None:
-        if isinstance(report, Columns):
+    def _take(self, report: SentColumns | SentChunk) -> None:
+        if isinstance(report, SentColumns):
             self._columns = report
             names = [name if scope == "machine" else "" for scope, name, _, _ in report.columns]
             self._wanted = {name: place for place, name in enumerate(names) if is_wanted(name)}
