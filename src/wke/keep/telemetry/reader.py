@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wke.errors import StoreError
 from wke.keep.telemetry.columns import Column
-from wke.keep.telemetry.file import LARGEST_BODY, MAGIC, MISSING, RECORD, TELEMETRY, UNSUMMED
+from wke.keep.telemetry.file import LARGEST_BODY, MAGIC, MISSING, RECORD, SUMMED, TELEMETRY
 
 Whole = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -30,13 +30,8 @@ class Readings:
     values: Numbers
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Where in the file the `rows` samples of a chunk are."""
-
-    rows: int
-    start: int
-    end: int
+Chunk = tuple[int, int, int]
+"""Rows, and start and end in the file."""
 
 
 @dataclass(slots=True)
@@ -44,7 +39,7 @@ class _Table:
     """The chunks of one declaration of columns."""
 
     columns: tuple[Column, ...]
-    chunks: list[_Chunk] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
 
 
 class StoredTelemetry:
@@ -66,7 +61,7 @@ class StoredTelemetry:
     def samples(self) -> int:
         """The number of values in the file, without times."""
         tables = [table for tables in self._tables.values() for table in tables]
-        return sum(len(table.columns) * sum(chunk.rows for chunk in table.chunks) for table in tables)
+        return sum(len(table.columns) * sum(rows for rows, *_ in table.chunks) for table in tables)
 
     def columns(self, machine: str) -> tuple[Column, ...]:
         """Return all columns that a machine ever had, in the order in which they came; none for a machine without telemetry."""
@@ -93,11 +88,11 @@ class StoredTelemetry:
         width, picked = 1 + len(table.columns), [0, *(1 + place for place in places)]
         alike: defaultdict[int, list[int]] = defaultdict(list)
         inflated: dict[int, bytes] = {}
-        for number, chunk in enumerate(table.chunks):
-            data = self._inflated(chunk, 8 * width * chunk.rows)
+        for number, (rows, start, end) in enumerate(table.chunks):
+            data = self._inflated(start, end, 8 * width * rows)
             if data is not None:
                 inflated[number] = data
-                alike[chunk.rows].append(number)
+                alike[rows].append(number)
         found: dict[int, Whole] = {}
         for rows, numbers in alike.items():
             planes = np.frombuffer(b"".join(inflated[number] for number in numbers), np.uint8).reshape(-1, 8, width, rows)
@@ -105,34 +100,33 @@ class StoredTelemetry:
             found |= {number: values[:, at] for at, number in enumerate(numbers)}
         return np.concatenate([np.empty((len(picked), 0), np.int64), *(found[number] for number in sorted(found))], axis=1)
 
-    def _inflated(self, chunk: _Chunk, size: int) -> bytes | None:
+    def _inflated(self, start: int, end: int, size: int) -> bytes | None:
         """Return the bytes of a chunk, exactly as many as it should have; None, and a word in `damage`, if it has not."""
         inflater = zlib.decompressobj()
         try:
-            data = inflater.decompress(self._data[chunk.start : chunk.end], size)
-            if len(data) == size and not inflater.decompress(inflater.unconsumed_tail, 1):
+            data = inflater.decompress(self._data[start:end], size + 1)
+            if len(data) == size and inflater.eof:
                 return data
         except zlib.error:
             pass
-        self.damage.append(f"{self._path}: the chunk at byte {chunk.start} is not one, and was left out")
+        self.damage.append(f"{self._path}: the chunk at byte {start} is not one, and was left out")
         return None
 
     def _index(self) -> None:
         """Find all tables and their chunks, up to the end of the file or the first damaged record."""
         tables: list[_Table] = []
+        known: dict[bytes, tuple[Column, ...]] = {}  # many machines have the same columns
         for table, rows, start, end in self._records():
             if rows:
                 if table >= len(tables):
                     self.damage.append(f"{self._path}: the record before byte {start} belongs to no columns; the rest was not read")
                     return
-                tables[table].chunks.append(_Chunk(rows, start, end))
+                tables[table].chunks.append((rows, start, end))
                 continue
             try:
-                machine, columns = _declared(self._data[start:end])
+                machine, columns = _declared(self._data[start:end], known)
             except ValueError as error:
-                self.damage.append(
-                    f"{self._path}: the columns at byte {start} are not as wke writes them ({error}); what follows was not read"
-                )
+                self.damage.append(f"{self._path}: the columns at byte {start} are not as wke writes them: {error}; the rest was not read")
                 return
             tables.append(_Table(columns))
             self._tables.setdefault(machine, []).append(tables[-1])
@@ -144,12 +138,12 @@ class StoredTelemetry:
         if 0 < end < len(MAGIC):
             self.damage.append(f"{self._path} ends within its first {len(MAGIC)} bytes")
         while at < end:
-            length, table, rows, crc = RECORD.unpack_from(data, at) if at + RECORD.size <= end else (end, 0, 0, 0)
+            crc, length, table, rows = RECORD.unpack_from(data, at) if at + RECORD.size <= end else (0, end, 0, 0)
             start = at + RECORD.size
             if start + length > end or length > LARGEST_BODY:
                 self.damage.append(f"{self._path} ends within the record at byte {at} of {end}; what is before it was read")
                 return
-            if zlib.crc32(data[start : start + length], zlib.crc32(data[at : at + UNSUMMED])) != crc:
+            if zlib.crc32(data[at + SUMMED : start + length]) != crc:
                 self.damage.append(f"{self._path}: the record at byte {at} of {end} is damaged; only what is before it was read")
                 return
             yield table, rows, start, start + length
@@ -174,12 +168,15 @@ def _content(path: Path) -> bytes | mmap.mmap:
         raise StoreError(f"cannot read {path}: {error.strerror}", hint="check its permissions and the disk") from error
 
 
-def _declared(body: bytes) -> tuple[str, tuple[Column, ...]]:
-    """Return the machine and the columns of a declaration; raise ValueError for anything else."""
-    match json.loads(body):
-        case {"machine": str(machine), "columns": list(columns)}:
-            return machine, tuple(Column.from_facts(column) for column in columns)
-    raise ValueError("no machine, or no columns")
+def _declared(body: bytes, known: dict[bytes, tuple[Column, ...]]) -> tuple[str, tuple[Column, ...]]:
+    """Return the machine and the columns of a declaration, from those `known` if they are; raise ValueError for anything else."""
+    first, _, second = body.partition(b"\n")
+    match json.loads(first):
+        case [str(machine), int()]:
+            if second not in known:
+                known[second] = tuple(Column.from_facts(column) for column in json.loads(second))
+            return machine, known[second]
+    raise ValueError("they are of no machine")
 
 
 def _readings(column: Column, parts: Sequence[tuple[Whole, Whole]]) -> Readings:

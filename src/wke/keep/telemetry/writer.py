@@ -29,12 +29,13 @@ class TelemetryWriter:
         """Declare what the machine's chunks of this epoch have after their times; an epoch that is declared again begins anew."""
         if len(columns) > MOST_COLUMNS:
             raise ValueError(f"{len(columns)} columns are more than {MOST_COLUMNS}")
-        facts = {"machine": machine, "epoch": epoch, "columns": [column.facts() for column in columns]}
+        lines = [[machine, epoch], [column.facts() for column in columns]]
+        body = "\n".join(json.dumps(line, separators=(",", ":")) for line in lines).encode()
         with disk_errors(self._path.parent):
             if self._file is None:
                 private_folder(self._path.parent)
                 self._file = _File(self._path)
-            self._file.write(*record(self._count, 0, json.dumps(facts, separators=(",", ":")).encode()))
+            self._file.write(*record(self._count, 0, body))
         self._tables[machine, epoch] = self._count
         self._count += 1
 
