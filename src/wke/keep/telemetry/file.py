@@ -10,9 +10,9 @@ samples of the columns of a table that was declared before.
 
 A chunk is a matrix of 64-bit numbers, column after column; before the columns of its table comes one more, the time of each sample in
 nanoseconds on the machine's clock. Each column is its first number and then the differences to the number before, in arithmetic modulo
-2**64. Of all these numbers the lowest bytes come first, then the next ones, up to the highest; all of that is deflated (zlib's format). A number that
-could not be read is MISSING. A floating column has the bits of its numbers, and NaN for one that could not be read. Each chunk stands
-alone.
+2**64. Of all these numbers the lowest bytes come first, then the next ones, up to the highest; all of that is deflated, in the format of
+zlib. A number that could not be read is MISSING. A floating column has the bits of its numbers, and NaN for one that could not be read.
+Each chunk stands alone.
 """
 
 import zlib
