@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +19,12 @@ from pathlib import Path
 import pytest
 from support import eventually, limit, marked
 
+from wke.act.telemetry.httpanswer import body
+from wke.agent.loop import Loop
+from wke.agent.scrape import PortScrape
 from wke.describe.experiment.reports import read_reports
 from wke.describe.experiment.timeseries import TimeSeries, read_time_series
+from wke.keep.telemetry.exposition import Exposed, Exposition
 
 CONFIGURATION = Path(__file__).parents[2] / "examples" / "etcd" / "etcd"
 LOAD = CONFIGURATION / "targets" / "load"
@@ -348,6 +353,10 @@ def test_etcd_holds_every_write_that_was_answered(etcd: Etcd) -> None:
     after = etcd.header()
     assert (run.metrics["elections"] == 0) == (after["raft_term"] == before["raft_term"])
     assert int(after["revision"]) == int(before["revision"]) + 200
+    assert run.series["done"].values == (200,)
+    exposed = [one for one in scraped_from(etcd) if one.name == "etcd_disk_wal_fsync_duration_seconds_count"]
+    assert [(one.kind, one.unit) for one in exposed] == [("counter", "")]
+    assert exposed[0].value > 20
     etcd.stop()
     assert [member.returncode for member in etcd.members] == [0, 0, 0]
     assert list((etcd.home / "wke-etcd").iterdir()) == []
@@ -369,6 +378,16 @@ def test_etcd_elects_another_leader_under_load(etcd: Etcd) -> None:
     assert runs[0].metrics["p99"] > 100
     for address in survivors:
         etcd.wait_healthy(address)
+
+
+def scraped_from(etcd: Etcd) -> list[Exposed]:
+    """Return what a member exposes of its disk, as a machine's agent scrapes it."""
+    loop, answers = Loop(), []
+    PortScrape(loop, (etcd.addresses[0], etcd.client_port), "/metrics", limit(20), lambda *answer: answers.append(answer))
+    while not answers:
+        loop.turn(0.1)
+    assert answers[0][1] == ""
+    return Exposition(["etcd_disk_*"]).read(body(zlib.decompress(answers[0][0])))
 
 
 def leader_of(etcd: Etcd) -> int:

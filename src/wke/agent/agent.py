@@ -70,6 +70,7 @@ class Agent:
             frames.WATCH: self._on_watch,
             frames.UNWATCH: self._on_unwatch,
             frames.EXAMINE: self._on_examine,
+            frames.SCRAPE: self._on_scrape,
             frames.MODULES: self._on_modules,
         }
         self.handlers.update(dict.fromkeys(COPYING, self._on_copy))
@@ -295,6 +296,16 @@ class Agent:
         from wke.agent.fingerprint import fingerprint
 
         self._tell(frames.EXAMINED, frame.channel, {"facts": fingerprint()})
+
+    def _on_scrape(self, frame):
+        from wke.agent.scrape import PortScrape
+
+        head, channel, at = frame.head, frame.channel, self.clock()
+
+        def tell(answer, why):
+            self._tell(frames.SCRAPED, channel, {"at": at, "why": why}, answer)
+
+        PortScrape(self.loop, (head["address"], head["port"]), head["path"], head["within"], tell)
 
     # -- to the controller
 

@@ -168,6 +168,7 @@ class ScriptedWire(Wire):
             frames.WATCH: lambda channel, _: self._say(frames.WATCHED, channel, kernel="", network=""),
             frames.UNWATCH: lambda channel, _: self._say(frames.UNWATCHED, channel),
             frames.EXAMINE: lambda channel, _: self._say(frames.EXAMINED, channel, facts={"kernel": "scripted"}),
+            frames.SCRAPE: lambda channel, _: self._say(frames.SCRAPED, channel, at=self._now(), why="a scripted machine has no ports"),
         }
 
     def start(self, *_: object, **__: object) -> None:

@@ -6,9 +6,10 @@ continues; an interrupted trial stays a partial attempt and runs again next time
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from wke.act.providers.place import Place
 from wke.act.session.detached import Detachment, TrialDetacher
@@ -295,4 +296,14 @@ async def _connect_and_run(running: _Running, trial: Trial, attempt: Attempt) ->
     if found:
         _take_note(running.series, found)
     await session.detacher.hold(attempt.name, partial(store.writer.detach, attempt), partial(store.writer.record_release, attempt))
-    return await run_trial(session, trial, attempt.folder, deployed=already)
+    async with _scraping(running, trial, attempt.folder):
+        return await run_trial(session, trial, attempt.folder, deployed=already)
+
+
+def _scraping(running: _Running, trial: Trial, folder: Path) -> AbstractAsyncContextManager[None]:
+    """Have machines scrape the ports that the experiment names."""
+    if not running.series.experiment.scrapes:
+        return nullcontext()
+    from wke.act.telemetry.scraping import scraping  # noqa: PLC0415 - only where it is needed
+
+    return scraping(running.session, trial, running.series.experiment.scrapes, folder, running.series.sink)

@@ -81,6 +81,17 @@ class Step:
                 yield ("options", name), value
 
 
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """A port on the machines `on` where a program exposes its metrics; those whose names match a pattern in `keep` are stored."""
+
+    port: int
+    on: str = "all"
+    path: str = "/metrics"
+    every_s: float = 1.0
+    keep: tuple[str, ...] = ("*",)
+
+
 def _nowhere(*key: str | int) -> Location:
     return Location("experiment", key=key_text(key) or None)
 
@@ -116,6 +127,7 @@ class Experiment:
     steps: tuple[Step, ...] = ()
     metrics: tuple[Metric, ...] = ()
     checks: tuple[Check, ...] = ()
+    scrapes: tuple[Scrape, ...] = ()
     plots: tuple[Plot, ...] = ()
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     is_sweep_known: bool = field(default=True, compare=False)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from wke.describe.cluster.clusterfile import Duration, Share
 from wke.describe.configuration.configfile import AnyScalar
-from wke.describe.experiment.forms import as_iterations, condition, expressions, file_name, labels, listed, normaliser
+from wke.describe.experiment.forms import as_iterations, condition, expressions, file_name, labels, listed, normaliser, url_path
 from wke.describe.experiment.metricfile import MetricEntry
 from wke.describe.experiment.plot import Filter, read_argument, read_filters
 from wke.describe.experiment.stepfile import Count, Limit, StepEntry
@@ -102,6 +102,21 @@ class CheckEntry(TableModel):
     judges: Literal["measurement", "system"] = "measurement"
     """What it judges. `measurement`: a trial for which it does not hold is invalid: it does not count, and is repeated at most twice.
     `system`: such a trial counts, is shown as broken, and is not repeated."""
+
+
+class ScrapeEntry(TableModel):
+    """A program that exposes its metrics by HTTP for Prometheus. They are stored with each trial. Its identity does not depend on it."""
+
+    on: NonEmpty = "all"
+    """A selector: the machines that ask their own port. Those that do not take part in a trial are left out."""
+    port: Annotated[int, Bounds(at_least=1, at_most=65535)]
+    """The port, at the machine's internal address or on its loopback."""
+    path: Annotated[NonEmpty, After(url_path)] = "/metrics"
+    """What to ask for."""
+    every: Annotated[Duration, Bounds(at_least=0.1)] = 1.0
+    """The time from one scrape to the next."""
+    keep: Annotated[Items[NonEmpty], Before(listed, str | list[str])] = ("*",)
+    """Patterns such as `etcd_disk_*`: only samples whose name, without labels, matches one of them are stored."""
 
 
 class FilterEntry(TableModel):
@@ -210,5 +225,7 @@ class ExperimentFile(TableModel, others=True):
     """NAME = where the metric comes from."""
     checks: Annotated[Items[CheckEntry], Most()] = ()
     """Conditions that trials must meet to count."""
+    scrape: Annotated[Items[ScrapeEntry], Most()] = ()
+    """Programs whose metrics are stored with each trial."""
     plots: Annotated[Items[PlotEntry], Most()] = ()
     """The figures."""

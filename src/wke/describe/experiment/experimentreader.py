@@ -9,7 +9,7 @@ from wke.describe.configuration.copies import HERE, OF_NO_REVISION
 from wke.describe.configuration.habits import unexpanded
 from wke.describe.configuration.step import Ready, collecting
 from wke.describe.experiment.conditions import without
-from wke.describe.experiment.experiment import Budget, Check, Experiment, Step, Stopping
+from wke.describe.experiment.experiment import Budget, Check, Experiment, Scrape, Step, Stopping
 from wke.describe.experiment.experimentcheck import experiment_problems, unknown_tables
 from wke.describe.experiment.experimentfile import ExperimentFile, ExperimentSection, PlotEntry
 from wke.describe.experiment.forms import file_name
@@ -100,6 +100,7 @@ def _experiment(table: TomlTable[ExperimentFile], folder: Path, sweep: Sweep, pr
         steps=tuple(_step(entry, table.at("steps", index)) for index, entry in enumerate(file.steps)),
         metrics=metrics,
         checks=tuple(Check(entry.that, entry.judges) for entry in file.checks),
+        scrapes=tuple(value_of(Scrape, entry, every_s=entry.every) for entry in file.scrape),
         plots=plots,
         warnings=table.old_spellings,
         at=table.at,

@@ -29,6 +29,13 @@ def number_or_template(value: TomlValue) -> str:
     return str(value)
 
 
+def url_path(value: str) -> str:
+    """Accept the path of a URL, perhaps with a query."""
+    if not re.fullmatch(r"/[!-~]*", value):
+        raise FlawError("must begin with a slash, without blanks, and with every other sign than ASCII encoded", 'write path = "/metrics"')
+    return value
+
+
 def pattern(value: str) -> str:
     """Accept a regular expression."""
     compile_pattern(value)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
-from wke.describe.cluster.cluster import ClusterSpec, TooFewMachinesError, sized
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, TooFewMachinesError, sized
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.configuration import ConfigurationSpec
 from wke.describe.configuration.step import PlannedStep, collecting
-from wke.describe.experiment.experiment import Experiment, Step
+from wke.describe.experiment.experiment import Experiment, Scrape, Step
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.point import point_key
 from wke.describe.experiment.sweep import Point, point_text
@@ -171,6 +171,15 @@ def sources(metrics: Sequence[Metric], trial: Trial) -> dict[str, tuple[TaskName
     return {metric.name: _tasks_of(metric, trial.steps, trial.cluster) for metric in metrics if metric.value is None}
 
 
+def scraped(scrape: Scrape, trial: Trial) -> tuple[MachineSpec, ...]:
+    """Return the machines of a trial that scrape one of their ports."""
+    taking_part = {machine.name for step in trial.steps for machine in step.machines}
+    try:
+        return tuple(machine for machine in select(trial.cluster, scrape.on) if machine.name in taking_part)
+    except InputError:  # a class that has no machines at this point
+        return ()
+
+
 def _plan_point(side: Side, cluster: ClusterSpec | None, point: Point) -> _PlannedPoint:
     """Plan one point; raise InputError with what is wrong, without problems if something is not known that is needed for a plan."""
     experiment, problems = side.experiment, list[Problem]()
@@ -186,6 +195,8 @@ def _plan_point(side: Side, cluster: ClusterSpec | None, point: Point) -> _Plann
         for metric in experiment.metrics:
             is_whole = len(steps) == len(experiment.steps)
             problems += [] if metric.value is not None else _source_problems(metric, steps if is_whole else None, part, experiment.at)
+    if cluster is not None:
+        problems += _scrape_problems(experiment, cluster)
     if len(steps) == len(experiment.steps):
         problems += _measured_problems(experiment, steps)
     if problems or part is None or len(steps) < len(experiment.steps):
@@ -219,6 +230,15 @@ def _measured_problems(experiment: Experiment, steps: Sequence[PlannedStep]) -> 
         yield Problem("is the measured step, and is skipped", experiment.at("steps", measured[0]), "measure a step that runs at each point")
     for index in running[1:]:
         yield Problem("is a second measured step", experiment.at("steps", index, "measure"), "choose one for each point by `when`")
+
+
+def _scrape_problems(experiment: Experiment, cluster: ClusterSpec) -> list[Problem]:
+    """Check the selectors of scrapes; which machines a trial has does not matter."""
+    problems: list[Problem] = []
+    for index, scrape in enumerate(experiment.scrapes):
+        with collecting(problems, experiment.at("scrape", index, "on")):
+            select(cluster, scrape.on)
+    return problems
 
 
 def _is_at(values: Point, point: Point) -> bool:

@@ -1,0 +1,106 @@
+"""The text in which programs expose their metrics: Prometheus' format (version 0.0.4) and OpenMetrics, read line by line.
+
+A sample is `name{label="value",...} number`, perhaps with a time and an exemplar behind it, which are not read. A counter, and what a
+histogram or a summary counts and adds up, only grows; all else is a gauge. The unit is what OpenMetrics declares, or what the name ends in,
+as Prometheus has it: `_seconds` and `_bytes`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import translate
+from math import nan
+
+from wke.keep.telemetry.columns import Kind
+
+_SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:.]*)[ \t]*(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?[ \t]+([^ \t]+)(?:[ \t].*)?')
+_LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*("(?:[^"\\]|\\.)*")\s*(?:,|$)')
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?[Ii]nf(?:inity)?|[Nn]a[Nn]")
+MOST_SERIES = 20_000
+_UNITS = {"_seconds": "s", "_bytes": "B"}
+_DECLARED = {"seconds": "s", "bytes": "B"}
+_TOTAL, _SUM, _COUNT, _BUCKET = "_total", "_sum", "_count", "_bucket"
+_PARTS = {"counter": (_TOTAL,), "histogram": (_SUM, _COUNT, _BUCKET), "summary": (_SUM, _COUNT)}
+"""The endings of the names that count, by the type of the metric; a counter has its bare name too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """One sample: `name` has its labels, in the order in which they are written."""
+
+    name: str
+    value: float
+    kind: Kind
+    unit: str
+
+
+class Exposition:
+    """Reads texts of one program; `keep` are shell patterns for the names, without labels, of the samples that are wanted."""
+
+    def __init__(self, keep: Sequence[str]) -> None:
+        self._wanted = re.compile("|".join(translate(pattern) for pattern in keep) or r"\Z.")
+        self._names: dict[str, bool] = {}
+
+    def read(self, text: str) -> list[Exposed]:
+        """Return the wanted samples in the text; raise ValueError with the line that is not one."""
+        types: dict[str, str] = {}
+        units: dict[str, str] = {}
+        found: list[Exposed] = []
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.startswith("#"):
+                _, what, *rest = [*line.split(None, 3), "", ""]
+                if what in {"TYPE", "UNIT"} and len(rest) > 1:
+                    (types if what == "TYPE" else units)[rest[0]] = rest[1].strip()
+            elif line.strip():
+                match = _SAMPLE.fullmatch(line.strip("\r \t"))
+                if match is None:
+                    raise ValueError(f"line {number} of the answer is no sample: {line.strip()[:80]!r}")
+                if self._is_wanted(match[1]):
+                    found.append(_exposed(match, types, units, number))
+                if len(found) > MOST_SERIES:
+                    raise ValueError(f"it exposes more than {MOST_SERIES} series; name fewer in keep")
+        return found
+
+    def _is_wanted(self, name: str) -> bool:
+        if name not in self._names:
+            self._names[name] = self._wanted.match(name) is not None
+        return self._names[name]
+
+
+def _exposed(match: "re.Match[str]", types: dict[str, str], units: dict[str, str], number: int) -> Exposed:
+    name, labels, value = match.groups()
+    if not _NUMBER.fullmatch(value):
+        raise ValueError(f"line {number} of the answer has {value[:80]!r} where a number should be")
+    family, ending = _family(name, types)
+    kind: Kind = (
+        "counter" if ending in _PARTS.get(types.get(family, ""), ()) or (types.get(family) == "counter" and not ending) else "gauge"
+    )
+    unit = "" if ending in {_COUNT, _BUCKET} else _unit(family.removesuffix(_TOTAL), units.get(family, ""))
+    spelled = ",".join(f"{label}={text}" for label, text in _labels(labels, number)) if labels else ""
+    return Exposed(f"{name}{{{spelled}}}" if spelled else name, float(value) if value.lower() != "nan" else nan, kind, unit)
+
+
+def _family(name: str, types: dict[str, str]) -> tuple[str, str]:
+    """Return the metric that a sample belongs to, and what its name has behind that metric's."""
+    if name in types:
+        return name, ""
+    for ending in (_TOTAL, _SUM, _COUNT, _BUCKET):
+        if name.endswith(ending) and ending in _PARTS.get(types.get(name.removesuffix(ending), ""), ()):
+            return name.removesuffix(ending), ending
+    return name, ""
+
+
+def _unit(family: str, declared: str) -> str:
+    if declared:
+        return _DECLARED.get(declared, declared)
+    return next((unit for ending, unit in _UNITS.items() if family.endswith(ending)), "")
+
+
+def _labels(text: str, number: int) -> Iterator[tuple[str, str]]:
+    at = 0
+    while at < len(text.rstrip()):
+        match = _LABEL.match(text, at)
+        if match is None:
+            raise ValueError(f"line {number} of the answer has labels that are none: {text[:80]!r}")
+        yield match[1], match[2]
+        at = match.end()
