@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from wke.benchmarking.commandline import make_parser
@@ -27,6 +27,7 @@ from wke.tell.figures.files import Drawn, draw_figures
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.progress import PlainProgress, SeriesState
 from wke.tell.terminal.summary import print_findings, print_summary, print_without_result
+from wke.values import dataclass
 
 Function = Callable[..., bool]
 """`function(params, collect_statistics, result_printer, verbose=False)` measures one point and returns True if it succeeded."""

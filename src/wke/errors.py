@@ -6,8 +6,9 @@ turns an error into text on a terminal and an exit status.
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+from wke.values import dataclass
 
 MOST_NAMES = 20
 MOST_COMPARED = 200

@@ -5,7 +5,7 @@ import shlex
 import time
 import weakref
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
@@ -22,6 +22,7 @@ from wke.keep.files.disk import disk_errors, private_folder
 from wke.keep.output.telemetry import record_window
 from wke.legacy.names import OldSessionNames, told_apart
 from wke.tell.terminal.console import Printer
+from wke.values import dataclass
 
 Options = Mapping[str, object] | Configuration | None
 """The options of a target; scripts for wke 0.1 may have a configuration in this place, and options behind it."""

@@ -5,8 +5,9 @@ advances that time by the monotonic clock, so differences are durations.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from wke.values import dataclass
 
 
 class OutcomeKind(StrEnum):

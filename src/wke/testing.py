@@ -15,7 +15,6 @@ import asyncio
 import os
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,6 +38,7 @@ from wke.records import Record
 from wke.series.storedresults import results_of
 from wke.series.summary import load_summary
 from wke.tell.tables import TextTable, text_table
+from wke.values import dataclass
 
 __all__ = ["FOREVER", "Asked", "Rehearsal", "Said", "rehearse", "rehearse_plan"]
 

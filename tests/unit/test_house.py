@@ -143,3 +143,10 @@ def test_a_name_is_one_class() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(name_of(path))
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_frozen_classes_are_made_by_wke_values() -> None:
+    """A class made by the standard library's dataclass costs each command nearly a millisecond at its start."""
+    for path in SOURCES:
+        froms = [node for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"]
+        assert path.name == "values.py" or "dataclass" not in {alias.name for node in froms for alias in node.names}, path

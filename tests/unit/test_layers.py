@@ -21,7 +21,7 @@ ORDER = {  # layer -> the layers it may import
     "cli": {"base", "describe", "keep", "judge", "act", "tell", "series", "api", "cli"},
     "agent": {"agent"},
 }
-BASE = {"documents", "errors", "records"}
+BASE = {"documents", "errors", "records", "values"}
 
 
 def layer(module: str) -> str:

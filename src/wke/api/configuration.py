@@ -1,6 +1,5 @@
 """A configuration as synchronous scripts see it: its targets and their options."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from wke.api.scripterrors import ConfigurationError
@@ -8,6 +7,7 @@ from wke.describe.configuration import configuration as describe
 from wke.describe.configuration.optionvalue import Scalar
 from wke.errors import InputError
 from wke.legacy.names import OldTargetNames
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """A request: one target, where it runs and with which values, as scripts ask for it. The plan turns it into a step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.describe.configuration.configuration import ConfigurationSpec
 from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep, plan_step
 from wke.describe.expression.quantity import seconds
 from wke.errors import InputError
+from wke.values import dataclass
 
 NO_PRELUDE = {None, "none", "None"}
 

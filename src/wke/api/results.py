@@ -1,7 +1,6 @@
 """What was measured, for scripts and notebooks: rows, and data frames of whatever library is there."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from wke.judge.summary.resultrow import ResultRow
 from wke.keep.store import Store
 from wke.series.resultrows import load_rows
 from wke.tell.exports import frames
+from wke.values import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd

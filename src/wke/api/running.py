@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -20,6 +20,7 @@ from wke.keep.output.logs import LogWriter
 from wke.legacy.machinelogs import MachineLogs
 from wke.records import OutcomeKind, Record, Sink, TaskEnded
 from wke.tell.terminal.console import TaskLines
+from wke.values import dataclass
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -14,7 +14,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
@@ -35,6 +35,7 @@ from wke.errors import InputError
 from wke.judge.clocks import ours
 from wke.keep.output.logs import LogWriter
 from wke.records import Output, Record, Sink, StepReady, StepStarted, TaskEnded, TaskName, TaskStarted
+from wke.values import dataclass
 
 T = TypeVar("T")
 

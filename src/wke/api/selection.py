@@ -1,9 +1,10 @@
 """Which machines a script means: a cluster, one machine, or a part of a cluster, each with the connections that lead there."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from wke.api.opened import Opened
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The parameters of a benchmark script, and sweeps completed with their defaults."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wke.api.scripterrors import BenchmarkError
 from wke.describe.configuration.optionvalue import converted, type_of
@@ -9,6 +9,7 @@ from wke.describe.experiment.parameters import ROOT
 from wke.describe.experiment.sweep import Choice, Parameter, Sweep, Value
 from wke.describe.toml.wording import shown
 from wke.errors import InputError, Location, Problem, did_you_mean
+from wke.values import dataclass
 
 NO_DESCRIPTION = "No description."
 At = Callable[..., Location | None]

@@ -4,7 +4,7 @@ import json
 import secrets
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os.path import relpath
 
 from wke.act.steadyclock import CLOCK
@@ -23,6 +23,7 @@ from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import LOGS, Attempt, PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind, Sink, TrialEnded, TrialStarted
 from wke.series.storedresults import StoredResults, results_of
+from wke.values import dataclass
 
 Call = Callable[[Mapping[str, object], ResultPrinter], bool]
 """One trial: it gets the parameters, gives metrics to the printer, and returns True if it succeeded."""

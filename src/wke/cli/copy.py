@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -28,6 +27,7 @@ from wke.records import Note, Record
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.output import redraws
 from wke.tell.words import seconds
+from wke.values import dataclass
 
 _ON_MACHINES = re.compile(r"(?P<selector>(?:[^\[\]:/]|\[[^\]]*\])+):(?P<path>.*)", re.DOTALL)
 

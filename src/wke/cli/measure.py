@@ -6,7 +6,6 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +41,7 @@ from wke.tell.terminal.output import is_terminal
 from wke.tell.terminal.progress import SeriesState, progress, uneven_text
 from wke.tell.terminal.summary import print_findings
 from wke.tell.words import counted, seconds
+from wke.values import dataclass
 
 DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +27,7 @@ from wke.tell.terminal.connecting import ConnectingLine
 from wke.tell.terminal.console import Printer, TaskLines, worst_status
 from wke.tell.terminal.nonblocking_output import NonblockingOutput
 from wke.tell.words import seconds
+from wke.values import dataclass
 
 COPY_HINT = f"run {COPY_DATA} alone, or use `wke copy`, which copies to machines and back"
 

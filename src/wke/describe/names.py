@@ -12,12 +12,12 @@ A value in double quotes may contain commas: `scale:workload="a,b=c"`.
 
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from wke.describe.experiment.point import distinct, meant, value_key
 from wke.describe.experiment.sweep import Value, value_text
 from wke.errors import InputError, did_you_mean
+from wke.values import dataclass
 
 GIT = "git:"
 _VALUE = re.compile(r'\s*(?P<name>[^=,"\s]+)\s*=(?:"(?P<quoted>[^"]*)"|(?P<plain>(?!")(?:[^,]|,(?![^=,"\s]+=))*))(?:,|$)')

@@ -7,9 +7,9 @@ minutes the error of a clock is mainly that it runs a few millionths too fast or
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.records import ClockReading, MachineClock, TaskEnded
+from wke.values import dataclass
 
 LOOKS = (16, 32, 64)  # the numbers of probes after which it is decided whether more are worth their time
 WORTH = 0.1  # more probes are worth it if they shorten the round trip by this share

@@ -1,10 +1,10 @@
 """What machines and tasks use now, from two readings of their counters; which are the most loaded."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.errors import InputError, did_you_mean
 from wke.records import MachineUsage
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

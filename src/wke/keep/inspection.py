@@ -8,7 +8,7 @@ import contextlib
 import stat
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from os import fsdecode
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from wke.keep.files.manifest import RESTORE, KeptFile, differences
 from wke.keep.soundness import unsound_values
 from wke.keep.trials.folders import final_folder, partial_folder
 from wke.keep.trials.trials import INTERRUPTED, RUNNING
+from wke.values import dataclass
 
 RECOVER = (
     "copy the whole folder, then `sqlite3 wke.sqlite .recover` saves what can be read; or move the whole folder away to begin a new store; "

@@ -1,6 +1,5 @@
 """Finds the two sides of a comparison by the names that users give: series, points of a series, commits, folders with results."""
 
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from wke.series.comparing import Comparand, compare_stored, load_comparand
 from wke.series.folders import RESULTS
 from wke.series.resolve import SeriesSelection, find_series, points_at
 from wke.series.revision import commit_of
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

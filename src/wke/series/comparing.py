@@ -5,7 +5,7 @@ days and machines differ, so that it suggests and never confirms.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -28,6 +28,7 @@ from wke.keep.trials.units import in_units
 from wke.series.folders import RESULTS
 from wke.series.resolve import SeriesSelection
 from wke.tell.comparisons import baseline_text
+from wke.values import dataclass
 
 SIDE = ""
 """What tells the two sides apart while they are compared; no parameter has this name."""

@@ -1,7 +1,6 @@
 """Trials that outlive their command: whether to detach, and what an earlier command left running."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 from wke.act.session.detached import Detachment
 from wke.act.trials import runner
@@ -14,6 +13,7 @@ from wke.keep.trials.trials import Detached
 from wke.records import Outcome
 from wke.series.planned import PlannedSeries
 from wke.tell.words import counted
+from wke.values import dataclass
 
 LONG_LEASE_S = 300.0
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from wke.series.planned import PlannedSeries, on_cluster, record, select_trials
 from wke.series.reanalysis import reanalysis_hint
 from wke.series.storedresults import StoredResults, load_results
 from wke.tell.words import counted, seconds
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import secrets
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from wke.describe.cluster.cluster import ClusterSpec
@@ -25,6 +25,7 @@ from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial
 from wke.series.folders import PROJECT, RESULTS
 from wke.series.project import Project, read_project
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The state of a plan: which of its trials have a result, which run and why, as far as it is known without asking a machine."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.judge.reuse.state import TO_RUN, Relatives, State, kinds, state
 from wke.keep.machines.examinations import Latest
@@ -10,6 +9,7 @@ from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries
 from wke.series.storedresults import StoredResults, load_results
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """A project: the cluster, the experiment and the configuration that a series consists of, read from their files."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from wke.describe.cluster.cluster import ClusterSpec, read_cluster, restricted
@@ -12,6 +11,7 @@ from wke.describe.plan.plan import draft_problems
 from wke.describe.plan.revisions import Revisions
 from wke.describe.toml.tables import in_order
 from wke.errors import InputError, Problem
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

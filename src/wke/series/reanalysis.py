@@ -3,7 +3,6 @@
 import shlex
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 
 from wke.act.trials.observe_trial import observe_trial
@@ -19,6 +18,7 @@ from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries
 from wke.series.storedresults import load_results
 from wke.tell.words import counted
+from wke.values import dataclass
 
 HOW = "reanalysed"
 

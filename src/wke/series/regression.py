@@ -7,7 +7,7 @@ beside the working tree, round by round. The report is that of the stored values
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from wke.describe.configuration.configuration import read_configuration
@@ -29,6 +29,7 @@ from wke.series.project import Project
 from wke.series.resolve import SeriesSelection, points_at
 from wke.series.revision import Checkout, checked_out, commit_of, head, refuse_outside, refuse_unheld, text_of
 from wke.tell.comparisons import baseline_text
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A stored series whose name has the form of another name, such as `a=b`, comes fi
 """
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from wke.describe.experiment.experimentreader import read_experiment
@@ -15,6 +15,7 @@ from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries
+from wke.values import dataclass
 
 MOST_CANDIDATES = 10
 

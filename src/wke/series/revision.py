@@ -4,7 +4,6 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from wke.describe.configuration.copies import HERE, OF_NO_REVISION
@@ -13,6 +12,7 @@ from wke.errors import InputError, Problem
 from wke.keep.trials.git import ask_git, has_repository
 from wke.keep.trials.software import revision_of
 from wke.series.folders import PROJECT
+from wke.values import dataclass
 
 SUBMODULE = b"160000 "
 

@@ -1,7 +1,6 @@
 """Stored results of a series: which of its trials have one, which were invalid, and which trials run next."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.describe.experiment.rules import Rules, rules_of
 from wke.judge.policies.choose import policy_by
@@ -13,6 +12,7 @@ from wke.keep.store import Store
 from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import Invalid, PlannedTrial, StoredAttempt
 from wke.series.planned import PlannedSeries
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

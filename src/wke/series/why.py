@@ -1,7 +1,6 @@
 """Why a trial runs, or does not: how it differs from its nearest stored or planned relative."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from wke.describe.experiment.experimentreader import read_experiment
@@ -18,6 +17,7 @@ from wke.series.planned import PlannedSeries, all_planned, by_id, experiment_fil
 from wke.series.planstate import load_plan_state
 from wke.series.project import read_project
 from wke.series.resolve import find_planned, find_trial
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

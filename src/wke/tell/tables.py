@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.describe.experiment.sweep import value_text
 from wke.judge.policies.precision import Precision
@@ -10,6 +9,7 @@ from wke.judge.statistics.statistics import Summary
 from wke.judge.summary.pointtable import PointRow, PointTable
 from wke.tell.precision import share_text, shares_text
 from wke.tell.words import counted
+from wke.values import dataclass
 
 FORMS = {"mean": "a ± b: mean", "geometric-mean": "a [b, c]: geometric mean", "median": "a [b, c]: median"}
 

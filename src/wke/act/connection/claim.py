@@ -1,6 +1,6 @@
 """A claim to have a machine alone."""
 
-from dataclasses import dataclass
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ end `lost`, and the guardian on the machine stops them there.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.act.connection.claim import Claim
 from wke.act.connection.clock import Clock
@@ -24,6 +23,7 @@ from wke.act.steadyclock import CLOCK
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError
+from wke.values import dataclass
 
 ANSWER_S = 3.0  # beyond the grace, for an answer to come back
 EXIT_S = 5.0

@@ -4,13 +4,13 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from wke.act.connection.bootstrap import FIND_PYTHON, READ_AND_RUN, SHELL_EXIT
 from wke.act.connection.connection import NO_ANSWER, Trace
 from wke.act.connection.transport import SshTransport
 from wke.errors import MachineError, Problem
 from wke.keep.files.localtime import in_local_time
+from wke.values import dataclass
 
 QUOTED_LINES = 10
 SSH_FAILED = 255  # the status of ssh for its own errors; any other is that of what ran on the machine

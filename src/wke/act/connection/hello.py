@@ -1,9 +1,9 @@
 """The greeting of a machine: who and where its agent is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from wke.act.connection.untrusted import number_of, text_of
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

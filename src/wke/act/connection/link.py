@@ -9,7 +9,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from wke.act.connection import bootstrap
@@ -22,6 +21,7 @@ from wke.act.connection.wire import Wire
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError, encode
 from wke.errors import MachineError
+from wke.values import dataclass
 
 CLOSED = "the connection was closed"
 STUBBORN_S = 10.0  # how long an agent tries to kill what does not die

@@ -13,8 +13,9 @@ import socket
 import termios
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
+
+from wke.values import dataclass
 
 READ_SIZE = 1 << 18
 MUCH = 1 << 16  # bytes that wait to be written: with more than this a writer should wait until there is

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from wke.act.connection.link import Link
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

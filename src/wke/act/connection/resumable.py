@@ -9,7 +9,7 @@ next.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import cast
 
 from wke.act.connection.link import Link, Outlive
@@ -22,6 +22,7 @@ from wke.agent import frames
 from wke.agent.protocol import Decoder, Frame, ProtocolError
 from wke.errors import MachineError
 from wke.records import TaskName
+from wke.values import dataclass
 
 PATIENCE_S = 30.0  # without a sign of life, until the wire is taken to be broken
 ATTACH_S = 30.0

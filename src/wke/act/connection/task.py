@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from wke.records import Sink, TaskEnded, TaskName
+from wke.values import dataclass
 
 GRACE_S = 5.0
 STOP_SIGNAL = "SIGTERM"

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import cast
 
 from wke.act.connection.link import Link
@@ -11,6 +10,7 @@ from wke.act.connection.untrusted import number_of, shown, texts_of
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError
+from wke.values import dataclass
 
 KINDS = ("counter", "gauge")
 FINISH_S = 2.0

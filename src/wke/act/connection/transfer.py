@@ -17,7 +17,6 @@ import errno
 import os
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +28,7 @@ from wke.agent.protocol import Frame, ProtocolError
 from wke.agent.sender import Sender
 from wke.agent.tree import ANSWER, CHUNK, ROOM, WINDOW, CopyError, Entry, base_name, digest, walk
 from wke.errors import InputError, MachineError, WkeError
+from wke.values import dataclass
 
 HASHED_AT_ONCE = 8 << 20
 LAST = (frames.COMPLETE, frames.COPIED, frames.COPY_FAILED)

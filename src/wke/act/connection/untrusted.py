@@ -4,11 +4,11 @@ The decoder has checked a frame's fields by the table (agent/frames.py). Here th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
 from wke.agent.protocol import ProtocolError
 from wke.records import Outcome, OutcomeKind, TaskEnded, TaskName
+from wke.values import dataclass
 
 LONGEST = 2000
 OUTCOMES = frozenset(kind.value for kind in OutcomeKind)

@@ -10,7 +10,7 @@ import secrets
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from getpass import getuser
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +23,7 @@ from wke.act.emulation.keeper_client import Keeper, alone, end_keeper
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.documents import Json
 from wke.errors import InputError, MachineError, did_you_mean
+from wke.values import dataclass
 
 MODES = (NAMESPACES, USER_NAMESPACES, PROCESSES)
 PASSED_ON = ("LANG", "LC_ALL", "TERM", "TZ")

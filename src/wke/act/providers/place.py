@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from wke.act.connection.claim import Claim
 from wke.act.steadyclock import CLOCK
 from wke.describe.cluster.cluster import ClusterSpec
+from wke.values import dataclass
 
 if TYPE_CHECKING:
     from wke.act.connection.connection import Connection

@@ -6,7 +6,7 @@ machine would answer go where those from a wire go. What takes time there takes 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from wke.documents import Json
 from wke.errors import InputError, MachineError, did_you_mean
 from wke.keep.files.disk import write_atomically
 from wke.records import ClockReading, OutcomeKind
+from wke.values import dataclass
 
 FOREVER = math.inf
 

@@ -1,11 +1,12 @@
 """The background steps of a session: they run until it is cleared, and whether one ended before is watched."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wke.act.connection.task import RunningTask
 from wke.act.session.waiting import cancel_all
 from wke.records import TaskEnded
+from wke.values import dataclass
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from wke.act.connection.claim import Claim
 from wke.act.connection.connection import Connection
@@ -16,6 +15,7 @@ from wke.act.session.detacher import Detacher
 from wke.describe.cluster.cluster import MachineSpec
 from wke.errors import MachineError, Problem
 from wke.records import Note, Sink
+from wke.values import dataclass
 
 LOCK_WAIT_S = 10.0  # what a killed controller left is gone sooner
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
 from wke.act.connection.claim import Claim
@@ -15,6 +15,7 @@ from wke.describe.configuration.step import PlannedStep
 from wke.describe.plan.plan import Trial
 from wke.errors import MachineError, Problem
 from wke.records import Release
+from wke.values import dataclass
 
 REMEMBER_NS = 200_000_000  # between agreeing on a start and the start: what was agreed is written to our disk first
 

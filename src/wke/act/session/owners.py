@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import wke.errors
@@ -13,6 +12,7 @@ from wke.describe.configuration.configuration import TargetSpec
 from wke.describe.configuration.step import PlannedStep
 from wke.errors import MachineError
 from wke.records import Output, Record
+from wke.values import dataclass
 
 LOOK = Path(wke.errors.__file__).parent / "targets" / "whose-lock"
 

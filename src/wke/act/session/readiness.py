@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from wke.act.matcher import Matcher
 from wke.describe.configuration.step import PlannedStep
 from wke.describe.experiment.patterns import SearchError, compile_pattern
 from wke.describe.toml.wording import quoted
 from wke.records import Outcome, OutcomeKind, Output, Record, TaskName
+from wke.values import dataclass
 
 PATIENCE_S = 1.0  # machines do not hear from us meanwhile
 LONGEST_LINE = 1 << 13  # of a line that grows; all of it is searched again whenever it has grown

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from wke.act.connection.connection import Connection
@@ -16,6 +15,7 @@ from wke.errors import MachineError, StoreError
 from wke.judge.loads import is_wanted, load_between
 from wke.keep.output.telemetry import Load, LoadsFile, Recording, write_recording
 from wke.records import Sample
+from wke.values import dataclass
 
 INTERVAL_S = 0.1
 FUTURE_NS = 5_000_000_000  # clocks that were compared do not disagree by that much

@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from wke.act.connection.connection import Connection
@@ -19,6 +19,7 @@ from wke.errors import MachineError, StoreError
 from wke.keep.telemetry.exposition import Exposed, Exposition
 from wke.keep.telemetry.scrapes import ScrapeWriter
 from wke.records import Note, Sink
+from wke.values import dataclass
 
 EAGER_S = 0.1  # between two scrapes of a program that has not answered yet
 LONGEST_ANSWER_S = 5.0

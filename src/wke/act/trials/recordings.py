@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from wke.describe.experiment.metrics import Metric
@@ -17,6 +17,7 @@ from wke.keep.output.histogram import Histogram, merge
 from wke.keep.output.logs import collected_files
 from wke.keep.output.rawvalues import Numbers, RawValues, read_values
 from wke.records import TaskName
+from wke.values import dataclass
 
 LARGEST_OUTPUT = 1 << 26
 

@@ -7,7 +7,7 @@ continues; an interrupted trial stays a partial attempt and runs again next time
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from wke.keep.store import Store
 from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import Attempt, Detached, Result
 from wke.records import Note, Outcome, OutcomeKind, Record, Sink, StartedTogether, TaskEnded, TaskName, TrialEnded, TrialStarted
+from wke.values import dataclass
 
 TAIL_LINES = 5  # of the output of a task that failed
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0  # between two attempts to reach a machine

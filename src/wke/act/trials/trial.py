@@ -1,6 +1,5 @@
 """One trial: its steps in order, on machines that are already connected."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from wke.act.session.session import Session
@@ -8,6 +7,7 @@ from wke.describe.configuration.step import PlannedStep
 from wke.describe.plan.plan import Trial
 from wke.errors import MachineError
 from wke.records import Outcome, OutcomeKind, TaskEnded, TaskName
+from wke.values import dataclass
 
 OK = Outcome(OutcomeKind.OK)
 FAILED = Outcome(OutcomeKind.FAILED)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from wke.describe.toml.shape import Key
 from wke.describe.toml.tables import TomlTable, read
 from wke.describe.toml.userfile import is_folder
 from wke.errors import InputError, Problem, did_you_mean
+from wke.values import dataclass
 
 LOCAL_NETWORK = ip_network("10.181.0.0/16")
 """The network of emulated machines; the first one is 10.181.0.2."""

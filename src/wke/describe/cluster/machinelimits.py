@@ -1,13 +1,14 @@
 """Limits of emulated machines: what each of them may use of this computer, as [limits] of cluster.toml describes it."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from wke.describe.cluster.clusterfile import ADDRESSED, ClusterFile, LimitEntry
 from wke.describe.cluster.selector import Grouped, Named, select
 from wke.describe.toml.tables import TomlTable
 from wke.documents import Json
 from wke.errors import InputError, Problem
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 import wke.errors
@@ -18,6 +18,7 @@ from wke.describe.toml.tables import TomlTable, key_text, read
 from wke.describe.toml.userfile import content, is_file, is_folder
 from wke.describe.toml.wording import quoted, shown
 from wke.errors import InputError, Location, Problem, did_you_mean
+from wke.values import dataclass
 
 RESERVED_NAMES = ("all", "help", COPY_DATA)
 BUILT_IN_TARGETS = Path(wke.errors.__file__).parent / "targets"

@@ -4,11 +4,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from wke.errors import InputError, did_you_mean
+from wke.values import dataclass
 
 COPY_DATA = "copy-data"
 """The target that copies."""

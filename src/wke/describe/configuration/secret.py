@@ -4,10 +4,10 @@ import functools
 import hashlib
 import os
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 from wke.errors import InputError
+from wke.values import dataclass
 
 HIDDEN = "***"
 """What stands for a secret wherever it would be shown or stored."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
@@ -14,6 +14,7 @@ from wke.describe.toml.limits import MOST_COPIES
 from wke.describe.toml.wording import quoted
 from wke.errors import InputError, Location, Problem, did_you_mean
 from wke.records import TaskName
+from wke.values import dataclass
 
 DEFAULT_PRELUDE = "<default>"
 """The configuration's default prelude; no prelude can have this name."""

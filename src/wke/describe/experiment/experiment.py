@@ -1,7 +1,7 @@
 """An experiment as its file describes it: what to vary, what a trial does, what is observed and which figures show it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from wke.describe.configuration.step import Ready
@@ -12,6 +12,7 @@ from wke.describe.expression.expression import Expression, named
 from wke.describe.toml.shape import Key
 from wke.describe.toml.tables import key_text
 from wke.errors import Location, Problem
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

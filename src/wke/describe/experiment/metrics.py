@@ -8,7 +8,6 @@ All functions here are pure functions of bytes.
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from wke.describe.experiment.logpattern import compile_log, matched
@@ -21,6 +20,7 @@ from wke.describe.expression.units import convert, is_known
 from wke.describe.generators.generators import yielded
 from wke.describe.toml.wording import labelled, quoted
 from wke.records import TaskName
+from wke.values import dataclass
 
 JOINS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "sum": math.fsum,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from math import isfinite
 
@@ -13,6 +13,7 @@ from wke.describe.toml.tables import key_text
 from wke.describe.toml.wording import shown
 from wke.documents import TomlValue
 from wke.errors import Location, Problem, did_you_mean
+from wke.values import dataclass
 
 At = Callable[..., Location]
 

@@ -1,7 +1,7 @@
 """A plot: which figure shows what of an experiment's trials. What it draws is described here; `tell/figures` draws it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wke.describe.experiment.sweep import Value
 from wke.describe.expression.expression import Expression
@@ -9,6 +9,7 @@ from wke.describe.toml.shape import FlawError, Key, present_spelling
 from wke.describe.toml.wording import shown
 from wke.documents import TomlValue
 from wke.errors import did_you_mean
+from wke.values import dataclass
 
 VALUE, FOLDER, NAME = "@VALUE:", "@EXPFOLDER:", "@PLOT_NAME"
 

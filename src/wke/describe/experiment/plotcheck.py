@@ -4,7 +4,6 @@ A benchmark script's experiment file says neither which metrics there are nor al
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from wke.describe.experiment.experimentfile import PlotEntry
 from wke.describe.experiment.plot import Filter, Plot
@@ -13,6 +12,7 @@ from wke.describe.experiment.sweep import Sweep, value_text
 from wke.describe.toml.limits import name_excess
 from wke.describe.toml.wording import quoted, shown
 from wke.errors import Location, Problem, did_you_mean
+from wke.values import dataclass
 
 At = Callable[..., Location]
 

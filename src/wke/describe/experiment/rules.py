@@ -1,11 +1,12 @@
 """Rules: they decide which trials of a series run. An experiment has them, and so has the stored plan of a series."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wke.describe.experiment.experiment import Budget, Experiment, Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.sweep import Point
 from wke.describe.expression.expression import Expression
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ The innermost loop may be climbed: then only those of its points are visited tha
 """
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -17,6 +16,7 @@ from wke.describe.experiment.point import point_key, value_key
 from wke.describe.expression.evaluation import UnsetError, holds
 from wke.describe.expression.expression import Expression
 from wke.describe.toml.wording import quoted
+from wke.values import dataclass
 
 Value = bool | int | float | str
 Point = Mapping[str, Value]

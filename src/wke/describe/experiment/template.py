@@ -6,7 +6,6 @@ counts of machines, in the language of expressions. A doubled brace is a literal
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.describe.cluster.selector import select
@@ -18,6 +17,7 @@ from wke.describe.expression.parser import parse_calculation
 from wke.describe.toml.shape import FlawError
 from wke.describe.toml.wording import quoted
 from wke.errors import InputError, did_you_mean
+from wke.values import dataclass
 
 ATTRIBUTES = ("name", "internal-addr", "external-addr", "count")
 

@@ -7,10 +7,11 @@ that ends then, and as `lag` the 99th percentile of how late it sent them; what 
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wke.describe.expression.quantity import Report, Text, number, quantity
 from wke.describe.expression.units import convert, is_time
+from wke.values import dataclass
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 COUNTS, LAG = ("due", "sent", "done"), "lag"

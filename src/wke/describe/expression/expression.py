@@ -12,12 +12,12 @@ here, at most MOST_DEPTH deep, and `evaluation` computes its value. Errors in th
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Union
 
 from wke.describe.toml.shape import FlawError
 from wke.describe.toml.wording import quoted
 from wke.errors import did_you_mean
+from wke.values import dataclass
 
 MOST_DEPTH = 30
 

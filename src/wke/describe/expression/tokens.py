@@ -3,13 +3,13 @@
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from wke.describe.expression.quantity import DURATION, whole_duration
 from wke.describe.expression.units import FAMILIES, is_known
 from wke.describe.toml.shape import FlawError
 from wke.describe.toml.wording import quoted
 from wke.errors import did_you_mean
+from wke.values import dataclass
 
 _TOKEN = re.compile(
     rf"(?P<duration>{DURATION}\b)"

@@ -8,9 +8,10 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wke.describe.expression.quantity import Report, Text, number, quantity
+from wke.values import dataclass
 
 Json = object
 LATENCIES = ("latency-mean", "latency-min", "latency-max")

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from wke.describe.plan.revisions import Revisions, Side
 from wke.describe.plan.steps import StepPlanner, whole
 from wke.errors import InputError, Location, Problem
 from wke.records import TaskName
+from wke.values import dataclass
 
 ENOUGH_MISTAKES = 200
 """After this many different mistakes, further points are not looked at."""

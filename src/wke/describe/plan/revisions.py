@@ -5,7 +5,7 @@ preludes, copied and listed files. What is asked (points, iterations, metrics, c
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from wke.describe.configuration.configuration import ConfigurationSpec
@@ -13,6 +13,7 @@ from wke.describe.configuration.step import PlannedStep
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.sweep import Parameter, Point
 from wke.errors import InputError
+from wke.values import dataclass
 
 REVISION = "revision"
 SHORT = 12

@@ -4,7 +4,7 @@ What is wrong does not hide what else is wrong: each part is checked as far as w
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.describe.cluster.selector import select
@@ -20,6 +20,7 @@ from wke.describe.plan.revisions import Side
 from wke.describe.toml.shape import Key
 from wke.describe.toml.wording import shown
 from wke.errors import InputError, Location, Problem
+from wke.values import dataclass
 
 UNKNOWN = "@NAME"
 """Stands for an option's value that is not known: a macro fits every option."""

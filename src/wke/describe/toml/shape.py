@@ -13,7 +13,6 @@ This is not a library because every command reads files when it starts: docs/dec
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
 
@@ -21,6 +20,7 @@ from wke.describe.toml.limits import MOST_ENTRIES, name_excess
 from wke.describe.toml.wording import not_among, of_other_type
 from wke.documents import TomlValue
 from wke.errors import did_you_mean
+from wke.values import dataclass
 
 Key = tuple[str | int, ...]
 T = TypeVar("T")

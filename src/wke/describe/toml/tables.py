@@ -7,7 +7,7 @@ problems of a file are raised at once, and `gather` adds up those of several fil
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -17,6 +17,7 @@ from wke.describe.toml.shape import Key, OldSpelling, Reader, TableModel
 from wke.describe.toml.wording import MOST_SHOWN, quoted, shortened, syntax_hint
 from wke.documents import TomlValue
 from wke.errors import InputError, Location, Problem, did_you_mean
+from wke.values import dataclass
 
 IGNORED = "unknown key, ignored as in wke 0.1"
 T = TypeVar("T")

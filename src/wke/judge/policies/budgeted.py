@@ -13,7 +13,6 @@ too narrow: see docs/decisions/0018.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from wke.describe.experiment.experiment import Budget, Stopping
@@ -25,6 +24,7 @@ from wke.judge.policies.policy import Finding, Outlook, Place, Policy, Seen
 from wke.judge.policies.precise import rounds_wanted
 from wke.judge.policies.precision import Precision, all_precise, precisions
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
+from wke.values import dataclass
 
 AHEAD = 0.1  # the share of the time left that is planned at once, by what trials took so far
 

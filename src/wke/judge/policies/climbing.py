@@ -4,7 +4,6 @@ Only trials on the way to the best value run. How a search proceeds is in `searc
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.point import point_key
@@ -15,6 +14,7 @@ from wke.describe.expression.expression import Expression
 from wke.judge.policies.policy import Finding, Outlook, Place, Policy, Seen
 from wke.judge.policies.search import Advice, next_value
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

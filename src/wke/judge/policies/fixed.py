@@ -1,10 +1,10 @@
 """The fixed policy: every trial of the plan runs once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from wke.judge.policies.policy import Outlook, Policy, Seen
 from wke.keep.trials.trials import PlannedTrial
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

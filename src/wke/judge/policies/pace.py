@@ -5,10 +5,10 @@ long their trials take. Texts therefore say "about", and which trials it is take
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
 from wke.keep.trials.trials import StoredAttempt
+from wke.values import dataclass
 
 RECENT = 20
 

@@ -6,11 +6,11 @@ interrupted. A new policy is one file next to this one; `choose.policy_of` selec
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from wke.judge.policies.precision import Precision
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
+from wke.values import dataclass
 
 Place = Mapping[str, object]
 """A point of the sweep: the value of each parameter."""

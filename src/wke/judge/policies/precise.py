@@ -8,13 +8,13 @@ A look after n rounds uses the trials of the first n rounds only, so a series th
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from wke.describe.experiment.experiment import Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.judge.policies.policy import Finding, Outlook, Place, Policy, Seen
 from wke.judge.policies.precision import Precision, all_precise, precisions
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
+from wke.values import dataclass
 
 EVERY = 5
 AGREE = 2

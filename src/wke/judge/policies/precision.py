@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.describe.experiment.experiment import Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.point import point_key
 from wke.judge.statistics.summaries import point_summaries
 from wke.keep.trials.trials import StoredAttempt
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ Nothing is remembered between calls: the values tried decide what is next, so an
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from statistics import mean
 from typing import Generic, TypeVar
+
+from wke.values import dataclass
 
 V = TypeVar("V", bound=Hashable)
 

@@ -3,10 +3,10 @@
 import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.documents import Json
 from wke.keep.trials.trials import Inputs
+from wke.values import dataclass
 
 Script = Callable[[str], str | None]
 """Returns the text of a script by its digest, None if it is not stored."""

@@ -1,7 +1,6 @@
 """The state of a planned trial: whether it runs, and why."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.describe.experiment.point import point_key
 from wke.documents import Json
@@ -9,6 +8,7 @@ from wke.judge.policies.repetition import REPEATS
 from wke.judge.reuse.differences import Change, changes
 from wke.keep.machines.fingerprint import FactChange
 from wke.keep.trials.trials import Inputs, Invalid, PlannedTrial, StoredAttempt
+from wke.values import dataclass
 
 STORED, TO_RUN, GIVEN_UP = "stored", "to run", "invalid"
 

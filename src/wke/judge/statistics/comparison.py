@@ -13,7 +13,7 @@ for two points of one series if different commands measured them, because one wa
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from typing import Self
@@ -27,6 +27,7 @@ from wke.judge.statistics.pairs import Effect, Pair, Rule, effect_of
 from wke.judge.statistics.summaries import by_point, metric_units
 from wke.keep.trials.trials import StoredAttempt
 from wke.records import OutcomeKind
+from wke.values import dataclass
 
 MIN_ROUNDS = 5
 FAILED_TRIALS = "failed trials"

@@ -4,10 +4,10 @@ Only the first attempt at a trial counts: to repeat what failed until it succeed
 significant whatever their distribution. Such a test is not in the family (Tarone 1990) and costs the other comparisons nothing.
 """
 
-from dataclasses import dataclass
 from math import comb
 
 from wke.judge.statistics.family import LEVEL
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

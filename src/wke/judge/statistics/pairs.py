@@ -18,12 +18,12 @@ towards the baseline's first.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from statistics import mean, median
 
 from wke.judge.statistics.family import LEVEL
 from wke.judge.statistics.signedrank import signed_rank, walsh_interval
+from wke.values import dataclass
 
 ALIKE = 1e-12
 NO_SPREAD = 1e-9

@@ -9,10 +9,10 @@ import statistics
 import sys
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain, repeat
 
 from wke.describe.expression.units import is_time
+from wke.values import dataclass
 
 KINDS = ("mean", "geometric-mean", "median")
 LARGEST = sys.float_info.max

@@ -5,7 +5,8 @@ of squares around it, divided by the square of the number of means, is least (Wh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from wke.values import dataclass
 
 LEAST_WINDOWS = 300
 """A cut is of use from this number of windows on."""

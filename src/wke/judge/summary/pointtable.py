@@ -1,7 +1,6 @@
 """The table of a series: one row for each point with a summary of each metric, and how all points compare with the baseline."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.point import point_key, value_key
@@ -13,6 +12,7 @@ from wke.judge.statistics.statistics import Summary
 from wke.judge.statistics.summaries import by_point, metric_units, point_summaries
 from wke.keep.trials.trials import INTERRUPTED, RUNNING, StoredAttempt, counting_attempts
 from wke.records import OutcomeKind
+from wke.values import dataclass
 
 Point = Mapping[str, object]
 

@@ -1,9 +1,10 @@
 """The report of a comparison: whether one set of stored values has become worse than another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wke.judge.statistics.comparison import Comparison, Verdict
+from wke.values import dataclass
 
 Point = Mapping[str, object]
 

@@ -1,8 +1,10 @@
 """One row for each attempt at a trial of a series, whatever came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

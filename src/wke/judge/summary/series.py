@@ -1,13 +1,14 @@
 """What a series says: everything that commands, exports and figures show of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wke.judge.policies.policy import Finding, Outlook
 from wke.judge.summary.pointtable import Point, PointTable
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import INTERRUPTED, RUNNING, PlannedTrial, StoredAttempt
 from wke.records import OutcomeKind
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """The status of a series: who measures it, how far it is, and when it may end."""
 
-from dataclasses import dataclass
-
 from wke.judge.policies.pace import Pace
 from wke.judge.policies.precise import PreciseOutlook
 from wke.judge.summary.series import SeriesWork
 from wke.keep.files.current import Current
 from wke.keep.files.lock import Holder
 from wke.keep.trials.trials import Detached, StoredAttempt
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

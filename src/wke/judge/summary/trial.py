@@ -1,12 +1,12 @@
 """Everything stored about one trial."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from wke.keep.machines.acceptance import Acceptance
 from wke.keep.trials.details import AttemptDetails
 from wke.keep.trials.trials import StoredAttempt
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ Nothing is guessed: what is not known is left out, and every figure comes with t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.reader import Readings
+from wke.values import dataclass
 
 Whole = NDArray[np.int64]
 Numbers = NDArray[np.float64]

@@ -1,7 +1,6 @@
 """Spans: when steps and tasks of a trial ran, and its measured window, on the controller's clock."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,6 +9,7 @@ from wke.judge.telemetry.course import Window
 from wke.judge.telemetry.placement import Clock, on_our_clock
 from wke.keep.trials.details import StoredTask
 from wke.records import TaskName
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

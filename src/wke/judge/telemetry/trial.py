@@ -1,13 +1,13 @@
 """The telemetry of one trial: what machines and tasks did, on the controller's clock, beside its steps, tasks and measured window."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from wke.judge.telemetry.course import Course, Window, course_of
 from wke.judge.telemetry.placement import Clock, on_our_clock
 from wke.judge.telemetry.spans import Span
 from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.reader import Readings, StoredTelemetry
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Failures alike: trials that fail one after the other in the same way say that more of them would fail, too."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from wke.records import Outcome, OutcomeKind
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

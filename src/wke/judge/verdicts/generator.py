@@ -5,10 +5,10 @@ is the share of the cores that its sending threads can use, not the share of the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from wke.describe.experiment.verdictfile import GeneratorRule
 from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown, worst_place
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ The verdict on a trial is the worst that its rules know. `UNKNOWN` is never the 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
+
+from wke.values import dataclass
 
 
 class Level(StrEnum):

@@ -4,10 +4,9 @@ If the two sides differ, one of the numbers is wrong: latencies of some requests
 It says nothing about open loops, where requests in flight would have to be integrated, and then it holds by definition.
 """
 
-from dataclasses import dataclass
-
 from wke.describe.experiment.verdictfile import LittleRule
 from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

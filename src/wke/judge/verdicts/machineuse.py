@@ -1,9 +1,9 @@
 """What telemetry says of a machine during the measured window, for the rules about machines."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown, worst_place
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

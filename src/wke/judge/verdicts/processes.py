@@ -4,11 +4,11 @@ A background task that ends makes the trial fail. This rule finds those that sta
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from wke.describe.experiment.verdictfile import ProcessesRule
 from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown, worst_place
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

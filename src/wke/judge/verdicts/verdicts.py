@@ -1,11 +1,11 @@
 """Verdicts: whether a trial that ran well counts, and whether it shows a system that is broken."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.describe.experiment.experiment import Check
 from wke.describe.expression.evaluation import ExpressionError, holds
 from wke.describe.expression.expression import Expression
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +18,7 @@ from typing import Self
 from wke.documents import Json
 from wke.keep.files.lock import series_lock
 from wke.records import Record, Sink, StepStarted, TrialEnded, TrialStarted
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import os
 import re
 import socket
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from urllib.parse import quote
 from wke.errors import StoreError
 from wke.keep.files.disk import disk_errors
 from wke.keep.files.localtime import in_local_time, read_stored_time, stored_time
+from wke.values import dataclass
 
 PAUSE_S = 0.01
 GLANCE_S = 0.2  # a process that asks for the holder has the lock for an instant

@@ -4,11 +4,11 @@ import os
 import stat
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from wke.errors import Location, Problem
 from wke.keep.files.disk import sync_folder
+from wke.values import dataclass
 
 PART = 1 << 20
 RESTORE = "restore it from a copy; the values that the attempt observed are in the database and still count"

@@ -6,12 +6,12 @@ An acceptance can be taken back. It is then no longer in force, but stays in the
 import json
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.errors import InputError
 from wke.keep.database.database import Database
 from wke.keep.files.damage import decoding
 from wke.keep.machines.fingerprint import AcceptedFacts, FactChange
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

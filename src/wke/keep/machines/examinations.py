@@ -5,11 +5,11 @@ command's series; from then on the results of the series are those that count on
 """
 
 import json
-from dataclasses import dataclass
 
 from wke.keep.database.database import Database
 from wke.keep.files.damage import read_object
 from wke.keep.machines.fingerprint import Facts, Reference
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ facts does not invalidate results. Disks and interfaces are the exception: one t
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from wke.values import dataclass
 
 Facts = Mapping[str, str]
 Reference = Mapping[tuple[str, str], Facts]

@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from wke.keep.files.damage import read_object
 from wke.keep.machines.fingerprint import AcceptedFacts, FactChange, Reference, deciding
+from wke.values import dataclass
 
 RAN = "coalesce((SELECT source FROM derived WHERE attempt = a.id), a.id)"
 """SQL for the attempt that ran for an attempt `a`: it has the tasks, the clocks and the folder."""

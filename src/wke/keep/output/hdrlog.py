@@ -5,10 +5,10 @@ import binascii
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from wke.keep.output.histogram import Histogram, decode, encode, is_encoded, merge
+from wke.values import dataclass
 
 LONGEST = 1 << 24
 """The longest line, or single histogram, that is read."""

@@ -13,10 +13,11 @@ with what a header claims.
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wke.values import dataclass
 
 Numbers = NDArray[np.int64]
 

@@ -16,7 +16,6 @@ import re
 import struct
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote, unquote
@@ -26,6 +25,7 @@ from wke.keep.files.damage import DamagedError
 from wke.keep.files.disk import disk_errors, private_folder
 from wke.keep.output.linebuffer import LineBuffer
 from wke.records import MetricsWritten, Output, Record, TaskEnded, TaskName
+from wke.values import dataclass
 
 PIECE = struct.Struct("<qQIB3x")  # at_ns, offset, length, stream
 PIECES_AT_ONCE = 256

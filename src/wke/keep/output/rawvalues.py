@@ -6,7 +6,6 @@ A value may carry its unit ("350us"). The input may be hostile: lines and the nu
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from wke.describe.expression.quantity import quantity
 from wke.describe.expression.units import convert
 from wke.describe.toml.wording import quoted
+from wke.values import dataclass
 
 MOST_VALUES = 50_000_000
 LONGEST_LINE = 1 << 20

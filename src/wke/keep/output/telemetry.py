@@ -16,12 +16,13 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 
 from wke.errors import InputError
 from wke.keep.files.csvtext import csv_line
 from wke.keep.files.disk import disk_errors, private_folder, write_atomically
+from wke.values import dataclass
 
 LOADS, RECORDING, WINDOWS = "loads.csv", "loads.json", "windows.jsonl"
 COLUMNS = {  # column -> its unit

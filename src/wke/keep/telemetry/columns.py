@@ -1,10 +1,10 @@
 """Columns of telemetry: what one number of a sample is, whose it is, and how it is told on the wire and on disk."""
 
-from dataclasses import dataclass
 from typing import Literal, Self, cast, get_args
 
 from wke.documents import Json
 from wke.records import TaskName
+from wke.values import dataclass
 
 Kind = Literal["counter", "gauge"]
 MOST_COLUMNS = 100_000

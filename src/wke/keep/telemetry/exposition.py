@@ -7,11 +7,11 @@ as Prometheus has it: `_seconds` and `_bytes`.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import translate
 from math import nan
 
 from wke.keep.telemetry.columns import Kind
+from wke.values import dataclass
 
 _SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:.]*)[ \t]*(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?[ \t]+([^ \t]+)(?:[ \t].*)?')
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*("(?:[^"\\]|\\.)*")\s*(?:,|$)')

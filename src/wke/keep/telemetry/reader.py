@@ -8,7 +8,7 @@ import mmap
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from wke.errors import StoreError
 from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.file import LARGEST_BODY, MAGIC, MISSING, RECORD, SUMMED, TELEMETRY
+from wke.values import dataclass
 
 Whole = NDArray[np.int64]
 Numbers = NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import nan
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.exposition import Exposed
 from wke.keep.telemetry.file import SCRAPES, encode
 from wke.keep.telemetry.writer import TelemetryWriter
+from wke.values import dataclass
 
 ROWS = 60  # of a chunk
 

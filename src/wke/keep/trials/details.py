@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from os import fsdecode
 
 from wke.documents import Json
@@ -13,6 +12,7 @@ from wke.keep.machines.machine_changes import RAN
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import StoredAttempt
 from wke.records import ClockReading, TaskName
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """A trial of a plan together with what the store knows it by."""
 
-from dataclasses import dataclass
-
 from wke.describe.plan.plan import Trial
 from wke.keep.trials.trials import PlannedTrial
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Self
 
 from wke.describe.experiment.experiment import Budget, Experiment, Stopping
@@ -11,6 +11,7 @@ from wke.describe.experiment.rules import Rules, rules_of
 from wke.describe.expression.equation import read_expression
 from wke.documents import Json
 from wke.keep.files.damage import decoding
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

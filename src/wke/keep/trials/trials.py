@@ -1,13 +1,14 @@
 """Trials and attempts in the store: planned, running, ended."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from wke.documents import Json
 from wke.keep.files.damage import read_object
 from wke.keep.machines.fingerprint import FactChange
 from wke.records import Outcome, Release, StartedTogether, TaskEnded
+from wke.values import dataclass
 
 INTERRUPTED, RUNNING, BROKEN = "interrupted", "running", "broken"
 Inputs = Mapping[str, Json]

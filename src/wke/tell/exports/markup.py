@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.tell.tables import TextTable
 from wke.tell.terminal.sanitize import visible
 from wke.tell.words import is_number
+from wke.values import dataclass
 
 OF_MARKDOWN = re.compile(r"[\\|`*$~]|(?<=\])\(")
 OF_LATEX: Mapping[str, str] = {

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from wke.describe.experiment.sweep import value_text
 from wke.describe.expression.units import convert
 from wke.errors import InputError
 from wke.judge.summary.resultrow import ResultRow
 from wke.keep.files.csvtext import csv_text
+from wke.values import dataclass
 
 Cell = bool | int | float | str | None
 

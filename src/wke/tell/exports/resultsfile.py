@@ -10,7 +10,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from wke.describe.toml.tables import read_text
@@ -18,6 +18,7 @@ from wke.errors import InputError
 from wke.keep.files.csvtext import csv_text
 from wke.keep.files.disk import write_atomically
 from wke.tell.terminal.sanitize import visible
+from wke.values import dataclass
 
 COMMAND, CONSTANTS = "# command:", "# constants:"
 HINT = "is it a results file of wke?"

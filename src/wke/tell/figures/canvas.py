@@ -10,7 +10,6 @@ import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import matplotlib as mpl
 from fontTools import subset
@@ -23,6 +22,7 @@ from wke.errors import Problem
 from wke.tell.figures.fonts import families_for
 from wke.tell.figures.style import Layout, settings
 from wke.tell.terminal.sanitize import visible
+from wke.values import dataclass
 
 METADATA: Mapping[str, Mapping[str, str | None]] = {
     "pdf": {"Creator": "wke", "CreationDate": None},

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import compress, pairwise
 
 from wke.describe.experiment.experiment import Experiment
@@ -23,6 +23,7 @@ from wke.tell.figures.rows import Row, expressions, fitted, make_rows, normalise
 from wke.tell.figures.scales import axis_scale
 from wke.tell.tables import titled
 from wke.tell.words import worded
+from wke.values import dataclass
 
 BESIDE_PT = 5.0  # the distance at which error bars with their end marks stand beside one another
 

@@ -1,7 +1,7 @@
 """Draws the figures of an experiment. Whatever goes wrong with one of them is told and stops nothing: measuring goes on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from wke.describe.experiment.experiment import Experiment
@@ -10,6 +10,7 @@ from wke.errors import Problem, WkeError
 from wke.keep.trials.trials import StoredAttempt
 from wke.keep.trials.units import in_units
 from wke.tell.figures.script import run_script
+from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from wke.keep.output.telemetry import COLUMNS, Loads
 from wke.tell.figures.axes import Numbers
 from wke.tell.figures.canvas import METADATA, render
 from wke.tell.figures.style import COLOURS, DASHES, FONT_PT, GREY, WIDTH_IN, Layout, legend_columns
+from wke.values import dataclass
 
 MOST_LINES = 12  # more lines cannot be told apart
 MOST_PLACES = 600  # on the time axis; more would not be visible and make a large file

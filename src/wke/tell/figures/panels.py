@@ -1,11 +1,11 @@
 """What a figure shows, as values: panels of groups of marks, their scales, and the texts around them."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 from wke.describe.experiment.point import value_key
 from wke.judge.statistics.statistics import Summary
 from wke.tell.figures.scales import LINEAR, AxisScale
+from wke.values import dataclass
 
 MOST_ERROR_BARS = 16  # more whiskers on one line would hide it, so a band replaces them
 

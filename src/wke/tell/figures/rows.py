@@ -5,7 +5,7 @@ All y values are computed here, trial by trial, so that the interval of a mark i
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import mean
 
 from wke.describe.experiment.plot import Filter, Plot
@@ -18,6 +18,7 @@ from wke.errors import InputError, did_you_mean
 from wke.judge.statistics.statistics import summarise
 from wke.judge.summary.pointtable import Point
 from wke.keep.trials.trials import StoredAttempt
+from wke.values import dataclass
 
 Columns = Mapping[str, object]
 

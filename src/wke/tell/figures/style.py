@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from wke.describe.experiment.plot import Plot
+from wke.values import dataclass
 
 # The colours of Okabe and Ito, which are distinct for all kinds of colour vision; markers and hatches repeat the distinction.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")

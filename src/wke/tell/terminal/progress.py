@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import TracebackType
 from typing import Self
 
@@ -33,6 +33,7 @@ from wke.tell.terminal.fitting import cells
 from wke.tell.terminal.output import redraws
 from wke.tell.terminal.usagetable import FEW, MachineTable, cut, first, rest_words
 from wke.tell.words import counted, observation_words, point_words, seconds, skew_words
+from wke.values import dataclass
 
 MOST_ROWS = 20  # machines shown on a terminal
 FEWEST_ROWS = 4  # else at most half of the terminal

@@ -1,13 +1,13 @@
 """Tables of what machines and tasks use, as lines that fit into a width and a height: the most loaded first, the rest as a sum."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from wke.judge.usage import TaskUsage, Usage, share, total
 from wke.tell.terminal.fitting import cells
 from wke.tell.terminal.sanitize import one_line
 from wke.tell.words import counted
+from wke.values import dataclass
 
 Colour = Literal["", "dim", "bold", "cyan", "green", "yellow", "red"]
 Line = list[tuple[str, Colour]]
