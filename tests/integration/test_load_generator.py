@@ -353,7 +353,7 @@ def test_etcd_holds_every_write_that_was_answered(etcd: Etcd) -> None:
     after = etcd.header()
     assert (run.metrics["elections"] == 0) == (after["raft_term"] == before["raft_term"])
     assert int(after["revision"]) == int(before["revision"]) + 200
-    assert run.series["done"].values == (200,)
+    assert run.series["due"].values == (200,)
     exposed = [one for one in scraped_from(etcd) if one.name == "etcd_disk_wal_fsync_duration_seconds_count"]
     assert [(one.kind, one.unit) for one in exposed] == [("counter", "")]
     assert exposed[0].value > 20
