@@ -42,7 +42,8 @@ class Sent:
         self.rows: list[dict[str, int | None]] = []
         self.heads: list[dict] = []
         self.notes: list[str] = []
-        self.sampler = Sampler(self.take, lambda: self.is_behind)
+        self.sizes: list[int] = []
+        self.sampler = Sampler(self.take, lambda: self.is_behind, 0.1)
 
     def take(self, kind: int, head: dict, payload: bytes) -> None:
         assert frames.flaw(kind, head) == ""
@@ -51,6 +52,7 @@ class Sent:
             self.notes += head["notes"]
             return
         self.heads.append(head)
+        self.sizes.append(len(payload))
         names = self.columns[head["epoch"]]
         times, values = decode(packed(head["rows"], payload), len(names), range(len(names)))
         self.rows += [{"at": at} | {name: values[k][row] for k, name in enumerate(names)} for row, at in enumerate(times)]
@@ -80,14 +82,15 @@ def test_a_chunk_comes_each_second_and_is_small() -> None:
     sent = Sent()
     busy = Source(*[f"c{k} B counter" for k in range(40)])
     sent.sampler.add("machine", busy)
-    sizes = []
     for k in range(30):
         busy.says = [10**9 * c + k * (1000 + 37 * c) for c in range(40)]
         sent.sampler.take(k * SECOND // 10)
     assert [head["rows"] for head in sent.heads] == [10, 10, 10]
     assert [row["at"] for row in sent.rows] == [k * SECOND // 10 for k in range(30)]
-    sizes = [len(chunk([[k, *busy.says] for k in range(10)]))]
-    assert max(sizes) < 3 * 400
+    assert max(sent.sizes) < 3 * 400
+    once = Sampler(sent.take, lambda: False, 1)
+    once.take(0)
+    assert sent.heads[-1]["rows"] == 1
 
 
 def test_columns_that_change_begin_an_epoch() -> None:
@@ -131,6 +134,7 @@ def test_a_controller_that_is_behind_misses_rows_and_not_their_meaning() -> None
     assert (sent.columns, sent.rows, sent.sampler._rows[1:]) == ({}, [], [])
     sent.is_behind = False
     sent.sampler.take(21 * SECOND)
+    sent.sampler.flush()
     assert sent.rows[-1] == {"at": 21 * SECOND, "machine b 1 gauge": 1}
 
 

@@ -22,7 +22,7 @@ from wke.agent import frames
 NONE = -1 << 63
 MOST_COLUMNS = 4000  # a frame takes a few more
 MOST_NOTES = 16
-CHUNK_NS = 850000000  # ten rows ten times per second
+CHUNK_NS = 950000000
 MOST_VALUES = 65536  # of a chunk, which has half a megabyte at most then
 LEVEL = 1
 SECOND_NS = 1000000000
@@ -32,10 +32,14 @@ LOOPBACK = "machine net.lo."
 
 
 class Sampler:
-    """Reads sources row by row. `tell(kind, head, payload)` sends a frame; `is_behind()` tells that the controller cannot take more now."""
+    """Reads sources row by row. `tell(kind, head, payload)` sends a frame; `is_behind()` tells that the controller cannot take more now.
 
-    def __init__(self, tell, is_behind):
+    A chunk holds the rows of about a second, which are taken every `interval_s`.
+    """
+
+    def __init__(self, tell, is_behind, interval_s):
         self._tell = tell
+        self._longest_ns = CHUNK_NS - int(interval_s * SECOND_NS)
         self._is_behind = is_behind
         self._sources = []  # [scope, source, its columns when the epoch began]
         self._epoch = 0
@@ -91,7 +95,7 @@ class Sampler:
         self._rows.append(row)
         if len(self._columns) + 1 != len(row):  # too many columns: the last ones are not told
             del row[len(self._columns) + 1 :]
-        if at_ns - self._rows[0][0] >= CHUNK_NS or len(self._rows) * len(row) >= MOST_VALUES:
+        if at_ns - self._rows[0][0] >= self._longest_ns or len(self._rows) * len(row) >= MOST_VALUES:
             self.flush()
 
     def flush(self):
