@@ -745,6 +745,30 @@ x.toml:3:3: steps[0]: no step is measured
   hint: write measure = true in the step whose time counts
 """,
     ),
+    "telemetry": (
+        """
+[telemetry]
+every = "1ms"
+perf = ["cycles", "-p 1"]
+evry = 3
+""",
+        """
+x.toml:2:1: telemetry.every: must be from 10ms to 60s, not 1ms
+  hint: write every = false to record no telemetry
+x.toml:3:19: telemetry.perf[1]: must be the name of one event of perf, such as instructions
+x.toml:4:1: telemetry.evry: unknown key
+  hint: did you mean "every"?
+""",
+    ),
+    "telemetry that is wished for": (
+        """
+[telemetry]
+every = true
+""",
+        """
+x.toml:2:1: telemetry.every: must be a duration such as "200ms", "5s" or "2h", not true
+""",
+    ),
     "iterations without a precision": (
         """
 [experiment]

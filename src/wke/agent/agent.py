@@ -281,7 +281,9 @@ class Agent:
 
         self._unwatch(channel)  # it is asked for again after a wire broke
         self._tell(frames.WATCHED, channel, whereabouts())
-        self._watches[channel] = Watch(self.loop, self.clock, first, frame.head, Sampler(tell, lambda: self._out.full, frame.head["interval"]))
+        self._watches[channel] = Watch(
+            self.loop, self.clock, first, frame.head, Sampler(tell, lambda: self._out.full, frame.head["interval"])
+        )
 
     def _on_unwatch(self, frame):
         self._unwatch(frame.channel)

@@ -24,7 +24,7 @@ MOST_COLUMNS = 4000  # a frame takes a few more
 MOST_NOTES = 16
 CHUNK_NS = 950000000
 MOST_VALUES = 65536  # of a chunk, which has half a megabyte at most then
-LEVEL = 1
+LEVEL, WINDOW_BITS, MEMORY_LEVEL = 3, 13, 6  # for so little, fixed codes are as small, and read twice as fast
 SECOND_NS = 1000000000
 CPU_COLUMNS = ("machine cpu.busy us counter", "machine cpu.capacity us/s gauge")
 MEMORY_COLUMNS = ("machine memory.used B gauge", "machine memory.total B gauge")
@@ -188,4 +188,5 @@ def chunk(rows):
         flat = pack("<%dq" % len(numbers), *numbers)
     except error:  # beyond 64 bits: numbers wrap around
         flat = pack("<%dq" % len(numbers), *[(number - NONE) % (1 << 64) + NONE for number in numbers])
-    return zlib.compress(b"".join([flat[byte::8] for byte in range(8)]), LEVEL)
+    deflating = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW_BITS, MEMORY_LEVEL, zlib.Z_FIXED)
+    return deflating.compress(b"".join([flat[byte::8] for byte in range(8)])) + deflating.flush()

@@ -18,7 +18,7 @@ from wke.act.masking import Masking
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError
-from wke.records import MetricsWritten, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskStarted
+from wke.records import MetricsWritten, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskName, TaskStarted
 
 PART_SIZE = 1 << 19
 FEW_WORDS = 1 << 12
@@ -32,10 +32,14 @@ HandOver = Callable[[RunningTask, Order], Awaitable[None]]
 
 
 class Tasks:
-    """What runs on one machine for us. `hand_over(task, order)` decides whether a new task has to be ordered; `running` is by channel."""
+    """What runs on one machine for us. `hand_over(task, order)` decides whether a new task has to be ordered.
+
+    `running` is by channel; `names` has also the tasks that ended, until all are cleared.
+    """
 
     def __init__(self, link: Link, questions: Questions, hand_over: HandOver) -> None:
         self.running: dict[int, RunningTask] = {}
+        self.names: dict[int, TaskName] = {}
         self.longest_grace_s = GRACE_S  # of all tasks so far: what they left running has that time, too
         self.masking = Masking()
         self._link = link
@@ -56,6 +60,7 @@ class Tasks:
             self._end(task, self._vanished(task, OutcomeKind.UNREACHABLE))
             return task
         self.running[task.channel] = task
+        self.names[task.channel] = task.name
         self.longest_grace_s = max(self.longest_grace_s, spec.grace_s)
         try:
             await self._hand_over(task, partial(self.order, task))
@@ -84,7 +89,10 @@ class Tasks:
         if keep:
             head["keep"] = [kept.channel for kept in keep]
         try:
-            return left_of((await self._questions.ask(frames.CLEAR, head, within_s=max(grace_s, self.longest_grace_s))).head)
+            answer = await self._questions.ask(frames.CLEAR, head, within_s=max(grace_s, self.longest_grace_s))
+            if task is None:
+                self.names = {kept.channel: kept.name for kept in keep}
+            return left_of(answer.head)
         except MachineError:
             return Left()
 
@@ -118,6 +126,7 @@ class Tasks:
         del self.running[task.channel]
         task.channel = channel
         self.running[channel] = task
+        self.names[channel] = task.name
 
     def know_scripts(self, scripts: Iterable[tuple[str, str]]) -> None:
         """Take note of the scripts that the machine has, by key and name; it has no others."""

@@ -15,6 +15,7 @@ from wke.act.providers.place import Place
 from wke.act.session.detached import Detachment, TrialDetacher
 from wke.act.session.session import Session
 from wke.act.steadyclock import CLOCK
+from wke.act.telemetry.recorder import Recorder
 from wke.act.trials.deployment import Deployed
 from wke.act.trials.observe_trial import observe_trial
 from wke.act.trials.trial import TrialResult, run_trial
@@ -60,11 +61,12 @@ class RunningSeries:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """A series, the session that its trials run in, and what stands on the machines."""
+    """A series, the session that its trials run in, what stands on the machines, and the recorder of their telemetry."""
 
     series: RunningSeries
     session: Session
     deployed: Deployed
+    recorder: Recorder
 
 
 async def run_series(
@@ -90,7 +92,7 @@ async def run_series(
         return ()
     with Deployed(series.store.folder / "deployments", series.sink) as deployed:
         async with _session(series, batch, deployed) as session:
-            running = _Running(series, session, deployed)
+            running = _Running(series, session, deployed, Recorder(session, series.experiment.telemetry, series.sink))
             while batch:
                 await session.connect(m for name, m in _machines(batch).items() if name not in session.machines)
                 if found := await session.connections.examine():
@@ -195,7 +197,8 @@ async def take_up(series: RunningSeries, detachment: Detachment, left: Detached,
             _tell_start(series, item, 1, total)
             _take_note(series, await session.connections.examine())
             series.store.writer.begin_again(left.attempt)
-            return (await _run_and_store(_Running(series, session, deployed), item, left.attempt, left.started_ns)).outcome
+            running = _Running(series, session, deployed, Recorder(session, series.experiment.telemetry, series.sink))
+            return (await _run_and_store(running, item, left.attempt, left.started_ns)).outcome
 
 
 def _take_note(series: RunningSeries, found: Mapping[MachineSpec, Facts]) -> Reference:
@@ -266,7 +269,7 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
                 starts.append(record)
             series.sink(record)
 
-        with session.reporting_to(keep):
+        with session.reporting_to(keep), running.recorder.recording(attempt.folder):
             result = await _connect_and_run(running, item.trial, attempt)
     seen = Observations({}, {})
     if result.outcome.ok:
@@ -296,6 +299,7 @@ async def _connect_and_run(running: _Running, trial: Trial, attempt: Attempt) ->
         return TrialResult(Outcome(OutcomeKind.UNREACHABLE), str(error))
     if found:
         _take_note(running.series, found)
+    await running.recorder.attach()
     await session.detacher.hold(attempt.name, partial(store.writer.detach, attempt), partial(store.writer.record_release, attempt))
     async with _scraping(running, trial, attempt.folder):
         return await run_trial(session, trial, attempt.folder, deployed=already)

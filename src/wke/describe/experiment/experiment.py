@@ -8,6 +8,7 @@ from wke.describe.configuration.step import Ready
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Plot
 from wke.describe.experiment.sweep import Sweep, Value
+from wke.describe.experiment.telemetryfile import TelemetryRules
 from wke.describe.expression.expression import Expression, named
 from wke.describe.toml.shape import Key
 from wke.describe.toml.tables import key_text
@@ -129,6 +130,7 @@ class Experiment:
     metrics: tuple[Metric, ...] = ()
     checks: tuple[Check, ...] = ()
     scrapes: tuple[Scrape, ...] = ()
+    telemetry: TelemetryRules = field(default_factory=TelemetryRules)
     plots: tuple[Plot, ...] = ()
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     is_sweep_known: bool = field(default=True, compare=False)

@@ -9,6 +9,7 @@ from wke.describe.experiment.forms import as_iterations, condition, expressions,
 from wke.describe.experiment.metricfile import MetricEntry
 from wke.describe.experiment.plot import Filter, read_argument, read_filters
 from wke.describe.experiment.stepfile import Count, Limit, StepEntry
+from wke.describe.experiment.telemetryfile import TelemetrySection
 from wke.describe.expression.expression import Expression
 from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, Most, Name, NonEmpty, TableModel
 from wke.documents import TomlValue
@@ -227,5 +228,7 @@ class ExperimentFile(TableModel, others=True):
     """Conditions that trials must meet to count."""
     scrape: Annotated[Items[ScrapeEntry], Most()] = ()
     """Programs whose metrics are stored with each trial."""
+    telemetry: TelemetrySection = TelemetrySection()
+    """What is recorded of the machines while a trial runs."""
     plots: Annotated[Items[PlotEntry], Most()] = ()
     """The figures."""

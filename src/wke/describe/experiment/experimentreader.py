@@ -19,6 +19,7 @@ from wke.describe.experiment.parameters import ROOT, read_sweep
 from wke.describe.experiment.plot import Plot, Script
 from wke.describe.experiment.stepfile import StepEntry
 from wke.describe.experiment.sweep import Sweep, Value, value_text
+from wke.describe.experiment.telemetryfile import TelemetryRules
 from wke.describe.generators.generators import GENERATORS
 from wke.describe.toml.shape import FlawError, Key, value_of
 from wke.describe.toml.tables import TomlTable, read, read_draft
@@ -101,6 +102,7 @@ def _experiment(table: TomlTable[ExperimentFile], folder: Path, sweep: Sweep, pr
         metrics=metrics,
         checks=tuple(Check(entry.that, entry.judges) for entry in file.checks),
         scrapes=tuple(value_of(Scrape, entry, every_s=entry.every) for entry in file.scrape),
+        telemetry=TelemetryRules(file.telemetry.every, file.telemetry.perf),
         plots=plots,
         warnings=table.old_spellings,
         at=table.at,
