@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.judge.telemetry.course import Course, Window, course_of, edges, rate_unit, summed
+from wke.judge.telemetry.course import Course, Window, course_of, course_unit, edges, summed
 from wke.judge.telemetry.placement import on_our_clock
 from wke.judge.telemetry.spans import Span, measured_window, spans_of
 from wke.keep.telemetry.columns import Column
@@ -97,19 +97,23 @@ def test_a_sum_is_unknown_where_a_part_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "unit"),
+    ("text", "unit", "factor"),
     [
-        ("cpu.user us", "cores"),
-        ("cpu us", "cores"),
-        ("disk.sda.busy ms", "1"),
-        ("energy.package-0 uJ", "W"),
-        ("net.eth0.sent B", "B/s"),
-        ("swap.in 1", "1/s"),
+        ("cpu.user us counter", "cores", 1e-6),
+        ("cpu us counter", "cores", 1e-6),
+        ("cpu.capacity us/s gauge", "cores", 1e-6),
+        ("disk.sda.busy ms counter", "1", 1e-3),
+        ("energy.package-0 uJ counter", "W", 1e-6),
+        ("net.eth0.sent B counter", "B/s", 1),
+        ("faults 1 counter", "1/s", 1),
+        ("load.1 1/100 gauge", "1", 0.01),
+        ("memory.used B gauge", "B", 1),
+        ("delay us gauge", "us", 1),
     ],
 )
-def test_units_of_rates(text: str, unit: str) -> None:
-    """A rate has the unit in which it is read: cores, a share of the time, watts, or per second."""
-    assert rate_unit(Column.of("machine", f"{text} counter"))[0] == unit
+def test_units_of_courses(text: str, unit: str, factor: float) -> None:
+    """A course has the unit in which it is read: cores, a share of the time, watts, or per second."""
+    assert course_unit(Column.of("machine", text)) == (unit, pytest.approx(factor))
 
 
 def test_times_are_placed_on_the_controllers_clock() -> None:

@@ -109,32 +109,37 @@ def course_of(column: Column, readings: Readings, begun_ns: int | None = None) -
     A counter that is known to have begun at 0 at `begun_ns`, as a task's is, has a rate from there on.
     """
     times, values = _forward(readings.times_ns, readings.values)
+    unit, factor = course_unit(column)
     if column.kind == "gauge":
-        return _gauge(column.unit, times, values)
+        return _gauge(unit, times, factor * values)
     if begun_ns is not None and len(times) and begun_ns < times[0]:
         times, values = np.concatenate([[begun_ns], times]), np.concatenate([[0.0], values])
     restarts = np.flatnonzero(values[1:] < RESTARTED * values[:-1]) + 1
     for start, end in zip([0, *restarts], [*restarts, len(values)], strict=True) if len(values) else ():
         np.maximum.accumulate(values[start:end], out=values[start:end])
-    unit, factor = rate_unit(column)
     steps = np.diff(times)
     known = np.ones(len(steps), bool)
     known[restarts - 1] = False
     return Course(unit, times[:-1][known], times[1:][known], factor * 1e9 * np.diff(values)[known] / steps[known])
 
 
-def rate_unit(column: Column) -> tuple[str, float]:
-    """Return the unit of a counter's rate, and the factor that gives it: cores for processor time, a share for other times, watts, B/s."""
-    if column.unit in TIMES:
-        return "cores" if column.name.split(".")[0] == "cpu" else "1", TIMES[column.unit]
-    if column.unit in JOULES:
-        return "W", JOULES[column.unit]
-    return ("1/s" if column.unit == "1" else f"{column.unit}/s"), 1.0
+def course_unit(column: Column) -> tuple[str, float]:
+    """Return the unit of a column's course, and the factor that gives it: cores for processor time, a share for other times, watts, B/s.
 
-
-def course_unit(column: Column) -> str:
-    """Return the unit of a column's course."""
-    return rate_unit(column)[0] if column.kind == "counter" else column.unit
+    A unit such as 1/100 is a factor.
+    """
+    unit = column.unit
+    if column.kind == "counter" and unit in JOULES:
+        return "W", JOULES[unit]
+    time = unit if column.kind == "counter" else unit.removesuffix("/s") if unit.endswith("/s") else ""
+    if time in TIMES:
+        return "cores" if column.name.split(".")[0] == "cpu" else "1", TIMES[time]
+    whole, slash, parts = unit.partition("/")
+    factor = 1 / int(parts) if slash and whole == "1" and parts.isdecimal() and int(parts) else 1.0
+    plain = "1" if factor != 1.0 else unit
+    if column.kind == "gauge":
+        return plain, factor
+    return ("1/s" if plain == "1" else f"{plain}/s"), factor
 
 
 def edges(window: Window, step_ns: int) -> Whole:

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from wke.errors import StoreError
@@ -34,8 +34,8 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Write `data` to `path` so that readers, and a crash, find the old or the new content, never a part.
+def write_atomically(path: Path, data: bytes | Iterable[bytes], *, private: bool = False) -> None:
+    """Write `data`, or its pieces, to `path` so that readers, and a crash, find the old or the new content, never a part.
 
     If it is `private`, only the owner may read it, whatever the umask.
     """
@@ -44,7 +44,7 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o666), "wb") as file:  # noqa: PTH123
-                file.write(data)
+                file.writelines((data,) if isinstance(data, bytes) else data)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

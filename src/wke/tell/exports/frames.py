@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def arrow_table(rows: Sequence[ResultRow]) -> "pa.Table":
     """Return the rows as a pyarrow table; the unit of a metric is in its field's metadata."""
-    arrow = _library("pyarrow")
+    arrow = library("pyarrow")
     table = columns(rows)
     types = {bool: arrow.bool_(), int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
     units = {name: {"unit": unit} for name, unit in table.units.items() if unit}
@@ -30,7 +30,7 @@ def arrow_table(rows: Sequence[ResultRow]) -> "pa.Table":
 
 def pandas_frame(rows: Sequence[ResultRow]) -> "pd.DataFrame":
     """Return the rows as a pandas data frame; `attrs["units"]` has the units of the metrics."""
-    pandas = _library("pandas")
+    pandas = library("pandas")
     table = columns(rows)
     whole, gaps = (
         {bool: "bool", int: "int64", float: "float64", str: "str"},
@@ -44,7 +44,7 @@ def pandas_frame(rows: Sequence[ResultRow]) -> "pd.DataFrame":
 
 def polars_frame(rows: Sequence[ResultRow]) -> "pl.DataFrame":
     """Return the rows as a polars data frame."""
-    polars = _library("polars")
+    polars = library("polars")
     types = {bool: polars.Boolean, int: polars.Int64, float: polars.Float64, str: polars.String}
     table = columns(rows)
     made: pl.DataFrame = polars.DataFrame(dict(table.cells), schema={name: types[table.type_of(name)] for name in table.cells})
@@ -54,7 +54,7 @@ def polars_frame(rows: Sequence[ResultRow]) -> "pl.DataFrame":
 def write_parquet(path: Path, rows: Sequence[ResultRow]) -> None:
     """Write the rows to a Parquet file, whole or not at all. Raises StoreError when the disk refuses."""
     table = arrow_table(rows)
-    parquet = _library("pyarrow.parquet")
+    parquet = library("pyarrow.parquet")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path.parent):
         try:
@@ -64,7 +64,8 @@ def write_parquet(path: Path, rows: Sequence[ResultRow]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _library(name: str) -> Any:
+def library(name: str) -> Any:
+    """Import and return a library that only exports need; raise InputError with the command that installs it."""
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -1,0 +1,91 @@
+"""Usage: what machines and tasks used of processors, memory, disks and networks in a window, in a few figures that fit on a line."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from wke.judge.telemetry.course import Course, Figures, Numbers, Whole, Window, edges, summed
+from wke.judge.telemetry.trial import TrialTelemetry
+from wke.keep.telemetry.columns import HOST, THIS_MACHINE, Column
+from wke.records import TaskName
+from wke.values import dataclass
+
+SECOND_NS = 1_000_000_000
+LOOPBACK = "net.lo."
+PARTS = {  # part of a WindowUsage -> the names of its columns, which are added up; a name without a device comes before those with one
+    "cpu": ("cpu.busy",),
+    "cores": ("cpu.capacity",),
+    "memory": ("memory.used",),
+    "memory_total": ("memory.total",),
+    "read": ("disk.read", "disk.*.read"),
+    "written": ("disk.written", "disk.*.written"),
+    "received": ("net.*.received",),
+    "sent": ("net.*.sent",),
+}
+TASK_PARTS = ("cpu", "memory", "read", "written")
+
+
+@dataclass(frozen=True, slots=True)
+class WindowUsage:
+    """Figures of a window by part, without those of which nothing is known: processors in cores, memory in bytes, the rest in bytes/s.
+
+    The mean is over the window, and `most` is the highest mean over a second of it. The parts `of_host` are of the computer that carries
+    the machine, because the machine's own are not known.
+    """
+
+    figures: Mapping[str, Figures]
+    of_host: frozenset[str] = frozenset()
+
+
+def machine_usage(telemetry: TrialTelemetry, machine: str, window: Window) -> WindowUsage:
+    """Return what a machine used in a window, by the PARTS."""
+    chosen = {part: usage_columns(telemetry.columns(machine), part) for part in PARTS}
+    courses = telemetry.courses(machine, {column for columns in chosen.values() for column in columns})
+    figures = {part: _together([courses[column] for column in columns if column in courses], window) for part, columns in chosen.items()}
+    of_host = frozenset(part for part, columns in chosen.items() if any(column.scope == HOST for column in columns))
+    return WindowUsage({part: each for part, each in figures.items() if each is not None}, of_host)
+
+
+def task_usages(telemetry: TrialTelemetry, machine: str, window: Window) -> dict[TaskName, WindowUsage]:
+    """Return what each task on a machine used in the part of a window in which it ran, by the TASK_PARTS."""
+    ran = {span.task: span for span in telemetry.spans if span.task is not None}
+    columns = [column for column in telemetry.columns(machine) if column.name in TASK_PARTS]
+    found: dict[TaskName, dict[str, Figures]] = {}
+    for column, course in telemetry.courses(machine, columns).items():
+        if column.task is None:
+            continue
+        span = ran.get(column.task)
+        shared = Window(max(window.start_ns, span.start_ns), min(window.end_ns, span.end_ns)) if span else window
+        figures = _together([course], shared) if shared.start_ns < shared.end_ns else None
+        if figures is not None:
+            found.setdefault(column.task, {})[column.name] = figures
+    return {task: WindowUsage(parts) for task, parts in found.items()}
+
+
+def usage_columns(columns: Iterable[Column], part: str) -> list[Column]:
+    """Return the columns that are added up for a part of a machine's usage: the machine's, else its host's; none if it has none."""
+    for scope in (THIS_MACHINE, HOST):
+        for pattern in PARTS[part]:
+            mine = [column for column in columns if column.scope == scope and fnmatchcase(column.name, pattern)]
+            found = [column for column in mine if not column.name.startswith(LOOPBACK)]
+            if found:
+                return found
+    return []
+
+
+def usage_means(courses: Sequence[Course], edges_ns: Whole) -> Numbers:
+    """Return the sum of courses between edges; one that was not known at all adds nothing, such as of a device that came later."""
+    known = [course for course in courses if len(course.values)]
+    return summed(known, edges_ns) if known else np.full(len(edges_ns) - 1, np.nan)
+
+
+def _together(courses: Sequence[Course], window: Window) -> Figures | None:
+    marks = edges(window, SECOND_NS)
+    means, lengths = usage_means(courses, marks), np.diff(marks).astype(np.float64)
+    known = ~np.isnan(means)
+    if not known.any():
+        return None
+    within = means[known]
+    covered = float(lengths[known].sum() / lengths.sum())
+    return Figures(float(np.average(within, weights=lengths[known])), float(within.min()), float(within.max()), covered, courses[0].unit)

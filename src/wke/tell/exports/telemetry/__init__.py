@@ -1,0 +1,1 @@
+"""The telemetry of a trial for other programs, one form per file."""
