@@ -79,6 +79,7 @@ COMMAND_LINES = {
     "copy": [[EVIL, "all:"], ["a:b", EVIL]],
     "connect": [[EVIL]],
     "compare": [["scale", EVIL], [EVIL, EVIL], ["scale:n=plain", f"scale:n={EVIL}"], ["scale", "scale", "--json"]],
+    "top": [["-f", EVIL], [EVIL], ["--json", "[7]"]],
     "cluster show": [[], ["--json"], ["-f", EVIL]],
     "cluster up": [["-f", EVIL]],
     "cluster down": [["-f", EVIL]],

@@ -11,8 +11,8 @@ import time
 import _signal
 
 from wke.agent import frames
-from wke.agent.files import to_bytes, to_text
-from wke.agent.loop import Loop, Outgoing, Punctual, steady_ns
+from wke.agent.files import login, to_bytes, to_text
+from wke.agent.loop import Loop, Outgoing, Punctual
 from wke.agent.modules import bring
 from wke.agent.order import Order
 from wke.agent.protocol import ProtocolError, dump, prefix
@@ -48,7 +48,7 @@ class Agent:
         self._out = Outgoing(self.loop, sink, self._abandoned)
         self._pipes = [source, sink]
         self._copies = None  # until there is one
-        self._epoch_ns = int(time.time() * 1e9) - steady_ns()
+        self._epoch_ns = int(time.time() * 1e9) - _monotonic_ns()
         self._lease_until = time.monotonic() + self.lease_s
         self.guarded = True
         self._heartbeats = None
@@ -71,6 +71,7 @@ class Agent:
             frames.UNWATCH: self._on_unwatch,
             frames.EXAMINE: self._on_examine,
             frames.SCRAPE: self._on_scrape,
+            frames.LOOK: self._on_look,
             frames.MODULES: self._on_modules,
         }
         self.handlers.update(dict.fromkeys(COPYING, self._on_copy))
@@ -109,11 +110,7 @@ class Agent:
 
     def clock(self):
         """Nanoseconds since the epoch, steady."""
-        return self._epoch_ns + steady_ns()
-
-    def moment(self, at_ns):
-        """Return when `clock` will show that time, on the monotonic clock, by which the loop waits."""
-        return time.monotonic() + (at_ns - self.clock()) / 1e9
+        return self._epoch_ns + _monotonic_ns()
 
     def _hear_signals(self):
         for number in DEAF_TO:
@@ -135,7 +132,7 @@ class Agent:
         return {
             "python": "{}.{}.{}".format(*sys.version_info[:3]),
             "hostname": uname.nodename,
-            "user": self._user(),
+            "user": login(self.environment),
             "home": to_text(self.home),
             "cpus": len(posix.sched_getaffinity(0)),
             "uname": " ".join(uname),
@@ -144,17 +141,6 @@ class Agent:
             "adopts": self.tasks.adopts,
             "at": self.clock(),
         }
-
-    def _user(self):
-        name = self.environment.get(b"USER") or self.environment.get(b"LOGNAME")
-        if name:
-            return to_text(name)
-        import pwd
-
-        try:
-            return pwd.getpwuid(posix.getuid()).pw_name
-        except KeyError:
-            return str(posix.getuid())
 
     # -- from the controller
 
@@ -202,7 +188,7 @@ class Agent:
         task = self.tasks.by_channel.get(frame.channel)
         if task is not None and task.held:
             task.held = False
-            self._punctual.at(self.moment(frame.head["at"]), task.spawn)
+            self._punctual.at((frame.head["at"] - self._epoch_ns) / 1e9, task.spawn)
 
     def _on_stop(self, frame):
         task = self.tasks.by_channel.get(frame.channel)
@@ -278,7 +264,7 @@ class Agent:
         from wke.agent.sources import whereabouts
         from wke.agent.watch import Watch
 
-        channel, first = frame.channel, self.moment(frame.head["at"])
+        channel, first = frame.channel, (frame.head["at"] - self._epoch_ns) / 1e9
 
         def tell(kind, head, payload):
             self._tell(kind, channel, head, payload)
@@ -312,6 +298,11 @@ class Agent:
             self._tell(frames.SCRAPED, channel, {"at": at, "why": why}, answer)
 
         PortScrape(self.loop, (head["address"], head["port"]), head["path"], head["within"], tell)
+
+    def _on_look(self, frame):
+        from wke.agent.looks import look
+
+        self._tell(frames.SEEN, frame.channel, {"tasks": look(), "at": self.clock()})
 
     # -- to the controller
 
@@ -392,3 +383,10 @@ def _words(error):
     if isinstance(error, MemoryError):
         return "out of memory"
     return str(error) if isinstance(error, ProtocolError) else repr(error)
+
+
+def _monotonic_ns():
+    try:
+        return time.monotonic_ns()
+    except AttributeError:  # Python 3.6
+        return int(time.monotonic() * 1e9)

@@ -168,3 +168,16 @@ def to_bytes(text: str) -> bytes:
 def to_text(data: bytes) -> str:
     """Return bytes as text that `to_bytes` turns back."""
     return data.decode("utf-8", "surrogateescape")
+
+
+def login(environment):
+    """Return the name of the user that we are."""
+    name = environment.get(b"USER") or environment.get(b"LOGNAME")
+    if name:
+        return to_text(name)
+    import pwd
+
+    try:
+        return pwd.getpwuid(posix.getuid()).pw_name
+    except KeyError:
+        return str(posix.getuid())

@@ -76,14 +76,16 @@ FRAMES = (
     ("unwatched", CONTROLLER, 0, ""),  # all rows have been sent
     ("scrape", AGENT, 0, "address:text port:number path:text within:seconds"),  # ask a port of the machine by HTTP
     ("scraped", CONTROLLER, BULK, "at:time why:text"),  # the answer, compressed, or why there is none
+    ("look", AGENT, 0, ""),  # what do tasks use, those of other connections too?
+    ("seen", CONTROLLER, 0, "at:time tasks:[any:200]"),
 )
 KINDS = range(1, len(FRAMES) + 1)
 OPEN, HELLO, SOURCE, MODULES, BROKEN, PUT, START, STAGED, RELEASE, STARTED, OUTPUT, ENDED, STOP, CLEAR, CLEARED, BYE, FAREWELL = KINDS[:17]
 PING, PONG, WAIT_PORT, PORT, EXAMINE, EXAMINED, WATCH, WATCHED, SAMPLE, UNWATCH = KINDS[17:27]
 COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, HOLD, FOLLOW, JOURNAL, SERIES, UNWATCHED = KINDS[27:41]
-SCRAPE, SCRAPED = KINDS[41:]
+SCRAPE, SCRAPED, LOOK, SEEN = KINDS[41:]
 ANSWERS = {CLEAR: CLEARED, BYE: FAREWELL, PING: PONG, WAIT_PORT: PORT, EXAMINE: EXAMINED, WATCH: WATCHED, UNWATCH: UNWATCHED}
-ANSWERS[SCRAPE] = SCRAPED
+ANSWERS.update({SCRAPE: SCRAPED, LOOK: SEEN})
 METRICS = 3  # the stream of what a task wrote to $WKE_METRICS, beside 1 and 2
 LARGEST_SCRAPE = 8 << 20  # of an answer, before it is compressed
 MOST_METRICS = (1 << 20) + 1  # one byte more than may be there

@@ -40,6 +40,7 @@ GROUPS = {  # group -> name -> (module in wke.cli, one line of help)
         "run": ("run", "Run targets of a configuration on machines."),
         "copy": ("copy", "Copy files and folders to machines and back."),
         "connect": ("connect", "Open an interactive shell on a machine."),
+        "top": ("top", "Show what machines and the tasks on them use now, the most loaded first."),
         "cluster": ("cluster", "Bring emulated machines up, take them down, show them."),
         "show-cluster": ("describe", "Describe the cluster."),
         "show-machine": ("describe", "Describe one machine."),

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from wke.errors import InputError, did_you_mean
 from wke.records import MachineUsage
 from wke.values import dataclass
 
@@ -45,7 +44,61 @@ class TaskUsage:
     @property
     def name(self) -> str:
         """The target, with the number of the copy unless it is the first."""
-        return f"{self.target}.{self.copy}" if self.copy else self.target
+        return f"{self.target}.{self.copy}" if self.copy else self.target or "–"
+
+
+def is_of_use(name: str) -> bool:
+    """Tell whether `usage_between` reads a column of that name."""
+    return name in GAUGES or name in TIMES or _traffic(name) is not None or _pressure(name) is not None
+
+
+def usage_between(machine: str, before: Mapping[str, int | None], after: Mapping[str, int | None], elapsed_s: float) -> Usage:
+    """Return what a machine used between two rows, given as the values of columns by their names; None is a value that is not known.
+
+    A counter that has no value in the row before, as that of a device that is new, says nothing yet.
+    """
+
+    def grown(name: str) -> float | None:
+        first, last = before.get(name), after.get(name)
+        return None if first is None or last is None or elapsed_s <= 0 else max(0, last - first) / elapsed_s
+
+    def gauge(name: str, unit: float = 1) -> float | None:
+        value = after.get(name)
+        return None if value is None else value / unit
+
+    def traffic(kind: str) -> float | None:
+        known = [rate for name in after if _traffic(name) == kind and (rate := grown(name)) is not None]
+        return sum(known) if known else None
+
+    waits = {resource: grown(name) for name in after if (resource := _pressure(name))}
+    cpu = grown("cpu.busy")
+    return Usage(
+        machine,
+        None if cpu is None else cpu / MICROSECONDS,
+        gauge("cpu.capacity", MICROSECONDS),
+        gauge("memory.used"),
+        gauge("memory.total"),
+        traffic("read"),
+        traffic("written"),
+        traffic("received"),
+        traffic("sent"),
+        gauge("load.1", LOAD_UNIT),
+        {resource: min(1.0, waited / MICROSECONDS) for resource, waited in waits.items() if waited is not None} or None,
+    )
+
+
+def _traffic(name: str) -> str | None:
+    """Return what a column of a disk or a network card counts: read, written, received or sent. The loopback is none of them."""
+    words = name.split(".")
+    if words[0] == "disk" and words[-1] in {"read", "written"}:
+        return words[-1]
+    return words[-1] if words[0] == "net" and words[-1] in {"received", "sent"} and words[1] != "lo" else None
+
+
+def _pressure(name: str) -> str | None:
+    """Return the resource for which a column says how long some thread waited."""
+    words = name.split(".")
+    return words[1] if len(words) == 3 and words[0] == "pressure" and words[2] == "some" else None
 
 
 def of_record(record: MachineUsage) -> Usage:
@@ -72,13 +125,11 @@ MEASURES: Mapping[str, Callable[[Usage], float | None]] = {
 }
 """What machines can be sorted by, besides their names."""
 BY_NAME = "name"
+GAUGES = ("cpu.capacity", "memory.used", "memory.total", "load.1")
+TIMES = ("cpu.busy",)
+MICROSECONDS = 1e6
+LOAD_UNIT = 100
 ADDED = ("cpu", "cpus", "memory", "memory_total", "read", "written", "received", "sent")
-
-
-def check_order(by: str) -> None:
-    """Raise InputError for an order that there is not."""
-    if by != BY_NAME and by not in MEASURES:
-        raise InputError(f'machines cannot be sorted by "{by}"', hint=did_you_mean(by, (*MEASURES, BY_NAME)))
 
 
 def sorted_machines(usages: Iterable[Usage], by: str) -> list[Usage]:

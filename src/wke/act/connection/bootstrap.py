@@ -24,6 +24,7 @@ NEEDED = dict.fromkeys((frames.COPY_IN, frames.COPY_OUT), ("tree", "sender", "pa
     frames.WAIT_PORT: ("ports",),
     frames.EXAMINE: ("fingerprint",),
     frames.SCRAPE: ("scrape",),
+    frames.LOOK: ("looks",),
 }
 """What has to be on the machine, besides FIRST, before a frame of that kind."""
 SYSTEM_PYTHON = "/usr/bin/python3"  # tried first: what "python3" means may be a slow wrapper of a version manager

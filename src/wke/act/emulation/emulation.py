@@ -28,6 +28,7 @@ from wke.values import dataclass
 MODES = (NAMESPACES, USER_NAMESPACES, PROCESSES)
 PASSED_ON = ("LANG", "LC_ALL", "TERM", "TZ")
 STATE = "state.json"
+OWN = "own-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,37 @@ def find(cluster: ClusterSpec) -> Emulation | None:
         state = _read_state(base / _kept_name(cluster))
     if state is None:
         return None
-    wanted = addresses(cluster, NAMESPACES)
-    if state["shape"] != shape(cluster) or not wanted.items() <= state["described"].items():
+    if not _describes(state, cluster):
         raise InputError(
             f"{cluster.path} has changed since its machines were brought up",
             hint="run `wke cluster down`, and `wke cluster up` again if they are to stay up",
         )
-    machines = {name: EmulatedMachine(**state["machines"][name]) for name in wanted}
+    return _restored(state, cluster)
+
+
+def find_own(cluster: ClusterSpec) -> Emulation | None:
+    """Return the emulation of this cluster.toml that a running command made for itself last, None if there is none."""
+    if cluster.path is None:
+        return None
+    found: list[tuple[float, dict[str, Json]]] = []
+    with alone() as base:
+        for path in base.glob(f"{OWN}*/{STATE}"):
+            with suppress(FileNotFoundError):  # it ends at this moment
+                found.append((path.stat().st_mtime, dict(json.loads(path.read_text()))))
+    for _, state in sorted(found, key=lambda item: -item[0]):
+        here = replace(cluster, machines=tuple(m for m in cluster.machines if m.name in state["machines"]))
+        if state["file"] == str(cluster.path.resolve()) and here.machines and _describes(state, here):
+            return _restored(state, here)
+    return None
+
+
+def _describes(state: Mapping[str, Json], cluster: ClusterSpec) -> bool:
+    """Tell whether machines are as the file now says."""
+    return bool(state["shape"] == shape(cluster)) and addresses(cluster, NAMESPACES).items() <= state["described"].items()
+
+
+def _restored(state: Mapping[str, Json], cluster: ClusterSpec) -> Emulation:
+    machines = {machine.name: EmulatedMachine(**state["machines"][machine.name]) for machine in cluster.machines}
     return Emulation(state["mode"], _with_addresses(cluster, machines), machines, tuple(state["missing"]))
 
 
@@ -154,15 +179,16 @@ def down(cluster: ClusterSpec) -> bool:
 def _try(cluster: ClusterSpec, mode: str, *, keep: bool, refusals: list[str]) -> Emulation | None:
     """Make the machines in one way; None, and one more of `refusals`, when the kernel does not allow it."""
     with alone() as base:
-        path = base / (_kept_name(cluster) if keep else f"own-{os.getpid()}-{secrets.token_hex(4)}")
+        path = base / (_kept_name(cluster) if keep else f"{OWN}{os.getpid()}-{secrets.token_hex(4)}")
         if path.exists():
             raise InputError(f"the machines of {cluster.path} are up already", hint="`wke cluster down` ends them")
         keeper = Keeper(path)
     try:
         answer = keeper.make(make_plan(cluster, mode, path))
         emulation = _emulation(cluster, mode, answer, refusals) if "machines" in answer else None
-        if emulation is not None and keep:
+        if emulation is not None and cluster.path is not None:
             _write_state(path, cluster, emulation, keeper.pid)
+        if emulation is not None and keep:
             keeper.stay()
     except BaseException:
         keeper.close()
@@ -222,6 +248,7 @@ def _kept_name(cluster: ClusterSpec) -> str:
 def _write_state(path: Path, cluster: ClusterSpec, emulation: Emulation, keeper: int) -> None:
     state = {
         "keeper": keeper,
+        "file": str(cluster.path and cluster.path.resolve()),
         "mode": emulation.mode,
         "missing": emulation.missing,
         "machines": {name: asdict(machine) for name, machine in emulation.machines.items()},

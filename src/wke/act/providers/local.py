@@ -21,10 +21,7 @@ class LocalProvider:
         kept = emulation.find(cluster)
         emulated = kept or emulation.up(cluster, keep=False)
         try:
-            transports = {name: emulated.transport(name) for name in emulated.machines}
-            shells = {name: [*transport, *SHELL] for name, transport in transports.items()}
-            locks = {m.name: f"{m.name}-{m.internal_addr}" for m in emulated.cluster.machines}  # plain processes share one /tmp
-            yield Place(emulated.cluster, transports, shells, emulated.missing, locks)
+            yield _place(emulated)
         finally:
             if kept is None:
                 emulated.close()
@@ -32,3 +29,15 @@ class LocalProvider:
     def is_up(self, cluster: ClusterSpec) -> bool:
         """Tell whether `wke cluster up` keeps them."""
         return emulation.find(cluster) is not None
+
+    def find(self, cluster: ClusterSpec) -> Place | None:
+        """Return the place of those that `wke cluster up` keeps, or else of those that a running command has made for itself."""
+        emulated = emulation.find(cluster) or emulation.find_own(cluster)
+        return None if emulated is None else _place(emulated)
+
+
+def _place(emulated: emulation.Emulation) -> Place:
+    transports = {name: emulated.transport(name) for name in emulated.machines}
+    shells = {name: [*transport, *SHELL] for name, transport in transports.items()}
+    locks = {m.name: f"{m.name}-{m.internal_addr}" for m in emulated.cluster.machines}  # plain processes share one /tmp
+    return Place(emulated.cluster, transports, shells, emulated.missing, locks)

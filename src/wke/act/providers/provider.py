@@ -22,3 +22,7 @@ class Provider(Protocol):
     def is_up(self, cluster: ClusterSpec) -> bool:
         """Tell whether its machines are there already, to stay."""
         ...
+
+    def find(self, cluster: ClusterSpec) -> Place | None:
+        """Return the place where its machines are now, also those that another running command made for itself; None if there is none."""
+        ...

@@ -15,9 +15,13 @@ class SshProvider:
 
     def reach(self, cluster: ClusterSpec) -> AbstractContextManager[Place]:
         """Yield the place where they are."""
+        return nullcontext(self.find(cluster))
+
+    def find(self, cluster: ClusterSpec) -> Place:
+        """Return the place where they are."""
         transports = {machine.name: ssh_transport(cluster, machine) for machine in cluster.machines}
         shells = {machine.name: ssh_shell(cluster, machine) for machine in cluster.machines}
-        return nullcontext(Place(cluster, transports, shells, locks=_locks(cluster)))
+        return Place(cluster, transports, shells, locks=_locks(cluster))
 
     def is_up(self, cluster: ClusterSpec) -> bool:  # noqa: ARG002 - as far as anyone can tell
         """Tell that they are there."""

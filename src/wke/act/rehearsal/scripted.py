@@ -28,7 +28,6 @@ from wke.agent.tree import FILE, Entry
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.documents import Json
 from wke.errors import InputError, MachineError, did_you_mean
-from wke.judge.clocks import Probe, enough
 from wke.keep.files.disk import write_atomically
 from wke.records import ClockReading, OutcomeKind
 from wke.values import dataclass
@@ -100,9 +99,7 @@ def scripted_connection(play: Play, now: Callable[[], int], machine: str, lease_
 class ScriptedClock(Clock):
     """The machine's clock is ours."""
 
-    is_ours = True
-
-    async def read(self, until: Callable[[Sequence[Probe]], bool] = enough) -> ClockReading:  # noqa: ARG002
+    async def read(self) -> ClockReading:
         """Return that it does not differ."""
         return ClockReading(0, 0, self._now())
 
@@ -171,6 +168,7 @@ class ScriptedWire(Wire):
             frames.WAIT_PORT: lambda channel, _: self._say(frames.PORT, channel, answered=bool(self._begun)),
             frames.WATCH: lambda channel, _: self._say(frames.WATCHED, channel, kernel="", network=""),
             frames.UNWATCH: lambda channel, _: self._say(frames.UNWATCHED, channel),
+            frames.LOOK: lambda channel, _: self._say(frames.SEEN, channel, at=self._now(), tasks=[]),
             frames.EXAMINE: lambda channel, _: self._say(frames.EXAMINED, channel, facts={"kernel": "scripted"}),
             frames.SCRAPE: lambda channel, _: self._say(frames.SCRAPED, channel, at=self._now(), why="a scripted machine has no ports"),
         }

@@ -75,7 +75,7 @@ class Connections:
                 for machine in missing:
                     group.create_task(open_one(machine, handshakes))
         if errors:
-            raise MachineError(*_problems(errors))
+            raise MachineError(*problems_of(errors))
 
     def is_missing(self, machine: str) -> bool:
         """Tell whether there is no connection to a machine, or a lost one."""
@@ -167,7 +167,7 @@ class Connections:
         return Claim(self._place.locks[machine], self._manner.holder, min(LOCK_WAIT_S, self._place.cluster.connect_timeout_s / 2))
 
 
-def _problems(errors: Sequence[MachineError]) -> tuple[Problem, ...]:
+def problems_of(errors: Sequence[MachineError]) -> tuple[Problem, ...]:
     """Return what is wrong with machines that cannot be reached; those whose keys are not known are told together."""
     from wke.act.connection.diagnosis import UnknownKeyError  # noqa: PLC0415 - only when something failed, here and below
 

@@ -1,6 +1,7 @@
 """Tables of what machines and tasks use, as lines that fit into a width and a height: the most loaded first, the rest as a sum."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Literal, TypeVar
 
 from wke.judge.usage import TaskUsage, Usage, share, total
@@ -15,6 +16,8 @@ Line = list[tuple[str, Colour]]
 T = TypeVar("T", Usage, TaskUsage)
 
 UNKNOWN = "–"
+GAP = 2
+KEYS = {"c": "cpu", "m": "memory", "d": "disk", "n": "network", "a": "name"}
 NARROW = 60  # terminals narrower than this have one blank between columns, others two
 WIDEST = 200
 LONGEST_BAR, SHORTEST_BAR = 20, 5
@@ -180,10 +183,22 @@ def rest_words(rest: Sequence[Usage], width: int | None) -> str:
     return as_many(words, width)
 
 
-def total_words(usages: Sequence[Usage], width: int | None) -> str:
-    """Return what all machines use together, as far as there is room."""
-    together = total(usages)
-    words = [counted(len(usages), "machine")]
+def head_lines(machines: Sequence[Usage], hosts: Sequence[Usage], by: str, clock: str, width: int) -> Iterator[Line]:
+    """Yield the lines above the tables: what all machines use together, what they are sorted by, and the keys."""
+    text = total_words(machines, hosts, max(0, width - cells(clock) - GAP))
+    room = width - cells(text) - cells(clock)
+    yield [(cut(text, width), "bold"), (" " * room + clock if room >= GAP else "", "dim")]
+    keys = [f"{key} {name}, " for key, name in KEYS.items() if name != by]
+    yield [(as_many([f"by {by}; keys: ", *keys, "q quit"], width).rstrip(", "), "dim")]
+    yield []
+
+
+def total_words(machines: Sequence[Usage], hosts: Sequence[Usage], width: int | None) -> str:
+    """Return what all machines use together, as far as there is room; those of one computer cannot be added up."""
+    together, known = total(machines), sum(not usage.problem for usage in machines)
+    words = [counted(len(machines), "machine") if known == len(machines) else f"{known:,} of {counted(len(machines), 'machine')}"]
+    if hosts:
+        return as_many([*words, " on this computer"], width)
     if together.cpu is not None and together.cpus:
         words.append(f": cpu {together.cpu:.1f} of {together.cpus:,.15g}")
     if together.memory is not None:
@@ -286,3 +301,17 @@ def padded(text: str, width: int) -> str:
 def plain(lines: Iterable[Line]) -> Iterator[str]:
     """Yield lines without their colours."""
     yield from ("".join(text for text, _ in line).rstrip() for line in lines)
+
+
+def usage_json(machines: Sequence[Usage], hosts: Sequence[Usage], tasks: Sequence[TaskUsage]) -> dict[str, object]:
+    """Return both tables as values for `json.dumps`: sizes in bytes, rates in bytes per second, pressure as shares of the time."""
+    return {
+        "machines": {usage.machine: _usage_json(usage) for usage in machines},
+        "host": _usage_json(hosts[0]) if hosts else None,
+        "tasks": [asdict(task) for task in tasks],
+    }
+
+
+def _usage_json(usage: Usage) -> dict[str, object]:
+    facts = {name.replace("_", "-"): value for name, value in asdict(usage).items() if name != "machine"}
+    return facts | {"problem": usage.problem or None}
