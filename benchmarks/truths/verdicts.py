@@ -152,7 +152,7 @@ def _skew_is_outside(luck: random.Random, condition: str) -> bool:
         for sent in range(16):
             arrives = 10**6 * sent + there + int(luck.expovariate(1 / LAN_NS[1]))
             probes.append(Probe(10**6 * sent, arrives + offset, arrives + back + int(luck.expovariate(1 / LAN_NS[1]))))
-        clocks[name] = MachineClock(reading(probes))
+        clocks[name] = MachineClock((reading(probes),), 0)
         starts.append(start)
         ends.append(TaskEnded(TaskName(0, "load", name), Outcome(OutcomeKind.OK), start + offset, start + offset + 10**9))
     skew, truth = start_skew(ends, clocks), max(starts) - min(starts)

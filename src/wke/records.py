@@ -1,7 +1,7 @@
 """Everything that happens while machines work, as frozen values. One stream of them feeds the disk and the console.
 
 Times named `*_ns` are nanoseconds since the epoch on the machine's own clock. The agent reads the wall clock once when it starts and
-advances that time by the monotonic clock, so differences are durations.
+advances that time by a clock that nothing sets or slews (CLOCK_MONOTONIC_RAW), so differences are durations.
 """
 
 from collections.abc import Callable, Mapping
@@ -158,10 +158,13 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class MachineClock:
-    """A machine's clock before its tasks began and after they ended; `after` is None if contact was lost."""
+    """The readings of a machine's clock during a trial, in order of time; there is at least one.
 
-    before: ClockReading
-    after: ClockReading | None = None
+    Its offset from our clock changes by at most `drift_ppm` millionths of the time that passes, unless the clock was set.
+    """
+
+    readings: tuple[ClockReading, ...]
+    drift_ppm: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,23 @@
 """Clocks: what is claimed about a machine's offset holds whatever the network did, and times are put on one clock."""
 
 import csv
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.judge.clocks import Probe, ahead_ns, bound_ns, enough, ours, reading, start_skew
+from wke.judge.clocks import Placed, Probe, ahead_ns, enough, few, knots, offset, one_way, placed, placer, reading, start_skew
+from wke.judge.telemetry.placement import on_our_clock
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, TaskEnded, TaskName
 
-TRUTH = Path(__file__).parents[1] / "known_answers" / "truth-start-skew.csv"
-SKEWS = list(csv.DictReader(TRUTH.read_text().splitlines()[1:]))
+KNOWN = Path(__file__).parents[1] / "known_answers"
+SKEWS, OFFSET_ROWS = (
+    list(csv.DictReader([line for line in (KNOWN / name).read_text().splitlines() if not line.startswith("#")]))
+    for name in ("truth-start-skew.csv", "truth-clock.csv")
+)
 DELAYS = st.integers(min_value=0, max_value=10**10)
 TIMES = st.integers(min_value=10**17, max_value=2 * 10**18)
 OFFSETS = st.integers(min_value=-(10**17), max_value=10**17)
@@ -70,35 +76,74 @@ def test_a_start_is_as_far_ahead_as_staging_took(staging_ms: int, tasks: int, bo
     assert ahead_ns(staging_ms * 10**6, tasks, clocks) == ahead_ms * 10**6
 
 
+@pytest.mark.parametrize(
+    ("ways_ms", "over"), [([0.5], True), ([0.6], False), ([0.6, 0.4], True), ([0.6] * 7, False), ([0.6] * 8, True), ([300], False)]
+)
+def test_a_machine_that_is_measured_on_gets_few_probes(ways_ms: list[float], *, over: bool) -> None:
+    """One is enough if it was quick, and eight always are."""
+    assert few([Probe(0, 0, int(way * 1e6)) for way in ways_ms]) is over
+
+
+def clock_of(case: str, rate_ppm: int) -> MachineClock:
+    """Return the readings that the head of the known answers describes, with microseconds as units."""
+    last = {"before and after": 1000, "slewed by 500 ppm in the second half": 16_000, "stepped": 101_000}
+    if case == "every 10 s":
+        offsets = zip(range(0, 60_000_001, 10_000_000), [1000, 1000, 1000, 1000, 6000, 11_000, 16_000], strict=True)
+    else:
+        offsets = zip([0, 60_000_000], [1000, last[case]], strict=True)
+    return MachineClock(tuple(ClockReading(offset_us, 40, at) for at, offset_us in offsets), rate_ppm)
+
+
+@pytest.mark.parametrize("row", OFFSET_ROWS, ids=lambda r: f"{r['case']}, {r['at']}, {r['rate_ppm']}")
+def test_offsets_between_readings_are_as_known(row: dict[str, str]) -> None:
+    """Every reading bounds the offset at every moment, wider with the time between; bounds without an overlap mean that it is unknown."""
+    found = offset(clock_of(row["case"], int(row["rate_ppm"])), int(row["at"]))
+    assert (found is None) is (row["offset"] == "unknown")
+    if found is not None:
+        assert (found.low_ns, found.high_ns) == (int(row["low"]), int(row["high"]))
+
+
 @given(
     offset_ns=OFFSETS,
-    millionths=st.integers(min_value=-500, max_value=500),
     began_ns=TIMES,
-    span_ns=st.integers(min_value=10**6, max_value=10**14),
+    pieces=st.lists(st.tuples(st.integers(10**6, 10**11), st.integers(-100, 100), st.integers(0, 10**6), st.fractions(-1, 1)), max_size=9),
     share=st.fractions(min_value=-1, max_value=2),
 )
-def test_a_clock_that_drifts_evenly_is_followed(offset_ns: int, millionths: int, began_ns: int, span_ns: int, share: float) -> None:
-    """Read at both ends of a measurement, a clock that runs too fast or too slow is right to a few nanoseconds at any moment of it."""
+def test_a_machines_time_is_right_to_its_bound(
+    offset_ns: int, began_ns: int, pieces: list[tuple[int, int, int, float]], share: float
+) -> None:
+    """A clock whose pace changes within its limit is followed: one moment, many at once and for an order give the same time."""
+    at_ns, gained_ns, readings, line = began_ns, 0, [ClockReading(offset_ns, 0, began_ns)], [(began_ns, 0)]
+    for passed_ns, ppm, bound_ns, error in pieces:
+        at_ns, gained_ns = at_ns + passed_ns, gained_ns + passed_ns * ppm // 10**6
+        readings.append(ClockReading(offset_ns + gained_ns + int(bound_ns * error), bound_ns, at_ns))
+        line.append((at_ns, gained_ns))
+    clock = MachineClock(tuple(readings), 100)
+    true_ns = began_ns + int((at_ns - began_ns) * share)
+    (from_ns, low), (to_ns, high) = next((pair for pair in pairwise(line) if pair[0][0] <= true_ns <= pair[1][0]), (line[0], line[-1]))
+    inside = from_ns <= true_ns <= to_ns and to_ns > from_ns
+    gain = low + (high - low) * (true_ns - from_ns) // (to_ns - from_ns) if inside else low if true_ns < began_ns else high
+    shown_ns = true_ns + offset_ns + gain
+    found, many = placed(clock, shown_ns), on_our_clock(np.array([shown_ns]), knots(clock))
+    assert found is not None
+    assert abs(found.at_ns - true_ns) <= found.bound_ns + 3
+    assert abs(found.at_ns - int(many[0])) <= 3 + found.bound_ns // 1000
+    assert abs(found.at_ns - placer({"m": clock})("m", shown_ns)) <= 3 + found.bound_ns // 1000
 
-    def theirs(at_ns: int) -> int:
-        return at_ns + offset_ns + (at_ns - began_ns) * millionths // 10**6
 
-    ends = [ClockReading(theirs(at) - at, 0, at) for at in (began_ns, began_ns + span_ns)]
-    moment_ns = began_ns + int(span_ns * share)
-    assert abs(ours(MachineClock(*ends), theirs(moment_ns)) - moment_ns) <= 4
-
-
-@pytest.mark.parametrize("after", [None, ClockReading(90, 3, 1000), ClockReading(0, 3, 900)])
-def test_a_clock_that_was_read_once_is_taken_to_run_as_ours(after: ClockReading | None) -> None:
-    """Without a second reading, or one at no later time on the machine's clock, the first offset holds for all times."""
-    assert ours(MachineClock(ClockReading(90, 2, 1000), after), 5000) == 4910
+def test_a_clock_that_was_set_is_unknown_at_every_moment() -> None:
+    """Also long before and after, where the bounds of its readings would overlap again: for an order it is taken at its first reading."""
+    clock = MachineClock((ClockReading(7, 1, 0), ClockReading(10**6, 1, 10**6)), 100)
+    far_ns = 10**15
+    assert (placed(clock, far_ns), offset(clock, -far_ns), knots(clock)) == (None, None, ())
+    assert placer({"m": clock})("m", far_ns) == far_ns - 7
+    assert placer({"m": clock})("n", far_ns) == far_ns
 
 
-def test_the_wider_bound_counts() -> None:
-    """Between two readings no more is known than at the worse of them."""
-    assert bound_ns(MachineClock(ClockReading(0, 2, 10))) == 2
-    assert bound_ns(MachineClock(ClockReading(0, 2, 10), ClockReading(0, 7, 20))) == 7
-    assert bound_ns(MachineClock(ClockReading(0, 9, 10), ClockReading(0, 7, 20))) == 9
+@pytest.mark.parametrize(("apart_ns", "told"), [(0, False), (199, False), (-199, False), (200, True), (-200, True)])
+def test_times_between_machines_are_refused_below_ten_times_their_bound(apart_ns: int, *, told: bool) -> None:
+    """A difference of two machines' times is told only from ten times its possible error on, in either direction."""
+    assert one_way(Placed(1000, 15), Placed(1000 + apart_ns, 5)) == (apart_ns if told else None)
 
 
 def ended(machine: str, started_ns: int, copy: int = 0, took_ns: int = 50) -> TaskEnded:
@@ -106,9 +151,9 @@ def ended(machine: str, started_ns: int, copy: int = 0, took_ns: int = 50) -> Ta
 
 
 CLOCKS = {
-    "a": MachineClock(ClockReading(1000, 2, 0)),
-    "b": MachineClock(ClockReading(-1000, 5, 0)),
-    "c": MachineClock(ClockReading(0, 1, 0)),
+    "a": MachineClock((ClockReading(1000, 2, 0),), 0),
+    "b": MachineClock((ClockReading(-1000, 5, 0),), 0),
+    "c": MachineClock((ClockReading(0, 1, 0),), 0),
 }
 
 
@@ -134,7 +179,7 @@ def test_the_skew_is_between_the_first_and_the_last_start(ends: list[TaskEnded],
 def test_the_bounds_of_the_skew_hold_for_any_clocks(row: dict[str, str]) -> None:
     """The first and the last start may be on other machines than it seems, so the bounds of all clocks count."""
     starts = [tuple(map(int, start.split("+-"))) for start in row["starts"].split()]
-    clocks = {f"m{index}": MachineClock(ClockReading(0, bound, 0)) for index, (_, bound) in enumerate(starts)}
+    clocks = {f"m{index}": MachineClock((ClockReading(0, bound, 0),), 0) for index, (_, bound) in enumerate(starts)}
     skew = start_skew([ended(f"m{index}", 100_000 + at) for index, (at, _) in enumerate(starts)], clocks)
     assert skew is not None
     assert (skew.skew_ns - skew.bound_ns, skew.skew_ns + skew.bound_ns) == (int(row["low"]), int(row["high"]))

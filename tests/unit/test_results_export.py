@@ -34,7 +34,7 @@ def test_rows_are_all_attempts(project: Path) -> None:
         {"p99": 2.5, "errors": 0.0},
         {"p99": "ms", "errors": ""},
     )
-    assert (rows.rows[2].point, rows.rows[2].skew_ms, rows.rows[2].elapsed_s) == (POINT, 2.5, 2.0)
+    assert (rows.rows[2].point, rows.rows[2].skew_ms, rows.rows[2].skew_bound_ms, rows.rows[2].elapsed_s) == (POINT, 2.5, 1e-6, 2.0)
     assert rows.rows[5].folder == rows.rows[2].folder == Path("results/trials/a-0/2")
     assert [row.trial for row in rows.counted] == ["a-0", "c-2"]
     assert len(rows) == 6

@@ -56,9 +56,9 @@ def test_a_step_during_a_measurement_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(clocks, "CLOCK", here.steady)
 
     class MachineClock:
-        wall_ahead_ns = 0
+        wall_ahead_ns, is_ours = 0, False
 
-        async def read(self) -> ClockReading:
+        async def read(self, until: object) -> ClockReading:
             return ClockReading(0, 0, here.steady.now())
 
     machines = {name: SimpleNamespace(clock=MachineClock(), lost=asyncio.Event()) for name in ("m0", "m1")}

@@ -64,10 +64,10 @@ def test_a_trial_is_kept_whole(store: Store) -> None:
 
 
 def test_how_a_measured_step_began_is_kept(store: Store) -> None:
-    """The skew comes back with its attempt and no other; both readings of each clock are there, one where a machine was lost."""
+    """The skew comes back with its attempt and no other; all readings of each clock come back, one where a machine was lost."""
     clocks = {
-        "a": MachineClock(ClockReading(5, 2, 100), ClockReading(6, 3, 900)),
-        "b": MachineClock(ClockReading(-7, 4, 101)),
+        "a": MachineClock((ClockReading(5, 2, 100), ClockReading(6, 3, 900)), 100),
+        "b": MachineClock((ClockReading(-7, 4, 101),), 0),
     }
     start = StartedTogether(2, "load", 500, 30, 6, "a", "b", clocks)
     run(store, planned("aa-0"))
@@ -76,6 +76,7 @@ def test_how_a_measured_step_began_is_kept(store: Store) -> None:
     with contextlib.closing(sqlite3.connect(store.folder / "wke.sqlite")) as sql:
         readings = sql.execute("SELECT machine, at_ns, offset_ns, bound_ns FROM clocks ORDER BY machine, at_ns").fetchall()
         assert sql.execute("SELECT step, released_ns FROM starts").fetchall() == [(2, 500)]
+    assert store.details.of("bb-0", 1).clocks == store.details.clocks("bb-0", 1) == clocks
     assert readings == [("a", 100, 5, 2), ("a", 900, 6, 3), ("b", 101, -7, 4)]
 
 
@@ -322,7 +323,7 @@ def make_torn(path: Path) -> None:
     [
         (make_text, "is damaged or not a wke store", "move the whole folder"),
         (make_foreign, "is an SQLite database, but not a wke store", "move it away"),
-        (make_newer, r"was written by a newer wke \(schema 99\); this one reads and writes schema 10 only", "use a newer wke"),
+        (make_newer, r"was written by a newer wke \(schema 99\); this one reads and writes schema 11 only", "use a newer wke"),
         (make_torn, "the store is damaged", "move the whole folder"),
     ],
 )
@@ -433,7 +434,7 @@ def test_a_store_of_a_development_version_is_refused_and_left_alone(tmp_path: Pa
     before = {path.name: path.read_bytes() for path in copied.iterdir()}
     assert len(before) == (2 if journal == "WAL" else 1)
     version = file.stem.removeprefix("version-")
-    words = rf"was written by a development version of wke \(schema {version}\); this one reads and writes schema 10 only"
+    words = rf"was written by a development version of wke \(schema {version}\); this one reads and writes schema 11 only"
     with pytest.raises(StoreError, match=words) as caught:
         Store.open(copied, readonly=readonly)
     assert f"move {copied} away to begin a new store" in str(caught.value.problems[0].hint)

@@ -49,7 +49,7 @@ def finish(store: Store, attempt: Attempt, outcome: Outcome, why: str = "", make
         TaskEnded(TaskName(0, "serve", "m0"), OK, 0, SECOND, "SIGTERM"),
         TaskEnded(TaskName(1, "load", "m1", 1), FAILED, 0, 2 * SECOND, detail="no such file"),
     ]
-    clock = MachineClock(ClockReading(-1_000_000, 20_000, 5), ClockReading(-1_500_000, 30_000, 9))
+    clock = MachineClock((ClockReading(-1_000_000, 20_000, 5), ClockReading(-1_020_000, 30_000, 10**9)), 100)
     start = StartedTogether(1, "load", 77, 250_000, 40_000, "m0", "m1", {"m1": clock})
     with LogWriter(attempt.folder) as logs:
         logs(Output(tasks[0].task, 1, b"x\n", 1))
@@ -106,7 +106,7 @@ def test_an_attempt_with_all_there_is_of_it(store: Store) -> None:
         "  tasks     1  load on m1.1: failed(4) after 2.00 s: no such file",
         "            0  serve on m0: ok after 1.00 s (needed SIGTERM)",
         "  start     0.21 to 0.29 ms apart, m0 first, m1 last",
-        "  clocks    m1: -1.000 ms (±0.020), then -1.500 ms (±0.030)",
+        "  clocks    m1: -1.000 ms (±0.020), then -1.020 ms (±0.030); 2 readings, in between known to ±0.065 ms",
         "  deployed  steps 0, 1 in this attempt",
         "  machines  m0, m1: memory 8.0 GiB; kernel Linux 6.1",
         "  software  wke 1.0, Python 3.12.1; project: git commit 0123456789ab, with changes that were not committed",
@@ -173,7 +173,8 @@ def test_json_has_everything(store: Store) -> None:
     ]
     second, third = told["attempts"][1:]
     assert second["machines"] == {machine: {"address": "here", "facts": OLD} for machine in ("m0", "m1")}
-    assert second["clocks"]["m1"][1] == {"offset-ns": -1_500_000, "bound-ns": 30_000, "at-ns": 9}
+    assert second["clocks"]["m1"][1] == {"offset-ns": -1_020_000, "bound-ns": 30_000, "at-ns": 10**9}
+    assert second["clocks-were-set"] == []
     assert second["tasks"][1] == {
         "step": 1,
         "target": "load",

@@ -12,7 +12,7 @@ import _signal
 
 from wke.agent import frames
 from wke.agent.files import login, to_bytes, to_text
-from wke.agent.loop import Loop, Outgoing, Punctual
+from wke.agent.loop import Loop, Outgoing, Punctual, steady_ns
 from wke.agent.modules import bring
 from wke.agent.order import Order
 from wke.agent.protocol import ProtocolError, dump, prefix
@@ -48,7 +48,7 @@ class Agent:
         self._out = Outgoing(self.loop, sink, self._abandoned)
         self._pipes = [source, sink]
         self._copies = None  # until there is one
-        self._epoch_ns = int(time.time() * 1e9) - _monotonic_ns()
+        self._epoch_ns = int(time.time() * 1e9) - steady_ns()
         self._lease_until = time.monotonic() + self.lease_s
         self.guarded = True
         self._heartbeats = None
@@ -110,7 +110,11 @@ class Agent:
 
     def clock(self):
         """Nanoseconds since the epoch, steady."""
-        return self._epoch_ns + _monotonic_ns()
+        return self._epoch_ns + steady_ns()
+
+    def moment(self, at_ns):
+        """Return when `clock` will show that time, on the monotonic clock, by which the loop waits."""
+        return time.monotonic() + (at_ns - self.clock()) / 1e9
 
     def _hear_signals(self):
         for number in DEAF_TO:
@@ -188,7 +192,7 @@ class Agent:
         task = self.tasks.by_channel.get(frame.channel)
         if task is not None and task.held:
             task.held = False
-            self._punctual.at((frame.head["at"] - self._epoch_ns) / 1e9, task.spawn)
+            self._punctual.at(self.moment(frame.head["at"]), task.spawn)
 
     def _on_stop(self, frame):
         task = self.tasks.by_channel.get(frame.channel)
@@ -264,7 +268,7 @@ class Agent:
         from wke.agent.sources import whereabouts
         from wke.agent.watch import Watch
 
-        channel, first = frame.channel, (frame.head["at"] - self._epoch_ns) / 1e9
+        channel, first = frame.channel, self.moment(frame.head["at"])
 
         def tell(kind, head, payload):
             self._tell(kind, channel, head, payload)
@@ -383,10 +387,3 @@ def _words(error):
     if isinstance(error, MemoryError):
         return "out of memory"
     return str(error) if isinstance(error, ProtocolError) else repr(error)
-
-
-def _monotonic_ns():
-    try:
-        return time.monotonic_ns()
-    except AttributeError:  # Python 3.6
-        return int(time.monotonic() * 1e9)

@@ -21,7 +21,7 @@ from wke.agent import frames
 from wke.agent.files import remove_tree, to_bytes
 from wke.agent.guardian import DEAF_TO
 from wke.agent.journal import Journal
-from wke.agent.loop import Loop, Outgoing
+from wke.agent.loop import Loop, Outgoing, steady_ns
 from wke.agent.protocol import Decoder, Frame, ProtocolError, dump, encode, prefix
 from wke.agent.relay import relay
 
@@ -102,7 +102,7 @@ class Anchor:
         self._listener = None
         self._journal = None
         self._hello = None
-        self._hello_at = 0.0
+        self._hello_at = 0
         self._attempt = ""
         self._cleared = False  # every task was stopped since the attempt began
         self._known = {}  # key -> channel
@@ -190,7 +190,7 @@ class Anchor:
             "begun": list(self._begun),
             "scripts": self._scripts,
         }
-        at = self._hello["at"] + int(1e9 * (time.monotonic() - self._hello_at))
+        at = self._hello["at"] + steady_ns() - self._hello_at
         self._tell(frames.HELLO, 0, dict(self._hello, at=at, **state))
 
     def _tell(self, kind, channel, head, payload=b""):
@@ -302,7 +302,7 @@ class Anchor:
 
     def _open(self, hello):
         """Open the journal and the socket in the work folder."""
-        self._hello, self._hello_at = hello, time.monotonic()
+        self._hello, self._hello_at = hello, steady_ns()
         folder = to_bytes(hello["workfolder"])
         self._journal = Journal(folder + b"/journal")
         self._listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)

@@ -23,7 +23,7 @@ class Results:
 
     `to_pandas`, `to_polars`, `to_arrow` and `to_parquet` need that library (the extra `analysis` installs all of them), and raise an
     InputError that says so where it is not there. Columns: series, trial, attempt, iteration, warmup, outcome, why, counts, started_ns,
-    elapsed_s, skew_ms, derived_from, stands_for, then one for every parameter and every metric.
+    elapsed_s, skew_ms, skew_bound_ms, derived_from, stands_for, then one for every parameter and every metric.
     """
 
     rows: tuple[ResultRow, ...]

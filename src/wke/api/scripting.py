@@ -32,9 +32,9 @@ from wke.describe.cluster.selector import select
 from wke.describe.configuration.configuration import TargetSpec
 from wke.describe.configuration.step import PlannedStep
 from wke.errors import InputError
-from wke.judge.clocks import ours
+from wke.judge.clocks import Placed, one_way, placed
 from wke.keep.output.logs import LogWriter
-from wke.records import Output, Record, Sink, StepReady, StepStarted, TaskEnded, TaskName, TaskStarted
+from wke.records import MachineClock, Output, Record, Sink, StepReady, StepStarted, TaskEnded, TaskName, TaskStarted
 from wke.values import dataclass
 
 T = TypeVar("T")
@@ -65,7 +65,8 @@ class RunResult:
     """How a target's tasks ended, in the order of the plan.
 
     `start_s` and `end_s` are seconds since the epoch, from the first start to the last end, as measured on the machines; where tasks ran
-    on several machines, only `measure` compares their clocks. `output` maps a task to the bytes of its standard output if captured.
+    on several machines, only `measure` compares their clocks. If those of the first and the last are not known to a tenth of the time in
+    between, the two are of the machine that took longest. `output` maps a task to the bytes of its standard output if captured.
     """
 
     target: str
@@ -250,12 +251,7 @@ class Machines:
         """Run a planned step to its end and return its result, without output. Clocks are compared if it is measured."""
         ends = await (await self.launch(step, sink)).finish()
         clocks = await self._session.clocks.measured(step, ends)
-
-        def common_ns(machine: str, at_ns: int) -> int:
-            return ours(clocks[machine], at_ns) if machine in clocks else at_ns
-
-        start_ns = min(common_ns(end.task.machine, end.started_ns) for end in ends)
-        end_ns = max(common_ns(end.task.machine, end.ended_ns) for end in ends)
+        start_ns, end_ns = _from_first_to_last(ends, clocks)
         return RunResult(step.target.name, ends, start_ns / 1e9, end_ns / 1e9)
 
     async def _run(self, step: PlannedStep, keeping: Keeping) -> RunResult:
@@ -302,6 +298,19 @@ async def open_cluster(
         place = await _to_its_end(asyncio.to_thread(stack.enter_context, provide(described)))
         async with Machines(place, sink, Path(base)) as machines:
             yield machines
+
+
+def _from_first_to_last(ends: Sequence[TaskEnded], clocks: Mapping[str, MachineClock]) -> tuple[int, int]:
+    """Return when the first task started and the last one ended, on our clock as far as clocks were read."""
+    spans: dict[str, tuple[Placed, Placed]] = {}
+    for machine in dict.fromkeys(end.task.machine for end in ends):
+        times = [at_ns for end in ends if end.task.machine == machine for at_ns in (end.started_ns, end.ended_ns)]
+        at = [(placed(clocks[machine], at_ns) if machine in clocks else None) or Placed(at_ns, 0) for at_ns in (min(times), max(times))]
+        spans[machine] = at[0], at[1]
+    first, last = min(spans, key=lambda m: spans[m][0].at_ns), max(spans, key=lambda m: spans[m][1].at_ns)
+    if first != last and one_way(spans[first][0], spans[last][1]) is None:
+        first = last = max(spans, key=lambda m: spans[m][1].at_ns - spans[m][0].at_ns)
+    return spans[first][0].at_ns, spans[last][1].at_ns
 
 
 class _Kept:

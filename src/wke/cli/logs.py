@@ -1,15 +1,18 @@
 """`wke logs`: prints what a trial's tasks wrote."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import click
 
 from wke.cli.options import as_json, folder
 from wke.errors import InputError, StoreError, did_you_mean
+from wke.judge.clocks import knots, placer
 from wke.keep.files.damage import CHECK
 from wke.keep.output.logs import Line, lines, tasks
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
+from wke.records import MachineClock
 from wke.series.folders import RESULTS
 from wke.series.resolve import find_trial
 from wke.tell.terminal.console import Printer, json_text
@@ -26,7 +29,7 @@ MOST_NAMED = 5
 @folder
 @as_json
 def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) -> None:
-    """Print what the tasks of TRIAL wrote, in order of time; with MACHINE only the output there.
+    """Print what the tasks of TRIAL wrote, in order of time on this computer's clock; with MACHINE only the output there.
 
     TRIAL is the start of its id, or SERIES:PARAMETER=VALUE if that means one trial. Before each line are the seconds since the first one,
     its target and its machine. The path of the trial's folder, which has the raw output, is printed first.
@@ -34,13 +37,16 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
     with Store.open(RESULTS, readonly=True) as store:
         stored = find_trial(store, trial)
         makers = store.details.makers(*stored.ran)
+        clocks = store.details.clocks(stored.id, stored.attempt)
         lost = [path for path in store.details.files(stored.id, stored.attempt) if not (stored.folder / path).exists()]
     if not stored.folder.is_dir():
         raise StoreError(f"the files of trial {stored.id} ({stored.outcome}) are missing: there is no folder {stored.folder}", hint=CHECK)
     written = tasks(stored.folder)
     _check("machine", machine, {task.machine for task in written})
     _check("target", target, {task.target for task in written})
-    wanted = (line for line in lines(stored.folder) if machine in {None, line.task.machine} and target in {None, line.task.target})
+    found = lines(stored.folder, place=placer(clocks))
+    wanted = (line for line in found if machine in {None, line.task.machine} and target in {None, line.task.target})
+    _tell_unknown({task.machine for task in written}, clocks)
     for piece in _document(stored, makers, wanted) if as_json else _text(stored, makers, wanted):
         put("stdout", piece)
     if lost:
@@ -74,6 +80,16 @@ def _document(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Lin
         yield visible(f"{comma}\n{json_text(said)}")
         comma = ","
     yield Safe("\n]}\n")
+
+
+def _tell_unknown(machines: AbstractSet[str], clocks: Mapping[str, MachineClock]) -> None:
+    """Say between which machines the order of lines may be wrong."""
+    unread = machines - clocks.keys() if len(machines) > 1 else set()
+    was_set = {machine for machine in machines & clocks.keys() if not knots(clocks[machine])}
+    for names, why in ((unread, "was not compared with others"), (was_set, "was set during the trial, or the machine stood still")):
+        if names:
+            named = f"{', '.join(sorted(names)[:MOST_NAMED])}{f' and {len(names) - MOST_NAMED} more' if len(names) > MOST_NAMED else ''}"
+            Printer().talk(f"the clock {why}: {named}; the order of lines of different machines may be wrong")
 
 
 def _check(noun: str, name: str | None, known: set[str]) -> None:

@@ -26,6 +26,7 @@ def _row(series: str, attempt: StoredAttempt, *, counts: bool) -> ResultRow:
         started_ns=attempt.started_ns,
         elapsed_s=attempt.elapsed_s,
         skew_ms=attempt.start.skew_ns / 1e6 if attempt.start else None,
+        skew_bound_ms=attempt.start.bound_ns / 1e6 if attempt.start else None,
         derived_from=".".join(map(str, attempt.ran)) if attempt.derivation else None,
         stands_for=attempt.stands_for,
         folder=attempt.folder,

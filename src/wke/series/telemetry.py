@@ -1,5 +1,6 @@
 """Reads the telemetry of a trial from the store: the one place from which pages, exports, verdicts and metrics get it."""
 
+from wke.judge.clocks import knots
 from wke.judge.summary.trial import TrialRecord
 from wke.judge.telemetry.spans import measured_window, spans_of
 from wke.judge.telemetry.trial import TrialTelemetry
@@ -17,14 +18,15 @@ def load_telemetry(store: Store, name: str, number: int | None = None) -> TrialT
 def telemetry_of(record: TrialRecord) -> TrialTelemetry:
     """Return the telemetry of an attempt; a derived one has that of the attempt that ran. Raise StoreError if it is unreadable."""
     at, of = record.at, record.of
-    spans = spans_of(of.tasks, of.clocks, of.measured)
+    clocks = {machine: knots(clock) for machine, clock in of.clocks.items()}
+    spans = spans_of(of.tasks, clocks, of.measured)
     return TrialTelemetry(
         trial=at.id,
         attempt=at.attempt,
         series=at.series,
         stored=read_telemetry(at.folder),
         scrapes=read_telemetry(at.folder, SCRAPES),
-        clocks=of.clocks,
+        clocks=clocks,
         spans=spans,
         window=measured_window(spans, of.released_ns),
     )

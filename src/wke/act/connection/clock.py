@@ -1,6 +1,6 @@
 """The machine's clock, compared with ours."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from wke.act.connection.link import Link
 from wke.act.connection.questions import Questions
@@ -17,6 +17,8 @@ class Clock:
     The machine's clock is steady; at the last reading its wall clock was `wall_ahead_ns` ahead of it, so a change of this is a step.
     """
 
+    is_ours = False  # else it needs no watching
+
     def __init__(self, link: Link, questions: Questions, now: Callable[[], int]) -> None:
         self._link = link
         self._questions = questions
@@ -25,23 +27,33 @@ class Clock:
         self._hear: dict[int, Callable[[Frame], None]] = {}
         self.handlers: Mapping[int, Callable[[Frame], None]] = {frames.PONG: self._take}
 
-    async def read(self) -> ClockReading:
-        """Compare the clocks by many probes, one after the other: this takes as many round trips. Raises MachineError without contact."""
+    async def read(self, until: Callable[[Sequence[Probe]], bool] = enough) -> ClockReading:
+        """Compare the clocks by probes, one after the other, `until` there are enough. Raises MachineError without contact."""
+        while True:
+            probes = await self._probe(until)
+            if probes:
+                return reading(probes)
+
+    async def _probe(self, until: Callable[[Sequence[Probe]], bool]) -> list[Probe]:
+        """Return the probes; none when contact was lost for a time, because then it is unknown which of two an answer is for."""
         probes: list[Probe] = []
-        sent_ns = 0
+        sent_ns, is_repeated, is_waiting = 0, False, False
         channel = self._link.new_channel()
 
         def send() -> None:
-            nonlocal sent_ns
+            nonlocal sent_ns, is_repeated, is_waiting
+            is_repeated, is_waiting = is_repeated or is_waiting, True
             sent_ns = self._now()
             self._link.tell(frames.PING, channel, {})
 
         def hear(pong: Frame) -> None:
+            nonlocal is_waiting
+            is_waiting = False
             at_ns = number_of(pong.head, "at")
             probes.append(Probe(sent_ns, at_ns, self._now()))
             if "wall" in pong.head:
                 self.wall_ahead_ns = number_of(pong.head, "wall") - at_ns
-            if enough(probes):
+            if is_repeated or until(probes):
                 self._questions.answer(pong)
             else:
                 send()
@@ -51,7 +63,7 @@ class Clock:
             await self._questions.ask_with(send, frames.PING, channel)
         finally:
             del self._hear[channel]
-        return reading(probes)
+        return [] if is_repeated else probes
 
     def _take(self, frame: Frame) -> None:
         """Take the answer to a probe. That to a heartbeat needs no one: its arrival is the sign of life."""

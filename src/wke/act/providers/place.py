@@ -38,3 +38,8 @@ class Place:
     locks: Mapping[str, str] = field(default_factory=dict)
     connection: Callable[[str, float, Claim | None], Connection] = _connection
     now: Callable[[], int] = CLOCK.now
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the machines are emulated: they have the kernel of this computer, and its clock."""
+        return self.cluster.provider == "local"

@@ -28,6 +28,7 @@ from wke.agent.tree import FILE, Entry
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.documents import Json
 from wke.errors import InputError, MachineError, did_you_mean
+from wke.judge.clocks import Probe, enough
 from wke.keep.files.disk import write_atomically
 from wke.records import ClockReading, OutcomeKind
 from wke.values import dataclass
@@ -99,7 +100,9 @@ def scripted_connection(play: Play, now: Callable[[], int], machine: str, lease_
 class ScriptedClock(Clock):
     """The machine's clock is ours."""
 
-    async def read(self) -> ClockReading:
+    is_ours = True
+
+    async def read(self, until: Callable[[Sequence[Probe]], bool] = enough) -> ClockReading:  # noqa: ARG002
         """Return that it does not differ."""
         return ClockReading(0, 0, self._now())
 

@@ -1,61 +1,105 @@
-"""The clocks of a session's machines: read before and after a measured step, whose tasks start at one instant."""
+"""The clocks of a session's machines: read before and after a measured step, whose tasks start at one instant, and while it runs."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 
+from wke.act.connection.clock import Clock
 from wke.act.session.connections import Connections
 from wke.act.session.waiting import cancel_all
 from wke.act.steadyclock import CLOCK, is_step
 from wke.describe.configuration.step import PlannedStep
 from wke.errors import MachineError
-from wke.judge.clocks import ahead_ns, start_skew
+from wke.judge.clocks import RAW_PPM, SLEWED_PPM, Probe, ahead_ns, enough, few, start_skew
 from wke.records import ClockReading, MachineClock, Note, Release, Sink, StartedTogether, TaskEnded
+from wke.values import dataclass
 
-FRESH_NS = 100_000_000  # a clock that was read this recently is not read again: the line between two readings shows what it gained since
+EVERY_S = 10.0  # between two readings while a step is measured
+FRESH_NS = 100_000_000  # a clock that was read this recently is not read again
 CLOCKS_AT_ONCE = 4  # more of them would wait for each other here, and their round trips would seem longer than they are
 MOST_TOLD = 4
 CLOCK_PATIENCE_S = 0.01  # then the next one begins all the same: these machines are far away
 
 
-class Clocks:
-    """Reads the clocks of machines over their connections; `now` is ours, in nanoseconds."""
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A measured step: when its tasks were released, the readings of clocks since just before that, and the machines of its tasks."""
 
-    def __init__(self, connections: Connections, now: Callable[[], int], emit: Sink) -> None:
+    released_ns: int
+    readings: Mapping[str, list[ClockReading]]
+    machines: frozenset[str]
+    drift_ppm: int
+
+
+class Clocks:
+    """Reads the clocks of machines over their connections; `now` is ours, in nanoseconds.
+
+    `bystanders` are machines without a task of the measured step whose clocks are read, too: with few probes, as they matter less.
+    """
+
+    def __init__(self, connections: Connections, now: Callable[[], int], emit: Sink, drift_ppm: int = RAW_PPM) -> None:
+        self.bystanders: Sequence[str] = ()
         self._connections = connections
         self._now = now
         self._emit = emit
-        self._latest: dict[str, ClockReading] = {}
-        self._releases: dict[int, Release] = {}
+        self._drift_ppm = drift_ppm
+        self._latest: dict[str, tuple[Clock, int, ClockReading]] = {}  # with the epoch of our clock
+        self._agreed: dict[int, dict[str, list[ClockReading]]] = {}  # the readings from before a step
+        self._measured: dict[int, _Measured] = {}
         self._walls: dict[str, int] = {}  # by how much the machines' wall clocks were ahead of their steady ones
 
     async def agree(self, step: PlannedStep, staging_ns: int) -> Release:
         """Choose an instant a little ahead for the step's tasks, whose staging took that long. Raises MachineError without contact."""
-        clocks = await self._read([m.name for m in step.machines], FRESH_NS)
+        names = [m.name for m in step.machines]
+        others = await self._read([name for name in self.bystanders if name not in names], few, FRESH_NS)
+        clocks = await self._read(names, enough, FRESH_NS)
+        for name in names:
+            if name not in clocks:
+                raise MachineError(f"machine {name}: {self._connections[name].why}")
         CLOCK.step()
         self._walls = {name: self._connections[name].clock.wall_ahead_ns for name in clocks}
+        self._agreed[step.index] = {name: [reading] for name, reading in (clocks | others).items()}
         return Release(self._now() + ahead_ns(staging_ns, len(step.tasks()), clocks.values()), clocks)
 
     def note(self, step: PlannedStep, release: Release) -> None:
-        """Remember when a step's tasks were released, until it is `measured`."""
-        self._releases[step.index] = release
+        """Remember when a step's tasks were released, until it is `measured`. Another command may have agreed on that, by its own clock."""
+        ours, theirs = self._agreed.pop(step.index, None), {name: [reading] for name, reading in release.clocks.items()}
+        drift_ppm = SLEWED_PPM if ours is None else self._drift_ppm
+        self._measured[step.index] = _Measured(release.at_ns, theirs if ours is None else ours, frozenset(theirs), drift_ppm)
+
+    @asynccontextmanager
+    async def watched(self, step: PlannedStep) -> AsyncIterator[None]:
+        """Read the clocks every EVERY_S for as long as the block lasts, if the step is measured."""
+        measured = self._measured.get(step.index)
+        all_of_them = measured.readings if measured else {}
+        readings = {name: found for name, found in all_of_them.items() if not self._connections[name].clock.is_ours}
+        watching = [asyncio.ensure_future(self._watch(readings))] if readings else []
+        try:
+            yield
+        finally:
+            await cancel_all(watching)
 
     async def measured(self, step: PlannedStep, ends: Iterable[TaskEnded]) -> Mapping[str, MachineClock]:
         """Read the clocks again after a measured step and report how far apart its tasks began; return the clocks, {} for other steps."""
-        release = self._releases.pop(step.index, None)
-        if release is None:
+        measured = self._measured.pop(step.index, None)
+        if measured is None:
             return {}
-        names = [name for name in release.clocks if not self._connections[name].lost.is_set()]
-        try:
-            after = await self._read(names)
-        except MachineError:  # lost just now: the readings from before have to do
-            after = {}
-        self._tell_steps(step, after, self._now() - release.at_ns)
-        clocks = {name: MachineClock(before, after.get(name)) for name, before in release.clocks.items()}
+        after = await self._read(measured.machines, enough) | await self._read(measured.readings.keys() - measured.machines, few)
+        self._tell_steps(step, after, self._now() - measured.released_ns)
+        for name, reading in after.items():
+            measured.readings[name].append(reading)
+        clocks = {name: MachineClock(_distinct(found), measured.drift_ppm) for name, found in measured.readings.items()}
         skew = start_skew(ends, clocks)
         if skew is not None:
-            target = step.target.name
-            self._emit(StartedTogether(step.index, target, release.at_ns, skew.skew_ns, skew.bound_ns, skew.first, skew.last, clocks))
+            at = step.index, step.target.name, measured.released_ns
+            self._emit(StartedTogether(*at, skew.skew_ns, skew.bound_ns, skew.first, skew.last, clocks))
         return clocks
+
+    async def _watch(self, readings: Mapping[str, list[ClockReading]]) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            for name, reading in (await self._read(readings, few)).items():
+                readings[name].append(reading)
 
     def _tell_steps(self, step: PlannedStep, machines: Iterable[str], since_ns: int) -> None:
         """Tell whose wall clock was set while a step ran; times here are steady, but those that its scripts took may be wrong."""
@@ -69,24 +113,34 @@ class Clocks:
                 Note(f"while {step.target.name} ran, the clock was set {where}; wke's durations are right, those of scripts may not be")
             )
 
-    async def _read(self, names: Iterable[str], fresh_ns: int = 0) -> dict[str, ClockReading]:
-        """Read machines' clocks, a few at a time; raise MachineError when contact with one is lost.
+    async def _read(self, names: Iterable[str], until: Callable[[Sequence[Probe]], bool], fresh_ns: int = 0) -> dict[str, ClockReading]:
+        """Read machines' clocks, a few at a time; machines with which contact is lost are left out.
 
         A clock that was read less than `fresh_ns` ago is not read again.
         """
-        now_ns, wanted = self._now(), tuple(names)
-        known = {name: clock for name in wanted if (clock := self._latest.get(name)) and 0 <= now_ns - clock.at_ns < fresh_ns}
+        found: dict[str, ClockReading] = {}
         readings: dict[str, asyncio.Task[ClockReading]] = {}
         busy: set[asyncio.Task[ClockReading]] = set()
         try:
-            for name in wanted:
-                if name in known:
+            for name in names:
+                clock = self._connections[name].clock
+                *of, known = self._latest.get(name, (clock, CLOCK.epoch, None))
+                if known is not None and of == [clock, CLOCK.epoch] and 0 <= self._now() - known.at_ns < fresh_ns:
+                    found[name] = known
                     continue
-                readings[name] = asyncio.create_task(self._connections[name].clock.read())
+                readings[name] = asyncio.create_task(clock.read(until))
                 busy.add(readings[name])
                 if len(busy) >= CLOCKS_AT_ONCE:
                     _, busy = await asyncio.wait(busy, timeout=CLOCK_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
-            self._latest.update({name: await read for name, read in readings.items()})
-            return {name: self._latest[name] for name in wanted}
+            for name, read in readings.items():
+                with suppress(MachineError):
+                    found[name] = await read
+                    self._latest[name] = self._connections[name].clock, CLOCK.epoch, found[name]
+            return found
         finally:
             await cancel_all(readings.values())
+
+
+def _distinct(readings: Iterable[ClockReading]) -> tuple[ClockReading, ...]:
+    """Return one reading for each moment, in order of time."""
+    return tuple(reading for _, reading in sorted({reading.at_ns: reading for reading in readings}.items()))

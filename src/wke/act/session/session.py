@@ -28,6 +28,7 @@ from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.configuration.secret import Secret
 from wke.describe.configuration.step import PlannedStep
 from wke.errors import InputError
+from wke.judge.clocks import RAW_PPM
 from wke.records import Record, Sink, StepReady, StepStarted, TaskEnded, TaskName
 
 PING_PAUSE_S = 0.05  # between two runs of a `ready.target` that fails
@@ -48,7 +49,7 @@ class Session:
         self._sink = sink
         self.connections = Connections(place, machines, Manner(self.detacher, holder, self._emit, self._note_reopening))
         self.copies = Copies(self.connections, self.detacher, self._emit)
-        self.clocks = Clocks(self.connections, place.now, self._emit)
+        self.clocks = Clocks(self.connections, place.now, self._emit, 0 if place.is_here else RAW_PPM)
         self._backgrounds = Backgrounds()
         self._patience = Patience(self._emit)
         self._watches: list[LogWatch] = []
@@ -155,7 +156,7 @@ class Session:
         finished = asyncio.gather(*waits)
         alarms = self._backgrounds.alarms()
         try:
-            async with self._patience.waiting(step, running):
+            async with self._patience.waiting(step, running), self.clocks.watched(step):
                 await first_of(finished, *alarms)
             if not finished.done():
                 await asyncio.gather(*(task.stop() for task in running))

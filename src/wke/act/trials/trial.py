@@ -39,6 +39,7 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: i
     6. Everything that still runs is stopped; after a trial that went well, steps with a scope stay as they are.
     """
     kept = 0
+    session.clocks.bystanders = trial.machines
     try:
         for step in (step for step in trial.steps[deployed:] if not step.is_skipped):
             problem = await _take(session, step) or (None if step.background else await _fetch(session, step, folder))

@@ -237,7 +237,7 @@ def _collected_for(steps: Sequence[Step], metric: Metric) -> tuple[str, ...] | N
 
 RESERVED = (
     *("uid", "revision", "series", "trial", "attempt", "iteration", "warmup", "outcome", "why", "counts", "started_ns", "elapsed_s"),
-    *("skew_ms", "derived_from", "stands_for"),
+    *("skew_ms", "skew_bound_ms", "derived_from", "stands_for"),
 )
 """Columns of result tables that are there in addition to parameters and metrics."""
 

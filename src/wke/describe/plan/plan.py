@@ -48,6 +48,11 @@ class Trial:
     deployment: Deployment = ()
     files: Mapping[str, str | None] = field(default_factory=dict)
 
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The names of the machines that take part: those on which a step runs."""
+        return tuple(dict.fromkeys(machine.name for step in self.steps for machine in step.machines))
+
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:

@@ -14,7 +14,8 @@ class ResultRow:
     `point` maps parameters to values, `observations` maps metrics to values in `units`. `why` is the reason when the outcome is not ok or
     the attempt is `broken`, or names the machines of the attempt, if they have changed since. With `derived_from` (a trial and the number
     of an attempt, joined by a dot) that attempt ran, and `folder` is its folder. With `stands_for` a user accepted this attempt as a
-    result of that trial.
+    result of that trial. `skew_bound_ms` is
+    the largest possible error of `skew_ms`.
     """
 
     series: str
@@ -29,6 +30,7 @@ class ResultRow:
     started_ns: int
     elapsed_s: float | None
     skew_ms: float | None
+    skew_bound_ms: float | None
     derived_from: str | None
     stands_for: str | None
     folder: Path

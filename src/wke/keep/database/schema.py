@@ -12,7 +12,7 @@ from pathlib import Path
 from wke.errors import StoreError
 
 APPLICATION = 0x776B6521  # "wke!", so that `file` and wke tell our stores from other SQLite files
-VERSION = 10
+VERSION = 11
 
 TABLES = """
 CREATE TABLE series (
@@ -111,6 +111,7 @@ CREATE TABLE clocks (                -- a machine's clock minus the controller's
     at_ns INTEGER NOT NULL,          -- on the controller's clock
     offset_ns INTEGER NOT NULL,
     bound_ns INTEGER NOT NULL,
+    drift_ppm INTEGER NOT NULL,      -- at most by so many millionths of the time that passes, the difference changes
     PRIMARY KEY (attempt, machine, at_ns)
 ) WITHOUT ROWID;
 CREATE TABLE files (                 -- what an attempt's folder held when the attempt ended

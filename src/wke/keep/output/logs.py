@@ -15,7 +15,7 @@ import os
 import re
 import struct
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote, unquote
@@ -36,7 +36,7 @@ STREAMS = {1: "out", 2: "err"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line (the last one may be unfinished) that `task` wrote to `stream`; `at_ns` is when its end arrived.
+    """One line (the last one may be unfinished) that `task` wrote to `stream`; `at_ns` is when its end arrived, by the clock of `lines`.
 
     A line of more than LONGEST bytes (see LineBuffer) comes in several parts; all but the last have `continues` set.
     """
@@ -158,22 +158,28 @@ def pieces(folder: Path, task: TaskName) -> Iterator[tuple[int, int, bytes]]:
             yield at_ns, stream, os.pread(files.descriptor(_path(folder, task, STREAMS[stream])), length, offset)
 
 
+def _as_it_is(machine: str, at_ns: int) -> int:  # noqa: ARG001
+    return at_ns
+
+
 def tail(folder: Path, task: TaskName, most: int) -> tuple[str, ...]:
     """Return the last lines, at most `most`, that `task` wrote to its two streams; of much output, only the end is read."""
     return tuple(line.data.decode(errors="replace") for line in deque(lines(folder, task, last_bytes=TAIL_BYTES), maxlen=most))
 
 
-def lines(folder: Path, task: TaskName | None = None, *, last_bytes: int | None = None) -> Iterator[Line]:
+def lines(
+    folder: Path, task: TaskName | None = None, *, last_bytes: int | None = None, place: Callable[[str, int], int] = _as_it_is
+) -> Iterator[Line]:
     """Yield the lines of all tasks in `folder`, or of one `task`, in the order of time, each without its newline.
 
-    Times are on the clocks of the machines, which may disagree. An attempt that is still running can be read. With `last_bytes`, only the
-    last pieces of each task are read, about that many bytes.
+    Times are on the clocks of the machines, which may disagree; `place` puts a machine's time on a common clock. An attempt that is still
+    running can be read. With `last_bytes`, only the last pieces of each task are read, about that many bytes.
     """
     names = tasks(folder) if task is None else (task,)
     buffers: defaultdict[tuple[TaskName, int], LineBuffer] = defaultdict(LineBuffer)
     last_ns: dict[tuple[TaskName, int], int] = {}
     with _OpenFiles(os.O_RDONLY, 256) as files:
-        numbered = (_numbered(folder, names, number, last_bytes) for number in range(len(names)))
+        numbered = (_numbered(folder, names, number, last_bytes, place) for number in range(len(names)))
         for at_ns, number, stream, offset, length in heapq.merge(*numbered):
             key = names[number], stream
             last_ns[key] = at_ns
@@ -312,6 +318,9 @@ def _whole_records(path: Path, position: int) -> bytes:
     return records[: len(records) // PIECE.size * PIECE.size]
 
 
-def _numbered(folder: Path, names: Sequence[TaskName], number: int, last_bytes: int | None) -> Iterator[tuple[int, int, int, int, int]]:
+def _numbered(
+    folder: Path, names: Sequence[TaskName], number: int, last_bytes: int | None, place: Callable[[str, int], int]
+) -> Iterator[tuple[int, int, int, int, int]]:
+    machine = names[number].machine
     for at_ns, stream, offset, length in _index(folder, names[number], last_bytes):
-        yield at_ns, number, stream, offset, length
+        yield place(machine, at_ns), number, stream, offset, length

@@ -2,6 +2,8 @@
 
 import sqlite3
 from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 from os import fsdecode
 
 from wke.documents import Json
@@ -11,7 +13,7 @@ from wke.keep.machines.fingerprint import Reference
 from wke.keep.machines.machine_changes import RAN
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import StoredAttempt
-from wke.records import ClockReading, TaskName
+from wke.records import ClockReading, MachineClock, TaskName
 from wke.values import dataclass
 
 
@@ -60,7 +62,7 @@ class AttemptDetails:
     command: Command
     position: int
     tasks: tuple[StoredTask, ...]
-    clocks: Mapping[str, tuple[ClockReading, ...]]
+    clocks: Mapping[str, MachineClock]
     machines: Reference
     said: Mapping[str, Mapping[str, object]]
     deployments: tuple[StoredDeployment, ...]
@@ -78,7 +80,7 @@ class DetailReader:
 
     def of(self, trial: str, number: int) -> AttemptDetails:
         """Return the details of attempt `number` at `trial`, which must exist."""
-        columns = "r.id, v.id, r.position, v.command, v.started_ns, v.plan, i.json, r.ended_ns, s.released_ns, s.step"
+        columns = "r.id, v.id, r.position, v.command, v.started_ns, v.plan, i.json, r.ended_ns, s.released_ns AS released, s.step AS began"
         made = (
             f"attempts a JOIN attempts r ON r.id = {RAN} JOIN invocations v ON v.id = r.invocation JOIN inputs i ON i.trial = r.trial "
             "LEFT JOIN starts s ON s.attempt = r.id"
@@ -105,6 +107,13 @@ class DetailReader:
                 size_bytes=None if ended_ns is None else sum(sizes),
             )
 
+    def clocks(self, trial: str, number: int) -> dict[str, MachineClock]:
+        """Return the clocks of the machines of an attempt, {} if none was read."""
+        query = f"SELECT {RAN} FROM attempts a WHERE a.trial = ? AND a.number = ?"  # noqa: S608 - ours, no input
+        with self._database.snapshot() as sql:
+            row = sql.execute(query, (trial, number)).fetchone()
+            return _clocks(sql, row[0]) if row else {}
+
     def files(self, trial: str, number: int) -> tuple[str, ...]:
         """Return the paths of the files that the folder of an attempt had when the attempt ended."""
         query = f"SELECT f.path FROM files f JOIN attempts a ON f.attempt = {RAN} WHERE a.trial = ? AND a.number = ? ORDER BY f.path"  # noqa: S608 - ours, no input
@@ -130,11 +139,12 @@ def _tasks(sql: sqlite3.Connection, attempt: int) -> tuple[StoredTask, ...]:
     return tuple(StoredTask(TaskName(*row[:4]), *row[4:]) for row in rows)
 
 
-def _clocks(sql: sqlite3.Connection, attempt: int) -> dict[str, tuple[ClockReading, ...]]:
-    found: dict[str, tuple[ClockReading, ...]] = {}
-    query = "SELECT machine, offset_ns, bound_ns, at_ns FROM clocks WHERE attempt = ? ORDER BY machine, at_ns"
-    for machine, *reading in sql.execute(query, (attempt,)):
-        found[machine] = (*found.get(machine, ()), ClockReading(*reading))
+def _clocks(sql: sqlite3.Connection, attempt: int) -> dict[str, MachineClock]:
+    found: dict[str, MachineClock] = {}
+    query = "SELECT machine, drift_ppm, offset_ns, bound_ns, at_ns FROM clocks WHERE attempt = ? ORDER BY machine, at_ns"
+    for machine, rows in groupby(sql.execute(query, (attempt,)), key=itemgetter(0)):
+        readings = list(rows)
+        found[machine] = MachineClock(tuple(ClockReading(*reading) for _, _, *reading in readings), readings[0][1])
     return found
 
 

@@ -81,9 +81,8 @@ def insert_start(sql: sqlite3.Connection, attempt: int, start: StartedTogether) 
     row = (attempt, start.step, start.released_ns, start.skew_ns, start.bound_ns, start.first, start.last)
     sql.execute("INSERT INTO starts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     for machine, clock in start.clocks.items():
-        readings = [reading for reading in (clock.before, clock.after) if reading is not None]
-        rows = [(attempt, machine, reading.at_ns, reading.offset_ns, reading.bound_ns) for reading in readings]
-        sql.executemany("INSERT INTO clocks VALUES (?, ?, ?, ?, ?)", rows)
+        rows = [(attempt, machine, one.at_ns, one.offset_ns, one.bound_ns, clock.drift_ppm) for one in clock.readings]
+        sql.executemany("INSERT INTO clocks VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def read_release(releases: str | None) -> Release | None:

@@ -25,6 +25,7 @@ FIXED: Mapping[str, type] = {
     "started_ns": int,
     "elapsed_s": float,
     "skew_ms": float,
+    "skew_bound_ms": float,
     "derived_from": str,
     "stands_for": str,
 }

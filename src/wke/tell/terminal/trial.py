@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from wke.judge.clocks import knots
 from wke.judge.reuse.state import facts_words
 from wke.judge.summary.trial import TrialRecord
 from wke.keep.files.localtime import local_time
@@ -12,7 +13,7 @@ from wke.keep.output import logs
 from wke.keep.trials.details import AttemptDetails, StoredDeployment, StoredTask
 from wke.keep.trials.folders import final_folder
 from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
-from wke.records import ClockReading
+from wke.records import MachineClock
 from wke.tell.words import counted, observation_words, point_words, seconds, skew_words
 
 FINE = ("ok", "cancelled")  # the outcomes of tasks that did not fail
@@ -37,7 +38,7 @@ def trial_lines(shown: TrialRecord, store: Path, *, full: bool = False) -> Itera
         ("tasks", _tasks(of.tasks)),
         ("skipped", [f"{number}  {target}" for number, target in shown.skipped]),
         ("start", _start(at.start)),
-        ("clocks", _few([_clock(machine, readings) for machine, readings in of.clocks.items()], "machines")),
+        ("clocks", _few([_clock(machine, clock) for machine, clock in of.clocks.items()], "machines")),
         ("deployed", _deployed(of.deployments, at.ran, store)),
         ("machines", _machines(of.machines)),
         ("software", _software(of.command.software)),
@@ -120,8 +121,15 @@ def _start(start: StoredStart | None) -> list[str]:
     return [f"{skew_words(start.skew_ns, start.bound_ns)} apart, {start.first} first, {start.last} last"]
 
 
-def _clock(machine: str, readings: Iterable[ClockReading]) -> str:
-    return f"{machine}: " + ", then ".join(f"{each.offset_ns / 1e6:+.3f} ms (±{each.bound_ns / 1e6:.3f})" for each in readings)
+def _clock(machine: str, clock: MachineClock) -> str:
+    """Return the first and the last reading of a clock, and how well it is known between them."""
+    ends = clock.readings[:1] + clock.readings[1:][-1:]
+    told = f"{machine}: " + ", then ".join(f"{each.offset_ns / 1e6:+.3f} ms (±{each.bound_ns / 1e6:.3f})" for each in ends)
+    pieces = knots(clock)
+    if not pieces:
+        return f"{told}; was set during the trial, or the machine stood still: its times are unknown"
+    widest_ns = max(knot.high_ns - knot.low_ns for knot in pieces) / 2
+    return told if len(ends) == 1 else f"{told}; {len(clock.readings)} readings, in between known to ±{widest_ns / 1e6:.3f} ms"
 
 
 def _deployed(deployments: Iterable[StoredDeployment], ran: tuple[str, int], store: Path) -> Iterator[str]:
@@ -211,7 +219,8 @@ def _details_json(of: AttemptDetails) -> dict[str, object]:
         "position": of.position,
         "tasks": [_kebab({**asdict(task.name), **{k: v for k, v in asdict(task).items() if k != "name"}}) for task in of.tasks],
         "released-ns": of.released_ns,
-        "clocks": {machine: [_kebab(asdict(each)) for each in readings] for machine, readings in of.clocks.items()},
+        "clocks": {machine: [_kebab(asdict(each)) for each in clock.readings] for machine, clock in of.clocks.items()},
+        "clocks-were-set": [machine for machine, clock in of.clocks.items() if not knots(clock)],
         "machines": {machine: {"address": address, "facts": dict(facts)} for (machine, address), facts in of.machines.items()},
         "said": {machine: dict(facts) for machine, facts in of.said.items()},
         "deployments": [asdict(each) for each in of.deployments],
