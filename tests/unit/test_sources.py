@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from wke.agent import sources
+from wke.agent.sensors import sensor_sources
 from wke.agent.sources import growth
 from wke.agent.watch import Watch
 
@@ -227,6 +228,69 @@ def test_a_slow_source_is_read_once_a_second(tmp_path: Path) -> None:
     load.close()
 
 
+SENSORS = {
+    "devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "2400000",
+    "devices/system/cpu/cpu10/cpufreq/scaling_cur_freq": "1200000",
+    "devices/system/cpu/cpu2/cpufreq/scaling_cur_freq": "<unknown>",
+    "devices/system/cpu/cpu0/thermal_throttle/core_throttle_count": "3",
+    "devices/system/cpu/cpu2/thermal_throttle/core_throttle_count": "4",
+    "devices/system/cpu/cpu0/thermal_throttle/package_throttle_count": "9",
+    "devices/system/cpu/cpu2/thermal_throttle/package_throttle_count": "9",
+    "devices/system/cpu/cpu10/thermal_throttle/package_throttle_count": "1",
+    "devices/system/cpu/cpu10/thermal_throttle/core_throttle_count": "0",
+    "devices/system/cpu/cpu10/topology/physical_package_id": "1",
+    "devices/system/cpu/cpufreq/x": "",
+    "class/thermal/thermal_zone0/type": "acpitz",
+    "class/thermal/thermal_zone0/temp": "-1500",
+    "class/powercap/intel-rapl:0/name": "package-0",
+    "class/powercap/intel-rapl:0/energy_uj": "999999000",
+    "class/powercap/intel-rapl:0/max_energy_range_uj": "1000000000",
+    "class/powercap/intel-rapl:0:0/name": "dram",
+    "class/powercap/intel-rapl:0:0/energy_uj": "5",
+    "class/powercap/intel-rapl:0:0/max_energy_range_uj": "1000000000",
+    "class/powercap/intel-rapl:1/name": "no range",
+    "class/powercap/intel-rapl:1/energy_uj": "5",
+}
+CHIPS = {
+    "class/hwmon/hwmon0/name": "coretemp",
+    "class/hwmon/hwmon0/temp1_input": "45000",
+    "class/hwmon/hwmon0/temp1_label": "Package id 0",
+    "class/hwmon/hwmon0/temp2_input": "44000",
+    "class/hwmon/hwmon1/name": "coretemp",
+    "class/hwmon/hwmon1/temp1_input": "50000",
+    "class/hwmon/hwmon1/temp1_label": "Package id 0",
+}
+
+
+def sensors(root: Path, files: dict[str, str]) -> str:
+    return tree(root, {name: f"{text}\n".encode() for name, text in files.items()})
+
+
+def test_sensors_are_read_from_made_up_files(tmp_path: Path) -> None:
+    """What cannot be provoked here: frequencies, throttling, temperatures and energy, through the reader that real machines have."""
+    sys = sensors(tmp_path, SENSORS)
+    found = sensor_sources(1, sys)
+    assert read_all(found) == {
+        "frequency.0 kHz gauge": 2400000,
+        "frequency.2 kHz gauge": None,
+        "frequency.10 kHz gauge": 1200000,
+        "throttled.cores 1 counter": 7,
+        "throttled.packages 1 counter": 10,
+        "temperature.acpitz m\u00b0C gauge": -1500,
+        "energy.package-0 uJ counter": 999999000,
+        "energy.package-0.dram uJ counter": 5,
+    }
+    sensors(tmp_path, {"class/powercap/intel-rapl:0/energy_uj": "200", "devices/system/cpu/cpu2/cpufreq/scaling_cur_freq": "7"})
+    later = read_all(found)
+    assert (later["energy.package-0 uJ counter"], later["frequency.2 kHz gauge"]) == (1_000_000_200, 7)
+    sensors(tmp_path, CHIPS)
+    chips = {name: value for name, value in read_all(sensor_sources(1, sys)).items() if name.startswith("temperature")}
+    assert list(chips.values()) == [45000, 44000, 50000]
+    names = [f"temperature.coretemp.{label} m\u00b0C gauge" for label in ("package-id-0", "temp2", "package-id-0.2")]
+    assert list(chips) == names
+    assert sensor_sources(1, str(tmp_path / "none")) == []
+
+
 class Moments:
     """The agent's loop, as far as a watch needs it."""
 
@@ -241,9 +305,6 @@ class Moments:
         moment, function = self.asked.pop(0)
         function()
         return moment
-
-
-ORDER = {"interval": 0.1, "scopes": []}
 
 
 class Taker:
@@ -261,7 +322,7 @@ def test_a_watch_keeps_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     loop, samples = Moments(), []
-    watch = Watch(loop, lambda: 0, 100.25, ORDER, Taker(samples))
+    watch = Watch(loop, lambda: 0, 100.25, 0.1, Taker(samples))
     assert loop.come() == 100.25
     now = 100.3
     assert loop.come() == pytest.approx(100.35)
@@ -281,6 +342,6 @@ def test_a_watch_that_is_ordered_late_begins_at_the_next_moment(monkeypatch: pyt
     """The order took its time on the way: the first moments have passed."""
     monkeypatch.setattr("time.monotonic", lambda: 50.0)
     loop = Moments()
-    watch = Watch(loop, lambda: 0, 49.73, ORDER, Taker([]))
+    watch = Watch(loop, lambda: 0, 49.73, 0.1, Taker([]))
     assert loop.asked[0][0] == pytest.approx(50.03)
     watch.stop()

@@ -42,7 +42,7 @@ class Agent:
         self.home = self.environment.get(b"HOME") or b"/"
         self.nothing = posix.open("/dev/null", posix.O_RDWR | posix.O_CLOEXEC)
         self.tasks = AgentTasks(self.loop, files, self.token)
-        self._watches = {}
+        self._watches = None  # until there is one, as with copies
         self._source = source
         self._decoder = decoder
         self._out = Outgoing(self.loop, sink, self._abandoned)
@@ -232,8 +232,8 @@ class Agent:
             self.tasks.forget_ended(keep)
             if self.tasks.by_channel.keys() <= set(keep):
                 self.files.forget_tasks(keep)
-            for watch in self._watches.values():  # a trial ends so, and wants all of its rows
-                watch.sampler.flush()
+            if self._watches is not None:  # a trial ends so, and wants all of its rows
+                self._watches.flush()
             tell(leftovers, survivors)
 
         if "task" in head:
@@ -245,6 +245,8 @@ class Agent:
 
     def _on_bye(self, frame):
         def part(leftovers, survivors):
+            if self._watches is not None:
+                self._watches.close()
             self._tell(frames.FAREWELL, 0, {"leftovers": leftovers, "survivors": survivors})
             self._gone = True
 
@@ -264,29 +266,16 @@ class Agent:
             self._copies.close(keep)
 
     def _on_watch(self, frame):
-        from wke.agent.sampler import Sampler
-        from wke.agent.sources import whereabouts
-        from wke.agent.watch import Watch
+        if self._watches is None:
+            from wke.agent.watch import Watches
 
-        channel, first = frame.channel, self.moment(frame.head["at"])
-
-        def tell(kind, head, payload):
-            self._tell(kind, channel, head, payload)
-
-        self._unwatch(channel)  # it is asked for again after a wire broke
-        self._tell(frames.WATCHED, channel, whereabouts())
-        self._watches[channel] = Watch(
-            self.loop, self.clock, first, frame.head, Sampler(tell, lambda: self._out.full, frame.head["interval"])
-        )
+            self._watches = Watches(self, self._tell, lambda: self._out.full)
+        self._watches.begin(frame.channel, frame.head)
 
     def _on_unwatch(self, frame):
-        self._unwatch(frame.channel)
+        if self._watches is not None:
+            self._watches.end(frame.channel)
         self._tell(frames.UNWATCHED, frame.channel, {})
-
-    def _unwatch(self, channel):
-        watch = self._watches.pop(channel, None)
-        if watch is not None:
-            watch.stop()
 
     def _on_examine(self, frame):
         from wke.agent.fingerprint import fingerprint

@@ -14,6 +14,7 @@ class AgentTasks:
     def __init__(self, loop, files, token):
         self.adopts = adopt_orphans()
         self.by_channel = {}
+        self.own = set()  # processes of the agent itself
         self._loop = loop
         self._files = files
         self._marker = MARKER + token
@@ -40,6 +41,7 @@ class AgentTasks:
                 return False
             if not pid:
                 return True
+            self.own.discard(pid)
             task = self._by_pid.pop(pid, None)
             if task is not None:
                 task.exited(status)
@@ -62,11 +64,11 @@ class AgentTasks:
         """Return all living processes of this connection."""
         processes_left = self.reap()
         if not self.adopts:
-            return related(snapshot(), posix.getpid(), self._marker)
+            return [p for p in related(snapshot(), posix.getpid(), self._marker) if p.pid not in self.own]
         if not processes_left:
             return []
-        processes = snapshot()
-        return beneath(processes, posix.getpid()) + unseen(processes)  # all descend from our children, for we adopt orphans
+        processes = snapshot()  # all descend from our children, for we adopt orphans
+        return [p for p in beneath(processes, posix.getpid()) + unseen(processes) if p.pid not in self.own]
 
     def stop_one(self, channel, grace_s, then):
         """Stop one task and what it left running, then call `then(what was stopped, what survived)`; a forgotten task has left nothing."""

@@ -1,41 +1,75 @@
-"""A watch: rows of all sources at moments that are agreed on, again and again."""
+"""Watches: rows of all sources at moments that are agreed on, again and again."""
 
 import time
 
-from wke.agent.sources import kernel_sources, network_sources
+from wke.agent import frames
+from wke.agent.sampler import Sampler
+from wke.agent.sensors import sensor_sources
+from wke.agent.sources import kernel_sources, network_sources, whereabouts
 
 SHORTEST_S = 0.005
+
+
+class Watches:
+    """The watches of an agent's controller, by their channels. `tell(kind, channel, head, payload)` sends a frame."""
+
+    def __init__(self, agent, tell, is_behind):
+        self._agent = agent
+        self._tell = tell
+        self._is_behind = is_behind
+        self._open = {}
+
+    def begin(self, channel, order):
+        """Begin a watch; one on the same channel ends."""
+
+        def tell(kind, head, payload):
+            self._tell(kind, channel, head, payload)
+
+        agent = self._agent
+        self.end(channel)
+        self._tell(frames.WATCHED, channel, whereabouts())
+        sampler = Sampler(tell, self._is_behind, order["interval"])
+        fill(sampler, order, agent)
+        self._open[channel] = Watch(agent.loop, agent.clock, agent.moment(order["at"]), order["interval"], sampler)
+
+    def end(self, channel):
+        """End a watch after sending its last rows; nothing happens when there is none."""
+        watch = self._open.pop(channel, None)
+        if watch is not None:
+            watch.stop()
+
+    def flush(self):
+        """Send all rows that wait."""
+        for watch in self._open.values():
+            watch.sampler.flush()
+
+    def close(self):
+        """End all watches."""
+        for channel in list(self._open):
+            self.end(channel)
 
 
 class Watch:
     """Has `sampler` take a row at `first` (on the monotonic clock) and every interval after it, until `stop`.
 
     Moments that were missed are left out and the others do not move, so that machines that agreed on `first` stay in step. `clock` gives
-    the times of rows; `order` is the head of the frame that asks for them.
+    the times of rows.
     """
 
-    def __init__(self, loop, clock, first, order, sampler):
+    def __init__(self, loop, clock, first, interval_s, sampler):
+        self.sampler = sampler
         self._loop = loop
         self._clock = clock
         self._first = first
-        self._interval_s = max(SHORTEST_S, order["interval"])
+        self._interval_s = max(SHORTEST_S, interval_s)
         self._turns = -1
         self._over = False
-        self.sampler = sampler
-        self._open(order["scopes"], order.get("shared", False))
         self._wait()
 
     def stop(self):
         """Send the last rows, and take no more."""
         self._over = True
         self.sampler.close()
-
-    def _open(self, scopes, is_shared):
-        """Open the sources of `scopes`; what a kernel counts is the host's where machines share it."""
-        found = [("host" if is_shared else "machine", kernel_sources), ("machine", network_sources)]
-        for scope, make in found:
-            for source in make(self._interval_s) if scope in scopes else ():
-                self.sampler.add(scope, source)
 
     def _wait(self):
         passed = (time.monotonic() - self._first) / self._interval_s
@@ -46,3 +80,19 @@ class Watch:
         if not self._over:
             self.sampler.take(self._clock())
             self._wait()
+
+
+def fill(sampler, order, agent):
+    """Give a sampler the sources that the head of a WATCH frame asks for; what a kernel counts is the host's where machines share it."""
+    scopes, interval_s = order["scopes"], order["interval"]
+    kernel = "host" if order.get("shared") else "machine"
+    for scope, make in ((kernel, kernel_sources), (kernel, sensor_sources), ("machine", network_sources)):
+        for source in make(interval_s) if scope in scopes else ():
+            sampler.add(scope, source)
+    if order.get("perf") and kernel in scopes:
+        from wke.agent.perf import PerfCounters
+
+        try:
+            sampler.add(kernel, PerfCounters(order["perf"], interval_s, agent, sampler.note))
+        except OSError:  # which is told
+            pass
