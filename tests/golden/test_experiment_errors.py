@@ -760,6 +760,77 @@ x.toml:4:1: telemetry.evry: unknown key
   hint: did you mean "every"?
 """,
     ),
+    "metrics of telemetry": (
+        """
+[telemetry]
+every = false
+[experiment]
+configuration = "kv"
+[[steps]]
+target = "load"
+options = { servers = "a" }
+measure = true
+[[scrape]]
+port = 0
+path = "metrics"
+every = "10ms"
+[metrics]
+a = { telemetry = "memroy", log = "a: ([0-9]+)" }
+b = { telemetry = "disk.*.written", statistic = "max", on = "servers" }
+c = { telemetry = "cpu", statistic = "count" }
+d = { hdr = "x", statistic = "total" }
+e = { scrape = "x_total", step = "load" }
+f = { telemetry = "cp u" }
+""",
+        """
+x.toml:10:1: scrape[0].port: must be at least 1, not 0
+x.toml:11:1: scrape[0].path: must begin with a slash, without blanks, and with every other sign than ASCII encoded
+  hint: write path = "/metrics"
+x.toml:12:1: scrape[0].every: must be at least 0.1, not 10ms
+x.toml:14:29: metrics.a.log: is for metrics of other sources
+  hint: remove it, or telemetry
+x.toml:15:37: metrics.b.statistic: cannot be the extreme of a sum of series
+  hint: name one of them, or remove it
+x.toml:16:26: metrics.c.statistic: "count" is for other metrics
+  hint: write mean, min, max or total
+x.toml:17:18: metrics.d.statistic: "total" is for other metrics
+  hint: write mean, min, max or count
+x.toml:18:27: metrics.e.step: is for metrics of other sources; what was scraped belongs to machines
+  hint: remove it, or scrape
+x.toml:19:1: metrics.f: is read from several tasks, and join is missing
+  hint: write join = "sum" (or mean, min, max, median), or on = "m0"
+x.toml:19:7: metrics.f.telemetry: must be the name of a series, such as cpu or disk.sda.written
+""",
+    ),
+    "metrics of telemetry that is not there": (
+        """
+[telemetry]
+every = false
+[experiment]
+configuration = "kv"
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "a" }
+[metrics]
+a = { telemetry = "memroy.used", on = "clients[0]" }
+b = { telemetry = "desciptors", step = "load", join = "sum" }
+c = { scrape = "x_total", on = "clients[0]" }
+""",
+        """
+x.toml:11:7: metrics.a.telemetry: is read from telemetry, which is not recorded
+  hint: write every = "100ms" in [telemetry], or remove the metric
+x.toml:11:7: metrics.a.telemetry: machines have no series "memroy.used"
+  hint: did you mean "memory"?
+x.toml:12:7: metrics.b.telemetry: is read from telemetry, which is not recorded
+  hint: write every = "100ms" in [telemetry], or remove the metric
+x.toml:12:7: metrics.b.telemetry: tasks have no series "desciptors"
+  hint: did you mean "descriptors"?
+x.toml:13:7: metrics.c.scrape: nothing is scraped
+  hint: write [[scrape]] with the port of the program
+""",
+    ),
     "telemetry that is wished for": (
         """
 [telemetry]
@@ -862,7 +933,7 @@ x.toml:5:41: metrics.d.scale: must be a unit or a positive number, not the text 
   hint: write scale = "us", or 0.001
 x.toml:6:7: metrics.e.quantile: is for metrics of histograms and raw values
   hint: write hdr = "out/*.hlog"
-x.toml:7:18: metrics.f.statistic: must be one of "mean", "min", "max", "count", not the text "p99"
+x.toml:7:18: metrics.f.statistic: must be one of "mean", "min", "max", "count", "total", not the text "p99"
 x.toml:7:37: metrics.f.scale: must be a unit or a positive number, not the number 0
   hint: write scale = "us", or 0.001
 x.toml:8:24: metrics.g.hdr: is for metrics that are read; this metric is computed

@@ -115,10 +115,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer((os.environ["WKE_INTERNAL_ADDR"], 8080), Handler).serve_forever()
 """
-LOAD = """#!/usr/bin/env python3
+WAIT = """#!/usr/bin/env python3
 import sys, time, urllib.request
 ask = lambda: urllib.request.build_opener(urllib.request.ProxyHandler({})).open("http://%s:8080/" % sys.argv[1]).read()
-while b"} 4" not in ask():
+while int(ask().split(b"} ")[1].split()[0]) < int(sys.argv[2]):
     time.sleep(0.01)
 print("wke: done=1")
 """
@@ -131,10 +131,18 @@ on = "m0"
 background = true
 ready = { port = 8080 }
 [[steps]]
+target = "wait"
+on = "m1"
+options = { server = "{m0.internal-addr}", count = 2 }
+[[steps]]
 target = "load"
 on = "m1"
 measure = true
-options = { server = "{m0.internal-addr}" }
+options = { server = "{m0.internal-addr}", count = 6 }
+[[steps]]
+target = "wait"
+on = "m1"
+options = { server = "{m0.internal-addr}", count = 8 }
 [[scrape]]
 port = 8080
 path = "/metrics?all"
@@ -142,14 +150,18 @@ every = "0.1s"
 keep = "served_*"
 [metrics]
 done = { better = "higher" }
+served = { scrape = "served_total", on = "m0", statistic = "total" }
 """
 
 
 @pytest.mark.netns
 def test_what_programs_expose_is_kept_with_the_trial(new_project: Callable[[str], Project]) -> None:
-    """The wanted series of a server outlive it, in the trial's folder; a machine without a program there is told; nothing depends on it."""
+    """The wanted series of a server outlive it, in the trial's folder; a machine without a program there is told; nothing depends on it.
+
+    Metrics are read from it, and from telemetry, when the trial ends and again from the store.
+    """
     project = new_project('[cluster]\nprovider = "local"\n[machines]\nm0 = {}\nm1 = {}\n')
-    project.targets({"load": '["server"]'}, serve=SERVE, load=LOAD)
+    project.targets({"load": '["server", "count"]', "wait": '["server", "count"]'}, serve=SERVE, load=WAIT, wait=WAIT)
     project.write("experiments/series.toml", SERIES)
     done = project.measure()
     assert done.status == 0, done.err
@@ -161,5 +173,18 @@ def test_what_programs_expose_is_kept_with_the_trial(new_project: Callable[[str]
     assert (column.scope, column.name, column.kind) == ("scrape.8080", 'served_total{by="me"}', "counter")
     values = stored.series("m0", column).values.tolist()
     assert values[:4] == [1, 2, 3, 4]
+    assert 2 <= trial.observations["served"] <= 6
     project.edit("experiments/series.toml", "port = 8080\npath", "port = 80\npath")
     assert project.due() == []
+    received = 'received = { telemetry = "net.*.received", on = "m0", statistic = "total", unit = "kB" }'
+    rate = 'rate = { telemetry = "net.*.received", on = "m0" }'
+    project.edit("experiments/series.toml", "[metrics]", f"[metrics]\n{received}\n{rate}")
+    done = project.wke("reanalyse", "experiments/series.toml")
+    assert done.status == 0, done.err
+    (again,) = project.trials()
+    assert again.observations["served"] == trial.observations["served"]
+    assert again.observations["received"] > 0.1
+    assert (again.units["received"], again.units["rate"]) == ("kB", "B/s")
+    project.edit("experiments/series.toml", '"net.*.received", on = "m0" }', '"net.*.recieved", on = "m0" }')
+    done = project.wke("reanalyse", "experiments/series.toml")
+    assert 'm0 has no series "net.*.recieved"; did you mean "net.' in done.out

@@ -312,7 +312,7 @@ def test_metrics_are_computed_of_others_and_of_the_point() -> None:
         Metric("per-op", value="cpu / ops"),
         Metric("share", value="lost / ops", unit="%"),
         Metric("each", value="ops / clients", unit="1/s"),
-        Metric("work", value="cpu", unit="J"),
+        Metric("work", value="cpu", unit="jobs"),
         Metric("ops", unit="1/s"),
         Metric("cpu", unit="ms"),
         Metric("lost", unit="1/s"),
@@ -321,7 +321,7 @@ def test_metrics_are_computed_of_others_and_of_the_point() -> None:
     seen = observe(metrics, {TaskName(0, "load", "m0"): text}, None, point={"clients": 5, "engine": "new"})
     assert (seen.problems, seen.notes) == ((), ())
     expected = {"ops": (50.0, "1/s"), "cpu": (100.0, "ms"), "lost": (1.0, "1/s"), "per-op": (2.0, "ms/(1/s)"), "twice": (4.0, "us")}
-    expected |= {"share": (2.0, "%"), "each": (10.0, "1/s"), "work": (100.0, "J")}
+    expected |= {"share": (2.0, "%"), "each": (10.0, "1/s"), "work": (100.0, "jobs")}
     assert {name: (seen.values[name], seen.units[name]) for name in seen.values} == expected
 
 

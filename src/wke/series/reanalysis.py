@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 
 from wke.act.trials.observe_trial import observe_trial
@@ -11,6 +12,7 @@ from wke.judge.reuse.reanalysis import readable, same_runs
 from wke.keep.files.lock import person
 from wke.keep.output.logs import not_left
 from wke.keep.store import Store
+from wke.keep.trials.details import AttemptTimes
 from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, StoredAttempt
 from wke.records import OutcomeKind
@@ -42,7 +44,7 @@ def reanalyse_series(series: PlannedSeries, store: Store) -> Iterator[Reanalysed
             if not attempt.folder.is_dir():
                 silent.append((attempt, f"its files are missing: there is no folder {attempt.folder}"))
                 continue
-            result, seen = observe_trial(series.plan.experiment, item.trial, attempt.folder)
+            result, seen = observe_trial(series.plan.experiment, item.trial, attempt.folder, partial(_times, store, attempt))
             if why := _uncollected(item, attempt) or (result.why if result.outcome.kind is OutcomeKind.FAILED else ""):
                 silent.append((attempt, why))
                 continue
@@ -82,6 +84,10 @@ def _candidates(series: PlannedSeries, store: Store) -> Iterator[tuple[Identifie
         usable = tuple(readable(store.attempts.of_trial(name), attempts, missing[name].trial.steps, store.details.task_ends))
         if usable:
             yield missing[name], usable
+
+
+def _times(store: Store, attempt: StoredAttempt) -> AttemptTimes:
+    return store.details.of(*attempt.ran).times
 
 
 def _uncollected(item: IdentifiedTrial, attempt: StoredAttempt) -> str:

@@ -31,6 +31,7 @@ from wke.keep.files.lock import holder
 from wke.keep.machines.fingerprint import Facts, Reference, deciding, place
 from wke.keep.output.logs import LogWriter, tail
 from wke.keep.store import Store
+from wke.keep.trials.details import AttemptTimes
 from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import Attempt, Detached, Result
 from wke.records import Note, Outcome, OutcomeKind, Record, Sink, StartedTogether, TaskEnded, TaskName, TrialEnded, TrialStarted
@@ -272,13 +273,15 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
         with session.reporting_to(keep), running.recorder.recording(attempt.folder):
             result = await _connect_and_run(running, item.trial, attempt)
     seen = Observations({}, {})
+    tasks, start = tuple(ends.values()), starts[-1] if starts else None
     if result.outcome.ok:
         # In a thread: machines want to hear from us meanwhile.
-        result, seen = await asyncio.to_thread(observe_trial, series.experiment, item.trial, attempt.folder, keep=True)
+        result, seen = await asyncio.to_thread(
+            observe_trial, series.experiment, item.trial, attempt.folder, partial(AttemptTimes.of, tasks, start), keep=True
+        )
     deployed.ended(result.outcome)
     ended_ns = series.place.now()
-    tasks, machines = tuple(ends.values()), session.connections.fingerprints()
-    start = starts[-1] if starts else None
+    machines = session.connections.fingerprints()
     folder = series.store.writer.finish_attempt(
         attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start, deployed.makers)
     )

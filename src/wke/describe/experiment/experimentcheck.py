@@ -12,7 +12,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.parameters import CHOICE, CLIMB, ROOT
 from wke.describe.experiment.plotcheck import KnownColumns, label_problems, plot_problems
 from wke.describe.experiment.point import value_key
-from wke.describe.experiment.recorded import recorded_problems
+from wke.describe.experiment.recorded import recorded_problems, series_problems
 from wke.describe.experiment.sweep import Parameter, value_text
 from wke.describe.experiment.template import check_template, parameters_of
 from wke.describe.experiment.timeseries import NAME
@@ -210,14 +210,16 @@ def _metric_problems(experiment: Experiment, is_sound: IsSound, *, has_names: bo
     targets = {step.target for step in experiment.steps}
     has_templates = any("{" in target for target in targets)
     for metric in experiment.metrics:
-        if not NAME.fullmatch(metric.name):
-            hint = "the name of a metric is a letter, then letters, digits and _ . -"
-            yield Problem(f"{quoted(metric.name)} cannot be the name of a metric", experiment.at("metrics", metric.name), hint)
-        if metric.name in experiment.parameters.names:
-            yield Problem(f"{quoted(metric.name)} is also a parameter", experiment.at("metrics", metric.name), "rename one of the two")
+        yield from _name_problems(metric, experiment)
         if metric.step is not None and metric.step not in targets and not has_templates and steps_are_known:
             where = experiment.at("metrics", metric.name, "step")
             yield Problem(f"no step runs target {quoted(metric.step)}", where, did_you_mean(metric.step, targets))
+    yield from series_problems(
+        experiment.metrics,
+        experiment.at,
+        recorded=bool(experiment.telemetry.every_s) or not is_sound("telemetry"),
+        scraped=bool(experiment.scrapes) or not is_sound("scrape"),
+    )
     yield from recorded_problems(experiment.metrics, partial(_collected_for, experiment.steps if steps_are_known else ()), experiment.at)
     if not has_names:
         return
@@ -225,6 +227,14 @@ def _metric_problems(experiment: Experiment, is_sound: IsSound, *, has_names: bo
     yield from value_problems(experiment.metrics, parameters, experiment.at)
     known = dict.fromkeys(parameters, "parameter") | {metric.name: "metric" for metric in experiment.metrics}
     yield from check_problems([check.that for check in experiment.checks], known, experiment.at)
+
+
+def _name_problems(metric: Metric, experiment: Experiment) -> Iterator[Problem]:
+    if not NAME.fullmatch(metric.name):
+        hint = "the name of a metric is a letter, then letters, digits and _ . -"
+        yield Problem(f"{quoted(metric.name)} cannot be the name of a metric", experiment.at("metrics", metric.name), hint)
+    if metric.name in experiment.parameters.names:
+        yield Problem(f"{quoted(metric.name)} is also a parameter", experiment.at("metrics", metric.name), "rename one of the two")
 
 
 def _collected_for(steps: Sequence[Step], metric: Metric) -> tuple[str, ...] | None:

@@ -1,5 +1,6 @@
 """The shape of the entries of [metrics] in an experiment file."""
 
+import re
 from typing import Annotated, Literal
 
 from wke.describe.experiment.logpattern import compile_log, has_unit
@@ -13,12 +14,16 @@ from wke.errors import did_you_mean
 
 _ALONE = (
     ("value", ("log", "join", "on", "step", "hdr", "raw", "from_"), "metrics that are read; this metric is computed"),
+    ("value", ("telemetry", "scrape"), "metrics that are read; this metric is computed"),
     ("hdr", ("log", "join", "raw", "from_"), "metrics in output; histograms are always merged"),
     ("raw", ("log", "join", "from_"), "metrics in output; raw values are always merged"),
     ("from_", ("log",), "metrics without a load generator"),
+    ("telemetry", ("log", "hdr", "raw", "from_", "scrape"), "metrics of other sources"),
+    ("scrape", ("log", "hdr", "raw", "from_", "step"), "metrics of other sources; what was scraped belongs to machines"),
 )
 _ONLY_WITH = (
-    (("quantile", "statistic", "scale"), ("hdr", "raw"), "metrics of histograms and raw values", 'hdr = "out/*.hlog"'),
+    (("quantile", "scale"), ("hdr", "raw"), "metrics of histograms and raw values", 'hdr = "out/*.hlog"'),
+    (("statistic",), ("hdr", "raw", "telemetry", "scrape"), "metrics of histograms, raw values and telemetry", 'hdr = "out/*.hlog"'),
     (("tag",), ("hdr",), "metrics of histograms", 'hdr = "out/*.hlog"'),
     (("column",), ("raw",), "metrics of raw values", 'raw = "out/*.csv"'),
     (("field", "file"), ("from_",), "metrics of load generators", 'from = "wrk"'),
@@ -29,6 +34,12 @@ def collected(value: str) -> str:
     """Return a path in a task's own folder; raise FlawError for other paths."""
     if value.startswith("/") or not value.strip("/") or ".." in value.split("/"):
         raise FlawError("must be in the task's own folder, $WKE_DIR", 'write a path in it, such as "out/*.log"')
+    return value
+
+
+def _series(value: str) -> str:
+    if re.fullmatch(r"[^\s]+", value) is None:
+        raise FlawError("must be the name of a series, such as cpu or disk.sda.written")
     return value
 
 
@@ -98,8 +109,15 @@ class MetricEntry(TableModel):
     """The file in each task's $WKE_DIR with the load generator's output; by default its standard output is read."""
     quantile: Annotated[float, Bounds(over=0, at_most=0.999999)] | None = None
     """The quantile, such as 0.99, that becomes the metric's value. It is refused if too few values were recorded to tell."""
-    statistic: Literal["mean", "min", "max", "count"] | None = None
-    """A statistic of the recorded values, instead of a quantile."""
+    statistic: Literal["mean", "min", "max", "count", "total"] | None = None
+    """A statistic of the recorded values, instead of a quantile; `count` is their number. Of telemetry: `mean` (the default), `min`, `max`,
+    or `total`, by how much a counter grew in the measured window."""
+    telemetry: Annotated[NonEmpty, After(_series)] | None = None
+    """A series of [telemetry](../howto/telemetry.md), over the measured window. With `step` it is that of the step's tasks, such as
+    `memory`. Without it, it is that of the machines `on`, such as `cpu`, or `disk.*.written`, where all that match are added up. Counters
+    become rates."""
+    scrape: NonEmpty | None = None
+    """A series of what is scraped, in the same way: the name of a sample with its labels, or without them if there is one."""
     scale: Annotated[str | float, Before(_scale, str | float)] | None = None
     """The unit of recorded values, such as `us`, or a factor for them. By default, the Interval_Max of an HDR log tells; raw values are in
     the metric's unit."""
@@ -111,6 +129,12 @@ class MetricEntry(TableModel):
     def check(self) -> None:
         """Refuse keys that do not go together."""
         self._check_sources()
+        series = self.telemetry or self.scrape
+        if self.statistic in {"min", "max"} and "*" in (series or ""):
+            raise FlawError("cannot be the extreme of a sum of series", "name one of them, or remove it", ("statistic",))
+        if self.statistic == ("total" if series is None else "count"):
+            hint = f"write mean, min, max or {'count' if series is None else 'total'}"
+            raise FlawError(f"{quoted(self.statistic)} is for other metrics", hint, ("statistic",))
         if (self.hdr is not None or self.raw is not None) and (self.quantile is None) == (self.statistic is None):
             raise FlawError("must have exactly one of quantile and statistic", 'write quantile = 0.99, or statistic = "mean"')
         if self.log is not None and has_unit(self.log) and not self.unit:

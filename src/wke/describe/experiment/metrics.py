@@ -39,8 +39,9 @@ class Metric:
     `value` is the expression of a computed metric. With `hdr`, the histograms in these files are merged, and their `quantile` or
     `statistic` is taken, of intervals with `tag` if given; with `raw`, so are the values in these files, of a `column` if given; recorded
     values are in `scale`. With `from_`, it is the `field` (by default of its own name) in what a load generator printed, or wrote to
-    `file`. All other metrics are read from output: `log` is a pattern (without it, tasks report the metric by name). `on` and `step` select
-    the tasks (by default those of the measured step), and `join` says how the numbers of several tasks become one.
+    `file`. With `telemetry` or `scrape`, it is the `statistic` of such a series in the measured window: of tasks with a `step`, else of
+    machines. All other metrics are read from output: `log` is a pattern (without it, tasks report the metric by name). `on` and `step`
+    select the tasks (by default those of the measured step), and `join` says how the numbers of several tasks become one.
     """
 
     name: str
@@ -62,11 +63,23 @@ class Metric:
     from_: str | None = None
     field: str | None = None
     file: str | None = None
+    telemetry: str | None = None
+    scrape: str | None = None
 
     @property
     def path(self) -> str | None:
         """The collected files that it is read from, None if it is read from output."""
         return self.hdr or self.raw or self.file
+
+    @property
+    def series(self) -> str:
+        """The series of telemetry, or of what was scraped, that it is read from; "" for other metrics."""
+        return self.telemetry or self.scrape or ""
+
+    @property
+    def of_machines(self) -> bool:
+        """Whether it is read from series of machines, and not of tasks."""
+        return bool(self.series) and self.step is None
 
     @property
     def merges(self) -> bool:
@@ -172,6 +185,8 @@ def _observed(
     find: Find,
 ) -> Report:
     """Return a metric's joined value and its unit; raise ValueError with the reason if it has none."""
+    if metric.series and ask is not None:
+        return ask(metric, tasks)
     if not tasks:
         raise ValueError("there is no task to read it from")
     if metric.merges and ask is not None:
@@ -188,7 +203,7 @@ def _observed(
     silent = [task for task in tasks if task not in found]
     if silent:
         raise ValueError(f"{labelled(silent)} {absent}")
-    return _joined(metric, found)
+    return joined(metric, {labelled([task]): report for task, report in found.items()})
 
 
 def _yielded(metric: Metric, task: TaskName, logs: Mapping[TaskName, Text], ask: Ask | None) -> Report:
@@ -201,19 +216,22 @@ def _yielded(metric: Metric, task: TaskName, logs: Mapping[TaskName, Text], ask:
         raise ValueError(f"in the output of {labelled([task])} {error}") from None
 
 
-def _joined(metric: Metric, found: Mapping[TaskName, Report]) -> Report:
-    """Return the values of several tasks joined to one, in the metric's unit."""
+def joined(metric: Metric, found: Mapping[str, Report]) -> Report:
+    """Return the values of several tasks or machines, by what these are called, joined to one in the metric's unit.
+
+    Raises ValueError with the reason if that is not possible.
+    """
     if len(found) > 1 and metric.join is None:
-        raise ValueError(f"{len(found)} tasks have a value, and join is missing")
+        raise ValueError(f"{len(found)} {'machines' if metric.of_machines else 'tasks'} have a value, and join is missing")
     unit = metric.unit or next(iter(found.values()))[1]
-    numbers = [_in_unit(task, report, unit) for task, report in found.items()]
+    numbers = [_in_unit(whose, report, unit) for whose, report in found.items()]
     try:
-        joined = float(JOINS[metric.join](numbers)) if metric.join else numbers[0]
+        value = float(JOINS[metric.join](numbers)) if metric.join else numbers[0]
     except OverflowError:
-        joined = math.inf
-    if not math.isfinite(joined):
+        value = math.inf
+    if not math.isfinite(value):
         raise ValueError(f"the {metric.join} of {len(numbers)} values is too large")
-    return joined, unit
+    return value, unit
 
 
 def _matches(metric: Metric, tasks: Sequence[TaskName], logs: Mapping[TaskName, Text], find: Find) -> Iterator[tuple[TaskName, Report]]:
@@ -229,11 +247,11 @@ def _matches(metric: Metric, tasks: Sequence[TaskName], logs: Mapping[TaskName, 
             yield task, found
 
 
-def _in_unit(task: TaskName, report: Report, unit: str) -> float:
+def _in_unit(whose: str, report: Report, unit: str) -> float:
     number, own = report
     converted = convert(number, own or unit, unit)
     if converted is None:
-        raise ValueError(f"{labelled([task])} reported it in {own}, which is not {unit}")
+        raise ValueError(f"{whose} reported it in {own}, which is not {unit}")
     return converted
 
 

@@ -1,4 +1,4 @@
-"""Metrics from files and load generators: checks of their files, fields and units before anything runs."""
+"""Metrics from files, load generators and telemetry: checks of their files, fields, series and units before anything runs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -7,9 +7,15 @@ from wke.describe.experiment.metrics import Metric
 from wke.describe.expression.units import convert
 from wke.describe.generators.generators import GENERATORS
 from wke.describe.toml.wording import quoted
-from wke.errors import Location, Problem
+from wke.errors import Location, Problem, did_you_mean
 
 At = Callable[..., Location]
+OF_TASKS = ("cpu", "memory", "read", "written", "threads", "descriptors")
+OF_MACHINES = (
+    *("cpu", "memory", "load", "pressure", "swap", "faults", "disk", "net", "tcp", "udp", "processes", "threads", "switches"),
+    *("frequency", "temperature", "throttled", "energy", "perf", "host"),
+)
+"""The first words of the series of machines. What follows depends on the machine, such as the names of its disks."""
 
 
 def covered(pattern: str, collect: Sequence[str]) -> bool:
@@ -28,6 +34,21 @@ def recorded_problems(metrics: Sequence[Metric], collected: Callable[[Metric], S
             _field_problem(metric, at) if metric.from_ is not None else None,
         )
         yield from (problem for problem in found if problem)
+
+
+def series_problems(metrics: Sequence[Metric], at: At, *, recorded: bool, scraped: bool) -> Iterator[Problem]:
+    """Find metrics of series that no machine has, or that are not `recorded` or `scraped` in this experiment."""
+    for metric in metrics:
+        if metric.telemetry is not None and not recorded:
+            hint = 'write every = "100ms" in [telemetry], or remove the metric'
+            yield Problem("is read from telemetry, which is not recorded", at("metrics", metric.name, "telemetry"), hint)
+        if metric.scrape is not None and not scraped:
+            yield Problem("nothing is scraped", at("metrics", metric.name, "scrape"), "write [[scrape]] with the port of the program")
+        known, whose = (OF_MACHINES, "machines") if metric.of_machines else (OF_TASKS, "tasks")
+        name = metric.telemetry or known[0]
+        first = name.partition(".")[0] if metric.of_machines else name
+        if first not in known and "*" not in first:
+            yield Problem(f"{whose} have no series {quoted(name)}", at("metrics", metric.name, "telemetry"), did_you_mean(first, known))
 
 
 def _field_problem(metric: Metric, at: At) -> Problem | None:

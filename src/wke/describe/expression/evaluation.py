@@ -17,7 +17,7 @@ from wke.describe.expression.expression import (
     Relation,
     node_text,
 )
-from wke.describe.expression.units import convert
+from wke.describe.expression.units import combined, convert
 from wke.describe.toml.wording import quoted
 
 Result = Quantity | str | bool
@@ -141,13 +141,26 @@ def _calculated(sign: str, left: Quantity, right: Quantity) -> Quantity:
         first, second, unit = numbers
         result = Quantity(first + second if sign == "+" else first - second, unit)
     elif sign == "*":
-        left, right = _share(left), _share(right)
-        result = Quantity(left.number * right.number, "*".join(unit for unit in (left.unit, right.unit) if unit))
+        result = _multiplied(left, right)
     else:
         result = _divided(left, right)
     if not math.isfinite(result.number):
         raise ExpressionError("gives a number that is too large")
     return result
+
+
+def _multiplied(left: Quantity, right: Quantity) -> Quantity:
+    if known := _combined(left, right, divided=False):
+        return Quantity(left.number * right.number * known[0], known[1])
+    left, right = _share(left), _share(right)
+    return Quantity(left.number * right.number, "*".join(unit for unit in (left.unit, right.unit) if unit))
+
+
+def _combined(left: Quantity, right: Quantity, *, divided: bool) -> tuple[float, str] | None:
+    """Return the factor and the unit of a product or quotient that has a unit of its own, such as joules; None for others."""
+    if not left.unit or not right.unit or "%" in {left.unit, right.unit}:
+        return None
+    return combined(left.unit, right.unit, divided=divided)
 
 
 def _divided(left: Quantity, right: Quantity) -> Quantity:
@@ -157,6 +170,8 @@ def _divided(left: Quantity, right: Quantity) -> Quantity:
         numbers = _aligned(left, right)
         if numbers is not None and numbers[1] != 0:
             return Quantity(numbers[0] / numbers[1])
+        if known := _combined(left, right, divided=True):
+            return Quantity(left.number / right.number * known[0], known[1])
     left, right = _share(left), _share(right)
     unit = left.unit or ""
     if right.unit:

@@ -173,8 +173,17 @@ def running_order(experiment: Experiment, points: Sequence[P], seed: int, stacks
 
 
 def sources(metrics: Sequence[Metric], trial: Trial) -> dict[str, tuple[TaskName, ...]]:
-    """Return the tasks of a trial that each metric is read from; raise InputError for a wrong selector. Computed metrics are left out."""
-    return {metric.name: _tasks_of(metric, trial.steps, trial.cluster) for metric in metrics if metric.value is None}
+    """Return the tasks of a trial that each metric is read from; raise InputError for a wrong selector.
+
+    Metrics that are computed, or read from machines, are left out.
+    """
+    read = [metric for metric in metrics if metric.value is None and not metric.of_machines]
+    return {metric.name: _tasks_of(metric, trial.steps, trial.cluster) for metric in read}
+
+
+def machines_of(metric: Metric, trial: Trial) -> tuple[str, ...]:
+    """Return the machines of a trial whose series a metric is read from; raise InputError for a wrong selector."""
+    return _machines_of(metric, trial.steps, trial.cluster)
 
 
 def scraped(scrape: Scrape, trial: Trial) -> tuple[MachineSpec, ...]:
@@ -262,6 +271,11 @@ def _tasks_of(metric: Metric, steps: Sequence[PlannedStep], cluster: ClusterSpec
     return tuple(task for step in _read_steps(metric, steps) for task in step.tasks() if task.machine in machines)
 
 
+def _machines_of(metric: Metric, steps: Sequence[PlannedStep], cluster: ClusterSpec) -> tuple[str, ...]:
+    taking_part = {machine.name for step in steps for machine in step.machines}
+    return tuple(m.name for m in (cluster.machines if metric.on is None else select(cluster, metric.on)) if m.name in taking_part)
+
+
 def _read_steps(metric: Metric, steps: Sequence[PlannedStep]) -> list[PlannedStep]:
     return [step for step in steps if (step.measure if metric.step is None else step.target.name == metric.step)]
 
@@ -272,6 +286,8 @@ def _source_problems(
     """Check from which tasks a metric is read; without `steps`, these are not known."""
     problems: list[Problem] = []
     with collecting(problems, at("metrics", metric.name, "on")):
+        if metric.of_machines:
+            return _machine_problems(metric, steps, cluster, at)
         tasks = _tasks_of(metric, steps or (), cluster)
         read = _read_steps(metric, steps or ())
         if steps is None or not read:
@@ -283,12 +299,27 @@ def _source_problems(
         if not tasks:
             raise InputError("the step that this metric is read from has no task there", hint="name machines on which it runs")
         if len(tasks) > 1 and metric.join is None and not metric.merges:
-            hint = f'write join = "sum" (or mean, min, max, median), or on = "{tasks[0].machine}"'
-            problems.append(Problem("is read from several tasks, and join is missing", at("metrics", metric.name), hint))
+            problems.append(_unjoined(metric, "tasks", tasks[0].machine, at))
         if any(step.scope != "trial" and not step.background for step in _read_steps(metric, steps)):
             what, hint = "is read from a step that does not run in every trial", "remove scope from that step"
             problems.append(Problem(what, at("metrics", metric.name), hint))
     return problems
+
+
+def _machine_problems(
+    metric: Metric, steps: Sequence[PlannedStep] | None, cluster: ClusterSpec, at: Callable[..., Location]
+) -> list[Problem]:
+    """Check from which machines a metric is read; raise InputError if there is none."""
+    machines = _machines_of(metric, steps or (), cluster)
+    if steps is not None and not machines:
+        raise InputError("no machine that this metric is read from takes part", hint="name machines on which a step runs")
+    several = len(machines) > 1 and metric.join is None and not metric.series.startswith("host.")
+    return [_unjoined(metric, "machines", machines[0], at)] if several else []
+
+
+def _unjoined(metric: Metric, several: str, machine: str, at: Callable[..., Location]) -> Problem:
+    hint = f'write join = "sum" (or mean, min, max, median), or on = "{machine}"'
+    return Problem(f"is read from several {several}, and join is missing", at("metrics", metric.name), hint)
 
 
 def _in_running_order(experiment: Experiment, points: Sequence[_PlannedPoint], seed: int) -> Iterator[Trial]:

@@ -1,10 +1,11 @@
 """Details: what the store has of an attempt beside its result: who ran it, how each task ended, clocks, machines, deployments, files."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from os import fsdecode
+from typing import Self
 
 from wke.documents import Json
 from wke.keep.database.database import Database
@@ -13,7 +14,7 @@ from wke.keep.machines.fingerprint import Reference
 from wke.keep.machines.machine_changes import RAN
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import StoredAttempt
-from wke.records import ClockReading, MachineClock, TaskName
+from wke.records import ClockReading, MachineClock, StartedTogether, TaskEnded, TaskName
 from wke.values import dataclass
 
 
@@ -38,6 +39,24 @@ class StoredTask:
     ended_ns: int
     rung: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptTimes:
+    """When the tasks of an attempt ran on the clocks of their machines; `measured` is the number of the measured step."""
+
+    tasks: Sequence[StoredTask]
+    clocks: Mapping[str, MachineClock]
+    measured: int | None
+    released_ns: int | None
+
+    @classmethod
+    def of(cls, ends: Iterable[TaskEnded], start: StartedTogether | None) -> Self:
+        """Return the times of an attempt that has just ended."""
+        tasks = [StoredTask(end.task, str(end.outcome), end.started_ns, end.ended_ns, end.rung, end.detail) for end in ends]
+        if start is None:
+            return cls(tasks, {}, None, None)
+        return cls(tasks, start.clocks, start.step, start.released_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +89,11 @@ class AttemptDetails:
     measured: int | None
     files: int | None
     size_bytes: int | None
+
+    @property
+    def times(self) -> AttemptTimes:
+        """When its tasks ran."""
+        return AttemptTimes(self.tasks, self.clocks, self.measured, self.released_ns)
 
 
 class DetailReader:

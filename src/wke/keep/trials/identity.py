@@ -179,6 +179,9 @@ def _metric(metric: Metric) -> Json:
     if metric.from_ is not None:
         asked = {"from": metric.from_, "field": metric.field or metric.name, "file": metric.file}
         return asked | {"join": metric.join, "unit": metric.unit, "on": metric.on, "step": metric.step}
+    if metric.series:
+        asked = {"telemetry": metric.telemetry, "scrape": metric.scrape, "statistic": metric.statistic or "mean"}
+        return asked | {"join": metric.join, "unit": metric.unit, "on": metric.on, "step": metric.step}
     return {"log": metric.log, "join": metric.join, "unit": metric.unit, "on": metric.on, "step": metric.step}
 
 
