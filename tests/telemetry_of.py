@@ -3,6 +3,7 @@
 import struct
 from pathlib import Path
 
+from wke.judge.clocks import Knot
 from wke.judge.telemetry.spans import measured_window, spans_of
 from wke.judge.telemetry.trial import TrialTelemetry
 from wke.keep.telemetry.columns import Column
@@ -10,7 +11,7 @@ from wke.keep.telemetry.file import MISSING, SCRAPES, encode
 from wke.keep.telemetry.reader import read_telemetry
 from wke.keep.telemetry.writer import TelemetryWriter
 from wke.keep.trials.details import StoredTask
-from wke.records import ClockReading, TaskName
+from wke.records import TaskName
 
 S = 1_000_000_000
 START = 1_700_000_000 * S
@@ -72,7 +73,7 @@ def made_up(folder: Path) -> TrialTelemetry:
     scraped.columns("node1", 0, [Column("scrape.2379", 'etcd_ops_total{op="put"}', "1", "counter", floating=True)])
     scraped.chunk("node1", 0, 2, encode([[times[0], times[2]], [bits(1.5), bits(4.0)]]))
     scraped.close()
-    clocks = {"node1": [ClockReading(AHEAD, 1000, START)]}
+    clocks = {"node1": [Knot(START, AHEAD, AHEAD)]}
     tasks = [
         StoredTask(TaskName(0, "serve", "node1"), "cancelled", times[0] - S, times[3], "", ""),
         StoredTask(LOAD, "ok", times[0], times[3], "", ""),

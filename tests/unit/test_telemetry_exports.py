@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from telemetry_of import START, S, made_up
 
 from wke.errors import InputError
 from wke.judge.telemetry.course import Window
-from wke.judge.telemetry.windowusage import machine_usage, task_usages
+from wke.judge.telemetry.windowusage import trial_usage
 from wke.keep.output.telemetry import read_loads
 from wke.tell.exports.telemetry.chosen import TelemetryExport
 from wke.tell.exports.telemetry.chrometrace import chrome_trace
@@ -148,7 +149,9 @@ def test_what_is_not_there_is_refused(tmp_path: Path, names, machines, what) -> 
 def test_usage_of_machines_and_tasks(tmp_path: Path) -> None:
     """Devices are added up without the loopback; what only the host knows is told as the host's; most is the highest second."""
     telemetry = made_up(tmp_path)
-    usage = machine_usage(telemetry, "node1", Window(START, START + 3 * S))
+    used = trial_usage(telemetry)
+    assert used is not None
+    usage = used.machines["node1"]
     shown = {part: (each.mean, each.most, each.unit) for part, each in usage.figures.items()}
     assert shown == {
         "cpu": (pytest.approx(2.5 / 3), pytest.approx(1), "cores"),
@@ -160,6 +163,7 @@ def test_usage_of_machines_and_tasks(tmp_path: Path) -> None:
         "sent": (pytest.approx(7), pytest.approx(7), "B/s"),
     }
     assert usage.of_host == {"memory_total"}
-    tasks = task_usages(telemetry, "node1", Window(START, START + 3 * S))
-    assert {task.target: each.figures["cpu"].mean for task, each in tasks.items()} == {"load": pytest.approx(0.5)}
-    assert machine_usage(telemetry, "node2", Window(START, START + 3 * S)).figures == {}
+    assert {task.target: each.figures["cpu"].mean for task, each in used.tasks.items()} == {"load": pytest.approx(0.5)}
+    assert used.machines["node2"].figures == {}
+    assert (used.window, used.is_measured) == (Window(START, START + 3 * S), True)
+    assert trial_usage(replace(telemetry, spans=())) is None

@@ -16,7 +16,7 @@ def load_telemetry(store: Store, name: str, number: int | None = None) -> TrialT
 
 
 def telemetry_of(record: TrialRecord) -> TrialTelemetry:
-    """Return the telemetry of an attempt; a derived one has that of the attempt that ran. Raise StoreError if it is unreadable."""
+    """Return the telemetry of an attempt; a derived one has that of the attempt that ran."""
     at, of = record.at, record.of
     clocks = {machine: knots(clock) for machine, clock in of.clocks.items()}
     spans = spans_of(of.tasks, clocks, of.measured)

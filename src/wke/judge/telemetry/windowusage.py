@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from wke.judge.telemetry.course import Course, Figures, Numbers, Whole, Window, edges, summed
+from wke.judge.telemetry.spans import Span
 from wke.judge.telemetry.trial import TrialTelemetry
 from wke.keep.telemetry.columns import HOST, THIS_MACHINE, Column
 from wke.records import TaskName
@@ -38,27 +39,54 @@ class WindowUsage:
     of_host: frozenset[str] = frozenset()
 
 
-def machine_usage(telemetry: TrialTelemetry, machine: str, window: Window) -> WindowUsage:
-    """Return what a machine used in a window, by the PARTS."""
-    chosen = {part: usage_columns(telemetry.columns(machine), part) for part in PARTS}
-    courses = telemetry.courses(machine, {column for columns in chosen.values() for column in columns})
+@dataclass(frozen=True, slots=True)
+class TrialUsage:
+    """What machines and tasks used in the measured window of a trial, or, if it has none, while its tasks ran.
+
+    `damage` tells what could not be read, in sentences.
+    """
+
+    window: Window
+    is_measured: bool
+    machines: Mapping[str, WindowUsage]
+    tasks: Mapping[TaskName, WindowUsage]
+    damage: tuple[str, ...] = ()
+
+
+def trial_usage(telemetry: TrialTelemetry) -> TrialUsage | None:
+    """Return what machines and tasks used; None without telemetry, and for a trial of which no task ran."""
+    if not telemetry.spans or not (telemetry.machines or telemetry.damage):
+        return None
+    whole = Window(min(span.start_ns for span in telemetry.spans), max(span.end_ns for span in telemetry.spans))
+    window = telemetry.window or whole
+    machines: dict[str, WindowUsage] = {}
+    tasks: dict[TaskName, WindowUsage] = {}
+    for machine in telemetry.machines:
+        columns = telemetry.columns(machine)
+        chosen = {part: usage_columns(columns, part) for part in PARTS}
+        of_tasks = {column for column in columns if column.task is not None and column.name in TASK_PARTS}
+        courses = telemetry.courses(machine, of_tasks.union(*chosen.values()))
+        machines[machine] = machine_usage(chosen, courses, window)
+        tasks |= task_usages({column: course for column, course in courses.items() if column in of_tasks}, telemetry.spans, window)
+    return TrialUsage(window, telemetry.window is not None, machines, tasks, telemetry.damage)
+
+
+def machine_usage(chosen: Mapping[str, Sequence[Column]], courses: Mapping[Column, Course], window: Window) -> WindowUsage:
+    """Return what a machine used in a window, by the PARTS, for which columns were `chosen`."""
     figures = {part: _together([courses[column] for column in columns if column in courses], window) for part, columns in chosen.items()}
     of_host = frozenset(part for part, columns in chosen.items() if any(column.scope == HOST for column in columns))
     return WindowUsage({part: each for part, each in figures.items() if each is not None}, of_host)
 
 
-def task_usages(telemetry: TrialTelemetry, machine: str, window: Window) -> dict[TaskName, WindowUsage]:
-    """Return what each task on a machine used in the part of a window in which it ran, by the TASK_PARTS."""
-    ran = {span.task: span for span in telemetry.spans if span.task is not None}
-    columns = [column for column in telemetry.columns(machine) if column.name in TASK_PARTS]
+def task_usages(courses: Mapping[Column, Course], spans: Sequence[Span], window: Window) -> dict[TaskName, WindowUsage]:
+    """Return what each task used in the part of a window in which it ran, by the TASK_PARTS."""
+    ran = {span.task: span for span in spans if span.task is not None}
     found: dict[TaskName, dict[str, Figures]] = {}
-    for column, course in telemetry.courses(machine, columns).items():
-        if column.task is None:
-            continue
-        span = ran.get(column.task)
+    for column, course in courses.items():
+        span = ran.get(column.task) if column.task else None
         shared = Window(max(window.start_ns, span.start_ns), min(window.end_ns, span.end_ns)) if span else window
         figures = _together([course], shared) if shared.start_ns < shared.end_ns else None
-        if figures is not None:
+        if column.task is not None and figures is not None:
             found.setdefault(column.task, {})[column.name] = figures
     return {task: WindowUsage(parts) for task, parts in found.items()}
 

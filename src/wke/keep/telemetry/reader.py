@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wke.errors import StoreError
 from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.file import LARGEST_BODY, MAGIC, MISSING, RECORD, SUMMED, TELEMETRY
 from wke.values import dataclass
@@ -47,9 +46,9 @@ class StoredTelemetry:
     """The telemetry of an attempt: `machines`, in the order in which they came, and what is damaged, one sentence for each thing."""
 
     def __init__(self, path: Path) -> None:
-        self.damage: list[str] = []
         self._path = path
-        self._data = _content(path)
+        self._data, wrong = _content(path)
+        self.damage = [wrong] if wrong else []
         self._tables: dict[str, list[_Table]] = {}
         self._index()
 
@@ -152,21 +151,22 @@ class StoredTelemetry:
 
 
 def read_telemetry(folder: Path, name: str = TELEMETRY) -> StoredTelemetry:
-    """Return the telemetry of the attempt in `folder`, without machines if it has none; raise StoreError if the file cannot be opened."""
+    """Return the telemetry of the attempt in `folder`, without machines if it has none. Raises nothing: see `damage`."""
     return StoredTelemetry(folder / name)
 
 
-def _content(path: Path) -> bytes | mmap.mmap:
+def _content(path: Path) -> tuple[bytes | mmap.mmap, str]:
+    """Return what is in a file, nothing for an absent one, and what is wrong with it."""
     try:
         with path.open("rb") as file:
             start = file.read(len(MAGIC))
-            if start and not MAGIC.startswith(start) and start != MAGIC:
-                raise StoreError(f"{path} is not a telemetry file", hint="run `wke check --store`: it names what was changed")
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if start else b""
+            if not MAGIC.startswith(start):
+                return b"", f"{path} is not a telemetry file"
+            return (mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if start else b""), ""
     except FileNotFoundError:
-        return b""
+        return b"", ""
     except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}", hint="check its permissions and the disk") from error
+        return b"", f"{path} cannot be read: {error.strerror}"
 
 
 def _declared(body: bytes, known: dict[bytes, tuple[Column, ...]]) -> tuple[str, tuple[Column, ...]]:

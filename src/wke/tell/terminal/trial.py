@@ -22,10 +22,10 @@ MOST = 12  # tasks that ended well, clocks, names of identical machines
 SHOWN_FACTS = ("processor", "usable processors", "memory", "kernel", "governor", "SMT", "clock source", "product")
 
 
-def trial_lines(shown: TrialRecord, store: Path, *, full: bool = False) -> Iterator[str]:
+def trial_lines(shown: TrialRecord, store: Path, *, usage: Iterable[str] = (), full: bool = False) -> Iterator[str]:
     """Yield the lines of the screen; times are local to this computer. `store` is the folder of the store.
 
-    Of what each task wrote it has the last lines, or with `full` all.
+    `usage` are lines about what machines and tasks used. Of what each task wrote it has the last lines, or with `full` all.
     """
     at, of = shown.at, shown.of
     yield f"{at.id}  {at.series}: {point_words(at.point, at.iteration, warmup=at.warmup)}"
@@ -36,6 +36,7 @@ def trial_lines(shown: TrialRecord, store: Path, *, full: bool = False) -> Itera
         ("accepted", _accepted(shown)),
         ("metrics", [observation_words({name: value}, at.units) for name, value in at.observations.items()]),
         ("tasks", _tasks(of.tasks)),
+        ("used", usage),
         ("skipped", [f"{number}  {target}" for number, target in shown.skipped]),
         ("start", _start(at.start)),
         ("clocks", _few([_clock(machine, clock) for machine, clock in of.clocks.items()], "machines")),
@@ -199,13 +200,17 @@ def trial_line(trial: StoredAttempt) -> str:
 # -- for programs
 
 
-def shown_json(shown: TrialRecord, details: Mapping[int, AttemptDetails]) -> dict[str, object]:
-    """Return everything as values for `json.dumps`; `details` has those of each attempt, by its number."""
+def shown_json(shown: TrialRecord, details: Mapping[int, AttemptDetails], usage: Mapping[str, object] | None = None) -> dict[str, object]:
+    """Return everything as values for `json.dumps`.
+
+    `details` has those of each attempt, by its number; `usage` is what machines and tasks used in the attempt that is shown.
+    """
     return {
         "trial": shown.at.id,
         "series": shown.at.series,
         "shown": shown.at.attempt,
         "skipped": [{"step": number, "target": target} for number, target in shown.skipped],
+        "usage": usage,
         "attempts": [{**trial_json(each), **_details_json(details[each.attempt])} for each in shown.attempts],
         "answers-for": dict(shown.answers_for),
         "acceptances": [_kebab(asdict(each)) for each in shown.acceptances],
@@ -219,6 +224,7 @@ def _details_json(of: AttemptDetails) -> dict[str, object]:
         "position": of.position,
         "tasks": [_kebab({**asdict(task.name), **{k: v for k, v in asdict(task).items() if k != "name"}}) for task in of.tasks],
         "released-ns": of.released_ns,
+        "measured": of.measured,
         "clocks": {machine: [_kebab(asdict(each)) for each in clock.readings] for machine, clock in of.clocks.items()},
         "clocks-were-set": [machine for machine, clock in of.clocks.items() if not knots(clock)],
         "machines": {machine: {"address": address, "facts": dict(facts)} for (machine, address), facts in of.machines.items()},

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 
-from wke.errors import InputError, did_you_mean
+from wke.errors import InputError, StoreError, did_you_mean
 from wke.judge.telemetry.trial import TrialTelemetry
 from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.reader import Readings
@@ -22,8 +22,13 @@ class TelemetryExport:
     machines: Collection[str] = ()
 
     def check(self) -> None:
-        """Raise InputError when nothing would be exported: without telemetry, for an unknown machine, for names that nothing has."""
+        """Raise InputError when nothing would be exported: without telemetry, for an unknown machine, for names that nothing has.
+
+        Raise StoreError when all that there is cannot be read.
+        """
         at, there = self.telemetry, self.telemetry.machines
+        if not there and at.damage:
+            raise StoreError(*at.damage)
         if not there:
             what = f"trial {at.trial} has no telemetry in attempt {at.attempt}"
             raise InputError(what, hint="it was turned off (`[telemetry] every = false`), or no machine could be watched")

@@ -49,8 +49,8 @@ def _load(values: Numbers) -> Load:
 
 
 def _reach(telemetry: TrialTelemetry, machine: str) -> tuple[int, int] | None:
-    """Return from when to when the processors or the memory of a machine are known."""
-    columns = [column for part in ("cpu", "memory") for column in usage_columns(telemetry.columns(machine), part)]
+    """Return from when to when something of a machine is known."""
+    columns = [column for part in PARTS for column in usage_columns(telemetry.columns(machine), part)]
     courses = [course for course in telemetry.courses(machine, columns).values() if len(course.values)]
     return (min(int(each.starts_ns[0]) for each in courses), max(int(each.ends_ns[-1]) for each in courses)) if courses else None
 

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from math import isfinite
 
 from wke.judge.telemetry.spans import Span
 from wke.judge.telemetry.trial import TrialTelemetry
-from wke.records import TaskName
 from wke.tell.exports.telemetry.chosen import TelemetryExport
 
 
@@ -16,7 +16,7 @@ def samples_json(export: TelemetryExport) -> Iterator[str]:
     comma = "\n"
     for machine, series in export.parts():
         for column, readings in series.items():
-            about = {"machine": machine, "scope": column.scope, "task": task_json(column.task), "name": column.name}
+            about = {"machine": machine, "scope": column.scope, "task": column.task and asdict(column.task), "name": column.name}
             values = [value if isfinite(value) else None for value in readings.values.tolist()]
             told = {**about, "kind": column.kind, "unit": column.unit, "times-ns": readings.times_ns.tolist()}
             told["values"] = values if column.floating else [None if value is None else int(value) for value in values]
@@ -39,9 +39,4 @@ def _head(telemetry: TrialTelemetry) -> dict[str, object]:
 
 def _span(span: Span) -> dict[str, object]:
     about = {"kind": span.kind, "name": span.name, "step": span.step, "start-ns": span.start_ns, "end-ns": span.end_ns}
-    return {**about, "measured": span.measured, "task": task_json(span.task), "outcome": span.outcome}
-
-
-def task_json(task: TaskName | None) -> dict[str, object] | None:
-    """Return a task for programs."""
-    return None if task is None else {"step": task.step, "target": task.target, "machine": task.machine, "copy": task.copy}
+    return {**about, "measured": span.measured, "task": span.task and asdict(span.task), "outcome": span.outcome}
