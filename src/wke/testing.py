@@ -15,6 +15,7 @@ import asyncio
 import os
 import random
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,7 +73,8 @@ def rehearse(file: str | Path, play: Play, *, cluster: str | Path = "cluster.tom
     if experiment.configuration is None:
         raise InputError("has no [[steps]], so there is nothing to rehearse", where=experiment.where)
     chosen = next((known for known in (seed, experiment.seed) if known is not None), random.getrandbits(32))
-    plan = make_plan(experiment, read_configuration(experiment.configuration, Path()), machines, seed=chosen)
+    configuration = replace(read_configuration(experiment.configuration, Path()), versions={})  # no software is there to be asked
+    plan = make_plan(experiment, configuration, machines, seed=chosen)
     return rehearse_plan(plan, machines, play)
 
 

@@ -125,7 +125,13 @@ def deployments(project: Project) -> list[list[str]]:
 
 
 def test_trials_share_what_is_deployed(series: Project) -> None:
-    """Two versions in each of two rounds are four deployments for twelve trials, as the plan says; the store has which trial used which."""
+    """Two versions in each of two rounds are four deployments for twelve trials, as the plan says; the store has which trial used which.
+
+    Each is asked once for its versions, on every machine; a command that fails is told and fails no trial.
+    """
+    text = (series.folder / "kv/config.toml").read_text()
+    kv = f"cat {series.folder}/ledger/version; echo asked >> {series.folder}/ledger/asked.$WKE_MACHINE"
+    series.write("kv/config.toml", f"[config]\nversions = {{ kv = '{kv}', none = 'no-such-program --version' }}\n{text}")
     plan = series.wke("plan", "experiments/series.toml").out
     assert "  install on servers, 4 times for the trials to run\n" in plan
     assert "  serve on servers in the background, 4 times for the trials to run\n" in plan
@@ -144,6 +150,17 @@ def test_trials_share_what_is_deployed(series: Project) -> None:
     assert installed == served
     assert [installed.count(maker) for maker in dict.fromkeys(installed)] == [3, 3, 3, 3]
     assert "stopped what was left running" not in done.err
+    machines = [path.name.partition(".")[2] for path in (series.folder / "ledger").glob("asked.*")]
+    assert [len((series.folder / f"ledger/asked.{machine}").read_text().splitlines()) for machine in machines] == [4, 4]
+    told = series.wke("results", "series").err
+    assert "\nversion of kv: " in f"\n{told}"
+    assert f"version of none: not known; not known on {', '.join(sorted(machines))}" in told
+    assert "finding" not in told
+    assert "the version of none is not known: no-such-program --version: failed(127)" in done.err
+    assert "none: not known: failed(127)" in series.wke("show", series.trials()[0].id).out
+    with closing(sqlite3.connect(series.folder / "results/wke.sqlite")) as store:
+        asked = "SELECT a.point ->> 'version', v.said, count(*) FROM versions v JOIN attempts a ON a.id = v.attempt WHERE name = 'kv' GROUP BY 1, 2"
+        assert store.execute(asked).fetchall() == [(1, "1", 12), (2, "2", 12)]
     assert "nothing to run" in series.measure().err
 
 

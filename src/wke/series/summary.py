@@ -9,6 +9,7 @@ from wke.judge.summary.pointtable import point_table
 from wke.judge.summary.series import SeriesSummary, SeriesWork
 from wke.keep.store import Store
 from wke.series.storedresults import results_of
+from wke.series.versions import load_versions
 
 
 def load_summary(store: Store, name: str) -> SeriesSummary:
@@ -26,6 +27,7 @@ def load_summary(store: Store, name: str) -> SeriesSummary:
         outlook=work.outlook,
         table=point_table(work.trials, rules.metrics, rules.points, policy, question, attempts=attempts),
         findings=policy.findings(work.planned, seen),
+        versions=load_versions(store, work.trials),
     )
 
 

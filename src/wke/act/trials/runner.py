@@ -19,6 +19,7 @@ from wke.act.telemetry.recorder import Recorder
 from wke.act.trials.deployment import Deployed
 from wke.act.trials.observe_trial import observe_trial
 from wke.act.trials.trial import TrialResult, run_trial
+from wke.act.trials.versions import Versions
 from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Observations
@@ -62,12 +63,13 @@ class RunningSeries:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """A series, the session that its trials run in, what stands on the machines, and the recorder of their telemetry."""
+    """A series, the session that its trials run in, what stands on the machines, the recorder of their telemetry, and versions."""
 
     series: RunningSeries
     session: Session
     deployed: Deployed
     recorder: Recorder
+    versions: Versions
 
 
 async def run_series(
@@ -93,7 +95,7 @@ async def run_series(
         return ()
     with Deployed(series.store.folder / "deployments", series.sink) as deployed:
         async with _session(series, batch, deployed) as session:
-            running = _Running(series, session, deployed, Recorder(session, series.experiment.telemetry, series.sink))
+            running = _begun(series, session, deployed)
             while batch:
                 await session.connect(m for name, m in _machines(batch).items() if name not in session.machines)
                 if found := await session.connections.examine():
@@ -123,6 +125,11 @@ async def _run_item(running: _Running, item: IdentifiedTrial, position: int, tot
     end = await _run_and_store(running, item, attempt, series.place.now())
     session.connections.check_clean()
     return end
+
+
+def _begun(series: RunningSeries, session: Session, deployed: Deployed) -> _Running:
+    recorder = Recorder(session, series.experiment.telemetry, series.sink)
+    return _Running(series, session, deployed, recorder, Versions(session, series.place.now, series.sink))
 
 
 def _last(ends: Sequence[tuple[str, TrialEnd]]) -> tuple[Outcome, ...]:
@@ -198,7 +205,7 @@ async def take_up(series: RunningSeries, detachment: Detachment, left: Detached,
             _tell_start(series, item, 1, total)
             _take_note(series, await session.connections.examine())
             series.store.writer.begin_again(left.attempt)
-            running = _Running(series, session, deployed, Recorder(session, series.experiment.telemetry, series.sink))
+            running = _begun(series, session, deployed)
             return (await _run_and_store(running, item, left.attempt, left.started_ns)).outcome
 
 
@@ -281,9 +288,12 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
         )
     deployed.ended(result.outcome)
     ended_ns = series.place.now()
-    machines = session.connections.fingerprints()
+    machines, versions = session.connections.fingerprints(), await running.versions.of(item.trial, deployed.makers)
     folder = series.store.writer.finish_attempt(
-        attempt, Result(result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start, deployed.makers)
+        attempt,
+        Result(
+            result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start, deployed.makers, versions
+        ),
     )
     await session.detacher.let_go()
     said = tail(folder, result.task, TAIL_LINES) if result.task else ()

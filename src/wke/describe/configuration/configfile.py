@@ -134,6 +134,9 @@ class ConfigSection(TableModel):
     """The prelude that runs before each target, unless a step or `--prelude` names another one."""
     inherits: Name | None = None
     """A sibling folder whose definitions this configuration inherits, except for those that this file repeats."""
+    versions: Mapping[str, OneLine] = {}
+    """NAME = a command that prints a version, such as `etcd = "etcd --version"`. `wke measure` runs it for each deployment on every machine
+    that takes part, after the default prelude, and stores what it prints. Results do not depend on it."""
 
 
 class ConfigurationFile(TableModel):

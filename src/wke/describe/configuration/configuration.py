@@ -65,6 +65,7 @@ class ConfigurationSpec:
     """Everything that a config.toml and the files that it inherits from define.
 
     `path` is that file, `parents` are the inherited configurations, nearest first. `warnings` are missing scripts and old spellings.
+    `versions` are the commands that print versions of software.
     """
 
     name: str
@@ -76,6 +77,7 @@ class ConfigurationSpec:
     required_repositories: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     parents: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_configuration(name: str, base: Path) -> ConfigurationSpec:
@@ -179,6 +181,7 @@ def _read(name: str, folder: Path, trail: tuple[str, ...]) -> ConfigurationSpec:
             required_repositories=_or(ubuntu.required_repositories, inherited.required_repositories),
             warnings=tuple(_warnings(table, inherited, targets, preludes)),
             parents=(parent.name, *parent.parents) if parent else (),
+            versions={**inherited.versions, **config.versions},
         )
 
     return read(folder / "config.toml", ConfigurationFile, build)

@@ -18,6 +18,7 @@ from wke.describe.experiment.template import fill, parameters_of
 from wke.describe.plan.deployment import Deployment, layers, of_round, several, shuffled
 from wke.describe.plan.revisions import Revisions, Side
 from wke.describe.plan.steps import StepPlanner, whole
+from wke.describe.plan.versions import version_steps
 from wke.errors import InputError, Location, Problem
 from wke.records import TaskName
 from wke.values import dataclass
@@ -36,7 +37,7 @@ class Trial:
     """One iteration of one point. Warm-ups are counted separately, also from 0; `round` counts both.
 
     `cluster` is reduced to the sizes of its classes. `deployment` is what its steps with a scope, which run first, leave deployed. `files`
-    are the listed files that it depends on, with their SHA-256, folders with None.
+    are the listed files that it depends on, with their SHA-256, folders with None. `versions` ask its machines for versions of software.
     """
 
     point: Point
@@ -47,6 +48,7 @@ class Trial:
     steps: tuple[PlannedStep, ...]
     deployment: Deployment = ()
     files: Mapping[str, str | None] = field(default_factory=dict)
+    versions: tuple[PlannedStep, ...] = ()
 
     @property
     def machines(self) -> tuple[str, ...]:
@@ -92,6 +94,7 @@ class _PlannedPoint:
     cluster: ClusterSpec
     steps: tuple[PlannedStep, ...]
     files: Mapping[str, str | None]
+    versions: tuple[PlannedStep, ...]
 
 
 def make_plan(
@@ -218,7 +221,7 @@ def _plan_point(side: Side, cluster: ClusterSpec | None, point: Point) -> _Plann
         raise InputError(*too_few, *problems)
     if too_few:
         raise TooFewMachinesError(*too_few)
-    return _PlannedPoint(point, part, tuple(steps), experiment.files)
+    return _PlannedPoint(point, part, tuple(steps), experiment.files, tuple(version_steps(side.configuration, steps)))
 
 
 def _sized(experiment: Experiment, cluster: ClusterSpec, point: Point, problems: list[Problem], too_few: list[Problem]) -> ClusterSpec:
@@ -328,7 +331,9 @@ def _in_running_order(experiment: Experiment, points: Sequence[_PlannedPoint], s
     many = several(stacks) if experiment.order != "sequential" else (False,) * len(stacks[0] if stacks else ())
     for turn, place in running_order(experiment, range(len(points)), seed, stacks):
         planned, stack = points[place], of_round(stacks[place], many, turn.round)
-        yield Trial(planned.point, turn.iteration, turn.warmup, turn.round, planned.cluster, planned.steps, stack, planned.files)
+        yield Trial(
+            planned.point, turn.iteration, turn.warmup, turn.round, planned.cluster, planned.steps, stack, planned.files, planned.versions
+        )
 
 
 def _each_once(problems: Iterable[Problem]) -> Iterator[Problem]:

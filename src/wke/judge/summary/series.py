@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from wke.judge.policies.policy import Finding, Outlook
 from wke.judge.summary.pointtable import Point, PointTable
+from wke.judge.summary.versions import VersionReport
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import INTERRUPTED, RUNNING, PlannedTrial, StoredAttempt
 from wke.records import OutcomeKind
@@ -61,10 +62,15 @@ class SeriesWork:
 
 @dataclass(frozen=True, slots=True)
 class SeriesSummary(SeriesWork):
-    """All that a series says: also a `table` with a row for each point and the comparisons, and its `findings` about itself."""
+    """All that a series says.
+
+    It has also a `table` with a row for each point and the comparisons, its `findings` about itself, and the `versions` of software that it
+    ran on.
+    """
 
     table: PointTable
     findings: tuple[Finding, ...]
+    versions: VersionReport = VersionReport()
 
     @property
     def without_result(self) -> tuple[StoredAttempt, ...]:

@@ -114,6 +114,16 @@ CREATE TABLE clocks (                -- a machine's clock minus the controller's
     drift_ppm INTEGER NOT NULL,      -- at most by so many millionths of the time that passes, the difference changes
     PRIMARY KEY (attempt, machine, at_ns)
 ) WITHOUT ROWID;
+CREATE TABLE versions (              -- what the machines of an attempt said about their software
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    machine TEXT NOT NULL,
+    name TEXT NOT NULL,
+    command TEXT NOT NULL,
+    said TEXT NOT NULL,
+    problem TEXT NOT NULL,           -- how the command failed, "" if it did not
+    at_ns INTEGER NOT NULL,          -- when it ran: for an earlier attempt on the same deployment, perhaps
+    PRIMARY KEY (attempt, machine, name)
+) WITHOUT ROWID;
 CREATE TABLE files (                 -- what an attempt's folder held when the attempt ended
     attempt INTEGER NOT NULL REFERENCES attempts,
     path TEXT NOT NULL,              -- below the folder; bytes where it is not text

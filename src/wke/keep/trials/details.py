@@ -1,5 +1,6 @@
 """Details: what the store has of an attempt beside its result: who ran it, how each task ended, clocks, machines, deployments, files."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -14,6 +15,7 @@ from wke.keep.machines.fingerprint import Reference
 from wke.keep.machines.machine_changes import RAN
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import StoredAttempt
+from wke.keep.trials.versions import Version, read_versions
 from wke.records import ClockReading, MachineClock, StartedTogether, TaskEnded, TaskName
 from wke.values import dataclass
 
@@ -85,6 +87,7 @@ class AttemptDetails:
     machines: Reference
     said: Mapping[str, Mapping[str, object]]
     deployments: tuple[StoredDeployment, ...]
+    versions: tuple[Version, ...]
     released_ns: int | None
     measured: int | None
     files: int | None
@@ -125,6 +128,7 @@ class DetailReader:
                 machines=_machines(sql, command, read_object(inputs, f"what trial {trial} depends on")),
                 said=_said(sql, ran),
                 deployments=_deployments(sql, ran),
+                versions=read_versions(sql, ran),
                 released_ns=released_ns,
                 measured=measured,
                 files=None if ended_ns is None else len(sizes),
@@ -137,6 +141,17 @@ class DetailReader:
         with self._database.snapshot() as sql:
             row = sql.execute(query, (trial, number)).fetchone()
             return _clocks(sql, row[0]) if row else {}
+
+    def versions(self, trials: Iterable[str]) -> dict[tuple[str, int], list[Version]]:
+        """Return the versions of all attempts at these trials that have any, by trial and number."""
+        columns = "a.trial, a.number, v.machine, v.name, v.command, v.said, v.problem, v.at_ns"
+        made = f"attempts a JOIN versions v ON v.attempt = {RAN}"
+        query = f"SELECT {columns} FROM {made} WHERE a.trial IN (SELECT value FROM json_each(?)) ORDER BY v.name, v.machine"  # noqa: S608 - ours, no input
+        found: dict[tuple[str, int], list[Version]] = {}
+        with self._database.snapshot() as sql:
+            for trial, number, *version in sql.execute(query, (json.dumps(list(trials)),)):
+                found.setdefault((trial, number), []).append(Version(*version))
+        return found
 
     def files(self, trial: str, number: int) -> tuple[str, ...]:
         """Return the paths of the files that the folder of an attempt had when the attempt ended."""

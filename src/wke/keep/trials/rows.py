@@ -10,6 +10,7 @@ from wke.keep.files.damage import decoding
 from wke.keep.files.manifest import KeptFile
 from wke.keep.trials.folders import first_free
 from wke.keep.trials.trials import Answer, Attempt, PlannedTrial, Result
+from wke.keep.trials.versions import insert_versions
 from wke.records import ClockReading, Release, StartedTogether, TaskEnded
 
 
@@ -54,6 +55,7 @@ def insert_result(sql: sqlite3.Connection, attempt: Attempt, result: Result, fil
     sql.executemany("INSERT INTO fingerprints VALUES (?, ?, ?)", facts)
     makers = [(attempt.id, step, maker.id) for step, maker in enumerate(result.makers)]
     sql.executemany("INSERT INTO deployments VALUES (?, ?, ?)", makers)
+    insert_versions(sql, attempt.id, result.versions)
     sql.execute("DELETE FROM detached WHERE attempt = ?", (attempt.id,))
     if result.start is not None:
         insert_start(sql, attempt.id, result.start)

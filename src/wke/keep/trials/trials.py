@@ -7,6 +7,7 @@ from pathlib import Path
 from wke.documents import Json
 from wke.keep.files.damage import read_object
 from wke.keep.machines.fingerprint import FactChange
+from wke.keep.trials.versions import Version
 from wke.records import Outcome, Release, StartedTogether, TaskEnded
 from wke.values import dataclass
 
@@ -81,6 +82,7 @@ class Result:
     fingerprints: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     start: StartedTogether | None = None
     makers: Sequence[Attempt] = ()
+    versions: Sequence[Version] = ()
 
 
 @dataclass(frozen=True, slots=True)

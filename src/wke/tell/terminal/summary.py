@@ -12,6 +12,7 @@ from wke.tell.report import doubts, headline
 from wke.tell.tables import TextTable, table_json, text_table
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.findings import finding_text
+from wke.tell.versions import version_lines, versions_json
 from wke.tell.words import counted
 
 MOST_LISTED = 5
@@ -25,6 +26,8 @@ def print_summary(summary: SeriesSummary) -> None:
         Printer().talk(accepted)
     if trouble := git_trouble(summary.plan.software):
         Printer().talk(f"it is not recorded which commit these results are of: {trouble}")
+    for line in version_lines(summary.versions):
+        Printer().talk(line)
 
 
 def print_findings(summary: SeriesSummary) -> None:
@@ -126,4 +129,5 @@ def summary_json(summary: SeriesSummary) -> dict[str, object]:
         "findings": [finding_text(finding, summary.table.parameters) for finding in summary.findings],
         "due": [trial.id for trial in summary.due],
         "software": dict(summary.plan.software) or None,
+        "versions": versions_json(summary.versions),
     }

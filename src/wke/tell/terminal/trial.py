@@ -13,7 +13,9 @@ from wke.keep.output import logs
 from wke.keep.trials.details import AttemptDetails, StoredDeployment, StoredTask
 from wke.keep.trials.folders import final_folder
 from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
+from wke.keep.trials.versions import Version
 from wke.records import MachineClock
+from wke.tell.versions import first_line
 from wke.tell.words import counted, observation_words, point_words, seconds, skew_words
 
 FINE = ("ok", "cancelled")  # the outcomes of tasks that did not fail
@@ -43,6 +45,7 @@ def trial_lines(shown: TrialRecord, store: Path, *, usage: Iterable[str] = (), f
         ("deployed", _deployed(of.deployments, at.ran, store)),
         ("machines", _machines(of.machines)),
         ("software", _software(of.command.software)),
+        ("versions", _versions(of.versions, shown.now_ns)),
         ("files", _files(shown)),
         ("output", _output(shown, full=full)),
     ):
@@ -176,6 +179,16 @@ def _git(revision: object) -> str:
     return f"git commit {str(revision['commit'])[:12]}, {state}"
 
 
+def _versions(versions: Iterable[Version], now_ns: int) -> Iterator[str]:
+    """Yield what machines said of their software; machines that said the same share a line."""
+    alike: dict[tuple[str, str], list[Version]] = {}
+    for one in versions:
+        alike.setdefault((one.name, f"not known: {one.problem}" if one.problem else first_line(one.said)), []).append(one)
+    for (name, words), found in alike.items():
+        machines = ", ".join(one.machine for one in found[:MOST]) + (f" and {len(found) - MOST} more" if len(found) > MOST else "")
+        yield f"{name}: {words} ({machines}; asked at {local_time(found[0].at_ns, now_ns)})"
+
+
 def _files(shown: TrialRecord) -> Iterator[str]:
     of = shown.of
     held = "" if of.files is None or of.size_bytes is None else f" ({counted(of.files, 'file')}, {of.size_bytes:,} bytes)"
@@ -230,6 +243,7 @@ def _details_json(of: AttemptDetails) -> dict[str, object]:
         "machines": {machine: {"address": address, "facts": dict(facts)} for (machine, address), facts in of.machines.items()},
         "said": {machine: dict(facts) for machine, facts in of.said.items()},
         "deployments": [asdict(each) for each in of.deployments],
+        "versions": [_kebab(asdict(one)) for one in of.versions],
         "files": of.files,
         "size-bytes": of.size_bytes,
     }
