@@ -278,5 +278,5 @@ def test_limits_go_to_machines_by_selectors(tmp_path: Path) -> None:
         "s1": MachineLimits(1.0, 1 << 30, 50_000_000, (0,)),
         "s2": MachineLimits(0.5, 1 << 30, 50_000_000, (0, 1)),
     }
-    assert found.limits["s1"].given() == {"cpus": 1.0, "memory": 1 << 30, "disk-rate": 50_000_000, "cores": (0,)}
+    assert found.limits["s1"].given() == {"cpus": 1.0, "memory": 1 << 30, "disk-rate": 50_000_000, "cores": [0]}
     assert not cluster(tmp_path, "[cluster]\nmachines = 1").tries_limits

@@ -64,8 +64,16 @@ def test_transports_enter_every_namespace_with_a_clean_environment(monkeypatch: 
         "LANG=C.UTF-8",
     ]
     inside = ["-m", "-u", "-i", "-n", "-p", "-r", "-w", "--", "/usr/bin/env", "-i", *variables]
-    assert emulated("namespaces").transport("m0") == ["nsenter", "-t", "77", *inside]
-    assert emulated("user-namespaces").transport("m0") == ["nsenter", "-t", "77", "-U", "--preserve-credentials", *inside]
+    assert emulated("namespaces").transport("m0") == ["nsenter", "-t", "77", *inside, "WKE_EMULATED=namespaces"]
+    assert emulated("user-namespaces").transport("m0") == [
+        "nsenter",
+        "-t",
+        "77",
+        "-U",
+        "--preserve-credentials",
+        *inside,
+        "WKE_EMULATED=user-namespaces",
+    ]
 
 
 def test_unknown_machines_are_named() -> None:

@@ -26,8 +26,10 @@ def guard(agent, heartbeats, lease_s, marker, folder):
     for number in DEAF_TO:
         _signal.signal(number, _signal.SIG_IGN)
     adopts = adopt_orphans()
-    status = posix.waitpid(agent, 0)[1] if watch(heartbeats, lease_s + MARGIN_S) else None
+    told = bytearray()
+    status = posix.waitpid(agent, 0)[1] if watch(heartbeats, lease_s + MARGIN_S, told) else None
     survivors = clean(marker, folder, status == 0 and adopts, GRACE_S)
+    remove_groups(bytes.fromhex(told.decode()))
     if status != 0:
         say(obituary(status, survivors))
 
@@ -61,14 +63,31 @@ def say(words):
         pass
 
 
-def watch(heartbeats, patience_s):
-    """Return when the other end of `heartbeats` is closed (True) or silent for `patience_s` (False)."""
+def watch(heartbeats, patience_s, told):
+    """Return when the other end of `heartbeats` is closed (True) or silent for `patience_s` (False).
+
+    What comes besides the dots is added to `told`: the folder of the tasks' control groups, in hexadecimal digits.
+    """
     poll = select.poll()
     poll.register(heartbeats, select.POLLIN)
     while poll.poll(patience_s * 1000):
-        if not posix.read(heartbeats, 4096):
+        heard = posix.read(heartbeats, 4096)
+        if not heard:
             return True
+        told += heard.replace(b".", b"")
     return False
+
+
+def remove_groups(folder):
+    """Remove the control groups in `folder`, if that is not empty text, and the folder. No process is in them any more."""
+    try:
+        for name in posix.listdir(folder) if folder else ():
+            if posix.access(folder + b"/" + name + b"/cgroup.procs", posix.F_OK):
+                posix.rmdir(folder + b"/" + name)
+        if folder:
+            posix.rmdir(folder)
+    except OSError:  # a task made groups in it, or survives: the next connection removes it
+        pass
 
 
 def clean(marker, folder, only_children, grace_s):

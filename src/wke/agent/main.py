@@ -74,6 +74,8 @@ def _work(agent, beat, guardian, lock):
         status = 1
     if not agent.guarded:
         clean(MARKER + agent.token, agent.files, False, SHORT_GRACE_S)
+        if agent.tasks.groups is not None:
+            agent.tasks.groups.close()
         lock.release()
     return status
 

@@ -31,6 +31,7 @@ class Task:
         self.channel = channel
         self.marker = TASK_MARKER + order.environment[TASK_MARKER[:-1]]
         self.pid = 0
+        self.group = None  # the control group in which it runs, if there are such
         self.born = self.died = None
         self.unsaid = None  # the frame that reports its start, unless it has left
         self.over = False
@@ -86,7 +87,13 @@ class Task:
     def _spawn(self):
         agent = self._agent
         self.born, self._started_ns = boot_time(), agent.clock()
-        self.pid = spawn(self._argv, self._order.environment, self._order.folder, [agent.nothing] + self._write_ends)
+        groups = agent.tasks.groups
+        self.group = None if groups is None else groups.hand_out()
+        try:
+            self.pid = spawn(self._argv, self._order.environment, self._order.folder, [agent.nothing] + self._write_ends)
+        finally:
+            if groups is not None:
+                groups.move_on()
         self._close(self._write_ends)
         agent.started(self, self._started_ns)
         self.listen()

@@ -15,6 +15,7 @@ class AgentTasks:
         self.adopts = adopt_orphans()
         self.by_channel = {}
         self.own = set()  # processes of the agent itself
+        self.groups = self.usages = None  # until tasks are watched: see taskusage.py
         self._loop = loop
         self._files = files
         self._marker = MARKER + token
@@ -33,7 +34,7 @@ class AgentTasks:
         """Reap every child that ended, note the tasks among them, and tell whether there are other children."""
         while True:
             try:
-                pid, status = posix.waitpid(-1, posix.WNOHANG)
+                pid, status = posix.waitpid(-1, posix.WNOHANG) if self.usages is None else self._wait_for_usage()
             except ChildProcessError:
                 for task in self.forget_ended():  # they were kept only to know which task a daemon belongs to
                     if self.adopts and task.spare_folder is not None:
@@ -46,9 +47,19 @@ class AgentTasks:
             if task is not None:
                 task.exited(status)
 
+    def _wait_for_usage(self):
+        pid, status, usage = posix.wait4(-1, posix.WNOHANG)
+        if pid:
+            self.usages.reaped(pid, usage)
+        return pid, status
+
     def forget_ended(self, keep=()):
         """Forget the tasks that are over, except those on the channels `keep`, and return them."""
-        return [self.by_channel.pop(task.channel) for task in list(self.by_channel.values()) if task.over and task.channel not in keep]
+        ended = [self.by_channel.pop(task.channel) for task in list(self.by_channel.values()) if task.over and task.channel not in keep]
+        for task in ended if self.groups is not None else ():
+            if task.group is not None:
+                self.groups.give_back(task.group)
+        return ended
 
     def belonging_to(self, task):
         """Return the living processes that belong to a task."""

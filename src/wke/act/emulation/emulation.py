@@ -16,8 +16,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-from wke.act.emulation.emulationplan import addresses, check, make_plan, search_path, shape
-from wke.act.emulation.keeper.machine import IMPOSSIBLE, REFUSAL, started
+from wke.act.emulation.emulationplan import ONLY_ROOT, addresses, check, make_plan, search_path, shape, unlimited
+from wke.act.emulation.keeper.machine import IMPOSSIBLE, REFUSAL, UNLIMITED, started
 from wke.act.emulation.keeper.plan import NAMESPACES, PROCESSES, USER_NAMESPACES
 from wke.act.emulation.keeper_client import Keeper, alone, end_keeper
 from wke.describe.cluster.cluster import ClusterSpec
@@ -29,17 +29,23 @@ MODES = (NAMESPACES, USER_NAMESPACES, PROCESSES)
 PASSED_ON = ("LANG", "LC_ALL", "TERM", "TZ")
 STATE = "state.json"
 OWN = "own-"
+JOIN = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec "$@"'
+"""Enters control groups, which nsenter does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmulatedMachine:
-    """A machine as it was made: `pid` is the process, as seen from here, that it lives and dies with (0 in mode `processes`)."""
+    """A machine as it was made: `pid` is the process, as seen from here, that it lives and dies with (0 in mode `processes`).
+
+    `groups` are the files through which a process joins its control groups.
+    """
 
     name: str
     address: str
     pid: int
     started: int
     home: str
+    groups: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +79,20 @@ class Emulation:
         if self.mode == PROCESSES:
             return ["/bin/sh", "-c", 'cd "$0" && exec "$@"', machine.home, *clean]
         user = ["-U", "--preserve-credentials"] if self.mode == USER_NAMESPACES else []
-        return ["nsenter", "-t", str(machine.pid), *user, "-m", "-u", "-i", "-n", "-p", "-r", "-w", "--", *clean]
+        joining = ["/bin/sh", "-c", JOIN, "sh", *machine.groups, "--"] if machine.groups else []
+        return [*joining, "nsenter", "-t", str(machine.pid), *user, "-m", "-u", "-i", "-n", "-p", "-r", "-w", "--", *clean]
 
     def environment(self, name: str) -> dict[str, str]:
-        """Return the variables of a login on a machine. Programs installed beside wke, in its virtual environment, are found first."""
+        """Return the variables of a login on a machine. Programs installed beside wke, in its virtual environment, are found first.
+
+        One more tells how the machine is made, by which the agent knows what it uses.
+        """
         machine = self._machine(name)
         user = _user() if self.mode == PROCESSES else "root"
         variables = {"HOME": machine.home, "USER": user, "LOGNAME": user, "SHELL": "/bin/sh", "HOSTNAME": name, "PATH": search_path()}
         if self.mode == PROCESSES:
             variables["TMPDIR"] = str(Path(machine.home).parent / "tmp")
-        return variables | {key: os.environ[key] for key in PASSED_ON if key in os.environ}
+        return variables | {key: os.environ[key] for key in PASSED_ON if key in os.environ} | {"WKE_EMULATED": self.mode}
 
     def kill(self, name: str) -> None:
         """Cut a machine's power: everything on it dies at once, and its link and address are gone. It does not come back."""
@@ -196,6 +206,8 @@ def _try(cluster: ClusterSpec, mode: str, *, keep: bool, refusals: list[str]) ->
     if emulation is not None:
         return emulation if keep else replace(emulation, keeper=keeper)
     keeper.close()
+    if REFUSAL not in answer and answer.get(UNLIMITED):
+        raise unlimited(cluster, answer[UNLIMITED])
     if IMPOSSIBLE in answer:
         raise MachineError(f"the machines cannot be emulated: {answer[IMPOSSIBLE]}")
     refusals.append(f"{mode}: {answer[REFUSAL]}")
@@ -205,7 +217,7 @@ def _try(cluster: ClusterSpec, mode: str, *, keep: bool, refusals: list[str]) ->
 def _emulation(cluster: ClusterSpec, mode: str, answer: Mapping[str, Json], refusals: Sequence[str]) -> Emulation:
     told = {machine["name"]: machine for machine in answer["machines"]}
     machines = {name: EmulatedMachine(address=address, **told[name]) for name, address in addresses(cluster, mode).items()}
-    return Emulation(mode, _with_addresses(cluster, machines), machines, tuple(_missing(mode, answer, refusals)))
+    return Emulation(mode, _with_addresses(cluster, machines), machines, tuple(_missing(cluster, mode, answer, refusals)))
 
 
 def _user() -> str:
@@ -219,8 +231,10 @@ def _with_addresses(cluster: ClusterSpec, machines: Mapping[str, EmulatedMachine
     return replace(cluster, machines=tuple(replace(m, internal_addr=machines[m.name].address) for m in cluster.machines))
 
 
-def _missing(mode: str, answer: Mapping[str, Json], refusals: Sequence[str]) -> Iterable[str]:
+def _missing(cluster: ClusterSpec, mode: str, answer: Mapping[str, Json], refusals: Sequence[str]) -> Iterable[str]:
     why = f" ({'; '.join(refusals)})" if refusals else ""
+    broken = [*answer.get(UNLIMITED, ())] if mode == NAMESPACES else [ONLY_ROOT] if cluster.limits else []
+    yield from (f"these limits do not hold: {problem}" for problem in broken)
     if mode == PROCESSES:
         yield (
             f"the machines are plain processes of this computer{why}: they share its disk, host name, /tmp and process table, are called by"

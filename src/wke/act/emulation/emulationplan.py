@@ -2,18 +2,19 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from ipaddress import IPv4Address
 from pathlib import Path
 from shutil import which
 
 from wke.act.emulation.keeper.disk import OWN, within
-from wke.act.emulation.keeper.plan import PROCESSES, KeeperPlan, LinkPlan, MachinePlan
+from wke.act.emulation.keeper.plan import NAMESPACES, PROCESSES, KeeperPlan, LinkPlan, MachinePlan
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.documents import Json
-from wke.errors import InputError, MachineError
+from wke.errors import InputError, Location, MachineError, Problem
 
+ONLY_ROOT = "only machines that are emulated as root can be limited"
 GATEWAY = "169.254.0.1"  # link-local: never a machine's address
 FIRST_LOOPBACK = IPv4Address("127.0.1.1")
 
@@ -26,8 +27,17 @@ def check(cluster: ClusterSpec, mode: str) -> None:
         raise MachineError("there is no python3 for the emulated machines", hint=f"searched: {search_path()}")
     if mode != PROCESSES and which("nsenter") is None:
         raise MachineError("the program nsenter is missing", hint="install util-linux")
+    if mode != NAMESPACES and cluster.limits and not cluster.tries_limits:
+        raise unlimited(cluster, [ONLY_ROOT])
     if mode == PROCESSES and cluster.links:
         raise MachineError("plain processes have no links that could be slowed down", hint="remove [links], or emulate as root")
+
+
+def unlimited(cluster: ClusterSpec, problems: Sequence[str]) -> InputError:
+    """Return the error about limits that do not hold here."""
+    hint = 'remove them, or write limits = "try" in [cluster] to go on without those that do not hold'
+    where = Location(str(cluster.path), key="limits") if cluster.path else None
+    return InputError(*(Problem(f"these limits cannot be kept: {problem}", where, hint) for problem in problems))
 
 
 def make_plan(cluster: ClusterSpec, mode: str, folder: Path) -> KeeperPlan:
@@ -39,12 +49,15 @@ def make_plan(cluster: ClusterSpec, mode: str, folder: Path) -> KeeperPlan:
         hidden=str(folder.parent),
         gateway=GATEWAY,
         machines=[
-            MachinePlan(name, address, str(folder / "machines" / str(number)))
+            MachinePlan(
+                name, address, str(folder / "machines" / str(number)), cluster.limits[name].given() if name in cluster.limits else {}
+            )
             for number, (name, address) in enumerate(addresses(cluster, mode).items())
         ],
         visible=visible((*_project(cluster), sys.prefix, sys.base_prefix, *search_path().split(":")), hidden=str(folder.parent)),
         share=shared(cluster),
         link=LinkPlan(link.rate_bits, link.delay_s, link.jitter_s, link.loss) if link else None,
+        tries_limits=cluster.tries_limits,
     )
 
 
@@ -79,7 +92,8 @@ def search_path() -> str:
 
 def shape(cluster: ClusterSpec) -> dict[str, Json]:
     """Return what of a cluster makes its emulation another one, as JSON gives it back."""
-    return {"share": shared(cluster), "links": {key: asdict(link) for key, link in cluster.links.items()}}
+    limits = {name: one.given() for name, one in cluster.limits.items()}
+    return {"share": shared(cluster), "links": {key: asdict(link) for key, link in cluster.links.items()}, "limits": limits}
 
 
 def _project(cluster: ClusterSpec) -> Iterable[str]:

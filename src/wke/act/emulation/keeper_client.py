@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import wke.errors
-from wke.act.emulation.keeper import folder
+from wke.act.emulation.keeper import cgroups, folder
 from wke.act.emulation.keeper.plan import KeeperPlan, encode
 from wke.documents import Json
 from wke.errors import MachineError
@@ -52,7 +52,7 @@ def alone() -> Iterator[Path]:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         for path in base.iterdir():
-            if path.is_dir() and not is_alive(path):
+            if path.is_dir() and not is_alive(path) and cgroups.clear(str(path)):
                 folder.remove(str(path))
         yield base
     finally:
@@ -166,4 +166,5 @@ def end_keeper(path: Path, pid: int) -> None:
         time.sleep(0.002)
     with suppress(ChildProcessError):  # where this very process brought it up
         os.waitpid(pid, 0)
-    folder.remove(str(path))
+    if cgroups.clear(str(path)):
+        folder.remove(str(path))

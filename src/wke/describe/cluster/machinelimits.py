@@ -25,7 +25,8 @@ class MachineLimits:
 
     def given(self) -> dict[str, Json]:
         """Return the limits that there are, by their names in the file."""
-        return {name.replace("_", "-"): value for name, value in asdict(self).items() if value is not None}
+        values = {name.replace("_", "-"): value for name, value in asdict(self).items() if value is not None}
+        return values | {"cores": list(self.cores)} if self.cores else values
 
 
 def read_limits(table: TomlTable[ClusterFile], cluster: Grouped[Named], provider: str, problems: list[Problem]) -> dict[str, MachineLimits]:

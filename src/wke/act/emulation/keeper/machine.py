@@ -7,11 +7,11 @@ import signal
 import socket
 from contextlib import suppress
 
-from wke.act.emulation.keeper import network, syscalls
+from wke.act.emulation.keeper import cgroups, network, syscalls
 from wke.act.emulation.keeper.disk import Abilities, Disk
 from wke.act.emulation.keeper.plan import KeeperPlan
 
-REFUSAL, IMPOSSIBLE = "refused", "impossible"
+REFUSAL, IMPOSSIBLE, UNLIMITED = "refused", "impossible", "unlimited"
 REFUSING = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOSPC, errno.EUSERS, errno.EINVAL, errno.EROFS)
 
 
@@ -40,6 +40,7 @@ def be_machine(plan: KeeperPlan, number: int, *, abilities: Abilities, router: n
     try:
         pid = os.readlink("/proc/self")  # /proc is still the host's: this is the number that the controller knows us by
         began = started(pid)
+        cgroups.join(machine.groups)
         syscalls.unshare(syscalls.NEWNET | syscalls.NEWUTS | syscalls.NEWIPC | syscalls.NEWNS, "making a machine's namespaces")
         socket.sethostname(machine.name)
         inside = network.Network()
@@ -49,6 +50,7 @@ def be_machine(plan: KeeperPlan, number: int, *, abilities: Abilities, router: n
         disk = Disk(plan, machine, abilities)
         disk.enter()
         answer: dict[str, object] = {"name": machine.name, "pid": int(pid), "started": began, "home": disk.home, "missing": disk.missing}
+        answer["groups"] = machine.groups
     except BaseException as error:  # noqa: BLE001 - whatever it is, the keeper has to hear of it
         answer = {**failure(error)}
     with suppress(OSError):  # the router has heard of another machine's failure and is gone: one is enough

@@ -9,9 +9,9 @@ import os
 import select
 import signal
 
-from wke.act.emulation.keeper import folder, syscalls
-from wke.act.emulation.keeper.machine import failure
-from wke.act.emulation.keeper.plan import PROCESSES, USER_NAMESPACES, KeeperPlan, decode
+from wke.act.emulation.keeper import cgroups, folder, syscalls
+from wke.act.emulation.keeper.machine import UNLIMITED, failure
+from wke.act.emulation.keeper.plan import NAMESPACES, PROCESSES, USER_NAMESPACES, KeeperPlan, decode
 from wke.act.emulation.keeper.router import be_router
 
 STAY = b"s"
@@ -25,7 +25,11 @@ def main() -> None:
         if plan.mode == PROCESSES:
             _make_homes(plan)
         else:
-            router = _start_router(plan)
+            told = _make_groups(plan)
+            if not told[UNLIMITED] or plan.tries_limits:
+                router = _start_router(plan, told)
+            else:
+                os.write(1, json.dumps(told).encode() + b"\n")
         _redirect(1)
         _wait(router)
     except OSError as error:
@@ -34,7 +38,8 @@ def main() -> None:
         if router is not None:
             os.kill(router, signal.SIGKILL)
             os.waitpid(router, 0)  # returns when everything in its pid namespace is gone
-        folder.remove(plan.folder)
+        if cgroups.clear(plan.folder):
+            folder.remove(plan.folder)
 
 
 def _read_line() -> bytes:
@@ -47,7 +52,17 @@ def _read_line() -> bytes:
     return line
 
 
-def _start_router(plan: KeeperPlan) -> int:
+def _make_groups(plan: KeeperPlan) -> dict[str, list[str]]:
+    """Make the machines' control groups where only root can; return what to tell of them."""
+    if plan.mode != NAMESPACES:
+        return {UNLIMITED: [], "missing": []}
+    groups = cgroups.Groups(plan)
+    for machine, entries in zip(plan.machines, groups.entries, strict=True):
+        machine.groups = entries
+    return {UNLIMITED: groups.problems, "missing": groups.notes}
+
+
+def _start_router(plan: KeeperPlan, told: dict[str, list[str]]) -> int:
     if plan.mode == USER_NAMESPACES:
         _enter_user_namespace()
     syscalls.unshare(syscalls.NEWPID, "making a pid namespace")
@@ -56,7 +71,7 @@ def _start_router(plan: KeeperPlan) -> int:
         _redirect(0)
         answer = os.dup(1)
         _redirect(1)
-        be_router(plan, answer)
+        be_router(plan, answer, told)
     return pid
 
 
@@ -73,7 +88,7 @@ def _make_homes(plan: KeeperPlan) -> None:
     for machine in plan.machines:
         os.makedirs(os.path.join(machine.folder, "home"))
         os.mkdir(os.path.join(machine.folder, "tmp"))
-    homes = [{"name": m.name, "pid": 0, "started": 0, "home": os.path.join(m.folder, "home")} for m in plan.machines]
+    homes = [{"name": m.name, "pid": 0, "started": 0, "home": os.path.join(m.folder, "home"), "groups": []} for m in plan.machines]
     os.write(1, json.dumps({"machines": homes, "missing": []}).encode() + b"\n")
 
 

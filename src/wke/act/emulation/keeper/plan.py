@@ -2,15 +2,22 @@
 
 import json
 import os
+from collections.abc import Mapping
 
 NAMESPACES, USER_NAMESPACES, PROCESSES = "namespaces", "user-namespaces", "processes"
 
 
 class MachinePlan:
-    """One machine to be made; `folder` is where all that it writes is kept."""
+    """One machine to be made; `folder` is where all that it writes is kept, `limits` has what it may use, by the names in cluster.toml.
 
-    def __init__(self, name: str, address: str, folder: str) -> None:
-        self.name, self.address, self.folder = name, address, folder
+    The keeper sets `groups`: the files through which a process joins the machine's control groups.
+    """
+
+    def __init__(
+        self, name: str, address: str, folder: str, limits: Mapping[str, object] | None = None, groups: tuple[str, ...] = ()
+    ) -> None:
+        self.name, self.address, self.folder, self.limits = name, address, folder, limits or {}
+        self.groups = list(groups)
 
 
 class LinkPlan:
@@ -24,7 +31,8 @@ class KeeperPlan:
     """The machines to be made, in `folder`, which is the keeper's alone.
 
     `gateway` is the router's address; `visible` and `share` are folders of this computer that the machines see although they lie where
-    machines have folders of their own: copied on write, and written through. `hidden` is the folder that machines must not see.
+    machines have folders of their own: copied on write, and written through. `hidden` is the folder that machines must not see. If it
+    `tries_limits`, machines are made although some limits do not hold.
     """
 
     def __init__(
@@ -38,9 +46,11 @@ class KeeperPlan:
         visible: list[str],
         share: list[str],
         link: LinkPlan | None,
+        tries_limits: bool = False,
     ) -> None:
         self.mode, self.folder, self.hidden, self.gateway = mode, folder, hidden, gateway
         self.machines, self.visible, self.share, self.link = machines, visible, share, link
+        self.tries_limits = tries_limits
 
     @property
     def disks(self) -> str:

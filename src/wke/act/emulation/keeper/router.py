@@ -15,11 +15,14 @@ from wke.act.emulation.keeper.network import Network
 from wke.act.emulation.keeper.plan import KeeperPlan
 
 
-def be_router(plan: KeeperPlan, answer_fd: int) -> None:
-    """Make this process, the first of its pid namespace, the router of the plan's machines. Writes one line and never returns."""
+def be_router(plan: KeeperPlan, answer_fd: int, told: dict[str, list[str]]) -> None:
+    """Make this process, the first of its pid namespace, the router of the plan's machines. Writes one line and never returns.
+
+    `told` is added to what it writes.
+    """
     try:
         syscalls.die_with_parent()
-        answer = _make_machines(plan)
+        answer = _make_machines(plan, told)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the controller has to hear of it
         os.write(answer_fd, json.dumps(machine.failure(error)).encode() + b"\n")
         os._exit(1)
@@ -29,7 +32,7 @@ def be_router(plan: KeeperPlan, answer_fd: int) -> None:
         signal.pause()
 
 
-def _make_machines(plan: KeeperPlan) -> dict[str, object]:
+def _make_machines(plan: KeeperPlan, told: dict[str, list[str]]) -> dict[str, object]:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps, for the router and for every machine
     syscalls.unshare(syscalls.NEWNS | syscalls.NEWNET | syscalls.NEWIPC | syscalls.NEWUTS, "making the router's namespaces")
     syscalls.mount("none", "/", None, syscalls.RECURSIVE | syscalls.PRIVATE)
@@ -49,7 +52,7 @@ def _make_machines(plan: KeeperPlan) -> dict[str, object]:
             machine.be_machine(plan, number, abilities=abilities, router=router, report=theirs)
         syscalls.join_namespace(own, syscalls.NEWPID)
     theirs.close()
-    return _gather(ours, len(plan.machines)) | {"overlay": abilities.parts, "in-memory": abilities.in_memory}
+    return told | _gather(ours, len(plan.machines), told["missing"]) | {"overlay": abilities.parts, "in-memory": abilities.in_memory}
 
 
 def _is_user_namespace() -> bool:
@@ -58,10 +61,10 @@ def _is_user_namespace() -> bool:
         return file.read().split() != ["0", "0", "4294967295"]
 
 
-def _gather(reports: socket.socket, count: int) -> dict[str, object]:
+def _gather(reports: socket.socket, count: int, missing_already: list[str]) -> dict[str, object]:
     """Return what the machines report, or the first failure."""
     machines: list[object] = []
-    missing: dict[str, None] = {}
+    missing = dict.fromkeys(missing_already)
     while len(machines) < count:
         report = json.loads(reports.recv(1 << 20) or b'{"impossible": "a machine died while it was being made"}')
         if "pid" not in report:

@@ -1,0 +1,197 @@
+"""What an emulated machine uses: from its control group, else from its processes. The files under /proc there are those of its host.
+
+The environment of an emulated machine says how it is made (EMULATED).
+"""
+
+import posix
+
+from wke.agent.cgroups import UNIFIED, hierarchies
+from wke.agent.meters import TICK_US, descendants
+
+EMULATED = b"WKE_EMULATED"
+PROCESSES = b"processes"  # the machine is no more than processes
+MACHINES = b"/wke-machines-"  # in the path of a machine's group
+CPU_TIMES = ["cpu.busy us counter", "cpu.user us counter", "cpu.system us counter"]
+MEMORY = ["memory.used B gauge", "memory.cache B gauge", "memory.swap B gauge"]
+DISK = ["disk.read B counter", "disk.written B counter"]
+SECOND_US = 1000000
+
+
+class Reading:
+    """Some columns and the function that reads them."""
+
+    def __init__(self, columns, read, close=lambda: None):
+        self.columns, self.read, self.close = columns, read, close
+
+
+def machine_sources(environment, usages):
+    """Return the sources of an emulated machine, none for a real one. `usages` are those of the agent's tasks."""
+    mode = environment.get(EMULATED)
+    if mode is None:
+        return []
+    groups = {name: folder for name, folder in hierarchies().items() if MACHINES in folder}
+    sources = [source for source in [_open(opener, groups) for opener in OPENERS] if source is not None]
+    covered = {column for source in sources for column in source.columns}
+    return sources + [_capacity(groups), _of_processes(_listing(mode, groups), usages, covered)]
+
+
+def _open(opener, groups):
+    try:
+        return opener(groups)
+    except (OSError, KeyError):
+        return None
+
+
+class _File:
+    def __init__(self, folder, name):
+        self._handle = posix.open(folder + b"/" + name, posix.O_RDONLY | posix.O_CLOEXEC)
+
+    def text(self):
+        return posix.pread(self._handle, 16384, 0)
+
+    def table(self):
+        """Return a file of names and numbers."""
+        words = self.text().split()
+        return dict(zip(words[::2], words[1::2]))  # noqa: B905 - Python 3.6
+
+    def close(self):
+        posix.close(self._handle)
+
+
+def _source(columns, file, read, *others):
+    read(file)  # raises what it would raise later
+
+    def close():
+        for one in (file,) + others:
+            one.close()
+
+    return Reading(columns, lambda: read(file), close)
+
+
+def _cpu(groups):
+    if UNIFIED in groups:
+        names = (b"usage_usec", b"user_usec", b"system_usec")
+        return _source(CPU_TIMES, _File(groups[UNIFIED], b"cpu.stat"), lambda file: _numbers(file.table(), names))
+    total = _File(groups["cpuacct"], b"cpuacct.usage")
+
+    def read(file):
+        parts = file.table()
+        return [int(total.text()) // 1000, int(parts[b"user"]) * TICK_US, int(parts[b"system"]) * TICK_US]
+
+    return _source(CPU_TIMES, _File(groups["cpuacct"], b"cpuacct.stat"), read, total)
+
+
+def _throttled(groups):
+    folder, name, unit = (groups[UNIFIED], b"throttled_usec", 1) if UNIFIED in groups else (groups["cpu"], b"throttled_time", 1000)
+    return _source(["cpu.throttled us counter"], _File(folder, b"cpu.stat"), lambda file: [int(file.table()[name]) // unit])
+
+
+def _memory(groups):
+    folder = groups[UNIFIED if UNIFIED in groups else "memory"]
+    swapped = _File(folder, b"memory.swap.current") if UNIFIED in groups else None
+
+    def read(file):
+        table = file.table()
+        if swapped is not None:
+            anonymous, cache, shared = _numbers(table, (b"anon", b"file", b"shmem"))
+            return [anonymous + shared, cache - shared, int(swapped.text())]
+        anonymous, cache, shared = _numbers(table, (b"total_rss", b"total_cache", b"total_shmem"))
+        return [anonymous + shared, cache - shared, int(table.get(b"total_swap", 0))]
+
+    return _source(MEMORY, _File(folder, b"memory.stat"), read, *([swapped] if swapped else []))
+
+
+def _disk(groups):
+    def read(file):
+        words = file.text().split()
+        return [sum(int(w[7:]) for w in words if w.startswith(name)) for name in (b"rbytes=", b"wbytes=")]
+
+    return _source(DISK, _File(groups[UNIFIED], b"io.stat"), read)  # that of v1 lacks what is written later than it was asked for
+
+
+def _threads(groups):
+    folder = groups[UNIFIED if UNIFIED in groups else "pids"]
+    return _source(["threads 1 gauge"], _File(folder, b"pids.current"), lambda file: [int(file.text())])
+
+
+OPENERS = (_cpu, _throttled, _memory, _disk, _threads)
+
+
+def _numbers(table, names):
+    return [int(table[name]) for name in names]
+
+
+# -- limits, which do not change
+
+
+def _capacity(groups):
+    share = _least_share(groups)
+    capacity = min(len(posix.sched_getaffinity(0)), share) if share else len(posix.sched_getaffinity(0))
+    values = [int(capacity * SECOND_US), _least_memory(groups)]
+    return Reading(["cpu.capacity us/s gauge", "memory.total B gauge"], lambda: values)
+
+
+def _least_share(groups):
+    """Return how many processors the machine may use, None for no limit."""
+    try:
+        if UNIFIED in groups:
+            quota, period = _once(groups[UNIFIED] + b"/cpu.max").split()
+            return None if quota == b"max" else int(quota) / int(period)
+        quota = int(_once(groups["cpu"] + b"/cpu.cfs_quota_us"))
+        return None if quota < 0 else quota / int(_once(groups["cpu"] + b"/cpu.cfs_period_us"))
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def _least_memory(groups):
+    whole = int(_once(b"/proc/meminfo").split(None, 2)[1]) * 1024
+    try:
+        path = groups[UNIFIED] + b"/memory.max" if UNIFIED in groups else groups["memory"] + b"/memory.limit_in_bytes"
+        return min(whole, int(_once(path)))
+    except (OSError, KeyError, ValueError):  # "max" is no number
+        return whole
+
+
+def _once(path):
+    handle = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    try:
+        return posix.read(handle, 4096)
+    finally:
+        posix.close(handle)
+
+
+# -- from its processes
+
+
+def _listing(mode, groups):
+    """Return a function that returns the ids of the machine's processes, parents mostly before their children."""
+    folder = groups.get("blkio") or groups.get("memory")  # where tasks have no groups of their own
+    if folder is not None:
+        return _in_group(_File(folder, b"cgroup.procs"))
+    if mode == PROCESSES:
+        guardian = posix.getppid()
+        return lambda: [guardian] + descendants(guardian)
+    return lambda: sorted(int(name) for name in posix.listdir("/proc") if name.isdigit())
+
+
+def _in_group(file):
+    return lambda: sorted(map(int, file.text().split()))
+
+
+def _of_processes(pids, usages, covered):
+    """Return a source of those columns that no group covers."""
+    add_up = usages.machine(pids)
+    readers = {
+        "cpu.busy us counter": lambda total: total.counters[0],
+        "memory.used B gauge": lambda total: total.memory,
+        "disk.read B counter": lambda total: total.counters[1],
+        "disk.written B counter": lambda total: total.counters[2],
+        "threads 1 gauge": lambda total: total.threads,
+    }
+    columns = [column for column in readers if column not in covered]
+
+    def read():
+        total = add_up()
+        return [None if total is None else readers[column](total) for column in columns]
+
+    return Reading(columns, read)

@@ -1,0 +1,146 @@
+"""What each task uses, as a source for the sampler: from its control group where there can be one, else from its processes.
+
+The group tells the processor time and which processes belong to the task. All else is added up over these processes.
+"""
+
+import posix
+import time
+
+from wke.agent.cgroups import TaskGroups, counting, hierarchies
+from wke.agent.meters import Meters, Sum, descendants
+from wke.agent.processes import Ownership
+
+COLUMNS = ["cpu us counter", "memory B gauge", "read B counter", "written B counter", "threads 1 gauge", "descriptors 1 gauge"]
+SAME_MOMENT_S = 0.02
+REST = 50  # looking at processes takes at most one part in so many of one processor
+BLOCK = 512
+
+
+class TaskUsages:
+    """The sources of a connection's tasks. From now on every task that `tasks` starts has a group, if that can be."""
+
+    def __init__(self, tasks, token):
+        self._tasks = tasks
+        self._meters = Meters()
+        self._owners = Ownership()
+        self._members = {}
+        self._sums = []
+        self._moment = self._rest_until = self._began = 0.0
+        self._is_fresh = False
+        tasks.groups = self.groups = _groups(token)
+        tasks.usages = self if _reaps_with_usage() else None
+
+    def source(self, task):
+        """Return the source of a task that was started."""
+        self._sums.append(Sum(self._meters))
+        return TaskUsage(self, task, self._sums[-1])
+
+    def machine(self, pids):
+        """Return a function that adds up what the processes use that `pids()` returns, and returns that sum; None when it has to rest."""
+        total = Sum(self._meters)
+
+        def read():
+            if not self.begin():
+                return None
+            total.read(pids())
+            self.end()
+            return total
+
+        return read
+
+    def begin(self):
+        """Begin a reading and tell whether processes are looked at in this moment; `end` ends it."""
+        now = time.monotonic()
+        if now - self._moment > SAME_MOMENT_S:
+            self._moment, self._is_fresh = now, now >= self._rest_until
+            self._began = time.process_time()
+            if self._is_fresh:
+                self._meters.begin()
+                self._members = None
+        return self._is_fresh
+
+    def end(self):
+        """End a reading: the longer those of a moment took, the later is the next one."""
+        self._rest_until = self._moment + REST * (time.process_time() - self._began)
+
+    def members(self, task):
+        """Return the ids of the processes that belong to a task, parents before their children."""
+        if self._members is None:
+            self._members = {}
+            for process, owner in self._owned():
+                self._members.setdefault(owner, []).append(process.pid)
+        return self._members.get(task, [])
+
+    def _owned(self):
+        population = None
+        if self._tasks.adopts:
+            try:
+                population = [m for m in map(self._meters.of, descendants(posix.getpid())) if m is not None]
+            except OSError:
+                pass
+        if population is None:
+            population = self._tasks.population()
+        owners = self._owners.assign(population, [t for t in self._tasks.by_channel.values() if t.pid])
+        return [(process, owners[process.pid]) for process in population]
+
+    def reaped(self, pid, usage):
+        """Take note of what a process had used that this one has reaped."""
+        used = (int((usage.ru_utime + usage.ru_stime) * 1e6), usage.ru_inblock * BLOCK, usage.ru_oublock * BLOCK)
+        for one in self._sums:
+            one.ended(pid, used)
+
+    def forget(self, total):
+        """Add up for this sum no more."""
+        if total in self._sums:
+            self._sums.remove(total)
+
+    def close(self):
+        """Give the groups up."""
+        self._tasks.groups = self._tasks.usages = None
+        self._meters.close()
+        if self.groups is not None:
+            self.groups.close()
+
+
+def _groups(token):
+    home = counting(hierarchies())
+    try:
+        return None if home is None else TaskGroups(home, token)
+    except OSError:  # it is not ours to change
+        return None
+
+
+def _reaps_with_usage():
+    try:
+        import resource  # noqa: F401 - what posix.wait4 needs
+    except ImportError:
+        return False
+    return hasattr(posix, "wait4")
+
+
+class TaskUsage:
+    """What one task uses. `read` raises OSError when the task is over and none of its processes is left."""
+
+    columns = COLUMNS
+
+    def __init__(self, usages, task, total):
+        self._usages = usages
+        self._task = task
+        self._sum = total
+
+    def read(self):
+        """Return a value for each column, None for one that cannot be read now."""
+        group, total = self._task.group, self._sum
+        cpu_us = None if group is None else group.used_us()
+        if not self._usages.begin():
+            return [cpu_us, None, None, None, None, None]
+        total.read(self._usages.members(self._task) if group is None else group.processes())
+        self._usages.end()
+        if total.is_empty and self._task.over:
+            raise ProcessLookupError(3, "the task has ended")
+        own_us, read, written = total.counters
+        return [own_us if cpu_us is None else cpu_us, total.memory, read, written, total.threads, total.descriptors]
+
+    def close(self):
+        """Read no more."""
+        self._usages.forget(self._sum)
