@@ -51,7 +51,7 @@ class Agent:
         self._epoch_ns = int(time.time() * 1e9) - steady_ns()
         self._lease_until = time.monotonic() + self.lease_s
         self.guarded = True
-        self._heartbeats = None
+        self.heartbeats = None
         self._disk_problem = None  # then a script is missing, and the controller will not send it again
         self._leaving = False
         self._alone = False
@@ -92,7 +92,7 @@ class Agent:
         self._out.finish(LAST_WORDS_S)
 
     def _run(self, heartbeats, guardian):
-        self._heartbeats = heartbeats
+        self.heartbeats = heartbeats
         self._hear_signals()
         self.loop.watch(guardian, lambda: self._guardian_died(guardian))
         posix.set_blocking(self._source, False)
@@ -205,7 +205,7 @@ class Agent:
             return
         self._lease_until = time.monotonic() + self.lease_s
         try:
-            posix.write(self._heartbeats, b".")
+            posix.write(self.heartbeats, b".")
         except OSError:  # full, or the guardian is gone, which we notice elsewhere
             pass
 

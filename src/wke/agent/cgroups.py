@@ -165,7 +165,7 @@ class TaskGroups:
             self._move_on()
         except OSError:
             self._next = None
-            self._go_home()
+            self.send_home(0)
 
     def _move_on(self):
         if self._spare:
@@ -187,20 +187,20 @@ class TaskGroups:
         else:
             group.remove()
 
-    def _go_home(self):
+    def send_home(self, pid):
+        """Move a process that is none of a task's out of the groups; 0 is this one."""
         try:
             handle = posix.open(self._home + b"/" + self._joining, posix.O_WRONLY | posix.O_CLOEXEC)
             try:
-                posix.write(handle, b"0")
+                posix.write(handle, b"%d" % pid)
             finally:
                 posix.close(handle)
         except OSError:
             pass
 
     def close(self):
-        """Leave the groups and remove them as far as they are empty."""
-        self._go_home()
-        remove(self.folder)
+        """Leave the groups, which can then be removed."""
+        self.send_home(0)
 
 
 def remove(folder: bytes) -> bool:

@@ -7,12 +7,14 @@ end, which the controller sees through the transport, proves that the machine is
 
 import posix
 import select
+import time
 
 import _signal
 
 from wke.agent.processes import adopt_orphans, reap_all, related, snapshot, sweep
 
 GRACE_S = 1.0
+REMOVALS = 200  # attempts, a millisecond apart
 MARGIN_S = 3.0  # the agent sees the lease run out first and has this long to end by itself
 DEAF_TO = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM, _signal.SIGPIPE, _signal.SIGQUIT)
 
@@ -79,15 +81,22 @@ def watch(heartbeats, patience_s, told):
 
 
 def remove_groups(folder):
-    """Remove the control groups in `folder`, if that is not empty text, and the folder. No process is in them any more."""
-    try:
-        for name in posix.listdir(folder) if folder else ():
-            if posix.access(folder + b"/" + name + b"/cgroup.procs", posix.F_OK):
-                posix.rmdir(folder + b"/" + name)
-        if folder:
+    """Remove the control groups of tasks in `folder`, and the folder; nothing to do for an empty text.
+
+    A process that has ended stays in its group for a moment. What a task that survived keeps is removed by the next connection.
+    """
+    for _ in range(REMOVALS if folder else 0):
+        try:
+            for name in posix.listdir(folder):
+                if posix.access(folder + b"/" + name + b"/cgroup.procs", posix.F_OK):
+                    posix.rmdir(folder + b"/" + name)
             posix.rmdir(folder)
-    except OSError:  # a task made groups in it, or survives: the next connection removes it
-        pass
+        except FileNotFoundError:
+            return
+        except OSError:
+            time.sleep(0.001)
+        else:
+            return
 
 
 def clean(marker, folder, only_children, grace_s):

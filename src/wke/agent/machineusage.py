@@ -12,7 +12,7 @@ EMULATED = b"WKE_EMULATED"
 PROCESSES = b"processes"  # the machine is no more than processes
 MACHINES = b"/wke-machines-"  # in the path of a machine's group
 CPU_TIMES = ["cpu.busy us counter", "cpu.user us counter", "cpu.system us counter"]
-MEMORY = ["memory.used B gauge", "memory.cache B gauge", "memory.swap B gauge"]
+MEMORY = ["memory.used B gauge", "memory.cached B gauge", "swap.used B gauge"]
 DISK = ["disk.read B counter", "disk.written B counter"]
 SECOND_US = 1000000
 
@@ -52,7 +52,7 @@ class _File:
     def table(self):
         """Return a file of names and numbers."""
         words = self.text().split()
-        return dict(zip(words[::2], words[1::2]))  # noqa: B905 - Python 3.6
+        return dict(zip(words[::2], words[1::2]))
 
     def close(self):
         posix.close(self._handle)

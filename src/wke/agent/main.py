@@ -14,7 +14,7 @@ import _signal
 from wke.agent import frames
 from wke.agent.agent import READ_SIZE, SHORT_GRACE_S, Agent
 from wke.agent.files import WorkFolder, to_bytes
-from wke.agent.guardian import clean, guard
+from wke.agent.guardian import clean, guard, remove_groups
 from wke.agent.processes import MARKER
 from wke.agent.protocol import Decoder, ProtocolError, encode
 
@@ -76,6 +76,7 @@ def _work(agent, beat, guardian, lock):
         clean(MARKER + agent.token, agent.files, False, SHORT_GRACE_S)
         if agent.tasks.groups is not None:
             agent.tasks.groups.close()
+            remove_groups(agent.tasks.groups.folder)
         lock.release()
     return status
 

@@ -50,6 +50,8 @@ class PerfCounters:
         finally:
             posix.close(write_end)
         agent.tasks.own.add(self._pid)
+        if agent.tasks.groups is not None:
+            agent.tasks.groups.send_home(self._pid)
 
     def read(self):
         """Return the counts up to the last interval that has ended."""

@@ -18,6 +18,7 @@ class AgentTasks:
         self.groups = self.usages = None  # until tasks are watched: see taskusage.py
         self._loop = loop
         self._files = files
+        self.token = token
         self._marker = MARKER + token
         self._by_pid = {}
         self._owners = Ownership()
@@ -34,7 +35,7 @@ class AgentTasks:
         """Reap every child that ended, note the tasks among them, and tell whether there are other children."""
         while True:
             try:
-                pid, status = posix.waitpid(-1, posix.WNOHANG) if self.usages is None else self._wait_for_usage()
+                pid, status = posix.waitpid(-1, posix.WNOHANG) if self.usages is None or not self.usages.reaps else self._wait_for_usage()
             except ChildProcessError:
                 for task in self.forget_ended():  # they were kept only to know which task a daemon belongs to
                     if self.adopts and task.spare_folder is not None:

@@ -7,28 +7,56 @@ import posix
 import time
 
 from wke.agent.cgroups import TaskGroups, counting, hierarchies
+from wke.agent.machineusage import machine_sources
 from wke.agent.meters import Meters, Sum, descendants
 from wke.agent.processes import Ownership
 
 COLUMNS = ["cpu us counter", "memory B gauge", "read B counter", "written B counter", "threads 1 gauge", "descriptors 1 gauge"]
-SAME_MOMENT_S = 0.02
+SAME_MOMENT_S = 0.004
 REST = 50  # looking at processes takes at most one part in so many of one processor
 BLOCK = 512
 
 
 class TaskUsages:
-    """The sources of a connection's tasks. From now on every task that `tasks` starts has a group, if that can be."""
+    """The sources of a connection's tasks, and of its machine if that is emulated.
 
-    def __init__(self, tasks, token):
+    From now on every task that `tasks` starts has a group, if that can be. The guardian, to which `heartbeats` leads, removes them.
+    """
+
+    def __init__(self, tasks, environment, heartbeats):
         self._tasks = tasks
+        self._environment = environment
+        self._seen = {}
         self._meters = Meters()
         self._owners = Ownership()
         self._members = {}
         self._sums = []
         self._moment = self._rest_until = self._began = 0.0
         self._is_fresh = False
-        tasks.groups = self.groups = _groups(token)
-        tasks.usages = self if _reaps_with_usage() else None
+        home = counting(hierarchies())
+        try:
+            self.groups = None if home is None else TaskGroups(home, tasks.token)
+        except OSError:  # it is not ours to change
+            self.groups = None
+        if self.groups is not None:
+            posix.write(heartbeats, self.groups.folder.hex().encode())
+        tasks.groups, tasks.usages = self.groups, self
+        self.reaps = _can_reap_with_usage()
+
+    @classmethod
+    def of(cls, tasks, environment, heartbeats):
+        """Return those of a connection."""
+        return tasks.usages or cls(tasks, environment, heartbeats)
+
+    def newcomers(self, reader):
+        """Return the tasks that this `reader` has not been given yet, and that run or have left something running."""
+        seen = self._seen.get(reader, ())
+        self._seen[reader] = started = {task for task in self._tasks.by_channel.values() if task.pid}
+        return [task for task in started if task not in seen and (not task.over or self.processes(task))]
+
+    def machine_sources(self):
+        """Return the sources of the machine if it is emulated; those of its files in /proc are its host's."""
+        return machine_sources(self._environment, self)
 
     def source(self, task):
         """Return the source of a task that was started."""
@@ -63,8 +91,10 @@ class TaskUsages:
         """End a reading: the longer those of a moment took, the later is the next one."""
         self._rest_until = self._moment + REST * (time.process_time() - self._began)
 
-    def members(self, task):
+    def processes(self, task):
         """Return the ids of the processes that belong to a task, parents before their children."""
+        if task.group is not None:
+            return task.group.processes()
         if self._members is None:
             self._members = {}
             for process, owner in self._owned():
@@ -94,23 +124,8 @@ class TaskUsages:
         if total in self._sums:
             self._sums.remove(total)
 
-    def close(self):
-        """Give the groups up."""
-        self._tasks.groups = self._tasks.usages = None
-        self._meters.close()
-        if self.groups is not None:
-            self.groups.close()
 
-
-def _groups(token):
-    home = counting(hierarchies())
-    try:
-        return None if home is None else TaskGroups(home, token)
-    except OSError:  # it is not ours to change
-        return None
-
-
-def _reaps_with_usage():
+def _can_reap_with_usage():
     try:
         import resource  # noqa: F401 - what posix.wait4 needs
     except ImportError:
@@ -134,7 +149,7 @@ class TaskUsage:
         cpu_us = None if group is None else group.used_us()
         if not self._usages.begin():
             return [cpu_us, None, None, None, None, None]
-        total.read(self._usages.members(self._task) if group is None else group.processes())
+        total.read(self._usages.processes(self._task))
         self._usages.end()
         if total.is_empty and self._task.over:
             raise ProcessLookupError(3, "the task has ended")

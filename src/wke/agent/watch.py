@@ -6,6 +6,7 @@ from wke.agent import frames
 from wke.agent.sampler import Sampler
 from wke.agent.sensors import sensor_sources
 from wke.agent.sources import kernel_sources, network_sources, whereabouts
+from wke.agent.taskusage import TaskUsages
 
 SHORTEST_S = 0.005
 
@@ -29,8 +30,9 @@ class Watches:
         self.end(channel)
         self._tell(frames.WATCHED, channel, whereabouts())
         sampler = Sampler(tell, self._is_behind, order["interval"])
-        fill(sampler, order, agent)
-        self._open[channel] = Watch(agent.loop, agent.clock, agent.moment(order["at"]), order["interval"], sampler)
+        usages = TaskUsages.of(agent.tasks, agent.environment, agent.heartbeats) if "task" in order["scopes"] else None
+        fill(sampler, order, agent, usages)
+        self._open[channel] = Watch(agent.loop, agent.clock, agent.moment(order["at"]), order["interval"], sampler, usages=usages)
 
     def end(self, channel):
         """End a watch after sending its last rows; nothing happens when there is none."""
@@ -53,11 +55,12 @@ class Watch:
     """Has `sampler` take a row at `first` (on the monotonic clock) and every interval after it, until `stop`.
 
     Moments that were missed are left out and the others do not move, so that machines that agreed on `first` stay in step. `clock` gives
-    the times of rows.
+    the times of rows; `usages` gives the sources of tasks, if they are asked for.
     """
 
-    def __init__(self, loop, clock, first, interval_s, sampler):
+    def __init__(self, loop, clock, first, interval_s, sampler, *, usages=None):
         self.sampler = sampler
+        self._usages = usages
         self._loop = loop
         self._clock = clock
         self._first = first
@@ -78,17 +81,25 @@ class Watch:
 
     def _turn(self):
         if not self._over:
+            self._add_tasks()
             self.sampler.take(self._clock())
             self._wait()
 
+    def _add_tasks(self):
+        """Read the tasks, too, that have begun; a source ends by itself when its task has left nothing."""
+        for task in self._usages.newcomers(self) if self._usages is not None else ():
+            self.sampler.add("task.%d" % task.channel, self._usages.source(task))
 
-def fill(sampler, order, agent):
+
+def fill(sampler, order, agent, usages):
     """Give a sampler the sources that the head of a WATCH frame asks for; what a kernel counts is the host's where machines share it."""
     scopes, interval_s = order["scopes"], order["interval"]
     kernel = "host" if order.get("shared") else "machine"
     for scope, make in ((kernel, kernel_sources), (kernel, sensor_sources), ("machine", network_sources)):
         for source in make(interval_s) if scope in scopes else ():
             sampler.add(scope, source)
+    for source in usages.machine_sources() if usages is not None and order.get("shared") and "machine" in scopes else ():
+        sampler.add("machine", source)
     if order.get("perf") and kernel in scopes:
         from wke.agent.perf import PerfCounters
 

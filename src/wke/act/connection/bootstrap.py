@@ -20,7 +20,7 @@ FIRST = ("frames", "protocol", "files", "processes", "scripts", "loop", "ladder"
 CLAIMING = ("lock",)  # added where the machine is locked for measuring
 OUTLIVING = ("journal", "relay", "anchor")  # added where tasks are to outlive us
 NEEDED = dict.fromkeys((frames.COPY_IN, frames.COPY_OUT), ("tree", "sender", "partial", "places", "landing", "transfer")) | {
-    frames.WATCH: ("sources", "sensors", "perf", "sampler", "watch"),
+    frames.WATCH: ("cgroups", "meters", "machineusage", "taskusage", "sources", "sensors", "perf", "sampler", "watch"),
     frames.WAIT_PORT: ("ports",),
     frames.EXAMINE: ("fingerprint",),
     frames.SCRAPE: ("scrape",),
