@@ -119,10 +119,13 @@ def test_what_cannot_be_kept_is_refused_or_tried(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         emulation.up(wanted, keep=False)
     assert str(caught.value).splitlines()[0] == (
-        f"{tmp_path}/cluster.toml: limits: these limits cannot be kept: cpus: this computer has {many} processors, not {many + 1}"
+        f"{tmp_path}/cluster.toml: limits: these limits cannot be kept: cpus of m0: this computer has {many} processors, not {many + 1}"
     )
     with emulation.up(replace(wanted, tries_limits=True), keep=False) as made:
-        assert [note.partition(": ")[2].partition(":")[0] for note in made.missing if "do not hold" in note] == ["cpus", "cores"]
+        assert [note.partition(": ")[2].partition(":")[0] for note in made.missing if "do not hold" in note] == [
+            "cpus of m0",
+            "cores of m1",
+        ]
         assert run(made, "m0", "python3", "-c", "import os; print(*os.sched_getaffinity(0))").stdout == "0\n"
     with pytest.raises(InputError, match="only machines that are emulated as root can be limited"):
         emulation.up(wanted, keep=False, mode="user-namespaces")

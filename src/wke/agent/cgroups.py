@@ -70,7 +70,7 @@ def counting(found):
     return found.get(UNIFIED) if alone is None else None
 
 
-class Group:
+class TaskGroup:
     """A task's group. `procs` has the ids of its processes."""
 
     def __init__(self, folder, joining):
@@ -171,7 +171,7 @@ class TaskGroups:
         if self._spare:
             group = self._spare.pop()
         else:
-            group = Group(self.folder + b"/%d" % self._made, self._joining)
+            group = TaskGroup(self.folder + b"/%d" % self._made, self._joining)
             self._made += 1
         group.join()
         self._next = group

@@ -181,19 +181,21 @@ class Sum:
         if lost and any(map(_fell, self.counters, self._kept, sums)):
             meters = [m for m in map(self._meters.again, [m.pid for m in meters]) if m is not None]
             sums = _sums(meters)
-        for at, now in enumerate(sums):
-            last = self.counters[at]
-            if now is None or last is None:
-                self.counters[at] = None
-                continue
-            missing = last - now - self._kept[at]
-            if lost and missing > SLACK[at] * len(lost):
-                self._kept[at] += missing
-            self.counters[at] = max(last, now + self._kept[at])
+        self.counters = [self._counter(at, now, len(lost)) for at, now in enumerate(sums)]
         self.is_empty = not meters
         self.memory = sum(m.anonymous for m in meters) + max([m.shared for m in meters], default=0)
         self.threads = sum(m.threads for m in meters)
         self.descriptors = _sum([m.descriptors for m in meters])
+
+    def _counter(self, at, now, lost):
+        """Return what a counter is, given the sum over living processes and how many were lost."""
+        last = self.counters[at]
+        if now is None or last is None:
+            return None
+        missing = last - now - self._kept[at]
+        if lost and missing > SLACK[at] * lost:
+            self._kept[at] += missing
+        return max(last, now + self._kept[at])
 
 
 def _sums(meters):

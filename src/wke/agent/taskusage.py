@@ -61,7 +61,7 @@ class TaskUsages:
     def source(self, task):
         """Return the source of a task that was started."""
         self._sums.append(Sum(self._meters))
-        return TaskUsage(self, task, self._sums[-1])
+        return TaskSource(self, task, self._sums[-1])
 
     def machine(self, pids):
         """Return a function that adds up what the processes use that `pids()` returns, and returns that sum; None when it has to rest."""
@@ -133,7 +133,7 @@ def _can_reap_with_usage():
     return hasattr(posix, "wait4")
 
 
-class TaskUsage:
+class TaskSource:
     """What one task uses. `read` raises OSError when the task is over and none of its processes is left."""
 
     columns = COLUMNS

@@ -8,6 +8,7 @@ be removed after the keeper was killed.
 
 import os
 import time
+from collections.abc import Iterator
 
 from wke.act.emulation.keeper.plan import KeeperPlan, MachinePlan
 from wke.agent.cgroups import UNIFIED, hierarchies, remove
@@ -21,7 +22,9 @@ LEAST_QUOTA_US, PERIOD_US = (
     1000,
     10_000,
 )  # short periods: a machine that has used its share pauses for milliseconds, not for a tenth of a second
+OPTIONAL = ("memory.swap.max", "memory.memsw.limit_in_bytes")  # where there is swap at all
 REMOVE_WITHIN_S = 10.0
+MOST_NAMES = 5
 ONLY_DIRECT = "disk-rate limits direct and synced writes only: cgroup v1 does not see who wrote what the kernel writes later"
 
 
@@ -35,7 +38,7 @@ class Groups:
     def __init__(self, plan: KeeperPlan, root: str = "") -> None:
         """Make them. `root` is a made-up tree for tests, which stands before every path."""
         self._plan, self._root = plan, root
-        self._why: dict[str, str] = {}  # why a kind of limit does not hold
+        self._broken: dict[tuple[str, str], list[str]] = {}  # (kind of limit, why it does not hold) -> machines
         self.entries: list[list[str]] = [[] for _ in plan.machines]
         found = hierarchies(os.fsencode(root))
         self._is_v2 = UNIFIED in found and not set(COUNTING) & set(found)
@@ -44,17 +47,22 @@ class Groups:
         self._found = {name: os.fsdecode(folder) for name, folder in found.items()}
         self._kinds = [kind for kind in NEEDS if any(kind in machine.limits for machine in plan.machines)]
         self._tops: dict[str, str] = {}  # a controller -> the folder that holds the groups of machines
+        self._reasons: dict[str, str] = {}  # why a controller cannot be used
         self._make()
+        for number, machine in enumerate(plan.machines):
+            self._limit(number, machine)
 
     @property
     def problems(self) -> list[str]:
         """Say which limits do not hold, and why."""
-        return [f"{kind}: {why}" for kind, why in self._why.items()]
+        return [f"{kind} of {_some(machines)}: {why}" for (kind, why), machines in self._broken.items()]
 
     @property
     def notes(self) -> list[str]:
         """Say what limits that hold do not cover."""
-        return [ONLY_DIRECT] if "disk-rate" in self._kinds and "disk-rate" not in self._why and not self._is_v2 else []
+        return [ONLY_DIRECT] if "disk-rate" in self._kinds and not self._is_v2 and "blkio" in self._tops else []
+
+    # -- groups
 
     def _make(self) -> None:
         name = f"{PREFIX}{os.getpid()}-{os.path.basename(self._plan.folder)}"
@@ -71,17 +79,10 @@ class Groups:
                     self._add(os.path.join(folder, str(number)))
             except OSError as error:
                 del self._tops[controller]
-                self._fail(controller, f"a control group for {controller} cannot be made: {error.strerror}")
-        for number, machine in enumerate(self._plan.machines):
-            self._limit(number, machine)
+                self._reasons[controller] = f"its control group cannot be made: {error.strerror}"
         joining = "cgroup.procs" if self._is_v2 else "tasks"
         for number, files in enumerate(self.entries):
             files += [os.path.join(folder, str(number), joining) for folder in dict.fromkeys(self._tops.values())]
-
-    def _fail(self, controller: str, why: str) -> None:
-        for kind in self._kinds:
-            if controller in {NEEDS[kind], UNIFIED}:
-                self._why.setdefault(kind, why)
 
     def _add(self, folder: str) -> None:
         """Make a group. In v1 a new cpuset has no cores and no memory, and nothing can join it."""
@@ -97,66 +98,74 @@ class Groups:
             return
         there, active = (_words(folder, name) for name in ("cgroup.controllers", "cgroup.subtree_control"))
         counting = ("memory", "pids", "io") if folder in self._tops.values() else ()
-        needing = {V2.get(NEEDS[kind], NEEDS[kind]): kind for kind in self._kinds}
-        for controller in dict.fromkeys((*needing, *(name for name in counting if name in there))):
-            why = None if controller in there else "it is not there"
-            try:
-                if not why and controller not in active:
+        needed = [_controller(kind, is_v2=True) for kind in self._kinds]
+        for controller in dict.fromkeys((*needed, *(name for name in counting if name in there))):
+            if controller not in there:
+                self._reasons.setdefault(controller, f"there is no controller {controller} of cgroup v2 here")
+            elif controller not in active:
+                try:
                     _write(folder, "cgroup.subtree_control", f"+{controller}")
-            except OSError as error:
-                why = str(error.strerror)
-            if why and controller in needing:
-                self._why.setdefault(needing[controller], f"the controller {controller} of cgroup v2 cannot be used here: {why}")
+                except OSError as error:
+                    self._reasons.setdefault(controller, f"the controller {controller} of cgroup v2 cannot be used here: {error.strerror}")
 
     # -- limits
 
     def _limit(self, number: int, machine: MachinePlan) -> None:
         for kind, value in machine.limits.items():
-            top = self._tops.get(UNIFIED if self._is_v2 else NEEDS[kind])
-            if kind in self._why:
-                continue
-            if top is None:
-                self._why[kind] = f"this computer has no control groups for {NEEDS[kind]}"
-                continue
-            try:
-                self._refuse_more_than_there_is(kind, value)
-                for name, text in self._settings(kind, value):
-                    _write(os.path.join(top, str(number)), name, text)
-            except OSError as error:
-                self._why[kind] = f"the kernel refuses {kind} = {value} ({error.strerror})"
-            except ValueError as error:
-                self._why[kind] = str(error)
+            controller = _controller(kind, is_v2=self._is_v2)
+            top = self._tops.get(UNIFIED if self._is_v2 else controller)
+            why = self._reasons.get(controller) or self._reasons.get(UNIFIED)
+            if top is None or why:
+                why = why or f"this computer has no control groups for {controller}"
+            else:
+                why = self._set(os.path.join(top, str(number)), kind, value)
+            if why:
+                self._broken.setdefault((kind, why), []).append(machine.name)
 
-    def _refuse_more_than_there_is(self, kind: str, value: object) -> None:
-        cores = os.sched_getaffinity(0)
-        if kind == "cpus" and float(str(value)) > len(cores):
-            raise ValueError(f"this computer has {len(cores)} processors, not {float(str(value)):g}")
-        if kind == "cores" and isinstance(value, list) and (strangers := sorted(set(value) - cores)):
-            raise ValueError(f"core {strangers[0]} cannot be used: there are {', '.join(map(str, sorted(cores)))}")
-        if kind == "memory" and int(str(value)) > (total := os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")):
-            raise ValueError(f"this computer has {total / (1 << 30):.1f} GiB")
+    def _set(self, folder: str, kind: str, value: object) -> str | None:
+        """Set a limit; return why it does not hold, if it does not."""
+        if why := _excess(kind, value):
+            return why
+        settings = {"cpus": self._processors, "cores": self._cores, "memory": self._memory, "disk-rate": self._disk_rate}
+        try:
+            for name, text in settings[kind](value):
+                if name not in OPTIONAL or os.path.exists(os.path.join(folder, name)):
+                    _write(folder, name, text)
+        except OSError as error:
+            return f"the kernel refuses {kind} = {value} ({error.strerror})"
+        except ValueError as error:
+            return str(error)
+        return None
 
-    def _settings(self, kind: str, value: object) -> list[tuple[str, str]]:
-        """Return the files that set a limit, and what is written to them."""
-        if kind == "cpus":
-            period = max(PERIOD_US, int(LEAST_QUOTA_US / float(str(value))))
-            quota = int(period * float(str(value)))
-            return (
-                [("cpu.max", f"{quota} {period}")]
-                if self._is_v2
-                else [("cpu.cfs_period_us", f"{period}"), ("cpu.cfs_quota_us", f"{quota}")]
-            )
-        if kind == "cores":
-            return [("cpuset.cpus", ",".join(map(str, value if isinstance(value, list) else [])))]
-        if kind == "memory":
-            swap = "memory.swap.max" if self._is_v2 else "memory.memsw.limit_in_bytes"
-            top = self._tops[UNIFIED if self._is_v2 else "memory"]
-            first = ("memory.max" if self._is_v2 else "memory.limit_in_bytes", str(value))
-            return [first, (swap, "0" if self._is_v2 else str(value))] if os.path.exists(os.path.join(top, "0", swap)) else [first]
-        rates = [(device, value) for device in self._devices()]
+    def _processors(self, value: object) -> Iterator[tuple[str, str]]:
+        share = float(str(value))
+        period = max(PERIOD_US, int(LEAST_QUOTA_US / share))
+        quota = int(period * share)
         if self._is_v2:
-            return [("io.max", f"{device} rbps={rate} wbps={rate}") for device, rate in rates]
-        return [(f"blkio.throttle.{way}_bps_device", f"{device} {rate}") for device, rate in rates for way in ("read", "write")]
+            yield "cpu.max", f"{quota} {period}"
+        else:
+            yield "cpu.cfs_period_us", f"{period}"
+            yield "cpu.cfs_quota_us", f"{quota}"
+
+    def _cores(self, value: object) -> Iterator[tuple[str, str]]:
+        yield "cpuset.cpus", ",".join(map(str, value)) if isinstance(value, list) else ""
+
+    def _memory(self, value: object) -> Iterator[tuple[str, str]]:
+        """Forbid swap, too: a machine that swaps has more memory than it is given."""
+        if self._is_v2:
+            yield "memory.max", str(value)
+            yield "memory.swap.max", "0"
+        else:
+            yield "memory.limit_in_bytes", str(value)
+            yield "memory.memsw.limit_in_bytes", str(value)
+
+    def _disk_rate(self, value: object) -> Iterator[tuple[str, str]]:
+        for device in self._devices():
+            if self._is_v2:
+                yield "io.max", f"{device} rbps={value} wbps={value}"
+            else:
+                yield "blkio.throttle.read_bps_device", f"{device} {value}"
+                yield "blkio.throttle.write_bps_device", f"{device} {value}"
 
     def _devices(self) -> list[str]:
         """Return the disks that machines use, MAJOR:MINOR. Raises ValueError for a folder that is on none."""
@@ -172,6 +181,29 @@ class Groups:
                     name = file.read().strip()
             found[name] = None
         return list(found)
+
+
+def _controller(kind: str, *, is_v2: bool) -> str:
+    """Return the controller that a kind of limit needs."""
+    return V2.get(NEEDS[kind], NEEDS[kind]) if is_v2 else NEEDS[kind]
+
+
+def _excess(kind: str, value: object) -> str | None:
+    """Say by what a limit exceeds this computer, if it does: it would be none."""
+    cores = os.sched_getaffinity(0)
+    strangers = sorted(set(value) - cores) if isinstance(value, list) else []
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
+    if strangers:
+        return f"core {strangers[0]} cannot be used: there are {', '.join(map(str, sorted(cores)))}"
+    if kind == "cpus" and float(str(value)) > len(cores):
+        return f"this computer has {len(cores)} processors, not {float(str(value)):g}"
+    if kind == "memory" and int(str(value)) > total:
+        return f"this computer has {total / (1 << 30):.1f} GiB"
+    return None
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
 
 
 def join(entries: list[str]) -> None:
