@@ -102,10 +102,10 @@ def check_task(rows: Sequence[Row], used_us: int) -> None:
     assert differences(rows, "descriptors") == DESCRIPTORS
 
 
-def leftovers() -> list[str]:
-    """Return the control groups of tasks that are there."""
-    home = counting(hierarchies())
-    return [] if home is None else [path.name for path in Path(os.fsdecode(home)).glob("wke-tasks-*")]
+def group_of(talk: Talk) -> Path:
+    """Return the control group of a connection's tasks, which need not be there."""
+    home = os.fsdecode(counting(hierarchies()) or b"/nowhere")
+    return Path(home) / talk.connection.hello.workfolder.rpartition("/")[2].replace("wke-", "wke-tasks-")
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,14 @@ def test_a_task_is_measured_as_it_is(way: str, request: pytest.FixtureRequest) -
     async def body() -> tuple[Sequence[Row], int]:
         async with talking(transport) as talk:
             found = await use(talk, series, shared=False)
-            mine = [name for name in leftovers() if name not in before]
-            assert bool(mine) == (way != "processes" and counting(hierarchies()) is not None and ROOT)
+            groups.append(group_of(talk))
+            assert groups[0].exists() == (way != "processes" and counting(hierarchies()) is not None and ROOT)
             return found
 
-    before = leftovers()
+    groups: list[Path] = []
     rows, used_us = asyncio.run(body())
     check_task(rows, used_us)
-    assert set(leftovers()) <= set(before)
+    assert not groups[0].exists()
 
 
 @pytest.mark.netns

@@ -6,11 +6,13 @@ instead of two. What the group counted before is subtracted. Groups that are emp
 """
 
 import posix
+import time
 
 UNIFIED = "unified"  # stands for the one hierarchy of v2
 COUNTING = "cpuacct"  # the hierarchy of v1 that counts and does nothing else
 OURS = b"/wke-tasks-"
 MOST_SPARE = 16
+YOUNG_S = 60
 
 
 def hierarchies(root: bytes = b"", *, own: bool = True) -> "dict[str, bytes]":
@@ -218,11 +220,12 @@ def remove(folder: bytes) -> bool:
 
 
 def remove_leftovers(home):
-    """Remove the groups of connections that are gone: a living connection's agent is always in one of them."""
+    """Remove the groups of connections that are gone: a living connection's agent is in one of them, soon after it has made them."""
     try:
         for name in posix.listdir(home):
             folder = home + b"/" + name
-            if name.startswith(OURS[1:]) and not any(map(_is_populated, _groups(folder))):
+            is_old = name.startswith(OURS[1:]) and posix.stat(folder).st_mtime < time.time() - YOUNG_S
+            if is_old and not any(map(_is_populated, _groups(folder))):
                 remove(folder)
     except OSError:
         pass
