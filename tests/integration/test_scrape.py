@@ -120,6 +120,7 @@ import sys, time, urllib.request
 ask = lambda: urllib.request.build_opener(urllib.request.ProxyHandler({})).open("http://%s:8080/" % sys.argv[1]).read()
 while int(ask().split(b"} ")[1].split()[0]) < int(sys.argv[2]):
     time.sleep(0.01)
+print("wke: @0.5 seen=3.5 ms")
 print("wke: done=1")
 """
 SERIES = """
@@ -174,6 +175,10 @@ def test_what_programs_expose_is_kept_with_the_trial(new_project: Callable[[str]
     values = stored.series("m0", column).values.tolist()
     assert values[:4] == [1, 2, 3, 4]
     assert 2 <= trial.observations["served"] <= 6
+    exported = project.wke("export", trial.id, "--only", "seen").out.splitlines()
+    assert [line.partition(",")[2] for line in exported[1:]] == [
+        f"m1,script,{step},{of},0,seen,gauge,ms,3.5" for step, of in ((1, "wait"), (2, "load"), (3, "wait"))
+    ]
     project.edit("experiments/series.toml", "port = 8080\npath", "port = 80\npath")
     assert project.due() == []
     received = 'received = { telemetry = "net.*.received", on = "m0", statistic = "total", unit = "kB" }'

@@ -11,7 +11,7 @@ from wke.describe.toml.wording import labelled, quoted
 from wke.errors import did_you_mean
 from wke.judge.telemetry.course import LEAST_COVERED, LONGEST_STEP, Course, Window, course_unit
 from wke.judge.telemetry.trial import TrialTelemetry
-from wke.keep.telemetry.columns import HOST, THIS_MACHINE, Column
+from wke.keep.telemetry.columns import HOST, SCRIPT, THIS_MACHINE, Column
 from wke.records import TaskName
 
 WHOLE_MACHINE = {"cpu": "cpu.busy", "memory": "memory.used"}
@@ -71,7 +71,7 @@ def _is_of(column: Column, metric: Metric, task: TaskName | None) -> bool:
     """Return whether a column belongs to what a metric is read from."""
     if metric.scrape is not None:
         return column.scope.startswith(_SCRAPED)
-    return column.task == task if task is not None else column.scope in {THIS_MACHINE, HOST}
+    return (column.task == task and column.scope != SCRIPT) if task is not None else column.scope in {THIS_MACHINE, HOST}
 
 
 def _name(column: Column, metric: Metric) -> str:

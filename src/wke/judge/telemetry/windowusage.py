@@ -8,7 +8,7 @@ import numpy as np
 from wke.judge.telemetry.course import Course, Figures, Numbers, Whole, Window, edges, summed
 from wke.judge.telemetry.spans import Span
 from wke.judge.telemetry.trial import TrialTelemetry
-from wke.keep.telemetry.columns import HOST, THIS_MACHINE, Column
+from wke.keep.telemetry.columns import HOST, SCRIPT, THIS_MACHINE, Column
 from wke.records import TaskName
 from wke.values import dataclass
 
@@ -64,7 +64,7 @@ def trial_usage(telemetry: TrialTelemetry) -> TrialUsage | None:
     for machine in telemetry.machines:
         columns = telemetry.columns(machine)
         chosen = {part: usage_columns(columns, part) for part in PARTS}
-        of_tasks = {column for column in columns if column.task is not None and column.name in TASK_PARTS}
+        of_tasks = {column for column in columns if column.task is not None and column.name in TASK_PARTS and column.scope != SCRIPT}
         courses = telemetry.courses(machine, of_tasks.union(*chosen.values()))
         machines[machine] = machine_usage(chosen, courses, window)
         tasks |= task_usages({column: course for column, course in courses.items() if column in of_tasks}, telemetry.spans, window)

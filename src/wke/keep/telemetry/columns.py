@@ -9,8 +9,11 @@ from wke.values import dataclass
 Kind = Literal["counter", "gauge"]
 MOST_COLUMNS = 100_000
 LONGEST_WORD = 200
-THIS_MACHINE, HOST = "machine", "host"
-"""Scopes: the machine itself, and the computer that carries emulated machines. Others are `task.CHANNEL` and `scrape.PORT`."""
+THIS_MACHINE, HOST, SCRIPT = "machine", "host", "script"
+"""Scopes: the machine itself, the computer that carries emulated machines, and what the script of a task wrote.
+
+Others are `task.CHANNEL` and `scrape.PORT`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
