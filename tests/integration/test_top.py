@@ -54,6 +54,7 @@ def test_what_a_series_does_is_seen_and_not_disturbed(project: Project) -> None:
     ]
     assert sorted(tasks) == [(name, "watched", copy, 3, 1) for name in ("m1", "m2") for copy in (0, 1)]
     assert {40 << 20 < task["memory"] < 80 << 20 for task in seen["tasks"] if task["target"] == "watched"} == {True}
+    assert {usage["memory"] > 80 << 20 for usage in seen["machines"].values()} == {True}
     assert is_emulated or table.split()[:3] == ["machine", "cpu", "memory"]
     assert is_emulated or [line.split()[:2] for line in sorted(table.splitlines()) if line.startswith("watched")] == [
         ["watched", "m0"],
@@ -89,5 +90,5 @@ def test_machines_that_are_not_there(new_project: "pytest.FixtureRequest", tmp_p
     assert (project.wke("top").status, project.wke("top").err.splitlines()[0]) == (2, "no machine is up")
     ssh = new_project('[cluster]\nssh-options = ["-F/dev/null"]\n[machines]\nm0 = { external-addr = "127.0.0.1", ssh-port = 1 }\n')
     failed = ssh.wke("top", "--once")
-    assert (failed.status, failed.out.splitlines()[1].split()[:2]) == (3, ["m0", "machine"])
+    assert (failed.status, failed.out.splitlines()[1].split()[:2]) == (3, ["m0", "connecting"])
     assert "Connection refused" in failed.err

@@ -103,5 +103,5 @@ def test_numbers_of_a_machine_and_its_host_are_told_apart() -> None:
     take([2_000_000_000, 1_000_100, 2_000_000, 150, 500_000, 3000, 9999, 7, 20, 40])
     assert sight.usage == Usage("m0", memory=20, memory_total=40, received=1000)
     assert sight.host == Usage("host", 0.5, 2.0, load=1.5, pressure={"io": 0.25})
-    sight.lose(MachineError("gone"))
+    sight.lose(MachineError("machine m0: gone"))
     assert (sight.usage, sight.problem, sight.settled.is_set()) == (None, "gone", True)

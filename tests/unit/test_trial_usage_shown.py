@@ -17,10 +17,10 @@ def test_machines_and_tasks_are_shown_in_columns(tmp_path: Path) -> None:
     assert usage is not None
     assert list(trial_usage_lines(usage)) == [
         "over the measured window of 3.00 s: mean (highest second)",
-        "machine             cores                 memory     read/s  written/s     in/s    out/s",
-        "node1    0.83 (1.00) of 2  167B (200B) of 1000B*  20B (20B)          –  5B (5B)  7B (7B)",
-        "task                    cores  memory  read/s  written/s",
-        "1  load on node1  0.50 (0.50)       –       –          –",
+        "machine             cores                 memory     read/s  written/s     in/s    out/s  cores over time",
+        "node1    0.83 (1.00) of 2  167B (200B) of 1000B*  20B (20B)          –  5B (5B)  7B (7B)  ▅▅▅▅▃▃▃▃▅▅▅▅",
+        "task                    cores  memory  read/s  written/s  cores over time",
+        "1  load on node1  0.50 (0.50)       –       –          –  ████████████",
         "* of the computer that carries the machines",
         "the clock of node2 is not known, so its telemetry is of no known time",
     ]

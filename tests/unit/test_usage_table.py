@@ -9,7 +9,7 @@ from wke.judge.usage import TaskUsage, Usage, sorted_machines, sorted_tasks, tot
 from wke.records import MachineUsage, TaskName, TaskStarted, TrialStarted
 from wke.tell.terminal.fitting import cells
 from wke.tell.terminal.progress import LiveProgress, SeriesState
-from wke.tell.terminal.usagetable import bar, busy, cut, part, plain, rate, size, total_words, usage_lines
+from wke.tell.terminal.usagetable import bar, busy, cut, part, plain, rate, size, sparkline, total_words, usage_lines
 
 GIB = 2**30
 A = Usage("node1", 3.2, 4, 2 * GIB, 8 * GIB, 0.0, 5e6, 1.2e6, 99.0, 4.1, {"cpu": 0.34, "io": 0.02})
@@ -41,6 +41,8 @@ TASKS = [TaskUsage("node1", "start-server", 0, 2.5, GIB, 24, 1), TaskUsage("node
         (bar(0.5, 5), "██▌  "),
         (bar(7.0, 5), "█████"),
         (bar(None, 5), "     "),
+        (sparkline([0.0, 1.0, 2.0, float("nan"), 9.0], 2.0), "▁▅█ █"),
+        (sparkline([0.0], 0.0), "▁"),
         (cut("benchmark-server-01", 9), "benchm…01"),
         (cut("a\x1b[31m", None), "a\\x1b[31m"),
     ],

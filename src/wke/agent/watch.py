@@ -3,6 +3,7 @@
 import time
 
 from wke.agent import frames
+from wke.agent.machineusage import EMULATED, PROCESSES
 from wke.agent.sampler import Sampler
 from wke.agent.sensors import sensor_sources
 from wke.agent.sources import kernel_sources, network_sources, whereabouts
@@ -30,8 +31,10 @@ class Watches:
         self.end(channel)
         self._tell(frames.WATCHED, channel, whereabouts())
         sampler = Sampler(tell, self._is_behind, order["interval"])
-        usages = TaskUsages.of(agent.tasks, agent.environment, agent.heartbeats) if "task" in order["scopes"] else None
+        of_tasks = "task" in order["scopes"]
+        usages = TaskUsages.of(agent.tasks, agent.environment, agent.heartbeats) if of_tasks or _is_whole(agent.environment) else None
         fill(sampler, order, agent, usages)
+        usages = usages if of_tasks else None
         self._open[channel] = Watch(agent.loop, agent.clock, agent.moment(order["at"]), order["interval"], sampler, usages=usages)
 
     def end(self, channel):
@@ -89,6 +92,11 @@ class Watch:
         """Read the tasks, too, that have begun; a source ends by itself when its task has left nothing."""
         for task in self._usages.newcomers(self) if self._usages is not None else ():
             self.sampler.add("task.%d" % task.channel, self._usages.source(task))
+
+
+def _is_whole(environment):
+    """Tell whether this is an emulated machine of which all processes are known: of plain processes, those of other agents are not."""
+    return environment.get(EMULATED, PROCESSES) != PROCESSES
 
 
 def fill(sampler, order, agent, usages):

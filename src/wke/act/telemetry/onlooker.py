@@ -43,17 +43,29 @@ class Sight:
     tasks: tuple[TaskUsage, ...] = ()
     problem: str = CONNECTING
     error: MachineError | None = None
+    looks: int = 0
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lose(self, error: MachineError) -> None:
         """See nothing any more."""
-        self.usage, self.host, self.tasks, self.problem, self.error = None, None, (), error.problems[0].what, error
+        self.usage, self.host, self.tasks, self.looks, self.error = None, None, (), 0, error
+        self.problem = error.problems[0].what.partition(": ")[2] or error.problems[0].what
         self.settled.set()
 
     def show(self, usage: Usage | None, host: Usage | None) -> None:
         """See numbers."""
         self.usage, self.host, self.problem, self.error = usage, host, "", None
-        self.settled.set()
+        self._settle()
+
+    def look(self, tasks: tuple[TaskUsage, ...]) -> None:
+        """See tasks; how much processor time they use is known from the second look on."""
+        self.tasks = tasks
+        self.looks += 1
+        self._settle()
+
+    def _settle(self) -> None:
+        if self.usage is not None and self.looks > 1:
+            self.settled.set()
 
 
 class Onlooker:
@@ -112,7 +124,7 @@ class Onlooker:
     async def _open(self, machine: MachineSpec) -> Connection:
         place = self._find()
         if place is None or machine.name not in place.transports:
-            raise MachineError(f"machine {machine.name} is not up")
+            raise MachineError(f"machine {machine.name}: not up")
         return await open_connection(
             machine.name,
             place.transports[machine.name],
@@ -135,7 +147,8 @@ class Onlooker:
         while True:
             frame = await connection.questions.ask(frames.LOOK, {})
             elapsed_s, at_ns = (number_of(frame.head, "at") - at_ns) / 1e9 if at_ns else 0.0, number_of(frame.head, "at")
-            sight.tasks, before = self._tasks_of(connection.machine, frame, before, elapsed_s)
+            tasks, before = self._tasks_of(connection.machine, frame, before, elapsed_s)
+            sight.look(tasks)
             await asyncio.sleep(INTERVAL_S)
 
     def _tasks_of(

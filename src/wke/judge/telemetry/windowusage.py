@@ -14,6 +14,7 @@ from wke.values import dataclass
 
 SECOND_NS = 1_000_000_000
 LOOPBACK = "net.lo."
+SLICES, SHORTEST_SLICE_NS = 12, 200_000_000
 PARTS = {  # part of a WindowUsage -> the names of its columns, which are added up; a name without a device comes before those with one
     "cpu": ("cpu.busy",),
     "cores": ("cpu.capacity",),
@@ -32,11 +33,13 @@ class WindowUsage:
     """Figures of a window by part, without those of which nothing is known: processors in cores, memory in bytes, the rest in bytes/s.
 
     The mean is over the window, and `most` is the highest mean over a second of it. The parts `of_host` are of the computer that carries
-    the machine, because the machine's own are not known.
+    the machine, because the machine's own are not known. `cores` are the processors in use in each of up to SLICES slices of the window,
+    NaN where that is not known.
     """
 
     figures: Mapping[str, Figures]
     of_host: frozenset[str] = frozenset()
+    cores: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +78,23 @@ def machine_usage(chosen: Mapping[str, Sequence[Column]], courses: Mapping[Colum
     """Return what a machine used in a window, by the PARTS, for which columns were `chosen`."""
     figures = {part: _together([courses[column] for column in columns if column in courses], window) for part, columns in chosen.items()}
     of_host = frozenset(part for part, columns in chosen.items() if any(column.scope == HOST for column in columns))
-    return WindowUsage({part: each for part, each in figures.items() if each is not None}, of_host)
+    cores = _slices([courses[column] for column in chosen["cpu"] if column in courses], window)
+    return WindowUsage({part: each for part, each in figures.items() if each is not None}, of_host, cores)
 
 
 def task_usages(courses: Mapping[Column, Course], spans: Sequence[Span], window: Window) -> dict[TaskName, WindowUsage]:
     """Return what each task used in the part of a window in which it ran, by the TASK_PARTS."""
     ran = {span.task: span for span in spans if span.task is not None}
     found: dict[TaskName, dict[str, Figures]] = {}
+    cores: dict[TaskName, tuple[float, ...]] = {}
     for column, course in courses.items():
         span = ran.get(column.task) if column.task else None
         shared = Window(max(window.start_ns, span.start_ns), min(window.end_ns, span.end_ns)) if span else window
         figures = _together([course], shared) if shared.start_ns < shared.end_ns else None
         if column.task is not None and figures is not None:
             found.setdefault(column.task, {})[column.name] = figures
-    return {task: WindowUsage(parts) for task, parts in found.items()}
+            cores |= {column.task: _slices([course], window)} if column.name == "cpu" else {}
+    return {task: WindowUsage(parts, cores=cores.get(task, ())) for task, parts in found.items()}
 
 
 def usage_columns(columns: Iterable[Column], part: str) -> list[Column]:
@@ -106,6 +112,11 @@ def usage_means(courses: Sequence[Course], edges_ns: Whole) -> Numbers:
     """Return the sum of courses between edges; one that was not known at all adds nothing, such as of a device that came later."""
     known = [course for course in courses if len(course.values)]
     return summed(known, edges_ns) if known else np.full(len(edges_ns) - 1, np.nan)
+
+
+def _slices(courses: Sequence[Course], window: Window) -> tuple[float, ...]:
+    step_ns = max(SHORTEST_SLICE_NS, (window.end_ns - window.start_ns) // SLICES)
+    return tuple(usage_means(courses, edges(window, step_ns)).tolist()) if courses else ()
 
 
 def _together(courses: Sequence[Course], window: Window) -> Figures | None:

@@ -14,7 +14,16 @@ from wke.tell.terminal.sanitize import Safe
 Stream = Literal["stdout", "stderr"]
 NEAREST = "wke-nearest"
 """How streams treat characters that their encoding lacks (`errors`): the nearest ASCII, else a question mark."""
-_ASCII = {"│": "|", "–": "-", "−": "-", "±": "+-", "×": "x", "…": "...", "µ": "u", "μ": "u"}
+_ASCII = dict(zip("▁▂▃▄▅▆▇█▌", "_.:-=+*#-", strict=True)) | {
+    "│": "|",
+    "–": "-",
+    "−": "-",
+    "±": "+-",
+    "×": "x",
+    "…": "...",
+    "µ": "u",
+    "μ": "u",
+}
 
 
 def _nearest(error: UnicodeError) -> tuple[str, int]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from wke.judge.telemetry.course import Figures
 from wke.judge.telemetry.windowusage import TrialUsage, WindowUsage
 from wke.records import TaskName
-from wke.tell.terminal.usagetable import UNKNOWN, rate, size
+from wke.tell.terminal.usagetable import UNKNOWN, rate, size, sparkline
 from wke.tell.words import counted, seconds
 
 Words = Callable[[float], str]
@@ -14,6 +14,7 @@ MOST = 12
 """Machines, and tasks, that are shown."""
 MACHINE_TITLES = ("machine", "cores", "memory", "read/s", "written/s", "in/s", "out/s")
 TASK_TITLES = ("task", "cores", "memory", "read/s", "written/s")
+COURSE_TITLE = "cores over time"
 
 
 def trial_usage_lines(usage: TrialUsage) -> Iterator[str]:
@@ -35,12 +36,21 @@ def _table(titles: Sequence[str], usages: Mapping[str, WindowUsage], noun: str) 
     if not usages:
         return
     ordered = sorted(usages.items(), key=lambda item: -item[1].figures["cpu"].mean if "cpu" in item[1].figures else 0.0)
-    rows = [titles, *((name, *_cells(usage)[: len(titles) - 1]) for name, usage in ordered[:MOST])]
+    shown = ordered[:MOST]
+    rows = [titles, *((name, *_cells(usage)[: len(titles) - 1]) for name, usage in shown)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for name, *rest in rows:
-        yield "  ".join([name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))])
+    highest = max((value for _, usage in shown for value in usage.cores if value == value), default=0.0)  # noqa: PLR0124 - not NaN
+    courses = [sparkline(usage.cores, _whole(usage) or highest) for _, usage in shown]
+    for (name, *rest), course in zip(rows, [COURSE_TITLE if any(courses) else "", *courses], strict=True):
+        cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
+        yield "  ".join([name.ljust(widths[0]), *cells, course]).rstrip()
     if len(ordered) > MOST:
         yield f"and {counted(len(ordered) - MOST, f'more {noun}')}; --json has them all"
+
+
+def _whole(usage: WindowUsage) -> float | None:
+    """Return how many processors there are, None where that is not known."""
+    return usage.figures["cores"].mean if "cores" in usage.figures else None
 
 
 def _cells(usage: WindowUsage) -> list[str]:

@@ -1,5 +1,6 @@
 """Tables of what machines and tasks use, as lines that fit into a width and a height: the most loaded first, the rest as a sum."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Literal, TypeVar
@@ -16,6 +17,7 @@ Line = list[tuple[str, Colour]]
 T = TypeVar("T", Usage, TaskUsage)
 
 UNKNOWN = "–"
+SPARKS = "▁▂▃▄▅▆▇█"
 GAP = 2
 KEYS = {"c": "cpu", "m": "memory", "d": "disk", "n": "network", "a": "name"}
 NARROW = 60  # terminals narrower than this have one blank between columns, others two
@@ -81,6 +83,12 @@ def bar(value: float | None, width: int) -> str:
     """Return a bar that fills a share of the width, in halves of a cell."""
     halves = round(2 * width * min(1.0, max(0.0, value or 0.0)))
     return ("█" * (halves // 2) + "▌" * (halves % 2)).ljust(width)
+
+
+def sparkline(values: Sequence[float], whole: float) -> str:
+    """Return a sign for each value, as high as its share of the whole; a blank for one that is not known (NaN)."""
+    steps = len(SPARKS) - 1
+    return "".join(" " if math.isnan(value) else SPARKS[min(steps, max(0, round(steps * value / (whole or 1))))] for value in values)
 
 
 def worst_pressure(usage: Usage) -> tuple[str, float] | None:
