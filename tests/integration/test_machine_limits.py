@@ -1,5 +1,6 @@
 """Limits of emulated machines, held by the kernel: processors, cores, memory and disk; and that their control groups go."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -8,8 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from series import Series
 from support import eventually, limit
+from talk import talking, until
 
+from wke.act.connection.telemetry import WatchOrder
 from wke.act.emulation import emulation
 from wke.act.emulation.emulation import Emulation
 from wke.agent.cgroups import hierarchies
@@ -71,7 +75,10 @@ def groups(keeper: int) -> list[Path]:
 
 
 def test_the_kernel_keeps_the_limits(limited: Emulation) -> None:
-    """Two burners together use a fifth of a processor, on one core; a process that needs more memory is killed; direct writes are slowed down."""
+    """Two burners together use a fifth of a processor, on one core; a process that needs more memory is killed; direct writes are counted.
+
+    The machine's series and its fingerprint say so.
+    """
     assert [note for note in limited.missing if "direct and synced writes only" in note]
     usage, stat = group(limited, "m0", "cpuacct") / "cpuacct.usage", group(limited, "m0", "cpu") / "cpu.stat"
     assert run(limited, "m0", "python3", "-c", BURN, "0").returncode == 0
@@ -90,6 +97,21 @@ def test_the_kernel_keeps_the_limits(limited: Emulation) -> None:
     assert rates[1:] == [str(1 << 20)]
     assert run(limited, "m0", "dd", "if=/dev/zero", "of=file", "bs=64k", "count=4", "oflag=direct").returncode == 0
     assert f"{rates[0]} Write {256 << 10}" in serviced.read_text()
+    series = Series()
+
+    async def body() -> Mapping[str, str]:
+        async with talking(limited.transport("m0")) as talk:
+            order = WatchOrder(0.05, 0, ("machine", "task"), shared=True)
+            channel = (await talk.connection.telemetry.watch(order, series.receive)).channel
+            await until(lambda: series.rows)
+            await talk.connection.telemetry.finish(channel)
+            return await talk.connection.examine()
+
+    facts, row = asyncio.run(body()), series.rows["machine"][0]
+    assert (row["cpu.throttled"] or 0) >= int(after["throttled_time"]) // 1000 > 0
+    assert (row["cpu.capacity"], row["memory.total"]) == (200_000, 64 << 20)
+    kinds = ("usable processors", "limit of processors", "limit of memory", "limit of disk rate")
+    assert [facts[kind] for kind in kinds] == ["1", "0.2", f"{64 << 20} B", f"{1 << 20} B/s"]
 
 
 @pytest.mark.parametrize("end", ["close", "kill"])

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from series import Row, Series
 from talk import Talk, talking
 
-from wke.act.connection.telemetry import SentChunk, SentColumns, WatchOrder
+from wke.act.connection.telemetry import WatchOrder
 from wke.act.connection.transport import local_transport
 from wke.act.emulation import emulation
-from wke.act.telemetry.chunks import decode
 from wke.agent.cgroups import counting, hierarchies
 from wke.describe.cluster.cluster import LOCAL_NETWORK, ClusterSpec, MachineSpec
 
@@ -49,29 +49,6 @@ print(int(sum(one.ru_utime + one.ru_stime for one in used) * 1e6), flush=True)
 time.sleep(1000)
 """
 AGENT_US = 100_000  # what the agent itself may use on a machine with other work
-Row = dict[str, int | None]
-
-
-class Series:
-    """What a connection sends of itself: rows by scope."""
-
-    def __init__(self) -> None:
-        self.columns = SentColumns(0, ())
-        self.rows: dict[str, list[Row]] = {}
-
-    def receive(self, sent: SentColumns | SentChunk) -> None:
-        """Take what was sent."""
-        if isinstance(sent, SentColumns):
-            self.columns = sent
-            return
-        columns = self.columns.columns
-        _, values = decode(sent, len(columns), range(len(columns)))
-        for row in range(sent.rows):
-            scopes: dict[str, Row] = {}
-            for (scope, name, _, _), column in zip(columns, values, strict=True):
-                scopes.setdefault(scope, {})[name] = column[row]
-            for scope, found in scopes.items():
-                self.rows.setdefault(scope, []).append(found)
 
 
 async def use(talk: Talk, series: Series, *, shared: bool) -> tuple[Sequence[Row], int]:

@@ -280,7 +280,12 @@ class Agent:
     def _on_examine(self, frame):
         from wke.agent.fingerprint import fingerprint
 
-        self._tell(frames.EXAMINED, frame.channel, {"facts": fingerprint()})
+        facts = fingerprint()
+        if b"WKE_EMULATED" in self.environment:
+            from wke.agent.grouplimits import limit_facts
+
+            facts.update(limit_facts())
+        self._tell(frames.EXAMINED, frame.channel, {"facts": facts})
 
     def _on_scrape(self, frame):
         from wke.agent.scrape import PortScrape

@@ -5,12 +5,12 @@ The environment of an emulated machine says how it is made (EMULATED).
 
 import posix
 
-from wke.agent.cgroups import UNIFIED, hierarchies
+from wke.agent.cgroups import UNIFIED
+from wke.agent.grouplimits import machine_groups, memory, once, processors
 from wke.agent.meters import TICK_US, descendants
 
 EMULATED = b"WKE_EMULATED"
 PROCESSES = b"processes"  # the machine is no more than processes
-MACHINES = b"/wke-machines-"  # in the path of a machine's group
 CPU_TIMES = ["cpu.busy us counter", "cpu.user us counter", "cpu.system us counter"]
 MEMORY = ["memory.used B gauge", "memory.cached B gauge", "swap.used B gauge"]
 DISK = ["disk.read B counter", "disk.written B counter"]
@@ -29,10 +29,10 @@ def machine_sources(environment, usages):
     mode = environment.get(EMULATED)
     if mode is None:
         return []
-    groups = {name: folder for name, folder in hierarchies().items() if MACHINES in folder}
+    groups = machine_groups()
     sources = [source for source in [_open(opener, groups) for opener in OPENERS] if source is not None]
     covered = {column for source in sources for column in source.columns}
-    return sources + [_capacity(groups), _of_processes(_listing(mode, groups), usages, covered)]
+    return sources + [_limits(groups), _of_processes(_listing(mode, groups), usages, covered)]
 
 
 def _open(opener, groups):
@@ -124,40 +124,11 @@ def _numbers(table, names):
 # -- limits, which do not change
 
 
-def _capacity(groups):
-    share = _least_share(groups)
-    capacity = min(len(posix.sched_getaffinity(0)), share) if share else len(posix.sched_getaffinity(0))
-    values = [int(capacity * SECOND_US), _least_memory(groups)]
+def _limits(groups):
+    cores, share = len(posix.sched_getaffinity(0)), processors(groups)
+    whole = int(once(b"/proc/meminfo").split(None, 2)[1]) * 1024
+    values = [int(min(cores, share or cores) * SECOND_US), min(whole, memory(groups) or whole)]
     return Reading(["cpu.capacity us/s gauge", "memory.total B gauge"], lambda: values)
-
-
-def _least_share(groups):
-    """Return how many processors the machine may use, None for no limit."""
-    try:
-        if UNIFIED in groups:
-            quota, period = _once(groups[UNIFIED] + b"/cpu.max").split()
-            return None if quota == b"max" else int(quota) / int(period)
-        quota = int(_once(groups["cpu"] + b"/cpu.cfs_quota_us"))
-        return None if quota < 0 else quota / int(_once(groups["cpu"] + b"/cpu.cfs_period_us"))
-    except (OSError, KeyError, ValueError):
-        return None
-
-
-def _least_memory(groups):
-    whole = int(_once(b"/proc/meminfo").split(None, 2)[1]) * 1024
-    try:
-        path = groups[UNIFIED] + b"/memory.max" if UNIFIED in groups else groups["memory"] + b"/memory.limit_in_bytes"
-        return min(whole, int(_once(path)))
-    except (OSError, KeyError, ValueError):  # "max" is no number
-        return whole
-
-
-def _once(path):
-    handle = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
-    try:
-        return posix.read(handle, 4096)
-    finally:
-        posix.close(handle)
 
 
 # -- from its processes

@@ -9,12 +9,13 @@ import time
 from wke.agent.cgroups import TaskGroups, counting, hierarchies
 from wke.agent.machineusage import machine_sources
 from wke.agent.meters import Meters, Sum, descendants
-from wke.agent.processes import Ownership
+from wke.agent.processes import Ownership, boot_time
 
 COLUMNS = ["cpu us counter", "memory B gauge", "read B counter", "written B counter", "threads 1 gauge", "descriptors 1 gauge"]
 SAME_MOMENT_S = 0.004
 REST = 50  # looking at processes takes at most one part in so many of one processor
 BLOCK = 512
+YOUNG_S = 0.03  # a task that ends before has no series: each begins new columns
 
 
 class TaskUsages:
@@ -49,9 +50,9 @@ class TaskUsages:
         return tasks.usages or cls(tasks, environment, heartbeats)
 
     def newcomers(self, reader):
-        """Return the tasks that this `reader` has not been given yet, and that run or have left something running."""
-        seen = self._seen.get(reader, ())
-        self._seen[reader] = started = {task for task in self._tasks.by_channel.values() if task.pid}
+        """Return the tasks that this `reader` has not been given yet, and that run for a while or have left something running."""
+        seen, old = self._seen.get(reader, ()), boot_time() - YOUNG_S
+        self._seen[reader] = started = {task for task in self._tasks.by_channel.values() if task.pid and task.born < old}
         return [task for task in started if task not in seen and (not task.over or self.processes(task))]
 
     def machine_sources(self):
