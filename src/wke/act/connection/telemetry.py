@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import cast
 
 from wke.act.connection.link import Link
@@ -129,6 +130,7 @@ class Telemetry:
         watch.receive(SentChunk(epoch, rows, first_ns, at_ns, frame.payload, cast("dict[str, int]", head["now"])))
 
 
+@lru_cache(maxsize=1 << 14)  # hundreds of machines have the same columns
 def _column(text: str) -> tuple[str, str, str, str]:
     """Return the words of a column; raise ProtocolError when they are none."""
     words = shown(text).split()

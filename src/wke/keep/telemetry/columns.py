@@ -1,5 +1,6 @@
 """Columns of telemetry: what one number of a sample is, whose it is, and how it is told on the wire and on disk."""
 
+from functools import lru_cache
 from typing import Literal, Self, cast, get_args
 
 from wke.documents import Json
@@ -9,6 +10,7 @@ from wke.values import dataclass
 Kind = Literal["counter", "gauge"]
 MOST_COLUMNS = 100_000
 LONGEST_WORD = 200
+KEPT = 1 << 14  # descriptions of columns: hundreds of machines have the same
 THIS_MACHINE, HOST, SCRIPT = "machine", "host", "script"
 """Scopes: the machine itself, the computer that carries emulated machines, and what the script of a task wrote.
 
@@ -31,13 +33,14 @@ class Column:
     task: TaskName | None = None
     floating: bool = False
 
-    @classmethod
-    def of(cls, scope: str, text: str, task: TaskName | None = None) -> Self:
+    @staticmethod
+    @lru_cache(maxsize=KEPT)
+    def of(scope: str, text: str, task: TaskName | None = None) -> "Column":
         """Return the column that an agent describes as "NAME UNIT KIND"; raise ValueError if the text is not one."""
         words = text.split(" ")
         if len(words) != 3 or words[2] not in get_args(Kind) or not all(_is_word(word) for word in (scope, *words)):
             raise ValueError(f"{text!r:.100} does not describe a column")
-        return cls(scope, words[0], words[1], cast("Kind", words[2]), task)
+        return Column(scope, words[0], words[1], cast("Kind", words[2]), task)
 
     def __hash__(self) -> int:  # the two fields in which columns of a machine differ; a hash of all is five times slower
         return hash((self.scope, self.name))

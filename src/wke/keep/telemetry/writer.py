@@ -20,7 +20,8 @@ class TelemetryWriter:
     """
 
     def __init__(self, folder: Path, name: str = TELEMETRY) -> None:
-        self._path = folder / name
+        self._folder = folder
+        self._name = name
         self._file: _File | None = None
         self._tables: dict[tuple[str, int], int] = {}
         self._count = 0
@@ -31,36 +32,40 @@ class TelemetryWriter:
             raise ValueError(f"{len(columns)} columns are more than {MOST_COLUMNS}")
         lines = [[machine, epoch], [column.facts() for column in columns]]
         body = "\n".join(json.dumps(line, separators=(",", ":")) for line in lines).encode()
-        with disk_errors(self._path.parent):
-            if self._file is None:
-                private_folder(self._path.parent)
-                self._file = _File(self._path)
-            self._file.write(*record(self._count, 0, body))
+        if self._file is None:
+            with disk_errors(self._folder):
+                private_folder(self._folder)
+                self._file = _File(self._folder / self._name)
         self._tables[machine, epoch] = self._count
         self._count += 1
+        self._store(self._count - 1, 0, body)
 
     def chunk(self, machine: str, epoch: int, rows: int, payload: bytes) -> None:
         """Store `rows` samples as they came; raise ValueError for columns that were not declared, and for what cannot be a chunk."""
         table = self._tables.get((machine, epoch))
-        if self._file is None or table is None:
+        if table is None:
             raise ValueError(f"{machine} sent samples of epoch {epoch}, whose columns it did not declare")
         if not (0 < rows <= MOST_ROWS and len(payload) <= LARGEST_BODY):
             raise ValueError(f"{machine} sent a chunk of {rows} rows and {len(payload)} bytes")
-        with disk_errors(self._path.parent):
-            self._file.write(*record(table, rows, payload))
+        self._store(table, rows, payload)
 
     def flush(self) -> None:
         """Let readers see all that was stored."""
-        with disk_errors(self._path.parent):
-            if self._file is not None:
+        if self._file is not None:
+            with disk_errors(self._folder):
                 self._file.flush()
 
     def close(self) -> None:
         """Write what is left; nothing can be stored afterwards."""
         file, self._file = self._file, None
+        self._tables.clear()
         if file is not None:
-            with disk_errors(self._path.parent):
+            with disk_errors(self._folder):
                 file.close()
+
+    def _store(self, table: int, rows: int, body: bytes) -> None:
+        if self._file is not None and self._file.take(*record(table, rows, body)):
+            self.flush()
 
 
 class _File:
@@ -71,11 +76,11 @@ class _File:
         self._parts = [MAGIC]
         self._size = len(MAGIC)
 
-    def write(self, header: bytes, body: bytes) -> None:
+    def take(self, header: bytes, body: bytes) -> bool:
+        """Take a record to be written, and return whether it is time to write."""
         self._parts += header, body
         self._size += len(header) + len(body)
-        if self._size >= BUFFER:
-            self.flush()
+        return self._size >= BUFFER
 
     def flush(self) -> None:
         data = memoryview(b"".join(self._parts))
