@@ -118,7 +118,9 @@ http.server.ThreadingHTTPServer((os.environ["WKE_INTERNAL_ADDR"], 8080), Handler
 WAIT = """#!/usr/bin/env python3
 import sys, time, urllib.request
 ask = lambda: urllib.request.build_opener(urllib.request.ProxyHandler({})).open("http://%s:8080/" % sys.argv[1]).read()
-while int(ask().split(b"} ")[1].split()[0]) < int(sys.argv[2]):
+count = lambda: int(ask().split(b"} ")[1].split()[0])
+last = count() + int(sys.argv[2])
+while count() < last:
     time.sleep(0.01)
 print("wke: @0.5 seen=3.5 ms")
 print("wke: done=1")
@@ -139,11 +141,11 @@ options = { server = "{m0.internal-addr}", count = 2 }
 target = "load"
 on = "m1"
 measure = true
-options = { server = "{m0.internal-addr}", count = 6 }
+options = { server = "{m0.internal-addr}", count = 14 }
 [[steps]]
 target = "wait"
 on = "m1"
-options = { server = "{m0.internal-addr}", count = 8 }
+options = { server = "{m0.internal-addr}", count = 2 }
 [[scrape]]
 port = 8080
 path = "/metrics?all"
@@ -174,7 +176,7 @@ def test_what_programs_expose_is_kept_with_the_trial(new_project: Callable[[str]
     assert (column.scope, column.name, column.kind) == ("scrape.8080", 'served_total{by="me"}', "counter")
     values = stored.series("m0", column).values.tolist()
     assert values[:4] == [1, 2, 3, 4]
-    assert 2 <= trial.observations["served"] <= 6
+    assert 13 <= trial.observations["served"] < values[-1]
     exported = project.wke("export", trial.id, "--only", "seen").out.splitlines()
     assert [line.partition(",")[2] for line in exported[1:]] == [
         f"m1,script,{step},{of},0,seen,gauge,ms,3.5" for step, of in ((1, "wait"), (2, "load"), (3, "wait"))
@@ -183,13 +185,17 @@ def test_what_programs_expose_is_kept_with_the_trial(new_project: Callable[[str]
     assert project.due() == []
     received = 'received = { telemetry = "net.*.received", on = "m0", statistic = "total", unit = "kB" }'
     rate = 'rate = { telemetry = "net.*.received", on = "m0" }'
-    project.edit("experiments/series.toml", "[metrics]", f"[metrics]\n{received}\n{rate}")
+    rss = 'rss = { telemetry = "memory", step = "serve", unit = "MB" }'
+    cpu = 'cpu = { telemetry = "cpu", on = "all", join = "sum", unit = "%" }\nper = { value = "cpu / rate" }'
+    project.edit("experiments/series.toml", "[metrics]", f"[metrics]\n{received}\n{rate}\n{rss}\n{cpu}")
     done = project.wke("reanalyse", "experiments/series.toml")
     assert done.status == 0, done.err
     (again,) = project.trials()
     assert again.observations["served"] == trial.observations["served"]
     assert again.observations["received"] > 0.1
-    assert (again.units["received"], again.units["rate"]) == ("kB", "B/s")
+    assert 5 < again.observations["rss"] < 100
+    assert 0 < again.observations["cpu"] < 1000
+    assert [again.units[name] for name in ("received", "rate", "per")] == ["kB", "B/s", "1/(B/s)"]
     project.edit("experiments/series.toml", '"net.*.received", on = "m0" }', '"net.*.recieved", on = "m0" }')
     done = project.wke("reanalyse", "experiments/series.toml")
     assert 'm0 has no series "net.*.recieved"; did you mean "net.' in done.out

@@ -41,7 +41,7 @@ SERIES = {
 
 @pytest.fixture
 def telemetry(tmp_path: Path) -> TrialTelemetry:
-    """Return the telemetry of a machine that served and loaded itself, with a program that was scraped once per second."""
+    """Return the telemetry of a machine that served and loaded itself, with programs that were scraped."""
     writer = TelemetryWriter(tmp_path)
     columns = [Column.of(*text.split(" ", 1), SERVE if text.startswith("task") else None) for text in SERIES]
     writer.columns("m0", 1, columns)
@@ -50,9 +50,11 @@ def telemetry(tmp_path: Path) -> TrialTelemetry:
     writer.close()
     scrapes = ScrapeWriter(tmp_path)
     for k in range(7):
+        scrapes.add("m0", "scrape.81", AHEAD + (9 + k) * S, [Exposed("slow_total", k, "counter", "")])
+    for k in (0.3 * number for number in range(21)):
         exposed = [Exposed("fsync_seconds_sum", 0.25 * k, "counter", "s"), Exposed("queue", 3.5, "gauge", "")]
         exposed += [Exposed(f'sent_total{{to="{to}"}}', 10.0 * k, "counter", "") for to in "ab"]
-        scrapes.add("m0", "scrape.80", AHEAD + (9 + k) * S, exposed)
+        scrapes.add("m0", "scrape.80", AHEAD + round((9 + k) * S), exposed)
     scrapes.close()
     ends = [TaskEnded(task, Outcome(OutcomeKind.OK), AHEAD + a * S, AHEAD + b * S) for task, a, b in ((SERVE, 9, 15), (LOAD, 10, 14))]
     clock = MachineClock((ClockReading(AHEAD, 1000, 8 * S),), 0)
@@ -106,6 +108,11 @@ REFUSED = [
         'samples of "faults" of m0 are missing in the measured window, so its max is not known',
     ),
     (Metric("x", telemetry="memory", statistic="total"), None, '"memory.used" of m0 is a state, which has no total'),
+    (
+        Metric("x", scrape="slow_total"),
+        None,
+        'the measured 4 s are too short for "slow_total" of m0, which is sampled every 1 s; 10 samples are needed',
+    ),
     (Metric("x", telemetry="cpu.bussy"), None, 'm0 has no series "cpu.bussy"; did you mean "cpu.busy"?'),
     (Metric("x", telemetry="cpu", step="load"), LOAD, 'load on m0 has no series "cpu"; it has none at all'),
     (Metric("x", telemetry="read", step="serve"), SERVE, 'serve on m0 has no series "read"; it has cpu, memory'),

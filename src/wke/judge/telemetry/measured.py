@@ -6,6 +6,8 @@ A series that is not known for enough of the window has no value, and the reason
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+import numpy as np
+
 from wke.describe.experiment.metrics import Metric
 from wke.describe.toml.wording import labelled, quoted
 from wke.errors import did_you_mean
@@ -17,6 +19,8 @@ from wke.records import TaskName
 WHOLE_MACHINE = {"cpu": "cpu.busy", "memory": "memory.used"}
 """What the names of a task's series mean for a machine."""
 MOST_NAMES = 12
+FEWEST_STEPS = 10
+"""A counter is sampled at least so often in a window that counts: what grew beside its edges must not matter."""
 _TOTALS = {"W": "J", "cores": "s", "1": "s", "1/s": "", "/s": ""}
 _PLAIN = {"1": "", "/s": "1/s"}
 _SCRAPED = "scrape."
@@ -85,6 +89,9 @@ def _value(metric: Metric, column: Column, course: Course, window: Window, whose
     if figures is None or not figures.counts:
         known = 0.0 if figures is None else figures.covered
         raise ValueError(f"{what} is known for {known:.0%} of the measured {window.seconds:.3g} s, and {LEAST_COVERED:.0%} are needed")
+    if column.kind == "counter" and window.end_ns - window.start_ns < FEWEST_STEPS * _usual_ns(course):
+        what = f"the measured {window.seconds:.3g} s are too short for {what}, which is sampled every {_usual_ns(course) / 1e9:.3g} s"
+        raise ValueError(f"{what}; {FEWEST_STEPS} samples are needed")
     if metric.statistic == "total":
         if column.kind != "counter":
             raise ValueError(f"{what} is a state, which has no total")
@@ -99,10 +106,13 @@ def _value(metric: Metric, column: Column, course: Course, window: Window, whose
 
 def _has_gap(course: Course, window: Window) -> bool:
     """Return whether a mean in the window is one of a much longer time than usual, which hides extremes."""
-    lengths = sorted((course.ends_ns - course.starts_ns).tolist())
-    usual = lengths[len(lengths) // 2]
     inside = (course.ends_ns > window.start_ns) & (course.starts_ns < window.end_ns)
-    return bool(((course.ends_ns - course.starts_ns)[inside] > LONGEST_STEP * usual).any())
+    return bool(((course.ends_ns - course.starts_ns)[inside] > LONGEST_STEP * _usual_ns(course)).any())
+
+
+def _usual_ns(course: Course) -> float:
+    """Return the usual time between two samples."""
+    return float(np.median(course.ends_ns - course.starts_ns))
 
 
 def _plain(column: Column, value: float, unit: str) -> tuple[float, str]:
