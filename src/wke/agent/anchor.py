@@ -147,7 +147,7 @@ class Anchor:
 
     def _attach(self, handle, decoder):
         self._controller, self._decoder = handle, decoder
-        decoder.receivers = frames.AGENT + frames.ANCHOR
+        decoder.admit(frames.AGENT + frames.ANCHOR)
         posix.set_blocking(handle, False)
         self._out_handle = posix.dup(handle)  # a loop watches a handle for one event only
         self._out = Outgoing(self._loop, self._out_handle, _nothing)  # a controller that has gone is lost once its last words are read

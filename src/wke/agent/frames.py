@@ -124,8 +124,10 @@ def flaw(kind: int, head: "dict[str, object]") -> str:
     fields = _fields.get(kind)
     if fields is None:
         fields = _fields[kind] = dict(map(_field, FRAMES[kind - 1][3].split()))
+    known = 0
     for name, (is_optional, check, type_name) in fields.items():
         if name in head:
+            known += 1
             if not check(head[name]):
                 return "{} is not {}: {!r:.200}".format(name, type_name, head[name])
         elif not is_optional:

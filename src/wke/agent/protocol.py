@@ -79,12 +79,16 @@ class Decoder:
     """
 
     def __init__(self, receivers: int = ANYONE, max_head: int = MAX_HEAD, noise: int = 0) -> None:
-        self.receivers = receivers
+        self.admit(receivers)
         self.max_head = max_head
         self.heard = b""
         self._noise = noise
         self._buffer = bytearray()
         self._error = None  # type: ProtocolError | None
+
+    def admit(self, receivers: int) -> None:
+        """From now on, what is for `receivers` is a frame, and nothing else."""
+        self._most = {kind: most_payload(kind) for kind in KINDS if is_for(kind, receivers)}
 
     def frames(self, data: bytes) -> "Iterator[Frame]":
         """Add `data` and return an iterator over the frames that are complete now; it raises ProtocolError where they end being frames."""
@@ -121,40 +125,45 @@ class Decoder:
         buffer = self._buffer
         if self._noise and not self._skip_noise():
             return None
-        if len(buffer) < HEADER.size:
+        size = len(buffer)
+        if size < HEADER.size:
             if not MAGIC.startswith(buffer[:4]) and not buffer.startswith(MAGIC):
                 raise ProtocolError(f"not a frame: {bytes(buffer[:64])!r}")
             return None
-        kind, channel, head_size, payload_size, crc = self._header()
+        magic, version, kind, reserved, channel, head_size, payload_size, crc = HEADER.unpack_from(buffer)
+        most = self._most.get(kind, -1)
+        if magic != MAGIC or version != VERSION or reserved or head_size > self.max_head or payload_size > most:
+            raise self._refusal()
         body = HEADER.size + head_size
-        if len(buffer) < body + payload_size:
+        end = body + payload_size
+        if size < end:
             return None
-        with memoryview(buffer) as view:
-            head, payload = bytes(view[HEADER.size : body]), bytes(view[body : body + payload_size])
-            if zlib.crc32(head, zlib.crc32(view[:UNSUMMED])) != crc:
-                raise ProtocolError("frame with a wrong checksum")
-        del buffer[: body + payload_size]
+        head = buffer[HEADER.size : body]
+        if zlib.crc32(head, zlib.crc32(buffer[:UNSUMMED])) != crc:
+            raise ProtocolError("frame with a wrong checksum")
+        payload = b""
+        if payload_size:
+            with memoryview(buffer) as view:
+                payload = bytes(view[body:end])
+        del buffer[:end]
         frame = Frame(kind, channel, load(head), payload)
         problem = flaw(kind, frame.head)
         if problem:
             raise ProtocolError(f"{frame!r:.300}: {problem}")
         return frame
 
-    def _header(self) -> "tuple[int, int, int, int, int]":
-        """Return what the header says that begins the buffer: kind, channel, both lengths and the checksum."""
-        buffer = self._buffer
-        magic, version, kind, reserved, channel, head_size, payload_size, crc = HEADER.unpack_from(buffer)
+    def _refusal(self) -> ProtocolError:
+        """Return what is wrong with the header that begins the buffer."""
+        magic, version, kind, reserved, _, head_size, payload_size, _ = HEADER.unpack_from(self._buffer)
         if magic != MAGIC:
-            raise ProtocolError(f"not a frame: {bytes(buffer[:64])!r}")
+            return ProtocolError(f"not a frame: {bytes(self._buffer[:64])!r}")
         if version != VERSION or reserved:
-            raise ProtocolError(f"frame of version {version}, not {VERSION}")
+            return ProtocolError(f"frame of version {version}, not {VERSION}")
         if kind not in KINDS:
-            raise ProtocolError(f"frame of unknown kind {kind}")
-        if not is_for(kind, self.receivers):
-            raise ProtocolError(f"frame of kind {name_of(kind)}, which is not for this end")
-        if head_size > self.max_head or payload_size > most_payload(kind):
-            raise ProtocolError(f"frame too large: head of {head_size} bytes, payload of {payload_size}")
-        return kind, channel, head_size, payload_size, crc
+            return ProtocolError(f"frame of unknown kind {kind}")
+        if kind not in self._most:
+            return ProtocolError(f"frame of kind {name_of(kind)}, which is not for this end")
+        return ProtocolError(f"frame too large: head of {head_size} bytes, payload of {payload_size}")
 
     def _skip_noise(self) -> bool:
         """Drop what comes before the first frame, and tell whether that has begun."""
@@ -212,7 +221,7 @@ else:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
-def load(text: bytes) -> "dict[str, object]":
+def load(text: "bytes | bytearray") -> "dict[str, object]":
     """Return the object that a head holds; raise ProtocolError when it holds something else."""
     try:
         value, end = _scan(text.decode("ascii"), 0)
