@@ -6,7 +6,6 @@ it costs; nothing of it is left when the keeper has ended, whichever way.
 
 import json
 import os
-import secrets
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -189,7 +188,7 @@ def down(cluster: ClusterSpec) -> bool:
 def _try(cluster: ClusterSpec, mode: str, *, keep: bool, refusals: list[str]) -> Emulation | None:
     """Make the machines in one way; None, and one more of `refusals`, when the kernel does not allow it."""
     with alone() as base:
-        path = base / (_kept_name(cluster) if keep else f"{OWN}{os.getpid()}-{secrets.token_hex(4)}")
+        path = base / (_kept_name(cluster) if keep else f"{OWN}{os.getpid()}-{os.urandom(4).hex()}")
         if path.exists():
             raise InputError(f"the machines of {cluster.path} are up already", hint="`wke cluster down` ends them")
         keeper = Keeper(path)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from wke.act.matcher import Matcher
 from wke.describe.configuration.step import PlannedStep
 from wke.describe.experiment.patterns import SearchError, compile_pattern
 from wke.describe.toml.wording import quoted
@@ -55,6 +54,8 @@ class LogWatch:
     """
 
     def __init__(self, pattern: str, tasks: Iterable[TaskName]) -> None:
+        from wke.act.matcher import Matcher  # noqa: PLC0415 - it takes long to import, and few steps wait for a line
+
         self._pattern = compile_pattern(pattern)
         self._matcher = Matcher(PATIENCE_S)
         self.missing = dict.fromkeys(tasks)

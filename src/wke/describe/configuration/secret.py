@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import os
-import secrets
 from pathlib import Path
 
 from wke.errors import InputError
@@ -67,7 +66,7 @@ def _digest(value: str, salt: bytes) -> str:
 @functools.lru_cache(maxsize=8)
 def _salt(path: Path) -> bytes:
     """Return the salt in a file, which is made if it is missing; one that cannot be kept is good for this command only."""
-    fresh = secrets.token_hex(16).encode()
+    fresh = os.urandom(16).hex().encode()
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:  # noqa: PTH123

@@ -7,7 +7,6 @@ of `units`. Every function raises ValueError with a message for the user.
 import math
 import re
 from collections.abc import Mapping
-from fractions import Fraction
 from mmap import mmap
 
 from wke.describe.toml.limits import LONGEST_S
@@ -60,6 +59,8 @@ def quantity(text: str) -> tuple[float, str]:
 
 def whole_duration(text: str) -> float | None:
     """Return the seconds of a text of the form DURATION, rounded once; None where its units do not become smaller."""
+    from fractions import Fraction  # noqa: PLC0415 - it takes long to import, and few durations are written so
+
     parts = [(Fraction(amount), _NANOSECONDS[unit]) for amount, unit in _PART.findall(text[:_LONGEST_DURATION])]
     sizes = [size for _, size in parts]
     if sizes != sorted(set(sizes), reverse=True) or len(text) > _LONGEST_DURATION:
