@@ -1,8 +1,8 @@
-"""What machines that drift do to a comparison: many series, made by the whole runner on rehearsed machines."""
+"""What machines that drift do to a comparison: many series, some of them made by the whole runner on rehearsed machines."""
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +11,11 @@ import pytest
 from wke.describe.cluster.cluster import read_cluster
 from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experimentreader import read_experiment
-from wke.describe.plan.plan import make_plan
-from wke.testing import Asked, Rehearsal, Said, rehearse_plan
+from wke.describe.experiment.rules import rules_of
+from wke.describe.plan.plan import Plan, make_plan
+from wke.judge.statistics.comparison import Comparison, Question, compare
+from wke.keep.trials.trials import StoredAttempt
+from wke.testing import Asked, Said, rehearse_plan
 
 CLUSTER = """\
 [cluster]
@@ -79,6 +82,17 @@ def jumping(luck: random.Random) -> Truth:
     return lambda at_s: 1.2 if at_s > moment_s else 1.0
 
 
+def speed(engine: str, factor: float, luck: random.Random) -> float:
+    """Return what a trial of an engine measures on a system that is so much faster now."""
+    return 1000 * FACTORS[engine] * factor * math.exp(luck.gauss(0, NOISE))
+
+
+def bounds(comparison: Comparison) -> tuple[float, float]:
+    """Return the interval of a comparison."""
+    assert comparison.effect is not None
+    return comparison.effect.low or 0.0, comparison.effect.high or 0.0
+
+
 class Drifting:
     """Many simulated series of three engines: one is 5 % faster than the baseline, one is the baseline by another name."""
 
@@ -87,28 +101,58 @@ class Drifting:
         self._configuration = read_configuration("kv", Path())
         self._cluster = read_cluster(project / "cluster.toml")
 
-    def series(self, truth: Callable[[random.Random], Truth], order: str, seed: int) -> Rehearsal:
+    def plan(self, order: str, seed: int) -> Plan:
+        """Return the trials of one series in running order."""
+        return make_plan(replace(self._experiment, order=order), self._configuration, self._cluster, seed=seed)
+
+    def rehearsed(self, truth: Callable[[random.Random], Truth], order: str, seed: int) -> Sequence[Comparison]:
+        """Return the comparisons of a series that the whole runner made on a rehearsed machine."""
         luck = random.Random(seed)
         drift = truth(luck)
 
         def load(asked: Asked) -> Said:
-            ops = 1000 * FACTORS[asked.option("engine")] * drift(asked.at_s) * math.exp(luck.gauss(0, NOISE))
-            return Said(f"ops/s: {ops:.6f}\n", lasts_s=TRIAL_S)
+            return Said(f"ops/s: {speed(asked.option('engine'), drift(asked.at_s), luck):.6f}\n", lasts_s=TRIAL_S)
 
-        plan = make_plan(replace(self._experiment, order=order), self._configuration, self._cluster, seed=seed)
-        return rehearse_plan(plan, self._cluster, {"load": load})
+        return rehearse_plan(self.plan(order, seed), self._cluster, {"load": load}).summary.table.comparisons
+
+    def computed(self, truth: Callable[[random.Random], Truth], order: str, seed: int) -> Sequence[Comparison]:
+        """Return the comparisons of the same series, which nothing ran: its trials begin when the one before ends."""
+        luck = random.Random(seed)
+        drift, trials, rules = truth(luck), [], rules_of(self._experiment)
+        for number, trial in enumerate(self.plan(order, seed).trials):
+            at_s, counted = number * TRIAL_S, trial.iteration
+            ops = speed(str(trial.point["engine"]), drift(at_s), luck)
+            values = {"ops": ops}, {"ops": "1/s"}, Path()
+            trials.append(StoredAttempt(str(number), "x", 1, trial.point, counted, False, "ok", "", int(at_s * 1e9), TRIAL_S, *values))
+        question = Question.of(rules, self._experiment.threshold)
+        assert question is not None
+        return compare(trials, rules.metrics, rules.points, question)
 
     def judged(self, truth: Callable[[random.Random], Truth], order: str, count: int) -> Mapping[str, float]:
         """Return in which share of series equals are declared different, and which share of the intervals hold the true factor."""
         deceived = held = told = 0
         for seed in range(count):
-            for one in self.series(truth, order, seed).summary.table.comparisons:
+            for one in self.computed(truth, order, seed):
                 assert one.effect is not None
                 deceived += one.point["engine"] == "same" and one.significant
                 held += (one.effect.low or 0) <= FACTORS[str(one.point["engine"])] <= (one.effect.high or 0)
                 told += 1
         assert told == 2 * count
         return {"deceived": deceived / count, "held": held / told}
+
+
+@pytest.mark.parametrize(
+    ("truth", "order"), [(steady, "interleaved"), (rising, "interleaved"), (rising, "sequential"), (jumping, "interleaved")]
+)
+def test_the_whole_runner_says_what_is_computed(project: Path, truth: Callable[[random.Random], Truth], order: str) -> None:
+    """A series that the runner makes on a rehearsed machine has the comparisons that are computed below for very many series."""
+    drifting = Drifting(project)
+    for seed in range(6):
+        ran, computed = drifting.rehearsed(truth, order, seed), drifting.computed(truth, order, seed)
+        assert [(one.point, one.metric, one.n, one.significant) for one in ran] == [
+            (one.point, one.metric, one.n, one.significant) for one in computed
+        ]
+        assert [bounds(one) for one in ran] == [pytest.approx(bounds(one), rel=1e-3) for one in computed]
 
 
 def test_drift_deceives_nobody_who_runs_in_rounds(project: Path) -> None:
