@@ -9,7 +9,7 @@ from wke.judge.usage import TaskUsage, Usage, sorted_machines, sorted_tasks, tot
 from wke.records import MachineUsage, TaskName, TaskStarted, TrialStarted
 from wke.tell.terminal.fitting import cells
 from wke.tell.terminal.progress import LiveProgress, SeriesState
-from wke.tell.terminal.usagetable import bar, busy, cut, part, plain, rate, size, sparkline, total_words, usage_lines
+from wke.tell.terminal.usagetable import bar, busy, cut, part, plain, rate, rest_words, size, sparkline, total_words, usage_lines
 
 GIB = 2**30
 A = Usage("node1", 3.2, 4, 2 * GIB, 8 * GIB, 0.0, 5e6, 1.2e6, 99.0, 4.1, {"cpu": 0.34, "io": 0.02})
@@ -35,8 +35,9 @@ TASKS = [TaskUsage("node1", "start-server", 0, 2.5, GIB, 24, 1), TaskUsage("node
         (part(2.1 * GIB, 7.8 * GIB), "2.1/7.8Gi"),
         (part(None, 8 * GIB), "–"),
         (part(5, None), "5B"),
-        (busy(A), "3.2/4"),
-        (busy(Usage("m", 0.25, 0.5)), "0.2/0.5"),
+        (busy(A), "3.20/4"),
+        (busy(Usage("m", 0.25, 0.5)), "0.25/0.5"),
+        (busy(Usage("m", 14.36, 16)), "14.4/16"),
         (busy(Usage("m")), "–"),
         (bar(0.5, 5), "██▌  "),
         (bar(7.0, 5), "█████"),
@@ -74,6 +75,7 @@ def test_a_sum_says_only_what_is_known() -> None:
     assert (both.cpu, both.cpus, both.read, both.pressure) == (7.2, 20, 3e8, {"cpu": 0.34, "io": 0.02})
     assert total([GONE]) == Usage("")
     assert total_words([A, B], [], None).startswith("2 machines: cpu 7.2 of 20; memory 9.5/16Gi; in 1.2MB/s, out 99B/s; read 300MB/s")
+    assert rest_words([A, B], None, [A]) == "and 2 more: cpu 7.20; memory 9.5Gi; in 1.2MB/s, out 99B/s"
     assert total_words([A, B], [], 35) == "2 machines: cpu 7.2 of 20"
 
 
@@ -81,12 +83,12 @@ def test_a_table_of_machines_and_tasks() -> None:
     """The whole table, with a machine that is gone, the host of emulated machines, and tasks."""
     lines = list(plain(usage_lines([A, B, GONE, BARE], [Usage("this computer", 7.0, 8)], TASKS, width=100)))
     assert lines == [
-        "machine           cpu                         memory  read/s  write/s   in/s  out/s  load   pressure",
-        "this computer   7.0/8  ████████████████            –       –        –      –      –     –          –",
-        "node1           3.2/4  ██████████████▌     2.0/8.0Gi       0    5.0MB  1.2MB    99B   4.1    cpu 34%",
-        "node2          4.0/16  ████▌               7.5/8.0Gi   300MB        0     5B      0   0.5         0%",
+        "machine            cpu                        memory  read/s  write/s   in/s  out/s  load   pressure",
+        "this computer   7.00/8  ███████████████            –       –        –      –      –     –          –",
+        "node1           3.20/4  █████████████▌     2.0/8.0Gi       0    5.0MB  1.2MB    99B   4.1    cpu 34%",
+        "node2          4.00/16  ████               7.5/8.0Gi   300MB        0     5B      0   0.5         0%",
         "node3          no answer within 10 s",
-        "node4           1.0/8  ██                          –       –        –      –      –     –          –",
+        "node4           1.00/8  ██                         –       –        –      –      –     –          –",
         "",
         "task          machine    cpu  memory  threads  processes",
         "start-server  node1     2.50   1.0Gi       24          1",
@@ -120,7 +122,7 @@ def test_the_progress_of_a_series_shows_what_machines_use() -> None:
         display(MachineUsage(f"m{i}", 1, i / 10, 4, GIB, 4 * GIB, 2e6, 3e3))
     display._console.print(display._render())
     lines = screen.getvalue().splitlines()[1:]
-    assert lines[1].split()[:2] == ["m39", "3.9/4"]
+    assert lines[1].split()[:2] == ["m39", "3.90/4"]
     assert lines[1].split()[3:] == ["1.0/4.0Gi", "2.0MB", "3.0kB", "load", "0", "s"]
     assert len(lines) == 13
     assert lines[-1].strip() == "and 29 more: cpu 35% on average, 70% at most; memory 25%"

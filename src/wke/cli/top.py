@@ -102,20 +102,19 @@ async def _live(cluster: ClusterSpec, machines: Sequence[MachineSpec], view: Vie
         view.by = next((KEYS[key] for key in reversed(keys) if key in KEYS), view.by)
         changed.set()
 
-    with Screen() as screen:
-        loop.add_signal_handler(signal.SIGWINCH, changed.set)
-        if screen.keyboard is not None:
-            loop.add_reader(screen.keyboard, pressed)
-        async with _looking(cluster, machines) as onlooker:
-            while not view.over:
-                seen = seen or not onlooker.sees_nothing()
-                failure = None if seen else onlooker.failure()
-                if failure is not None:
-                    break
+    async with _looking(cluster, machines) as onlooker:
+        with Screen() as screen, contextlib.ExitStack() as heard:
+            loop.add_signal_handler(signal.SIGWINCH, changed.set)
+            if screen.keyboard is not None:
+                loop.add_reader(screen.keyboard, pressed)
+                heard.callback(loop.remove_reader, screen.keyboard)
+            while not view.over and failure is None:
                 screen.show(_lines(onlooker, view.by, *screen.size))
                 changed.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), PACE_S)
+                seen = seen or not onlooker.sees_nothing()
+                failure = None if seen else onlooker.failure()
     if failure is not None:
         raise failure
 

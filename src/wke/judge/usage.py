@@ -1,9 +1,17 @@
 """What machines and tasks use now, from two readings of their counters; which are the most loaded."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from wke.records import MachineUsage
 from wke.values import dataclass
+
+GAUGES = ("cpu.capacity", "memory.used", "memory.total", "load.1")
+TIMES = ("cpu.busy",)
+MICROSECONDS = 1e6
+LOAD_UNIT = 100
+MOST_NAMES = 4096
+ADDED = ("cpu", "cpus", "memory", "memory_total", "read", "written", "received", "sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,7 @@ def usage_between(machine: str, before: Mapping[str, int | None], after: Mapping
     )
 
 
+@lru_cache(MOST_NAMES)
 def _traffic(name: str) -> str | None:
     """Return what a column of a disk or a network card counts: read, written, received or sent. The loopback is none of them."""
     words = name.split(".")
@@ -95,6 +104,7 @@ def _traffic(name: str) -> str | None:
     return words[-1] if words[0] == "net" and words[-1] in {"received", "sent"} and words[1] != "lo" else None
 
 
+@lru_cache(MOST_NAMES)
 def _pressure(name: str) -> str | None:
     """Return the resource for which a column says how long some thread waited."""
     words = name.split(".")
@@ -125,11 +135,6 @@ MEASURES: Mapping[str, Callable[[Usage], float | None]] = {
 }
 """What machines can be sorted by, besides their names."""
 BY_NAME = "name"
-GAUGES = ("cpu.capacity", "memory.used", "memory.total", "load.1")
-TIMES = ("cpu.busy",)
-MICROSECONDS = 1e6
-LOAD_UNIT = 100
-ADDED = ("cpu", "cpus", "memory", "memory_total", "read", "written", "received", "sent")
 
 
 def sorted_machines(usages: Iterable[Usage], by: str) -> list[Usage]:

@@ -25,9 +25,9 @@ from wke.errors import MachineError
 from wke.judge.usage import TaskUsage, Usage, is_of_use, usage_between
 from wke.values import dataclass
 
-INTERVAL_S = 1.0
+MOST_EACH_SECOND = 500  # machines: of more of them, numbers come less often
 AGAIN_S = 5.0  # after contact was lost, or a machine could not be reached
-FIRST_NUMBERS_S = 5.0  # numbers need two rows, which come within 2 s
+FIRST_NUMBERS = 5  # intervals; numbers need two rows
 CONNECTING, BEGINNING = "connecting", "no numbers yet"
 HOST = "host"
 LONGEST_COPY = 10
@@ -76,6 +76,7 @@ class Onlooker:
         self._find = find
         self._are_shared = are_shared
         self._sights = {machine.name: Sight() for machine in machines}
+        self._interval_s = max(1.0, len(self._sights) / MOST_EACH_SECOND)
 
     def usages(self) -> list[Usage]:
         """Return what each machine uses, or why that is not known, in their order."""
@@ -140,16 +141,16 @@ class Onlooker:
         scopes = ("machine", "host") if self._are_shared and first else ("machine",)
         sight.problem = BEGINNING
         rows = _Rows(connection.machine, sight)
-        await connection.telemetry.watch(WatchOrder(INTERVAL_S, 0, scopes, self._are_shared), rows.take)
+        await connection.telemetry.watch(WatchOrder(self._interval_s, 0, scopes, self._are_shared), rows.take)
         before: dict[str, int] = {}
         at_ns = 0
-        asyncio.get_running_loop().call_later(FIRST_NUMBERS_S, sight.settled.set)
+        asyncio.get_running_loop().call_later(FIRST_NUMBERS * self._interval_s, sight.settled.set)
         while True:
             frame = await connection.questions.ask(frames.LOOK, {})
             elapsed_s, at_ns = (number_of(frame.head, "at") - at_ns) / 1e9 if at_ns else 0.0, number_of(frame.head, "at")
             tasks, before = self._tasks_of(connection.machine, frame, before, elapsed_s)
             sight.look(tasks)
-            await asyncio.sleep(INTERVAL_S)
+            await asyncio.sleep(self._interval_s)
 
     def _tasks_of(
         self, machine: str, frame: Frame, before: Mapping[str, int], elapsed_s: float

@@ -76,7 +76,8 @@ def busy(usage: Usage) -> str:
     """Return the busy processors and all: `3.2/4`."""
     if usage.cpu is None:
         return UNKNOWN
-    return f"{usage.cpu:.1f}" + (f"/{usage.cpus:g}" if usage.cpus else "")
+    digits = 2 if usage.cpu < 9.995 else 1
+    return f"{usage.cpu:.{digits}f}" + (f"/{usage.cpus:g}" if usage.cpus else "")
 
 
 def bar(value: float | None, width: int) -> str:
@@ -177,14 +178,16 @@ class MachineTable:
         return pieces
 
 
-def rest_words(rest: Sequence[Usage], width: int | None) -> str:
-    """Return what the machines use that are not shown, as far as there is room."""
+def rest_words(rest: Sequence[Usage], width: int | None, hosts: Sequence[Usage] = ()) -> str:
+    """Return what the machines use that are not shown, as far as there is room; what those of one computer have cannot be added up."""
     together = total(rest)
     words = [f"and {len(rest):,} more"]
-    if together.cpu is not None and together.cpus:
+    if hosts and together.cpu is not None:
+        words += [f": cpu {together.cpu:.2f}", f"; memory {size(together.memory)}"]
+    elif together.cpu is not None and together.cpus:
         highest = max((value for usage in rest if (value := share(usage.cpu, usage.cpus)) is not None), default=0.0)
         words += [f": cpu {together.cpu / together.cpus:.0%} on average", f", {highest:.0%} at most"]
-    if (used := share(together.memory, together.memory_total)) is not None:
+    if not hosts and (used := share(together.memory, together.memory_total)) is not None:
         words.append(f"; memory {used:.0%}")
     if together.received is not None:
         words.append(f"; in {rate(together.received)}/s, out {rate(together.sent)}/s")
@@ -276,7 +279,7 @@ def machine_lines(machines: Sequence[Usage], hosts: Sequence[Usage], most: int |
     yield from (table.row(host, "bold") for host in hosts)
     yield from map(table.row, shown)
     if left:
-        yield [(cut(rest_words(left, width), width), "dim")]
+        yield [(cut(rest_words(left, width, hosts), width), "dim")]
 
 
 def first(items: Sequence[T], most: int | None) -> tuple[Sequence[T], Sequence[T]]:
