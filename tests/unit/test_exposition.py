@@ -81,6 +81,19 @@ def test_kinds_and_units(text: str, sample: Exposed) -> None:
     assert Exposition(["*"]).read(f"# HELP x about\n\n{text}\n# EOF\n") == [sample]
 
 
+def test_a_later_text_is_read_like_the_first() -> None:
+    """What is remembered of a text changes nothing: neither a number with a time behind it nor a new series is taken for another one."""
+    texts = ["x 5 5\ny 1\n", 'x 5 7\ny 2\ny{a="1"} 3\n', "y 4\nx 6\n", 'y{a="1"} 5 9\ny x\n']
+    reader = Exposition(["*"])
+    assert [[(one.name, one.value) for one in reader.read(text)] for text in texts[:3]] == [
+        [("x", 5.0), ("y", 1.0)],
+        [("x", 5.0), ("y", 2.0), ('y{a="1"}', 3.0)],
+        [("y", 4.0), ("x", 6.0)],
+    ]
+    with pytest.raises(ValueError, match="line 2 of the answer has 'x' where a number should be"):
+        reader.read(texts[3])
+
+
 def test_only_wanted_names_are_kept() -> None:
     """Patterns select names without their labels."""
     text = 'etcd_disk_a{x="1"} 1\netcd_disk_b 2\netcd_net 3\ngo_threads{x="etcd_disk_"} 4\n'

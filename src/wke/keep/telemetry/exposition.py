@@ -8,7 +8,6 @@ as Prometheus has it: `_seconds` and `_bytes`.
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import translate
-from math import nan
 
 from wke.keep.telemetry.columns import Kind
 from wke.values import dataclass
@@ -39,7 +38,7 @@ class Exposition:
 
     def __init__(self, keep: Sequence[str]) -> None:
         self._wanted = re.compile("|".join(translate(pattern) for pattern in keep) or r"\Z.")
-        self._names: dict[str, bool] = {}
+        self._seen: dict[str, Exposed | None] = {}  # what stands before a number -> what it was the last time, None if it is not wanted
 
     def read(self, text: str) -> list[Exposed]:
         """Return the wanted samples in the text; raise ValueError with the line that is not one."""
@@ -51,20 +50,27 @@ class Exposition:
                 _, what, *rest = [*line.split(None, 3), "", ""]
                 if what in {"TYPE", "UNIT"} and len(rest) > 1:
                     (types if what == "TYPE" else units)[rest[0]] = rest[1].strip()
+                continue
+            before, _, value = line.rpartition(" ")
+            if before in self._seen and _NUMBER.fullmatch(value):
+                sample = self._seen[before]
+                if sample is not None:
+                    found.append(Exposed(sample.name, float(value), sample.kind, sample.unit))
             elif line.strip():
-                match = _SAMPLE.fullmatch(line.strip("\r \t"))
-                if match is None:
-                    raise ValueError(f"line {number} of the answer is no sample: {line.strip()[:80]!r}")
-                if self._is_wanted(match[1]):
-                    found.append(_exposed(match, types, units, number))
-                if len(found) > MOST_SERIES:
-                    raise ValueError(f"it exposes more than {MOST_SERIES} series; name fewer in keep")
+                found += self._read_line(line, types, units, number)
+            if len(found) > MOST_SERIES:
+                raise ValueError(f"it exposes more than {MOST_SERIES} series; name fewer in keep")
         return found
 
-    def _is_wanted(self, name: str) -> bool:
-        if name not in self._names:
-            self._names[name] = self._wanted.match(name) is not None
-        return self._names[name]
+    def _read_line(self, line: str, types: dict[str, str], units: dict[str, str], number: int) -> Iterator[Exposed]:
+        match = _SAMPLE.fullmatch(line.strip("\r \t"))
+        if match is None:
+            raise ValueError(f"line {number} of the answer is no sample: {line.strip()[:80]!r}")
+        sample = _exposed(match, types, units, number) if self._wanted.match(match[1]) else None
+        if len(self._seen) < MOST_SERIES and match.end(3) == len(line):  # nothing behind the number, and no blanks before the name
+            self._seen[line[: match.start(3) - 1]] = sample
+        if sample is not None:
+            yield sample
 
 
 def _exposed(match: "re.Match[str]", types: dict[str, str], units: dict[str, str], number: int) -> Exposed:
@@ -72,12 +78,11 @@ def _exposed(match: "re.Match[str]", types: dict[str, str], units: dict[str, str
     if not _NUMBER.fullmatch(value):
         raise ValueError(f"line {number} of the answer has {value[:80]!r} where a number should be")
     family, ending = _family(name, types)
-    kind: Kind = (
-        "counter" if ending in _PARTS.get(types.get(family, ""), ()) or (types.get(family) == "counter" and not ending) else "gauge"
-    )
+    of = types.get(family, "")
+    kind: Kind = "counter" if ending in _PARTS.get(of, ()) or (of == "counter" and not ending) else "gauge"
     unit = "" if ending in {_COUNT, _BUCKET} else _unit(family.removesuffix(_TOTAL), units.get(family, ""))
     spelled = ",".join(f"{label}={text}" for label, text in _labels(labels, number)) if labels else ""
-    return Exposed(f"{name}{{{spelled}}}" if spelled else name, float(value) if value.lower() != "nan" else nan, kind, unit)
+    return Exposed(f"{name}{{{spelled}}}" if spelled else name, float(value), kind, unit)
 
 
 def _family(name: str, types: dict[str, str]) -> tuple[str, str]:
