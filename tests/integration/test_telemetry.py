@@ -13,6 +13,7 @@ from talk import Talk, talk, until
 from wke.act.connection.telemetry import SentChunk, SentColumns, WatchOrder
 from wke.act.telemetry.chunks import decode
 from wke.keep.output.logs import read_output
+from wke.keep.output.telemetry import read_loads
 from wke.keep.telemetry.file import TELEMETRY
 from wke.keep.telemetry.reader import StoredTelemetry, read_telemetry
 
@@ -120,6 +121,32 @@ def test_telemetry_agrees_with_what_a_script_did(project: Project) -> None:
         known = SENT if has_own_network else seen[after][key] - seen[before][key]
         assert known >= {"lo": SENT, "cpu": 0.9 * BURNT_S, "written": WRITTEN, "used": 0.9 * HELD}[key]
         assert (1 - error) * low <= known * unit <= (1 + error) * high
+    _check_what_is_told(project, telemetry)
+
+
+def _check_what_is_told(project: Project, telemetry: StoredTelemetry) -> None:
+    """Compare exports with the samples that are stored, and ask `wke show` what was used in the measured window."""
+    (trial,) = project.trials()
+    (sent,) = (column for column in telemetry.columns("m1") if (column.scope, column.name) == ("machine", "net.lo.sent"))
+    told = project.wke("export", trial.id, "--json", "--only", "net.lo.sent").json
+    (series,) = told["samples"]
+    assert series["values"] == telemetry.series("m1", sent).values.tolist()
+    window, (task,) = told["window"], (span for span in told["spans"] if span["kind"] == "task")
+    assert window["start-ns"] <= task["start-ns"] < task["end-ns"] == window["end-ns"]
+    assert (
+        sum(window["start-ns"] <= at < window["end-ns"] for at in series["times-ns"]) >= 5 * (window["end-ns"] - window["start-ns"]) / 1e9
+    )
+    usage = project.wke("show", trial.id, "--json").json["usage"]
+    assert usage["window"] == {**window, "measured": True}
+    assert usage["machines"]["m1"]["received"]["covered"] > 0.8
+    assert "machine" in project.wke("show", trial.id).out
+    for form in ("csv", "openmetrics", "trace", "loads"):
+        done = project.wke("export", trial.id, "--format", form, "-o", f"out/{form}")
+        assert (done.status, done.out) == (0, ""), done.err
+    assert len(read_loads(project.folder / "out" / "loads").windows) == 1
+    nothing = project.wke("export", trial.id, "--only", "net.lo.snt")
+    assert (nothing.status, "did you mean" in nothing.err) == (2, True)
+    assert project.wke("export", trial.id, "--format", "loads").status == 2
 
 
 def test_perf_counts_what_it_can_and_its_failures_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
