@@ -18,7 +18,9 @@ from wke.describe.cluster.cluster import LOCAL_NETWORK, ClusterSpec, MachineSpec
 ROOT = os.geteuid() == 0
 HIDE_GROUPS = 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"'
 MEMORY, BYTES, THREADS, DESCRIPTORS = 128 << 20, 16 << 20, 5, 20
-USE = b"""#!/usr/bin/env python3
+USE = b"""#!/bin/bash
+sleep 0.1
+python3 -c '
 import os, resource, threading, time
 
 def burn(seconds):
@@ -29,7 +31,7 @@ time.sleep(0.3)
 for _ in range(5): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
 files = [open(os.devnull) for _ in range(20)]
 held = bytearray(128 << 20)
-held[::4096] = b"x" * len(held[::4096])
+held[::4096] = bytes([1]) * len(held[::4096])
 with open("used-by-a-test", "wb+", buffering=0) as file:
     os.unlink("used-by-a-test")
     file.write(bytes(16 << 20))
@@ -47,6 +49,7 @@ used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAG
 time.sleep(0.3)
 print(int(sum(one.ru_utime + one.ru_stime for one in used) * 1e6), flush=True)
 time.sleep(1000)
+'
 """
 AGENT_US = 100_000  # what the agent itself may use on a machine with other work
 
@@ -59,7 +62,7 @@ async def use(talk: Talk, series: Series, *, shared: bool) -> tuple[Sequence[Row
     await task.says(b"\n", 30)
     await talk.connection.telemetry.finish(channel)
     (rows,) = [rows for scope, rows in series.rows.items() if scope.startswith("task.")]
-    begun = max(index for index, row in enumerate(rows) if row["threads"] == 1)
+    begun = max(index for index, row in enumerate(rows) if row["threads"] == 2)
     return rows[begun:], int(task.said())
 
 
@@ -75,7 +78,7 @@ def check_task(rows: Sequence[Row], used_us: int) -> None:
     assert differences(rows, "memory") == pytest.approx(MEMORY, rel=0.02)
     assert differences(rows, "written") == pytest.approx(BYTES, rel=0.02)
     assert differences(rows, "read") == pytest.approx(BYTES, rel=0.02)
-    assert rows[-1]["threads"] == 1 + THREADS
+    assert rows[-1]["threads"] == 2 + THREADS
     assert differences(rows, "descriptors") == DESCRIPTORS
 
 

@@ -72,8 +72,16 @@ def counting(found):
     return found.get(UNIFIED) if alone is None else None
 
 
+def processes(folder):
+    """Return the ids of the processes in a group, parents mostly before their children.
+
+    The file is opened each time: with v1, one that stays open shows what was there when it was opened.
+    """
+    return sorted(map(int, _read(folder + b"/cgroup.procs").split()))
+
+
 class TaskGroup:
-    """A task's group. `procs` has the ids of its processes."""
+    """A task's group."""
 
     def __init__(self, folder, joining):
         posix.mkdir(folder)
@@ -82,7 +90,6 @@ class TaskGroup:
         self._used = 0
         try:
             self._join = self._open(joining, posix.O_WRONLY)
-            self._procs = self._open(b"cgroup.procs", posix.O_RDONLY)
             self._is_v1 = joining == b"tasks"
             self._usage = self._open(b"cpuacct.usage" if self._is_v1 else b"cpu.stat", posix.O_RDONLY)
         except OSError:
@@ -112,11 +119,7 @@ class TaskGroup:
 
     def processes(self):
         """Return the ids of the processes in it, parents mostly before their children."""
-        data = part = posix.pread(self._procs, 1 << 16, 0)
-        while part:
-            part = posix.pread(self._procs, 1 << 16, len(data))
-            data += part
-        return sorted(map(int, data.split()))
+        return processes(self.folder)
 
     def close(self):
         """Read no more."""
@@ -178,12 +181,8 @@ class TaskGroups:
         group.join()
         self._next = group
 
-    def give_back(self, group):
-        """Take a group whose task has ended; what still runs there keeps it until `close`."""
-        try:
-            is_empty = not group.processes()
-        except OSError:
-            return
+    def give_back(self, group, is_empty):
+        """Take a group whose task has ended, to use it again if it is known to be empty; what runs in it keeps it to the end."""
         if is_empty and len(self._spare) < MOST_SPARE:
             self._spare.append(group)
         else:

@@ -5,7 +5,7 @@ The environment of an emulated machine says how it is made (EMULATED).
 
 import posix
 
-from wke.agent.cgroups import UNIFIED
+from wke.agent.cgroups import UNIFIED, processes
 from wke.agent.grouplimits import machine_groups, memory, once, processors
 from wke.agent.meters import TICK_US, descendants
 
@@ -138,15 +138,11 @@ def _listing(mode, groups):
     """Return a function that returns the ids of the machine's processes, parents mostly before their children."""
     folder = groups.get("blkio") or groups.get("memory")  # where tasks have no groups of their own
     if folder is not None:
-        return _in_group(_File(folder, b"cgroup.procs"))
+        return lambda: processes(folder)
     if mode == PROCESSES:
         guardian = posix.getppid()
         return lambda: [guardian] + descendants(guardian)
     return lambda: sorted(int(name) for name in posix.listdir("/proc") if name.isdigit())
-
-
-def _in_group(file):
-    return lambda: sorted(map(int, file.text().split()))
 
 
 def _of_processes(pids, usages, covered):

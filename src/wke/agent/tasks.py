@@ -37,7 +37,7 @@ class AgentTasks:
             try:
                 pid, status = posix.waitpid(-1, posix.WNOHANG) if self.usages is None or not self.usages.reaps else self._wait_for_usage()
             except ChildProcessError:
-                for task in self.forget_ended():  # they were kept only to know which task a daemon belongs to
+                for task in self.forget_ended(nothing_left=self.adopts):  # they were kept only to know which task a daemon belongs to
                     if self.adopts and task.spare_folder is not None:
                         self._files.give_back(task.spare_folder)
                 return False
@@ -54,12 +54,12 @@ class AgentTasks:
             self.usages.reaped(pid, usage)
         return pid, status
 
-    def forget_ended(self, keep=()):
+    def forget_ended(self, keep=(), *, nothing_left=False):
         """Forget the tasks that are over, except those on the channels `keep`, and return them."""
         ended = [self.by_channel.pop(task.channel) for task in list(self.by_channel.values()) if task.over and task.channel not in keep]
         for task in ended if self.groups is not None else ():
             if task.group is not None:
-                self.groups.give_back(task.group)
+                self.groups.give_back(task.group, nothing_left)
         return ended
 
     def belonging_to(self, task):
