@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from wke.agent import sources
+from wke.agent.kernelfiles import growth, slowly
 from wke.agent.sensors import sensor_sources
-from wke.agent.sources import growth
 from wke.agent.watch import Watch
 
 STAT = b"""cpu  264972 17 85884 807923 5910 3 8747 262 11 0
@@ -92,7 +92,7 @@ EXPECTED = {
     "net.eth0.sent B counter": 1142097,
     "net.eth0.received-packets 1 counter": 17083,
     "net.lo.sent B counter": 1446040489,
-    "net.lo.drops 1 counter": 0,
+    "net.lo.receive-drops 1 counter": 0,
     "tcp.received 1 counter": 1000,
     "tcp.sent 1 counter": 2000,
     "tcp.retransmits 1 counter": 30,
@@ -219,12 +219,12 @@ def test_this_machine_has_its_sources_and_their_counters_never_fall() -> None:
 def test_a_slow_source_is_read_once_a_second(tmp_path: Path) -> None:
     """In between it repeats itself."""
     proc, _ = made_up(tmp_path, FILES)
-    load = sources.slowly(sources.Load(proc), 0.5)
+    (load,) = slowly(0.5, 1, [(sources.Load, (proc,))])
     seen = []
-    for tenths in b"12345":
+    for tenths in b"2345":
         tree(tmp_path / "proc", {"loadavg": b"0.%c0 0 0 1/1 1\n" % tenths})
         seen.append(load.read()[0])
-    assert seen == [10, 10, 30, 30, 50]
+    assert seen == [20, 20, 40, 40]
     load.close()
 
 
@@ -297,7 +297,8 @@ class Moments:
     def __init__(self) -> None:
         self.asked: list[tuple[float, object]] = []
 
-    def at(self, moment: float, function) -> None:
+    def at(self, moment: float, function, *, roughly: bool) -> None:
+        assert roughly
         self.asked.append((moment, function))
 
     def come(self) -> float:

@@ -33,10 +33,13 @@ class Loop:
         if self._watched.pop(handle, None) is not None:
             self._epoll.unregister(handle)
 
-    def at(self, moment, function):
-        """Call `function()` once at that moment. It cannot be cancelled: the function must check whether it is still wanted."""
+    def at(self, moment, function, *, roughly=False):
+        """Call `function()` once at that moment, or `roughly` up to a millisecond later, which saves waking up twice.
+
+        It cannot be cancelled: the function must check whether it is still wanted.
+        """
         self._count += 1
-        _heapq.heappush(self._moments, (moment, self._count, function))
+        _heapq.heappush(self._moments, (moment, self._count, function, roughly))
 
     def after(self, seconds, function):
         """Call `function()` once after that many seconds."""
@@ -59,6 +62,8 @@ class Loop:
         if not self._moments:
             return -1
         patience = self._moments[0][0] - time.monotonic()
+        if self._moments[0][3]:
+            return max(0, patience)
         if patience > LAST_STRETCH_S:
             return patience - LAST_STRETCH_S / 2
         if patience > 0:

@@ -17,6 +17,8 @@ these integers come first, then all second bytes, and so on; the whole is compre
 import zlib
 from struct import error, pack
 
+from _operator import sub
+
 from wke.agent import frames
 
 NONE = -1 << 63
@@ -179,11 +181,8 @@ def chunk(rows):
     for column in zip(*rows):
         if None in column:
             column = [NONE if value is None else value for value in column]
-        last = column[0]
-        numbers.append(last)
-        for value in column[1:]:
-            numbers.append(value - last)
-            last = value
+        numbers.append(column[0])
+        numbers += map(sub, column[1:], column)
     try:
         flat = pack("<%dq" % len(numbers), *numbers)
     except error:  # beyond 64 bits: numbers wrap around

@@ -2,7 +2,7 @@
 
 import posix
 
-from wke.agent.sources import KernelFile, opened, slowly
+from wke.agent.kernelfiles import KernelFile, opened, slowly
 
 LONGEST_NAME = 60
 
@@ -106,8 +106,8 @@ def temperatures(sys):
 
 def sensor_sources(interval_s, sys="/sys"):
     """Return the sources of all sensors that there are; all but energy are read once a second."""
-    slow = opened([(frequencies, (sys,)), (temperatures, (sys,)), (Throttling, (sys,))])
-    return [slowly(source, interval_s) for source in slow] + opened([(Energy, (sys,))])
+    slow = [(frequencies, (sys,)), (temperatures, (sys,)), (Throttling, (sys,))]
+    return slowly(interval_s, 1, slow) + opened([(Energy, (sys,))])
 
 
 def processors(sys):

@@ -80,7 +80,7 @@ class Watch:
     def _wait(self):
         passed = (time.monotonic() - self._first) / self._interval_s
         self._turns = max(self._turns, int(passed) if passed >= 0 else -1) + 1
-        self._loop.at(self._first + self._turns * self._interval_s, self._turn)
+        self._loop.at(self._first + self._turns * self._interval_s, self._turn, roughly=True)
 
     def _turn(self):
         if not self._over:

@@ -20,7 +20,19 @@ FIRST = ("frames", "protocol", "files", "processes", "scripts", "loop", "ladder"
 CLAIMING = ("lock",)  # added where the machine is locked for measuring
 OUTLIVING = ("journal", "relay", "anchor")  # added where tasks are to outlive us
 NEEDED = dict.fromkeys((frames.COPY_IN, frames.COPY_OUT), ("tree", "sender", "partial", "places", "landing", "transfer")) | {
-    frames.WATCH: ("cgroups", "grouplimits", "meters", "machineusage", "taskusage", "sources", "sensors", "perf", "sampler", "watch"),
+    frames.WATCH: (
+        "cgroups",
+        "grouplimits",
+        "meters",
+        "machineusage",
+        "taskusage",
+        "kernelfiles",
+        "sources",
+        "sensors",
+        "perf",
+        "sampler",
+        "watch",
+    ),
     frames.WAIT_PORT: ("ports",),
     frames.EXAMINE: ("cgroups", "grouplimits", "fingerprint"),
     frames.SCRAPE: ("scrape",),
