@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wke.act.connection.telemetry import SentChunk, SentColumns
-from wke.act.telemetry.onlooker import CONNECTING, Onlooker, Sight, _Rows
+from wke.act.telemetry.onlooker import CONNECTING, SILENT, Onlooker, Sight, _Rows
 from wke.agent import frames
 from wke.agent.looks import TURNS, Looks
 from wke.agent.protocol import Frame, ProtocolError
@@ -105,3 +105,15 @@ def test_numbers_of_a_machine_and_its_host_are_told_apart() -> None:
     assert sight.host == Usage("host", 0.5, 2.0, load=1.5, pressure={"io": 0.25})
     sight.lose(MachineError("machine m0: gone"))
     assert (sight.usage, sight.problem, sight.settled.is_set()) == (None, "gone", True)
+
+
+def test_numbers_of_a_machine_that_hangs_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some seconds without new ones it has none, nor have its tasks."""
+    onlooker = Onlooker(lambda: None, [machine("m0")], {"m0"}, are_shared=False)
+    sight = onlooker._sights["m0"]
+    assert onlooker.usages() == [Usage("m0", problem=CONNECTING)]
+    sight.look((TaskUsage("m0", "load", 0, 1.0, 0, 1, 1),))
+    sight.show(Usage("m0", 1.0, 2), Usage("host"))
+    assert (onlooker.usages(), onlooker.hosts(), len(onlooker.tasks())) == ([Usage("m0", 1.0, 2)], [Usage("host")], 1)
+    monkeypatch.setattr(sight, "shown_s", sight.shown_s - 6)
+    assert (onlooker.usages()[0].problem, onlooker.hosts(), onlooker.tasks()) == (SILENT, [], [])

@@ -96,6 +96,13 @@ def test_a_table_of_machines_and_tasks() -> None:
     ]
 
 
+def test_nothing_foreign_steers_the_terminal() -> None:
+    """Names and problems come from machines and files."""
+    evil = "e\x1b[2J\n\u202e"
+    lines = usage_lines([Usage(evil, 1.0, 2), Usage("m", problem=evil)], [], [TaskUsage(evil, evil, 0, 1.0, 1, 1, 1)], width=80, height=20)
+    assert {sign for line in plain(lines) for sign in line if not sign.isprintable()} == set()
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 30, 1000])
 @pytest.mark.parametrize(("width", "height"), [(80, 21), (120, 37), (40, 17), (20, 8), (10, 3)])
 def test_it_fits_into_any_terminal(count: int, width: int, height: int) -> None:

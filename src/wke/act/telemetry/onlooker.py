@@ -4,6 +4,7 @@ Each machine is looked at on its own: one that cannot be reached, or is lost, is
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import field
@@ -27,8 +28,8 @@ from wke.values import dataclass
 
 MOST_EACH_SECOND = 500  # machines: of more of them, numbers come less often
 AGAIN_S = 5.0  # after contact was lost, or a machine could not be reached
-FIRST_NUMBERS = 5  # intervals; numbers need two rows
-CONNECTING, BEGINNING = "connecting", "no numbers yet"
+FIRST_NUMBERS = 5  # intervals; numbers need two rows, and are shown as long
+CONNECTING, BEGINNING, SILENT = "connecting", "no numbers yet", "no numbers now: it does not answer"
 HOST = "host"
 LONGEST_COPY = 10
 Find = Callable[[], Place | None]
@@ -44,6 +45,7 @@ class Sight:
     problem: str = CONNECTING
     error: MachineError | None = None
     looks: int = 0
+    shown_s: float = 0.0
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lose(self, error: MachineError) -> None:
@@ -55,6 +57,7 @@ class Sight:
     def show(self, usage: Usage | None, host: Usage | None) -> None:
         """See numbers."""
         self.usage, self.host, self.problem, self.error = usage, host, "", None
+        self.shown_s = time.monotonic()
         self._settle()
 
     def look(self, tasks: tuple[TaskUsage, ...]) -> None:
@@ -80,15 +83,19 @@ class Onlooker:
 
     def usages(self) -> list[Usage]:
         """Return what each machine uses, or why that is not known, in their order."""
-        return [sight.usage or Usage(name, problem=sight.problem) for name, sight in self._sights.items()]
+        return [self._fresh(sight) or Usage(name, problem=sight.problem or SILENT) for name, sight in self._sights.items()]
 
     def hosts(self) -> list[Usage]:
         """Return what the computer uses that carries emulated machines, if it does."""
-        return [sight.host for sight in self._sights.values() if sight.host is not None][:1]
+        return [sight.host for sight in self._sights.values() if sight.host is not None and self._fresh(sight)][:1]
+
+    def _fresh(self, sight: Sight) -> Usage | None:
+        """Return what a machine uses, unless its last numbers are old: it may hang."""
+        return sight.usage if time.monotonic() - sight.shown_s < FIRST_NUMBERS * self._interval_s else None
 
     def tasks(self) -> list[TaskUsage]:
         """Return what the tasks use, in the order of the machines."""
-        return [task for sight in self._sights.values() for task in sight.tasks]
+        return [task for sight in self._sights.values() if sight.problem or self._fresh(sight) for task in sight.tasks]
 
     def failure(self) -> MachineError | None:
         """Return why machines cannot be reached now; None when all are, or may be soon."""
@@ -119,7 +126,7 @@ class Onlooker:
                 sight.lose(MachineError(f"machine {machine.name}: {error}"))
             finally:
                 if connection is not None:
-                    await connection.close()
+                    await connection.close(grace_s=0)  # nothing of ours runs there
             await asyncio.sleep(AGAIN_S)
 
     async def _open(self, machine: MachineSpec) -> Connection:
