@@ -40,6 +40,7 @@ def test_of_many_machines_the_most_loaded_are_shown() -> None:
         "n14       1.40 (1.40)       –       –          –     –      –",
         "n13      ~1.30 (1.30)       –       –          –     –      –",
     ]
+    assert list(trial_usage_lines(replace(usage, machines={"m": WindowUsage({})}))) == []
     assert lines[-2:] == ["and 3 more machines; --json has them all", "~ known for less than nine tenths of that time"]
 
 

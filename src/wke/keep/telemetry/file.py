@@ -5,8 +5,8 @@ A file is MAGIC and then records, which are only appended. A record is a header 
     CRC-32 4 | length of the body 4 | number of a table 4 | rows 4        little endian, 16 bytes
 
 The CRC covers all that follows it. A record with 0 rows declares a table: its body is two lines of JSON, `[MACHINE, EPOCH]` and a list with
-`Column.facts` of each column. Tables are numbered from 0, in the order in which they are declared. Any other record is a chunk: as many
-samples of the columns of a table that was declared before.
+`Column.facts` of each column, deflated in the format of zlib. Tables are numbered from 0, in the order in which they are declared. Any
+other record is a chunk: as many samples of the columns of a table that was declared before.
 
 A chunk is a matrix of 64-bit numbers, column after column; before the columns of its table comes one more, the time of each sample in
 nanoseconds on the machine's clock. Each column is its first number and then the differences to the number before, in arithmetic modulo

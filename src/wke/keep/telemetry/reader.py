@@ -171,7 +171,11 @@ def _content(path: Path) -> tuple[bytes | mmap.mmap, str]:
 
 def _declared(body: bytes, known: dict[bytes, tuple[Column, ...]]) -> tuple[str, tuple[Column, ...]]:
     """Return the machine and the columns of a declaration, from those `known` if they are; raise ValueError for anything else."""
-    first, _, second = body.partition(b"\n")
+    inflater = zlib.decompressobj()
+    try:
+        first, _, second = inflater.decompress(body, LARGEST_BODY).partition(b"\n")
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
     match json.loads(first):
         case [str(machine), int()]:
             if second not in known:

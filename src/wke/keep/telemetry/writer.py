@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class TelemetryWriter:
                 self._file = _File(self._folder / self._name)
         self._tables[machine, epoch] = self._count
         self._count += 1
-        self._store(self._count - 1, 0, body)
+        self._store(self._count - 1, 0, zlib.compress(body, 1))
 
     def chunk(self, machine: str, epoch: int, rows: int, payload: bytes) -> None:
         """Store `rows` samples as they came; raise ValueError for columns that were not declared, and for what cannot be a chunk."""

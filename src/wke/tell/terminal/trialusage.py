@@ -18,12 +18,14 @@ COURSE_TITLE = "cores over time"
 
 
 def trial_usage_lines(usage: TrialUsage) -> Iterator[str]:
-    """Yield the lines of both tables."""
+    """Yield the lines of both tables, nothing if nothing is known."""
+    shown = [each for each in (*usage.machines.values(), *usage.tasks.values()) if each.figures]
+    if not shown and not usage.damage:
+        return
     what = "the measured window of" if usage.is_measured else "all tasks, which took"
     yield f"over {what} {seconds(usage.window.seconds)}: mean (highest second)"
     yield from _table(MACHINE_TITLES, {name: each for name, each in usage.machines.items() if each.figures}, "machine")
     yield from _table(TASK_TITLES, {_task_name(task): each for task, each in usage.tasks.items()}, "task")
-    shown = [*usage.machines.values(), *usage.tasks.values()]
     if any(each.of_host & each.figures.keys() for each in shown):
         yield "* of the computer that carries the machines"
     if any(not figures.counts for each in shown for figures in each.figures.values()):
