@@ -24,8 +24,11 @@ from wke.act.rehearsal.timelapse import TimelapseLoop
 from wke.act.trials.runner import RunningSeries, run_series
 from wke.describe.cluster.cluster import ClusterSpec, read_cluster
 from wke.describe.configuration.configuration import read_configuration
+from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.experimentreader import read_experiment
+from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.rules import rules_of
+from wke.describe.experiment.telemetryfile import NOT_RECORDED, TelemetryRules
 from wke.describe.plan.plan import Plan, make_plan
 from wke.errors import InputError
 from wke.judge.policies.choose import policy_of
@@ -82,7 +85,18 @@ def rehearse_plan(plan: Plan, cluster: ClusterSpec, play: Play) -> Rehearsal:
     """Run a plan that was made for `cluster`, as `rehearse` does with that of a file."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a folder of ours in it
     with TemporaryDirectory(dir=memory) as folder:
-        return _rehearse_in(Path(folder), plan, cluster, play)
+        return _rehearse_in(Path(folder), replace(plan, experiment=_without_telemetry(plan.experiment)), cluster, play)
+
+
+def _without_telemetry(experiment: Experiment) -> Experiment:
+    """Return an experiment whose metrics of telemetry are reported by tasks, because played machines have none."""
+    metrics = tuple(_reported(metric) if metric.series else metric for metric in experiment.metrics)
+    return replace(experiment, metrics=metrics, scrapes=(), telemetry=TelemetryRules(every_s=NOT_RECORDED))
+
+
+def _reported(metric: Metric) -> Metric:
+    on = None if metric.of_machines else metric.on  # then by the tasks of the measured step, wherever they run
+    return replace(metric, telemetry=None, scrape=None, statistic=None, on=on, join=metric.join or "sum")
 
 
 def _rehearse_in(folder: Path, plan: Plan, cluster: ClusterSpec, play: Play) -> Rehearsal:

@@ -139,6 +139,20 @@ def test_a_machine_can_be_lost_and_comes_back() -> None:
     }
 
 
+def test_metrics_of_telemetry_are_reported_by_what_is_played(project: Path) -> None:
+    """Played machines have no telemetry: the measured step, or the step that is named, prints these metrics, and nothing is scraped."""
+    metrics = 'cpu = { telemetry = "cpu", on = "servers" }\nrss = { telemetry = "memory", step = "start-server", unit = "kB" }\n'
+    scrape = '[[scrape]]\nport = 80\n[metrics]\nsent = { scrape = "sent_total", on = "servers", statistic = "total" }\n'
+    (project / "told.toml").write_text(SERVED.replace("[metrics]\n", scrape + metrics))
+    play = {
+        "start-server": lambda _: Said("wke: rss=5 MB\n", lasts_s=FOREVER),
+        "load": lambda _: Said("ops/s: 5\nwke: cpu=1.5 cores\nwke: sent=7\n"),
+    }
+    for trial in rehearse("told.toml", play).trials:
+        assert (trial.outcome, trial.why) == ("ok", "")
+        assert trial.observations == {"ops": 5, "cpu": 1.5, "rss": 5000, "sent": 7}
+
+
 def test_a_rehearsal_leaves_nothing(project: Path) -> None:
     """Nothing of it may ever be reused as a result."""
     before = set(project.rglob("*"))
