@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from wke.keep.output.telemetry import read_loads
-from wke.tell.figures.loads import draw_loads, make_load_drawing
 
 
 def plot_loads(logfolder: str | Path, outfile: str | Path = "loads.pdf", machine_index: int | None = None) -> None:
@@ -11,4 +10,6 @@ def plot_loads(logfolder: str | Path, outfile: str | Path = "loads.pdf", machine
 
     Raises InputError when there is no such recording or machine.
     """
+    from wke.tell.figures.loads import draw_loads, make_load_drawing  # noqa: PLC0415 - `from wke import *` does not need Matplotlib
+
     draw_loads(make_load_drawing(read_loads(Path(logfolder)), machine_index), Path(outfile))
