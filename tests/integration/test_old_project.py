@@ -74,8 +74,8 @@ def columns(rows: list[dict[str, str]], *names: str) -> list[tuple[str, ...]]:
     return [tuple(row[name] for name in names) for row in rows]
 
 
-def test_an_experiment_runs_once_then_is_reused_and_runs_again_when_forced(old_project: OldProject) -> None:
-    """Points come in the order of nested loops, each twice; the second time none runs, with --force-rerun all of them."""
+def test_an_experiment_runs_once_then_is_reused(old_project: OldProject) -> None:
+    """Points come in the order of nested loops, each twice; the second time none runs."""
     assert old_project.measure("scale") == 8
     points = [(clients, copies) for clients in "12" for copies in "12" for _ in range(2)]
     first = old_project.rows("scale")
@@ -83,10 +83,6 @@ def test_an_experiment_runs_once_then_is_reused_and_runs_again_when_forced(old_p
     assert all(float(row["throughput"]) > 0 for row in first)
     assert old_project.measure("scale") == 0
     assert old_project.rows("scale") == first
-    assert old_project.measure("scale", "--force-rerun") == 8
-    again = old_project.rows("scale")
-    assert columns(again, "num-clients", "copies") == points
-    assert not {row["uid"] for row in first} & {row["uid"] for row in again}
     old_project.draw("scale")
     if old_project.draws:
         assert old_project.names("plots") == {
@@ -94,19 +90,23 @@ def test_an_experiment_runs_once_then_is_reused_and_runs_again_when_forced(old_p
         }
 
 
-def test_only_missing_iterations_run(old_project: OldProject) -> None:
-    """One more iteration in the file is one more trial a point; a changed script is a new question for every point."""
+def test_what_is_missing_or_forced_runs(old_project: OldProject) -> None:
+    """With --force-rerun all trials run again; a changed script is a new question for every point; one more iteration is one more trial."""
+    points = [("small", "1", "1"), ("small", "1", "2"), ("large", "2", "1")]
+    assert old_project.measure("kinds") == 3
+    first = old_project.rows("kinds")
+    assert old_project.measure("kinds", "--force-rerun") == 3
+    again = old_project.rows("kinds")
+    assert columns(again, "mode", "num-clients", "copies") == columns(first, "mode", "num-clients", "copies") == points
+    assert not {row["uid"] for row in first} & {row["uid"] for row in again}
+    target = old_project.folder / "kvs" / "targets" / "prepare"
+    target.write_text(target.read_text() + "# changed\n")
+    assert old_project.measure("kinds", "--force-reuse") == 0
     assert old_project.measure("kinds") == 3
     file = old_project.folder / "experiments" / "kinds.toml"
     file.write_text(file.read_text().replace("[experiment]", "[experiment]\nnum_iterations = 2"))
     assert old_project.measure("kinds") == 3
-    assert columns(old_project.rows("kinds"), "mode", "num-clients", "copies") == [
-        point for point in [("small", "1", "1"), ("small", "1", "2"), ("large", "2", "1")] for _ in range(2)
-    ]
-    target = old_project.folder / "kvs" / "targets" / "prepare"
-    target.write_text(target.read_text() + "# changed\n")
-    assert old_project.measure("kinds", "--force-reuse") == 0
-    assert old_project.measure("kinds") == 6
+    assert columns(old_project.rows("kinds"), "mode", "num-clients", "copies") == [point for point in points for _ in range(2)]
     old_project.draw("kinds")
 
 
