@@ -12,8 +12,6 @@ from projects import Project, emulated_cluster
 from sshd import SshdMachine, cluster_toml, sshd_machine
 from support import LEASE, eventually
 
-from wke.act.connection.transport import local_transport
-
 
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshdMachine]:
@@ -25,7 +23,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshdMachine]:
 @pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.sshd)])
 def transport(request: pytest.FixtureRequest) -> Sequence[str]:
     """Return a way to a machine: a process here, and an OpenSSH connection."""
-    return local_transport() if request.param == "local" else request.getfixturevalue("sshd").transport
+    return [] if request.param == "local" else request.getfixturevalue("sshd").transport
 
 
 @pytest.fixture(scope="session")

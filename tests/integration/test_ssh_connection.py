@@ -19,7 +19,7 @@ from talk import Talk, talk, talking, until
 
 from wke.act.connection import transport
 from wke.act.connection.opening import open_connection
-from wke.act.connection.transport import SshTransport, command_line, local_transport, process_environment, ssh_transport
+from wke.act.connection.transport import SshTransport, command_line, process_environment, ssh_transport
 from wke.act.providers.place import Place
 from wke.act.session.session import Session
 from wke.describe.cluster.cluster import MachineSpec
@@ -334,7 +334,7 @@ def test_the_remote_command_is_one_quoted_word_for_any_shell() -> None:
     assert prefix == ["ssh", "host"]
     with os.popen(remote) as answer:
         assert answer.read() == "".join(f"{w}|" for w in words[2:])
-    assert command_line(local_transport(), words) == words
+    assert command_line([], words) == words
 
 
 def test_the_client_is_told_to_ask_nothing_and_trust_nobody(sshd: SshdMachine) -> None:
@@ -404,4 +404,4 @@ def test_only_ssh_itself_is_told_how_to_keep_memory(monkeypatch: pytest.MonkeyPa
     assert told is not None
     assert told.keys() - os.environb.keys() <= {b"MALLOC_MMAP_THRESHOLD_"}
     assert told[b"MALLOC_TRIM_THRESHOLD_"] == b"1"
-    assert process_environment(local_transport()) is None
+    assert process_environment([]) is None

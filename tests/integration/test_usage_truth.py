@@ -10,7 +10,6 @@ from series import Row, Series
 from talk import Talk, talking
 
 from wke.act.connection.telemetry import WatchOrder
-from wke.act.connection.transport import local_transport
 from wke.act.emulation import emulation
 from wke.agent.cgroups import counting, hierarchies
 from wke.describe.cluster.cluster import LOCAL_NETWORK, ClusterSpec, MachineSpec
@@ -98,7 +97,7 @@ def group_of(talk: Talk) -> Path:
 )
 def test_a_task_is_measured_as_it_is(way: str, request: pytest.FixtureRequest) -> None:
     """Processor time with that of ended children, memory, disk bytes, threads and descriptors; its group is gone in the end."""
-    transport = request.getfixturevalue("sshd").transport if way == "ssh" else local_transport()
+    transport = request.getfixturevalue("sshd").transport if way == "ssh" else []
     if way == "processes":
         transport = ["unshare", "-m", "sh", "-c", HIDE_GROUPS, "sh", *transport]
     series = Series()

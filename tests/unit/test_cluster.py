@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec, link_between, read_cluster, restricted, sized
+from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec, read_cluster, restricted, sized
 from wke.describe.cluster.machinelimits import MachineLimits
 from wke.describe.cluster.selector import select
 from wke.errors import InputError
@@ -171,14 +171,14 @@ default = { delay = "0.2ms", rate = "1Gbit" }
 """
 
 
-def test_links_are_looked_up_from_the_last_and_complete_each_other_from_the_default(tmp_path: Path) -> None:
-    """The last entry that fits two machines holds; what it leaves open is the default's; the way back is another link."""
-    found = cluster(tmp_path, LINKS)
-    m0, m1, m2, m3 = found.machines
-    assert link_between(found, m2, m0) == LinkSpec(delay_s=0.005, jitter_s=0.001, loss=0.001, rate_bits=10**9)
-    assert link_between(found, m3, m0) == LinkSpec(delay_s=0.0002, rate_bits=10**7)
-    assert link_between(found, m0, m3) == link_between(found, m0, m1) == LinkSpec(delay_s=0.0002, rate_bits=10**9)
-    assert link_between(cluster(tmp_path, "[cluster]\nmachines = 4"), m0, m1) == LinkSpec()
+def test_links_complete_each_other_from_the_default(tmp_path: Path) -> None:
+    """What a link leaves open is the default's; a cluster without the table has no links."""
+    assert cluster(tmp_path, LINKS).links == {
+        "default": LinkSpec(delay_s=0.0002, rate_bits=10**9),
+        "clients -> servers": LinkSpec(delay_s=0.005, jitter_s=0.001, loss=0.001, rate_bits=10**9),
+        "m3->m0": LinkSpec(delay_s=0.0002, rate_bits=10**7),
+    }
+    assert cluster(tmp_path, "[cluster]\nmachines = 4").links == {}
 
 
 def test_a_restricted_cluster_has_the_selected_machines_only(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wke.describe.expression.evaluation import ExpressionError, UnsetError, calculate, evaluate, holds
-from wke.describe.expression.expression import MOST_DEPTH, Quantity, check_names, node_text
+from wke.describe.expression.evaluation import ExpressionError, UnsetError, calculate, holds
+from wke.describe.expression.expression import MOST_DEPTH, check_names, node_text
 from wke.describe.expression.parser import parse, parse_calculation, parse_condition
 from wke.describe.toml.shape import FlawError
 
@@ -202,14 +202,14 @@ def test_no_text_does_harm(text: str) -> None:
         return
     again = parse(node_text(expression.node))
     assert set(again.names) == set(expression.names)
-    try:
-        value = evaluate(expression, ROW, UNITS)
-    except ExpressionError:
-        with pytest.raises(ExpressionError):
-            evaluate(again, ROW, UNITS)
-        return
-    assert isinstance(value, bool | str | Quantity)
-    assert evaluate(again, ROW, UNITS) == value
+    for value_of in (holds, calculate):
+        try:
+            value = value_of(expression, ROW, UNITS)
+        except ExpressionError:
+            with pytest.raises(ExpressionError):
+                value_of(again, ROW, UNITS)
+        else:
+            assert value_of(again, ROW, UNITS) == value
 
 
 NUMBERS = st.recursive(

@@ -46,11 +46,6 @@ def process_environment(transport: Transport) -> dict[bytes, bytes] | None:
     return {**SSH_MEMORY, **os.environb} if isinstance(transport, SshTransport) else None
 
 
-def local_transport() -> list[str]:
-    """Return the transport to the machine we are on."""
-    return []
-
-
 def ssh_transport(cluster: ClusterSpec, machine: MachineSpec) -> SshTransport:
     """Return the transport to a machine through the user's OpenSSH client.
 

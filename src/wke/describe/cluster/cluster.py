@@ -129,15 +129,6 @@ def restricted(cluster: ClusterSpec, selector: str) -> ClusterSpec:
     return replace(cluster, machines=machines, classes=kept)
 
 
-def link_between(cluster: ClusterSpec, source: MachineSpec, destination: MachineSpec) -> LinkSpec:
-    """Return the link for packets from one machine to another: the last matching one in the file, else the default."""
-    for key in reversed(list(cluster.links)):
-        ends = _ends(key)
-        if ends and source in select(cluster, ends[0]) and destination in select(cluster, ends[1]):
-            return cluster.links[key]
-    return cluster.links.get("default", LinkSpec())
-
-
 @dataclass(frozen=True, slots=True)
 class _Draft:
     """A machine with a name and an entry, but without an index yet."""

@@ -44,11 +44,6 @@ class UnitError(ExpressionError):
     """Two values are added or compared whose units do not measure the same thing."""
 
 
-def evaluate(expression: Expression, row: Mapping[str, object], units: Mapping[str, str] | None = None) -> Result:
-    """Return an expression's value for the values of `row`, whose numbers are in `units`; raise ExpressionError if it has none."""
-    return _evaluate(expression.node, row, units or {})
-
-
 def holds(expression: Expression, row: Mapping[str, object], units: Mapping[str, str] | None = None) -> bool:
     """Return whether a condition is true; raise ExpressionError if it has no value."""
     return _truth(expression.node, row, units or {})
