@@ -147,7 +147,6 @@ def _listing(mode, groups):
 
 def _of_processes(pids, usages, covered):
     """Return a source of those columns that no group covers."""
-    add_up = usages.machine(pids)
     readers = {
         "cpu.busy us counter": lambda total: total.counters[0],
         "memory.used B gauge": lambda total: total.memory,
@@ -156,6 +155,7 @@ def _of_processes(pids, usages, covered):
         "threads 1 gauge": lambda total: total.threads,
     }
     columns = [column for column in readers if column not in covered]
+    add_up = usages.machine(pids, counts_cpu=CPU_TIMES[0] in columns)
 
     def read():
         total = add_up()

@@ -13,6 +13,7 @@ import time
 TICK_US = 1000000 // posix.sysconf("SC_CLK_TCK")
 PAGE = posix.sysconf("SC_PAGESIZE")
 SHARED_CHANGE = 64  # pages; a smaller change of shared pages is that of files
+OWN_LINKS = 2  # of /proc/PID/task; each thread adds one
 MOST_OPEN = 64  # processes whose files stay open
 DESCRIPTOR_COUNTS = (6, 2)  # since that Linux the size of /proc/PID/fd is the number of descriptors
 CPU, READ, WRITTEN = 0, 1, 2
@@ -20,9 +21,9 @@ SLACK = (2 * TICK_US, 0, 0)  # per process: the kernel rounds the time of ended 
 
 
 class Meter:
-    """One living process, in the terms of `processes.Process` too. Raises OSError when it is gone."""
+    """One living process; if it `counts_cpu`, in the terms of `processes.Process` too. Raises OSError when it is gone."""
 
-    def __init__(self, pid, keeps_open):
+    def __init__(self, pid, keeps_open, counts_cpu):
         self.pid = pid
         self.parent = self.started = self.session = 0
         self.threads = self.anonymous = self.shared = 0
@@ -30,6 +31,7 @@ class Meter:
         self.counters = (0, 0, 0)  # with its ended children; None for one that may not be read
         self._folder = "/proc/%d/" % pid
         self._keeps_open = keeps_open
+        self._counts_cpu = counts_cpu
         self._handles = {}
         self._shared_pages = None
         try:
@@ -40,6 +42,14 @@ class Meter:
 
     def read(self):
         """Read it again."""
+        self._read_memory()
+        cpu_us = self._read_stat() if self._counts_cpu else None
+        self.counters = (cpu_us,) + self._disk_bytes()
+        if cpu_us is None:
+            self.threads = self._folder_status("task").st_nlink - OWN_LINKS  # cheaper than "stat"
+        self.descriptors = self._count_descriptors()
+
+    def _read_stat(self):
         stat = self._file("stat")
         fields = stat[stat.rfind(b")") + 2 :].split()
         if len(fields) < 20:
@@ -51,9 +61,7 @@ class Meter:
             own_us = int(time.clock_gettime(~self.pid << 3 | 2) * 1000000)
         except OSError:
             own_us = (int(fields[11]) + int(fields[12])) * TICK_US
-        self.counters = (own_us + children_us,) + self._disk_bytes()
-        self._read_memory()
-        self.descriptors = self._count_descriptors()
+        return own_us + children_us
 
     def _read_memory(self):
         words = self._file("statm").split()
@@ -73,15 +81,18 @@ class Meter:
 
     def _count_descriptors(self):
         try:
-            if not COUNTS_DESCRIPTORS:
-                return len(posix.listdir(self._folder + "fd"))
-            if "fd" not in self._handles:
-                if not self._keeps_open:
-                    return posix.stat(self._folder + "fd").st_size
-                self._handles["fd"] = posix.open(self._folder + "fd", posix.O_RDONLY | posix.O_CLOEXEC | posix.O_DIRECTORY)
-            return posix.fstat(self._handles["fd"]).st_size
+            if COUNTS_DESCRIPTORS:
+                return self._folder_status("fd").st_size
+            return len(posix.listdir(self._folder + "fd"))
         except PermissionError:
             return None
+
+    def _folder_status(self, name):
+        if not self._keeps_open:
+            return posix.stat(self._folder + name)
+        if name not in self._handles:
+            self._handles[name] = posix.open(self._folder + name, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_DIRECTORY)
+        return posix.fstat(self._handles[name])
 
     def _file(self, name):
         handle = self._handles.get(name)
@@ -110,9 +121,10 @@ COUNTS_DESCRIPTORS = _kernel_version() >= DESCRIPTOR_COUNTS
 
 
 class Meters:
-    """The processes that are read, by their ids: each once per moment, whoever asks."""
+    """The processes that are read, by their ids: each once per moment, whoever asks. `counts_cpu` may be set before the first is read."""
 
-    def __init__(self):
+    def __init__(self, counts_cpu):
+        self.counts_cpu = counts_cpu
         self._known = {}
         self._fresh = {}
 
@@ -129,7 +141,7 @@ class Meters:
             meter = self._known.get(pid)
             try:
                 if meter is None:
-                    meter = self._known[pid] = Meter(pid, len(self._known) < MOST_OPEN)
+                    meter = self._known[pid] = Meter(pid, len(self._known) < MOST_OPEN, self.counts_cpu)
                 else:
                     meter.read()
             except (OSError, ValueError, IndexError):

@@ -28,7 +28,6 @@ class TaskUsages:
         self._tasks = tasks
         self._environment = environment
         self._seen = {}
-        self._meters = Meters()
         self._owners = Ownership()
         self._members = {}
         self._sums = []
@@ -39,6 +38,7 @@ class TaskUsages:
             self.groups = None if home is None else TaskGroups(home, tasks.token)
         except OSError:  # it is not ours to change
             self.groups = None
+        self._meters = Meters(counts_cpu=self.groups is None)
         if self.groups is not None:
             posix.write(heartbeats, self.groups.folder.hex().encode())
         tasks.groups, tasks.usages = self.groups, self
@@ -64,9 +64,10 @@ class TaskUsages:
         self._sums.append(Sum(self._meters))
         return TaskSource(self, task, self._sums[-1])
 
-    def machine(self, pids):
+    def machine(self, pids, *, counts_cpu):
         """Return a function that adds up what the processes use that `pids()` returns, and returns that sum; None when it has to rest."""
         total = Sum(self._meters)
+        self._meters.counts_cpu |= counts_cpu
 
         def read():
             if not self.begin():

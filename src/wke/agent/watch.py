@@ -103,7 +103,8 @@ def fill(sampler, order, agent, usages):
     """Give a sampler the sources that the head of a WATCH frame asks for; what a kernel counts is the host's where machines share it."""
     scopes, interval_s = order["scopes"], order["interval"]
     kernel = "host" if order.get("shared") else "machine"
-    for scope, make in ((kernel, kernel_sources), (kernel, sensor_sources), ("machine", network_sources)):
+    network = kernel if agent.environment.get(EMULATED) == PROCESSES else "machine"
+    for scope, make in ((kernel, kernel_sources), (kernel, sensor_sources), (network, network_sources)):
         for source in make(interval_s) if scope in scopes else ():
             sampler.add(scope, source)
     for source in usages.machine_sources() if usages is not None and order.get("shared") and "machine" in scopes else ():
