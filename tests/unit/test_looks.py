@@ -1,18 +1,19 @@
 """A look at the tasks of a machine: which processes belong to which task, and what they use together; made-up machines under /proc."""
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
 from wke.act.connection.telemetry import SentChunk, SentColumns
-from wke.act.telemetry.onlooker import CONNECTING, SILENT, Onlooker, Sight, _Rows
+from wke.act.telemetry.onlooker import CONNECTING, SILENT, Onlooker, Sight, _Rows, looking_at
 from wke.agent import frames
 from wke.agent.looks import TURNS, Looks
 from wke.agent.protocol import Frame, ProtocolError
 from wke.agent.sampler import chunk
-from wke.describe.cluster.cluster import MachineSpec
-from wke.errors import MachineError
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
+from wke.errors import InputError, MachineError
 from wke.judge.usage import TaskUsage, Usage
 
 PAGE, TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
@@ -88,7 +89,7 @@ def test_what_is_no_task_is_refused(task: object) -> None:
 
 def test_numbers_of_a_machine_and_its_host_are_told_apart() -> None:
     """Two rows give rates, of devices together without the loopback; of a column that is new there is none yet."""
-    sight = Sight()
+    sight = Sight("m0")
     rows = _Rows("m0", sight)
     texts = ["host cpu.busy us counter", "host cpu.capacity us/s gauge", "host load.1 1/100 gauge", "host pressure.io.some us counter"]
     texts += ["machine net.eth0.received B counter", "machine net.lo.received B counter", "machine net.eth1.received B counter"]
@@ -117,3 +118,18 @@ def test_numbers_of_a_machine_that_hangs_are_not_shown(monkeypatch: pytest.Monke
     assert (onlooker.usages(), onlooker.hosts(), len(onlooker.tasks())) == ([Usage("m0", 1.0, 2)], [Usage("host")], 1)
     monkeypatch.setattr(sight, "shown_s", sight.shown_s - 6)
     assert (onlooker.usages()[0].problem, onlooker.hosts(), onlooker.tasks()) == (SILENT, [], [])
+
+
+def test_a_cluster_file_that_changes_meanwhile_is_a_problem_of_its_machines() -> None:
+    """What is wrong with the place is shown, and the display goes on."""
+
+    def find() -> None:
+        raise InputError("cluster.toml has changed")
+
+    async def problems() -> list[str]:
+        machines = [machine("m0"), machine("m1")]
+        async with looking_at(find, machines, ClusterSpec(None, "local", tuple(machines)), are_shared=True) as onlooker:
+            await onlooker.settle()
+            return [usage.problem for usage in onlooker.usages()]
+
+    assert asyncio.run(problems()) == ["cluster.toml has changed"] * 2

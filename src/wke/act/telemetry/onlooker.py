@@ -22,11 +22,12 @@ from wke.act.telemetry.chunks import decode
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
-from wke.errors import MachineError
+from wke.errors import MachineError, WkeError
 from wke.judge.usage import TaskUsage, Usage, is_of_use, usage_between
 from wke.values import dataclass
 
 MOST_EACH_SECOND = 500  # machines: of more of them, numbers come less often
+FIND_S = 1.0
 AGAIN_S = 5.0  # after contact was lost, or a machine could not be reached
 FIRST_NUMBERS = 5  # intervals; numbers need two rows, and are shown as long
 CONNECTING, BEGINNING, SILENT = "connecting", "no numbers yet", "no numbers now: it does not answer"
@@ -39,6 +40,7 @@ Find = Callable[[], Place | None]
 class Sight:
     """What is seen of a machine. `problem` says why that is nothing; `settled` is set once there are numbers, or a problem."""
 
+    machine: str
     usage: Usage | None = None
     host: Usage | None = None
     tasks: tuple[TaskUsage, ...] = ()
@@ -51,7 +53,7 @@ class Sight:
     def lose(self, error: MachineError) -> None:
         """See nothing any more."""
         self.usage, self.host, self.tasks, self.looks, self.error = None, None, (), 0, error
-        self.problem = error.problems[0].what.partition(": ")[2] or error.problems[0].what
+        self.problem = error.problems[0].what.removeprefix(f"machine {self.machine}: ")
         self.settled.set()
 
     def show(self, usage: Usage | None, host: Usage | None) -> None:
@@ -78,7 +80,9 @@ class Onlooker:
         self._names = names
         self._find = find
         self._are_shared = are_shared
-        self._sights = {machine.name: Sight() for machine in machines}
+        self._place: Place | None = None
+        self._found_s = -FIND_S
+        self._sights = {machine.name: Sight(machine.name) for machine in machines}
         self._interval_s = max(1.0, len(self._sights) / MOST_EACH_SECOND)
 
     def usages(self) -> list[Usage]:
@@ -120,8 +124,8 @@ class Onlooker:
                 async with turn:
                     connection = await self._open(machine)
                 await self._look(connection, sight)
-            except MachineError as error:
-                sight.lose(error)
+            except WkeError as error:
+                sight.lose(error if isinstance(error, MachineError) else MachineError(*error.problems))
             except ProtocolError as error:
                 sight.lose(MachineError(f"machine {machine.name}: {error}"))
             finally:
@@ -129,8 +133,15 @@ class Onlooker:
                     await connection.close(grace_s=0)  # nothing of ours runs there
             await asyncio.sleep(AGAIN_S)
 
+    def _found(self) -> Place | None:
+        """Return the place, looked for at most once a second: it takes a moment for each of its machines."""
+        now = time.monotonic()
+        if now - self._found_s > FIND_S:
+            self._place, self._found_s = self._find(), now
+        return self._place
+
     async def _open(self, machine: MachineSpec) -> Connection:
-        place = self._find()
+        place = self._found()
         if place is None or machine.name not in place.transports:
             raise MachineError(f"machine {machine.name}: not up")
         return await open_connection(
