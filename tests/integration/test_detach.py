@@ -88,11 +88,12 @@ def kill(process: "subprocess.Popen[str]") -> None:
 
 
 def take_up(project: Project) -> "subprocess.Popen[str]":
-    """Start measuring again and return once it has read what both clients had said before."""
+    """Start measuring again and return once it has read what both clients had said before, and the machines send it their telemetry."""
     partial = project.folder / "results/partial"
     shutil.rmtree(partial)  # what the command before had of it is not needed
     process = project.start("measure", "experiments/series.toml", "--no-figures")
     eventually(lambda: sum(p.stat().st_size > 1_000_000 for p in partial.glob("*/*-work/m?.out")) == 2, within_s=20)
+    eventually(lambda: list(partial.glob("*/telemetry.wke")), within_s=20)
     return process
 
 

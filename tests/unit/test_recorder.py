@@ -18,6 +18,7 @@ from wke.keep.telemetry.reader import read_telemetry
 from wke.records import MachineUsage, Note, Record, TaskName
 
 SECOND = 10**9
+NOW = 50 * SECOND + 1
 BUSY = ("machine", "cpu.busy", "us", "counter")
 TASK = ("task.7", "memory", "B", "gauge")
 
@@ -46,7 +47,7 @@ class Machine:
 
 def recorder(machines: list[Machine], provider: str = "ssh", **rules: object) -> tuple[Recorder, list[Record]]:
     told: list[Record] = []
-    place = SimpleNamespace(cluster=SimpleNamespace(provider=provider), now=lambda: 50 * SECOND + 1)
+    place = SimpleNamespace(cluster=SimpleNamespace(provider=provider), now=lambda: NOW)
     session = SimpleNamespace(connections=machines, machines={machine.machine: None for machine in machines}, place=place)
     return Recorder(session, TelemetryRules(**rules), told.append), told
 
@@ -70,7 +71,7 @@ def test_a_trial_has_what_falls_into_it(tmp_path: Path) -> None:
     a.says(99, cpu=1500, cpus=2000, memory=7)
     assert told == [Note("telemetry: perf is missing", "a"), MachineUsage("a", 99 * SECOND, 1.5, 2.0, 7, None, None, None)]
     busy, memory = Column("machine", "cpu.busy", "us", "counter"), Column("task.7", "memory", "B", "gauge", TaskName(0, "serve", "b"))
-    with one.recording(tmp_path / "1"):
+    with one.recording(tmp_path / "1", NOW):
         a.says(98, 99.5)
         a.says(99.5, 100.5)
         b.receive(SentColumns(1, (BUSY,)))
@@ -78,7 +79,7 @@ def test_a_trial_has_what_falls_into_it(tmp_path: Path) -> None:
         b.receive(SentColumns(2, (BUSY, TASK)))
         b.says(101.5, epoch=2, columns=2)
     a.now_ns = b.now_ns = 110 * SECOND
-    with one.recording(tmp_path / "2"):
+    with one.recording(tmp_path / "2", NOW):
         a.says(110.5)
         b.says(111, epoch=2, columns=2)
     assert stored(tmp_path / "1", "a") == {busy: [(99.5, 5), (100.5, 5)]}
@@ -104,7 +105,7 @@ def test_nothing_is_recorded_where_that_is_not_wanted(tmp_path: Path) -> None:
     a = Machine("a")
     one, told = recorder([a], every_s=0.0)
     asyncio.run(one.attach())
-    with one.recording(tmp_path / "1"):
+    with one.recording(tmp_path / "1", NOW):
         pass
     assert (a.orders, told, (tmp_path / "1").exists()) == ([], [], False)
 
@@ -118,14 +119,17 @@ def test_a_machine_that_was_lost_is_asked_again_and_its_gap_is_told(tmp_path: Pa
     lost.lost.set()
     asyncio.run(one.attach())
     machines[:] = [new := Machine("a")]
-    with one.recording(tmp_path / "1"):
+    with one.recording(tmp_path / "1", NOW):
         asyncio.run(one.attach())
         new.receive(SentColumns(1, (BUSY,)))
         new.says(100.5)
         new.says(104, 105)
         new.says(106)
-    assert [str(note.text) for note in told if isinstance(note, Note)] == ["its telemetry lacks 3.5 s of this trial"]
+    assert [str(note.text) for note in told if isinstance(note, Note)] == ["the telemetry of this trial lacks up to 3.5 s on a"]
     assert len(next(iter(stored(tmp_path / "1", "a").values()))) == 4
+    with one.recording(tmp_path / "2", NOW - 30 * SECOND):  # of a trial that another command began
+        new.says(101)
+    assert told[-1] == Note("the telemetry of this trial lacks up to 31.0 s on a")
 
 
 def test_a_disk_that_fails_costs_the_telemetry_only(tmp_path: Path) -> None:
@@ -135,7 +139,7 @@ def test_a_disk_that_fails_costs_the_telemetry_only(tmp_path: Path) -> None:
     asyncio.run(one.attach())
     a.receive(SentColumns(1, (BUSY,)))
     (tmp_path / TELEMETRY).symlink_to("/dev/full")
-    with one.recording(tmp_path):
+    with one.recording(tmp_path, NOW):
         a.says(101)
         a.says(102)
     (note,) = [record for record in told if isinstance(record, Note)]

@@ -24,6 +24,7 @@ from wke.values import dataclass
 SECOND_NS = 1_000_000_000
 FLUSH_NS = 5 * SECOND_NS  # what a killed command loses
 GAP_NS = 2 * SECOND_NS  # a longer time without a row is told
+MOST_TOLD = 4
 PER_CORE = 1000
 TASK = "task."
 
@@ -51,12 +52,13 @@ class Recorder:
         await asyncio.gather(*(stream.begin(self._order(stream.connection)) for stream in fresh.values()))
 
     @contextmanager
-    def recording(self, folder: Path) -> Iterator[None]:
-        """Store what comes while the block runs in an attempt's folder."""
+    def recording(self, folder: Path, began_ns: int) -> Iterator[None]:
+        """Store what comes while the block runs in the folder of an attempt that began then; what is missing since is told at the end."""
         if not self._rules.every_s:
             yield
             return
-        starts = {connection.machine: connection.link.machine_now_ns() for connection in self._session.connections}
+        passed_ns = self._session.place.now() - began_ns
+        starts = {connection.machine: connection.link.machine_now_ns() - passed_ns for connection in self._session.connections}
         self._trial = trial = _Trial(TelemetryWriter(folder), starts)
         try:
             yield
@@ -147,8 +149,11 @@ class _Trial:
             self.failure = self.failure or str(error)
         if self.failure:
             yield Note(f"the telemetry of this trial is not complete: {self.failure}")
-        for machine, gap_ns in self.gaps_ns.items():
-            yield Note(f"its telemetry lacks {gap_ns / SECOND_NS:.1f} s of this trial", machine)
+        if self.gaps_ns:
+            longest_s = max(self.gaps_ns.values()) / SECOND_NS
+            more = f" and {len(self.gaps_ns) - MOST_TOLD} more" if len(self.gaps_ns) > MOST_TOLD else ""
+            where = f"{', '.join(list(self.gaps_ns)[:MOST_TOLD])}{more}"
+            yield Note(f"the telemetry of this trial lacks up to {longest_s:.1f} s on {where}")
 
 
 def _column(scope: str, name: str, unit: str, kind: str, tasks: Mapping[int, TaskName]) -> Column:

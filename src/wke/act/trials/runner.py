@@ -277,7 +277,7 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
                 starts.append(record)
             series.sink(record)
 
-        with session.reporting_to(keep), running.recorder.recording(attempt.folder):
+        with session.reporting_to(keep), running.recorder.recording(attempt.folder, started_ns):
             result = await _connect_and_run(running, item.trial, attempt)
     seen = Observations({}, {})
     tasks, start = tuple(ends.values()), starts[-1] if starts else None
