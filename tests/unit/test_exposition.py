@@ -92,6 +92,9 @@ def test_a_later_text_is_read_like_the_first() -> None:
     ]
     with pytest.raises(ValueError, match="line 2 of the answer has 'x' where a number should be"):
         reader.read(texts[3])
+    assert [one.value for one in reader.read("  z 5\n")] == [5.0]
+    with pytest.raises(ValueError, match="line 1 of the answer is no sample: '8'"):
+        reader.read("  8\n")
 
 
 def test_only_wanted_names_are_kept() -> None:
