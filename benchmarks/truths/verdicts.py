@@ -18,9 +18,10 @@ from wke.judge.clocks import Probe, reading, start_skew
 from wke.judge.statistics.trend import RISING, batch_means, kendall_s
 from wke.judge.statistics.warmup import WarmUp, warm_up
 from wke.judge.verdicts.backlog import SHORT, judge_backlog
-from wke.judge.verdicts.judgement import Judgement, Level
 from wke.judge.verdicts.little import ClosedLoop, judge_little
+from wke.judge.verdicts.ruling import Ruling
 from wke.judge.verdicts.steady import judge_steady
+from wke.keep.trials.judgements import Level
 from wke.records import MachineClock, Outcome, OutcomeKind, TaskEnded, TaskName
 
 Many = Callable[[random.Random, str, int, int], float]
@@ -102,7 +103,7 @@ def _generator(luck: random.Random) -> np.random.Generator:
 
 
 @lru_cache
-def _queues(condition: str, n: int, series: int) -> tuple[Judgement, ...]:
+def _queues(condition: str, n: int, series: int) -> tuple[Ruling, ...]:
     """Return what the rule of the backlog says of open queues with one server; two figures are of the same queues."""
     _, load, rate, _ = numbers(condition.replace("M/M/1", "1"))
     generator, edges = _generator(random.Random(condition)), np.arange(1.0, n + 1)
@@ -134,7 +135,7 @@ def _windows(luck: random.Random, condition: str, n: int, series: int) -> list[l
 def _start_up(condition: str, n: int) -> NDArray[np.float64]:
     """Return what a condition adds to the windows: a start-up bias, or nothing."""
     found = re.search(r"\+ (\d+)(?: sd)? exp\((-3 w/W|-w/\(\.03 W\))\)", condition)
-    at = np.arange(1, n + 1) / n
+    at = np.arange(n) / n
     return float(found[1]) * np.exp(-3 * at if found[2].startswith("-3") else -at / 0.03) if found else np.zeros(n)
 
 

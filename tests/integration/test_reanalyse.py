@@ -121,7 +121,7 @@ def test_back_and_forth_the_first_run_counts(emulated: Project) -> None:
     assert {trial.derivation.trial for trial in project.trials()} == set(first)
     project.write("experiments/series.toml", SERIES)
     assert project.due() == []
-    assert reanalyse(project, "--json") == json.dumps({"stored": True, "trials": []}, indent=2) + "\n"
+    assert reanalyse(project, "--json") == json.dumps({"stored": True, "trials": [], "judged": []}, indent=2) + "\n"
 
 
 def test_a_wrong_pattern_costs_no_second_run(emulated: Project) -> None:

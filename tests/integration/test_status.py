@@ -85,7 +85,7 @@ def test_another_terminal_sees_how_far_it_is(measuring: "tuple[Project, subproce
     assert (running["point"], running["outcome"], running["step"]["target"], running["step"]["tasks"]) == ({"x": 3}, "running", "work", 2)
     assert seen["now-ns"] > running["step"]["since-ns"] > running["started-ns"]
     assert (seen["position"], seen["total"]) == (3, 3)
-    assert seen["counts"] == {"planned": 3, "ok": 1, "failed": 1, "invalid": 0, "broken": 0, "to-run": 1}
+    assert seen["counts"] == {"planned": 3, "ok": 1, "failed": 1, "invalid": 0, "broken": 0, "suspect": 0, "to-run": 1}
     assert (seen["pace"]["of"], seen["pace"]["earlier"]) == (2, False)
     assert 0 <= seen["left-s"] < 10 * seen["pace"]["each-s"]
     assert [(end["outcome"], end["why"].split(":")[0]) for end in seen["ends"]] == [("failed(3)", "work on m0"), ("ok", "")]

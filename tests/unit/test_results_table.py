@@ -112,6 +112,7 @@ def test_json_is_unrounded_and_complete() -> None:
                 "failed": 0,
                 "invalid": 0,
                 "broken": 0,
+                "suspect": 0,
                 "summaries": {
                     "throughput": {
                         "n": 1,

@@ -16,6 +16,7 @@ from wke.describe.plan.deployment import times
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precision import Precision
 from wke.judge.reuse.state import STORED, TO_RUN, State
+from wke.judge.verdicts.rules import too_short
 from wke.keep.files.localtime import local_time
 from wke.keep.machines.examinations import Latest
 from wke.keep.trials.identified import IdentifiedTrial
@@ -79,7 +80,7 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
     out.data(f"  stored already: {count}; to run: {_to_run(series, have, outlook)}{_reasons(facts)}")
     if stored or facts.examined:
         out.data(f"  {_assumed(facts.examined)}")
-    for line in _precision_lines(series, stored):
+    for line in (*_too_short_lines(series, facts.measured_s), *_precision_lines(series, stored)):
         out.data(f"  {line}")
     for trial in (item.planned for item in listed):
         out.data(f"{trial.id}  {facts.states[trial.id]}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}")
@@ -96,6 +97,18 @@ def _step_lines(series: PlannedSeries, have: StoredResults, most: str) -> Iterat
         skipped = sum(steps[index].is_skipped for steps in at_points.values())
         where = f", skipped at {skipped} of {counted(len(at_points), 'point')}" if skipped else ""
         yield f"{step.target} on {step.on}{kind}{to}{often}{where}"
+
+
+def _too_short_lines(series: PlannedSeries, measured_s: float | None) -> Iterator[str]:
+    """Yield which rules cannot judge measured steps as short as that of the latest stored result, and what they need."""
+    if measured_s is None:
+        return
+    rules: dict[int, list[str]] = {}
+    for name, windows in too_short(series.plan.experiment.verdicts, measured_s).items():
+        rules.setdefault(windows, []).append(name)
+    if rules:
+        needs = ", ".join(f"{', '.join(names)} ({windows} s)" for windows, names in sorted(rules.items()))
+        yield f"verdicts: a measured step of {seconds(measured_s)} is too short for {needs}"
 
 
 def _precision_lines(series: PlannedSeries, stored: Mapping[str, StoredAttempt]) -> Iterator[str]:
@@ -150,6 +163,7 @@ def _json(series: PlannedSeries, facts: PlanState) -> dict[str, object]:
         "budget": budget_json(have.outlook(series)),
         "left-out": [{"point": dict(one.point), "why": one.why} for one in series.plan.left_out],
         "deployments": [{"target": step.target, "times": often} for step, often in zip(steps, _deployments(series, have), strict=False)],
+        "too-short": {} if facts.measured_s is None else too_short(series.plan.experiment.verdicts, facts.measured_s),
         "examined": {"at-ns": facts.examined.at_ns, "series": facts.examined.series} if facts.examined else None,
         "points": [{"point": dict(seen.point), "n": seen.n, **precision_json(seen)} for seen in _precise(series, stored)],
         "trials": [

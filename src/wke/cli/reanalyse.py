@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -10,10 +10,12 @@ import click
 from wke.cli.options import as_json, project
 from wke.cli.shown_series import show_results
 from wke.keep.store import Store
+from wke.keep.trials.judgements import Level, doubts
 from wke.series.folders import RESULTS
 from wke.series.planned import plan_series, record
 from wke.series.project import read_project
 from wke.series.reanalysis import Reanalysed, reanalyse_series
+from wke.series.rejudging import Rejudged, rejudge_series
 from wke.series.resolve import experiment_file
 from wke.series.summary import load_summary
 from wke.tell.terminal.console import Printer
@@ -30,37 +32,52 @@ MOST_LISTED = 20
 @project
 @as_json
 def reanalyse(experiment: str, cluster_file: Path, *, dry_run: bool, on: str | None, figures: bool, as_json: bool) -> None:
-    """Give results to trials of EXPERIMENT that differ from stored ones in metrics or checks only; run nothing.
+    """Give results to trials of EXPERIMENT that differ from stored ones in metrics or checks only, and judge stored ones anew.
 
-    EXPERIMENT is a file, or a series in results/. The metrics in the file are read from what stored trials wrote and from the files that
-    they left. A result obtained in this way counts like one of a trial that ran; it names the attempt that it comes from, which is not
-    changed. Attempts that failed for their metrics only, or were invalid, are read too. Trials that the stored output does not answer are
-    listed; `wke measure` runs them.
+    Nothing runs. EXPERIMENT is a file, or a series in results/. The metrics in the file are read from what stored trials wrote and from the
+    files that they left. A result obtained in this way counts like one of a trial that ran; it names the attempt that it comes from, which
+    is not changed. Attempts that failed for their metrics only, or were invalid, are read too. Trials that the stored output does not
+    answer are listed; `wke measure` runs them.
+
+    Stored trials are judged again by the rules in [verdicts], whose thresholds may have changed. A trial that is now invalid does not count
+    any more, and `wke measure` repeats it.
     """
     series = plan_series(read_project(experiment_file(experiment), cluster_file, on))
     described = series.plan.experiment
     if dry_run or not Store.exists(RESULTS):
         with Store.open(RESULTS, readonly=True) as store:
-            _tell(tuple(reanalyse_series(series, store)), as_json=as_json, dry_run=True)
+            _tell(tuple(reanalyse_series(series, store)), tuple(rejudge_series(series, store)), as_json=as_json, dry_run=True)
         return
     with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]]), series=described.name) as store:
         found = tuple(reanalyse_series(series, store))
         answers = [answer for item in found for answer in item.answers]
         if answers:
             store.writer.add_answers(record(series, store), answers)
-        _tell(found, as_json=as_json, dry_run=False)
-        if answers and not as_json:
+        rejudged = tuple(rejudge_series(series, store))
+        store.writer.judge({(each.attempt.id, each.attempt.attempt): each.judgements for each in rejudged})
+        _tell(found, rejudged, as_json=as_json, dry_run=False)
+        if (answers or rejudged) and not as_json:
             show_results(described, load_summary(store, described.name), figures=figures)
 
 
-def _tell(found: tuple[Reanalysed, ...], *, as_json: bool, dry_run: bool) -> None:
+def _tell(found: tuple[Reanalysed, ...], rejudged: tuple[Rejudged, ...], *, as_json: bool, dry_run: bool) -> None:
     out = Printer()
     if as_json:
-        out.document({"stored": not dry_run, "trials": [_json(item) for item in found]})
+        judged = [_judged_json(each) for each in rejudged]
+        out.document({"stored": not dry_run, "trials": [_json(item) for item in found], "judged": judged})
         return
-    if not found:
+    if rejudged:
+        out.data("\n".join(_judged_lines(rejudged, dry_run=dry_run)))
+    elif not found:
         out.data("nothing to reanalyse: no stored trial differs from a missing one in metrics or checks only")
+    if not found:
         return
+    _tell_read(found, dry_run=dry_run)
+
+
+def _tell_read(found: Sequence[Reanalysed], *, dry_run: bool) -> None:
+    """Print which trials got a result from stored output, and which did not."""
+    out = Printer()
     read, not_read = [item for item in found if item.answers], [item for item in found if not item.answers]
     out.data(_summary(read, not_read, dry_run=dry_run))
     for item in read if dry_run else ():
@@ -70,6 +87,23 @@ def _tell(found: tuple[Reanalysed, ...], *, as_json: bool, dry_run: bool) -> Non
         out.data(f"{item.trial.id}  not from {attempt.id}: {why}")
     if len(not_read) > MOST_LISTED:
         out.data(f"and {len(not_read) - MOST_LISTED} more; --json has them all")
+
+
+def _judged_lines(rejudged: Sequence[Rejudged], *, dry_run: bool) -> Iterator[str]:
+    """Yield how many attempts rules judge otherwise now, and each whose verdict is another one."""
+    yield f"rules {'would ' if dry_run else ''}say something else of {counted(len(rejudged), 'attempt')}"
+    changed = [each for each in rejudged if each.attempt.verdict is not each.verdict]
+    for each in changed[:MOST_LISTED]:
+        was, why = each.attempt.verdict or Level.UNKNOWN, doubts(each.judgements)
+        yield f"{each.attempt.id}.{each.attempt.attempt}  {was.value}, now {each.verdict.value}{f': {why}' if why else ''}"
+    if len(changed) > MOST_LISTED:
+        yield f"and {len(changed) - MOST_LISTED} more with another verdict; --json has them all"
+
+
+def _judged_json(each: Rejudged) -> dict[str, object]:
+    was = each.attempt.verdict
+    names = {"trial": each.attempt.id, "attempt": each.attempt.attempt}
+    return {**names, "was": was.value if was else None, "verdict": each.verdict.value, "why": doubts(each.judgements)}
 
 
 def _summary(read: Sequence[Reanalysed], not_read: Sequence[Reanalysed], *, dry_run: bool) -> str:

@@ -114,6 +114,7 @@ TEXTS: tuple[tuple[str, str, Check], ...] = (
     ("attempts", "point", _point),
     ("detached", "release", _list_of(int, "release")),
     ("fingerprints", "json", _object("json")),
+    ("judgements", "numbers", _object("numbers")),
     ("machines", "json", _facts),
     ("acceptances", "changes", _list_of(str, "changes")),
 )

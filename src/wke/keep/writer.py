@@ -16,6 +16,7 @@ from wke.keep.files.disk import disk_errors, private_folder, sync_folder
 from wke.keep.files.manifest import seal
 from wke.keep.trials.attempts import AttemptReader
 from wke.keep.trials.folders import partial_folder, put_in_place
+from wke.keep.trials.judgements import Judgement, insert_judgements
 from wke.keep.trials.rows import insert_answer, insert_attempt, insert_planned, insert_result
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import INTERRUPTED, Answer, Attempt, PlannedTrial, Result
@@ -99,6 +100,13 @@ class SeriesWriter:
         with self._database.transaction() as sql:
             for answer in answers:
                 insert_answer(sql, command, answer)
+
+    def judge(self, judged: Mapping[tuple[str, int], Sequence[Judgement]]) -> None:
+        """Replace what rules say of attempts, which are given by their trial and number."""
+        with self._database.transaction() as sql:
+            for (trial, number), judgements in judged.items():
+                (attempt,) = sql.execute("SELECT id FROM attempts WHERE trial = ? AND number = ?", (trial, number)).fetchone()
+                insert_judgements(sql, attempt, judgements)
 
     # -- attempts that outlive their command ----------------------------------------------------------------------------------------
 

@@ -14,11 +14,15 @@ from wke.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PlanState:
-    """What the store has of a series, the state of each of its trials by id, and the last examination of machines, if there was one."""
+    """What the store has of a series, the state of each of its trials by id, and the last examination of machines, if there was one.
+
+    `measured_s` is how long the measured step of the latest stored result took.
+    """
 
     have: StoredResults
     states: Mapping[str, State]
     examined: Latest | None
+    measured_s: float | None = None
 
 
 def load_plan_state(series: PlannedSeries) -> PlanState:
@@ -27,7 +31,16 @@ def load_plan_state(series: PlannedSeries) -> PlanState:
         return PlanState(StoredResults({}, {}), {trial.id: State(TO_RUN, "new") for trial in series.planned}, None)
     with Store.open(RESULTS, readonly=True) as store:
         have = load_results(series, store)
-        return PlanState(have, _states(series.planned, store, have), store.examinations.last())
+        last = max(have.stored.values(), key=lambda attempt: attempt.started_ns, default=None)
+        took_s = _measured_s(store, last) if last else None
+        return PlanState(have, _states(series.planned, store, have), store.examinations.last(), took_s)
+
+
+def _measured_s(store: Store, attempt: StoredAttempt) -> float | None:
+    """Return how long the measured step of a stored attempt took; None if that is not known."""
+    of = store.details.of(attempt.id, attempt.attempt)
+    ends = [task.ended_ns - task.started_ns for task in of.tasks if task.name.step == of.measured]
+    return max(ends, default=0) / 1e9 or None
 
 
 def _states(planned: Sequence[PlannedTrial], store: Store, have: StoredResults) -> dict[str, State]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
 
+from wke.act.trials.judge_attempt import judged
 from wke.act.trials.observe_trial import observe_trial
 from wke.judge.policies.repetition import REPEATS
 from wke.judge.reuse.reanalysis import readable, same_runs
@@ -18,6 +19,7 @@ from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, StoredAttem
 from wke.records import OutcomeKind
 from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries
+from wke.series.rejudging import judge_stored
 from wke.series.storedresults import load_results
 from wke.tell.words import counted
 from wke.values import dataclass
@@ -49,8 +51,9 @@ def reanalyse_series(series: PlannedSeries, store: Store) -> Iterator[Reanalysed
                 silent.append((attempt, why))
                 continue
             derivation = Derivation(*attempt.ran, HOW, at_ns, who, wke)
-            answers.append(Answer(item.planned, derivation, result.outcome, result.why, seen.values, seen.units))
-            if result.outcome.ok or len(answers) > REPEATS:
+            judgements = judge_stored(series, store, attempt, item.trial, seen) if result.outcome.ok else ()
+            answers.append(Answer(item.planned, derivation, result.outcome, result.why, seen.values, seen.units, judgements))
+            if judged(result, judgements).outcome.ok or len(answers) > REPEATS:
                 break
         yield Reanalysed(item.planned, tuple(answers), tuple(silent))
 

@@ -30,6 +30,8 @@ def _row(series: str, attempt: StoredAttempt, *, counts: bool) -> ResultRow:
         derived_from=".".join(map(str, attempt.ran)) if attempt.derivation else None,
         stands_for=attempt.stands_for,
         folder=attempt.folder,
+        verdict=attempt.verdict.value if attempt.verdict else None,
+        doubts=attempt.doubts,
         point=attempt.point,
         observations=attempt.observations,
         units=attempt.units,

@@ -15,7 +15,7 @@ FORMS = {"mean": "a ± b: mean", "geometric-mean": "a [b, c]: geometric mean", "
 
 SAME = 1e-12  # values that differ by less than this share are equal: the rest is rounding
 
-KINDS = ("broken", "failed", "invalid")
+KINDS = ("broken", "suspect", "failed", "invalid")
 """The kinds of trials that a table counts."""
 
 
@@ -30,7 +30,10 @@ class TextTable:
 
 
 def text_table(table: PointTable) -> TextTable:
-    """Return a table as text, without points that nothing ran at, with columns for broken, failed and invalid trials if there are any."""
+    """Return a table as text, without points that nothing ran at.
+
+    It has columns for broken, suspect, failed and invalid trials if there are any.
+    """
     rows = [row for row in table.rows if row.n or row.failed or row.invalid]
     kinds = [kind for kind in KINDS if any(getattr(row, kind) for row in rows)]
     header = (
@@ -74,6 +77,7 @@ def table_json(table: PointTable) -> dict[str, object]:
                 "failed": row.failed,
                 "invalid": row.invalid,
                 "broken": row.broken,
+                "suspect": row.suspect,
                 "summaries": {name: _summary_json(summary) for name, summary in row.summaries.items()},
                 **precision_json(row.precision),
             }

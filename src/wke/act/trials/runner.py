@@ -17,6 +17,7 @@ from wke.act.session.session import Session
 from wke.act.steadyclock import CLOCK
 from wke.act.telemetry.recorder import Recorder
 from wke.act.trials.deployment import Deployed
+from wke.act.trials.judge_attempt import judge_attempt, judged
 from wke.act.trials.observe_trial import observe_trial
 from wke.act.trials.trial import TrialResult, run_trial
 from wke.act.trials.versions import Versions
@@ -34,6 +35,7 @@ from wke.keep.output.logs import LogWriter, tail
 from wke.keep.store import Store
 from wke.keep.trials.details import AttemptTimes
 from wke.keep.trials.identified import IdentifiedTrial
+from wke.keep.trials.judgements import Judgement
 from wke.keep.trials.trials import Attempt, Detached, Result
 from wke.records import Note, Outcome, OutcomeKind, Record, Sink, StartedTogether, TaskEnded, TaskName, TrialEnded, TrialStarted
 from wke.values import dataclass
@@ -280,25 +282,32 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
         with session.reporting_to(keep), running.recorder.recording(attempt.folder, started_ns):
             result = await _connect_and_run(running, item.trial, attempt)
     seen = Observations({}, {})
+    judgements: tuple[Judgement, ...] = ()
     tasks, start = tuple(ends.values()), starts[-1] if starts else None
     if result.outcome.ok:
         # In a thread: machines want to hear from us meanwhile.
-        result, seen = await asyncio.to_thread(
-            observe_trial, series.experiment, item.trial, attempt.folder, partial(AttemptTimes.of, tasks, start), keep=True
-        )
+        result, seen, judgements = await asyncio.to_thread(_read, series.experiment, item.trial, attempt.folder, tasks, start)
     deployed.ended(result.outcome)
     ended_ns = series.place.now()
     machines, versions = session.connections.fingerprints(), await running.versions.of(item.trial, deployed.makers)
+    outcome, why, values, units, makers = result.outcome, result.why, seen.values, seen.units, deployed.makers
     folder = series.store.writer.finish_attempt(
-        attempt,
-        Result(
-            result.outcome, started_ns, ended_ns, result.why, seen.values, seen.units, tasks, machines, start, deployed.makers, versions
-        ),
+        attempt, Result(outcome, started_ns, ended_ns, why, values, units, tasks, machines, start, makers, versions, judgements)
     )
+    result = judged(result, judgements)
     await session.detacher.let_go()
     said = tail(folder, result.task, TAIL_LINES) if result.task else ()
     series.sink(TrialEnded(attempt.trial, result.outcome, (ended_ns - started_ns) / 1e9, seen.values, result.why, result.task, said))
     return TrialEnd(result.outcome, result.step, result.why)
+
+
+def _read(
+    experiment: Experiment, trial: Trial, folder: Path, tasks: Sequence[TaskEnded], start: StartedTogether | None
+) -> tuple[TrialResult, Observations, tuple[Judgement, ...]]:
+    """Return what the output of a trial says: whether it counts by its checks, what it observed, and what rules say of it if it counts."""
+    times, skew = AttemptTimes.of(tasks, start), (start.skew_ns, start.bound_ns) if start else None
+    result, seen = observe_trial(experiment, trial, folder, lambda: times, keep=True)
+    return result, seen, judge_attempt(experiment, trial, folder, times, seen, skew=skew) if result.outcome.ok else ()
 
 
 async def _connect_and_run(running: _Running, trial: Trial, attempt: Attempt) -> TrialResult:

@@ -9,6 +9,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Plot
 from wke.describe.experiment.sweep import Sweep, Value
 from wke.describe.experiment.telemetryfile import TelemetryRules
+from wke.describe.experiment.verdictfile import VerdictsSection
 from wke.describe.expression.expression import Expression, named
 from wke.describe.toml.shape import Key
 from wke.describe.toml.tables import key_text
@@ -103,9 +104,9 @@ class Experiment:
     """One experiment file. An experiment without steps belongs to a benchmark script, which does the work of the steps itself.
 
     `iterations` is the number of rounds that count; with `stopping` it is the maximum.
-    `stop_after` failures alike in a row end the series. `files` maps the files that results depend on to
-    their SHA-256, folders to None. `classes` maps a class to the template of its size. `at` returns where a key is in the file,
-    `warnings` are the old spellings in it. In a draft, `is_sweep_known` is False if there are mistakes in its parameters.
+    `stop_after` failures alike in a row end the series. `verdicts` are the rules that judge its trials. `files` maps the files that
+    results depend on to their SHA-256, folders to None. `classes` maps a class to the template of its size. `at` returns where a key is in
+    the file, `warnings` are the old spellings in it. In a draft, `is_sweep_known` is False if there are mistakes in its parameters.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Experiment:
     checks: tuple[Check, ...] = ()
     scrapes: tuple[Scrape, ...] = ()
     telemetry: TelemetryRules = field(default_factory=TelemetryRules)
+    verdicts: VerdictsSection = field(default=VerdictsSection(), compare=False)
     plots: tuple[Plot, ...] = ()
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     is_sweep_known: bool = field(default=True, compare=False)

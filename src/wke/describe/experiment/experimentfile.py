@@ -10,6 +10,7 @@ from wke.describe.experiment.metricfile import MetricEntry
 from wke.describe.experiment.plot import Filter, read_argument, read_filters
 from wke.describe.experiment.stepfile import Count, Limit, StepEntry
 from wke.describe.experiment.telemetryfile import TelemetrySection
+from wke.describe.experiment.verdictfile import VerdictsSection
 from wke.describe.expression.expression import Expression
 from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, Most, Name, NonEmpty, TableModel
 from wke.documents import TomlValue
@@ -230,5 +231,7 @@ class ExperimentFile(TableModel, others=True):
     """Programs whose metrics are stored with each trial."""
     telemetry: TelemetrySection = TelemetrySection()
     """What is recorded of the machines while a trial runs."""
+    verdicts: VerdictsSection = VerdictsSection()
+    """RULE = from which values on a trial is suspect or invalid, or `{ off = "REASON" }`. Results do not depend on it."""
     plots: Annotated[Items[PlotEntry], Most()] = ()
     """The figures."""

@@ -103,6 +103,7 @@ def _experiment(table: TomlTable[ExperimentFile], folder: Path, sweep: Sweep, pr
         checks=tuple(Check(entry.that, entry.judges) for entry in file.checks),
         scrapes=tuple(value_of(Scrape, entry, every_s=entry.every) for entry in file.scrape),
         telemetry=TelemetryRules(file.telemetry.every, file.telemetry.perf),
+        verdicts=file.verdicts,
         plots=plots,
         warnings=table.old_spellings,
         at=table.at,

@@ -7,10 +7,20 @@ them again.
 from typing import Annotated
 
 from wke.describe.cluster.clusterfile import Duration, Share
-from wke.describe.toml.shape import Bounds, NonEmpty, TableModel
+from wke.describe.expression.expression import Expression
+from wke.describe.expression.parser import parse_calculation
+from wke.describe.toml.shape import Before, Bounds, FlawError, NonEmpty, TableModel
+from wke.documents import TomlValue
 
 Limit = Annotated[Share, Bounds(over=0)]
 Windows = Annotated[int, Bounds(at_least=1)]
+
+
+def calculation(value: TomlValue) -> Expression:
+    """Return what calculates a number."""
+    if not isinstance(value, str):
+        raise FlawError("must be a text", 'write a calculation, such as "num-clients"')
+    return parse_calculation(value)
 
 
 class BacklogRule(TableModel):
@@ -31,6 +41,15 @@ class LittleRule(TableModel):
 
     off: NonEmpty | None = None
     """Why this rule is not applied."""
+    clients: Annotated[Expression, Before(calculation, str)] | None = None
+    """The number of clients, each of which has one request in flight: a calculation such as `num-clients * threads`. Without it the rule
+    does not judge."""
+    throughput: NonEmpty = "throughput"
+    """The metric with the requests per second."""
+    latency: NonEmpty = "latency"
+    """The metric with the mean latency."""
+    think: Duration = 0.0
+    """How long a client waits between an answer and its next request."""
     completions: Annotated[int, Bounds(at_least=1)] = 20
     """The rule judges measurements with at least this number of completions per client."""
     suspect: Limit = 0.05
@@ -64,7 +83,8 @@ class GeneratorRule(TableModel):
     invalid_lag: Limit = 1.0
     """The trial is invalid if the 99th percentile of the lag is more than this multiple of the median latency."""
     sent: Limit = 0.99
-    """The trial is invalid if the generator sent less than this share of the requests that were due."""
+    """The trial is invalid if the generator sent less than this share of the requests that were due; if it is known to have had processor
+    time left, it waited for the system, and the trial is suspect only."""
 
 
 class StartRule(TableModel):
@@ -72,6 +92,8 @@ class StartRule(TableModel):
 
     off: NonEmpty | None = None
     """Why this rule is not applied."""
+    windows: Windows = 5
+    """The rule judges measurements of at least this number of windows of one second."""
     skew: Limit = 0.01
     """The trial is suspect if the start skew may be more than this share of the measured window."""
 
@@ -103,14 +125,14 @@ class ForeignRule(TableModel):
 
 
 class ThrottlingRule(TableModel):
-    """Processors were slowed down because they were hot, or stopped by a limit that the cluster file does not set."""
+    """Processors were slowed down because they were hot."""
 
     off: NonEmpty | None = None
     """Why this rule is not applied."""
     windows: Windows = 5
     """The rule judges measurements of at least this number of windows of one second."""
-    stopped: Limit = 0.01
-    """The trial is suspect if a limit stopped the programs of a machine for more than this share of the time."""
+    events: Annotated[int, Bounds(at_least=0)] = 0
+    """The trial is suspect if the processors of a machine were slowed down more than this number of times."""
 
 
 class OversubscribedRule(TableModel):
@@ -129,6 +151,8 @@ class MemoryRule(TableModel):
 
     off: NonEmpty | None = None
     """Why this rule is not applied."""
+    windows: Windows = 5
+    """The rule judges measurements of at least this number of windows of one second."""
     available: Limit = 0.03
     """The trial is suspect if less than this share of a machine's memory was available."""
     swapped: Annotated[int, Bounds(at_least=0)] = 1_000_000
@@ -137,7 +161,7 @@ class MemoryRule(TableModel):
     """The trial is suspect if programs waited for memory for more than this share of the time."""
 
 
-class TelemetryRule(TableModel):
+class GapsRule(TableModel):
     """The telemetry of a machine has gaps: nobody knows what the machine did meanwhile."""
 
     off: NonEmpty | None = None
@@ -161,3 +185,32 @@ class ProcessesRule(TableModel):
     """The trial is suspect if a background task used no processor time for at least this number of windows of one second."""
     busy: Limit = 0.02
     """The rule judges background tasks that use more than this share of a processor in their other windows."""
+
+
+class VerdictsSection(TableModel):
+    """Which rules judge a trial, and from which values on. A change applies to stored trials with `wke reanalyse`."""
+
+    backlog: BacklogRule = BacklogRule()
+    """The backlog of an open-loop load grows: latencies are those of a growing queue."""
+    little: LittleRule = LittleRule()
+    """The numbers of a closed-loop load disagree with Little's law."""
+    steady: SteadyRule = SteadyRule()
+    """What was measured rose or fell throughout."""
+    generator: GeneratorRule = GeneratorRule()
+    """The load generator was saturated."""
+    start: StartRule = StartRule()
+    """The clients started too far apart."""
+    clock: ClockRule = ClockRule()
+    """A machine's clock was stepped, or is known too inexactly."""
+    foreign: ForeignRule = ForeignRule()
+    """Others used the processors of a machine."""
+    throttling: ThrottlingRule = ThrottlingRule()
+    """Processors were slowed down because they were hot."""
+    oversubscribed: OversubscribedRule = OversubscribedRule()
+    """Emulated machines together wanted more processors than there are."""
+    memory: MemoryRule = MemoryRule()
+    """A machine ran short of memory."""
+    gaps: GapsRule = GapsRule()
+    """The telemetry of a machine has gaps."""
+    processes: ProcessesRule = ProcessesRule()
+    """A background task stood still."""

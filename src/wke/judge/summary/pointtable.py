@@ -19,11 +19,9 @@ Point = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class PointRow:
-    """One point: `n` trials count, `broken` of them show a broken system; `failed` failed and `invalid` do not count.
+    """One point: `n` trials count, `broken` of them show a broken system, `suspect` of them are marked; others `failed` or are `invalid`.
 
-    `summaries` are those of the metrics that have a value.
-
-    `precision` is there if the series has a target precision.
+    `summaries` are those of the metrics that have a value. `precision` is there if the series has a target precision.
     """
 
     point: Point
@@ -33,6 +31,7 @@ class PointRow:
     summaries: Mapping[str, Summary]
     precision: Precision | None = None
     broken: int = 0
+    suspect: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +99,5 @@ def _row(point: Point, trials: Sequence[StoredAttempt], summaries: Mapping[str, 
     invalid = sum(trial.outcome == OutcomeKind.INVALID for trial in trials)
     failed = sum(not trial.ok and trial.outcome not in {INTERRUPTED, RUNNING} for trial in trials) - invalid
     broken = sum(trial.broken for trial in trials)
-    return PointRow(point, sum(trial.ok for trial in trials), failed, invalid, summaries, precision, broken)
+    suspect = sum(trial.suspect for trial in trials)
+    return PointRow(point, sum(trial.ok for trial in trials), failed, invalid, summaries, precision, broken, suspect)

@@ -14,8 +14,8 @@ class ResultRow:
     `point` maps parameters to values, `observations` maps metrics to values in `units`. `why` is the reason when the outcome is not ok or
     the attempt is `broken`, or names the machines of the attempt, if they have changed since. With `derived_from` (a trial and the number
     of an attempt, joined by a dot) that attempt ran, and `folder` is its folder. With `stands_for` a user accepted this attempt as a
-    result of that trial. `skew_bound_ms` is
-    the largest possible error of `skew_ms`.
+    result of that trial. `skew_bound_ms` is the largest possible error of `skew_ms`. `verdict` tells whether an
+    attempt that ended well may be trusted; `doubts` say why it is suspect.
     """
 
     series: str
@@ -34,6 +34,8 @@ class ResultRow:
     derived_from: str | None
     stands_for: str | None
     folder: Path
+    verdict: str | None = None
+    doubts: str = ""
     point: Mapping[str, object] = field(default_factory=dict)
     observations: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)

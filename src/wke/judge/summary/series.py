@@ -14,13 +14,17 @@ from wke.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TrialCounts:
-    """How many trials a plan has, how many of them are ok (`broken` ones are among these), failed or were invalid when last tried."""
+    """How many trials a plan has, and how many of them are ok, failed or were invalid when last tried.
+
+    `broken` and `suspect` ones are among those that are ok.
+    """
 
     planned: int
     ok: int
     failed: int
     invalid: int
     broken: int
+    suspect: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class SeriesWork:
         """How many trials there are of each kind."""
         ok, invalid = sum(trial.ok for trial in self.trials), sum(trial.outcome == OutcomeKind.INVALID for trial in self.trials)
         ended = sum(trial.outcome not in {INTERRUPTED, RUNNING} for trial in self.trials)
-        return TrialCounts(len(self.planned), ok, ended - ok - invalid, invalid, sum(trial.broken for trial in self.trials))
+        broken, suspect = sum(trial.broken for trial in self.trials), sum(trial.suspect for trial in self.trials)
+        return TrialCounts(len(self.planned), ok, ended - ok - invalid, invalid, broken, suspect)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from wke.describe.experiment.verdictfile import BacklogRule
 from wke.judge.statistics.trend import BATCHES, RISING, batch_means, kendall_s
-from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown
+from wke.judge.verdicts.ruling import Missing, Ruling, unknown
+from wke.keep.trials.judgements import Level
 
 SHORT = 0.98
 """A system that completes less than this share of what arrived falls short of the offered load."""
 
 
-def judge_backlog(arrived: Sequence[float], completed: Sequence[float], rule: BacklogRule) -> Judgement:
+def judge_backlog(arrived: Sequence[float], completed: Sequence[float], rule: BacklogRule) -> Ruling:
     """Return whether the backlog grows. `arrived` are the requests that were due, in all, up to the end of each window of one second.
 
     For a closed loop nothing is due at a given time: it has no `arrived`. `certain` is 0 in the numbers where too few requests arrived.
@@ -34,4 +35,4 @@ def judge_backlog(arrived: Sequence[float], completed: Sequence[float], rule: Ba
         "completed": completed[-1] / arrived[-1] if arrived[-1] else 1.0,
         "certain": float(arrived[-1] >= rule.arrivals),
     }
-    return Judgement(Level.SUSPECT if s >= RISING and growth > rule.growth else Level.OK, numbers)
+    return Ruling(Level.SUSPECT if s >= RISING and growth > rule.growth else Level.OK, numbers)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from wke.describe.experiment.verdictfile import ClockRule
-from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown, worst_place
+from wke.judge.verdicts.ruling import Missing, Ruling, unknown, worst_place
+from wke.keep.trials.judgements import Level
 
 
-def judge_clocks(bounds: Mapping[str, float | None], rule: ClockRule) -> Judgement:
+def judge_clocks(bounds: Mapping[str, float | None], rule: ClockRule) -> Ruling:
     """Return whether the clocks of machines are known well enough.
 
     `bounds` are the largest errors of their offsets during the measurement, in seconds; None where no offset fits all readings: then
@@ -15,7 +16,7 @@ def judge_clocks(bounds: Mapping[str, float | None], rule: ClockRule) -> Judgeme
     return worst_place([_judge(machine, bound, rule) for machine, bound in bounds.items()]) if bounds else unknown(Missing.CLOCKS)
 
 
-def _judge(machine: str, bound: float | None, rule: ClockRule) -> Judgement:
+def _judge(machine: str, bound: float | None, rule: ClockRule) -> Ruling:
     if bound is None:
-        return Judgement(Level.SUSPECT, {"stepped": 1.0}, machine)
-    return Judgement(Level.SUSPECT if bound > rule.bound else Level.OK, {"bound": bound}, machine)
+        return Ruling(Level.SUSPECT, {"stepped": 1.0}, machine)
+    return Ruling(Level.SUSPECT if bound > rule.bound else Level.OK, {"bound": bound}, machine)

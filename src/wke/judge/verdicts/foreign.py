@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from wke.describe.experiment.verdictfile import ForeignRule
-from wke.judge.verdicts.judgement import Judgement, Level
 from wke.judge.verdicts.machineuse import MachineUse, judge_machines
+from wke.judge.verdicts.ruling import Ruling
+from wke.keep.trials.judgements import Level
 
 
-def judge_foreign(machines: Sequence[MachineUse], rule: ForeignRule) -> Judgement:
+def judge_foreign(machines: Sequence[MachineUse], rule: ForeignRule) -> Ruling:
     """Return whether others used a machine; for emulated machines, ask about the computer that carries them."""
 
     def judge(machine: MachineUse) -> tuple[Level, dict[str, float | None]]:
@@ -20,4 +21,4 @@ def judge_foreign(machines: Sequence[MachineUse], rule: ForeignRule) -> Judgemen
             return Level.INVALID, numbers
         return Level.SUSPECT if of_load > rule.suspect_load or of_steal > rule.suspect_steal else Level.OK, numbers
 
-    return judge_machines(machines, rule.windows, judge)
+    return judge_machines(machines, judge)

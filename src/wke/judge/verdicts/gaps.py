@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-from wke.describe.experiment.verdictfile import TelemetryRule
-from wke.judge.verdicts.judgement import Judgement, Level
+from wke.describe.experiment.verdictfile import GapsRule
 from wke.judge.verdicts.machineuse import MachineUse, judge_machines
+from wke.judge.verdicts.ruling import Ruling
+from wke.keep.trials.judgements import Level
 
 
-def judge_gaps(machines: Sequence[MachineUse], rule: TelemetryRule) -> Judgement:
+def judge_gaps(machines: Sequence[MachineUse], rule: GapsRule) -> Ruling:
     """Return whether samples of a machine are missing."""
 
     def judge(machine: MachineUse) -> tuple[Level, dict[str, float | None]]:
         gaps = (machine.gap or 0.0) > rule.gap or (machine.sampled is not None and machine.sampled < rule.sampled)
         return Level.SUSPECT if gaps else Level.OK, {"gap": machine.gap, "sampled": machine.sampled}
 
-    return judge_machines(machines, rule.windows, judge)
+    return judge_machines(machines, judge)

@@ -2,12 +2,16 @@
 
 A generator that is busy sends late, and its own delay is added to every latency it measures. A thread can use one core only, so what counts
 is the share of the cores that its sending threads can use, not the share of the machine: one of 16 cores is 6 % of a machine.
+
+A generator that sends less than was due although it has processor time left waits for the system, for example for a free connection. That
+is overload and no fault of the measurement: such a trial is suspect, not invalid.
 """
 
 from collections.abc import Sequence
 
 from wke.describe.experiment.verdictfile import GeneratorRule
-from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown, worst_place
+from wke.judge.verdicts.ruling import Missing, Ruling, unknown, worst_place
+from wke.keep.trials.judgements import Level
 from wke.values import dataclass
 
 
@@ -20,7 +24,6 @@ class GeneratorUse:
     """
 
     machine: str
-    windows: float
     cpu: float | None = None
     cores: float = 1.0
     sent: float | None = None
@@ -29,15 +32,13 @@ class GeneratorUse:
     latency: float | None = None
 
 
-def judge_generators(generators: Sequence[GeneratorUse], rule: GeneratorRule) -> Judgement:
+def judge_generators(generators: Sequence[GeneratorUse], rule: GeneratorRule) -> Ruling:
     """Return whether a load generator was saturated: the worst of them."""
     return worst_place([_judge(each, rule) for each in generators]) if generators else unknown(Missing.GENERATOR)
 
 
-def _judge(seen: GeneratorUse, rule: GeneratorRule) -> Judgement:
+def _judge(seen: GeneratorUse, rule: GeneratorRule) -> Ruling:
     """Return what is known of one generator: the worst of its numbers."""
-    if seen.windows < rule.windows:
-        return unknown(Missing.WINDOWS, seen.windows, rule.windows, where=seen.machine)
     numbers: dict[str, float] = {}
     if seen.cpu is not None:
         numbers |= {"busy": seen.cpu / seen.cores, "cores": seen.cores}
@@ -47,7 +48,8 @@ def _judge(seen: GeneratorUse, rule: GeneratorRule) -> Judgement:
         numbers["lag"] = seen.lag / seen.latency
     if not numbers:
         return unknown(Missing.GENERATOR, where=seen.machine)
-    busy, lag, sent = numbers.get("busy", 0.0), numbers.get("lag", 0.0), numbers.get("sent", 1.0)
-    if busy > rule.invalid_busy or lag > rule.invalid_lag or sent < rule.sent:
-        return Judgement(Level.INVALID, numbers, seen.machine)
-    return Judgement(Level.SUSPECT if busy > rule.suspect_busy or lag > rule.suspect_lag else Level.OK, numbers, seen.machine)
+    busy, lag, short = numbers.get("busy", 0.0), numbers.get("lag", 0.0), numbers.get("sent", 1.0) < rule.sent
+    idle = "busy" in numbers and busy <= rule.suspect_busy
+    if busy > rule.invalid_busy or lag > rule.invalid_lag or (short and not idle):
+        return Ruling(Level.INVALID, numbers, seen.machine)
+    return Ruling(Level.SUSPECT if busy > rule.suspect_busy or lag > rule.suspect_lag or short else Level.OK, numbers, seen.machine)

@@ -5,7 +5,8 @@ It says nothing about open loops, where requests in flight would have to be inte
 """
 
 from wke.describe.experiment.verdictfile import LittleRule
-from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown
+from wke.judge.verdicts.ruling import Missing, Ruling, unknown
+from wke.keep.trials.judgements import Level
 from wke.values import dataclass
 
 
@@ -24,7 +25,7 @@ class ClosedLoop:
     rounding: float = 0.0
 
 
-def judge_little(loop: ClosedLoop, rule: LittleRule) -> Judgement:
+def judge_little(loop: ClosedLoop, rule: LittleRule) -> Ruling:
     """Return whether the numbers of a closed loop fit together."""
     if loop.clients <= 0:
         return unknown(Missing.CLIENTS)
@@ -36,4 +37,4 @@ def judge_little(loop: ClosedLoop, rule: LittleRule) -> Judgement:
     gap = loop.clients / seen - 1
     surely = abs(gap) - loop.rounding
     level = Level.INVALID if surely > rule.invalid else Level.SUSPECT if surely > rule.suspect else Level.OK
-    return Judgement(level, {"gap": gap, "clients": loop.clients, "seen": seen})
+    return Ruling(level, {"gap": gap, "clients": loop.clients, "seen": seen})

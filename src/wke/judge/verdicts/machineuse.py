@@ -2,28 +2,26 @@
 
 from collections.abc import Callable, Sequence
 
-from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown, worst_place
+from wke.judge.verdicts.ruling import Missing, Ruling, unknown, worst_place
+from wke.keep.trials.judgements import Level
 from wke.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class MachineUse:
-    """What a machine did during a measurement of `windows` seconds; what is unknown is None.
+    """What a machine did during a measurement; what is unknown is None.
 
-    `cores` are its processors; `busy` are those in use on average, `own` of them by what the trial runs there. `steal` and `stopped` are
-    the shares of the time in which the hypervisor took the processors away, and in which a limit stopped programs that have none declared;
-    `hot` counts how often heat slowed processors down. `available` is the smallest share of memory that was available, `swapped` are the
-    bytes moved to or from swap, `waiting` is the share of the time in which programs waited for memory. `gap` is the longest time without
-    a sample in seconds, `sampled` the share of the samples that were taken.
+    `cores` are its processors; `busy` are those in use on average, `own` of them by what the trial runs there. `steal` is the share of the
+    processor time that the hypervisor took away; `hot` counts how often heat slowed processors down. `available` is the smallest share of
+    memory that was available, `swapped` are the bytes moved to or from swap, `waiting` is the share of the time in which programs waited
+    for memory. `gap` is the longest time without a sample in seconds, `sampled` the share of the samples that were taken.
     """
 
     machine: str
-    windows: float
     cores: float | None = None
     busy: float | None = None
     own: float | None = None
     steal: float | None = None
-    stopped: float | None = None
     hot: float | None = None
     available: float | None = None
     swapped: float | None = None
@@ -32,21 +30,17 @@ class MachineUse:
     sampled: float | None = None
 
 
-def judge_machines(
-    machines: Sequence[MachineUse], windows: float, judge: Callable[[MachineUse], tuple[Level, dict[str, float | None]]]
-) -> Judgement:
-    """Return the worst that `judge` says of machines that were measured for so many windows; numbers that are None are left out.
+def judge_machines(machines: Sequence[MachineUse], judge: Callable[[MachineUse], tuple[Level, dict[str, float | None]]]) -> Ruling:
+    """Return the worst that `judge` says of machines; numbers that are None are left out.
 
     A machine of which no number is known is unknown.
     """
-    return worst_place([_one(each, windows, judge) for each in machines]) if machines else unknown(Missing.TELEMETRY)
+    return worst_place([_one(each, judge) for each in machines]) if machines else unknown(Missing.TELEMETRY)
 
 
-def _one(machine: MachineUse, windows: float, judge: Callable[[MachineUse], tuple[Level, dict[str, float | None]]]) -> Judgement:
-    if machine.windows < windows:
-        return unknown(Missing.WINDOWS, machine.windows, windows, where=machine.machine)
+def _one(machine: MachineUse, judge: Callable[[MachineUse], tuple[Level, dict[str, float | None]]]) -> Ruling:
     level, numbers = judge(machine)
     known = {name: number for name, number in numbers.items() if number is not None}
     if not known:
         return unknown(Missing.TELEMETRY, where=machine.machine)
-    return Judgement(level, known, machine.machine)
+    return Ruling(level, known, machine.machine)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from wke.describe.experiment.verdictfile import MemoryRule
-from wke.judge.verdicts.judgement import Judgement, Level
 from wke.judge.verdicts.machineuse import MachineUse, judge_machines
+from wke.judge.verdicts.ruling import Ruling
+from wke.keep.trials.judgements import Level
 
 
-def judge_memory(machines: Sequence[MachineUse], rule: MemoryRule) -> Judgement:
+def judge_memory(machines: Sequence[MachineUse], rule: MemoryRule) -> Ruling:
     """Return whether a machine was short of memory."""
 
     def judge(machine: MachineUse) -> tuple[Level, dict[str, float | None]]:
@@ -16,4 +17,4 @@ def judge_memory(machines: Sequence[MachineUse], rule: MemoryRule) -> Judgement:
         numbers = {"available": machine.available, "swapped": machine.swapped, "waiting": machine.waiting}
         return Level.SUSPECT if short else Level.OK, numbers
 
-    return judge_machines(machines, 0, judge)
+    return judge_machines(machines, judge)

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from wke.describe.experiment.verdictfile import ProcessesRule
-from wke.judge.verdicts.judgement import Judgement, Level, Missing, unknown, worst_place
+from wke.judge.verdicts.ruling import Missing, Ruling, unknown, worst_place
+from wke.keep.trials.judgements import Level
 from wke.values import dataclass
+
+IDLE = 0.0005
+"""The cores up to which a task that uses them does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +23,14 @@ class TaskUse:
     cpu: Sequence[float]
 
 
-def judge_processes(tasks: Sequence[TaskUse], rule: ProcessesRule) -> Judgement:
+def judge_processes(tasks: Sequence[TaskUse], rule: ProcessesRule) -> Ruling:
     """Return whether a task stood still that works otherwise."""
     return worst_place([_judge(task, rule) for task in tasks]) if tasks else unknown(Missing.TELEMETRY)
 
 
-def _judge(task: TaskUse, rule: ProcessesRule) -> Judgement:
-    if len(task.cpu) < rule.windows:
-        return unknown(Missing.WINDOWS, len(task.cpu), rule.windows, where=task.task)
-    still = max((len(list(run)) for idle, run in groupby(task.cpu, lambda used: used <= 0) if idle), default=0)
-    working = [used for used in task.cpu if used > 0]
+def _judge(task: TaskUse, rule: ProcessesRule) -> Ruling:
+    still = max((len(list(run)) for idle, run in groupby(task.cpu, lambda used: used <= IDLE) if idle), default=0)
+    working = [used for used in task.cpu if used > IDLE]
     busy = sum(working) / len(working) if working else 0.0
     level = Level.SUSPECT if still >= rule.still and busy > rule.busy else Level.OK
-    return Judgement(level, {"still": still, "busy": busy}, task.task)
+    return Ruling(level, {"still": still, "busy": busy}, task.task)

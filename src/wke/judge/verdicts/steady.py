@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from wke.describe.experiment.verdictfile import SteadyRule
 from wke.judge.statistics.trend import BATCHES, RISING, batch_means, kendall_s, lag_one
 from wke.judge.statistics.warmup import LEAST_WINDOWS, warm_up
-from wke.judge.verdicts.judgement import Judgement, Lack, Level, Missing, unknown
+from wke.judge.verdicts.ruling import Lack, Missing, Ruling, unknown
+from wke.keep.trials.judgements import Level
 
 
-def judge_steady(values: Sequence[float], rule: SteadyRule) -> Judgement:
+def judge_steady(values: Sequence[float], rule: SteadyRule) -> Ruling:
     """Return whether the values of successive windows of one second, after the declared warm-up, show no trend.
 
     `cut` is in the numbers where the measurement is long enough for it: how many windows MSER-5 would leave out.
@@ -28,5 +29,5 @@ def judge_steady(values: Sequence[float], rule: SteadyRule) -> Judgement:
         numbers["cut"] = warm_up(values).windows
     if n // BATCHES < 2 * tau:
         needs = max(rule.windows, BATCHES * math.ceil(2 * tau)) if math.isfinite(tau) else math.inf
-        return Judgement(Level.UNKNOWN, numbers, lack=Lack(Missing.WINDOWS, n, needs))
-    return Judgement(Level.SUSPECT if abs(s) >= RISING else Level.OK, numbers)
+        return Ruling(Level.UNKNOWN, numbers, lack=Lack(Missing.WINDOWS, n, needs))
+    return Ruling(Level.SUSPECT if abs(s) >= RISING else Level.OK, numbers)

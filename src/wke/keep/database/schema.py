@@ -12,7 +12,7 @@ from pathlib import Path
 from wke.errors import StoreError
 
 APPLICATION = 0x776B6521  # "wke!", so that `file` and wke tell our stores from other SQLite files
-VERSION = 11
+VERSION = 12
 
 TABLES = """
 CREATE TABLE series (
@@ -82,6 +82,15 @@ CREATE TABLE observations (
     value REAL,                      -- SQLite stores NaN as NULL
     unit TEXT NOT NULL,
     PRIMARY KEY (attempt, metric)
+) WITHOUT ROWID;
+CREATE TABLE judgements (            -- what each rule says of an attempt; reanalysis replaces it
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    rule TEXT NOT NULL,
+    level TEXT NOT NULL,             -- off, ok, unknown, suspect, invalid
+    place TEXT NOT NULL,             -- a machine, a task, or nothing
+    said TEXT NOT NULL,              -- the evidence, the reason why the rule is off, or what the rule lacks
+    numbers TEXT NOT NULL,           -- in JSON
+    PRIMARY KEY (attempt, rule)
 ) WITHOUT ROWID;
 CREATE TABLE tasks (
     attempt INTEGER NOT NULL REFERENCES attempts,

@@ -27,6 +27,7 @@ from wke.keep.trials.stored import read_attempts
 from wke.keep.trials.trials import Attempt, Detached, Invalid, StoredAttempt, counting_attempts
 from wke.keep.trials.units import Units, in_units
 
+REJECTED = "outcome = 'invalid' OR id IN (SELECT attempt FROM judgements WHERE level = 'invalid')"
 OF_TRIALS = "a.trial IN (SELECT value FROM json_each(?))"
 OF_PLAN = "a.trial IN (SELECT p.trial FROM planned p JOIN series o ON o.id = p.series WHERE o.name = ?)"
 OF_SERIES = "a.invocation IN (SELECT i.id FROM invocations i JOIN series o ON o.id = i.series WHERE o.name = ?)"
@@ -52,14 +53,14 @@ class AttemptReader:
         wanted = set(trials)
         now = self._examinations.latest() if machines is None else machines
         found = self._read(f"a.outcome = 'ok' AND {OF_TRIALS}", json.dumps(list(wanted)), now)
-        counting = {attempt.id: attempt for attempt in counting_attempts(attempt for attempt in found if not attempt.changes)}
+        counting = {one.id: one for one in counting_attempts(each for each in found if not each.changes) if one.ok}
         known = counting | self._accepted(wanted - counting.keys(), now)
         return dict(zip(known, self._in_units(known.values(), series, refuse=False), strict=True)) if series else known
 
     def invalid(self, trials: Iterable[str], machines: Reference | None = None) -> dict[str, Invalid]:
         """Return which of these trials were invalid on these machines and have no ok attempt there, by their ids."""
         now = self._examinations.latest() if machines is None else machines
-        once = f"a.trial IN (SELECT trial FROM attempts WHERE outcome = 'invalid') AND {OF_TRIALS}"  # noqa: S608 - ours, no input
+        once = f"a.trial IN (SELECT trial FROM attempts WHERE {REJECTED}) AND {OF_TRIALS}"  # noqa: S608 - ours, no input
         outcomes: dict[str, list[str]] = {}
         for attempt in self._read(once, json.dumps(list(trials)), now):
             outcomes.setdefault(attempt.id, []).extend([] if attempt.changes else [attempt.outcome])

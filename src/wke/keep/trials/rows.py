@@ -9,6 +9,7 @@ from wke.keep.database.checkedconnection import storable
 from wke.keep.files.damage import decoding
 from wke.keep.files.manifest import KeptFile
 from wke.keep.trials.folders import first_free
+from wke.keep.trials.judgements import insert_judgements
 from wke.keep.trials.trials import Answer, Attempt, PlannedTrial, Result
 from wke.keep.trials.versions import insert_versions
 from wke.records import ClockReading, Release, StartedTogether, TaskEnded
@@ -49,6 +50,7 @@ def insert_result(sql: sqlite3.Connection, attempt: Attempt, result: Result, fil
     if sql.execute(change, ending).rowcount != 1:
         raise ValueError(f"attempt {attempt.number} of trial {attempt.trial} has ended already")
     insert_observations(sql, attempt.id, result.observations, result.units)
+    insert_judgements(sql, attempt.id, result.judgements)
     sql.executemany("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [task_row(attempt.id, task) for task in result.tasks])
     sql.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", [(attempt.id, file.text, file.size, file.crc) for file in files])
     facts = [(attempt.id, machine, json.dumps(dict(known))) for machine, known in result.fingerprints.items()]
@@ -74,6 +76,7 @@ def insert_answer(sql: sqlite3.Connection, command: int, answer: Answer) -> None
         (str(answer.outcome), storable(answer.why), ended_ns, attempt),
     )
     insert_observations(sql, attempt, answer.observations, answer.units)
+    insert_judgements(sql, attempt, answer.judgements)
     row = (attempt, source, derivation.how, derivation.at_ns, derivation.who, derivation.wke)
     sql.execute("INSERT INTO derived (attempt, source, how, at_ns, who, wke) VALUES (?, ?, ?, ?, ?, ?)", row)
 

@@ -9,7 +9,9 @@ from typing import Any
 from wke.keep.files.damage import read_object
 from wke.keep.machines.machine_changes import RAN, MachineChanges, MachinesNow, machine_changes
 from wke.keep.trials.folders import final_folder, partial_folder
+from wke.keep.trials.judgements import Judgement, Level, doubts, read_judgement, verdict
 from wke.keep.trials.trials import RUNNING, Derivation, StoredAttempt, StoredStart
+from wke.records import OutcomeKind
 
 Rows = Callable[[str, str], list[tuple[Any, ...]]]
 """Return columns from tables that include `attempts a`, after the attempt's id."""
@@ -35,11 +37,13 @@ def read_attempts(
     values, units = _observations(rows)
     starts = {id_: StoredStart(*start) for id_, *start in rows("t.skew_ns, t.bound_ns, t.first, t.last", STARTED)}
     derived = {id_: (command, Derivation(*why)) for id_, command, *why in rows(f"r.invocation, {DERIVATION}", DERIVED)}
+    judged = _judgements(rows)
     changed = machine_changes(sql, condition, value, now) if now else {}
     found = []
     for id_, trial, series, number, point, iteration, warmup, outcome, why, started_ns, ended_ns, own in rows(COLUMNS, OWNED):
         command, derivation = derived.get(id_, (own, None))
-        machines = changed.get(id_, MachineChanges())
+        machines, judgements = changed.get(id_, MachineChanges()), judged.get(id_, ())
+        rejected = outcome == OutcomeKind.OK and verdict(each.level for each in judgements) is Level.INVALID
         found.append(
             StoredAttempt(
                 id=trial,
@@ -48,8 +52,8 @@ def read_attempts(
                 point=read_object(point, f"the point of trial {trial}"),
                 iteration=iteration,
                 warmup=bool(warmup),
-                outcome=outcome or RUNNING,
-                why=why,
+                outcome=OutcomeKind.INVALID.value if rejected else outcome or RUNNING,
+                why=doubts(judgements) if rejected else why,
                 started_ns=started_ns,
                 elapsed_s=None if ended_ns is None else (ended_ns - started_ns) / 1e9,
                 observations=values.get(id_, {}),
@@ -60,6 +64,7 @@ def read_attempts(
                 changes=machines.changes,
                 accepted=machines.accepted,
                 command=command,
+                judgements=judgements,
             )
         )
     return tuple(sorted(found, key=lambda attempt: (attempt.id, attempt.attempt)))
@@ -73,6 +78,15 @@ def _observations(rows: Rows) -> tuple[dict[int, dict[str, float]], dict[int, di
         values.setdefault(id_, {})[metric] = math.nan if number is None else number
         units.setdefault(id_, {})[metric] = unit
     return values, units
+
+
+def _judgements(rows: Rows) -> dict[int, tuple[Judgement, ...]]:
+    """Return what rules say, by attempt, in the order of the rules' names."""
+    found: dict[int, list[Judgement]] = {}
+    columns = "j.rule, j.level, j.place, j.said, j.numbers"
+    for id_, *row in sorted(rows(columns, "judgements j JOIN attempts a ON a.id = j.attempt")):
+        found.setdefault(id_, []).append(read_judgement(*row))
+    return {id_: tuple(judgements) for id_, judgements in found.items()}
 
 
 def _folder(store: Path, trial: str, number: int, derivation: Derivation | None) -> Path:

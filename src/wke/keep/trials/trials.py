@@ -7,8 +7,9 @@ from pathlib import Path
 from wke.documents import Json
 from wke.keep.files.damage import read_object
 from wke.keep.machines.fingerprint import FactChange
+from wke.keep.trials.judgements import Judgement, Level, doubts, verdict
 from wke.keep.trials.versions import Version
-from wke.records import Outcome, Release, StartedTogether, TaskEnded
+from wke.records import Outcome, OutcomeKind, Release, StartedTogether, TaskEnded
 from wke.values import dataclass
 
 INTERRUPTED, RUNNING, BROKEN = "interrupted", "running", "broken"
@@ -69,7 +70,8 @@ class Result:
     """How an attempt ended and what it observed.
 
     `fingerprints` maps each machine to what it reported about itself, `start` is how the measured step began. `makers` are the attempts
-    that ran its steps with a scope, by the index of the step: this one or an earlier one.
+    that ran its steps with a scope, by the index of the step: this one or an earlier one. `judgements` are what rules say of it; if they
+    reject it, it does not count, although its outcome is ok.
     """
 
     outcome: Outcome
@@ -83,6 +85,7 @@ class Result:
     start: StartedTogether | None = None
     makers: Sequence[Attempt] = ()
     versions: Sequence[Version] = ()
+    judgements: Sequence[Judgement] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class Answer:
     why: str = ""
     observations: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    judgements: Sequence[Judgement] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ class StoredAttempt:
 
     With a `derivation` another attempt ran, and `folder` is that one's. If it was compared with the machines as they are now, it does not
     count because of `changes`; the acceptances with the numbers `accepted` cover others. With `stands_for` it counts for that trial.
-    `command` is the number of the command that ran it, 0 if that is not known.
+    `command` is the number of the command that ran it, 0 if that is not known. The outcome of an attempt that a rule rejects is "invalid".
     """
 
     id: str
@@ -158,6 +162,7 @@ class StoredAttempt:
     accepted: tuple[int, ...] = ()
     stands_for: str | None = None
     command: int = field(default=0, compare=False)
+    judgements: tuple[Judgement, ...] = ()
 
     @property
     def ran(self) -> tuple[str, int]:
@@ -173,6 +178,23 @@ class StoredAttempt:
     def broken(self) -> bool:
         """Whether the attempt counts and shows a system that is broken: a check that judges the system does not hold."""
         return self.ok and self.why != ""
+
+    @property
+    def verdict(self) -> Level | None:
+        """Whether the attempt may be trusted; None for one that did not end well."""
+        if self.outcome == OutcomeKind.INVALID:
+            return Level.INVALID
+        return verdict(each.level for each in self.judgements) if self.ok else None
+
+    @property
+    def suspect(self) -> bool:
+        """Whether the attempt counts and is marked, because a rule suspects it."""
+        return self.verdict is Level.SUSPECT
+
+    @property
+    def doubts(self) -> str:
+        """Why the attempt is suspect, or which rules reject it; "" if neither is so."""
+        return doubts(self.judgements)
 
     @property
     def word(self) -> str:

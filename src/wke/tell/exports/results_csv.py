@@ -12,7 +12,8 @@ from wke.tell.exports.resultrows import column_name
 from wke.tell.exports.resultsfile import ResultsFile
 
 BROKEN = "broken checks"
-"""The title of a column; a blank is in no name of a metric."""
+SUSPECT = "suspect because"
+"""Titles of columns; a blank is in no name of a metric."""
 
 
 def results_file(
@@ -25,12 +26,12 @@ def results_file(
 ) -> ResultsFile:
     """Return a file with the columns `uid, varied parameters…, metrics…` and the rows of each trial that is ok.
 
-    If some trials are broken, a last column says why. Warm-ups are left out; a metric that a trial does not have is an empty field. Which
-    parameters vary depends on `points` and the rows.
-    With `rows_of`, which returns the parameters and metrics of a trial's rows, the file has the form of wke 0.1.
+    If some trials are broken or suspect, last columns say why. Warm-ups are left out; a metric that a trial does not have is an empty
+    field. Which parameters vary depends on `points` and the rows. With `rows_of`, which returns the parameters and metrics of a trial's
+    rows, the file has the form of wke 0.1.
     """
     counting = result_rows(trials)
-    why = _broken(counting)
+    why, marks = _marks(counting)
     pairs = [(trial.id, *row) for trial in counting for row in (rows_of(trial) if rows_of else [(trial.point, trial.observations)])]
     shown = [point for _, point, _ in pairs]
     parameters = tuple(dict.fromkeys([*varied(points), *varied(shown)]))
@@ -41,18 +42,19 @@ def results_file(
     return ResultsFile(
         commands=(command,),
         constants={name: v for point in [*points[:1], *shown[:1]] for name, v in point.items() if name not in parameters},
-        columns=("uid", *columns.values(), *measured.values(), *[BROKEN][: len(why)]),
-        rows=tuple(
-            {"uid": uid, **_renamed(columns, point), **_renamed(measured, values), **why.get(uid, {})} for uid, point, values in pairs
-        ),
+        columns=("uid", *columns.values(), *measured.values(), *marks),
+        rows=tuple({"uid": uid, **_renamed(columns, point), **_renamed(measured, values), **why[uid]} for uid, point, values in pairs),
         units={measured[name]: unit for name, unit in units.items()},
         commented=rows_of is not None,
     )
 
 
-def _broken(trials: Iterable[StoredAttempt]) -> dict[str, dict[str, object]]:
-    """Return a field that says why, for each trial that is broken."""
-    return {trial.id: {BROKEN: trial.why} for trial in trials if trial.broken}
+def _marks(trials: Iterable[StoredAttempt]) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Return, by trial, the fields that say why it is broken or suspect, and the columns of such fields."""
+    fields = {
+        trial.id: ({BROKEN: trial.why} if trial.broken else {}) | ({SUSPECT: trial.doubts} if trial.suspect else {}) for trial in trials
+    }
+    return fields, [mark for mark in (BROKEN, SUSPECT) if any(mark in each for each in fields.values())]
 
 
 def _renamed(columns: Mapping[str, str], values: Point) -> dict[str, object]:

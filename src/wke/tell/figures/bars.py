@@ -7,7 +7,7 @@ from matplotlib.patches import Patch
 
 from wke.describe.experiment.point import value_key
 from wke.tell.figures.panels import Drawing, Panel
-from wke.tell.figures.style import COLOURS, DARK, HATCHES
+from wke.tell.figures.style import COLOURS, CROSSED, DARK, HATCHES
 
 CLUSTER = 0.8  # the share of the space between two places that a cluster takes
 
@@ -28,6 +28,8 @@ def draw_bars(axes: Axes, panel: Panel, drawing: Drawing) -> list[Patch]:
             summary = mark.summary
             if summary.n == 1:
                 bar.set(facecolor="white", edgecolor=colour, linewidth=0.9)
+            if mark.suspect:
+                axes.plot([place], [summary.centre], **CROSSED)
             if summary.low is not None and summary.high is not None:
                 reach = [[summary.centre - summary.low], [summary.high - summary.centre]]
                 axes.errorbar(

@@ -22,6 +22,7 @@ def footnote(plot: Plot, drawing: Drawing, rows: Sequence[Row], shown: Sequence[
     """Return all sentences. `rows` are drawn, and `shown` are the trials that the plot's filters keep."""
     sentences = (
         _marks(plot, drawing),
+        _suspect(rows),
         _selections(plot, drawing.panels),
         _mixed(plot, rows, measured=drawing.measured),
         _missing(plot, shown, experiment),
@@ -42,6 +43,12 @@ def _marks(plot: Plot, drawing: Drawing) -> Iterator[str]:
     elif not undefined:
         yield "No trial has been completed yet."
     yield from undefined
+
+
+def _suspect(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield how many trials are suspect; marks with such trials are crossed."""
+    if suspect := sum(row.suspect for row in rows):
+        yield f"Crossed: with suspect trials ({suspect} of {len(rows)})."
 
 
 def _without_interval(summaries: Sequence[Summary]) -> Iterator[str]:

@@ -178,7 +178,8 @@ def _marks(plot: Plot, pairs: Sequence[tuple[Row, float]], kind: str, experiment
     for x in xs:
         mine = places[value_key(x)]
         own = [row.own_x for row, _ in mine if row.own_x is not None]
-        yield Mark(x, summarise([value for _, value in mine], kind), summarise(own, "mean") if own else None)
+        suspect = any(row.suspect for row, _ in mine)
+        yield Mark(x, summarise([value for _, value in mine], kind), summarise(own, "mean") if own else None, suspect)
 
 
 def _turn(point: Mapping[str, object], experiment: Experiment) -> tuple[int, list[tuple[int, float, str]]]:

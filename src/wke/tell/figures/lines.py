@@ -11,7 +11,7 @@ from matplotlib.transforms import ScaledTranslation, Transform
 
 from wke.tell.figures.axes import POINTS_PER_INCH, length_pt
 from wke.tell.figures.panels import Drawing, Group, Mark, Panel
-from wke.tell.figures.style import COLOURS, DASHES, MARKERS
+from wke.tell.figures.style import COLOURS, CROSSED, DASHES, MARKERS
 
 SHARE = 0.7  # of the distance between two places on the x-axis, that groups side by side may take
 
@@ -41,6 +41,9 @@ def _draw_line(axes: Axes, group: Group, drawing: Drawing, index: int, beside: T
     single = [mark for mark in group.marks if mark.summary.n == 1]
     if single:
         axes.plot(_places(single, drawing), [m.summary.centre for m in single], linestyle="", markerfacecolor="white", zorder=4, **drawn)
+    suspect = [mark for mark in group.marks if mark.suspect]
+    if suspect:
+        axes.plot(_places(suspect, drawing), [m.summary.centre for m in suspect], transform=beside, **CROSSED)
     _draw_intervals(axes, group.marks, drawing, colour, beside)
     _draw_across(axes, group.marks, colour)
     return line

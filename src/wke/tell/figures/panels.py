@@ -12,11 +12,15 @@ MOST_ERROR_BARS = 16  # more whiskers on one line would hide it, so a band repla
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One point of a figure: its place on the x-axis, the summary of its trials, and `across`, their summary of x if x is a metric."""
+    """One point of a figure: its place on the x-axis, the summary of its trials, and `across`, their summary of x if x is a metric.
+
+    One of its trials may be `suspect`.
+    """
 
     x: object
     summary: Summary
     across: Summary | None = None
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

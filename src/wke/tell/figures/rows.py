@@ -37,6 +37,7 @@ class Row:
     group: object
     facet: object
     ys: tuple[float, ...]
+    suspect: bool = False
 
 
 def fitted(plot: Plot, trials: Sequence[StoredAttempt], points: Sequence[Point] = ()) -> Plot:
@@ -122,7 +123,7 @@ def _row(plot: Plot, trial: StoredAttempt, columns: Columns, units: Mapping[str,
     own = float(x) if measured and isinstance(x, int | float) and not isinstance(x, bool) else math.nan
     ys = tuple(number_or_nan(y, columns, units) for y in expressions(plot))
     group, facet = (columns.get(name or "") for name in (plot.sort_by, plot.facet_by))
-    return Row(trial.point, columns, x, own if math.isfinite(own) else None, group, facet, ys)
+    return Row(trial.point, columns, x, own if math.isfinite(own) else None, group, facet, ys, trial.suspect)
 
 
 def _keeps(kept: Filter, columns: Columns) -> bool:

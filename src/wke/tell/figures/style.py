@@ -1,7 +1,7 @@
 """How figures look: sized for a column of a paper, readable without colour, the same bytes for the same data."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +14,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 HATCHES = ("", "/////", "......", "xxxxx", "\\\\\\\\\\", "-----", "+++++", "|||||")
 DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)))
 GREY, DARK = "#6a6a6a", "#303030"
+CROSSED: Mapping[str, Any] = {"linestyle": "", "marker": "x", "color": DARK, "markersize": 7.0, "clip_on": False, "zorder": 5}
+"""How a mark with suspect trials is crossed."""
 
 MOST_DECIMALS = 16  # those of a float
 WIDTH_IN, PANEL_HEIGHT_IN, FONT_PT = 3.5, 2.15, 8.0

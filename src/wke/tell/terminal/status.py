@@ -64,7 +64,8 @@ def doing(status: SeriesStatus) -> str:
 def count_words(status: SeriesStatus) -> str:
     """Return how many trials there are of each kind."""
     counts, then = status.work.counts, then_text(status.work.outlook)
-    broken = f" ({counts.broken} of them broken)" if counts.broken else ""
+    marked = [f"{n} of them {word}" for n, word in ((counts.broken, "broken"), (counts.suspect, "suspect")) if n]
+    broken = f" ({', '.join(marked)})" if marked else ""
     kinds = [f"{counts.ok} ok{broken}", *(f"{n} {word}" for n, word in ((counts.failed, "failed"), (counts.invalid, "invalid")) if n)]
     most = "at most " if then.startswith("then") else ""
     return f"{', '.join(kinds)}; {most}{status.to_run} to run{' ' + then if then.startswith('until') else ''}"

@@ -1,11 +1,12 @@
 """Prints what a series says: its table, comparisons and findings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wke.judge.summary.regression import RegressionReport
 from wke.judge.summary.series import InputChanges, SeriesSummary, SeriesWork
 from wke.keep.files.localtime import local_time
+from wke.keep.trials.judgements import Level
 from wke.keep.trials.software import git_trouble
 from wke.tell.comparisons import baseline_text, comparison_rows, comparisons_json, method_words
 from wke.tell.report import doubts, headline
@@ -30,8 +31,21 @@ def print_summary(summary: SeriesSummary) -> None:
         Printer().talk(line)
 
 
+def verdict_lines(summary: SeriesSummary) -> Iterator[str]:
+    """Yield how many trials are suspect or invalid, and why: a line for each rule, with the evidence of its first trial."""
+    trials = [trial for trial in summary.trials if not trial.warmup and trial.verdict is not None]
+    for level in (Level.INVALID, Level.SUSPECT):
+        found: dict[str, list[str]] = {}
+        for each in (judgement for trial in trials if trial.verdict is level for judgement in trial.judgements if judgement.level is level):
+            found.setdefault(each.rule, []).append(each.said)
+        for said in sorted(found.values(), key=len, reverse=True):
+            yield f"{len(said)} of {len(trials)} {level.value}: {said[0]}"
+
+
 def print_findings(summary: SeriesSummary) -> None:
-    """Print what the series found about itself to stderr."""
+    """Print what the series found about itself to stderr, and which trials not to trust."""
+    for line in verdict_lines(summary):
+        Printer().talk(line)
     for finding in summary.findings:
         Printer().talk(finding_text(finding, summary.table.parameters))
 
@@ -126,6 +140,7 @@ def summary_json(summary: SeriesSummary) -> dict[str, object]:
     return {
         **table_json(summary.table),
         **({"baseline": baseline, "comparisons": comparisons} if baseline else {}),
+        "verdicts": list(verdict_lines(summary)),
         "findings": [finding_text(finding, summary.table.parameters) for finding in summary.findings],
         "due": [trial.id for trial in summary.due],
         "software": dict(summary.plan.software) or None,

@@ -12,6 +12,7 @@ from wke.keep.machines.fingerprint import Facts, Reference
 from wke.keep.output import logs
 from wke.keep.trials.details import AttemptDetails, StoredDeployment, StoredTask
 from wke.keep.trials.folders import final_folder
+from wke.keep.trials.judgements import Level
 from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
 from wke.keep.trials.versions import Version
 from wke.records import MachineClock
@@ -33,6 +34,7 @@ def trial_lines(shown: TrialRecord, store: Path, *, usage: Iterable[str] = (), f
     yield f"{at.id}  {at.series}: {point_words(at.point, at.iteration, warmup=at.warmup)}"
     for title, lines in (
         ("outcome", [_outcome(at)]),
+        ("verdict", _verdict(at)),
         ("ran", _ran(shown)),
         ("attempts", [_attempt(each, shown) for each in shown.attempts]),
         ("accepted", _accepted(shown)),
@@ -56,6 +58,16 @@ def trial_lines(shown: TrialRecord, store: Path, *, usage: Iterable[str] = (), f
 def _outcome(at: StoredAttempt) -> str:
     against = "; ".join(facts_words(at.changes))
     return f"{at.word}{f': {at.why}' if at.why else ''}{f'; does not count now: {against}' if against else ''}"
+
+
+def _verdict(at: StoredAttempt) -> Iterator[str]:
+    """Yield the verdict, and what each rule says, the worst first."""
+    if at.verdict is None or not at.judgements:
+        return
+    levels = list(Level)
+    yield at.verdict.value
+    for each in sorted(at.judgements, key=lambda judgement: -levels.index(judgement.level)):
+        yield f"  {each.rule:<14} {each.level.value}: {each.said}"
 
 
 def _ran(shown: TrialRecord) -> Iterator[str]:
@@ -206,7 +218,7 @@ def trial_line(trial: StoredAttempt) -> str:
     derived = f"; {trial.derivation.how} from {trial.derivation.trial}" if trial.derivation else ""
     accepted = f"; accepted: {', '.join(map(str, trial.accepted))}" if trial.accepted else ""
     words = point_words(trial.point, trial.iteration, warmup=trial.warmup)
-    why = f": {trial.why}" if trial.why else ""
+    why = f": {trial.why}" if trial.why else f"; suspect: {trial.doubts}" if trial.suspect else ""
     return f"{trial.id}  {words}: {trial.word}{took}{seen}{skew}{derived}{accepted}{why}"
 
 
@@ -262,6 +274,8 @@ def trial_json(trial: StoredAttempt) -> dict[str, object]:
         "warmup": trial.warmup,
         "attempt": trial.attempt,
         "outcome": trial.outcome,
+        "verdict": trial.verdict.value if trial.verdict else None,
+        "judgements": [{**asdict(each), "level": each.level.value, "numbers": dict(each.numbers)} for each in trial.judgements],
         "why": trial.why,
         "broken": trial.broken,
         "started-ns": trial.started_ns,

@@ -1,0 +1,129 @@
+"""Evidence: what is known of a trial, as the values that rules judge. It is computed when a rule asks for it, from stored data only."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.timeseries import TimeSeries
+from wke.describe.experiment.verdictfile import LittleRule
+from wke.describe.expression.evaluation import ExpressionError, calculate
+from wke.describe.expression.units import convert
+from wke.judge.verdicts.generator import GeneratorUse
+from wke.judge.verdicts.little import ClosedLoop
+from wke.records import TaskName
+from wke.values import dataclass
+
+if TYPE_CHECKING:
+    from wke.judge.verdicts.uses import Uses
+
+MEDIANS = ("p50", "median", "latency-p50", "median-latency")
+"""Names of metrics that are a median latency; so is every quantile 0.5 of histograms or raw values."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a trial.
+
+    The measured window took `window_s`; None without one. `columns` are its parameters and metrics, in `units`. `load` has the time series
+    of the measured tasks. The start skew lies between the `starts`, in seconds. `clocks` maps each machine to the largest error of its
+    clock's offset in seconds, None for a clock that was set. `uses` reads telemetry. With `has_generator` the measured tasks put load on
+    a system, even if they do not say so themselves.
+    """
+
+    window_s: float | None
+    columns: Mapping[str, object]
+    units: Mapping[str, str]
+    metrics: tuple[Metric, ...]
+    load: Mapping[TaskName, Mapping[str, TimeSeries]]
+    starts: tuple[float, float] | None
+    clocks: Mapping[str, float | None]
+    has_generator: bool
+    uses: "Callable[[], Uses]"
+
+    @property
+    def windows(self) -> int:
+        """How many whole windows of one second the measurement has."""
+        return int(self.window_s or 0)
+
+    def totals(self, name: str) -> list[float]:
+        """Return how much all measured tasks counted under a name up to the end of each window; nothing unless each of them did."""
+        series = [one[name] for one in self.load.values() if name in one]
+        if not series or len(series) < len(self.load):
+            return []
+        counts = [0.0] * self.windows
+        for one in series:
+            for at, value in zip(one.times, one.values, strict=True):
+                window = max(0, math.ceil(at - 0.5) - 1)  # a sample is of the window that ends then, up to half a window late
+                if window < self.windows:
+                    counts[window] += value
+        return list(accumulate(counts))
+
+    def per_window(self, name: str) -> list[float]:
+        """Return how much all measured tasks counted under a name in each window."""
+        totals = self.totals(name)
+        return [now - before for before, now in zip([0.0, *totals], totals, strict=False)]
+
+    @cached_property
+    def telemetry(self) -> "Uses":
+        """What machines and tasks did; read once."""
+        return self.uses()
+
+    def generators(self) -> tuple[GeneratorUse, ...]:
+        """Return what is known of the load generator on each machine; nothing if the measured tasks are none."""
+        if not (self.has_generator or any(name in series for series in self.load.values() for name in ("due", "sent", "done", "lag"))):
+            return ()
+        machines = dict.fromkeys(task.machine for task in self.load)
+        return tuple(self._generator(machine) for machine in machines)
+
+    def closed_loop(self, rule: LittleRule) -> ClosedLoop:
+        """Return the numbers of a closed loop, as the rule names them; those that are not known are 0."""
+        clients = 0.0
+        if rule.clients is not None:
+            try:
+                clients = calculate(rule.clients, self.columns, self.units)[0]
+            except ExpressionError:
+                clients = 0.0
+        throughput, latency = self._number(rule.throughput, "1/s") or 0.0, self._number(rule.latency, "s") or 0.0
+        return ClosedLoop(clients, throughput, latency, throughput * (self.window_s or 0.0), rule.think)
+
+    def _generator(self, machine: str) -> GeneratorUse:
+        mine = [series for task, series in self.load.items() if task.machine == machine]
+        lags = [seconds for one in mine if (seconds := _mean_lag(one.get("lag"))) is not None]
+        sent, due = ([one[name] for one in mine if name in one] for name in ("sent", "due"))
+        cpu, cores = self.telemetry.generators.get(machine, (None, 1.0))
+        whole = len(sent) == len(due) == len(mine)
+        return GeneratorUse(
+            machine,
+            cpu=cpu,
+            cores=cores,
+            sent=_sum(sent) if whole else None,
+            due=_sum(due) if whole else None,
+            lag=max(lags) if lags else None,
+            latency=self._median(),
+        )
+
+    def _median(self) -> float | None:
+        """Return the median latency in seconds, if a metric is one."""
+        names = [one.name for one in self.metrics if one.quantile == 0.5 or (one.field or one.name) in MEDIANS]
+        known = (self._number(name, "s") for name in [*names, *MEDIANS])
+        return next((number for number in known if number is not None), None)
+
+    def _number(self, name: str, unit: str) -> float | None:
+        value = self.columns.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return None
+        return convert(value, self.units.get(name, ""), unit)
+
+
+def _mean_lag(series: TimeSeries | None) -> float | None:
+    """Return the mean lag in seconds."""
+    if series is None or not series.values:
+        return None
+    return convert(sum(series.values) / len(series.values), series.unit, "s")
+
+
+def _sum(series: Iterable[TimeSeries]) -> float:
+    return sum(sum(one.values) for one in series)

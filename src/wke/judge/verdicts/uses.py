@@ -1,0 +1,159 @@
+"""What machines and tasks did in the measured window, by their telemetry. What is not known of most of the window is left out."""
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import field, replace
+
+import numpy as np
+
+from wke.judge.telemetry.course import Course, Figures, Window, edges
+from wke.judge.telemetry.trial import TrialTelemetry
+from wke.judge.verdicts.machineuse import MachineUse
+from wke.judge.verdicts.processes import TaskUse
+from wke.keep.telemetry.columns import HOST, THIS_MACHINE, Column
+from wke.records import TaskName
+from wke.values import dataclass
+
+SECOND_NS = 1_000_000_000
+TASK = "task."
+EMULATION_HOST = "the computer"
+"""What the computer that carries emulated machines is called."""
+MACHINE_COLUMNS = (
+    *("cpu.busy", "cpu.steal", "cpu.capacity", "memory.available", "memory.used", "memory.total"),
+    *("swap.in", "swap.out", "pressure.memory.some", "throttled.cores"),
+)
+TASK_COLUMNS = ("cpu", "threads")
+Gaps = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What is known of `machines`, of the `hosts` of emulated ones, and of background `tasks`.
+
+    `generators` maps each machine to the cores that its measured tasks used, and those that they could use.
+    """
+
+    machines: tuple[MachineUse, ...] = ()
+    hosts: tuple[MachineUse, ...] = ()
+    tasks: tuple[TaskUse, ...] = ()
+    generators: Mapping[str, tuple[float | None, float]] = field(default_factory=dict)
+
+    @property
+    def owners(self) -> tuple[MachineUse, ...]:
+        """The computers whose processors are not shared with other machines of ours: hosts instead of the machines that they carry."""
+        carried = bool(self.hosts)
+        return self.hosts if carried else self.machines
+
+
+def uses_of(telemetry: TrialTelemetry, measured: AbstractSet[TaskName], backgrounds: AbstractSet[TaskName]) -> Uses:
+    """Return what machines and tasks did in the measured window."""
+    window = telemetry.window
+    if window is None:
+        return Uses()
+    seen = [_seen(telemetry, name, window) for name in telemetry.machines]
+    tasks = [each.task(task) for each in seen for task in each.tasks if task in backgrounds]
+    return Uses(
+        machines=tuple(each.use for each in seen),
+        hosts=_hosts(seen, window),
+        tasks=tuple(task for task in tasks if task is not None),
+        generators={each.use.machine: each.generator(measured) for each in seen if not measured.isdisjoint(each.tasks)},
+    )
+
+
+def _hosts(seen: "Sequence[_Seen]", window: Window) -> tuple[MachineUse, ...]:
+    """Return what the computer did that carries emulated machines, of which each has its telemetry; nothing if none is emulated."""
+    hosts = [each.figures(HOST) for each in seen if any(column.scope == HOST for column in each.courses)]
+    busy = [each.use.busy for each in seen]
+    carried = sum(each for each in busy if each is not None) if None not in busy else None
+    return (_machine(EMULATION_HOST, hosts[0], carried, window),) if hosts else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The courses of a machine in the window, and what they come to."""
+
+    courses: Mapping[Column, Course]
+    window: Window
+    use: MachineUse
+
+    @property
+    def tasks(self) -> Collection[TaskName]:
+        return dict.fromkeys(column.task for column in self.courses if column.task is not None)
+
+    def figures(self, whose: str | TaskName) -> dict[str, Figures]:
+        """Return the figures of the columns of a scope or a task that are known for most of the window, by name."""
+        mine = {column.name: course for column, course in self.courses.items() if whose in {column.scope, column.task}}
+        known = {name: course.over(self.window) for name, course in mine.items()}
+        return {name: figures for name, figures in known.items() if figures is not None and figures.counts}
+
+    def task(self, task: TaskName) -> TaskUse | None:
+        """Return what a task used in each window of one second; None unless that is known of all of them."""
+        course = next((course for column, course in self.courses.items() if column.task == task and column.name == "cpu"), None)
+        if course is None:
+            return None
+        means = course.means(edges(self.window, SECOND_NS))
+        return None if np.isnan(means).any() else TaskUse(f"{task.target} on {task.machine}", means.tolist())
+
+    def generator(self, measured: AbstractSet[TaskName]) -> tuple[float | None, float]:
+        """Return the cores that measured tasks used, and those that they could use: a thread can use one, and there are not more cores."""
+        mine = [self.figures(task) for task in self.tasks if task in measured]
+        if not all("cpu" in figures for figures in mine):
+            return None, 1.0
+        cpu, threads = sum(each["cpu"].mean for each in mine), sum(each["threads"].most if "threads" in each else 1.0 for each in mine)
+        usable = max(threads, math.ceil(cpu))  # threads that live for less than a sample are not counted
+        return cpu, min(usable, self.use.cores or usable)
+
+
+def _seen(telemetry: TrialTelemetry, name: str, window: Window) -> _Seen:
+    wanted = [column for column in telemetry.columns(name) if _is_wanted(column)]
+    bare = _Seen(telemetry.courses(name, wanted), window, MachineUse(name))
+    cpu = [figures["cpu"].mean for task in bare.tasks if "cpu" in (figures := bare.figures(task))]
+    own = sum(cpu) if cpu else None
+    gaps = _gaps((course for column, course in bare.courses.items() if column.task is None), window)
+    return replace(bare, use=_machine(name, bare.figures(THIS_MACHINE), own, window, gaps))
+
+
+def _is_wanted(column: Column) -> bool:
+    return column.name in (TASK_COLUMNS if column.scope.startswith(TASK) else MACHINE_COLUMNS)
+
+
+def _machine(name: str, seen: Mapping[str, Figures], own: float | None, window: Window, gaps: Gaps = (None, None)) -> MachineUse:
+    def mean(column: str) -> float | None:
+        return seen[column].mean if column in seen else None
+
+    cores, busy, steal = mean("cpu.capacity"), mean("cpu.busy"), mean("cpu.steal")
+    total, available, used = mean("memory.total"), seen.get("memory.available"), seen.get("memory.used")
+    least = None
+    if total:
+        least = available.least / total if available else 1 - used.most / total if used else None
+    swaps = [seen[column].mean * window.seconds for column in ("swap.in", "swap.out") if column in seen]
+    hot = mean("throttled.cores")
+    return MachineUse(
+        name,
+        cores=cores,
+        busy=busy,
+        own=own,
+        steal=steal / cores if steal is not None and cores else None,
+        hot=None if hot is None else round(hot * window.seconds),
+        available=least,
+        swapped=sum(swaps) if swaps else None,
+        waiting=mean("pressure.memory.some"),
+        gap=gaps[0],
+        sampled=gaps[1],
+    )
+
+
+def _gaps(courses: Iterable[Course], window: Window) -> Gaps:
+    """Return the longest time without a sample in seconds, and the share of the samples that were taken; None where there are none.
+
+    All columns of a machine are sampled together, so one course has the times of all.
+    """
+    course = next((each for each in courses if len(each.values)), None)
+    if course is None:
+        return None, None
+    all_times = np.unique(np.concatenate([course.starts_ns, course.ends_ns]))
+    times = all_times[(all_times > window.start_ns) & (all_times < window.end_ns)]
+    steps = np.diff(np.concatenate([[window.start_ns], times, [window.end_ns]]))
+    usual = float(np.median(steps)) if len(times) else 0.0
+    return float(steps.max()) / 1e9, min(1.0, (len(times) + 1) * usual / (window.end_ns - window.start_ns)) if usual else 0.0

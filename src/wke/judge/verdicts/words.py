@@ -1,0 +1,130 @@
+"""Rulings in words: one sentence for each rule, and one for what a rule lacks. They are stored with the attempt, beside the numbers."""
+
+from collections.abc import Callable, Mapping
+
+from wke.judge.verdicts.backlog import SHORT
+from wke.judge.verdicts.ruling import Missing, Ruling
+from wke.keep.trials.judgements import Level
+
+Numbers = Mapping[str, float]
+
+WORTH_TELLING = 0.01
+"""The share of stolen time from which on it is told beside foreign load."""
+
+LACKS: Mapping[Missing, str] = {
+    Missing.WINDOW: "there is no measured step whose beginning and end are known",
+    Missing.WINDOWS: "the measurement has {have:g} windows of one second, and the rule needs {needs:g}",
+    Missing.DUE: "no task wrote how many requests were due (wke: @SECONDS due=N done=N), as the load generator of an open loop can",
+    Missing.DONE: "no task wrote how many requests were done (wke: @SECONDS done=N)",
+    Missing.COMPLETIONS: "there are {have:.3g} completions per client, and the rule needs {needs:g}",
+    Missing.CLIENTS: "[verdicts] does not say how many clients a closed loop has: little = {{ clients = ... }}",
+    Missing.LATENCY: "the trial has no mean latency or no throughput that [verdicts] names",
+    Missing.GENERATOR: "no measured task is known to be a load generator, or nothing is known of it",
+    Missing.STARTS: "it is not known when the measured tasks started",
+    Missing.CLOCKS: "no clock was read",
+    Missing.TELEMETRY: "there is no telemetry of it",
+    Missing.EMULATION: "no machine is emulated",
+}
+
+
+def sentence(rule: str, ruling: Ruling) -> str:
+    """Return what a rule found, or what it lacks."""
+    if ruling.lack is not None:
+        lack = LACKS[ruling.lack.what].format(have=ruling.lack.have, needs=ruling.lack.needs)
+        return f"{lack}{f' ({ruling.where})' if ruling.where else ''}"
+    bad = ruling.level is not Level.OK
+    others = f"; {ruling.others} more {'is' if ruling.others == 1 else 'are'} as bad" if bad and ruling.others else ""
+    return f"{SENTENCES[rule](ruling.numbers, ruling.where)}{others}"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent."""
+    return f"{100 * share:.2g} %" if abs(share) < 0.1 else f"{100 * share:.0f} %"
+
+
+def _backlog(seen: Numbers, _: str) -> str:
+    grows, short = seen["growth"] > 0 and seen["s"] > 0, seen["completed"] < SHORT
+    done = f"; the system completed {percent(seen['completed'])} of what was offered" if short else ""
+    if not grows:
+        return f"the backlog did not grow{done}"
+    sure = "grew" if seen["certain"] else "seems to have grown, but few requests arrived: it grew"
+    return f"the backlog {sure} by {percent(seen['growth'])} of the arrivals, so latencies are those of a growing queue{done}"
+
+
+def _little(seen: Numbers, _: str) -> str:
+    return f"throughput x latency comes to {seen['seen']:.4g} clients, and there were {seen['clients']:.4g}"
+
+
+def _steady(seen: Numbers, _: str) -> str:
+    cut = f"; MSER-5 would leave out the first {seen['cut']:g} windows" if "cut" in seen else ""
+    return f"completions per second show {'a' if abs(seen['s']) >= 29 else 'no'} trend (S = {seen['s']:g} of 45){cut}"
+
+
+def _generator(seen: Numbers, where: str) -> str:
+    parts = []
+    if "busy" in seen:
+        cores = "a core" if seen["cores"] == 1 else f"its {seen['cores']:.3g} cores"
+        parts.append(f"used {percent(seen['busy'])} of {cores}")
+    if "sent" in seen:
+        parts.append(f"sent {percent(seen['sent'])} of the requests that were due")
+    if "lag" in seen:
+        parts.append(f"sent late by {percent(seen['lag'])} of the median latency (p99)")
+    return f"the generator on {where} {' and '.join(parts)}"
+
+
+def _start(seen: Numbers, _: str) -> str:
+    low, high = (1000 * seen[end] for end in ("low", "high"))
+    return f"clients started {low:.3g} to {high:.3g} ms apart, up to {percent(seen['high'] / seen['window'])} of the measured window"
+
+
+def _clock(seen: Numbers, where: str) -> str:
+    if "stepped" in seen:
+        return f"the clock of {where} was set during the trial, so its times are not known"
+    return f"the offset of the clock of {where} is known to within {1000 * seen['bound']:.3g} ms"
+
+
+def _foreign(seen: Numbers, where: str) -> str:
+    load = [f"other programs used {percent(seen['load'])} of the processors of {where}"] if "load" in seen else []
+    told = not load or seen.get("steal", 0.0) >= WORTH_TELLING
+    steal = [f"the hypervisor took {percent(seen['steal'])} of the processor time of {where}"] if told else []
+    return " and ".join(load + steal)
+
+
+def _throttling(seen: Numbers, where: str) -> str:
+    return f"heat slowed the processors of {where} down {seen['hot']:g} times"
+
+
+def _oversubscribed(seen: Numbers, where: str) -> str:
+    return f"the {seen['cores']:g} processors of {where} that carries the machines were busy for {percent(seen['busy'])} of the time"
+
+
+def _memory(seen: Numbers, where: str) -> str:
+    parts = [f"had {percent(seen['available'])} of its memory available"] if "available" in seen else []
+    parts += [f"moved {seen['swapped'] / 1e6:.3g} MB to or from swap"] if "swapped" in seen else []
+    parts += [f"waited for memory for {percent(seen['waiting'])} of the time"] if "waiting" in seen else []
+    return f"{where} {', '.join(parts)}"
+
+
+def _gaps(seen: Numbers, where: str) -> str:
+    sampled = f", and {percent(seen['sampled'])} of its samples were taken" if "sampled" in seen else ""
+    return f"{where} was not sampled for {seen['gap']:.2g} s at most{sampled}"
+
+
+def _processes(seen: Numbers, where: str) -> str:
+    return f"{where} used no processor time for {seen['still']:g} s in a row, and {percent(seen['busy'])} of a core otherwise"
+
+
+SENTENCES: Mapping[str, Callable[[Numbers, str], str]] = {
+    "backlog": _backlog,
+    "little": _little,
+    "steady": _steady,
+    "generator": _generator,
+    "start": _start,
+    "clock": _clock,
+    "foreign": _foreign,
+    "throttling": _throttling,
+    "oversubscribed": _oversubscribed,
+    "memory": _memory,
+    "gaps": _gaps,
+    "processes": _processes,
+}

@@ -1,0 +1,257 @@
+"""Verdicts of trials: evidence from time series, metrics and telemetry, the sentences, what the store makes of them, and what figures show."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from stored import OK, begin, planned, result
+from support import ys
+
+from wke.act.trials.judge_attempt import judged
+from wke.act.trials.trial import TrialResult
+from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.plot import Plot
+from wke.describe.experiment.sweep import Parameter, Sweep
+from wke.describe.experiment.timeseries import TimeSeries
+from wke.describe.experiment.verdictfile import GeneratorRule, LittleRule, VerdictsSection
+from wke.describe.expression.parser import parse_calculation
+from wke.judge.telemetry.course import Window
+from wke.judge.telemetry.spans import Span
+from wke.judge.telemetry.trial import TrialTelemetry
+from wke.judge.verdicts.evidence import Evidence
+from wke.judge.verdicts.generator import GeneratorUse
+from wke.judge.verdicts.rules import RULES, judge_trial, too_short
+from wke.judge.verdicts.uses import Uses, uses_of
+from wke.keep.store import Store
+from wke.keep.telemetry.columns import Column
+from wke.keep.telemetry.file import SCRAPES, encode
+from wke.keep.telemetry.reader import read_telemetry
+from wke.keep.telemetry.writer import TelemetryWriter
+from wke.keep.trials.judgements import Judgement, Level
+from wke.keep.trials.trials import StoredAttempt
+from wke.records import ClockReading, OutcomeKind, TaskName
+from wke.tell.figures.drawing import make_drawing
+
+S = 1_000_000_000
+LOAD, SERVE = TaskName(1, "load", "m0"), TaskName(0, "serve", "m0")
+QUIET = Uses(generators={"m0": (0.2, 1.0)})
+SUSPECT = Judgement("generator", Level.SUSPECT, "m0", "the generator on m0 used 74 % of a core", {"busy": 0.74})
+INVALID = Judgement("foreign", Level.INVALID, "m0", "other programs used 60 % of the processors of m0", {"load": 0.6})
+FINE = Judgement("clock", Level.OK, "", "", {})
+
+
+def series(values: list[float], unit: str = "", step: float = 1.0) -> TimeSeries:
+    return TimeSeries(unit, tuple(step * (index + 1) for index in range(len(values))), tuple(values))
+
+
+def evidence(window_s: float | None = 60.0, **known: object) -> Evidence:
+    facts: dict[str, object] = {
+        "columns": {},
+        "units": {},
+        "metrics": (),
+        "load": {LOAD: {}},
+        "starts": (0.0, 0.1),
+        "clocks": {"m0": 0.001},
+        "has_generator": True,
+        "uses": lambda: QUIET,
+    }
+    return Evidence(window_s=window_s, **(facts | known))  # type: ignore[arg-type]
+
+
+def test_counts_of_several_tasks_become_windows() -> None:
+    """A sample counts in the window that ends then, up to half a window late; a task that does not count makes all unknown."""
+    other = TaskName(1, "load", "m1")
+    late = TimeSeries("", (1.2, 2.4, 3.1), (1.0, 2.0, 3.0))
+    seen = evidence(3.9, load={LOAD: {"done": series([10, 20, 30])}, other: {"done": late}})
+    assert (seen.totals("done"), seen.per_window("done"), seen.totals("due")) == ([11, 33, 66], [11, 22, 33], [])
+    assert evidence(3.9, load={LOAD: {"done": series([10])}, other: {}}).totals("done") == []
+
+
+def test_what_a_generator_says_of_itself() -> None:
+    """Counts and lag of its series, the median latency of a metric in any unit, and what telemetry has of it."""
+    load = {LOAD: {"sent": series([90, 90]), "due": series([100, 100]), "lag": series([2, 4], "ms")}}
+    metrics = (Metric("half", hdr="*.hlog", quantile=0.5),)
+    seen = evidence(load=load, columns={"half": 12_000.0}, units={"half": "us"}, metrics=metrics).generators()
+    assert seen == (GeneratorUse("m0", cpu=0.2, cores=1.0, sent=180, due=200, lag=0.003, latency=0.012),)
+    assert evidence(load={LOAD: {}}, has_generator=False).generators() == ()
+
+
+def test_a_closed_loop_is_what_the_rule_names() -> None:
+    """Clients by a calculation, rates and times converted; what has no value is 0, of which the rule says that it lacks it."""
+    rule = LittleRule(clients=parse_calculation("n * 2"), latency="mean")
+    seen = evidence(columns={"n": 8, "throughput": 2.0, "mean": 8.0}, units={"throughput": "k/s", "mean": "ms"}).closed_loop(rule)
+    assert (seen.clients, seen.throughput, seen.latency, seen.completions) == (16, 2000, pytest.approx(0.008), 120_000)
+    assert evidence().closed_loop(rule).clients == 0
+
+
+def test_every_rule_has_thresholds_and_words() -> None:
+    """All rules judge a trial of which nothing is known, and say what they lack."""
+    judgements = judge_trial(evidence(1000, clocks={}, starts=None, has_generator=False, uses=Uses), VerdictsSection())
+    assert [each.rule for each in judgements] == list(RULES) == list(VerdictsSection.keys)
+    assert {each.level for each in judgements} == {Level.UNKNOWN}
+    assert all(each.said for each in judgements)
+
+
+@pytest.mark.parametrize(
+    ("seen", "rule", "level", "said"),
+    [
+        (evidence(4.9), "generator", Level.UNKNOWN, "the measurement has 4 windows of one second, and the rule needs 5"),
+        (evidence(None), "clock", Level.UNKNOWN, "there is no measured step whose beginning and end are known"),
+        (
+            evidence(uses=lambda: Uses(generators={"m0": (0.97, 1.0)})),
+            "generator",
+            Level.INVALID,
+            "the generator on m0 used 97 % of a core",
+        ),
+        (evidence(starts=(0.0, 0.7)), "start", Level.SUSPECT, "clients started 0 to 700 ms apart, up to 1.2 % of the measured window"),
+        (evidence(clocks={"m0": None}), "clock", Level.SUSPECT, "the clock of m0 was set during the trial, so its times are not known"),
+        (
+            evidence(load={LOAD: {"due": series([1000.0] * 60), "done": series([900.0] * 60)}}),
+            "backlog",
+            Level.SUSPECT,
+            (
+                "the backlog grew by 8.5 % of the arrivals, so latencies are those of a growing queue; "
+                "the system completed 90 % of what was offered"
+            ),
+        ),
+        (
+            evidence(100, load={LOAD: {"done": series([9.0, 11.0] * 50)}}),
+            "steady",
+            Level.OK,
+            "completions per second show no trend (S = 0 of 45)",
+        ),
+    ],
+)
+def test_a_judgement_says_why(seen: Evidence, rule: str, level: Level, said: str) -> None:
+    """One sentence with the numbers; it is stored as it is."""
+    (judgement,) = (each for each in judge_trial(seen, VerdictsSection()) if each.rule == rule)
+    assert (judgement.level, judgement.said) == (level, said)
+
+
+def test_a_rule_that_is_off_says_why() -> None:
+    """It does not judge, and its reason is in its place; a plan does not warn of it."""
+    rules = VerdictsSection(generator=GeneratorRule(off="it is the system"))
+    (judgement,) = (each for each in judge_trial(evidence(), rules) if each.rule == "generator")
+    assert judgement == Judgement("generator", Level.OFF, said="it is the system")
+    assert "generator" not in too_short(rules, 2.0)
+    assert too_short(VerdictsSection(), 20.0) == {"steady": 100}
+    assert too_short(VerdictsSection(), 19.9)["backlog"] == 20
+
+
+def telemetry(folder: Path, columns: Mapping[Column, list[int]], every_ms: int = 500) -> TrialTelemetry:
+    """Return the telemetry of machine m0 with these samples, measured from second 1 to second 6 of its first sample."""
+    with closing(TelemetryWriter(folder)) as writer:
+        times = [every_ms * 1_000_000 * index for index in range(len(next(iter(columns.values()))))]
+        writer.columns("m0", 1, list(columns))
+        writer.chunk("m0", 1, len(times), encode([times, *columns.values()]))
+    spans = (Span("task", "load", 1, S, 6 * S, measured=True, task=LOAD), Span("task", "serve", 0, 0, 7 * S, task=SERVE))
+    clocks = {"m0": (ClockReading(0, 0, 0),)}
+    return TrialTelemetry("t", 1, "s", read_telemetry(folder), read_telemetry(folder, SCRAPES), clocks, spans, Window(S, 6 * S))
+
+
+def rising(per_second: float, count: int = 15) -> list[int]:
+    return [int(per_second * index / 2) for index in range(count)]
+
+
+def test_what_machines_and_tasks_did(tmp_path: Path) -> None:
+    """Cores, own and stolen time, memory, swap, and what the measured and the background task used, of the measured window only."""
+    machine = {
+        "cpu.busy us counter": rising(1_500_000),
+        "cpu.steal us counter": rising(80_000),
+        "cpu.capacity us/s gauge": [4_000_000] * 15,
+        "memory.available B gauge": [100, 1, *[40] * 13],
+        "memory.total B gauge": [200] * 15,
+        "swap.in B counter": rising(1000),
+        "pressure.memory.some us counter": rising(50_000),
+        "throttled.cores 1 counter": rising(2),
+    }
+    columns = {Column.of("machine", text): values for text, values in machine.items()}
+    columns[Column.of("task.1", "cpu us counter", LOAD)] = rising(900_000)
+    columns[Column.of("task.1", "threads 1 gauge", LOAD)] = [1] * 15
+    columns[Column.of("task.0", "cpu us counter", SERVE)] = [*rising(200_000, 6), *[500_000] * 9]
+    seen = uses_of(telemetry(tmp_path, columns), {LOAD}, {SERVE})
+    (use,) = seen.machines
+    assert (use.cores, use.busy, use.own, use.steal) == pytest.approx((4, 1.5, 0.9 + 0.06, 0.02))
+    assert (use.available, use.swapped, use.waiting, use.hot, use.gap, use.sampled) == pytest.approx((0.2, 5000, 0.05, 10, 0.5, 1))
+    assert seen.generators == {"m0": (pytest.approx(0.9), 1)}
+    (task,) = seen.tasks
+    assert (task.task, [round(part, 3) for part in task.cpu]) == ("serve on m0", [0.2, 0.1, 0, 0, 0])
+    assert seen.owners == seen.machines
+
+
+def test_emulated_machines_are_judged_by_their_computer(tmp_path: Path) -> None:
+    """What the computer did beyond its machines is foreign; it stands for them where processors are shared. A gap is told."""
+    columns = {
+        Column.of("machine", "cpu.busy us counter"): rising(500_000),
+        Column.of("host", "cpu.busy us counter"): rising(1_900_000),
+        Column.of("host", "cpu.capacity us/s gauge"): [2_000_000] * 15,
+    }
+    stored = telemetry(tmp_path, columns)
+    seen = uses_of(stored, {LOAD}, set())
+    (host,) = seen.owners
+    assert (host.machine, host.cores, host.busy, host.own) == ("the computer", 2, pytest.approx(1.9), pytest.approx(0.5))
+    assert seen.generators == {}
+    assert uses_of(replace(stored, window=None), {LOAD}, set()) == Uses()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "results", command="wke measure scale.toml") as opened:
+        yield opened
+
+
+def store_one(store: Store, *judgements: Judgement) -> StoredAttempt:
+    store.writer.finish_attempt(begin(store, planned("aa-0")), replace(result(OK, ops=1.0), judgements=judgements))
+    return store.attempts.of_trial("aa-0")[-1]
+
+
+def test_a_suspect_trial_counts_and_is_marked(store: Store) -> None:
+    """What rules say comes back as it was stored; the trial is a result."""
+    seen = store_one(store, FINE, SUSPECT)
+    assert (seen.judgements, seen.outcome, seen.verdict, seen.suspect, seen.doubts) == (
+        (FINE, SUSPECT),
+        "ok",
+        Level.SUSPECT,
+        True,
+        SUSPECT.said,
+    )
+    assert list(store.attempts.results(["aa-0"])) == ["aa-0"]
+
+
+def test_a_rejected_trial_does_not_count_until_it_is_judged_otherwise(store: Store) -> None:
+    """It is invalid, with the evidence as the reason, and repeated at most twice; what is judged anew takes the place of what was."""
+    seen = store_one(store, SUSPECT, INVALID)
+    assert (seen.outcome, seen.why, seen.ok, seen.verdict) == ("invalid", INVALID.said, False, Level.INVALID)
+    assert store.attempts.results(["aa-0"]) == {}
+    assert [(each.times, each.last) for each in store.attempts.invalid(["aa-0"]).values()] == [(1, True)]
+    store.writer.judge({("aa-0", 1): [SUSPECT]})
+    assert list(store.attempts.results(["aa-0"])) == ["aa-0"]
+    assert store.attempts.invalid(["aa-0"]) == {}
+
+
+def test_a_trial_that_ends_with_a_rejection_is_invalid() -> None:
+    """The command that runs it hears so at once; a trial that failed stays as it is."""
+    ended = judged(TrialResult(OK, "broken"), [FINE, INVALID])
+    assert (ended.outcome.kind, ended.why) == (OutcomeKind.INVALID, INVALID.said)
+    assert judged(TrialResult(OK, "broken"), [FINE, SUSPECT]) == TrialResult(OK, "broken")
+
+
+def test_figures_cross_marks_with_suspect_trials() -> None:
+    """The mark is crossed, and the footnote counts the trials."""
+    experiment = Experiment(
+        "scale", Path("scale.toml"), iterations=2, parameters=Sweep((Parameter("n", (1, 2)),)), metrics=(Metric("ops"),)
+    )
+    trials = [
+        StoredAttempt(f"{n}-{k}", "scale", 1, {"n": n}, k, False, "ok", "", 0, 1.0, {"ops": 5.0 * n + k}, {}, Path())
+        for n in (1, 2)
+        for k in (0, 1)
+    ]
+    trials[3] = replace(trials[3], judgements=(SUSPECT,))
+    drawing = make_drawing(Plot("line", "n", ys("ops")), trials, experiment)
+    assert [mark.suspect for mark in drawing.panels[0].marks] == [False, True]
+    assert "Crossed: with suspect trials (1 of 4)." in drawing.footnote
+    assert not re.search("Crossed", make_drawing(Plot("line", "n", ys("ops")), trials[:3], experiment).footnote)
