@@ -147,8 +147,10 @@ class Budgeted(Policy):
 
     def _levels(self, planned: Sequence[PlannedTrial]) -> Iterator[list[PlannedTrial]]:
         levels = coarseness(self.points, self.baseline)
-        for level in sorted(set(levels.values())):
-            yield [trial for trial in planned if levels[point_key(trial.point)] == level]
+        trials: dict[int, list[PlannedTrial]] = {}
+        for trial in planned:
+            trials.setdefault(levels[point_key(trial.point)], []).append(trial)
+        yield from (trials[level] for level in sorted(trials))
 
     def _widest_first(self, planned: Sequence[PlannedTrial], seen: Seen) -> Iterator[list[PlannedTrial]]:
         """Yield the next iteration of each unit that needs one: units whose iteration has begun, then those with the widest intervals."""
