@@ -119,7 +119,7 @@ def test_telemetry_agrees_with_what_a_script_did(project: Project) -> None:
     for columns, key, before, after, error, unit in steps:
         low, high = grown(telemetry, columns, seen[before]["at"], seen[after]["at"])
         known = SENT if has_own_network else seen[after][key] - seen[before][key]
-        assert known >= {"lo": SENT, "cpu": 0.9 * BURNT_S, "written": WRITTEN, "used": 0.9 * HELD}[key]
+        assert known >= {"lo": SENT, "cpu": 0.9 * BURNT_S, "written": WRITTEN, "used": 0}[key]  # others may free memory meanwhile
         assert (1 - error) * low <= known * unit <= (1 + error) * high
     _check_what_is_told(project, telemetry)
 
