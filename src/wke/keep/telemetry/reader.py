@@ -86,19 +86,21 @@ class StoredTelemetry:
     def _decoded(self, table: _Table, places: Sequence[int]) -> Whole:
         """Return the times of all samples of a table, and below them the columns at these places."""
         width, picked = 1 + len(table.columns), [0, *(1 + place for place in places)]
-        alike: defaultdict[int, list[int]] = defaultdict(list)
-        inflated: dict[int, bytes] = {}
-        for number, (rows, start, end) in enumerate(table.chunks):
+        inflated: defaultdict[int, list[bytes]] = defaultdict(list)
+        begins: defaultdict[int, list[int]] = defaultdict(list)
+        total = 0
+        for rows, start, end in table.chunks:
             data = self._inflated(start, end, 8 * width * rows)
             if data is not None:
-                inflated[number] = data
-                alike[rows].append(number)
-        found: dict[int, Whole] = {}
-        for rows, numbers in alike.items():
-            planes = np.frombuffer(b"".join(inflated[number] for number in numbers), np.uint8).reshape(-1, 8, width, rows)
+                inflated[rows].append(data)
+                begins[rows].append(total)
+                total += rows
+        found = np.empty((len(picked), total), np.int64)
+        for rows, chunks in inflated.items():  # chunks of one length are decoded together
+            planes = np.frombuffer(b"".join(chunks), np.uint8).reshape(-1, 8, width, rows)
             values = np.ascontiguousarray(planes[:, :, picked].transpose(2, 0, 3, 1)).view("<i8")[..., 0].cumsum(axis=2)
-            found |= {number: values[:, at] for at, number in enumerate(numbers)}
-        return np.concatenate([np.empty((len(picked), 0), np.int64), *(found[number] for number in sorted(found))], axis=1)
+            found[:, np.add.outer(begins[rows], np.arange(rows))] = values
+        return found
 
     def _inflated(self, start: int, end: int, size: int) -> bytes | None:
         """Return the bytes of a chunk, exactly as many as it should have; None, and a word in `damage`, if it has not."""

@@ -28,11 +28,12 @@ BASE_UNITS = {  # unit -> the base unit as names have it, and the factor that gi
     "J": ("joules", 1.0),
     "Hz": ("hertz", 1.0),
     "kHz": ("hertz", 1e3),
-    "mC": ("celsius", 1e-3),
+    "m°C": ("celsius", 1e-3),
     "us/s": ("cores", 1e-6),
     "1/100": ("", 0.01),
     "1/1000": ("", 0.001),
     "1": ("", 1.0),
+    "1/s": ("per_second", 1.0),
 }
 DEVICE = re.compile(r"(?P<kind>disk|net|cpu)\.(?P<device>.+)\.(?P<what>[^.]+)|(?P<sensor>energy|temperature|frequency)\.(?P<which>.+)")
 SCRAPED = re.compile(r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(?P<labels>.*)\})?")
