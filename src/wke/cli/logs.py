@@ -18,6 +18,7 @@ from wke.series.resolve import find_trial
 from wke.tell.terminal.console import Printer, json_text
 from wke.tell.terminal.output import put
 from wke.tell.terminal.sanitize import Safe, one_line, sanitize, visible
+from wke.tell.terminal.trial import cleaned_words
 
 MOST_NAMED = 5
 
@@ -38,10 +39,13 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
         stored = find_trial(store, trial)
         makers = store.details.makers(*stored.ran)
         clocks = store.details.clocks(stored.id, stored.attempt)
+        cleaned = store.cleaning.of(stored.id, stored.attempt)
         lost = [path for path in store.details.files(stored.id, stored.attempt) if not (stored.folder / path).exists()]
     if not stored.folder.is_dir():
         raise StoreError(f"the files of trial {stored.id} ({stored.outcome}) are missing: there is no folder {stored.folder}", hint=CHECK)
     written = tasks(stored.folder)
+    for one in cleaned:
+        Printer().talk(cleaned_words(one))
     _check("machine", machine, {task.machine for task in written})
     _check("target", target, {task.target for task in written})
     found = lines(stored.folder, place=placer(clocks))

@@ -59,6 +59,7 @@ GROUPS = {  # group -> name -> (module in wke.cli, one line of help)
         "plot": ("plot", "Draw an experiment's figures from the stored trials."),
         "show": ("show", "Show everything stored about a trial: outcome, attempts, metrics, tasks, machines, files."),
         "logs": ("logs", "Print what the tasks of a trial wrote, in order of time."),
+        "clean": ("clean", "Show what a series holds on the disk, and remove what no result needs."),
         "export": ("export", "Write the telemetry of a trial as CSV, Parquet, OpenMetrics, a Chrome trace or loads.csv."),
         "reanalyse": ("reanalyse", "Compute new or changed metrics from the output of stored trials; run nothing."),
     },

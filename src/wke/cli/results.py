@@ -23,7 +23,7 @@ from wke.tell.tables import shown, text_table
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.summary import accepted_text, comparison_table, inputs_text, print_findings, print_summary, summary_json
 from wke.tell.terminal.trial import trial_json, trial_line
-from wke.tell.words import counted
+from wke.tell.words import counted, size_words
 
 
 @click.command()
@@ -65,6 +65,17 @@ def results(name: str | None, *, each: bool, as_csv: bool, form: str | None, par
                 if len(selected) > 1:
                     out.talk(f"{selection.series}:")
                 _print(_summary(store, selection), each=each)
+            _warn_of_size(store, selected)
+
+
+def _warn_of_size(store: Store, selected: Sequence[SeriesSelection]) -> None:
+    """Print a warning if the files in the store are larger than the plan of a shown series allows."""
+    size, limits = store.cleaning.size(), {one.series: store.plans.latest(one.series).store_limit for one in selected}
+    for name, limit in limits.items():
+        if 0 < limit < size:
+            held = f"{RESULTS} holds {size_words(size)}, more than {size_words(limit)} (store-limit in [experiment])"
+            Printer().talk(f"{held}: `wke clean {name}` shows what can be removed")
+            return
 
 
 def _every_row(store: Store, selected: Sequence[SeriesSelection]) -> tuple[ResultRow, ...]:

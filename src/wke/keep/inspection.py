@@ -17,6 +17,7 @@ from wke.keep.database.database import Database
 from wke.keep.files.damage import DamagedError
 from wke.keep.files.manifest import RESTORE, KeptFile, differences
 from wke.keep.soundness import unsound_values
+from wke.keep.trials.cleaning import cleaned_paths
 from wke.keep.trials.folders import final_folder, partial_folder
 from wke.keep.trials.trials import INTERRUPTED, RUNNING
 from wke.values import dataclass
@@ -123,9 +124,12 @@ def _look_at_attempt(store: Path, database: Database, row: _Row, seen: Inspectio
         return
     with database.snapshot() as sql:
         files = sql.execute("SELECT path, size, crc FROM files WHERE attempt = ?", (row.id,)).fetchall()
+        cleaned = cleaned_paths(sql, row.id)
     seen.files += len(files)
     seen.size_bytes += sum(size for _, size, _ in files)
-    seen.findings += differences(folder, [KeptFile(fsdecode(path), size, crc) for path, size, crc in files])
+    seen.findings += differences(folder, [KeptFile(fsdecode(path), size, crc) for path, size, crc in files], cleaned)
+    for path in sorted(path for path in cleaned if (folder / path).exists()):
+        seen.notes.append(Problem("was to be removed by a command that was killed; `wke clean` removes it", Location(str(folder / path))))
 
 
 def _look_at_folders(found: Iterable[Path], known: Mapping[Path, _Row], seen: Inspection) -> None:

@@ -80,10 +80,10 @@ def _candidates(series: PlannedSeries, store: Store) -> Iterator[tuple[Identifie
     missing = {item.planned.id: item for item in series.trials if seen.lacks(item.planned)}
     if not missing:
         return
-    now = store.examinations.latest()
+    now, cleaned = store.examinations.latest(), store.cleaning.attempts()
     same = same_runs({name: item.planned.inputs for name, item in missing.items()}, store.inputs.of_ended_trials())
     for name, others in same.items():
-        attempts = [attempt for attempt in store.attempts.of_trials(others, now) if not attempt.changes]
+        attempts = [attempt for attempt in store.attempts.of_trials(others, now) if not attempt.changes and attempt.ran not in cleaned]
         usable = tuple(readable(store.attempts.of_trial(name), attempts, missing[name].trial.steps, store.details.task_ends))
         if usable:
             yield missing[name], usable

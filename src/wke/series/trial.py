@@ -33,6 +33,7 @@ def load_trial(store: Store, name: str, number: int | None = None) -> TrialRecor
         acceptances=tuple(each for each in store.acceptances.all() if each.number in numbers),
         between=between if between.exists() else None,
         now_ns=time.time_ns(),
+        cleaned=store.cleaning.of(at.id, at.attempt),
         skipped=tuple(_skipped(store.inputs.of(found.id))),
     )
 

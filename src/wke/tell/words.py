@@ -20,6 +20,15 @@ def skew_words(skew_ns: int, bound_ns: int) -> str:
     return f"{max(0.0, low):.2f} to {high:.2f} ms" if bound_ns else f"{high:.2f} ms"
 
 
+def size_words(size: float) -> str:
+    """Return a size as text: 512 B, 1.2 kB, 34 MB, in powers of 1000."""
+    units = ("B", "kB", "MB", "GB", "TB")
+    index = 0
+    while size >= 999.5 and index < len(units) - 1:
+        size, index = size / 1000, index + 1
+    return f"{size:.1f} {units[index]}" if 0 < size < 9.95 and index else f"{size:.0f} {units[index]}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return `1 trial`, `2 trials`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

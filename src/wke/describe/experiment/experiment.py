@@ -16,6 +16,8 @@ from wke.describe.toml.tables import key_text
 from wke.errors import Location, Problem
 from wke.values import dataclass
 
+STORE_LIMIT = 10 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
@@ -104,9 +106,10 @@ class Experiment:
     """One experiment file. An experiment without steps belongs to a benchmark script, which does the work of the steps itself.
 
     `iterations` is the number of rounds that count; with `stopping` it is the maximum.
-    `stop_after` failures alike in a row end the series. `verdicts` are the rules that judge its trials. `files` maps the files that
-    results depend on to their SHA-256, folders to None. `classes` maps a class to the template of its size. `at` returns where a key is in
-    the file, `warnings` are the old spellings in it. In a draft, `is_sweep_known` is False if there are mistakes in its parameters.
+    `stop_after` failures alike in a row end the series. Above `store_limit` bytes of files in the store a warning is due, with 0 never.
+    `verdicts` are the rules that judge its trials. `files` maps the files that results depend on to their SHA-256, folders to None.
+    `classes` maps a class to the template of its size. `at` returns where a key is in the file, `warnings` are the old spellings in it. In
+    a draft, `is_sweep_known` is False if there are mistakes in its parameters.
     """
 
     name: str
@@ -122,6 +125,7 @@ class Experiment:
     cooldown_s: float = 0.0
     step_timeout_s: float | None = None
     stop_after: int = 5
+    store_limit: int = STORE_LIMIT
     baseline: Mapping[str, Value] = field(default_factory=dict)
     threshold: float = 0.0
     files: Mapping[str, str | None] = field(default_factory=dict)

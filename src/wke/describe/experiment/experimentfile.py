@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from wke.describe.cluster.clusterfile import Duration, Share
 from wke.describe.configuration.configfile import AnyScalar
+from wke.describe.experiment.experiment import STORE_LIMIT
 from wke.describe.experiment.forms import as_iterations, condition, expressions, file_name, labels, listed, normaliser, url_path
 from wke.describe.experiment.metricfile import MetricEntry
 from wke.describe.experiment.plot import Filter, read_argument, read_filters
@@ -12,6 +13,7 @@ from wke.describe.experiment.stepfile import Count, Limit, StepEntry
 from wke.describe.experiment.telemetryfile import TelemetrySection
 from wke.describe.experiment.verdictfile import VerdictsSection
 from wke.describe.expression.expression import Expression
+from wke.describe.expression.quantity import size_bytes
 from wke.describe.toml.shape import After, Before, Bounds, FlawError, Items, Most, Name, NonEmpty, TableModel
 from wke.documents import TomlValue
 
@@ -77,6 +79,8 @@ class ExperimentSection(TableModel):
     """The `timeout` of steps that have none, except those in the background. How long all trials may take is `budget`."""
     stop_after: Annotated[int, Bounds(at_least=0)] = 5
     """The series stops when this many trials in a row fail in the same step with the same outcome; 0: never."""
+    store_limit: Annotated[int, Before(size_bytes, str | int)] = STORE_LIMIT
+    """`wke results` warns when the files of all attempts in the store are larger than this, such as `50GB`; 0: never."""
     budget: Limit | None = None
     """How long all trials may take, such as `6h`. First run the ends and middles of ranges, then the points between (`min` rounds each, by
     default 5), then more iterations where intervals are widest."""

@@ -95,6 +95,7 @@ def _experiment(table: TomlTable[ExperimentFile], folder: Path, sweep: Sweep, pr
         order=section.order or ("interleaved" if file.steps else "sequential"),
         cooldown_s=section.cooldown,
         step_timeout_s=section.step_timeout,
+        store_limit=section.store_limit,
         files=_files(section.files, folder, table.at, problems),
         parameters=sweep,
         classes=file.classes,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wke.keep.machines.acceptance import Acceptance
+from wke.keep.trials.cleaning import Cleaned
 from wke.keep.trials.details import AttemptDetails
 from wke.keep.trials.trials import StoredAttempt
 from wke.values import dataclass
@@ -16,6 +17,7 @@ class TrialRecord:
     `answers_for` maps other trials for which this result counts to the acceptance that says so; `acceptances` are these and the ones
     without which one of the attempts would not count. `between` is the folder with the output of deployed steps after this attempt, None
     if there is none. `skipped` has the number and target of steps that did not run, because of a condition or a class without machines.
+    `cleaned` is what was removed from this attempt.
     """
 
     at: StoredAttempt
@@ -26,3 +28,4 @@ class TrialRecord:
     between: Path | None
     now_ns: int
     skipped: tuple[tuple[int, str], ...] = ()
+    cleaned: tuple[Cleaned, ...] = ()

@@ -140,6 +140,15 @@ CREATE TABLE files (                 -- what an attempt's folder held when the a
     crc INTEGER NOT NULL,            -- CRC-32
     PRIMARY KEY (attempt, path)
 ) WITHOUT ROWID;
+CREATE TABLE cleaned (               -- files that a user had removed: they are no longer in the table files
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    path TEXT NOT NULL,              -- as in files
+    kind TEXT NOT NULL,              -- "telemetry", "logs" or "collected"
+    size INTEGER NOT NULL,
+    at_ns INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    PRIMARY KEY (attempt, path)
+) WITHOUT ROWID;
 CREATE TABLE deployments (           -- for each step with a scope that an attempt used, the attempt that ran the step
     attempt INTEGER NOT NULL REFERENCES attempts,
     step INTEGER NOT NULL,
@@ -197,7 +206,8 @@ def column_types() -> dict[str, dict[str, frozenset[type]]]:
     for table, body in re.findall(r"CREATE TABLE (\w+) \((.*?)\n\)", TABLES, re.DOTALL):
         columns = re.findall(r"^    (\w+) (INTEGER|TEXT|REAL|BLOB)( NOT NULL| PRIMARY KEY)?", body, re.MULTILINE)
         found[table] = {name: frozenset({_TYPES[kind]} | (set() if never_null else {type(None)})) for name, kind, never_null in columns}
-    found["files"]["path"] |= {bytes}  # the name of a file that is not text
+    for table in ("files", "cleaned"):
+        found[table]["path"] |= {bytes}  # the name of a file that is not text
     return found
 
 

@@ -3,7 +3,7 @@
 import os
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from wke.errors import Location, Problem
@@ -55,8 +55,8 @@ def seal(folder: Path) -> tuple[KeptFile, ...]:
     return tuple(sealed)
 
 
-def differences(folder: Path, kept: Iterable[KeptFile]) -> Iterator[Problem]:
-    """Yield the files in `folder` that are lost, altered, unreadable or unexpected."""
+def differences(folder: Path, kept: Iterable[KeptFile], ignored: Collection[str] = ()) -> Iterator[Problem]:
+    """Yield the files in `folder` that are lost, altered, unreadable or unexpected; `ignored` paths may be there."""
     expected = {file.path: file for file in kept}
     for place, _, names in os.walk(folder):
         for path in (Path(place, name) for name in sorted(names)):
@@ -65,7 +65,7 @@ def differences(folder: Path, kept: Iterable[KeptFile]) -> Iterator[Problem]:
                 what = _difference(path, file)
                 if what:
                     yield Problem(what, Location(str(path)), RESTORE)
-            elif stat.S_ISREG(path.lstat().st_mode):
+            elif str(path.relative_to(folder)) not in ignored and stat.S_ISREG(path.lstat().st_mode):
                 yield Problem("was not there when the attempt ended", Location(str(path)), "move it away; wke did not write it")
     for lost in expected:
         yield Problem("is missing", Location(str(folder / lost)), RESTORE)

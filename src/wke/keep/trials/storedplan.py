@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, field
 from typing import Self
 
-from wke.describe.experiment.experiment import Budget, Experiment, Stopping
+from wke.describe.experiment.experiment import STORE_LIMIT, Budget, Experiment, Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.rules import Rules, rules_of
 from wke.describe.expression.equation import read_expression
@@ -21,6 +21,7 @@ class StoredPlan:
     `file` is the experiment's file, `threshold` the share below which differences from the baseline do not matter, `software` what the
     series was measured with. A benchmark script that is told to measure everything again begins a new `generation` of trials. `cluster` is
     the cluster's file, "" for a benchmark script, and `on` the selector of the machines that were used.
+    Above `store_limit` bytes of files in the store a warning is due, with 0 never.
     """
 
     file: str
@@ -32,6 +33,7 @@ class StoredPlan:
     generation: int = 0
     cluster: str = ""
     on: str | None = None
+    store_limit: int = STORE_LIMIT
 
     @classmethod
     def of(cls, experiment: Experiment, seed: int, software: Mapping[str, object], *, generation: int = 0) -> Self:
@@ -44,6 +46,7 @@ class StoredPlan:
             threshold=experiment.threshold,
             software=software,
             generation=generation,
+            store_limit=experiment.store_limit,
         )
 
     def to_json(self) -> str:

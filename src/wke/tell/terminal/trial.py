@@ -10,6 +10,7 @@ from wke.judge.summary.trial import TrialRecord
 from wke.keep.files.localtime import local_time
 from wke.keep.machines.fingerprint import Facts, Reference
 from wke.keep.output import logs
+from wke.keep.trials.cleaning import Cleaned
 from wke.keep.trials.details import AttemptDetails, StoredDeployment, StoredTask
 from wke.keep.trials.folders import final_folder
 from wke.keep.trials.judgements import Level
@@ -17,7 +18,7 @@ from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
 from wke.keep.trials.versions import Version
 from wke.records import MachineClock
 from wke.tell.versions import first_line
-from wke.tell.words import counted, observation_words, point_words, seconds, skew_words
+from wke.tell.words import counted, observation_words, point_words, seconds, size_words, skew_words
 
 FINE = ("ok", "cancelled")  # the outcomes of tasks that did not fail
 TAIL, LONG_TAIL = 5, 20  # lines of a task that ended well, and of another one
@@ -205,8 +206,16 @@ def _files(shown: TrialRecord) -> Iterator[str]:
     of = shown.of
     held = "" if of.files is None or of.size_bytes is None else f" ({counted(of.files, 'file')}, {of.size_bytes:,} bytes)"
     yield f"{shown.at.folder}{held}{'' if shown.at.folder.is_dir() else ': missing'}"
+    yield from (cleaned_words(one, shown.now_ns) for one in shown.cleaned)
     if shown.between is not None:
         yield f"{shown.between} (output of deployed steps after this attempt)"
+
+
+def cleaned_words(cleaned: Cleaned, now_ns: int | None = None) -> str:
+    """Return what was removed from an attempt."""
+    names = {"collected": "collected files"}
+    held = f"{counted(cleaned.files, 'file')}, {size_words(cleaned.size)}"
+    return f"{names.get(cleaned.kind, cleaned.kind)} removed by {cleaned.who} at {local_time(cleaned.at_ns, now_ns)}: {held}"
 
 
 def trial_line(trial: StoredAttempt) -> str:
@@ -239,6 +248,7 @@ def shown_json(shown: TrialRecord, details: Mapping[int, AttemptDetails], usage:
         "attempts": [{**trial_json(each), **_details_json(details[each.attempt])} for each in shown.attempts],
         "answers-for": dict(shown.answers_for),
         "acceptances": [_kebab(asdict(each)) for each in shown.acceptances],
+        "cleaned": [_kebab(asdict(each)) for each in shown.cleaned],
         "between": None if shown.between is None else str(shown.between),
     }
 
