@@ -106,6 +106,7 @@ COMMAND_LINES = {
     ],
     "plot": [["experiments/scale.toml"], [EVIL]],
     "show": [[ID], [ID, "--json"], [EVIL]],
+    "clean": [["scale"], ["scale", "--json"], [EVIL]],
     "export": [[ID], [ID, "--json"], [ID, "--only", EVIL], [EVIL]],
     "logs": [[ID], [ID, "--json"], [ID, EVIL], [EVIL]],
     "reanalyse": [["experiments/scale.toml", "--dry-run"], [EVIL]],
