@@ -10,7 +10,7 @@ from wke.errors import StoreError
 from wke.keep.files.lock import person
 from wke.keep.store import Store
 from wke.keep.trials.cleaning import KINDS, HeldFile
-from wke.series.cleaning import SUPERSEDED, WITH_LOGS, Holdings, load_holdings
+from wke.series.cleaning import SUPERSEDED, WITH_LOGS, Going, Holdings, load_holdings
 from wke.series.cleaning import clean as remove
 from wke.series.folders import RESULTS
 from wke.series.resolve import series_name
@@ -37,35 +37,41 @@ def clean(series: str, *, telemetry: bool, logs: bool, superseded: bool, force: 
     kinds = [*["telemetry"] * telemetry, *WITH_LOGS * logs, *[SUPERSEDED] * superseded]
     if force and not (telemetry or logs):
         raise click.UsageError("--force needs --telemetry or --logs")
-    if not Store.exists(RESULTS):
-        raise StoreError(f"there are no results in {RESULTS}", hint="change to the project's folder")
-    with Store.open(RESULTS, readonly=True) as store:
-        holdings = load_holdings(store, name)
-    going = [file for files in holdings.chosen(kinds, force=force).values() for file in files]
+    holdings = _holdings(name)
+    going = holdings.chosen(kinds, force=force)
     if not as_json:
         _print(holdings, kinds, force=force)
     done = bool(kinds) and (yes or (not as_json and bool(going) and _agreed(going)))
     if done:
         with Store.open(RESULTS, command="wke clean", series=name) as store:
             holdings = load_holdings(store, name)
-            going = [file for files in holdings.chosen(kinds, force=force).values() for file in files]
-            remove(store, holdings, kinds, person(), force=force)
+            going = remove(store, holdings, kinds, person(), force=force)
     if as_json:
-        out.document(_json(name, holdings, going if kinds else [], done=done))
+        out.document(_json(name, holdings, going, done=done))
     elif kinds:
         out.talk(_outcome(going, done=done))
 
 
-def _outcome(going: Collection[HeldFile], *, done: bool) -> str:
-    words = f"{counted(len(going), 'file')}, {size_words(_size(going))}"
+def _holdings(name: str) -> Holdings:
+    if not Store.exists(RESULTS):
+        raise StoreError(f"there are no results in {RESULTS}", hint="change to the project's folder")
+    with Store.open(RESULTS, readonly=True) as store:
+        return load_holdings(store, name)
+
+
+def _outcome(going: Going, *, done: bool) -> str:
+    words = _words(going)
     if done:
         return f"removed: {words}"
     return f"nothing was removed; --yes would remove {words}" if going else "there is nothing to remove"
 
 
-def _agreed(going: Collection[HeldFile]) -> bool:
-    words = f"remove {counted(len(going), 'file')}, {size_words(_size(going))}, for good"
-    return sys.stdin.isatty() and is_terminal("stderr") and click.confirm(words, err=True)
+def _agreed(going: Going) -> bool:
+    return sys.stdin.isatty() and is_terminal("stderr") and click.confirm(f"remove {_words(going)}, for good", err=True)
+
+
+def _words(going: Going) -> str:
+    return f"{counted(sum(map(len, going.values())), 'file')}, {size_words(sum(map(_size, going.values())))}"
 
 
 def _print(holdings: Holdings, kinds: Collection[str], *, force: bool) -> None:
@@ -90,7 +96,7 @@ def _size(files: Iterable[HeldFile]) -> int:
     return sum(file.size for file in files)
 
 
-def _json(name: str, holdings: Holdings, going: Collection[HeldFile], *, done: bool) -> dict[str, object]:
+def _json(name: str, holdings: Holdings, going: Going, *, done: bool) -> dict[str, object]:
     sizes = {
         kind: {
             "files": len(holdings.files(kind)),
@@ -99,4 +105,5 @@ def _json(name: str, holdings: Holdings, going: Collection[HeldFile], *, done: b
         }
         for kind in (*KINDS, SUPERSEDED)
     }
-    return {"series": name, "kinds": sizes, "chosen": {"files": len(going), "bytes": _size(going)}, "removed": done}
+    chosen = {"files": sum(map(len, going.values())), "bytes": sum(map(_size, going.values()))}
+    return {"series": name, "kinds": sizes, "chosen": chosen, "removed": done}

@@ -1,14 +1,15 @@
 """What a series holds on the disk, and which of it can be removed without a loss: everything but what counts."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from wke.errors import StoreError
 from wke.keep.store import Store
-from wke.keep.trials.cleaning import KINDS, HeldFile, Ran
+from wke.keep.trials.cleaning import HeldFile, Ran
 from wke.keep.trials.trials import RUNNING, StoredAttempt, counting_attempts
 from wke.values import dataclass
 
 SUPERSEDED = "superseded"
+Going = Mapping[Ran, tuple[HeldFile, ...]]
+"""Files that can go, by attempt."""
 WITH_LOGS = ("logs", "collected")
 """What `--logs` means: the output of tasks, and the files that were collected from them."""
 
@@ -32,7 +33,7 @@ class Holdings:
 
     attempts: tuple[HeldAttempt, ...]
 
-    def chosen(self, kinds: Collection[str], *, force: bool) -> dict[Ran, tuple[HeldFile, ...]]:
+    def chosen(self, kinds: Collection[str], *, force: bool) -> Going:
         """Return the files of these kinds (of KINDS, or SUPERSEDED) that can go; with `force`, also those of attempts that count."""
         found = {}
         for attempt in self.attempts:
@@ -55,9 +56,7 @@ class Holdings:
 
 def load_holdings(store: Store, name: str) -> Holdings:
     """Return what the attempts hold that commands of a series ran; those that run, or were left running, are left out."""
-    store.plans.latest(name)  # raises for an unknown series
-    left = {one.attempt.trial for one in store.attempts.detached()}
-    mine = [one for one in store.attempts.of_series(name) if one.derivation is None and one.outcome != RUNNING and one.id not in left]
+    mine = _own(store, name)
     of_trials = store.attempts.of_trials({one.id for one in mine}, store.examinations.latest())
     chosen = tuple(_chosen(of_trials))
     shown, settled = {one.ran for one in chosen}, {one.id for one in chosen if one.ok}
@@ -77,12 +76,19 @@ def load_holdings(store: Store, name: str) -> Holdings:
     )
 
 
-def clean(store: Store, holdings: Holdings, kinds: Collection[str], who: str, *, force: bool) -> None:
-    """Remove what can go, and what an earlier cleaning that was killed did not come to."""
-    if unknown := set(kinds) - {*KINDS, SUPERSEDED}:
-        raise StoreError(f"there is nothing called {', '.join(sorted(unknown))} in a store")
+def clean(store: Store, holdings: Holdings, kinds: Collection[str], who: str, *, force: bool) -> Going:
+    """Remove what can go, and what an earlier cleaning that was killed did not come to; return the former."""
+    going = holdings.chosen(kinds, force=force)
     store.cleaning.finish(attempt.ran for attempt in holdings.attempts)
-    store.cleaning.remove(holdings.chosen(kinds, force=force), who)
+    store.cleaning.remove(going, who)
+    return going
+
+
+def _own(store: Store, name: str) -> list[StoredAttempt]:
+    """Return the attempts that commands of a series ran and that are over; InputError for an unknown series."""
+    store.plans.latest(name)
+    left = {one.attempt.trial for one in store.attempts.detached()}
+    return [one for one in store.attempts.of_series(name) if one.derivation is None and one.outcome != RUNNING and one.id not in left]
 
 
 def _counting(store: Store) -> set[Ran]:
