@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sources import nodes
 
 import wke
 from wke.errors import InputError, MachineError, TargetError, WkeError
@@ -78,7 +79,7 @@ def test_what_only_old_scripts_need_can_be_deleted() -> None:
     for path in ROOT.rglob("*.py"):
         found = [
             (node.module, alias.name)
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in nodes(path)
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("wke.legacy", "wke.api.slices"))
             for alias in node.names
         ]

@@ -2,10 +2,10 @@
 
 import ast
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 
 import pytest
+from sources import nodes, tree
 
 import wke
 
@@ -24,15 +24,9 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.Assert, ast.match_case)
 
 
-@cache
-def tree(path: Path) -> ast.Module:
-    """Return what a file holds."""
-    return ast.parse(path.read_text())
-
-
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Yield every function and method of a file."""
-    yield from (node for node in ast.walk(tree(path)) if isinstance(node, FUNCTIONS))
+    yield from (node for node in nodes(path) if isinstance(node, FUNCTIONS))
 
 
 def complexity(function: ast.AST) -> int:
@@ -69,7 +63,7 @@ MODULES = {name_of(path): path for path in SOURCES}
 
 def imported(path: Path) -> Iterator[str]:
     """Yield the modules of ours that a file imports, inside functions and under TYPE_CHECKING too."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "wke":
@@ -103,7 +97,7 @@ def test_files_functions_and_classes_are_small(path: Path) -> None:
         f.name: number for f in functions(path) if is_command(f) and (number := len(f.args.args + f.args.kwonlyargs)) > COMMAND_PARAMETERS
     }
     assert not commands
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.ClassDef):
             public = [child.name for child in node.body if isinstance(child, FUNCTIONS) and is_verb(child)]
             assert len(public) <= PUBLIC_METHODS, f"{node.name}: {public}"
@@ -148,5 +142,5 @@ def test_a_name_is_one_class() -> None:
 def test_frozen_classes_are_made_by_wke_values() -> None:
     """A class made by the standard library's dataclass costs each command nearly a millisecond at its start."""
     for path in SOURCES:
-        froms = [node for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"]
+        froms = [node for node in nodes(path) if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"]
         assert path.name == "values.py" or "dataclass" not in {alias.name for node in froms for alias in node.names}, path

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sources import nodes
 
 import wke
 
@@ -34,7 +35,7 @@ def layer(module: str) -> str:
 
 def imports(path: Path) -> Iterator[str]:
     """Yield every module of ours that a file imports, inside functions and under TYPE_CHECKING too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (a.name for a in node.names if a.name.split(".")[0] == "wke")
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "wke":
@@ -58,9 +59,8 @@ def test_series_neither_prints_nor_asks() -> None:
     """What a series says are values: whoever shows them prints them."""
     printing = {"wke.tell.terminal.console.Printer", "click", "rich", "sys.stdout", "sys.stderr"}
     for path in (ROOT / "series").rglob("*.py"):
-        tree = ast.parse(path.read_text())
-        named = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute)}
-        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        named = {ast.unparse(node) for node in nodes(path) if isinstance(node, ast.Name | ast.Attribute)}
+        imported = {alias.name for node in nodes(path) if isinstance(node, ast.Import) for alias in node.names}
         assert not (named | imported | set(imports(path))) & (printing | {"print", "input"}), path
 
 

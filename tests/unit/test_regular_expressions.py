@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sources import nodes
 
 import wke
 
@@ -16,11 +17,16 @@ BROKEN_IN_3_11_2 = {"POSSESSIVE_REPEAT", "ATOMIC_GROUP"}
 def patterns() -> Iterator[tuple[str, str]]:
     """Yield file:line and text of every pattern that is passed to a function of `re`."""
     for path in SOURCES.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
                 continue
             pattern = node.args[0]
-            if ast.unparse(node.func.value) == "re" and isinstance(pattern, ast.Constant) and isinstance(pattern.value, str):
+            if (
+                isinstance(node.func.value, ast.Name)
+                and node.func.value.id == "re"
+                and isinstance(pattern, ast.Constant)
+                and isinstance(pattern.value, str)
+            ):
                 yield f"{path.relative_to(SOURCES)}:{node.lineno}", pattern.value
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from rich.console import Console
+from sources import nodes
 from stored import planned, result
 
 import wke
@@ -245,10 +246,9 @@ MAY = {
 
 def ways(path: Path) -> set[str]:
     """Return the ways to the terminal that a file uses."""
-    tree = ast.parse(path.read_text())
-    named = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    named = {ast.unparse(node) for node in nodes(path) if isinstance(node, ast.Attribute) and node.attr.strip("_") in {"stdout", "stderr"}}
+    called = {ast.unparse(node.func) for node in nodes(path) if isinstance(node, ast.Call)}
+    imported = {node.module for node in nodes(path) if isinstance(node, ast.ImportFrom)}
     streams = named & {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
     return streams | (called & {"print", "click.echo", "click.secho"}) | (imported & {"rich.text", "rich"}) | _own_json(path, called)
 
