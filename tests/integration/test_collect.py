@@ -55,7 +55,7 @@ def test_files_and_metrics_come_back(emulated: Project) -> None:
     assert done.status == 0, done.err
     (trial,) = emulated.trials()
     assert trial.observations == {"ops": 14.0, "p99": 1500.0, "requests": 42.0}
-    found = [path for path in trial.folder.rglob("*") if path.is_file() and path.suffix not in {".idx", ".out", ".err"}]
+    found = [path for path in trial.folder.rglob("*") if path.is_file() and path.suffix not in {".idx", ".out", ".err", ".wke"}]
     files = {str(path.relative_to(trial.folder)): path.read_text() for path in found}
     left = {name: text for name, text in files.items() if ".files/" in name}
     assert left == {

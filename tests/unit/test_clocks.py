@@ -49,13 +49,11 @@ def test_nothing_is_known_without_probes() -> None:
 @pytest.mark.parametrize(
     ("ways", "over"),
     [
-        ([100] * 7, False),
-        ([100] * 8, True),
-        ([900, *[100] * 7], True),  # the first was slow: its half had better ones
-        ([100] * 7 + [91], True),
-        ([100] * 7 + [90], False),
-        ([100] * 7 + [90] * 8, False),  # 15
-        ([100] * 7 + [90] * 9, True),
+        ([100] * 15, False),
+        ([100] * 16, True),
+        ([900, *[100] * 15], True),  # the first was slow: its half had better ones
+        ([100] * 15 + [91], True),
+        ([100] * 15 + [90], False),
         ([100] * 15 + [90] * 16, False),  # 31
         ([100] * 15 + [90] * 17, True),
         ([100] * 16 + [80] * 16, False),
@@ -64,7 +62,7 @@ def test_nothing_is_known_without_probes() -> None:
     ],
 )
 def test_probing_ends_when_more_of_it_is_not_worth_its_time(ways: list[int], *, over: bool) -> None:
-    """Of 8, 16, 32 or 64 probes, the last half has to find a way that is shorter by a tenth, else there is no next half."""
+    """Of 16, 32 or 64 probes, the last half has to find a way that is shorter by a tenth, else there is no next half."""
     assert enough([Probe(0, 0, way) for way in ways]) is over
 
 

@@ -47,7 +47,7 @@ class Machine:
 
 def recorder(machines: list[Machine], provider: str = "ssh", **rules: object) -> tuple[Recorder, list[Record]]:
     told: list[Record] = []
-    place = SimpleNamespace(cluster=SimpleNamespace(provider=provider), now=lambda: NOW)
+    place = SimpleNamespace(is_here=provider == "local", now=lambda: NOW)
     session = SimpleNamespace(connections=machines, machines={machine.machine: None for machine in machines}, place=place)
     return Recorder(session, TelemetryRules(**rules), told.append), told
 

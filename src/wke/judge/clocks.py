@@ -24,7 +24,7 @@ from itertools import pairwise
 from wke.records import ClockReading, MachineClock, TaskEnded
 from wke.values import dataclass
 
-LOOKS = (8, 16, 32, 64)  # the numbers of probes after which it is decided whether more are worth their time
+LOOKS = (16, 32, 64)  # the numbers of probes after which it is decided whether more are worth their time
 WORTH = 0.1  # more probes are worth it if they shorten the round trip by this share
 FEW, GOOD_NS = 8, 250_000  # while tasks are measured: so many probes at most, and no more once one is exact to this
 LEAST_AHEAD_NS = 5_000_000

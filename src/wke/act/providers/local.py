@@ -40,4 +40,4 @@ def _place(emulated: emulation.Emulation) -> Place:
     transports = {name: emulated.transport(name) for name in emulated.machines}
     shells = {name: [*transport, *SHELL] for name, transport in transports.items()}
     locks = {m.name: f"{m.name}-{m.internal_addr}" for m in emulated.cluster.machines}  # plain processes share one /tmp
-    return Place(emulated.cluster, transports, shells, emulated.missing, locks)
+    return Place(emulated.cluster, transports, shells, emulated.missing, locks, is_here=True)

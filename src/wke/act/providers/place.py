@@ -28,7 +28,7 @@ class Place:
     `transports` maps a machine's name to the argument list that starts a program on it, `shells` to the command that opens an interactive
     shell there, `locks` to the name of the lock that means this machine; `notes` are sentences a person should read once, such as what an
     emulation cannot do here. `connection` makes a connection to a machine, given its name, the lease and a claim; `now` is the clock of the
-    times that trials are stored with, in nanoseconds since the epoch.
+    times that trials are stored with, in nanoseconds since the epoch. `is_here` says that machines have this computer's kernel and clock.
     """
 
     cluster: ClusterSpec
@@ -38,8 +38,4 @@ class Place:
     locks: Mapping[str, str] = field(default_factory=dict)
     connection: Callable[[str, float, Claim | None], Connection] = _connection
     now: Callable[[], int] = CLOCK.now
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the machines are emulated: they have the kernel of this computer, and its clock."""
-        return self.cluster.provider == "local"
+    is_here: bool = False

@@ -71,7 +71,7 @@ class Recorder:
         """Return what a machine is to read. Of machines that share a computer only one reads what that computer does."""
         every_ns = int(SECOND_NS * self._rules.every_s)
         place = self._session.place
-        shared = place.cluster.provider == "local"
+        shared = place.is_here
         scopes = ("machine", "task", *(("host",) if shared and connection.machine == next(iter(self._session.machines)) else ()))
         at_ns = -(-place.now() // every_ns) * every_ns + connection.link.machine_now_ns() - place.now()
         return WatchOrder(self._rules.every_s, at_ns, scopes, shared, self._rules.perf)
