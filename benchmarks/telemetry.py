@@ -30,7 +30,6 @@ from page import WIDTH, marks, write_between
 
 from wke.act.connection.opening import open_connection
 from wke.act.connection.telemetry import SentChunk, SentColumns, WatchOrder
-from wke.act.connection.transport import local_transport
 
 SETTLE_S = 3.0
 START_S = 20.0
@@ -168,7 +167,7 @@ def wke(windows: Windows) -> Cost:
             if isinstance(report, SentColumns):
                 columns.append(len(report.columns))
 
-        connection = await open_connection("here", local_transport(), deadline_s=START_S, lease_s=30.0)
+        connection = await open_connection("here", [], deadline_s=START_S, lease_s=30.0)
         try:
             await connection.telemetry.watch(WatchOrder(PERIOD_S, 0, ("machine", "task")), receive)
             cost = await asyncio.to_thread(windows.measure, Cost("wke", "", 10), [parent(connection.hello.pid)])
