@@ -201,6 +201,8 @@ def test_levels(seen: Ruling, level: Level) -> None:
     ("seen", "what", "have", "needs"),
     [
         (judge_backlog([], [], BacklogRule()), Missing.DUE, 0, 0),
+        (judge_backlog([1.0] * 60, [], BacklogRule()), Missing.DONE, 0, 0),
+        (judge_steady([], SteadyRule()), Missing.DONE, 0, 0),
         (judge_backlog([1.0] * 19, [1.0] * 19, BacklogRule()), Missing.WINDOWS, 19, 20),
         (judge_little(ClosedLoop(0, 1, 1, 1), LittleRule()), Missing.CLIENTS, 0, 0),
         (judge_little(ClosedLoop(10, 1, 1, 199), LittleRule()), Missing.COMPLETIONS, 19.9, 20),

@@ -22,6 +22,8 @@ def judge_backlog(arrived: Sequence[float], completed: Sequence[float], rule: Ba
     n = len(arrived)
     if not n:
         return unknown(Missing.DUE)
+    if not completed:
+        return unknown(Missing.DONE)
     if n < rule.windows:
         return unknown(Missing.WINDOWS, n, rule.windows)
     first = n // 10

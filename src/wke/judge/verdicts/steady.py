@@ -20,6 +20,8 @@ def judge_steady(values: Sequence[float], rule: SteadyRule) -> Ruling:
     `cut` is in the numbers where the measurement is long enough for it: how many windows MSER-5 would leave out.
     """
     n = len(values)
+    if not n:
+        return unknown(Missing.DONE)
     if n < rule.windows:
         return unknown(Missing.WINDOWS, n, rule.windows)
     s, lag = kendall_s(batch_means(values)), lag_one(values)
