@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from stored import OK, begin, planned, result
@@ -31,9 +33,12 @@ from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.file import SCRAPES, encode
 from wke.keep.telemetry.reader import read_telemetry
 from wke.keep.telemetry.writer import TelemetryWriter
+from wke.keep.trials.cleaning import HeldFile
 from wke.keep.trials.judgements import Judgement, Level
 from wke.keep.trials.trials import StoredAttempt
 from wke.records import ClockReading, OutcomeKind, TaskName
+from wke.series import rejudging
+from wke.series.planned import PlannedSeries
 from wke.tell.figures.drawing import make_drawing
 
 S = 1_000_000_000
@@ -231,6 +236,24 @@ def test_a_rejected_trial_does_not_count_until_it_is_judged_otherwise(store: Sto
     store.writer.judge({("aa-0", 1): [SUSPECT]})
     assert list(store.attempts.results(["aa-0"])) == ["aa-0"]
     assert store.attempts.invalid(["aa-0"]) == {}
+
+
+def test_a_rejected_trial_whose_telemetry_was_cleaned_stays_rejected(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules would say that its telemetry is missing, and then it would count."""
+    judged_now: list[str] = []
+
+    def judge(_series: object, _store: object, attempt: StoredAttempt, *_: object) -> tuple[Judgement, ...]:
+        judged_now.append(attempt.id)
+        return (replace(INVALID, level=Level.UNKNOWN),)
+
+    monkeypatch.setattr(rejudging, "judge_stored", judge)
+    store_one(store, INVALID)
+    item = SimpleNamespace(planned=SimpleNamespace(id="aa-0"), trial=None)
+    series = cast(PlannedSeries, SimpleNamespace(trials=[item]))
+    assert [each.verdict for each in rejudging.rejudge_series(series, store)] == [Level.UNKNOWN]
+    store.cleaning.remove({("aa-0", 1): [HeldFile("telemetry", "telemetry", 1)]}, "somebody")
+    assert list(rejudging.rejudge_series(series, store)) == []
+    assert judged_now == ["aa-0"]
 
 
 def test_a_trial_that_ends_with_a_rejection_is_invalid() -> None:

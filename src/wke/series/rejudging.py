@@ -28,12 +28,14 @@ class Rejudged:
 def rejudge_series(series: PlannedSeries, store: Store) -> Iterator[Rejudged]:
     """Yield the attempts at the trials of a series of which rules say something else now; only stored data are read.
 
-    Attempts that a check rejected are not judged by rules, and those without their files keep what was said of them.
+    Attempts that a check rejected are not judged by rules, and those without their files, or of which some were cleaned, keep what was said
+    of them.
     """
+    cleaned = store.cleaning.attempts()
     trials = {item.planned.id: item.trial for item in series.trials}
     for attempt in store.attempts.of_trials(trials, store.examinations.latest()):
         rejected = verdict(each.level for each in attempt.judgements) is Level.INVALID
-        if (attempt.ok or rejected) and attempt.folder.is_dir():
+        if (attempt.ok or rejected) and attempt.folder.is_dir() and attempt.ran not in cleaned:
             judgements = judge_stored(series, store, attempt, trials[attempt.id], Observations(attempt.observations, attempt.units))
             if tuple(sorted(judgements, key=lambda each: each.rule)) != attempt.judgements:
                 yield Rejudged(attempt, judgements)
