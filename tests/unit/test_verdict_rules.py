@@ -165,6 +165,7 @@ def processes(*cpu: float) -> Ruling:
         (foreign(cores=4, busy=3, own=2.5), SUSPECT),
         (foreign(cores=4, busy=3, own=0.9), INVALID),
         (foreign(cores=4, busy=3, own=3.1), OK),
+        (foreign(cores=4, busy=3, own=1, interrupts=1.6), OK),  # packets of what the trial runs
         (foreign(steal=0.02), OK),
         (foreign(steal=0.021), SUSPECT),
         (foreign(steal=0.11), INVALID),

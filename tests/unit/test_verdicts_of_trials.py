@@ -30,7 +30,7 @@ from wke.judge.verdicts.rules import RULES, judge_trial, too_short
 from wke.judge.verdicts.uses import Uses, uses_of
 from wke.keep.store import Store
 from wke.keep.telemetry.columns import Column
-from wke.keep.telemetry.file import SCRAPES, encode
+from wke.keep.telemetry.file import MISSING, SCRAPES, encode
 from wke.keep.telemetry.reader import read_telemetry
 from wke.keep.telemetry.writer import TelemetryWriter
 from wke.keep.trials.cleaning import HeldFile
@@ -188,6 +188,19 @@ def test_what_machines_and_tasks_did(tmp_path: Path) -> None:
     assert seen.owners == seen.machines
 
 
+def test_a_task_that_ran_for_a_part_of_the_window_is_no_foreign_load(tmp_path: Path) -> None:
+    """It used its share for that part; and what the kernel does for packets is told apart."""
+    columns = {
+        Column.of("machine", "cpu.busy us counter"): rising(1_000_000),
+        Column.of("machine", "cpu.irq us counter"): rising(10_000),
+        Column.of("machine", "cpu.softirq us counter"): rising(20_000),
+        Column.of("machine", "cpu.capacity us/s gauge"): [1_000_000] * 15,
+        Column.of("task.1", "cpu us counter", LOAD): [*rising(900_000, 7), *[MISSING] * 8],
+    }
+    (use,) = uses_of(telemetry(tmp_path, columns), {LOAD}, set()).machines
+    assert (use.busy, use.own, use.interrupts) == pytest.approx((1, 0.9 * 2 / 5, 0.03))
+
+
 def test_emulated_machines_are_judged_by_their_computer(tmp_path: Path) -> None:
     """What the computer did beyond its machines is foreign; it stands for them where processors are shared. A gap is told."""
     columns = {
@@ -249,7 +262,7 @@ def test_a_rejected_trial_whose_telemetry_was_cleaned_stays_rejected(store: Stor
     monkeypatch.setattr(rejudging, "judge_stored", judge)
     store_one(store, INVALID)
     item = SimpleNamespace(planned=SimpleNamespace(id="aa-0"), trial=None)
-    series = cast(PlannedSeries, SimpleNamespace(trials=[item]))
+    series = cast("PlannedSeries", SimpleNamespace(trials=[item]))
     assert [each.verdict for each in rejudging.rejudge_series(series, store)] == [Level.UNKNOWN]
     store.cleaning.remove({("aa-0", 1): [HeldFile("telemetry", "telemetry", 1)]}, "somebody")
     assert list(rejudging.rejudge_series(series, store)) == []

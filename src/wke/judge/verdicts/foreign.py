@@ -14,7 +14,7 @@ def judge_foreign(machines: Sequence[MachineUse], rule: ForeignRule) -> Ruling:
     def judge(machine: MachineUse) -> tuple[Level, dict[str, float | None]]:
         load = None
         if machine.busy is not None and machine.own is not None and machine.cores:
-            load = max(0.0, machine.busy - machine.own) / machine.cores
+            load = max(0.0, machine.busy - machine.interrupts - machine.own) / machine.cores
         of_load, of_steal = load or 0.0, machine.steal or 0.0
         numbers = {"load": load, "steal": machine.steal}
         if of_load > rule.invalid_load or of_steal > rule.invalid_steal:

@@ -11,7 +11,8 @@ from wke.values import dataclass
 class MachineUse:
     """What a machine did during a measurement; what is unknown is None.
 
-    `cores` are its processors; `busy` are those in use on average, `own` of them by what the trial runs there. `steal` is the share of the
+    `cores` are its processors; `busy` are those in use on average, `own` of them by what the trial runs there, and `interrupts` of them by
+    what the kernel does for devices, such as the packets of a network card, for no program in particular. `steal` is the share of the
     processor time that the hypervisor took away; `hot` counts how often heat slowed processors down. `available` is the smallest share of
     memory that was available, `swapped` are the bytes moved to or from swap, `waiting` is the share of the time in which programs waited
     for memory. `gap` is the longest time without a sample in seconds, `sampled` the share of the samples that were taken.
@@ -21,6 +22,7 @@ class MachineUse:
     cores: float | None = None
     busy: float | None = None
     own: float | None = None
+    interrupts: float = 0.0
     steal: float | None = None
     hot: float | None = None
     available: float | None = None

@@ -20,7 +20,7 @@ TASK = "task."
 EMULATION_HOST = "the computer"
 """What the computer that carries emulated machines is called."""
 MACHINE_COLUMNS = (
-    *("cpu.busy", "cpu.steal", "cpu.capacity", "memory.available", "memory.used", "memory.total"),
+    *("cpu.busy", "cpu.irq", "cpu.softirq", "cpu.steal", "cpu.capacity", "memory.available", "memory.used", "memory.total"),
     *("swap.in", "swap.out", "pressure.memory.some", "throttled.cores"),
 )
 TASK_COLUMNS = ("cpu", "threads")
@@ -108,8 +108,9 @@ class _Seen:
 def _seen(telemetry: TrialTelemetry, name: str, window: Window) -> _Seen:
     wanted = [column for column in telemetry.columns(name) if _is_wanted(column)]
     bare = _Seen(telemetry.courses(name, wanted), window, MachineUse(name))
-    cpu = [figures["cpu"].mean for task in bare.tasks if "cpu" in (figures := bare.figures(task))]
-    own = sum(cpu) if cpu else None
+    cpu = [course.over(window) for column, course in bare.courses.items() if column.scope.startswith(TASK) and column.name == "cpu"]
+    parts = [used.mean * used.covered for used in cpu if used is not None]  # a task that ran for a part of the window used nothing else
+    own = sum(parts) if parts else None
     gaps = _gaps((course for column, course in bare.courses.items() if column.task is None), window)
     return replace(bare, use=_machine(name, bare.figures(THIS_MACHINE), own, window, gaps))
 
@@ -128,12 +129,14 @@ def _machine(name: str, seen: Mapping[str, Figures], own: float | None, window: 
     if total:
         least = available.least / total if available else 1 - used.most / total if used else None
     swaps = [seen[column].mean * window.seconds for column in ("swap.in", "swap.out") if column in seen]
+    interrupts = [seen[column].mean for column in ("cpu.irq", "cpu.softirq") if column in seen]
     hot = mean("throttled.cores")
     return MachineUse(
         name,
         cores=cores,
         busy=busy,
         own=own,
+        interrupts=sum(interrupts),
         steal=steal / cores if steal is not None and cores else None,
         hot=None if hot is None else round(hot * window.seconds),
         available=least,
