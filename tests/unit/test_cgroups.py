@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,8 @@ from wke.act.emulation.keeper.plan import KeeperPlan, MachinePlan
 from wke.agent import grouplimits, machineusage
 from wke.agent.cgroups import counting, hierarchies, remove_leftovers
 from wke.agent.meters import Sum
+from wke.agent.tasks import AgentTasks
+from wke.agent.taskusage import TaskSource
 
 V2 = "30 1 0:25 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate"
 V1 = """\
@@ -215,3 +218,14 @@ def test_what_processes_used_is_kept_when_they_end() -> None:
     assert total.is_empty
     assert read(Process(5, 7, None, None)) == [2_500_007, None, None]
     assert read(Process(6, 9, 1, 1))[1:] == [None, None]
+
+
+def test_a_forgotten_task_is_not_read_from_the_group_of_the_next_one() -> None:
+    """Its series ends when its group is given back, even if another task runs there before the next sample."""
+    task = SimpleNamespace(channel=3, over=True, group=SimpleNamespace(used_us=lambda: 5))
+    tasks = SimpleNamespace(by_channel={3: task}, groups=SimpleNamespace(give_back=lambda *_: None))
+    source = TaskSource(SimpleNamespace(begin=lambda: False), task, None)
+    assert source.read()[0] == 5
+    assert AgentTasks.forget_ended(tasks, nothing_left=True) == [task]
+    with pytest.raises(ProcessLookupError):
+        source.read()

@@ -60,6 +60,7 @@ class AgentTasks:
         for task in ended if self.groups is not None else ():
             if task.group is not None:
                 self.groups.give_back(task.group, nothing_left)
+                task.group = None  # it serves another task from now on
         return ended
 
     def belonging_to(self, task):

@@ -144,10 +144,13 @@ class TaskSource:
         self._usages = usages
         self._task = task
         self._sum = total
+        self._group = task.group
 
     def read(self):
         """Return a value for each column, None for one that cannot be read now."""
-        group, total = self._task.group, self._sum
+        group, total = self._group, self._sum
+        if group is not self._task.group:
+            raise ProcessLookupError(3, "the task is forgotten, and its group given back")
         cpu_us = None if group is None else group.used_us()
         if not self._usages.begin():
             return [cpu_us, None, None, None, None, None]
