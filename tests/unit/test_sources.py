@@ -1,5 +1,6 @@
 """Sources: what the agent reads out of the kernel's files, recorded on machines of several kinds."""
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -278,10 +279,11 @@ def test_sensors_are_read_from_made_up_files(tmp_path: Path) -> None:
         "throttled.packages 1 counter": 10,
         "temperature.acpitz m\u00b0C gauge": -1500,
         "energy.package-0 uJ counter": 999999000,
-        "energy.package-0.dram uJ counter": 5,
+        "energy.dram.package-0 uJ counter": 5,
     }
     sensors(tmp_path, {"class/powercap/intel-rapl:0/energy_uj": "200", "devices/system/cpu/cpu2/cpufreq/scaling_cur_freq": "7"})
     later = read_all(found)
+    assert [name for name in later if fnmatchcase(name, "energy.package-* *")] == ["energy.package-0 uJ counter"]  # no part counts twice
     assert (later["energy.package-0 uJ counter"], later["frequency.2 kHz gauge"]) == (1_000_000_200, 7)
     sensors(tmp_path, CHIPS)
     chips = {name: value for name, value in read_all(sensor_sources(1, sys)).items() if name.startswith("temperature")}

@@ -64,7 +64,7 @@ class Energy(Sensors):
                 name = named(text_of(folder + "/name") or zone)
                 parent = zone.rpartition(":")[0]
                 if parent != "intel-rapl":
-                    name = named(text_of(sys + "/class/powercap/" + parent + "/name")) + "." + name
+                    name += "." + named(text_of(sys + "/class/powercap/" + parent + "/name"))  # no name begins as its package's
                 found.append(("energy." + name + " uJ counter", folder + "/energy_uj"))
                 self._ranges.append(int(range_uj))
         Sensors.__init__(self, found)
