@@ -33,6 +33,7 @@ SERIES = {
     "machine switches.context 1 counter": lambda k: 5 * k,
     "machine swap.used B gauge": lambda k: 5 if k < 20 else MISSING,
     "machine faults 1 counter": lambda k: 7 * k if not 20 < k < 35 else MISSING,
+    "machine swap.in B counter": lambda k: 7 * k if not 2 <= k < 25 else MISSING,
     "host cpu.busy us counter": lambda k: 190_000 * k,
     "task.1 cpu us counter": lambda k: 100_000 * k,
     "task.1 memory B gauge": lambda k: 50_000_000,
@@ -107,6 +108,7 @@ REFUSED = [
         None,
         'samples of "faults" of m0 are missing in the measured window, so its max is not known',
     ),
+    (Metric("x", telemetry="swap.in"), None, '"swap.in" of m0 is known for 62% of the measured 4 s, and 90% are needed'),
     (Metric("x", telemetry="memory", statistic="total"), None, '"memory.used" of m0 is a state, which has no total'),
     (
         Metric("x", scrape="slow_total"),
@@ -123,7 +125,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("metric", "task", "why"), REFUSED, ids=[metric.series for metric, _, _ in REFUSED])
 def test_a_series_that_is_not_known_has_no_value(telemetry: TrialTelemetry, metric: Metric, task: TaskName | None, why: str) -> None:
-    """A gap, a series that is not there and a name that means several are refused with the reason, and with the names there are."""
+    """A gap, also one across an edge of the window, a series that is not there and a name that means several are refused with the reason, and with the names there are."""
     with pytest.raises(ValueError) as refused:
         measured(metric, "m0", task, telemetry)
     assert str(refused.value) == why

@@ -86,8 +86,8 @@ def _value(metric: Metric, column: Column, course: Course, window: Window, whose
     """Return what a course comes to in the window, in a unit that users know."""
     what = f"{quoted(column.name)} of {whose}"
     figures = course.over(window)
-    if figures is None or not figures.counts:
-        known = 0.0 if figures is None else figures.covered
+    known = 0.0 if figures is None else figures.covered - _uncertain(course, window)
+    if figures is None or known < LEAST_COVERED:
         raise ValueError(f"{what} is known for {known:.0%} of the measured {window.seconds:.3g} s, and {LEAST_COVERED:.0%} are needed")
     if column.kind == "counter" and window.end_ns - window.start_ns < FEWEST_STEPS * _usual_ns(course):
         what = f"the measured {window.seconds:.3g} s are too short for {what}, which is sampled every {_usual_ns(course) / 1e9:.3g} s"
@@ -102,6 +102,15 @@ def _value(metric: Metric, column: Column, course: Course, window: Window, whose
             raise ValueError(f"samples of {what} are missing in the measured window, so its {metric.statistic} is not known")
         return _plain(column, figures.least if metric.statistic == "min" else figures.most, figures.unit)
     return _plain(column, figures.mean, figures.unit)
+
+
+def _uncertain(course: Course, window: Window) -> float:
+    """Return the share of the window in a gap across an edge of it: how much of what grew then belongs to the window is not known."""
+    starts, ends = course.starts_ns, course.ends_ns
+    across = ((starts < window.start_ns) & (ends > window.start_ns)) | ((starts < window.end_ns) & (ends > window.end_ns))
+    gaps = across & (ends - starts > LONGEST_STEP * _usual_ns(course))
+    inside = np.minimum(ends[gaps], window.end_ns) - np.maximum(starts[gaps], window.start_ns)
+    return float(inside.sum() / (window.end_ns - window.start_ns))
 
 
 def _has_gap(course: Course, window: Window) -> bool:
