@@ -51,9 +51,13 @@ def telemetry(tmp_path: Path) -> TrialTelemetry:
     writer.close()
     scrapes = ScrapeWriter(tmp_path)
     for k in range(7):
-        scrapes.add("m0", "scrape.81", AHEAD + (9 + k) * S, [Exposed("slow_total", k, "counter", "")])
+        scrapes.add("m0", "scrape.81", AHEAD + (9 + k) * S, [Exposed("slow_total", k, "counter", ""), Exposed("both", k, "gauge", "")])
     for k in (0.3 * number for number in range(21)):
-        exposed = [Exposed("fsync_seconds_sum", 0.25 * k, "counter", "s"), Exposed("queue", 3.5, "gauge", "")]
+        exposed = [
+            Exposed("fsync_seconds_sum", 0.25 * k, "counter", "s"),
+            Exposed("queue", 3.5, "gauge", ""),
+            Exposed("both", 1, "gauge", ""),
+        ]
         exposed += [Exposed(f'sent_total{{to="{to}"}}', 10.0 * k, "counter", "") for to in "ab"]
         scrapes.add("m0", "scrape.80", AHEAD + round((9 + k) * S), exposed)
     scrapes.close()
@@ -119,6 +123,7 @@ REFUSED = [
     (Metric("x", telemetry="cpu", step="load"), LOAD, 'load on m0 has no series "cpu"; it has none at all'),
     (Metric("x", telemetry="read", step="serve"), SERVE, 'serve on m0 has no series "read"; it has cpu, memory'),
     (Metric("x", telemetry="*", step="serve"), SERVE, '"*" of serve on m0 is in several units: B, cores'),
+    (Metric("x", scrape="both"), None, 'several ports of m0 expose "both": 81, 80'),
     (Metric("x", scrape="sent_total"), None, 'm0 exposes 2 series "sent_total"; write one with its labels, or "sent_total{*"'),
 ]
 

@@ -35,6 +35,8 @@ def measured(metric: Metric, machine: str, task: TaskName | None, telemetry: Tri
     if not telemetry.columns(machine):
         raise ValueError(f"there is no telemetry of {machine}")
     columns = _columns(metric, machine, task, telemetry)
+    if metric.scrape is not None:
+        _check_ports(machine, columns, telemetry)
     courses = telemetry.courses(machine, columns)
     if len(courses) < len(columns):
         raise ValueError(f"the clock of {machine} is not known")
@@ -61,6 +63,15 @@ def _columns(metric: Metric, machine: str, task: TaskName | None, telemetry: Tri
         whose = machine if task is None else labelled([task])
         raise ValueError(f"{whose} has no series {quoted(metric.series)}; {_suggestion(metric.series, sorted(theirs))}")
     return found
+
+
+def _check_ports(machine: str, found: Sequence[Column], telemetry: TrialTelemetry) -> None:
+    """Raise ValueError if one of the series that were found was scraped from several ports."""
+    scraped = [column for column in telemetry.columns(machine) if column.scope.startswith(_SCRAPED)]
+    for column in found:
+        ports = dict.fromkeys(each.scope.removeprefix(_SCRAPED) for each in scraped if each.name == column.name)
+        if len(ports) > 1:
+            raise ValueError(f"several ports of {machine} expose {quoted(column.name)}: {', '.join(ports)}")
 
 
 def _suggestion(name: str, names: Sequence[str]) -> str:
