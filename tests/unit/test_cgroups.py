@@ -9,7 +9,7 @@ import pytest
 
 from wke.act.emulation.keeper import cgroups as keeping
 from wke.act.emulation.keeper.plan import KeeperPlan, MachinePlan
-from wke.agent import grouplimits, machineusage
+from wke.agent import grouplimits, machineusage, taskusage
 from wke.agent.cgroups import counting, hierarchies, remove_leftovers
 from wke.agent.meters import Sum
 from wke.agent.tasks import AgentTasks
@@ -229,3 +229,19 @@ def test_a_forgotten_task_is_not_read_from_the_group_of_the_next_one() -> None:
     assert AgentTasks.forget_ended(tasks, nothing_left=True) == [task]
     with pytest.raises(ProcessLookupError):
         source.read()
+
+
+def test_reading_the_first_tasks_keeps_no_later_one_from_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A moment lasts until all tasks are read, however long that takes; then there is a rest, as long as it took many times over."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(taskusage, "hierarchies", dict)
+    monkeypatch.setattr(taskusage, "time", SimpleNamespace(monotonic=lambda: clock.now, process_time=lambda: clock.now))
+    usages = taskusage.TaskUsages(SimpleNamespace(token=b""), {}, 0)
+    seen = []
+    for begins in (100.0, 100.01, 100.02, 100.1, 101.4, 101.6):
+        clock.now = max(clock.now, begins)
+        seen.append(usages.begin())
+        if seen[-1]:
+            clock.now += 0.01
+            usages.end()
+    assert seen == [True, True, True, False, False, True]

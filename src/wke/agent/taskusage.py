@@ -31,7 +31,7 @@ class TaskUsages:
         self._owners = Ownership()
         self._members = {}
         self._sums = []
-        self._moment = self._rest_until = self._began = 0.0
+        self._moment = self._touched = self._rest_until = self._began = 0.0
         self._is_fresh = False
         home = counting(hierarchies())
         try:
@@ -81,16 +81,18 @@ class TaskUsages:
     def begin(self):
         """Begin a reading and tell whether processes are looked at in this moment; `end` ends it."""
         now = time.monotonic()
-        if now - self._moment > SAME_MOMENT_S:
+        if now - self._touched > SAME_MOMENT_S:
             self._moment, self._is_fresh = now, now >= self._rest_until
             self._began = time.process_time()
             if self._is_fresh:
                 self._meters.begin()
                 self._members = None
+        self._touched = now
         return self._is_fresh
 
     def end(self):
         """End a reading: the longer those of a moment took, the later is the next one."""
+        self._touched = time.monotonic()  # a moment lasts as long as its readings take, or later tasks would never have their turn
         self._rest_until = self._moment + REST * (time.process_time() - self._began)
 
     def processes(self, task):
