@@ -177,6 +177,8 @@ def processes(*cpu: float) -> Ruling:
         (memory(waiting=0.11), SUSPECT),
         (gaps(gap=1, sampled=0.9), OK),
         (gaps(gap=1.1), SUSPECT),
+        (gaps(gap=9, sampled=1, every=5), OK),
+        (gaps(gap=11, sampled=1, every=5), SUSPECT),
         (gaps(sampled=0.89), SUSPECT),
         (host(cores=2, busy=1.9), OK),
         (host(cores=2, busy=1.91), SUSPECT),
@@ -184,6 +186,7 @@ def processes(*cpu: float) -> Ruling:
         (processes(0.3, 0.3, 0, 0, 0), SUSPECT),
         (processes(0.01, 0.01, 0, 0, 0), OK),  # it does next to nothing anyway
         (processes(0, 0, 0, 0, 0, 0), OK),
+        (processes(0, 0, 0, 0.3, 0.3, 0.3), OK),  # the load generator starts slowly
         (judge_start((0.0, 0.6), 60, StartRule()), OK),
         (judge_start((0.5, 0.61), 60, StartRule()), SUSPECT),
         (judge_clocks({"m1": 0.1, "m2": 0.1}, ClockRule()), OK),

@@ -19,12 +19,13 @@ from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Plot
 from wke.describe.experiment.sweep import Parameter, Sweep
 from wke.describe.experiment.timeseries import TimeSeries
-from wke.describe.experiment.verdictfile import GeneratorRule, LittleRule, VerdictsSection
+from wke.describe.experiment.verdictfile import GapsRule, GeneratorRule, LittleRule, VerdictsSection
 from wke.describe.expression.parser import parse_calculation
 from wke.judge.telemetry.course import Window
 from wke.judge.telemetry.spans import Span
 from wke.judge.telemetry.trial import TrialTelemetry
 from wke.judge.verdicts.evidence import Evidence
+from wke.judge.verdicts.gaps import judge_gaps
 from wke.judge.verdicts.generator import GeneratorUse
 from wke.judge.verdicts.rules import RULES, judge_trial, too_short
 from wke.judge.verdicts.uses import Uses, uses_of
@@ -199,6 +200,15 @@ def test_a_task_that_ran_for_a_part_of_the_window_is_no_foreign_load(tmp_path: P
     }
     (use,) = uses_of(telemetry(tmp_path, columns), {LOAD}, set()).machines
     assert (use.busy, use.own, use.interrupts) == pytest.approx((1, 0.9 * 2 / 5, 0.03))
+
+
+def test_samples_that_are_far_apart_are_no_gaps(tmp_path: Path) -> None:
+    """What is usual in the whole trial counts, also if no sample falls into the window."""
+    for every_ms, count, gap in ((2000, 5, 2), (8000, 3, 5)):
+        columns = {Column.of("machine", "cpu.busy us counter"): [1000 * index for index in range(count)]}
+        (use,) = uses_of(telemetry(tmp_path / str(every_ms), columns, every_ms), {LOAD}, set()).machines
+        assert (use.gap, use.sampled, use.every) == (gap, 1, every_ms / 1000)
+        assert judge_gaps([use], GapsRule()).level is Level.OK
 
 
 def test_emulated_machines_are_judged_by_their_computer(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ class GapsRule(TableModel):
     windows: Windows = 5
     """The rule judges measurements of at least this number of windows of one second."""
     gap: Annotated[Duration, Bounds(over=0)] = 1.0
-    """The trial is suspect if a machine was not sampled for longer than this time."""
+    """The trial is suspect if a machine was not sampled for longer than this time, and for longer than twice the usual time."""
     sampled: Limit = 0.9
     """The trial is suspect if less than this share of the samples of a machine were taken."""
 

@@ -12,7 +12,8 @@ def judge_gaps(machines: Sequence[MachineUse], rule: GapsRule) -> Ruling:
     """Return whether samples of a machine are missing."""
 
     def judge(machine: MachineUse) -> tuple[Level, dict[str, float | None]]:
-        gaps = (machine.gap or 0.0) > rule.gap or (machine.sampled is not None and machine.sampled < rule.sampled)
+        longest = max(rule.gap, 2 * (machine.every or 0.0))  # [telemetry] may say that samples are further apart
+        gaps = (machine.gap or 0.0) > longest or (machine.sampled is not None and machine.sampled < rule.sampled)
         return Level.SUSPECT if gaps else Level.OK, {"gap": machine.gap, "sampled": machine.sampled}
 
     return judge_machines(machines, judge)

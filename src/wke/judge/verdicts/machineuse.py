@@ -15,7 +15,8 @@ class MachineUse:
     what the kernel does for devices, such as the packets of a network card, for no program in particular. `steal` is the share of the
     processor time that the hypervisor took away; `hot` counts how often heat slowed processors down. `available` is the smallest share of
     memory that was available, `swapped` are the bytes moved to or from swap, `waiting` is the share of the time in which programs waited
-    for memory. `gap` is the longest time without a sample in seconds, `sampled` the share of the samples that were taken.
+    for memory. `gap` is the longest time without a sample in seconds, `sampled` the share of the samples that were taken, of
+    which there usually is one `every` so many seconds.
     """
 
     machine: str
@@ -30,6 +31,7 @@ class MachineUse:
     waiting: float | None = None
     gap: float | None = None
     sampled: float | None = None
+    every: float | None = None
 
 
 def judge_machines(machines: Sequence[MachineUse], judge: Callable[[MachineUse], tuple[Level, dict[str, float | None]]]) -> Ruling:

@@ -4,7 +4,7 @@ A background task that ends makes the trial fail. This rule finds those that sta
 """
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import dropwhile, groupby
 
 from wke.describe.experiment.verdictfile import ProcessesRule
 from wke.judge.verdicts.ruling import Missing, Ruling, unknown, worst_place
@@ -29,7 +29,8 @@ def judge_processes(tasks: Sequence[TaskUse], rule: ProcessesRule) -> Ruling:
 
 
 def _judge(task: TaskUse, rule: ProcessesRule) -> Ruling:
-    still = max((len(list(run)) for idle, run in groupby(task.cpu, lambda used: used <= IDLE) if idle), default=0)
+    begun = dropwhile(lambda used: used <= IDLE, task.cpu)  # before the first request there may be nothing to do
+    still = max((len(list(run)) for idle, run in groupby(begun, lambda used: used <= IDLE) if idle), default=0)
     working = [used for used in task.cpu if used > IDLE]
     busy = sum(working) / len(working) if working else 0.0
     level = Level.SUSPECT if still >= rule.still and busy > rule.busy else Level.OK

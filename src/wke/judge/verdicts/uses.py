@@ -24,7 +24,7 @@ MACHINE_COLUMNS = (
     *("swap.in", "swap.out", "pressure.memory.some", "throttled.cores"),
 )
 TASK_COLUMNS = ("cpu", "threads")
-Gaps = tuple[float | None, float | None]
+Gaps = tuple[float | None, float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _is_wanted(column: Column) -> bool:
     return column.name in (TASK_COLUMNS if column.scope.startswith(TASK) else MACHINE_COLUMNS)
 
 
-def _machine(name: str, seen: Mapping[str, Figures], own: float | None, window: Window, gaps: Gaps = (None, None)) -> MachineUse:
+def _machine(name: str, seen: Mapping[str, Figures], own: float | None, window: Window, gaps: Gaps = (None, None, None)) -> MachineUse:
     def mean(column: str) -> float | None:
         return seen[column].mean if column in seen else None
 
@@ -144,19 +144,20 @@ def _machine(name: str, seen: Mapping[str, Figures], own: float | None, window: 
         waiting=mean("pressure.memory.some"),
         gap=gaps[0],
         sampled=gaps[1],
+        every=gaps[2],
     )
 
 
 def _gaps(courses: Iterable[Course], window: Window) -> Gaps:
-    """Return the longest time without a sample in seconds, and the share of the samples that were taken; None where there are none.
+    """Return the longest time without a sample in seconds, the share of the samples that were taken, and the usual time between two.
 
-    All columns of a machine are sampled together, so one course has the times of all.
+    All are None without samples. All columns of a machine are sampled together, so one course has the times of all.
     """
     course = next((each for each in courses if len(each.values)), None)
     if course is None:
-        return None, None
+        return None, None, None
     all_times = np.unique(np.concatenate([course.starts_ns, course.ends_ns]))
     times = all_times[(all_times > window.start_ns) & (all_times < window.end_ns)]
     steps = np.diff(np.concatenate([[window.start_ns], times, [window.end_ns]]))
-    usual = float(np.median(steps)) if len(times) else 0.0
-    return float(steps.max()) / 1e9, min(1.0, (len(times) + 1) * usual / (window.end_ns - window.start_ns)) if usual else 0.0
+    usual = float(np.median(np.diff(all_times)))
+    return float(steps.max()) / 1e9, min(1.0, (len(times) + 1) * usual / (window.end_ns - window.start_ns)), usual / 1e9
