@@ -125,6 +125,10 @@ def foreign(**known: float) -> Ruling:
     return machine(lambda machines: judge_foreign(machines, ForeignRule()), **known)
 
 
+def strict(**known: float) -> Ruling:
+    return machine(lambda machines: judge_foreign(machines, ForeignRule(invalid_load=0.5)), **known)
+
+
 def throttling(**known: float) -> Ruling:
     return machine(lambda machines: judge_throttling(machines, ThrottlingRule()), **known)
 
@@ -163,7 +167,9 @@ def processes(*cpu: float) -> Ruling:
         (generators(lag=101), INVALID),
         (foreign(cores=4, busy=3, own=2.6), OK),
         (foreign(cores=4, busy=3, own=2.5), SUSPECT),
-        (foreign(cores=4, busy=3, own=0.9), INVALID),
+        (foreign(cores=4, busy=4, own=0), SUSPECT),  # perhaps the system itself, below the daemon of docker
+        (strict(cores=4, busy=3, own=1), SUSPECT),
+        (strict(cores=4, busy=3, own=0.9), INVALID),
         (foreign(cores=4, busy=3, own=3.1), OK),
         (foreign(cores=4, busy=3, own=1, interrupts=1.6), OK),  # packets of what the trial runs
         (foreign(steal=0.02), OK),

@@ -116,8 +116,9 @@ class ForeignRule(TableModel):
     """The rule judges measurements of at least this number of windows of one second."""
     suspect_load: Limit = 0.1
     """The trial is suspect if programs that are not part of it used more than this share of a machine's processors."""
-    invalid_load: Limit = 0.5
-    """The trial is invalid if programs that are not part of it used more than this share of a machine's processors."""
+    invalid_load: Limit | None = None
+    """The trial is invalid if programs that are not part of it used more than this share of a machine's processors. By default it never is,
+    because what systemd or docker starts for a trial is of no task."""
     suspect_steal: Limit = 0.02
     """The trial is suspect if the hypervisor took more than this share of a machine's processor time away."""
     invalid_steal: Limit = 0.1

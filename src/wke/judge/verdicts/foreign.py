@@ -1,4 +1,8 @@
-"""The rule of foreign load: programs that are no part of the trial, or other virtual machines, must not take its processors away."""
+"""The rule of foreign load: programs that are no part of the trial, or other virtual machines, must not take its processors away.
+
+What is of no task of the trial may still be its system: a service of systemd, or a container, runs below a daemon. Therefore load only makes
+a trial suspect, unless somebody says that nothing else runs on the machines.
+"""
 
 from collections.abc import Sequence
 
@@ -17,7 +21,7 @@ def judge_foreign(machines: Sequence[MachineUse], rule: ForeignRule) -> Ruling:
             load = max(0.0, machine.busy - machine.interrupts - machine.own) / machine.cores
         of_load, of_steal = load or 0.0, machine.steal or 0.0
         numbers = {"load": load, "steal": machine.steal}
-        if of_load > rule.invalid_load or of_steal > rule.invalid_steal:
+        if (rule.invalid_load is not None and of_load > rule.invalid_load) or of_steal > rule.invalid_steal:
             return Level.INVALID, numbers
         return Level.SUSPECT if of_load > rule.suspect_load or of_steal > rule.suspect_steal else Level.OK, numbers
 
