@@ -1,7 +1,7 @@
 """The rule of foreign load: programs that are no part of the trial, or other virtual machines, must not take its processors away.
 
-What is of no task of the trial may still be its system: a service of systemd, or a container, runs below a daemon. Therefore load only makes
-a trial suspect, unless somebody says that nothing else runs on the machines.
+What is of no task of the trial may still be its system: a service of systemd, or a container, runs below a daemon. Therefore such load
+only makes a trial suspect, unless somebody says that nothing of the trial runs so.
 """
 
 from collections.abc import Sequence
