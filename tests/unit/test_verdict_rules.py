@@ -156,6 +156,7 @@ def processes(*cpu: float) -> Ruling:
         (generators(cpu=0.71), SUSPECT),
         (generators(cpu=0.9), SUSPECT),
         (generators(cpu=0.91), INVALID),
+        (generators(cpu=1.0, certain=False), SUSPECT),  # perhaps it is the system itself
         (generators(cpu=1.8, cores=4), OK),
         (generators(cpu=0.19, cores=0.2), INVALID),
         (generators(sent=99), OK),
@@ -165,6 +166,8 @@ def processes(*cpu: float) -> Ruling:
         (generators(lag=10), OK),
         (generators(lag=10.1), SUSPECT),
         (generators(lag=101), INVALID),
+        (generators(lag=101, sent=98.9), SUSPECT),  # late because it waited for the system
+        (generators(lag=101, sent=98.9, cpu=0.71), INVALID),
         (foreign(cores=4, busy=3, own=2.6), OK),
         (foreign(cores=4, busy=3, own=2.5), SUSPECT),
         (foreign(cores=4, busy=4, own=0), SUSPECT),  # perhaps the system itself, below the daemon of docker

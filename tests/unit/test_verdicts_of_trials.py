@@ -84,6 +84,10 @@ def test_what_a_generator_says_of_itself() -> None:
     seen = evidence(load=load, columns={"half": 12_000.0}, units={"half": "us"}, metrics=metrics).generators()
     assert seen == (GeneratorUse("m0", cpu=0.2, cores=1.0, sent=180, due=200, lag=0.003, latency=0.012),)
     assert evidence(load={LOAD: {}}, has_generator=False).generators() == ()
+    by_metric = {
+        name: [one.certain for one in evidence(metrics=(Metric("ops", from_=name),)).generators()] for name in ("wrk", "fio", None)
+    }
+    assert by_metric == {"wrk": [True], "fio": [False], None: [False]}
 
 
 def test_a_closed_loop_is_what_the_rule_names() -> None:
@@ -108,7 +112,7 @@ def test_every_rule_has_thresholds_and_words() -> None:
         (evidence(4.9), "generator", Level.UNKNOWN, "the measurement has 4 windows of one second, and the rule needs 5"),
         (evidence(None), "clock", Level.UNKNOWN, "there is no measured step whose beginning and end are known"),
         (
-            evidence(uses=lambda: Uses(generators={"m0": (0.97, 1.0)})),
+            evidence(uses=lambda: Uses(generators={"m0": (0.97, 1.0)}), load={LOAD: {"done": series([1.0] * 60)}}),
             "generator",
             Level.INVALID,
             "the generator on m0 used 97 % of a core",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 MEDIANS = ("p50", "median", "latency-p50", "median-latency")
 """Names of metrics that are a median latency; so is every quantile 0.5 of histograms or raw values."""
+
+OF_MACHINES = frozenset({"fio", "iperf3", "sysbench"})
+"""Load generators that may also measure the machine that they run on, and keep its processors busy for that."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,12 @@ class Evidence:
 
     def generators(self) -> tuple[GeneratorUse, ...]:
         """Return what is known of the load generator on each machine; nothing if the measured tasks are none."""
-        if not (self.has_generator or any(name in series for series in self.load.values() for name in ("due", "sent", "done", "lag"))):
+        certain = any(name in series for series in self.load.values() for name in ("due", "sent", "done", "lag"))
+        certain = certain or any(metric.from_ is not None and metric.from_ not in OF_MACHINES for metric in self.metrics)
+        if not (self.has_generator or certain):
             return ()
         machines = dict.fromkeys(task.machine for task in self.load)
-        return tuple(self._generator(machine) for machine in machines)
+        return tuple(replace(self._generator(machine), certain=certain) for machine in machines)
 
     def closed_loop(self, rule: LittleRule) -> ClosedLoop:
         """Return the numbers of a closed loop, as the rule names them; those that are not known are 0."""

@@ -3,11 +3,12 @@
 A generator that is busy sends late, and its own delay is added to every latency it measures. A thread can use one core only, so what counts
 is the share of the cores that its sending threads can use, not the share of the machine: one of 16 cores is 6 % of a machine.
 
-A generator that sends less than was due although it has processor time left waits for the system, for example for a free connection. That
-is overload and no fault of the measurement: such a trial is suspect, not invalid.
+A generator that sends less than was due although it has processor time left waits for the system, for example for a free connection, and
+then sends late, too. That is overload and no fault of the measurement: such a trial is suspect, not invalid. So is one of which nobody says
+that its measured tasks generate load: they may be the system itself, which is busy as it should be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from wke.describe.experiment.verdictfile import GeneratorRule
 from wke.judge.verdicts.ruling import Missing, Ruling, unknown, worst_place
@@ -20,7 +21,7 @@ class GeneratorUse:
     """What is known of a load generator on a machine; what is unknown is None.
 
     `cpu` are the cores that it used on average, of the `cores` that it can use. `sent` and `due` count requests. `lag` is the 99th
-    percentile of sent - due and `latency` the median latency, in the same unit.
+    percentile of sent - due and `latency` the median latency, in the same unit. It is not `certain` if it only looks like a generator.
     """
 
     machine: str
@@ -30,6 +31,7 @@ class GeneratorUse:
     due: float | None = None
     lag: float | None = None
     latency: float | None = None
+    certain: bool = True
 
 
 def judge_generators(generators: Sequence[GeneratorUse], rule: GeneratorRule) -> Ruling:
@@ -39,6 +41,13 @@ def judge_generators(generators: Sequence[GeneratorUse], rule: GeneratorRule) ->
 
 def _judge(seen: GeneratorUse, rule: GeneratorRule) -> Ruling:
     """Return what is known of one generator: the worst of its numbers."""
+    numbers = _numbers(seen)
+    if not numbers:
+        return unknown(Missing.GENERATOR, where=seen.machine)
+    return Ruling(_level(numbers, rule, certain=seen.certain), numbers, seen.machine)
+
+
+def _numbers(seen: GeneratorUse) -> dict[str, float]:
     numbers: dict[str, float] = {}
     if seen.cpu is not None:
         numbers |= {"busy": seen.cpu / seen.cores, "cores": seen.cores}
@@ -46,10 +55,13 @@ def _judge(seen: GeneratorUse, rule: GeneratorRule) -> Ruling:
         numbers["sent"] = seen.sent / seen.due
     if seen.lag is not None and seen.latency:
         numbers["lag"] = seen.lag / seen.latency
-    if not numbers:
-        return unknown(Missing.GENERATOR, where=seen.machine)
+    return numbers
+
+
+def _level(numbers: Mapping[str, float], rule: GeneratorRule, *, certain: bool) -> Level:
     busy, lag, short = numbers.get("busy", 0.0), numbers.get("lag", 0.0), numbers.get("sent", 1.0) < rule.sent
-    idle = "busy" in numbers and busy <= rule.suspect_busy
-    if busy > rule.invalid_busy or lag > rule.invalid_lag or (short and not idle):
-        return Ruling(Level.INVALID, numbers, seen.machine)
-    return Ruling(Level.SUSPECT if busy > rule.suspect_busy or lag > rule.suspect_lag or short else Level.OK, numbers, seen.machine)
+    waited = short and "busy" in numbers and busy <= rule.suspect_busy
+    late = short or lag > rule.invalid_lag
+    if (certain and busy > rule.invalid_busy) or (late and not waited):
+        return Level.INVALID
+    return Level.SUSPECT if late or busy > rule.suspect_busy or lag > rule.suspect_lag else Level.OK
