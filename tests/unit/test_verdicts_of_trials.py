@@ -177,7 +177,7 @@ def test_what_machines_and_tasks_did(tmp_path: Path) -> None:
         "memory.total B gauge": [200] * 15,
         "swap.in B counter": rising(1000),
         "pressure.memory.some us counter": rising(50_000),
-        "throttled.cores 1 counter": rising(2),
+        "throttled.cores 1 counter": [MISSING, MISSING, *rising(2)[2:9], *[MISSING] * 6],
     }
     columns = {Column.of("machine", text): values for text, values in machine.items()}
     columns[Column.of("task.1", "cpu us counter", LOAD)] = rising(900_000)
@@ -186,7 +186,7 @@ def test_what_machines_and_tasks_did(tmp_path: Path) -> None:
     seen = uses_of(telemetry(tmp_path, columns), {LOAD}, {SERVE})
     (use,) = seen.machines
     assert (use.cores, use.busy, use.own, use.steal) == pytest.approx((4, 1.5, 0.9 + 0.06, 0.02))
-    assert (use.available, use.swapped, use.waiting, use.hot, use.gap, use.sampled) == pytest.approx((0.2, 5000, 0.05, 10, 0.5, 1))
+    assert (use.available, use.swapped, use.waiting, use.hot, use.gap, use.sampled) == pytest.approx((0.2, 5000, 0.05, 6, 0.5, 1))
     assert seen.generators == {"m0": (pytest.approx(0.9), 1)}
     (task,) = seen.tasks
     assert (task.task, [round(part, 3) for part in task.cpu]) == ("serve on m0", [0.2, 0.1, 0, 0, 0])

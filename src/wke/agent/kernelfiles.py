@@ -72,22 +72,27 @@ def growth(before, now):
 
 
 class Slowly:
-    """Reads a source only every so many rows, because it costs much or changes slowly; in between it repeats what it read."""
+    """Reads a source only every so many rows, because it costs much or changes slowly; in between its numbers are unknown.
+
+    If they were repeated, a counter would seem to stand still and then to leap: its highest rate would be many times the true one.
+    """
 
     def __init__(self, source, every):
         self._source = source
         self._every = every
         self._rows = 0
-        self._values = []
+        self._unknown = []
         self.columns = source.columns
 
     def read(self):
-        """Return the numbers of the latest reading."""
+        """Return the numbers, None for each in the rows between."""
+        values = self._unknown
         if self._rows % self._every == 0:
-            self._values = self._source.read()
+            values = self._source.read()
             self.columns = self._source.columns
+            self._unknown = [None] * len(values)
         self._rows += 1
-        return self._values
+        return values
 
     def close(self):
         """Close the source."""

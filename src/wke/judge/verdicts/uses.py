@@ -23,6 +23,8 @@ MACHINE_COLUMNS = (
     *("cpu.busy", "cpu.irq", "cpu.softirq", "cpu.steal", "cpu.capacity", "memory.available", "memory.used", "memory.total"),
     *("swap.in", "swap.out", "pressure.memory.some", "throttled.cores"),
 )
+SELDOM = ("swap.in", "swap.out", "throttled.cores")
+"""What is read once or twice a second: of a short window only a part is known, and what happened in that is told."""
 TASK_COLUMNS = ("cpu", "threads")
 Gaps = tuple[float | None, float | None, float | None]
 
@@ -82,10 +84,10 @@ class _Seen:
         return dict.fromkeys(column.task for column in self.courses if column.task is not None)
 
     def figures(self, whose: str | TaskName) -> dict[str, Figures]:
-        """Return the figures of the columns of a scope or a task that are known for most of the window, by name."""
+        """Return the figures of the columns of a scope or a task that are known for most of the window, or SELDOM read, by name."""
         mine = {column.name: course for column, course in self.courses.items() if whose in {column.scope, column.task}}
         known = {name: course.over(self.window) for name, course in mine.items()}
-        return {name: figures for name, figures in known.items() if figures is not None and figures.counts}
+        return {name: figures for name, figures in known.items() if figures is not None and (figures.counts or name in SELDOM)}
 
     def task(self, task: TaskName) -> TaskUse | None:
         """Return what a task used in each window of one second; None unless that is known of all of them."""
@@ -123,14 +125,17 @@ def _machine(name: str, seen: Mapping[str, Figures], own: float | None, window: 
     def mean(column: str) -> float | None:
         return seen[column].mean if column in seen else None
 
+    def grown(column: str) -> float | None:
+        return seen[column].mean * seen[column].covered * window.seconds if column in seen else None
+
     cores, busy, steal = mean("cpu.capacity"), mean("cpu.busy"), mean("cpu.steal")
     total, available, used = mean("memory.total"), seen.get("memory.available"), seen.get("memory.used")
     least = None
     if total:
         least = available.least / total if available else 1 - used.most / total if used else None
-    swaps = [seen[column].mean * window.seconds for column in ("swap.in", "swap.out") if column in seen]
+    swaps = [size for column in ("swap.in", "swap.out") if (size := grown(column)) is not None]
     interrupts = [seen[column].mean for column in ("cpu.irq", "cpu.softirq") if column in seen]
-    hot = mean("throttled.cores")
+    hot = grown("throttled.cores")
     return MachineUse(
         name,
         cores=cores,
@@ -138,7 +143,7 @@ def _machine(name: str, seen: Mapping[str, Figures], own: float | None, window: 
         own=own,
         interrupts=sum(interrupts),
         steal=steal / cores if steal is not None and cores else None,
-        hot=None if hot is None else round(hot * window.seconds),
+        hot=None if hot is None else round(hot),
         available=least,
         swapped=sum(swaps) if swaps else None,
         waiting=mean("pressure.memory.some"),
