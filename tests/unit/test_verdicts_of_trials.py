@@ -36,7 +36,7 @@ from wke.keep.telemetry.reader import read_telemetry
 from wke.keep.telemetry.writer import TelemetryWriter
 from wke.keep.trials.cleaning import HeldFile
 from wke.keep.trials.judgements import Judgement, Level
-from wke.keep.trials.trials import StoredAttempt
+from wke.keep.trials.trials import Answer, Derivation, StoredAttempt
 from wke.records import ClockReading, OutcomeKind, TaskName
 from wke.series import rejudging
 from wke.series.planned import PlannedSeries
@@ -288,6 +288,8 @@ def test_a_trial_that_ends_with_a_rejection_is_invalid() -> None:
     ended = judged(TrialResult(OK, "broken"), [FINE, INVALID])
     assert (ended.outcome.kind, ended.why) == (OutcomeKind.INVALID, INVALID.said)
     assert judged(TrialResult(OK, "broken"), [FINE, SUSPECT]) == TrialResult(OK, "broken")
+    read = Answer(planned("aa-0"), Derivation("bb-0", 1, "reanalysed", 0, "", ""), OK, "broken", judgements=[INVALID])
+    assert (read.ended, replace(read, judgements=[SUSPECT]).ended) == ((ended.outcome, INVALID.said), (OK, "broken"))
 
 
 def test_figures_cross_marks_with_suspect_trials() -> None:

@@ -107,15 +107,16 @@ def _judged_json(each: Rejudged) -> dict[str, object]:
 
 
 def _summary(read: Sequence[Reanalysed], not_read: Sequence[Reanalysed], *, dry_run: bool) -> str:
-    invalid = sum(not item.answers[-1].outcome.ok for item in read)
+    invalid = sum(not item.answers[-1].ended[0].ok for item in read)
     would, of_them = "would be " if dry_run else "", f", {invalid} of them invalid" if invalid else ""
     return f"{counted(len(read), 'trial')} {would}reanalysed{of_them}" + (f"; {len(not_read)} cannot be" if not_read else "")
 
 
 def _words(item: Reanalysed) -> str:
     answer = item.answers[-1]
-    why = f" ({answer.why})" if answer.why else ""
-    return f"{answer.outcome}{why}, from {answer.derivation.trial}; {observation_words(answer.observations, answer.units)}"
+    outcome, reason = answer.ended
+    why = f" ({reason})" if reason else ""
+    return f"{outcome}{why}, from {answer.derivation.trial}; {observation_words(answer.observations, answer.units)}"
 
 
 def _json(item: Reanalysed) -> dict[str, object]:
@@ -128,8 +129,8 @@ def _json(item: Reanalysed) -> dict[str, object]:
             {
                 "trial": answer.derivation.trial,
                 "attempt": answer.derivation.attempt,
-                "outcome": str(answer.outcome),
-                "why": answer.why,
+                "outcome": str(answer.ended[0]),
+                "why": answer.ended[1],
                 "observations": dict(answer.observations),
                 "units": dict(answer.units),
             }

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
 
-from wke.act.trials.judge_attempt import judged
 from wke.act.trials.observe_trial import observe_trial
 from wke.judge.policies.repetition import REPEATS
 from wke.judge.reuse.reanalysis import readable, same_runs
@@ -53,7 +52,7 @@ def reanalyse_series(series: PlannedSeries, store: Store) -> Iterator[Reanalysed
             derivation = Derivation(*attempt.ran, HOW, at_ns, who, wke)
             judgements = judge_stored(series, store, attempt, item.trial, seen) if result.outcome.ok else ()
             answers.append(Answer(item.planned, derivation, result.outcome, result.why, seen.values, seen.units, judgements))
-            if judged(result, judgements).outcome.ok or len(answers) > REPEATS:
+            if answers[-1].ended[0].ok or len(answers) > REPEATS:
                 break
         yield Reanalysed(item.planned, tuple(answers), tuple(silent))
 

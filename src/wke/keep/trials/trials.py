@@ -125,6 +125,12 @@ class Answer:
     units: Mapping[str, str] = field(default_factory=dict)
     judgements: Sequence[Judgement] = ()
 
+    @property
+    def ended(self) -> tuple[Outcome, str]:
+        """The outcome and its reason; invalid if rules reject the attempt."""
+        rejected = self.outcome.ok and verdict(each.level for each in self.judgements) is Level.INVALID
+        return (Outcome(OutcomeKind.INVALID), doubts(self.judgements)) if rejected else (self.outcome, self.why)
+
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
