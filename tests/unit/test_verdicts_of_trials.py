@@ -258,10 +258,10 @@ def test_a_rejected_trial_does_not_count_until_it_is_judged_otherwise(store: Sto
     """It is invalid, with the evidence as the reason, and repeated at most twice; what is judged anew takes the place of what was."""
     seen = store_one(store, SUSPECT, INVALID)
     assert (seen.outcome, seen.why, seen.ok, seen.verdict) == ("invalid", INVALID.said, False, Level.INVALID)
-    assert store.attempts.results(["aa-0"]) == {}
+    assert store.attempts.results(["aa-0"]) == store.inputs.of_trials_with_results() == {}
     assert [(each.times, each.last) for each in store.attempts.invalid(["aa-0"]).values()] == [(1, True)]
     store.writer.judge({("aa-0", 1): [SUSPECT]})
-    assert list(store.attempts.results(["aa-0"])) == ["aa-0"]
+    assert list(store.attempts.results(["aa-0"])) == list(store.inputs.of_trials_with_results()) == ["aa-0"]
     assert store.attempts.invalid(["aa-0"]) == {}
 
 

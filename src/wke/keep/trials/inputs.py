@@ -18,8 +18,8 @@ class InputReader:
         return read_object(row[0], f"what trial {trial} depends on") if row else {}
 
     def of_trials_with_results(self) -> dict[str, Inputs]:
-        """Return the inputs of each trial that has an ok attempt, the trial that was tried last first."""
-        return self._select("outcome = 'ok'")
+        """Return the inputs of each trial that has an ok attempt that no rule rejects, the trial that was tried last first."""
+        return self._select("outcome = 'ok' AND id NOT IN (SELECT attempt FROM judgements WHERE level = 'invalid')")
 
     def of_ended_trials(self) -> dict[str, Inputs]:
         """Return the inputs of each trial that has an attempt that ended, well or badly; the trial that was tried last first."""
