@@ -245,3 +245,13 @@ def test_reading_the_first_tasks_keeps_no_later_one_from_its_turn(monkeypatch: p
             clock.now += 0.01
             usages.end()
     assert seen == [True, True, True, False, False, True]
+
+
+def test_devices_that_are_made_of_others_count_no_bytes_again(tmp_path: Path) -> None:
+    """The bytes of a volume are those of the disk below it."""
+    (tmp_path / "io.stat").write_text("253:0 rbytes=10 wbytes=20 rios=1\n8:0 rbytes=11 wbytes=22 rios=1\n")
+    (tmp_path / "253:0/slaves/sda").mkdir(parents=True)
+    (tmp_path / "8:0/slaves").mkdir(parents=True)
+    source = machineusage._disk({"unified": os.fsencode(tmp_path)}, os.fsencode(f"{tmp_path}/"))
+    assert source.read() == [11, 22]
+    source.close()

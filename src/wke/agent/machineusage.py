@@ -101,12 +101,28 @@ def _memory(groups):
     return _source(MEMORY, _File(folder, b"memory.stat"), read, *([swapped] if swapped else []))
 
 
-def _disk(groups):
+def _disk(groups, devices=b"/sys/dev/block/"):
+    stacked = {}  # by device: whether it is made of others, such as those of LVM, of which each counts the same bytes again
+
     def read(file):
-        words = file.text().split()
-        return [sum(int(w[7:]) for w in words if w.startswith(name)) for name in (b"rbytes=", b"wbytes=")]
+        counted = [0, 0]
+        for line in file.text().split(b"\n"):
+            device = line.partition(b" ")[0]
+            if device not in stacked:
+                stacked[device] = _is_stacked(devices + device)
+            for word in line.split()[1:] if not stacked[device] else ():
+                for place, name in enumerate((b"rbytes=", b"wbytes=")):
+                    counted[place] += int(word[7:]) if word.startswith(name) else 0
+        return counted
 
     return _source(DISK, _File(groups[UNIFIED], b"io.stat"), read)  # that of v1 lacks what is written later than it was asked for
+
+
+def _is_stacked(folder):
+    try:
+        return bool(posix.listdir(folder + b"/slaves"))
+    except OSError:
+        return False
 
 
 def _threads(groups):
