@@ -13,10 +13,11 @@ from wke.errors import InputError
 from wke.judge.telemetry.course import Window
 from wke.judge.telemetry.windowusage import trial_usage
 from wke.keep.output.telemetry import read_loads
+from wke.keep.telemetry.columns import Column
 from wke.tell.exports.telemetry.chosen import TelemetryExport
 from wke.tell.exports.telemetry.chrometrace import chrome_trace
 from wke.tell.exports.telemetry.loads import write_loads
-from wke.tell.exports.telemetry.openmetrics import openmetrics
+from wke.tell.exports.telemetry.openmetrics import _metric, openmetrics
 from wke.tell.exports.telemetry.samples_csv import samples_csv
 from wke.tell.exports.telemetry.samples_json import samples_json
 from wke.tell.exports.telemetry.samples_parquet import write_samples_parquet
@@ -112,6 +113,13 @@ def test_openmetrics_is_what_prometheus_expects(tmp_path: Path) -> None:
     assert f"wke_load_1{{{of}}} 1.6 1700000002.000000000" in lines
     assert f'wke_task_cpu_seconds_total{{{of},target="load",step="1",copy="0"}} 0.5 1700000001.000000000' in lines
     assert f'etcd_ops_total{{op="put",{of},port="2379"}} 4 1700000002.000000000' in lines
+
+
+def test_a_scraped_label_that_is_ours_has_another_name(tmp_path: Path) -> None:
+    """No sample has two labels of one name, and what stands in a label's value is no label."""
+    column = Column("scrape.80", 'up{port="1",of="a,port=\\"2"}', "", "gauge", floating=True)
+    metric = _metric(made_up(tmp_path), "node1", column)
+    assert (metric.given, metric.labels["port"]) == ('exported_port="1",of="a,port=\\"2"', "80")
 
 
 def test_a_trace_has_spans_and_counters(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Telemetry as OpenMetrics text with times, which `promtool tsdb create-blocks-from openmetrics` imports.
 
 Names and units follow the conventions of Prometheus: base units, `_total` for counters, labels for devices and tasks. What was scraped
-keeps its name and its labels; its type is told as unknown. Samples of one metric must stand together, so all of them are in memory.
+keeps its name and its labels, with `exported_` before one that is ours, as Prometheus does it; its type is told as unknown. Samples of one
+metric must stand together, so all of them are in memory.
 """
 
 import json
@@ -36,6 +37,7 @@ BASE_UNITS = {  # unit -> the base unit as names have it, and the factor that gi
     "1/s": ("per_second", 1.0),
 }
 DEVICE = re.compile(r"(?P<kind>disk|net|cpu)\.(?P<device>.+)\.(?P<what>[^.]+)|(?P<sensor>energy|temperature|frequency)\.(?P<which>.+)")
+LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)(="(?:[^"\\]|\\.)*")')
 SCRAPED = re.compile(r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(?P<labels>.*)\})?")
 
 
@@ -78,7 +80,9 @@ def _metric(telemetry: TrialTelemetry, machine: str, column: Column) -> _Metric:
     labels = {"trial": telemetry.trial, "series": telemetry.series, "machine": machine}
     scraped = SCRAPED.fullmatch(column.name) if column.scope.startswith("scrape.") else None
     if scraped:
-        return _Metric(scraped["name"], "unknown", labels | {"port": column.scope.partition(".")[2]}, given=scraped["labels"] or "")
+        labels["port"] = column.scope.partition(".")[2]
+        given = LABEL.sub(lambda label: ("exported_" if label[1] in labels else "") + label[0], scraped["labels"] or "")
+        return _Metric(scraped["name"], "unknown", labels, given=given)
     scope, name = column.scope.partition(".")[0], column.name
     device = DEVICE.fullmatch(name) if scope != "task" else None
     if device:
