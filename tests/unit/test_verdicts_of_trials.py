@@ -95,7 +95,10 @@ def test_a_closed_loop_is_what_the_rule_names() -> None:
     rule = LittleRule(clients=parse_calculation("n * 2"), latency="mean")
     seen = evidence(columns={"n": 8, "throughput": 2.0, "mean": 8.0}, units={"throughput": "k/s", "mean": "ms"}).closed_loop(rule)
     assert (seen.clients, seen.throughput, seen.latency, seen.completions) == (16, 2000, pytest.approx(0.008), 120_000)
-    assert evidence().closed_loop(rule).clients == 0
+    assert seen.rounding == pytest.approx(0.5 / 2 + 0.5 / 8)
+    fine = evidence(columns={"throughput": 12_000.0, "mean": 0.35}, units={"throughput": "1/s", "mean": "ms"}).closed_loop(rule)
+    assert fine.rounding == pytest.approx(0.5 / 12_000 + 0.005 / 0.35)
+    assert (evidence().closed_loop(rule).clients, evidence().closed_loop(rule).rounding) == (0, 0)
 
 
 def test_every_rule_has_thresholds_and_words() -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -93,7 +94,8 @@ class Evidence:
             except ExpressionError:
                 clients = 0.0
         throughput, latency = self._number(rule.throughput, "1/s") or 0.0, self._number(rule.latency, "s") or 0.0
-        return ClosedLoop(clients, throughput, latency, throughput * (self.window_s or 0.0), rule.think)
+        rounding = sum(_half_digit(self.columns[name]) for name in (rule.throughput, rule.latency)) if throughput and latency else 0.0
+        return ClosedLoop(clients, throughput, latency, throughput * (self.window_s or 0.0), rule.think, rounding)
 
     def _generator(self, machine: str) -> GeneratorUse:
         mine = [series for task, series in self.load.items() if task.machine == machine]
@@ -122,6 +124,12 @@ class Evidence:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None
         return convert(value, self.units.get(name, ""), unit)
+
+
+def _half_digit(value: object) -> float:
+    """Return half a unit of the last digit of a printed number that is not 0, at most that of ones, as a share of the number."""
+    exponent = Decimal(str(value)).normalize().as_tuple().exponent
+    return 0.5 * 10.0 ** min(0, int(exponent)) / abs(float(str(value)))
 
 
 def _mean_lag(series: TimeSeries | None) -> float | None:
