@@ -255,3 +255,27 @@ def test_devices_that_are_made_of_others_count_no_bytes_again(tmp_path: Path) ->
     source = machineusage._disk({"unified": os.fsencode(tmp_path)}, os.fsencode(f"{tmp_path}/"))
     assert source.read() == [11, 22]
     source.close()
+
+
+class Task:
+    """A made-up task without a group."""
+
+    channel, group, over = 3, None, False
+
+
+def test_a_task_that_is_read_anew_has_still_used_what_its_ended_processes_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a reconnection its counters do not begin again."""
+    monkeypatch.setattr(taskusage, "hierarchies", dict)
+    task = Task()
+    usages = taskusage.TaskUsages(SimpleNamespace(token=b"", by_channel={3: task}), {}, 0)
+    meters = usages._meters = Processes()
+    monkeypatch.setattr(usages, "begin", lambda: True)
+    monkeypatch.setattr(usages, "end", lambda: None)
+    monkeypatch.setattr(usages, "processes", lambda _: list(meters.now))
+    meters.now = {1: Process(1, 2_000_000, 0, 0), 2: Process(2, 5_000_000, 0, 0)}
+    first = usages.source(task)
+    assert first.read()[0] == 7_000_000
+    del meters.now[1]
+    assert first.read()[0] == 7_000_000
+    first.close()
+    assert usages.source(task).read()[0] == 7_000_000

@@ -30,6 +30,7 @@ class TaskUsages:
         self._seen = {}
         self._owners = Ownership()
         self._members = {}
+        self._totals = {}
         self._sums = []
         self._moment = self._touched = self._rest_until = self._began = 0.0
         self._is_fresh = False
@@ -60,9 +61,12 @@ class TaskUsages:
         return machine_sources(self._environment, self)
 
     def source(self, task):
-        """Return the source of a task that was started."""
-        self._sums.append(Sum(self._meters))
-        return TaskSource(self, task, self._sums[-1])
+        """Return the source of a task that was started; it goes on where one before it ended, as after contact was lost for a while."""
+        self._totals = {one: total for one, total in self._totals.items() if self._tasks.by_channel.get(one.channel) is one}
+        if task not in self._totals:
+            self._totals[task] = Sum(self._meters)
+        self._sums.append(self._totals[task])
+        return TaskSource(self, task, self._totals[task])
 
     def machine(self, pids, *, counts_cpu):
         """Return a function that adds up what the processes use that `pids()` returns, and returns that sum; None when it has to rest."""
@@ -120,7 +124,7 @@ class TaskUsages:
     def reaped(self, pid, usage):
         """Take note of what a process had used that this one has reaped."""
         used = (int((usage.ru_utime + usage.ru_stime) * 1e6), usage.ru_inblock * BLOCK, usage.ru_oublock * BLOCK)
-        for one in self._sums:
+        for one in dict.fromkeys(self._sums):
             one.ended(pid, used)
 
     def forget(self, total):
