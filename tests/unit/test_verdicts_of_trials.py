@@ -230,6 +230,8 @@ def test_emulated_machines_are_judged_by_their_computer(tmp_path: Path) -> None:
     (host,) = seen.owners
     assert (host.machine, host.cores, host.busy, host.own) == ("the computer", 2, pytest.approx(1.9), pytest.approx(0.5))
     assert seen.generators == {}
+    others = uses_of(stored, {LOAD}, set(), machines={"m1"})
+    assert ([one.machine for one in seen.machines], others.machines, others.hosts) == (["m0"], (), seen.hosts)
     assert uses_of(replace(stored, window=None), {LOAD}, set()) == Uses()
 
 
@@ -261,7 +263,7 @@ def test_a_rejected_trial_does_not_count_until_it_is_judged_otherwise(store: Sto
     """It is invalid, with the evidence as the reason, and repeated at most twice; what is judged anew takes the place of what was."""
     seen = store_one(store, SUSPECT, INVALID)
     assert (seen.outcome, seen.why, seen.ok, seen.verdict) == ("invalid", INVALID.said, False, Level.INVALID)
-    assert store.attempts.results(["aa-0"]) == store.inputs.of_trials_with_results() == {}
+    assert (list(store.attempts.results(["aa-0"])), list(store.inputs.of_trials_with_results())) == ([], [])
     assert [(each.times, each.last) for each in store.attempts.invalid(["aa-0"]).values()] == [(1, True)]
     store.writer.judge({("aa-0", 1): [SUSPECT]})
     assert list(store.attempts.results(["aa-0"])) == list(store.inputs.of_trials_with_results()) == ["aa-0"]

@@ -48,7 +48,7 @@ def judge_attempt(
         starts=(max(0, skew[0] - skew[1]) / 1e9, (skew[0] + skew[1]) / 1e9) if skew else None,
         clocks={machine: _bound_s(clock, times.released_ns, ended_ns) for machine, clock in times.clocks.items()},
         has_generator=bool(backgrounds) or any(metric.from_ for metric in experiment.metrics),
-        uses=partial(_uses, folder, times, measured, backgrounds),
+        uses=partial(_uses, trial, folder, times, measured, backgrounds),
     )
     return judge_trial(evidence, experiment.verdicts)
 
@@ -70,11 +70,12 @@ def _bound_s(clock: MachineClock, *moments_ns: int | None) -> float | None:
     return max(knot.high_ns - knot.low_ns for knot in (*pieces, *(each for each in at if each is not None))) / 2e9
 
 
-def _uses(folder: Path, times: AttemptTimes, measured: Sequence[TaskName], backgrounds: Sequence[TaskName]) -> "Uses":
+def _uses(trial: Trial, folder: Path, times: AttemptTimes, measured: Sequence[TaskName], backgrounds: Sequence[TaskName]) -> "Uses":
+    """Return what machines and tasks did; other machines of the series are recorded, too, and say nothing of this trial."""
     from wke.act.trials.attempttelemetry import attempt_telemetry  # noqa: PLC0415 - numpy, only for trials that are long enough
     from wke.judge.verdicts.uses import Uses, uses_of  # noqa: PLC0415
 
     try:
-        return uses_of(attempt_telemetry(folder, times), frozenset(measured), frozenset(backgrounds))
+        return uses_of(attempt_telemetry(folder, times), frozenset(measured), frozenset(backgrounds), machines=trial.machines)
     except StoreError:  # unreadable: rules that need it say that it is missing
         return Uses()

@@ -48,15 +48,21 @@ class Uses:
         return self.hosts if carried else self.machines
 
 
-def uses_of(telemetry: TrialTelemetry, measured: AbstractSet[TaskName], backgrounds: AbstractSet[TaskName]) -> Uses:
-    """Return what machines and tasks did in the measured window."""
+def uses_of(
+    telemetry: TrialTelemetry,
+    measured: AbstractSet[TaskName],
+    backgrounds: AbstractSet[TaskName],
+    *,
+    machines: Collection[str] | None = None,
+) -> Uses:
+    """Return what machines and tasks did in the measured window: the `machines` that take part, by default all that have telemetry."""
     window = telemetry.window
     if window is None:
         return Uses()
     seen = [_seen(telemetry, name, window) for name in telemetry.machines]
     tasks = [each.task(task) for each in seen for task in each.tasks if task in backgrounds]
     return Uses(
-        machines=tuple(each.use for each in seen),
+        machines=tuple(each.use for each in seen if machines is None or each.use.machine in machines),
         hosts=_hosts(seen, window),
         tasks=tuple(task for task in tasks if task is not None),
         generators={each.use.machine: each.generator(measured) for each in seen if not measured.isdisjoint(each.tasks)},
