@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from wke.describe.experiment.metrics import Metric
-from wke.describe.experiment.timeseries import TimeSeries
+from wke.describe.experiment.timeseries import COUNTS, LAG, TimeSeries
 from wke.describe.experiment.verdictfile import LittleRule
 from wke.describe.expression.evaluation import ExpressionError, calculate
 from wke.describe.expression.units import convert
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MEDIANS = ("p50", "median", "latency-p50", "median-latency")
 """Names of metrics that are a median latency; so is every quantile 0.5 of histograms or raw values."""
 
+GENERATED = frozenset({*COUNTS, LAG})
 OF_MACHINES = frozenset({"fio", "iperf3", "sysbench"})
 """Load generators that may also measure the machine that they run on, and keep its processors busy for that."""
 
@@ -78,12 +79,12 @@ class Evidence:
 
     def generators(self) -> tuple[GeneratorUse, ...]:
         """Return what is known of the load generator on each machine; nothing if the measured tasks are none."""
-        certain = any(name in series for series in self.load.values() for name in ("due", "sent", "done", "lag"))
-        certain = certain or any(metric.from_ is not None and metric.from_ not in OF_MACHINES for metric in self.metrics)
-        if not (self.has_generator or certain):
+        by_metric = any(metric.from_ is not None and metric.from_ not in OF_MACHINES for metric in self.metrics)
+        telling = {task.machine for task, series in self.load.items() if not GENERATED.isdisjoint(series)}
+        if not (self.has_generator or by_metric or telling):
             return ()
         machines = dict.fromkeys(task.machine for task in self.load)
-        return tuple(replace(self._generator(machine), certain=certain) for machine in machines)
+        return tuple(replace(self._generator(machine), certain=by_metric or machine in telling) for machine in machines)
 
     def closed_loop(self, rule: LittleRule) -> ClosedLoop:
         """Return the numbers of a closed loop, as the rule names them; those that are not known are 0."""
