@@ -163,12 +163,17 @@ def test_perf_counts_what_it_can_and_its_failures_are_told_once(tmp_path: Path, 
             return [note for report in heard if isinstance(report, SentColumns) for note in report.notes]
 
         def counts() -> dict[str, int | None]:
-            columns = next((report.columns for report in reversed(heard) if isinstance(report, SentColumns)), ())
-            last = heard[-1] if heard else None
-            places = [place for place, (_, name, _, _) in enumerate(columns) if name.startswith("perf.")]
-            if not isinstance(last, SentChunk):
-                return {}
-            return {columns[k][1]: v[-1] for k, v in zip(places, decode(last, len(columns), places)[1], strict=True)}
+            known: dict[str, int | None] = {}
+            columns: Sequence[tuple[str, str, str, str]] = ()
+            for report in heard:
+                if isinstance(report, SentColumns):
+                    columns = report.columns
+                    continue
+                places = [place for place, (_, name, _, _) in enumerate(columns) if name.startswith("perf.")]
+                for place, values in zip(places, decode(report, len(columns), places)[1], strict=True):
+                    name, told = columns[place][1], [value for value in values if value is not None]
+                    known[name] = told[-1] if told else known.get(name)
+            return known
 
         telemetry = one.connection.telemetry
         order = WatchOrder(0.1, 0, perf=("cycles", "instructions", "misses"))

@@ -54,18 +54,18 @@ class PerfCounters:
             agent.tasks.groups.send_home(self._pid)
 
     def read(self):
-        """Return the counts up to the last interval that has ended."""
-        unknown = set()
+        """Return the counts up to the last interval that has ended; None if none has since the last reading: a rate would seem to be 0."""
+        fresh = set()
         for line in self._lines():
             fields = line.split(";")
             if len(fields) < FIELDS:
                 self._words = line.strip() or self._words
             else:
-                self._count(fields, unknown)
+                self._count(fields, fresh)
         if self._has_ended:
             self._tell("perf counts nothing more: " + (self._words or "it has ended"))
             raise OSError("perf has ended")
-        return [None if event in unknown else int(total) for event, total in self._totals.items()]
+        return [int(total) if event in fresh else None for event, total in self._totals.items()]
 
     def close(self):
         """End perf; again is harmless."""
@@ -91,20 +91,21 @@ class PerfCounters:
         self._rest = lines.pop()
         return [line.decode("utf-8", "replace") for line in lines]
 
-    def _count(self, fields, unknown):
+    def _count(self, fields, fresh):
         _, count, unit, event, _, percent = fields[:FIELDS]
         if count in NO_COUNT:
             if count == NO_COUNT[0]:
                 self._tell("perf cannot count {} here".format(event))
             if event in self._totals:
                 self._totals[event] = 0
-                unknown.add(event)
+                fresh.discard(event)
             return
         if float(percent) < WHOLE:
             self._tell("perf counts {} only part of the time and scales the count: fewer events would help".format(event))
         if event not in self._totals:
             self._totals[event] = 0
             self.columns = self.columns + ["perf." + "_".join(event.split()) + " " + (unit or "1") + " counter"]
+        fresh.add(event)
         self._totals[event] += float(count) if "." in count else int(count)
 
     def _tell(self, text):
