@@ -285,6 +285,8 @@ def test_sensors_are_read_from_made_up_files(tmp_path: Path) -> None:
     later = read_all(found)
     assert [name for name in later if fnmatchcase(name, "energy.package-* *")] == ["energy.package-0 uJ counter"]  # no part counts twice
     assert (later["energy.package-0 uJ counter"], later["frequency.2 kHz gauge"]) == (1_000_000_200, 7)
+    sensors(tmp_path, {"devices/system/cpu/cpu2/thermal_throttle/core_throttle_count": ""})
+    assert [read_all(found)[f"throttled.{what} 1 counter"] for what in ("cores", "packages")] == [None, 10]
     sensors(tmp_path, CHIPS)
     chips = {name: value for name, value in read_all(sensor_sources(1, sys)).items() if name.startswith("temperature")}
     assert list(chips.values()) == [45000, 44000, 50000]

@@ -47,9 +47,9 @@ class Throttling(Sensors):
         self.columns = ["throttled.cores 1 counter", "throttled.packages 1 counter"]
 
     def read(self):
-        """Return both counts."""
-        counts = [_number(file) or 0 for file in self._files]
-        return [sum(counts[: self._cores]), sum(counts[self._cores :])]
+        """Return both counts; without one of its parts, as of a processor that was switched off, a count is unknown."""
+        counts = [_number(file) for file in self._files]
+        return [None if None in part else sum(part) for part in (counts[: self._cores], counts[self._cores :])]
 
 
 class Energy(Sensors):
