@@ -109,7 +109,8 @@ def test_sizes_are_told_by_kind(folder: Path) -> None:
     assert "in 2 superseded attempts" in words
     assert "2.0 kB of it is of attempts that count and stays; --force removes it, too" in words
     assert "nothing was removed; --yes would remove 6 files, 6.0 kB" in words
-    assert load_holdings(Store.open(folder, readonly=True), "scale").superseded == 2
+    with Store.open(folder, readonly=True) as store:
+        assert load_holdings(store, "scale").superseded == 2
 
 
 def test_what_is_gone_is_said(folder: Path) -> None:
