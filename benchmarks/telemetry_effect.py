@@ -63,13 +63,15 @@ def _experiment(project: Path, way: str, rounds: int) -> str:
         if before not in written:
             sys.exit(f"{before} is not in the example any more")
         written = written.replace(before, after)
+    (project / way).write_text(way)
+    written = written.replace("[experiment]", f'[experiment]\nfiles = ["{way}"]')  # else the two would be the same trials
     return written.partition("\n[[plots]]")[0] + SWITCH.format(WAYS[way])
 
 
 def _values(project: Path, way: str) -> list[dict[str, float]]:
     """Return the metrics of each round."""
     said = subprocess.run(["wke", "results", way, "--json", "--trials"], cwd=project, check=True, capture_output=True, text=True).stdout
-    trials = [trial for series in json.loads(said)["series"] for trial in series["trials"] if trial["outcome"] == "ok"]
+    trials = [trial for trial in json.loads(said)[way]["trials"] if trial["outcome"] == "ok"]
     return [trial["observations"] for trial in sorted(trials, key=lambda trial: trial["iteration"])]
 
 
