@@ -86,7 +86,7 @@ def test_faults_of_a_measurement_are_found_shown_and_judged_anew(emulated: Proje
     assert (row["outcome"], row["verdict"], "the generator on m0" in row["doubts"]) == ("ok", "suspect", True)
     shown = emulated.wke("show", trial.id).out
     assert "  verdict   suspect\n" in shown
-    assert "backlog        unknown: the measurement has 3 windows of one second, and the rule needs 20\n" in shown
+    assert "backlog        unknown: the measured window lasted less than 4 s, and the rule needs 20 s\n" in shown
     plan = emulated.wke("plan", "experiments/series.toml").out
     assert "  verdicts: a measured step of 3" in plan
     assert plan.rstrip().endswith("backlog (20 s), steady (100 s)")

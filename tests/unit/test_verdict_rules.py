@@ -165,9 +165,10 @@ def processes(*cpu: float) -> Ruling:
         (generators(sent=98.9), SUSPECT),  # it had processor time left, so it waited for the system
         (generators(lag=10), OK),
         (generators(lag=10.1), SUSPECT),
-        (generators(lag=101), INVALID),
-        (generators(lag=101, sent=98.9), SUSPECT),  # late because it waited for the system
-        (generators(lag=101, sent=98.9, cpu=0.71), INVALID),
+        (generators(lag=101), SUSPECT),  # late because it waited for the system
+        (generators(lag=101, cpu=None), INVALID),
+        (generators(lag=101, cpu=0.71), INVALID),
+        (generators(lag=101, sent=98.9), SUSPECT),
         (foreign(cores=4, busy=3, own=2.6), OK),
         (foreign(cores=4, busy=3, own=2.5), SUSPECT),
         (foreign(cores=4, busy=4, own=0), SUSPECT),  # perhaps the system itself, below the daemon of docker

@@ -114,7 +114,7 @@ def test_every_rule_has_thresholds_and_words() -> None:
 @pytest.mark.parametrize(
     ("seen", "rule", "level", "said"),
     [
-        (evidence(4.9), "generator", Level.UNKNOWN, "the measurement has 4 windows of one second, and the rule needs 5"),
+        (evidence(4.9), "generator", Level.UNKNOWN, "the measured window lasted less than 5 s, and the rule needs 5 s"),
         (evidence(None), "clock", Level.UNKNOWN, "there is no measured step whose beginning and end are known"),
         (
             evidence(uses=lambda: Uses(generators={"m0": (0.97, 1.0)}), load={LOAD: {"done": series([1.0] * 60)}}),

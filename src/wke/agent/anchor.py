@@ -295,10 +295,14 @@ class Anchor:
             self._open(frame.head)
         elif frame.kind in (frames.CLEARED, frames.FAREWELL):
             self._answers.append(frame)
-        elif frame.kind in TELEMETRY and frame.channel not in self._watches:
-            pass  # it asked, and has gone
-        elif frame.kind != frames.SAMPLE or not self._out.full:
+        elif self._is_wanted(frame):
             self._tell(frame.kind, frame.channel, frame.head, frame.payload)
+
+    def _is_wanted(self, frame):
+        """Tell whether a frame goes to the controller: telemetry only to one that asked for it, and samples only while it keeps up."""
+        if frame.kind in TELEMETRY and frame.channel not in self._watches:
+            return False
+        return frame.kind != frames.SAMPLE or not self._out.full
 
     def _open(self, hello):
         """Open the journal and the socket in the work folder."""

@@ -3,9 +3,9 @@
 A generator that is busy sends late, and its own delay is added to every latency it measures. A thread can use one core only, so what counts
 is the share of the cores that its sending threads can use, not the share of the machine: one of 16 cores is 6 % of a machine.
 
-A generator that sends less than was due although it has processor time left waits for the system, for example for a free connection, and
-then sends late, too. That is overload and no fault of the measurement: such a trial is suspect, not invalid. So is one of which nobody says
-that its measured tasks generate load: they may be the system itself, which is busy as it should be.
+A generator that sends late, or less than was due, although it has processor time left waits for the system, for example for a free
+connection. That is overload and no fault of the measurement: such a trial is suspect, not invalid. So is one whose measured tasks may not
+generate load: they may be the system itself, which is busy as it should be.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,9 +59,9 @@ def _numbers(seen: GeneratorUse) -> dict[str, float]:
 
 
 def _level(numbers: Mapping[str, float], rule: GeneratorRule, *, certain: bool) -> Level:
-    busy, lag, short = numbers.get("busy", 0.0), numbers.get("lag", 0.0), numbers.get("sent", 1.0) < rule.sent
-    waited = short and "busy" in numbers and busy <= rule.suspect_busy
-    late = short or lag > rule.invalid_lag
-    if (certain and busy > rule.invalid_busy) or (late and not waited):
+    busy, lag = numbers.get("busy", 0.0), numbers.get("lag", 0.0)
+    late = lag > rule.invalid_lag or numbers.get("sent", 1.0) < rule.sent
+    had_time = "busy" in numbers and busy <= rule.suspect_busy
+    if (certain and busy > rule.invalid_busy) or (late and not had_time):
         return Level.INVALID
     return Level.SUSPECT if late or busy > rule.suspect_busy or lag > rule.suspect_lag else Level.OK

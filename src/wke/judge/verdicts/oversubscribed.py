@@ -18,6 +18,9 @@ def judge_oversubscribed(hosts: Sequence[MachineUse], rule: OversubscribedRule) 
 
     def judge(host: MachineUse) -> tuple[Level, dict[str, float | None]]:
         busy = host.busy / host.cores if host.busy is not None and host.cores else None
-        return Level.SUSPECT if busy is not None and busy > rule.busy else Level.OK, {"busy": busy, "cores": host.cores if busy else None}
+        return Level.SUSPECT if busy is not None and busy > rule.busy else Level.OK, {
+            "busy": busy,
+            "cores": None if busy is None else host.cores,
+        }
 
     return judge_machines(hosts, judge)

@@ -40,6 +40,8 @@ RULES: Mapping[str, Callable[[Evidence, Any], Ruling]] = {
     "processes": lambda seen, rule: judge_processes(seen.telemetry.tasks, rule),
 }
 
+FAILED = "the rule failed, which is a defect of wke: "
+
 
 def judge_trial(seen: Evidence, rules: VerdictsSection) -> tuple[Judgement, ...]:
     """Return what each rule says of a trial that ended well."""
@@ -53,8 +55,16 @@ def too_short(rules: VerdictsSection, window_s: float) -> dict[str, int]:
 
 
 def _judgement(name: str, seen: Evidence, rule: Any) -> Judgement:
+    """Return what a rule says. One that fails costs its own judgement, and not the trial."""
     if rule.off is not None:
         return Judgement(name, Level.OFF, said=rule.off)
+    try:
+        return _applied(name, seen, rule)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return Judgement(name, Level.UNKNOWN, said=f"{FAILED}{error!r}")
+
+
+def _applied(name: str, seen: Evidence, rule: Any) -> Judgement:
     windows = getattr(rule, "windows", 0)
     if seen.window_s is None:
         ruling = unknown(Missing.WINDOW)

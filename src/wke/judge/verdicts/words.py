@@ -13,7 +13,7 @@ WORTH_TELLING = 0.01
 
 LACKS: Mapping[Missing, str] = {
     Missing.WINDOW: "there is no measured step whose beginning and end are known",
-    Missing.WINDOWS: "the measurement has {have:g} windows of one second, and the rule needs {needs:g}",
+    Missing.WINDOWS: "the measured window lasted less than {over:g} s, and the rule needs {needs:g} s",
     Missing.DUE: "no task wrote how many requests were due (wke: @SECONDS due=N done=N), as the load generator of an open loop can",
     Missing.DONE: "no task wrote how many requests were done (wke: @SECONDS done=N)",
     Missing.COMPLETIONS: "there are {have:.3g} completions per client, and the rule needs {needs:g}",
@@ -30,7 +30,7 @@ LACKS: Mapping[Missing, str] = {
 def sentence(rule: str, ruling: Ruling) -> str:
     """Return what a rule found, or what it lacks."""
     if ruling.lack is not None:
-        lack = LACKS[ruling.lack.what].format(have=ruling.lack.have, needs=ruling.lack.needs)
+        lack = LACKS[ruling.lack.what].format(have=ruling.lack.have, over=ruling.lack.have + 1, needs=ruling.lack.needs)
         return f"{lack}{f' ({ruling.where})' if ruling.where else ''}"
     bad = ruling.level is not Level.OK
     others = f"; {ruling.others} more {'is' if ruling.others == 1 else 'are'} as bad" if bad and ruling.others else ""
@@ -106,8 +106,11 @@ def _memory(seen: Numbers, where: str) -> str:
 
 
 def _gaps(seen: Numbers, where: str) -> str:
-    sampled = f", and {percent(seen['sampled'])} of its samples were taken" if "sampled" in seen else ""
-    return f"{where} was not sampled for {seen['gap']:.2g} s at most{sampled}"
+    parts = [f"{where} was not sampled for {seen['gap']:.2g} s at most"] if "gap" in seen else []
+    parts += (
+        [f"{percent(seen['sampled'])} of {'its samples' if parts else f'the samples of {where}'} were taken"] if "sampled" in seen else []
+    )
+    return ", and ".join(parts)
 
 
 def _processes(seen: Numbers, where: str) -> str:
