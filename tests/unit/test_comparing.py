@@ -14,7 +14,7 @@ from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind
-from wke.series.comparands import compare_named
+from wke.series.comparison.comparands import compare_named
 from wke.tell.report import doubts, headline, report_json
 
 ROUNDS = 6

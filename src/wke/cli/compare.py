@@ -5,8 +5,8 @@ import click
 from wke.cli.options import as_json, folder
 from wke.errors import InputError
 from wke.judge.summary.regression import RegressionReport
-from wke.series.comparands import compare_named
-from wke.series.comparing import read_threshold
+from wke.series.comparison.comparands import compare_named
+from wke.series.comparison.comparing import read_threshold
 from wke.tell.exports.markdown import markdown
 from wke.tell.report import report_json
 from wke.tell.terminal.console import Printer

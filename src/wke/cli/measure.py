@@ -21,7 +21,8 @@ from wke.errors import InputError, Problem, WkeError
 from wke.keep.files.current import CurrentWriter
 from wke.keep.store import Store
 from wke.records import Note, Sink
-from wke.series.comparing import read_threshold
+from wke.series.comparison.comparing import read_threshold
+from wke.series.comparison.regression import Reference, open_reference, regression_report
 from wke.series.folders import PLOTS, RESULTS
 from wke.series.machines import MachinesChangedError
 from wke.series.measuring import TrialChoice, measure_missing
@@ -29,7 +30,6 @@ from wke.series.planned import PlannedSeries, plan_series, select_trials
 from wke.series.planstate import load_plan_state
 from wke.series.project import Project, read_project
 from wke.series.reanalysis import reanalysis_hint
-from wke.series.regression import Reference, open_reference, regression_report
 from wke.series.storedresults import StoredResults
 from wke.series.summary import load_summary, load_work
 from wke.tell.exports.markdown import markdown, publish

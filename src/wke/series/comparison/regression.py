@@ -21,13 +21,13 @@ from wke.judge.statistics.comparison import MIN_ROUNDS
 from wke.judge.summary.regression import Compared, RegressionReport
 from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
-from wke.series.comparands import meanings
-from wke.series.comparing import Comparand, compare_stored, load_comparand
+from wke.series.comparison.comparands import meanings
+from wke.series.comparison.comparing import Comparand, compare_stored, load_comparand
+from wke.series.comparison.revision import Checkout, checked_out, commit_of, head, refuse_outside, refuse_unheld, text_of
 from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries, copied_sources, select_trials
 from wke.series.project import Project
 from wke.series.resolve import SeriesSelection, points_at
-from wke.series.revision import Checkout, checked_out, commit_of, head, refuse_outside, refuse_unheld, text_of
 from wke.tell.comparisons import baseline_text
 from wke.values import dataclass
 

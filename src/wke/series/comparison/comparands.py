@@ -9,10 +9,10 @@ from wke.errors import InputError
 from wke.judge.statistics.comparison import MIN_ROUNDS
 from wke.judge.summary.regression import RegressionReport
 from wke.keep.store import Store
-from wke.series.comparing import Comparand, compare_stored, load_comparand
+from wke.series.comparison.comparing import Comparand, compare_stored, load_comparand
+from wke.series.comparison.revision import commit_of
 from wke.series.folders import RESULTS
 from wke.series.resolve import SeriesSelection, find_series, points_at
-from wke.series.revision import commit_of
 from wke.values import dataclass
 
 

@@ -1,0 +1,1 @@
+"""Comparisons of stored results, and with commits that are measured beside the working tree."""
