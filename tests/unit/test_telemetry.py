@@ -2,13 +2,17 @@
 
 import math
 import re
+from itertools import accumulate, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wke.act.telemetry.loadrows import LoadRows
 from wke.errors import InputError
-from wke.judge.loads import is_wanted, load_between
+from wke.judge.loads import EvenLoads, is_wanted, load_between
 from wke.keep.output.telemetry import COLUMNS, LOADS, LoadsFile, Recording, read_loads, record_window, write_recording
 from wke.records import Sample
 
@@ -81,6 +85,32 @@ def test_loads_are_of_whole_machines(name: str) -> None:
     """Loopback traffic, operations and single processors are in no load."""
     assert not is_wanted(name)
     assert all(map(is_wanted, BEFORE))
+
+
+# -- loads at even moments
+
+
+@given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 10**9)), min_size=2, max_size=60))
+def test_loads_at_even_moments_add_up_to_what_was_counted(steps: list[tuple[int, int]]) -> None:
+    """However late and close together samples are taken, no byte is lost or counted twice, and each moment comes once."""
+    moments_ns = [1_000_000 * ms for ms in accumulate(ms for ms, _ in steps)]
+    counted = list(accumulate(count for _, count in steps))
+    loads = EvenLoads(0, TENTH_NS)
+    samples = [Sample("m", at, {"net.eth0.sent": count}) for at, count in zip(moments_ns, counted, strict=True)]
+    reached = [row for sample in samples if (row := loads.add(sample))]
+    moments = [at for at, _ in reached]
+    assert moments == sorted(set(moments))
+    assert all(at % TENTH_NS == 0 for at in moments)
+    moved = sum((at - before) / 1e9 * load[4] for (before, _), (at, load) in pairwise(reached))
+    first, last = np.interp([moments[0], moments[-1]], moments_ns, counted) if moments else (0, 0)
+    assert moved == pytest.approx(last - first, abs=2)
+
+
+def test_a_clock_that_is_set_back_begins_anew() -> None:
+    """No load spans a moment at which the machine's clock was set back."""
+    loads = EvenLoads(0, 100)
+    told = [loads.add(Sample("m", at, {"memory.used": at})) for at in (0, 100, 210, 150, 300, 400)]
+    assert [at for at, load in filter(None, told) if load] == [200, 400]
 
 
 # -- rows

@@ -1,9 +1,10 @@
-"""A machine's load between two samples."""
+"""A machine's load between two samples, and at even moments when the samples are not."""
 
 from collections.abc import Callable
 
 from wke.keep.output.telemetry import COLUMNS, Load
 from wke.records import Sample
+from wke.values import dataclass
 
 STATES = tuple(f"cpu.{state}" for state in ("user", "nice", "system", "irq", "softirq", "steal", "idle", "iowait"))
 UNUSED = STATES[6:]
@@ -40,6 +41,42 @@ def load_between(before: Sample, after: Sample) -> Load:
         "netin": rate("net.", ".received"),
     }
     return tuple(values[column] for column in COLUMNS)
+
+
+@dataclass(slots=True)
+class EvenLoads:
+    """A machine's loads at `start_ns` and every `interval_ns` after it, from samples at about these moments.
+
+    A machine that is busy takes its samples late, and two may come between two of these moments. What counters say at a moment is
+    computed from the samples before and after it, so that the loads add up to what the machine counted.
+    """
+
+    start_ns: int
+    interval_ns: int
+    _last: Sample | None = None
+    _even: Sample | None = None
+
+    def add(self, sample: Sample) -> tuple[int, Load | None] | None:
+        """Take the next sample; return a moment that it reaches and the load since the one before it (None for the first)."""
+        last, self._last = self._last, sample
+        if last is None or last.at_ns >= sample.at_ns:  # a clock that was set back begins anew
+            self._even = None
+            return None
+        moment_ns = sample.at_ns - (sample.at_ns - self.start_ns) % self.interval_ns
+        if moment_ns <= last.at_ns:
+            return None
+        before, self._even = self._even, _between(last, sample, moment_ns)
+        return moment_ns, None if before is None else load_between(before, self._even)
+
+
+def _between(before: Sample, after: Sample, at_ns: int) -> Sample:
+    """Return what a sample at `at_ns` would have said, had everything grown evenly between two samples."""
+    numbers: dict[str, int | None] = {}
+    for column, now in after.numbers.items():
+        then = before.numbers.get(column)
+        if then is not None and now is not None:
+            numbers[column] = then + (now - then) * (at_ns - before.at_ns) // (after.at_ns - before.at_ns)
+    return Sample(after.machine, at_ns, numbers)
 
 
 def _busy(before: Sample, after: Sample) -> float | None:

@@ -12,7 +12,7 @@ from wke.act.steadyclock import CLOCK
 from wke.act.telemetry.chunks import decode
 from wke.act.telemetry.loadrows import LoadRows
 from wke.errors import MachineError, StoreError
-from wke.judge.loads import is_wanted, load_between
+from wke.judge.loads import EvenLoads, is_wanted
 from wke.keep.output.telemetry import Load, LoadsFile, Recording, write_recording
 from wke.records import Sample
 from wke.values import dataclass
@@ -85,10 +85,11 @@ class _Stream:
         self._offset_ns = 0
         self._columns = SentColumns(0, ())
         self._wanted: dict[str, int] = {}  # the place of each column that loads are computed from
-        self._last: Sample | None = None
+        self._loads = EvenLoads(0, 1)
 
     async def begin(self, start_ns: int, interval_s: float) -> dict[str, str]:
         """WatchOrder samples at `start_ns` and every `interval_s` after it; return the kernel and network they are of, if known."""
+        self._loads = EvenLoads(start_ns, int(1e9 * interval_s))
         try:
             self._offset_ns = (await self._connection.clock.read()).offset_ns
             answer = await self._connection.telemetry.watch(WatchOrder(interval_s, start_ns + self._offset_ns), self._take)
@@ -109,11 +110,11 @@ class _Stream:
             return
         times, values = decode(report, len(self._columns.columns), tuple(self._wanted.values()))
         for row, at_ns in enumerate(times):
-            self._take_row(Sample(self._connection.machine, at_ns, {name: values[k][row] for k, name in enumerate(self._wanted)}))
+            self._take_row(at_ns - self._offset_ns, {name: values[k][row] for k, name in enumerate(self._wanted)})
 
-    def _take_row(self, sample: Sample) -> None:
-        if sample.at_ns - self._offset_ns > CLOCK.now() + FUTURE_NS:
+    def _take_row(self, at_ns: int, numbers: dict[str, int | None]) -> None:
+        if at_ns > CLOCK.now() + FUTURE_NS:
             return  # its clock has jumped: following it would close the rows of all machines up to that time
-        last, self._last = self._last, sample
-        load = load_between(last, sample) if last is not None else None
-        self._recorder.take(sample.machine, sample.at_ns - self._offset_ns, load)
+        machine = self._connection.machine
+        if reached := self._loads.add(Sample(machine, at_ns, numbers)):
+            self._recorder.take(machine, *reached)
