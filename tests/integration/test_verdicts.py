@@ -1,15 +1,28 @@
-"""Verdicts on real situations: a saturated generator, a hog beside, a server that is stopped; and what is shown and stored of them."""
+"""Verdicts on real situations: a saturated generator, a hog beside, a server that is stopped; and what is shown and stored of them.
+
+Little memory, an overload and a clock that is set are those of benchmarks/situations.py, shorter; benchmarks/verdicts.py has all at length.
+"""
 
 import csv
+import os
+import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
 from projects import Project
 
+from wke.agent.cgroups import hierarchies
 from wke.keep.trials.judgements import Level
 from wke.keep.trials.trials import StoredAttempt
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+
+from situations import Situation, series, write_situations
 
 BURN = "while True:\n    pass\n"
 SERVE = f"""#!/usr/bin/env python3
@@ -109,3 +122,26 @@ def test_faults_of_a_measurement_are_found_shown_and_judged_anew(emulated: Proje
     assert f"generator      off: {reason}\n" in emulated.wke("show", trial.id).out
     assert "nothing to reanalyse" in emulated.wke("reanalyse", "experiments/series.toml").out
     assert "nothing to run" in emulated.measure().err
+
+
+@pytest.mark.netns
+@pytest.mark.skipif("memory" not in hierarchies() or os.geteuid() != 0, reason="needs root and control groups")
+def test_short_memory_and_a_set_clock_are_found_and_overload_is_a_result(new_project: Callable[[str], Project]) -> None:
+    """At 1.05 times its capacity the system is overloaded: the trial counts with its throughput, is marked, and does not run again."""
+    compiler = shutil.which("cc") or pytest.skip("there is no C compiler, with which a clock is set")
+    project = new_project("")
+    write_situations(project.folder, compiler)
+    busy = '{ off = "other tests run beside" }'
+    rules = f"backlog = {{ windows = 11 }}\nmemory = {{ windows = 2 }}\nforeign = {busy}\noversubscribed = {busy}\ngaps = {busy}\n"
+    project.write("experiments/series.toml", series(Situation("memory+even", 210, 11.5), Situation("step", 190, 1), verdicts=rules))
+    done = project.measure()
+    assert done.status == 0, done.err
+    overloaded, stepped = sorted(project.trials(), key=lambda trial: trial.point["rate"], reverse=True)
+    doubted = [{rule for rule, level in judged(trial).items() if level is Level.SUSPECT} for trial in (overloaded, stepped)]
+    assert doubted == [{"backlog", "memory"}, {"clock"}]
+    assert [(trial.outcome, trial.attempt, trial.verdict) for trial in (overloaded, stepped)] == [("ok", 1, Level.SUSPECT)] * 2
+    assert overloaded.observations["throughput"] == pytest.approx(200, rel=0.03)
+    assert "so latencies are those of a growing queue" in overloaded.doubts
+    assert re.search(r"m0 had (0\.[0-9]+|1|2) % of its memory available", overloaded.doubts)
+    assert stepped.doubts == "the clock of m1 was set during the trial, so its times are not known"
+    assert "nothing to run" in project.measure().err

@@ -31,10 +31,12 @@ def judge_backlog(arrived: Sequence[float], completed: Sequence[float], rule: Ba
     means = batch_means(backlog[: len(backlog) // BATCHES * BATCHES])
     s, offered = kendall_s(means), arrived[-1] - arrived[first]
     growth = (means[-1] - means[0]) / offered if offered > 0 else 0.0
+    grows = s >= RISING and growth > rule.growth
     numbers = {
         "s": s,
         "growth": growth,
+        "grows": float(grows),
         "completed": completed[-1] / arrived[-1] if arrived[-1] else 1.0,
         "certain": float(arrived[-1] >= rule.arrivals),
     }
-    return Ruling(Level.SUSPECT if s >= RISING and growth > rule.growth else Level.OK, numbers)
+    return Ruling(Level.SUSPECT if grows else Level.OK, numbers)

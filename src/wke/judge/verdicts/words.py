@@ -43,9 +43,8 @@ def percent(share: float) -> str:
 
 
 def _backlog(seen: Numbers, _: str) -> str:
-    grows, short = seen["growth"] > 0 and seen["s"] > 0, seen["completed"] < SHORT
-    done = f"; the system completed {percent(seen['completed'])} of what was offered" if short else ""
-    if not grows:
+    done = f"; the system completed {percent(seen['completed'])} of what was offered" if seen["completed"] < SHORT else ""
+    if not seen["grows"]:
         return f"the backlog did not grow{done}"
     sure = "grew" if seen["certain"] else "seems to have grown, but few requests arrived: it grew"
     return f"the backlog {sure} by {percent(seen['growth'])} of the arrivals, so latencies are those of a growing queue{done}"
