@@ -2,8 +2,8 @@
 
     python benchmarks/telemetry_store.py [--machines 500] [--seconds 50] [--write docs/benchmarks.md]
 
-Machines are made up, all else is real: made-up counters of SERIES series at RATE Hz go through the agent's sampler, once a second through a
-pipe per machine, and through the controller's wire, decoder and recorder into a telemetry file. CPU time is that of the receiving process.
+Machines are made up, all else is real: made-up counters of SERIES series at RATE Hz go through the agent's sampler, a pipe per machine, and
+the controller's wire, decoder and recorder into a telemetry file. CPU time is that of the receiving process.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from page import write_between
 
 from wke.act.connection.telemetry import Telemetry
 from wke.act.connection.wire import Wire
-from wke.act.telemetry.recorder import Recorder
+from wke.act.telemetry.recorder import CHUNK_S, Recorder
 from wke.agent.protocol import Frame, encode
 from wke.agent.sampler import Sampler
 from wke.describe.experiment.telemetryfile import TelemetryRules
@@ -32,7 +32,9 @@ from wke.keep.telemetry.file import TELEMETRY
 from wke.keep.telemetry.reader import read_telemetry
 
 RATE, DIFFERENT, QUERIES = 10, 25, 9
+CHUNK = int(CHUNK_S)
 SECOND_NS = 1_000_000_000
+LATE_S = 0.02  # by which machines that send at the same time do not
 MARKS = "<!-- section telemetry-store: written by benchmarks/telemetry_store.py -->", "<!-- end of section telemetry-store -->"
 LIMITS = {"% of a core": 5.0, "bytes per sample": 3.0, "s for a query": 0.5}
 
@@ -98,30 +100,33 @@ SERIES = len(PARTS)
 
 
 def sent(seed: int, seconds: int, start_ns: int) -> list[bytes]:
-    """Return what a machine sends in each second, as its agent would."""
+    """Return what a machine sends after each CHUNK_S, as its agent would."""
     luck = random.Random(seed)
     waiting: list[bytes] = []
-    sampler = Sampler(lambda kind, head, payload: waiting.append(encode(kind, 1, head, payload)), lambda: False, 1 / RATE)
+    sampler = Sampler(lambda kind, head, payload: waiting.append(encode(kind, 1, head, payload)), lambda: False)
     sampler.add("machine", MadeUp(luck))
     told = []
-    for _ in range(seconds):
-        for _ in range(RATE):
+    for _ in range(seconds // CHUNK):
+        for _ in range(RATE * CHUNK):
             start_ns += SECOND_NS // RATE
             sampler.take(start_ns + luck.randrange(200_000))
+        sampler.flush()
         told.append(b"".join(waiting))
         waiting.clear()
     return told
 
 
 def play(folder: Path, machines: int, seconds: int, start_ns: int) -> None:
-    """Be all machines: write what each sends into its pipe, once a second, evenly."""
+    """Be all machines: write what each sends into its pipe when a chunk ends, all of them within LATE_S."""
+    luck = random.Random(0)
     streams = [sent(seed, seconds, start_ns) for seed in range(min(DIFFERENT, machines))]
     pipes = [(folder / str(number)).open("wb", buffering=0) for number in range(machines)]
     began = time.monotonic()
-    for second in range(seconds):
-        for number, pipe in enumerate(pipes):
-            time.sleep(max(0.0, began + second + number / machines - time.monotonic()))
-            pipe.write(streams[number % len(streams)][second])
+    for chunk in range(seconds // CHUNK):
+        moments = sorted((luck.uniform(0, LATE_S), number) for number in range(machines))
+        for late_s, number in moments:
+            time.sleep(max(0.0, began + CHUNK * (chunk + 1) + late_s - time.monotonic()))
+            pipes[number].write(streams[number % len(streams)][chunk])
     for pipe in pipes:
         pipe.close()
 

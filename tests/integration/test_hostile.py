@@ -73,7 +73,7 @@ ORDERS: list[tuple[int, dict[str, object]]] = [
     (frames.WAIT_PORT, {"port": 1, "address": "127.0.0.1", "within": 0.01}),
     (frames.CLEAR, {"grace": 0.1}),
     (frames.CLEAR, {"grace": 0.1, "task": 1}),
-    (frames.WATCH, {"interval": 0.01, "at": 0, "scopes": ["machine"]}),
+    (frames.WATCH, {"interval": 0.01, "rows": 100, "at": 0, "scopes": ["machine"]}),
     (frames.UNWATCH, {}),
     (frames.COPY_IN, {"path": "here", "name": "n"}),
     (frames.COPY_OUT, {"path": "there"}),

@@ -1,7 +1,9 @@
 """Sources: what the agent reads out of the kernel's files, recorded on machines of several kinds."""
 
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -313,13 +315,20 @@ class Moments:
 
 
 class Taker:
-    """A sampler that only notes when it is asked for a row."""
+    """A sampler that only notes when it is asked for a row, and to send."""
 
-    def __init__(self, times: list[int]) -> None:
+    def __init__(self, times: list[float]) -> None:
         self.take = times.append
+        self.flushed: list[float] = []
+        self.flush = lambda: self.flushed.extend(times[-1:])
 
     def close(self) -> None:
         """Have nothing to close."""
+
+
+def watch_of(loop: Moments, first: float, taker: Taker, clock: Callable[[], float] = lambda: 0, rows: int = 100) -> Watch:
+    agent = SimpleNamespace(loop=loop, clock=clock, moment=lambda at: at)
+    return Watch(agent, {"interval": 0.1, "rows": rows, "at": first}, taker)
 
 
 def test_a_watch_keeps_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,7 +336,7 @@ def test_a_watch_keeps_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     loop, samples = Moments(), []
-    watch = Watch(loop, lambda: 0, 100.25, 0.1, Taker(samples))
+    watch = watch_of(loop, 100.25, Taker(samples))
     assert loop.come() == 100.25
     now = 100.3
     assert loop.come() == pytest.approx(100.35)
@@ -347,6 +356,23 @@ def test_a_watch_that_is_ordered_late_begins_at_the_next_moment(monkeypatch: pyt
     """The order took its time on the way: the first moments have passed."""
     monkeypatch.setattr("time.monotonic", lambda: 50.0)
     loop = Moments()
-    watch = Watch(loop, lambda: 0, 49.73, 0.1, Taker([]))
+    watch = watch_of(loop, 49.73, Taker([]))
     assert loop.asked[0][0] == pytest.approx(50.03)
     watch.stop()
+
+
+@pytest.mark.parametrize(
+    ("first", "rows", "ends"),
+    [(100, 5, [100.4, 101.0, 101.4, 101.9]), (99.7, 5, [100.1, 101.0, 101.1, 101.6]), (100.25, 1, [100.25, 100.35, 100.45, 101.0, 101.05])],
+)
+def test_chunks_end_at_agreed_moments(monkeypatch: pytest.MonkeyPatch, first: float, rows: int, ends: list[float]) -> None:
+    """Also those of a machine that was ordered late or wakes up late. A chunk of one row is sent at once."""
+    now = 100.01
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    loop, taker = Moments(), Taker([])
+    watch_of(loop, first, taker, lambda: round(now, 3), rows)
+    while loop.asked[0][0] < 102:
+        moment = loop.asked[0][0]
+        now = 101.0 if 100.5 < moment < 101 else moment + 1e-6
+        loop.come()
+    assert taker.flushed[: len(ends)] == ends

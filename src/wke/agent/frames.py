@@ -56,7 +56,7 @@ FRAMES = (
     ("port", CONTROLLER, 0, "answered:flag stranger?:text"),  # who listens although it is not of this connection
     ("examine", AGENT, 0, ""),
     ("examined", CONTROLLER, 0, "facts:{text:500}"),  # the machine's fingerprint
-    ("watch", AGENT, 0, "interval:seconds at:time scopes:[text:8] shared?:flag perf?:[text:32]"),  # from here on see sampler.py
+    ("watch", AGENT, 0, "interval:seconds rows:count at:time scopes:[text:8] shared?:flag perf?:[text:32]"),  # from here on see sampler.py
     ("watched", CONTROLLER, 0, "kernel:text network:text"),  # whose numbers the samples hold
     ("sample", CONTROLLER, BULK, "epoch:count rows:count first:time at:time now:{number:8}"),
     ("unwatch", AGENT, 0, ""),

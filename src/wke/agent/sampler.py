@@ -24,7 +24,6 @@ from wke.agent import frames
 NONE = -1 << 63
 MOST_COLUMNS = 4000  # a frame takes a few more
 MOST_NOTES = 16
-CHUNK_NS = 950000000
 MOST_VALUES = 65536  # of a chunk, which has half a megabyte at most then
 LEVEL, WINDOW_BITS, MEMORY_LEVEL = 3, 13, 6  # for so little, fixed codes are as small, and read twice as fast
 SECOND_NS = 1000000000
@@ -34,14 +33,10 @@ LOOPBACK = "machine net.lo."
 
 
 class Sampler:
-    """Reads sources row by row. `tell(kind, head, payload)` sends a frame; `is_behind()` tells that the controller cannot take more now.
+    """Reads sources row by row. `tell(kind, head, payload)` sends a frame; `is_behind()` tells that the controller cannot take more now."""
 
-    A chunk holds the rows of about a second, which are taken every `interval_s`.
-    """
-
-    def __init__(self, tell, is_behind, interval_s):
+    def __init__(self, tell, is_behind):
         self._tell = tell
-        self._longest_ns = CHUNK_NS - int(interval_s * SECOND_NS)
         self._is_behind = is_behind
         self._sources = []  # [scope, source, its columns when the epoch began]
         self._epoch = 0
@@ -72,7 +67,7 @@ class Sampler:
             self._is_new = True
 
     def take(self, at_ns):
-        """Read all sources; send what has gathered for CHUNK_NS."""
+        """Read all sources; rows are sent by `flush`, or when there are too many for a chunk."""
         values = []
         gone = []
         for entry in self._sources:
@@ -97,7 +92,7 @@ class Sampler:
         self._rows.append(row)
         if len(self._columns) + 1 != len(row):  # too many columns: the last ones are not told
             del row[len(self._columns) + 1 :]
-        if at_ns - self._rows[0][0] >= self._longest_ns or len(self._rows) * len(row) >= MOST_VALUES:
+        if len(self._rows) * len(row) >= MOST_VALUES:
             self.flush()
 
     def flush(self):

@@ -30,12 +30,12 @@ class Watches:
         agent = self._agent
         self.end(channel)
         self._tell(frames.WATCHED, channel, whereabouts())
-        sampler = Sampler(tell, self._is_behind, order["interval"])
+        sampler = Sampler(tell, self._is_behind)
         of_tasks = "task" in order["scopes"]
         usages = TaskUsages.of(agent.tasks, agent.environment, agent.heartbeats) if of_tasks or _is_whole(agent.environment) else None
         fill(sampler, order, agent, usages)
         usages = usages if of_tasks else None
-        self._open[channel] = Watch(agent.loop, agent.clock, agent.moment(order["at"]), order["interval"], sampler, usages=usages)
+        self._open[channel] = Watch(agent, order, sampler, usages=usages)
 
     def end(self, channel):
         """End a watch after sending its last rows; nothing happens when there is none."""
@@ -55,19 +55,20 @@ class Watches:
 
 
 class Watch:
-    """Has `sampler` take a row at `first` (on the monotonic clock) and every interval after it, until `stop`.
+    """Has `sampler` take a row at the moment and the intervals that the head of a WATCH frame says, until `stop`.
 
-    Moments that were missed are left out and the others do not move, so that machines that agreed on `first` stay in step. `clock` gives
-    the times of rows; `usages` gives the sources of tasks, if they are asked for.
+    A chunk ends after every `rows` moments. Moments that were missed are left out and the others do not move. So machines that were told
+    the same first moment stay in step, and send at the same time. `usages` gives the sources of tasks, if they are asked for.
     """
 
-    def __init__(self, loop, clock, first, interval_s, sampler, *, usages=None):
+    def __init__(self, agent, order, sampler, *, usages=None):
         self.sampler = sampler
         self._usages = usages
-        self._loop = loop
-        self._clock = clock
-        self._first = first
-        self._interval_s = max(SHORTEST_S, interval_s)
+        self._loop = agent.loop
+        self._clock = agent.clock
+        self._first = agent.moment(order["at"])
+        self._interval_s = max(SHORTEST_S, order["interval"])
+        self._chunk = max(1, order["rows"])
         self._turns = -1
         self._over = False
         self._wait()
@@ -79,7 +80,9 @@ class Watch:
 
     def _wait(self):
         passed = (time.monotonic() - self._first) / self._interval_s
-        self._turns = max(self._turns, int(passed) if passed >= 0 else -1) + 1
+        before, self._turns = self._turns, max(self._turns, int(passed) if passed >= 0 else -1) + 1
+        if before // self._chunk != self._turns // self._chunk:
+            self.sampler.flush()
         self._loop.at(self._first + self._turns * self._interval_s, self._turn, roughly=True)
 
     def _turn(self):

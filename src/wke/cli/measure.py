@@ -38,7 +38,7 @@ from wke.tell.figures.files import draw_figures
 from wke.tell.terminal.console import Printer, worst_status
 from wke.tell.terminal.outlooks import start_text
 from wke.tell.terminal.output import is_terminal
-from wke.tell.terminal.progress import SeriesState, progress, uneven_text
+from wke.tell.terminal.progress import LiveProgress, SeriesState, progress, uneven_text
 from wke.tell.terminal.summary import print_findings
 from wke.tell.words import counted, seconds
 from wke.values import dataclass
@@ -188,6 +188,11 @@ class Terminal:
         self._told: set[Problem] = set()
         self._tell: Sink = lambda _: None
         self._experiment: Experiment | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the display is one that is redrawn while trials run."""
+        return isinstance(self._tell, LiveProgress)
 
     def note(self, text: str) -> None:
         """Print a note."""

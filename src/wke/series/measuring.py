@@ -43,7 +43,12 @@ class TrialChoice:
 
 
 class Watcher(Protocol):
-    """Hears what happens while a series is measured."""
+    """Hears what happens while a series is measured. `is_live` tells that a person is shown what machines use."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether that is shown now."""
+        ...
 
     def note(self, text: str) -> None:
         """Hear something that the user should know."""
@@ -121,7 +126,8 @@ class _Measuring:
     def _running(self, sink: Sink) -> RunningSeries:
         confirm = partial(confirm_machines, self.series, self.store, self.number)
         after, fail_fast, experiment = self.watcher.after_trial, self.choice.fail_fast, self.series.plan.experiment
-        return RunningSeries(self.place, self.store, self.number, experiment, sink, after, fail_fast, self.detached, confirm)
+        place, live = self.place, self.watcher.is_live
+        return RunningSeries(place, self.store, self.number, experiment, sink, after, fail_fast, self.detached, confirm, live)
 
     def _due(self, attempted: Collection[str]) -> list[IdentifiedTrial]:
         return self.choice.due(self.series, load_results(self.series, self.store), attempted)

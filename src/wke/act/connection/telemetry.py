@@ -22,7 +22,8 @@ WORDS = 4  # of a column: scope, name, unit, kind
 class WatchOrder:
     """What a machine is to read: every `interval_s`, from `at_ns` on its clock, the sources of some scopes.
 
-    On a machine that is `shared` with others, what its kernel counts is of scope "host". `perf` are events that `perf stat` counts.
+    On a machine that is `shared` with others, what its kernel counts is of scope "host". `perf` are events that `perf stat` counts. A
+    chunk has the rows of about `chunk_s`.
     """
 
     interval_s: float
@@ -30,11 +31,18 @@ class WatchOrder:
     scopes: tuple[str, ...] = ("machine",)
     shared: bool = False
     perf: tuple[str, ...] = ()
+    chunk_s: float = 1.0
 
     def head(self) -> dict[str, object]:
         """Return it as a frame's head."""
-        head: dict[str, object] = {"interval": self.interval_s, "at": self.at_ns, "scopes": list(self.scopes)}
+        rows = rows_of(self.chunk_s, self.interval_s)
+        head: dict[str, object] = {"interval": self.interval_s, "rows": rows, "at": self.at_ns, "scopes": list(self.scopes)}
         return head | ({"shared": True} if self.shared else {}) | ({"perf": list(self.perf)} if self.perf else {})
+
+
+def rows_of(chunk_s: float, interval_s: float) -> int:
+    """Return how many rows, one every `interval_s`, a chunk of about `chunk_s` has."""
+    return max(1, round(chunk_s / interval_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ class Telemetry:
     async def watch(self, order: WatchOrder, receive: Receive) -> Frame:
         """Have the machine read what the order says until `unwatch` of the channel.
 
-        `receive` gets columns before the first chunk that has them, and chunks as they come, each of about a second. Returns the answer,
+        `receive` gets columns before the first chunk that has them, and chunks as they come. Returns the answer,
         which says whose numbers these are. Raises MachineError without contact.
         """
         channel = self._link.new_channel()

@@ -11,7 +11,7 @@ from dataclasses import field
 from pathlib import Path
 
 from wke.act.connection.connection import Connection
-from wke.act.connection.telemetry import SentChunk, SentColumns, WatchOrder
+from wke.act.connection.telemetry import SentChunk, SentColumns, WatchOrder, rows_of
 from wke.act.session.session import Session
 from wke.agent.protocol import ProtocolError
 from wke.describe.experiment.telemetryfile import TelemetryRules
@@ -22,6 +22,8 @@ from wke.records import MachineUsage, Note, Sink, TaskName
 from wke.values import dataclass
 
 SECOND_NS = 1_000_000_000
+CHUNK_S, WATCHED_CHUNK_S = 2.0, 1.0
+"""How much time a chunk spans: half as many are cheaper, but latest figures come with each."""
 FLUSH_NS = 5 * SECOND_NS  # what a killed command loses
 GAP_NS = 2 * SECOND_NS  # a longer time without a row is told
 MOST_TOLD = 4
@@ -30,12 +32,16 @@ TASK = "task."
 
 
 class Recorder:
-    """Has the machines of a session sampled, as `rules` say, and hands their latest figures and what is to be told to `sink`."""
+    """Has the machines of a session sampled, as `rules` say, and hands their latest figures and what is to be told to `sink`.
 
-    def __init__(self, session: Session, rules: TelemetryRules, sink: Sink) -> None:
+    Figures come once a second if they are `watched`, else every two seconds.
+    """
+
+    def __init__(self, session: Session, rules: TelemetryRules, sink: Sink, *, watched: bool = False) -> None:
         self._session = session
         self._rules = rules
         self._sink = sink
+        self._chunk_s = WATCHED_CHUNK_S if watched else CHUNK_S
         self._streams: dict[str, _Stream] = {}
         self._trial: _Trial | None = None
 
@@ -68,13 +74,18 @@ class Recorder:
                 self._sink(note)
 
     def _order(self, connection: Connection) -> WatchOrder:
-        """Return what a machine is to read. Of machines that share a computer only one reads what that computer does."""
-        every_ns = int(SECOND_NS * self._rules.every_s)
+        """Return what a machine is to read. Of machines that share a computer only one reads what that computer does.
+
+        All machines begin their chunks at the same times of our clock, so that these arrive together: waking up for each costs more than
+        to store it.
+        """
+        chunk_ns = int(SECOND_NS * self._rules.every_s) * rows_of(self._chunk_s, self._rules.every_s)
         place = self._session.place
         shared = place.is_here
         scopes = ("machine", "task", *(("host",) if shared and connection.machine == next(iter(self._session.machines)) else ()))
-        at_ns = -(-place.now() // every_ns) * every_ns + connection.link.machine_now_ns() - place.now()
-        return WatchOrder(self._rules.every_s, at_ns, scopes, shared, self._rules.perf)
+        now_ns = place.now()
+        at_ns = connection.link.machine_now_ns() - now_ns % chunk_ns
+        return WatchOrder(self._rules.every_s, at_ns, scopes, shared, self._rules.perf, self._chunk_s)
 
     def _take(self, stream: "_Stream", report: SentColumns | SentChunk) -> None:
         machine = stream.connection.machine

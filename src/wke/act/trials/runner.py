@@ -49,7 +49,8 @@ class RunningSeries:
     """Where and how the trials of an experiment run. `after_trial` is awaited between trials, while the machines are quiet.
 
     With a `detachment` the trial that runs may outlive this command. `settle` is called when machines were examined, with what they were
-    before: it settles what was found, or raises what then ends the run. Without it all that is found is settled.
+    before: it settles what was found, or raises what then ends the run. Without it all that is found is settled. `watched` tells that
+    a person looks at what machines use.
     """
 
     place: Place
@@ -61,6 +62,7 @@ class RunningSeries:
     fail_fast: bool = False
     detachment: Detachment | None = None
     settle: Callable[[Reference], None] | None = None
+    watched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ async def _run_item(running: _Running, item: IdentifiedTrial, position: int, tot
 
 
 def _begun(series: RunningSeries, session: Session, deployed: Deployed) -> _Running:
-    recorder = Recorder(session, series.experiment.telemetry, series.sink)
+    recorder = Recorder(session, series.experiment.telemetry, series.sink, watched=series.watched)
     return _Running(series, session, deployed, recorder, Versions(session, series.place.now, series.sink))
 
 
