@@ -16,13 +16,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from truths import clocks, comparisons, intervals, verdicts
+from truths import clocks, comparisons, intervals, looks, verdicts
 
 FIGURES = Path(__file__).parents[1] / "tests" / "known_answers" / "truth-acceptance.csv"
 Simulation = Callable[[random.Random, str, int], bool]
-ONE_BY_ONE: Mapping[tuple[str, str], Simulation] = {**clocks.SIMULATIONS, **comparisons.SIMULATIONS, **intervals.SIMULATIONS}
-VALUES = {"MSER-5: share of the bias removed"}
-"""Features whose figure is a value, not the share of series in which something happens: the file has their bands."""
+ONE_BY_ONE: Mapping[tuple[str, str], Simulation] = {
+    **clocks.SIMULATIONS,
+    **comparisons.SIMULATIONS,
+    **intervals.SIMULATIONS,
+    **looks.SIMULATIONS,
+}
+TOGETHER = {**verdicts.SIMULATIONS, **looks.OF_ALL}
+"""Simulations of many series at once, which return the figure."""
+VALUES = ("MSER-5: share of the bias removed", "median rounds", "power at")
+"""How features begin whose figure is a value, not the share of series in which something happens: the file has their bands."""
 IMPOSSIBLE = {("coverage: geometric mean; t on logs", "10 + t3")}
 """Rows that are not simulated: values of 10 + t3 may be negative, and then have no geometric mean."""
 
@@ -51,8 +58,8 @@ class Figure:
     def simulated(self, series: int) -> float:
         """Return the share among so many series of ours."""
         luck, key = random.Random(self.name), (self.section, self.feature)
-        if key in verdicts.SIMULATIONS:
-            return verdicts.SIMULATIONS[key](luck, self.condition, self.n, series)
+        if key in TOGETHER:
+            return TOGETHER[key](luck, self.condition, self.n, series)
         return sum(ONE_BY_ONE[key](luck, self.condition, self.n) for _ in range(series)) / series
 
     def band(self, series: int) -> tuple[float, float]:
@@ -81,9 +88,9 @@ def figures() -> Iterator[Figure]:
     lines = [line for line in FIGURES.read_text().splitlines() if not line.startswith("#")]
     for row in csv.DictReader(lines):
         key = row["section"], row["feature"]
-        if (key in ONE_BY_ONE or key in verdicts.SIMULATIONS) and (row["feature"], row["condition"]) not in IMPOSSIBLE:
-            known, n = int(row["sims"]), int(row["n"] or 0)
-            ends = (float(row["low"]), float(row["high"])) if row["feature"] in VALUES else None
+        if (key in ONE_BY_ONE or key in TOGETHER) and (row["feature"], row["condition"]) not in IMPOSSIBLE:
+            known, n = int(row["sims"] if row["sims"].isdigit() else 0), int(row["n"] or 0)
+            ends = (float(row["low"]), float(row["high"])) if row["feature"].startswith(VALUES) else None
             yield Figure(row["section"], row["feature"], row["condition"], n, float(row["figure"]), known, row["must"], ends)
 
 

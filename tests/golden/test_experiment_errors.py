@@ -740,7 +740,7 @@ x.toml:2:16: experiment.iterations.min: must be at least 2, not 1
 x.toml:2:25: experiment.iterations.max: must be at least 1, not 0
 x.toml:2:34: experiment.iterations.precision: must be a share between 0 and 1 (100%), not 500%
 x.toml:2:54: experiment.iterations.every: unknown key
-  hint: known: min, max, precision, of
+  hint: known: min, max, precision, of, until
 x.toml:3:3: steps[0]: no step is measured
   hint: write measure = true in the step whose time counts
 """,
@@ -848,6 +848,51 @@ iterations = { min = 3, max = 5 }
         """
 x.toml:2:1: experiment.iterations: precision is missing
   hint: write { min = 5, max = 30, precision = "5%" }
+""",
+    ),
+    "looks at no fixed rounds": (
+        """
+[experiment]
+iterations = { until = "decided", max = 30 }
+""",
+        """
+x.toml:2:35: experiment.iterations.max: must be 5, 10, 20, 40 or 80 with until, not 30
+  hint: the series is looked at after so many rounds
+""",
+    ),
+    "looks and a precision": (
+        """
+[experiment]
+iterations = { until = "decided", max = 40, precision = "5%" }
+budget = "1h"
+""",
+        """
+x.toml:2:45: experiment.iterations.precision: does not go with until, which looks at the verdicts after 5, 10, 20, 40 and 80 rounds
+  hint: remove one
+""",
+    ),
+    "looks at nothing": (
+        """
+[experiment]
+configuration = "kv"
+iterations = { until = "decided", max = 40 }
+order = "sequential"
+budget = "1h"
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+options = { servers = "x", seconds = 1 }
+[metrics]
+throughput = { join = "sum" }
+""",
+        """
+x.toml:3:16: experiment.iterations.until: does not go with a budget: each look is at whole rounds of all points
+  hint: remove one of the two
+x.toml:3:16: experiment.iterations.until: no metric says which way is better, so nothing can be decided
+  hint: write better = "higher" or "lower" in [metrics]
+x.toml:3:16: experiment.iterations.until: comparisons need rounds of all points
+  hint: write order = "interleaved", and do not use hill-climb
 """,
     ),
     "fewer iterations at most than at least": (

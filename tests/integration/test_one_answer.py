@@ -47,6 +47,7 @@ SERIES = {
     "rounds": ("iterations = 3", "[1, 2]"),
     "climb": ("iterations = 2", "{ start = 1, end = 20, hill-climb = true }"),
     "threshold": ('iterations = 5\nbaseline = { engine = "old" }\nthreshold = "3%"', "[1, 2]"),
+    "decided": ('iterations = { until = "decided", max = 10 }\nbaseline = { engine = "old" }\nthreshold = "3%"', "[1, 2]"),
     "precise": ('iterations = { min = 3, max = 30, precision = "5%" }', "[1, 2]"),
     "budget": ('iterations = { min = 2, max = 4 }\nbudget = "1h"', "[1, 2]"),
 }

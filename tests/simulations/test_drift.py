@@ -124,7 +124,7 @@ class Drifting:
             ops = speed(str(trial.point["engine"]), drift(at_s), luck)
             values = {"ops": ops}, {"ops": "1/s"}, Path()
             trials.append(StoredAttempt(str(number), "x", 1, trial.point, counted, False, "ok", "", int(at_s * 1e9), TRIAL_S, *values))
-        question = Question.of(rules, self._experiment.threshold)
+        question = Question.of(rules, rules.threshold)
         assert question is not None
         return compare(trials, rules.metrics, rules.points, question)
 

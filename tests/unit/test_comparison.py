@@ -211,6 +211,9 @@ def test_how_it_is_shown() -> None:
         "confirmed": True,
         "threshold": 0.0,
         "detectable": None,
+        "more-rounds": None,
+        "level": 0.05,
+        "decided-after": None,
     }
     assert point_table(trials, [], points).comparisons == ()
     errors = [(48.0, 0.0), (12.0, 0.0), (510.0, 0.0), (31.0, 0.0), (77.0, 0.0), (260.0, 0.0)]

@@ -49,7 +49,7 @@ def test_fisher(row: dict[str, str]) -> None:
     n, failed, baseline = (int(row[name]) for name in ("n", "candidate_failed", "baseline_failed"))
     seen = Failures(failed, n, baseline, n)
     assert seen.p == pytest.approx(float(row["p_one_sided"]))
-    assert seen.testable == (Failures(min(n, failed + baseline), n, max(0, failed + baseline - n), n).p <= 0.05)
+    assert seen.testable() == (Failures(min(n, failed + baseline), n, max(0, failed + baseline - n), n).p <= 0.05)
 
 
 @pytest.mark.parametrize("row", rows("truth-critical-values.csv"), ids=lambda row: row["n"])

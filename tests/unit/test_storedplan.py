@@ -46,7 +46,7 @@ def test_the_plan_of_an_experiment() -> None:
     """It has the file, the order and the rules of the experiment, and the seed that it was planned with."""
     experiment = Experiment("scale", Path("experiments/scale.toml"), iterations=3, order="sequential", threshold=0.1)
     plan = StoredPlan.of(experiment, 7, {"wke": "1.0"})
-    assert (plan.file, plan.seed, plan.order, plan.threshold, plan.software) == (
+    assert (plan.file, plan.seed, plan.order, plan.rules.threshold, plan.software) == (
         "experiments/scale.toml",
         7,
         "sequential",

@@ -68,6 +68,10 @@ def plan_series(project: Project, seed: int | None = None) -> PlannedSeries:
     """
     known = (seed, project.experiment.seed, _stored_seed(project.experiment))
     chosen = next((s for s in known if s is not None), None)
+    if project.experiment.decided and not project.experiment.baseline:
+        where = project.experiment.at("experiment", "iterations", "until")
+        hint = "write baseline = {...} in [experiment], or measure it with --ci --baseline COMMIT"
+        raise InputError("there is no baseline, so nothing can be decided", where=where, hint=hint)
     settled_seed = secrets.randbits(32) if chosen is None else chosen
     plan = make_plan(project.experiment, project.configuration, project.cluster, seed=settled_seed, revisions=project.revisions)
     return PlannedSeries(project, plan, tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials)), chosen is not None)

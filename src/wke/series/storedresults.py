@@ -19,12 +19,13 @@ from wke.values import dataclass
 class StoredResults:
     """What the store has of a series' trials, by id: results, and trials that were invalid so far.
 
-    `spent_s` is how long commands of the series took for these trials, if its policy needs that.
+    If the policy of the series needs them, `attempts` are all attempts at these trials, and `spent_s` the time this series took for them.
     """
 
     stored: Mapping[str, StoredAttempt]
     invalid: Mapping[str, Invalid]
     spent_s: float = 0.0
+    attempts: Sequence[StoredAttempt] = ()
 
     def due(self, series: PlannedSeries, candidates: Sequence[IdentifiedTrial], attempted: Collection[str] = ()) -> list[IdentifiedTrial]:
         """Return the candidates that run next, in their order, given those that this command attempted already."""
@@ -33,7 +34,7 @@ class StoredResults:
 
     def seen(self, attempted: Collection[str] = ()) -> Seen:
         """Return what the policy of the series looks at, given the trials that this command attempted already."""
-        return Seen(self.stored, tried_in_vain(attempted, self.invalid), self.spent_s)
+        return Seen(self.stored, tried_in_vain(attempted, self.invalid), self.spent_s, self.attempts)
 
     def outlook(self, series: PlannedSeries) -> Outlook:
         """Return how much the series still has to do."""
@@ -50,6 +51,6 @@ def load_results(series: PlannedSeries, store: Store, reference: Reference | Non
 def results_of(store: Store, name: str, planned: Sequence[PlannedTrial], rules: Rules, machines: Reference) -> StoredResults:
     """Return what a store has of these trials of series `name` on such machines."""
     ids = [trial.id for trial in planned]
-    tried = store.attempts.of_trials(ids, machines) if policy_by(rules).needs_time else ()
+    tried = store.attempts.of_trials(ids, machines) if policy_by(rules).needs_attempts else ()
     used_s = spent_s(planned, [one for one in tried if one.series == name and not one.changes], rules.cooldown_s)
-    return StoredResults(store.attempts.results(ids, machines, name), store.attempts.invalid(ids, machines), used_s)
+    return StoredResults(store.attempts.results(ids, machines, name), store.attempts.invalid(ids, machines), used_s, tried)

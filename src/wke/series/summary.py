@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from wke.judge.policies.choose import policy_by
-from wke.judge.policies.policy import Policy, Seen
+from wke.judge.policies.policy import Policy
 from wke.judge.statistics.comparison import Question
 from wke.judge.summary.pointtable import point_table
 from wke.judge.summary.series import SeriesSummary, SeriesWork
@@ -16,9 +16,9 @@ from wke.series.storedresults import results_of
 
 def load_summary(store: Store, name: str) -> SeriesSummary:
     """Return what a series in a store says, by its latest plan; InputError for an unknown name."""
-    work, policy, seen = _read(store, name, ())
+    work, policy = _read(store, name, ())
     plan, rules = work.plan, work.plan.rules
-    question = Question.of(rules, plan.threshold)
+    question = Question.of(rules, rules.threshold)
     attempts = store.attempts.of_plan(name) if question else ()
     return SeriesSummary(
         name=name,
@@ -28,7 +28,7 @@ def load_summary(store: Store, name: str) -> SeriesSummary:
         due=work.due,
         outlook=work.outlook,
         table=point_table(work.trials, rules.metrics, rules.points, policy, question, attempts=attempts),
-        findings=policy.findings(work.planned, seen),
+        findings=work.findings,
         versions=load_versions(store, work.trials),
     )
 
@@ -42,7 +42,7 @@ def load_work(store: Store, name: str, attempted: Collection[str] = (), *, refus
     return _read(store, name, attempted, refuse=refuse)[0]
 
 
-def _read(store: Store, name: str, attempted: Collection[str], *, refuse: bool = True) -> tuple[SeriesWork, Policy, Seen]:
+def _read(store: Store, name: str, attempted: Collection[str], *, refuse: bool = True) -> tuple[SeriesWork, Policy]:
     """Read a series on the machines that it confirmed; machines that it never confirmed are as last examined."""
     plan, planned = store.plans.latest(name), store.plans.trials(name)
     machines = {**store.examinations.latest(), **store.examinations.of_series(name)}
@@ -54,8 +54,9 @@ def _read(store: Store, name: str, attempted: Collection[str], *, refuse: bool =
         trials=store.attempts.one_per_trial(name, refuse=refuse),
         due=tuple(policy.next_trials(planned, seen)),
         outlook=policy.outlook(planned, seen),
+        findings=policy.findings(planned, seen),
     )
-    return work, policy, seen
+    return work, policy
 
 
 def load_versions(store: Store, trials: Sequence[StoredAttempt]) -> VersionReport:

@@ -4,9 +4,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from wke.judge.statistics.comparison import MIN_ROUNDS, Comparison, Verdict
+from wke.judge.statistics.family import LEVEL
 from wke.judge.statistics.pairs import Effect, Rule
 from wke.judge.statistics.statistics import Summary
 from wke.tell.tables import decimals_of, interval, number, shown
+
+MOST_GUESSED = 200
+UNTIL = 'use iterations = { until = "decided", max = 80 }'
 
 
 def comparison_rows(found: Sequence[Comparison], parameters: Sequence[str]) -> list[tuple[str, ...]]:
@@ -52,13 +56,15 @@ def verdict_text(one: Comparison) -> str:
 def method_words(found: Sequence[Comparison]) -> Iterator[str]:
     """Yield how these comparisons were made and judged, a sentence each."""
     rules = {one.effect.rule for one in found if one.effect is not None}
+    interval = share_words(1 - min((one.level for one in found), default=LEVEL))
     if rules - {Rule.DIFFERENCE}:
-        yield "x baseline: geometric mean of the ratios within rounds, with its 95 % interval"
+        yield f"x baseline: geometric mean of the ratios within rounds, with its {interval} interval"
     if Rule.DIFFERENCE in rules:
-        yield "where values are 0 or less: median difference within rounds, with its 95 % interval"
+        yield f"where values are 0 or less: median difference within rounds, with its {interval} interval"
     yield from _corrected(found)
     if any(one.verdict is Verdict.INCONCLUSIVE and one.detectable is not None for one in found):
         yield "could detect: the smallest difference that so many rounds show in four of five cases"
+    yield from _guessed(found)
     if any(one.stored and one.significant for one in found):
         yield "not confirmed: different commands measured the two, so that the difference may be that of two times"
     if Verdict.UNJUDGED in {one.verdict for one in found}:
@@ -70,7 +76,22 @@ def _corrected(found: Sequence[Comparison]) -> Iterator[str]:
     family = max((one.family for one in found), default=0)
     if family:
         corrected = f", corrected for {family} comparisons (Holm)" if family > 1 else ""
-        yield f"verdicts at 5 %{corrected}: {', '.join(_tests(found)) or 'no test needed'}"
+        level = max(one.level for one in found)
+        looks = " at each look" if level < LEVEL else ""
+        yield f"verdicts at {share_words(level)}{looks}{corrected}: {', '.join(_tests(found)) or 'no test needed'}"
+
+
+def _guessed(found: Sequence[Comparison]) -> Iterator[str]:
+    """Yield about how many more rounds would decide what is open, and why not simply to add them."""
+    guesses = [one.more_rounds for one in found if one.verdict is Verdict.INCONCLUSIVE and not one.stored]
+    more = max((guess for guess in guesses if guess), default=None)
+    if more is None:
+        return
+    many = f"about {more} more rounds" if more <= MOST_GUESSED else f"more than {MOST_GUESSED} further rounds"
+    if any(one.level < LEVEL for one in found):
+        yield f"{many} may decide what is inconclusive: a guess, on which nothing depends"
+    else:
+        yield f"{many} may decide what is inconclusive: a guess. To add them by hand makes false verdicts likelier: {UNTIL}"
 
 
 def _tests(found: Sequence[Comparison]) -> Iterator[str]:
@@ -102,6 +123,9 @@ def comparisons_json(found: Sequence[Comparison]) -> list[dict[str, object]]:
             "confirmed": one.confirmed,
             "threshold": one.threshold,
             "detectable": one.detectable,
+            "more-rounds": one.more_rounds if one.verdict is Verdict.INCONCLUSIVE else None,
+            "level": one.level,
+            "decided-after": one.decided_after,
         }
         for one in found
     ]

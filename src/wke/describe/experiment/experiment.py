@@ -17,6 +17,8 @@ from wke.errors import Location, Problem
 from wke.values import dataclass
 
 STORE_LIMIT = 10 << 30
+LOOKS = (5, 10, 20, 40, 80)
+"""After how many rounds a series that ends when its comparisons are decided is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ def _nowhere(*key: str | int) -> Location:
 class Experiment:
     """One experiment file. An experiment without steps belongs to a benchmark script, which does the work of the steps itself.
 
-    `iterations` is the number of rounds that count; with `stopping` it is the maximum.
+    `iterations` is the number of rounds that count; with `stopping`, or until comparisons are
+    `decided`, it is the maximum.
     `stop_after` failures alike in a row end the series. Above `store_limit` bytes of files in the store a warning is due, with 0 never.
     `verdicts` are the rules that judge its trials. `files` maps the files that results depend on to their SHA-256, folders to None.
     `classes` maps a class to the template of its size. `at` returns where a key is in the file, `warnings` are the old spellings in it. In
@@ -119,6 +122,7 @@ class Experiment:
     iterations: int = 1
     stopping: Stopping | None = None
     budget: Budget | None = None
+    decided: bool = False
     warmups: int = 0
     order: str = "interleaved"
     seed: int | None = None

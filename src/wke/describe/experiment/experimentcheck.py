@@ -100,6 +100,9 @@ def _climb_problems(experiment: Experiment) -> Iterator[Problem]:
 def _rounds_problems(experiment: Experiment, given: Collection[str]) -> Iterator[Problem]:
     """Check what ends a series of rounds; `given` are the keys of iterations that the file has."""
     stopping, budget = experiment.stopping, experiment.budget
+    if experiment.decided:
+        yield from _decided_problems(experiment)
+        return
     if stopping is not None:
         where = experiment.at("experiment", "iterations", "precision")
         yield from _ending_problems(experiment, stopping.of, "a precision", where)
@@ -108,6 +111,21 @@ def _rounds_problems(experiment: Experiment, given: Collection[str]) -> Iterator
     elif set(given) - {"max"}:
         hint = 'write { min = 5, max = 30, precision = "5%" }'
         yield Problem("precision is missing", experiment.at("experiment", "iterations"), hint)
+
+
+def _decided_problems(experiment: Experiment) -> Iterator[Problem]:
+    """Check that comparisons can end a series. Whether there is a baseline is known only when it is planned, for it may be a commit."""
+    where = experiment.at("experiment", "iterations", "until")
+    if not experiment.steps:
+        yield Problem("comparisons cannot end the series of a benchmark script", where, "write a number")
+        return
+    if experiment.budget is not None:
+        yield Problem("does not go with a budget: each look is at whole rounds of all points", where, "remove one of the two")
+    if not any(metric.better for metric in experiment.metrics):
+        hint = 'write better = "higher" or "lower" in [metrics]'
+        yield Problem("no metric says which way is better, so nothing can be decided", where, hint)
+    if not experiment.has_rounds:
+        yield Problem("comparisons need rounds of all points", where, 'write order = "interleaved", and do not use hill-climb')
 
 
 def _ending_problems(experiment: Experiment, of: Sequence[str], noun: str, where: Location) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from wke.describe.cluster.clusterfile import Duration, Share
 from wke.describe.configuration.configfile import AnyScalar
-from wke.describe.experiment.experiment import STORE_LIMIT
+from wke.describe.experiment.experiment import LOOKS, STORE_LIMIT
 from wke.describe.experiment.forms import as_iterations, condition, expressions, file_name, labels, listed, normaliser, url_path
 from wke.describe.experiment.metricfile import MetricEntry
 from wke.describe.experiment.plot import Filter, read_argument, read_filters
@@ -36,7 +36,7 @@ Corner = Literal[
 
 
 class IterationsEntry(TableModel):
-    """How many trials of each point count: a fixed number, or enough for a precision."""
+    """How many trials of each point count: a fixed number, or enough for a precision or for verdicts."""
 
     min: Annotated[int, Bounds(at_least=2)] = 5
     """The intervals are checked after this number of rounds, then every 5 rounds."""
@@ -46,11 +46,25 @@ class IterationsEntry(TableModel):
     """The series ends when two checks in a row find all intervals narrow: half of an interval is at most this share of its centre."""
     of: Annotated[Items[NonEmpty], Before(listed, str | list[str])] = ()
     """The metrics whose intervals are checked; by default those on the y-axes of plots, or all if no plot shows any."""
+    until: Literal["decided"] | None = None
+    """`decided`: the series ends when every comparison with the baseline has a verdict, at the latest after `max` rounds (5, 10, 20, 40 or
+    80). It looks after 5, 10, 20, 40 and 80 rounds."""
 
     def check(self) -> None:
         """Refuse a maximum below the minimum."""
         if (self.precision is not None or "min" in self.given) and self.min > self.max:
             raise FlawError(f"is less than min, which is {self.min}", None, ("max",))
+        if self.until is None:
+            return
+        if self.max not in LOOKS:
+            raise FlawError(
+                f"must be 5, 10, 20, 40 or 80 with until, not {self.max}", "the series is looked at after so many rounds", ("max",)
+            )
+        for key in ("precision", "min", "of"):
+            if key in self.given:
+                raise FlawError(
+                    "does not go with until, which looks at the verdicts after 5, 10, 20, 40 and 80 rounds", "remove one", (key,)
+                )
 
 
 IterationsForm = Annotated[IterationsEntry, Before(as_iterations, int | IterationsEntry)]
@@ -66,7 +80,8 @@ class ExperimentSection(TableModel):
     configuration: Name | None = None
     """The project's folder whose targets the steps run. Required with [[steps]]."""
     iterations: IterationsForm = IterationsEntry(max=1)
-    """How many trials of each point count: a number (default 1), or `{ min = 5, max = 30, precision = "5%" }` to repeat until precise."""
+    """How many trials of each point count: a number (default 1), or `{ min = 5, max = 30, precision = "5%" }` to repeat until precise,
+    or `{ until = "decided", max = 80 }` until every comparison with the baseline has a verdict."""
     warmups: Annotated[int, Bounds(at_least=0)] = 0
     """How many trials of each point run first and do not count."""
     order: Literal["interleaved", "sequential"] | None = None

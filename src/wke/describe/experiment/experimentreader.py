@@ -92,6 +92,7 @@ def _experiment(table: TomlTable[ExperimentFile], folder: Path, sweep: Sweep, pr
         iterations=section.iterations.max,
         stopping=_stopping(section, metrics, plots),
         budget=_budget(section, metrics, plots),
+        decided=section.iterations.until is not None,
         order=section.order or ("interleaved" if file.steps else "sequential"),
         cooldown_s=section.cooldown,
         step_timeout_s=section.step_timeout,

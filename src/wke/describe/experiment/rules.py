@@ -13,13 +13,16 @@ from wke.values import dataclass
 class Rules:
     """The points in the order of the file, what is measured at each, and when that is enough.
 
-    `iterations` is the number of rounds, or the largest number there can be. `climb` names the parameter that is climbed, if any.
+    `iterations` is the number of rounds, or the largest number there can be. A series that is `decided` ends when each of its comparisons
+    with the `baseline` is; differences up to the share `threshold` do not matter. `climb` names the parameter that is climbed, if any.
     """
 
     points: tuple[Point, ...] = ()
     iterations: int = 1
     metrics: tuple[Metric, ...] = ()
     baseline: Point = field(default_factory=dict)
+    threshold: float = 0.0
+    decided: bool = False
     cooldown_s: float = 0.0
     stopping: Stopping | None = None
     budget: Budget | None = None
@@ -30,7 +33,13 @@ class Rules:
     @property
     def fixed_rounds(self) -> int | None:
         """The number of rounds of all points, None if results decide it."""
-        return self.iterations if self.stopping is None and self.budget is None and self.climb is None else None
+        decides = self.stopping or self.budget or self.climb or self.decided
+        return None if decides else self.iterations
+
+    @property
+    def compares_all(self) -> bool:
+        """True when a point without a trial is missing: comparisons at it are incomplete."""
+        return self.fixed_rounds is not None or self.decided
 
 
 def rules_of(experiment: Experiment) -> Rules:
@@ -40,6 +49,8 @@ def rules_of(experiment: Experiment) -> Rules:
         iterations=experiment.iterations,
         metrics=experiment.metrics,
         baseline=experiment.baseline,
+        threshold=experiment.threshold,
+        decided=experiment.decided,
         cooldown_s=experiment.cooldown_s,
         stopping=experiment.stopping,
         budget=experiment.budget,

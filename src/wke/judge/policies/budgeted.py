@@ -84,7 +84,7 @@ class BudgetUse(Finding):
 class Budgeted(Policy):
     """Runs what a budget affords: the coarse points first, then where intervals are widest; with a `rule` until that is reached."""
 
-    needs_time: ClassVar[bool] = True
+    needs_attempts: ClassVar[bool] = True
 
     budget: Budget
     rule: Stopping | None

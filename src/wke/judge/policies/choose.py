@@ -4,6 +4,7 @@ from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.rules import Rules, rules_of
 from wke.judge.policies.budgeted import Budgeted
 from wke.judge.policies.climbing import Climbing
+from wke.judge.policies.decided import Decided
 from wke.judge.policies.fixed import Fixed
 from wke.judge.policies.policy import Policy
 from wke.judge.policies.precise import Precise
@@ -23,4 +24,6 @@ def policy_by(rules: Rules) -> Policy:
         return Budgeted(rules.budget, stopping, rules.metrics, rules.points, baseline, rules.iterations, rules.cooldown_s)
     if rules.stopping is not None:
         return Precise(rules.stopping, rules.metrics, rules.points, rules.iterations)
+    if rules.decided:
+        return Decided(rules.baseline, rules.threshold, rules.metrics, rules.points, rules.iterations)
     return Fixed()

@@ -21,13 +21,14 @@ class Seen:
     """What is known of the trials of a plan.
 
     `stored` maps the id of a trial to its result. Trials in `tried` have no result but do not run now: they were attempted by this
-    command, or were invalid too often. `spent_s` is the time that the series has used so far for trials of the plan; it is given to
-    policies that need it (`needs_time`) only.
+    command, or were invalid too often. `attempts` are all attempts at trials of the plan, and `spent_s` is
+    the time that those of this series took; they are given to policies that need them (`needs_attempts`) only.
     """
 
     stored: Mapping[str, StoredAttempt]
     tried: Collection[str] = ()
     spent_s: float = 0.0
+    attempts: Sequence[StoredAttempt] = ()
 
     def lacks(self, trial: PlannedTrial) -> bool:
         """Return whether a trial has no result and may still run."""
@@ -53,6 +54,11 @@ class Outlook:
     at_most: int
 
     @property
+    def by_looks(self) -> bool:
+        """True when whole rounds run until results have been looked at."""
+        return False
+
+    @property
     def exact(self) -> bool:
         """True when results cannot change how many trials run."""
         return self.due == self.at_most
@@ -67,7 +73,7 @@ class Policy(ABC):
     """A way to choose trials. `planned` are the trials to choose from, in running order: those of the plan, or a selection of them."""
 
     __slots__ = ()
-    needs_time: ClassVar[bool] = False
+    needs_attempts: ClassVar[bool] = False
 
     @abstractmethod
     def next_trials(self, planned: Sequence[PlannedTrial], seen: Seen) -> list[PlannedTrial]:

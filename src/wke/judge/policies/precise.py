@@ -26,6 +26,11 @@ class PreciseOutlook(Outlook):
 
     rule: Stopping
 
+    @property
+    def by_looks(self) -> bool:
+        """True: looks at intervals decide what follows."""
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Undecided(Finding):

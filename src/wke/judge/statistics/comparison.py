@@ -52,7 +52,8 @@ class Comparison:
     """One metric at one point beside the baseline's point, or their failed trials (`failures`; then the metric is FAILED_TRIALS).
 
     `effect` is what the pairs say, None where there is no pair; `planned` is the number of rounds that there should be, `family` the number
-    of comparisons among which this one is `significant` or not. A `stored` baseline was not measured in the same rounds.
+    of comparisons among which this one is `significant` or not at `level`. A `stored` baseline was not measured in the same rounds. Of a
+    series that is looked at several times, `earlier` is the first look that decided it, if that was not the last one.
     """
 
     point: Mapping[str, object]
@@ -66,6 +67,8 @@ class Comparison:
     family: int = 0
     significant: bool = False
     stored: bool = False
+    level: float = LEVEL
+    earlier: "Comparison | None" = None
 
     @property
     def n(self) -> int:
@@ -94,16 +97,33 @@ class Comparison:
     @property
     def direction(self) -> str | None:
         """Which way the candidate differs, where a test shows that it does: "higher" or "lower"."""
+        if self.earlier is not None and self.verdict is self.earlier.verdict:
+            return self.earlier.direction
         if not self.significant:
             return None
         return "higher" if self.effect is None or self.effect.direction > 0 else "lower"
 
     @property
     def verdict(self) -> Verdict:
-        """What may be concluded; of a `stored` baseline, what it suggests."""
+        """What may be concluded; of a `stored` baseline, what it suggests.
+
+        What a look has decided stays, unless a later one finds a difference where there seemed to be none, or misses pairs.
+        """
+        own = self._own_verdict
+        if self.earlier is None or own is Verdict.WORSE:
+            return own
+        before = self.earlier.verdict
+        if own is Verdict.INCOMPLETE and before is not Verdict.WORSE:
+            return own
+        return own if own is Verdict.BETTER and before is Verdict.SAME else before
+
+    @property
+    def _own_verdict(self) -> Verdict:
+        """What the values of this look say."""
         if self.better is None:
             return Verdict.UNJUDGED
-        if self.significant and self.direction != self.better:
+        higher = self.effect is None or self.effect.direction > 0
+        if self.significant and ("higher" if higher else "lower") != self.better:
             return Verdict.WORSE
         if self.incomplete:
             return Verdict.INCOMPLETE
@@ -121,12 +141,24 @@ class Comparison:
     @property
     def detectable(self) -> float | None:
         """The smallest difference, as a share, that so many rounds show in four of five cases."""
-        return self.effect.detectable(LEVEL / max(1, self.family), self.threshold) if self.effect is not None else None
+        return self.effect.detectable(self.level / max(1, self.family), self.threshold) if self.effect is not None else None
+
+    @property
+    def more_rounds(self) -> int | None:
+        """About how many more rounds would show the difference seen so far: a guess; None where there is none to be seen."""
+        return self.effect.more_rounds(self.level / max(1, self.family), self.threshold) if self.effect is not None else None
+
+    @property
+    def decided_after(self) -> int | None:
+        """After how many rounds a look decided it, None if none did."""
+        if self.earlier is not None and self.verdict is self.earlier.verdict:
+            return self.earlier.planned
+        return self.planned if self.level < LEVEL and self.verdict in {Verdict.WORSE, Verdict.BETTER, Verdict.SAME} else None
 
     @property
     def _in_family(self) -> bool:
         if self.failures is not None:
-            return self.failures.testable
+            return self.failures.testable(self.level)
         return self.better is not None and self.n >= MIN_ROUNDS
 
 
@@ -142,18 +174,21 @@ def partner(point: Mapping[str, object], baseline: Mapping[str, object]) -> Mapp
 class Question:
     """What is asked of all comparisons of a series: the `baseline`'s values, the `threshold`, the planned `rounds`, if they are fixed.
 
-    With `stored`, the baseline's trials are those of another session.
+    With `stored`, the baseline's trials are those of another session. `looks` says that the series is looked at several times (looks.py);
+    `level` is the chance of a false verdict among all comparisons of one look.
     """
 
     baseline: Mapping[str, object]
     threshold: float = 0.0
     rounds: int | None = None
     stored: bool = False
+    looks: bool = False
+    level: float = LEVEL
 
     @classmethod
     def of(cls, rules: Rules, threshold: float) -> Self | None:
         """Return what the rules of a series ask, None without a baseline."""
-        return cls(rules.baseline, threshold, rules.fixed_rounds) if rules.baseline else None
+        return cls(rules.baseline, threshold, rules.fixed_rounds, looks=rules.decided) if rules.baseline else None
 
 
 def compare(
@@ -178,7 +213,7 @@ def compare(
     asked = [Metric(name, unit=unit, better=better.get(name)) for name, unit in units.items()]
     pairs = ((point, partner(point, question.baseline)) for point in points)
     found = [one for point, other in pairs if other is not None for one in _at(point, side(point), side(other), asked, question)]
-    return tuple(_judged(found))
+    return tuple(_judged(found, question.level))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,20 +236,20 @@ def _at(point: Mapping[str, object], here: _Side, there: _Side, metrics: Sequenc
     """Yield the comparisons at one point, not yet judged."""
     planned = question.rounds or len(here.rounds if question.stored else here.rounds | there.rounds)
     apart = question.stored or _measured_apart(here.counting, there.counting)
-    made = partial(Comparison, point, planned=planned, threshold=question.threshold, stored=apart)
+    made = partial(Comparison, point, planned=planned, threshold=question.threshold, stored=apart, level=question.level)
     for metric in metrics:
         effect = _effect(here.counting, there.counting, metric.name, question)
         if effect is not None or metric.better:
             yield made(metric.name, metric.unit, metric.better, effect=effect)
     failures = Failures(here.failed, len(here.first), there.failed, len(there.first))
-    if failures.testable or failures.failed > failures.baseline_failed:
+    if failures.testable(question.level) or failures.failed > failures.baseline_failed:
         yield made(FAILED_TRIALS, "", "lower", failures=failures)
 
 
-def _judged(found: Sequence[Comparison]) -> Iterable[Comparison]:
+def _judged(found: Sequence[Comparison], level: float) -> Iterable[Comparison]:
     """Yield the comparisons with what Holm's method says of each."""
     chances = {index: one.p or 0.0 for index, one in enumerate(found) if one._in_family}  # noqa: SLF001 - ours
-    significant = dict(zip(chances, holm(list(chances.values())), strict=True))
+    significant = dict(zip(chances, holm(list(chances.values()), level), strict=True))
     for index, one in enumerate(found):
         yield replace(one, family=len(chances), significant=significant.get(index, False))
 
@@ -226,7 +261,7 @@ def _effect(here: Sequence[StoredAttempt], there: Sequence[StoredAttempt], metri
         for k, candidate in sorted(candidates.items())
         if k in baselines
     ]
-    return effect_of(pairs, question.threshold) if pairs else None
+    return effect_of(pairs, question.threshold, question.level) if pairs else None
 
 
 def _measured_apart(here: Sequence[StoredAttempt], there: Sequence[StoredAttempt]) -> bool:

@@ -24,10 +24,9 @@ class Failures:
         """The chance that the candidate has this many of all failures or more, if it fails as often as the baseline."""
         return self._chance(self.failed)
 
-    @property
-    def testable(self) -> bool:
+    def testable(self, level: float = LEVEL) -> bool:
         """Tell whether so many failures could be significant at all."""
-        return self._chance(min(self.failed + self.baseline_failed, self.tried)) <= LEVEL
+        return self._chance(min(self.failed + self.baseline_failed, self.tried)) <= level
 
     def _chance(self, failed: int) -> float:
         total = self.failed + self.baseline_failed

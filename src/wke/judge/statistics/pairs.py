@@ -17,6 +17,7 @@ towards the baseline's first.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from statistics import mean, median
@@ -28,6 +29,7 @@ from wke.values import dataclass
 ALIKE = 1e-12
 NO_SPREAD = 1e-9
 POWER = 0.8
+MOST_DOUBLINGS = 12
 
 
 class Rule(StrEnum):
@@ -52,9 +54,9 @@ class Pair:
 class Effect:
     """What n pairs say. `estimate` is a factor, or for Rule.DIFFERENCE a difference in the unit of the values.
 
-    `low` and `high` are its 95 % interval. `p` is the chance of pairs at least as far apart where the difference is no larger than the
-    threshold; `direction` is 1 if the candidate is higher, -1 if lower. `within` is true when the whole interval lies within the threshold;
-    `spread` is the standard deviation of the logarithms of ratios.
+    `low` and `high` are its interval, which misses the true value with the chance `level` that was asked for. `p` is the chance of pairs at
+    least as far apart where the difference is no larger than the threshold; `direction` is 1 if the candidate is higher, -1 if lower.
+    `within` is true when the whole interval lies within the threshold; `spread` is the standard deviation of the logarithms of ratios.
     """
 
     rule: Rule
@@ -77,21 +79,38 @@ class Effect:
         both = float(stdtrit(self.n - 1, 1 - level / 2)) + float(stdtrit(self.n - 1, POWER))
         return math.expm1(min(700.0, both * self.spread / math.sqrt(self.n) + math.log1p(threshold)))
 
+    def more_rounds(self, level: float = LEVEL, threshold: float = 0.0) -> int | None:
+        """Return how many more such rounds would show a difference as large as the estimate in four of five cases.
 
-def effect_of(pairs: Sequence[Pair], threshold: float = 0.0) -> Effect:
-    """Return what the pairs, at least one, say of a difference larger than the threshold."""
+        It is None where the estimate is within the threshold, or where more than 4000 times as many rounds would not do.
+        """
+        from scipy.special import stdtrit  # noqa: PLC0415 - 0.2 s, only where statistics are asked for
+
+        spread, n = self.spread or 0.0, self.n
+        beyond = abs(math.log(self.estimate)) - math.log1p(threshold) if spread else 0.0
+
+        def shows(rounds: int) -> bool:
+            both = float(stdtrit(rounds - 1, 1 - level / 2)) + float(stdtrit(rounds - 1, POWER))
+            return both * spread <= beyond * math.sqrt(rounds)
+
+        enough = next((n << k for k in range(1, MOST_DOUBLINGS) if beyond > 0 and shows(n << k)), None)
+        return None if enough is None else 1 + bisect_left(range(n + 1, enough), True, key=shows)
+
+
+def effect_of(pairs: Sequence[Pair], threshold: float = 0.0, level: float = LEVEL) -> Effect:
+    """Return what the pairs, at least one, say of a difference larger than the threshold; the interval misses with `level`."""
     if all(_is_equal(pair) for pair in pairs):
         return Effect(Rule.EQUAL, len(pairs), 1.0, 1.0, 1.0, p=1.0)
     if all(pair.candidate > 0 and pair.baseline > 0 for pair in pairs):
-        return _ratio(pairs, threshold)
-    return difference_effect(pairs, threshold)
+        return _ratio(pairs, threshold, level)
+    return difference_effect(pairs, threshold, level)
 
 
 def _is_equal(pair: Pair) -> bool:
     return abs(pair.candidate - pair.baseline) <= ALIKE * max(abs(pair.candidate), abs(pair.baseline))
 
 
-def _ratio(pairs: Sequence[Pair], threshold: float) -> Effect:
+def _ratio(pairs: Sequence[Pair], threshold: float, level: float) -> Effect:
     n, allowed = len(pairs), math.log1p(threshold)
     logs = [math.log(pair.candidate) - math.log(pair.baseline) for pair in pairs]
     centre = mean(logs)
@@ -104,19 +123,19 @@ def _ratio(pairs: Sequence[Pair], threshold: float) -> Effect:
     from scipy.special import stdtr, stdtrit  # noqa: PLC0415 - 0.2 s, only where statistics are asked for
 
     error = spread / math.sqrt(n)
-    half = float(stdtrit(n - 1, 0.975)) * error
+    half = float(stdtrit(n - 1, 1 - level / 2)) * error
     p = min(1.0, 2 * float(stdtr(n - 1, -beyond / error)))
     within = abs(centre) + half <= allowed
     low, high = math.exp(centre - half), math.exp(min(700.0, centre + half))
     return Effect(Rule.RATIO, n, factor, low, high, p, direction, within=within, spread=spread)
 
 
-def difference_effect(pairs: Sequence[Pair], threshold: float = 0.0) -> Effect:
+def difference_effect(pairs: Sequence[Pair], threshold: float = 0.0, level: float = LEVEL) -> Effect:
     """Return what the differences of pairs, at least one, say of a difference larger than the threshold, whatever their signs."""
     allowed = threshold * abs(median(pair.baseline for pair in pairs))
     tolerance = ALIKE * max(max(abs(pair.candidate), abs(pair.baseline)) for pair in pairs)
     differences = [pair.candidate - pair.baseline for pair in pairs]
-    estimate, low, high = walsh_interval(differences)
+    estimate, low, high = walsh_interval(differences, level)
     within = low is not None and high is not None and max(-low, high) <= allowed
     direction = signed_rank(differences, tolerance)[1]
     separated = _separated(pairs, direction, lambda value: value - direction * allowed)

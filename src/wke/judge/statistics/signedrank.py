@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
 
-TAIL = 0.025
+LEVEL = 0.05
 
 
 def doubled_ranks(sizes: Sequence[float], tolerance: float = 0.0) -> list[int]:
@@ -38,19 +38,22 @@ def signed_rank(differences: Sequence[float], tolerance: float = 0.0) -> tuple[f
     return min(1.0, 2 * tail), direction
 
 
-def walsh_interval(differences: Sequence[float]) -> tuple[float, float | None, float | None]:
-    """Return the median of the Walsh averages (the means of all pairs, each with itself too), and a 95 % interval from n = 6."""
+def walsh_interval(differences: Sequence[float], level: float = LEVEL) -> tuple[float, float | None, float | None]:
+    """Return the median of the Walsh averages (the means of all pairs, each with itself too), and an interval that misses with `level`.
+
+    At 5 % there is one from n = 6, at 1 % from n = 8.
+    """
     averages = sorted((a + b) / 2 for place, a in enumerate(differences) for b in differences[place:])
     centre = (averages[(len(averages) - 1) // 2] + averages[len(averages) // 2]) / 2
-    drop = walsh_drop(len(differences))
+    drop = walsh_drop(len(differences), level)
     return (centre, averages[drop - 1], averages[-drop]) if drop else (centre, None, None)
 
 
 @cache
-def walsh_drop(n: int) -> int:
-    """Return which Walsh average, from either end, bounds the 95 % interval of n differences; 0 where there is no such interval."""
+def walsh_drop(n: int, level: float = LEVEL) -> int:
+    """Return which Walsh average, from either end, bounds the interval of n differences; 0 where there is no such interval."""
     chances = accumulate(_chances(range(1, n + 1)))
-    return next(drop for drop, chance in enumerate(chances) if chance > TAIL)
+    return next(drop for drop, chance in enumerate(chances) if chance > level / 2)
 
 
 def _chances(ranks: Sequence[int]) -> list[float]:

@@ -7,7 +7,8 @@ from wke.describe.experiment.point import point_key, value_key
 from wke.judge.policies.fixed import Fixed
 from wke.judge.policies.policy import Policy
 from wke.judge.policies.precision import Precision
-from wke.judge.statistics.comparison import Comparison, Question, compare
+from wke.judge.statistics.comparison import Comparison, Question
+from wke.judge.statistics.looks import conclude
 from wke.judge.statistics.statistics import Summary
 from wke.judge.statistics.summaries import by_point, metric_units, point_summaries
 from wke.keep.trials.trials import INTERRUPTED, RUNNING, StoredAttempt, counting_attempts
@@ -74,7 +75,7 @@ def point_table(
         _row(point, trials_at.get(point_key(point), ()), summaries.get(point_key(point), {}), precision)
         for point, precision in zip(visited, precise or [None] * len(visited), strict=True)
     ]
-    comparisons = compare(counted, metrics, visited, question, attempts) if question else ()
+    comparisons = conclude(counted, metrics, visited, question, attempts) if question else ()
     return PointTable(varied(known), units, tuple(rows), comparisons, precise[0].wanted if precise else None)
 
 

@@ -46,7 +46,8 @@ class SeriesWork:
     """What of a series is done and what there is to do, by its latest plan and the store.
 
     `trials` are the planned trials that were begun, in running order, each with the attempt that counts, else its last. `due` are the
-    trials that run next, before the policy is asked again; `outlook` is how much there is to do in all.
+    trials that run next, before the policy is asked again; `outlook` is how much there is to do in all. `findings` are what the series
+    found about itself.
     """
 
     name: str
@@ -55,6 +56,7 @@ class SeriesWork:
     trials: tuple[StoredAttempt, ...]
     due: tuple[PlannedTrial, ...]
     outlook: Outlook
+    findings: tuple[Finding, ...]
 
     @property
     def counts(self) -> TrialCounts:
@@ -69,12 +71,10 @@ class SeriesWork:
 class SeriesSummary(SeriesWork):
     """All that a series says.
 
-    It has also a `table` with a row for each point and the comparisons, its `findings` about itself, and the `versions` of software that it
-    ran on.
+    It has also a `table` with a row for each point and the comparisons, and the `versions` of software that it ran on.
     """
 
     table: PointTable
-    findings: tuple[Finding, ...]
     versions: VersionReport = VersionReport()
 
     @property

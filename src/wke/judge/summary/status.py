@@ -1,7 +1,6 @@
 """The status of a series: who measures it, how far it is, and when it may end."""
 
 from wke.judge.policies.pace import Pace
-from wke.judge.policies.precise import PreciseOutlook
 from wke.judge.summary.series import SeriesWork
 from wke.keep.files.current import Current
 from wke.keep.files.lock import Holder
@@ -39,7 +38,7 @@ class SeriesStatus:
     def to_run(self) -> int:
         """How many trials there are to run, as far as it is known; one that is running is included."""
         outlook = self.work.outlook
-        return outlook.due if isinstance(outlook, PreciseOutlook) else outlook.at_most
+        return outlook.due if outlook.by_looks else outlook.at_most
 
     @property
     def left_s(self) -> float | None:

@@ -18,17 +18,15 @@ from wke.values import dataclass
 class StoredPlan:
     """The plan of one command that measured a series.
 
-    `file` is the experiment's file, `threshold` the share below which differences from the baseline do not matter, `software` what the
-    series was measured with. A benchmark script that is told to measure everything again begins a new `generation` of trials. `cluster` is
-    the cluster's file, "" for a benchmark script, and `on` the selector of the machines that were used.
-    Above `store_limit` bytes of files in the store a warning is due, with 0 never.
+    `file` is the experiment's file, `software` what the series was measured with. A benchmark script that is told to measure everything
+    again begins a new `generation` of trials. `cluster` is the cluster's file, "" for a benchmark script, and `on` the selector of the
+    machines that were used. Above `store_limit` bytes of files in the store a warning is due, with 0 never.
     """
 
     file: str
     seed: int
     order: str = "interleaved"
     rules: Rules = field(default_factory=Rules)
-    threshold: float = 0.0
     software: Mapping[str, object] = field(default_factory=dict)
     generation: int = 0
     cluster: str = ""
@@ -43,7 +41,6 @@ class StoredPlan:
             seed=seed,
             order=experiment.order,
             rules=rules_of(experiment),
-            threshold=experiment.threshold,
             software=software,
             generation=generation,
             store_limit=experiment.store_limit,
@@ -52,6 +49,7 @@ class StoredPlan:
     def to_json(self) -> str:
         """Return the plan as JSON."""
         values = asdict(self)
+        values["threshold"] = values["rules"].pop("threshold")
         values["rules"]["goal"] = self.rules.goal.text if self.rules.goal else None
         return json.dumps(values)
 
@@ -60,7 +58,8 @@ class StoredPlan:
         """Return the plan that `to_json` made this text of; raise DamagedError for any other text."""
         with decoding("the plan of a series"):
             values = json.loads(text)
-            return cls(**{**values, "rules": _rules(values["rules"])})
+            rules = _rules({**values["rules"], "threshold": values.pop("threshold")})
+            return cls(**{**values, "rules": rules})
 
 
 def _rules(values: Mapping[str, Json]) -> Rules:

@@ -16,7 +16,8 @@ from wke.describe.expression.quantity import fraction
 from wke.describe.plan.revisions import REVISION
 from wke.errors import InputError
 from wke.judge.reuse.drift import drift
-from wke.judge.statistics.comparison import Question, compare
+from wke.judge.statistics.comparison import Question
+from wke.judge.statistics.looks import conclude
 from wke.judge.statistics.summaries import metric_units
 from wke.judge.summary.pointtable import varied
 from wke.judge.summary.regression import Compared, Point, RegressionReport
@@ -65,7 +66,7 @@ def load_comparand(store: Store, selection: SeriesSelection, name: str) -> Compa
     series = selection.series
     plan, tried = store.plans.latest(series), store.attempts.of_plan(series)
     attempts = tuple(one for one in tried if selection.has(one.point))
-    known = plan.rules.points if plan.rules.fixed_rounds else [attempt.point for attempt in attempts]
+    known = plan.rules.points if plan.rules.compares_all else [attempt.point for attempt in attempts]
     points = {point_key(point): point for point in known if selection.has(point)}
     examined, ran = store.examinations.by_name(series), {point_key(one.point): one.id for one in attempts}
     used = {machine for trial in ran.values() for machine in addresses(store.inputs.of(trial))}
@@ -107,9 +108,10 @@ def compare_stored(
     trials = _labelled(_converted(baseline.trials, candidate), candidate.trials, partners)
     attempts = _labelled(_converted(baseline.attempts, candidate), candidate.attempts, partners)
     points = [{**point, SIDE: "candidate"} for point, _ in partners.values()]
-    share = candidate.plan.threshold if threshold is None else threshold
-    question = Question({SIDE: "baseline"}, share, candidate.plan.rules.fixed_rounds, stored=not together)
-    found = compare(trials, metrics, points, question, attempts)
+    share = candidate.plan.rules.threshold if threshold is None else threshold
+    rules = candidate.plan.rules
+    question = Question({SIDE: "baseline"}, share, rules.fixed_rounds, stored=not together, looks=together and rules.decided)
+    found = conclude(trials, metrics, points, question, attempts)
     seen = [*baseline.trials, *candidate.trials] if together else candidate.trials
     return RegressionReport(
         title=candidate.name,

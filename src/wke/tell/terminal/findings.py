@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from wke.describe.experiment.sweep import value_text
 from wke.judge.policies.budgeted import BudgetUse
 from wke.judge.policies.climbing import Climb
+from wke.judge.policies.decided import Decision
 from wke.judge.policies.policy import Finding
 from wke.judge.policies.precise import Reached, Undecided
 from wke.judge.policies.precision import Precision
 from wke.judge.policies.search import Why
+from wke.judge.statistics.comparison import Comparison
 from wke.tell.precision import place_text, share_text, shares_text
-from wke.tell.words import seconds
+from wke.tell.words import counted, seconds
 
 MOST_PLACES = 5
 
@@ -37,6 +39,8 @@ def finding_text(finding: Finding, varied: Sequence[str]) -> str:
             return _reached(finding, varied)
         case BudgetUse():
             return f"budget: {seconds(finding.spent_s)} of {seconds(finding.total_s)} used; {_budget_use(finding, varied)}"
+        case Decision():
+            return _decision(finding, varied)
         case Climb():
             return _climb(finding, varied)
     raise TypeError(f"there are no words for {type(finding).__name__}")
@@ -65,6 +69,29 @@ def _budget_use(finding: BudgetUse, varied: Sequence[str]) -> str:
     elif finding.wide:
         parts.append(f"the widest interval is {_places(finding.wide[:1], varied, precise=True)}")
     return "; ".join(parts) or "all goals are reached"
+
+
+def _decision(finding: Decision, varied: Sequence[str]) -> str:
+    """Return how many comparisons are decided, which are not, and what is certain before the next look."""
+    if not finding.rounds:
+        return f"decisions: none before {finding.next} rounds; {finding.complete} are complete"
+    done, judged = len(finding.judged) - len(finding.open), len(finding.judged)
+    text = f"decisions: {done} of {counted(judged, 'comparison')} decided after {finding.rounds} rounds"
+    if finding.open:
+        text += f"; not decided: {_names(finding.open, varied)}"
+    if finding.next is not None:
+        text += f"; the next look is after {finding.next} rounds"
+        text += f"; certain already: {_names(finding.sure, varied, words=True)}" if finding.sure else ""
+    return text
+
+
+def _names(found: Sequence[Comparison], varied: Sequence[str], *, words: bool = False) -> str:
+    """Return the metrics of the first few comparisons, each with its point, and with its verdict if that is asked for."""
+    names = [" at ".join(filter(None, (one.metric, place_text(one.point, varied)))) for one in found[:MOST_PLACES]]
+    if words:
+        ways = ("higher" if one.effect is not None and one.effect.direction > 0 else "lower" for one in found)
+        names = [f"{name} {way}" for name, way in zip(names, ways, strict=False)]
+    return ", ".join(names) + (f" and {len(found) - MOST_PLACES} more" if len(found) > MOST_PLACES else "")
 
 
 def _places(points: Sequence[Precision], varied: Sequence[str], *, precise: bool = False) -> str:

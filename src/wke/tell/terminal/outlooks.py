@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 
+from wke.describe.experiment.experiment import LOOKS
 from wke.judge.policies.budgeted import BudgetOutlook
 from wke.judge.policies.climbing import ClimbOutlook
+from wke.judge.policies.decided import DecidedOutlook
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precise import EVERY, PreciseOutlook
+from wke.judge.statistics.looks import LOOK_LEVEL
+from wke.tell.comparisons import share_words
 from wke.tell.precision import share_text
 from wke.tell.words import counted, seconds
 
@@ -16,22 +20,33 @@ def plan_lines(outlook: Outlook) -> Iterator[str]:
         yield f"climbs along {outlook.parameter}: of these trials only those that lead to the best value run"
     if isinstance(outlook, BudgetOutlook):
         yield budget_text(outlook)
-    if rule := _rule_text(outlook):
+    if isinstance(outlook, DecidedOutlook):
+        looks = ", ".join(str(look) for look in LOOKS if look <= outlook.most)
+        yield f"until every comparison is decided; looks after {looks} rounds, at {share_words(LOOK_LEVEL)} each"
+    elif rule := _rule_text(outlook):
         yield f"{rule} at two looks in a row, {EVERY} rounds apart"
 
 
 def iterations_text(outlook: Outlook, most: int) -> str:
     """Return how many iterations each point has."""
-    least = outlook.rule.min if isinstance(outlook, PreciseOutlook) else outlook.rounds if isinstance(outlook, BudgetOutlook) else most
+    match outlook:
+        case PreciseOutlook():
+            least = outlook.rule.min
+        case BudgetOutlook():
+            least = outlook.rounds
+        case DecidedOutlook():
+            least = LOOKS[0]
+        case _:
+            least = most
     return f"{least} to {most} iterations" if least < most else f"{most} iterations"
 
 
 def to_run_text(outlook: Outlook, duration: str) -> str:
     """Return how many trials run, as far as it is known; `duration` says how long all missing trials would take."""
     match outlook:
-        case PreciseOutlook(due=0):
+        case PreciseOutlook(due=0) | DecidedOutlook(due=0):
             return "0"
-        case PreciseOutlook():
+        case PreciseOutlook() | DecidedOutlook():
             return f"{outlook.due} before the next look, at most {outlook.at_most} in all{duration}"
         case BudgetOutlook():
             return f"at most {outlook.at_most}"
@@ -46,6 +61,8 @@ def start_text(outlook: Outlook, to_run: int, stored: int, total: int, seed: int
         return f"nothing to run: {_nothing_text(outlook, stored, total)}"
     trials, reused = f"{counted(to_run, 'trial')} to run", f"are stored already and reused; seed {seed}"
     match outlook:
+        case DecidedOutlook():
+            return f"{trials}, then more until every comparison is decided; {stored} of at most {total} {reused}"
         case PreciseOutlook():
             return f"{trials}, then more {_rule_text(outlook)}; {stored} of at most {total} {reused}"
         case ClimbOutlook():
@@ -55,7 +72,7 @@ def start_text(outlook: Outlook, to_run: int, stored: int, total: int, seed: int
 
 def _nothing_text(outlook: Outlook, stored: int, total: int) -> str:
     match outlook:
-        case PreciseOutlook():
+        case PreciseOutlook() | DecidedOutlook():
             return f"{stored} of at most {total} trials are stored"
         case ClimbOutlook():
             return f"every climb along {outlook.parameter} is over, {stored} trials are stored"
@@ -71,6 +88,8 @@ def then_text(outlook: Outlook) -> str:
             return f"then what the rest of {seconds(outlook.total_s)} buys"
         case PreciseOutlook():
             return "until the next look at the intervals"
+        case DecidedOutlook():
+            return f"until the look after {counted(outlook.look, 'round')}"
         case ClimbOutlook():
             return "then what the results ask for"
     return ""

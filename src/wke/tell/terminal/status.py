@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from wke.judge.policies.decided import Decision
+from wke.judge.summary.pointtable import varied
 from wke.judge.summary.status import SeriesStatus, ended_ns
 from wke.keep.files.current import Current
 from wke.keep.files.localtime import in_local_time, local_time
 from wke.keep.trials.trials import StoredAttempt
+from wke.tell.terminal.findings import finding_text
 from wke.tell.terminal.outlooks import then_text
 from wke.tell.terminal.sanitize import visible
 from wke.tell.words import counted, point_words, seconds
@@ -20,6 +23,8 @@ def status_lines(status: SeriesStatus) -> Iterator[str]:
     yield f"  trials  {count_words(status)}"
     if status.is_measured:
         yield f"  pace    {pace_words(status)}"
+    for finding in (one for one in status.work.findings if isinstance(one, Decision)):
+        yield f"  found   {finding_text(finding, varied(status.work.plan.rules.points))}"
     for number, end in enumerate(status.ends):
         yield f"  {'' if number else 'ended':<7} {end_words(end, status.now_ns)}"
     for left in status.left:
