@@ -5,12 +5,12 @@ A server answers requests one after the other, each after a service time; a load
 - memory: the server holds nearly all memory that its machine may use.
 - step, drift: the clock by which the generator's machine counts time is set by 0.2 s meanwhile, or runs 1 % fast, as that of a virtual
   machine that is paused or badly emulated.
-- cold: the server is slow at first, and gets faster throughout the first half.
+- cold: the server is slow at first, and gets faster all the time.
 - stop: the server is stopped for five seconds.
 - even: requests and service times are evenly spaced; without it both are exponential.
 - spin: the generator burns processor time for each request.
 
-The load is an open loop at a `rate`, or, at rate 0, a closed one of ten clients.
+The load is an open loop at a `rate`, or, at rate 0, a closed one of CLIENTS.
 """
 
 import json
@@ -53,7 +53,7 @@ while True:
         faults.remove("stop")
         subprocess.Popen(["sh", "-c", "sleep 5; kill -CONT $PPID"])
         os.kill(os.getpid(), signal.SIGSTOP)
-    late = max(0.0, 1 - 2 * (at - begun) / seconds) if "cold" in faults else 0.0
+    late = max(0.0, 1 - (at - begun) / seconds) if "cold" in faults else 0.0
     free = max(free, at) + draw(capacity) * (1 + late)
     if (left := free - time.monotonic()) > 0:
         time.sleep(left)
@@ -112,7 +112,7 @@ if rate:
     wait(over)
     while (at := at + draw(rate)) < over: dues.append(at)
 else:
-    clients = [threading.Thread(target=closed) for _ in range(10)]
+    clients = [threading.Thread(target=closed) for _ in range(int(sys.argv[5]))]
     for each in clients: each.start()
     for each in clients: each.join()
 def counted(times):
@@ -151,7 +151,7 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 """A library under a program whose clock is set by the file $CLOCK_FILE: the nanoseconds of a step, millionths of a drift, and its start."""
 CONFIG = """[targets]
 serve = ["address", "faults", { name = "capacity", default = 1.0 }, { name = "seconds", default = 1.0 }]
-load = ["address", "faults", { name = "rate", default = 1.0 }, { name = "seconds", default = 1.0 }]
+load = ["address", "faults", { name = "rate", default = 1.0 }, { name = "seconds", default = 1.0 }, { name = "clients", default = 1 }]
 """
 SERIES = """[experiment]
 configuration = "kv"
@@ -169,7 +169,7 @@ options = {{ address = "@INTERNAL", faults = "{{faults}}", capacity = {capacity}
 target = "load"
 on = "m1"
 measure = true
-options = {{ address = "{{m0.internal-addr}}", faults = "{{faults}}", rate = "{{rate}}", seconds = "{{seconds}}" }}
+options = {{ address = "{{m0.internal-addr}}", faults = "{{faults}}", rate = "{{rate}}", seconds = "{{seconds}}", clients = "{{clients}}" }}
 [metrics]
 throughput = {{ unit = "1/s", better = "higher" }}
 latency = {{ unit = "ms", better = "lower" }}

@@ -63,7 +63,7 @@ SITUATIONS = (
     Made("the clock of a machine runs 1 % fast", "clock", Situation("drift", 190, 10)),
     Made("open loop at 1.05 times the capacity, 25,000 arrivals", "backlog", Situation("none", 420, 60)),
     Made("the same at 0.95", "", Situation("none", 380, 60)),
-    Made("closed loop, a server that is slow in the first half", "steady", Situation("cold", 0, 120)),
+    Made("closed loop, a server that gets faster all the time", "steady", Situation("cold", 0, 120)),
     Made("the same with a server that is not", "", Situation("none", 0, 120)),
 )
 

@@ -109,7 +109,7 @@ def test_the_kernel_keeps_the_limits(limited: Emulation) -> None:
 
     facts, row = asyncio.run(body()), series.rows["machine"][0]
     assert (row["cpu.throttled"] or 0) >= int(after["throttled_time"]) // 1000 > 0
-    assert (row["cpu.capacity"], row["memory.total"]) == (200_000, 64 << 20)
+    assert (row["cpu.capacity"], row["memory.total"], row["disk.capacity"]) == (200_000, 64 << 20, 1 << 20)
     kinds = ("usable processors", "limit of processors", "limit of memory", "limit of disk rate")
     assert [facts[kind] for kind in kinds] == ["1", "0.2", f"{64 << 20} B", f"{1 << 20} B/s"]
 

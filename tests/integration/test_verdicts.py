@@ -98,6 +98,9 @@ def test_faults_of_a_measurement_are_found_shown_and_judged_anew(emulated: Proje
     (row,) = csv.DictReader(emulated.wke("results", "series", "--trials", "--csv").out.splitlines())
     assert (row["outcome"], row["verdict"], "the generator on m0" in row["doubts"]) == ("ok", "suspect", True)
     shown = emulated.wke("show", trial.id).out
+    assert f"\n  limit     {trial.limit}\n" in shown
+    assert f"limit: {trial.limit}\n" in done.err
+    assert emulated.wke("results", "series", "--json").json["series"]["limit"] == f"limit: {trial.limit}"
     assert "  verdict   suspect\n" in shown
     assert "backlog        unknown: the measured window lasted less than 4 s, and the rule needs 20 s\n" in shown
     plan = emulated.wke("plan", "experiments/series.toml").out

@@ -40,7 +40,7 @@ from wke.judge.verdicts.throttling import judge_throttling
 from wke.keep.trials.judgements import Level, verdict
 
 ANSWERS = Path(__file__).parents[1] / "known_answers"
-_, OK, UNKNOWN, SUSPECT, INVALID = Level
+OK, UNKNOWN, SUSPECT, INVALID = Level.OK, Level.UNKNOWN, Level.SUSPECT, Level.INVALID
 M1, M2 = MachineUse("m1"), MachineUse("m2")
 
 
@@ -249,7 +249,14 @@ def test_the_worst_machine_speaks_for_all() -> None:
 
 @pytest.mark.parametrize(
     ("levels", "worst"),
-    [([], UNKNOWN), ([UNKNOWN], UNKNOWN), ([OK, UNKNOWN], OK), ([OK, SUSPECT, UNKNOWN], SUSPECT), ([SUSPECT, INVALID, OK], INVALID)],
+    [
+        ([], UNKNOWN),
+        ([UNKNOWN], UNKNOWN),
+        ([OK, UNKNOWN], OK),
+        ([UNKNOWN, Level.FINDING], UNKNOWN),
+        ([OK, SUSPECT, UNKNOWN], SUSPECT),
+        ([SUSPECT, INVALID, OK], INVALID),
+    ],
 )
 def test_a_verdict_is_the_worst_that_is_known(levels: list[Level], worst: Level) -> None:
     """What is unknown does not make a trial suspect, and does not make it ok."""

@@ -7,6 +7,7 @@ from wke.describe.experiment.timeseries import TimeSeries
 from wke.describe.experiment.verdictfile import LittleRule, VerdictsSection
 from wke.describe.expression.parser import parse_calculation
 from wke.judge.verdicts.evidence import Evidence
+from wke.judge.verdicts.limit import Resource, Share
 from wke.judge.verdicts.machineuse import MachineUse
 from wke.judge.verdicts.processes import TaskUse
 from wke.judge.verdicts.rules import FAILED, RULES, judge_trial
@@ -39,6 +40,7 @@ USES = st.builds(
     hosts=MACHINES,
     tasks=st.lists(st.builds(TaskUse, st.just("serve on m0"), st.lists(NUMBERS, max_size=12)), max_size=2).map(tuple),
     generators=st.dictionaries(st.sampled_from(["m0", "m1"]), st.tuples(PERHAPS, st.sampled_from([0.2, 1.0, 2.0]))),
+    shares=st.lists(st.builds(Share, st.sampled_from(["m0", "m1"]), st.sampled_from(Resource), NUMBERS, NUMBERS, PERHAPS)).map(tuple),
 )
 EVIDENCE = st.builds(
     Evidence,

@@ -229,6 +229,7 @@ def test_emulated_machines_are_judged_by_their_computer(tmp_path: Path) -> None:
     }
     stored = telemetry(tmp_path, columns)
     seen = uses_of(stored, {LOAD}, set())
+    assert [(one.place, round(one.share, 2), one.ours) for one in seen.shares] == [("the computer", 0.95, pytest.approx(0.25))]
     (host,) = seen.owners
     assert (host.machine, host.cores, host.busy, host.own) == ("the computer", 2, pytest.approx(1.9), pytest.approx(0.5))
     assert seen.generators == {}

@@ -6,7 +6,7 @@ The environment of an emulated machine says how it is made (EMULATED).
 import posix
 
 from wke.agent.cgroups import UNIFIED, processes
-from wke.agent.grouplimits import machine_groups, memory, once, processors
+from wke.agent.grouplimits import disk_rate, machine_groups, memory, once, processors
 from wke.agent.meters import TICK_US, descendants
 
 EMULATED = b"WKE_EMULATED"
@@ -141,10 +141,14 @@ def _numbers(table, names):
 
 
 def _limits(groups):
-    cores, share = len(posix.sched_getaffinity(0)), processors(groups)
+    cores, share, rate = len(posix.sched_getaffinity(0)), processors(groups), disk_rate(groups)
     whole = int(once(b"/proc/meminfo").split(None, 2)[1]) * 1024
     values = [int(min(cores, share or cores) * SECOND_US), min(whole, memory(groups) or whole)]
-    return Reading(["cpu.capacity us/s gauge", "memory.total B gauge"], lambda: values)
+    columns = ["cpu.capacity us/s gauge", "memory.total B gauge"]
+    if rate is not None:
+        columns.append("disk.capacity B/s gauge")
+        values.append(rate)
+    return Reading(columns, lambda: values)
 
 
 # -- from its processes

@@ -32,6 +32,7 @@ def _row(series: str, attempt: StoredAttempt, *, counts: bool) -> ResultRow:
         folder=attempt.folder,
         verdict=attempt.verdict.value if attempt.verdict else None,
         doubts=attempt.doubts,
+        limit=attempt.limit,
         point=attempt.point,
         observations=attempt.observations,
         units=attempt.units,

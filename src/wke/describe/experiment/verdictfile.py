@@ -189,6 +189,20 @@ class ProcessesRule(TableModel):
     """The rule judges background tasks that use more than this share of a processor in their other windows."""
 
 
+class LimitRule(TableModel):
+    """What limits the trial: the resources that it used up. This is a finding and no fault: no trial is suspect because of it."""
+
+    off: NonEmpty | None = None
+    """Why this rule is not applied."""
+    windows: Windows = 2
+    """The rule judges measurements of at least this number of windows of one second."""
+    full: Limit = 0.9
+    """A resource is used up if more than this share of it was used, or if it was busy for more than this share of the time, in the middle
+    80 % of the measurement."""
+    memory: Limit = 0.97
+    """Memory is used up if more than this share of it was used."""
+
+
 class VerdictsSection(TableModel):
     """Which rules judge a trial, and from which values on. A change applies to stored trials with `wke reanalyse`."""
 
@@ -216,3 +230,5 @@ class VerdictsSection(TableModel):
     """The telemetry of a machine has gaps."""
     processes: ProcessesRule = ProcessesRule()
     """A background task stood still."""
+    limit: LimitRule = LimitRule()
+    """What the trial used up: a finding, which makes no trial suspect."""

@@ -15,7 +15,7 @@ class ResultRow:
     the attempt is `broken`, or names the machines of the attempt, if they have changed since. With `derived_from` (a trial and the number
     of an attempt, joined by a dot) that attempt ran, and `folder` is its folder. With `stands_for` a user accepted this attempt as a
     result of that trial. `skew_bound_ms` is the largest possible error of `skew_ms`. `verdict` tells whether an
-    attempt that ended well may be trusted; `doubts` say why it is suspect.
+    attempt that ended well may be trusted; `doubts` say why it is suspect, `limit` what it used up.
     """
 
     series: str
@@ -36,6 +36,7 @@ class ResultRow:
     folder: Path
     verdict: str | None = None
     doubts: str = ""
+    limit: str = ""
     point: Mapping[str, object] = field(default_factory=dict)
     observations: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from wke.judge.verdicts.evidence import Evidence
 from wke.judge.verdicts.foreign import judge_foreign
 from wke.judge.verdicts.gaps import judge_gaps
 from wke.judge.verdicts.generator import judge_generators
+from wke.judge.verdicts.limit import judge_limit
 from wke.judge.verdicts.little import judge_little
 from wke.judge.verdicts.memory import judge_memory
 from wke.judge.verdicts.oversubscribed import judge_oversubscribed
@@ -38,6 +39,7 @@ RULES: Mapping[str, Callable[[Evidence, Any], Ruling]] = {
     "memory": lambda seen, rule: judge_memory((*seen.telemetry.machines, *seen.telemetry.hosts), rule),
     "gaps": lambda seen, rule: judge_gaps(seen.telemetry.machines, rule),
     "processes": lambda seen, rule: judge_processes(seen.telemetry.tasks, rule),
+    "limit": lambda seen, rule: judge_limit(seen.telemetry.shares, rule),
 }
 
 FAILED = "the rule failed, which is a defect of wke: "

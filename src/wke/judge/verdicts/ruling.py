@@ -36,13 +36,17 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What one rule finds. `numbers` are its evidence; `where` is the machine or task they are of, `others` how many more are as bad."""
+    """What one rule finds. `numbers` are its evidence; `where` is the machine or task they are of, `others` how many more are as bad.
+
+    A finding may have several `parts`, of which each has a sentence.
+    """
 
     level: Level
     numbers: Mapping[str, float] = field(default_factory=dict)
     where: str = ""
     others: int = 0
     lack: Lack | None = None
+    parts: Sequence["Ruling"] = ()
 
 
 def unknown(what: Missing, have: float = 0.0, needs: float = 0.0, where: str = "") -> Ruling:

@@ -4,13 +4,16 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import field, replace
+from fnmatch import fnmatchcase
 
 import numpy as np
 
 from wke.judge.telemetry.course import Course, Figures, Window, edges
 from wke.judge.telemetry.trial import TrialTelemetry
+from wke.judge.verdicts.limit import Share
 from wke.judge.verdicts.machineuse import MachineUse
 from wke.judge.verdicts.processes import TaskUse
+from wke.judge.verdicts.shares import SHARE_COLUMNS, inner, machine_shares, task_share
 from wke.keep.telemetry.columns import HOST, THIS_MACHINE, Column
 from wke.records import TaskName
 from wke.values import dataclass
@@ -34,12 +37,14 @@ class Uses:
     """What is known of `machines`, of the `hosts` of emulated ones, and of background `tasks`.
 
     `generators` maps each machine to the cores that its measured tasks used, and those that they could use.
+    `shares` are how much was used of what there is, in the middle of the window.
     """
 
     machines: tuple[MachineUse, ...] = ()
     hosts: tuple[MachineUse, ...] = ()
     tasks: tuple[TaskUse, ...] = ()
     generators: Mapping[str, tuple[float | None, float]] = field(default_factory=dict)
+    shares: tuple[Share, ...] = ()
 
     @property
     def owners(self) -> tuple[MachineUse, ...]:
@@ -60,12 +65,14 @@ def uses_of(
     if window is None:
         return Uses()
     seen = [_seen(telemetry, name, window) for name in telemetry.machines]
+    hosts = _hosts(seen, window)
     tasks = [each.task(task) for each in seen for task in each.tasks if task in backgrounds]
     return Uses(
         machines=tuple(each.use for each in seen if machines is None or each.use.machine in machines),
-        hosts=_hosts(seen, window),
+        hosts=hosts,
         tasks=tuple(task for task in tasks if task is not None),
         generators={each.use.machine: each.generator(measured) for each in seen if not measured.isdisjoint(each.tasks)},
+        shares=_shares([replace(each, window=inner(window)) for each in seen], machines, hosts[0].own if hosts else None),
     )
 
 
@@ -75,6 +82,16 @@ def _hosts(seen: "Sequence[_Seen]", window: Window) -> tuple[MachineUse, ...]:
     busy = [each.use.busy for each in seen]
     carried = sum(each for each in busy if each is not None) if None not in busy else None
     return (_machine(EMULATION_HOST, hosts[0], carried, window),) if hosts else ()
+
+
+def _shares(seen: "Sequence[_Seen]", machines: Collection[str] | None, carried: float | None) -> tuple[Share, ...]:
+    """Return how much was used of machines, of the computer that carries them, and of what each task can use."""
+    found: list[Share] = []
+    for each in seen if machines is None else (one for one in seen if one.use.machine in machines):
+        found += machine_shares(each.use.machine, each.figures(THIS_MACHINE))
+        found += (share for task in each.tasks for share in task_share(task, each.figures(task), each.use.cores))
+    hosts = [each.figures(HOST) for each in seen if any(column.scope == HOST for column in each.courses)]
+    return (*found, *(share for host in hosts[:1] for share in machine_shares(EMULATION_HOST, host, carried)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +141,9 @@ def _seen(telemetry: TrialTelemetry, name: str, window: Window) -> _Seen:
 
 
 def _is_wanted(column: Column) -> bool:
-    return column.name in (TASK_COLUMNS if column.scope.startswith(TASK) else MACHINE_COLUMNS)
+    if column.scope.startswith(TASK):
+        return column.name in TASK_COLUMNS
+    return column.name in MACHINE_COLUMNS or any(fnmatchcase(column.name, pattern) for pattern in SHARE_COLUMNS)
 
 
 def _machine(name: str, seen: Mapping[str, Figures], own: float | None, window: Window, gaps: Gaps = (None, None, None)) -> MachineUse:

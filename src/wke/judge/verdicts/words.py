@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from wke.judge.verdicts.backlog import SHORT
+from wke.judge.verdicts.limit import Resource
 from wke.judge.verdicts.ruling import Missing, Ruling
 from wke.keep.trials.judgements import Level
 
@@ -32,8 +33,10 @@ def sentence(rule: str, ruling: Ruling) -> str:
     if ruling.lack is not None:
         lack = LACKS[ruling.lack.what].format(have=ruling.lack.have, over=ruling.lack.have + 1, needs=ruling.lack.needs)
         return f"{lack}{f' ({ruling.where})' if ruling.where else ''}"
-    bad = ruling.level is not Level.OK
-    others = f"; {ruling.others} more {'is' if ruling.others == 1 else 'are'} as bad" if bad and ruling.others else ""
+    if ruling.parts:
+        return "; ".join(sentence(rule, part) for part in ruling.parts)
+    how = {Level.OK: "", Level.FINDING: "full"}.get(ruling.level, "bad")
+    others = f"; {ruling.others} more {'is' if ruling.others == 1 else 'are'} as {how}" if how and ruling.others else ""
     return f"{SENTENCES[rule](ruling.numbers, ruling.where)}{others}"
 
 
@@ -116,6 +119,26 @@ def _processes(seen: Numbers, where: str) -> str:
     return f"{where} used no processor time for {seen['still']:g} s in a row, and {percent(seen['busy'])} of a core otherwise"
 
 
+def _limit(seen: Numbers, where: str) -> str:
+    resource = next(name for name in seen if name in FULL)
+    processors, threads = (f"one {noun}" if seen["size"] == 1 else f"{seen['size']:.3g} {noun}s" for noun in ("processor", "thread"))
+    used = f"{where} {FULL[resource].format(share=percent(seen[resource]), processors=processors, threads=threads)}"
+    ours = f", {percent(seen['ours'])} for the machines that it carries" if "ours" in seen else ""
+    return f"nothing that is watched was used up, {used} at most; {UNWATCHED}" if "full" in seen else f"{used}{ours}"
+
+
+FULL: Mapping[str, str] = {
+    Resource.PROCESSORS: "used {share} of its {processors}",
+    Resource.THREADS: "used {share} of the {processors} that its {threads} can use",
+    Resource.ONE_THREAD: "used {share} of one processor, as a program does in which one thread is always busy",
+    Resource.MEMORY: "used {share} of its memory",
+    Resource.DISK: "was busy for {share} of the time",
+    Resource.DISK_WAIT: "had programs that waited for a disk for {share} of the time",
+    Resource.WRITING: "wrote {share} of the bytes per second that its disk limit allows",
+}
+UNWATCHED = "not watched are locks, the time that one write to disk takes, and how full networks are"
+
+
 SENTENCES: Mapping[str, Callable[[Numbers, str], str]] = {
     "backlog": _backlog,
     "little": _little,
@@ -129,4 +152,5 @@ SENTENCES: Mapping[str, Callable[[Numbers, str], str]] = {
     "memory": _memory,
     "gaps": _gaps,
     "processes": _processes,
+    "limit": _limit,
 }

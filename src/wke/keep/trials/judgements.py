@@ -14,10 +14,12 @@ from wke.values import dataclass
 class Level(StrEnum):
     """What a rule, or all rules together, say of a trial.
 
-    The rule is switched off; the trial counts; nobody can tell; it counts and is marked; it does not count.
+    The rule is switched off; it found something that is no fault; the trial counts; nobody can tell; it counts and is marked; it does not
+    count.
     """
 
     OFF = "off"
+    FINDING = "finding"
     OK = "ok"
     UNKNOWN = "unknown"
     SUSPECT = "suspect"
@@ -37,7 +39,7 @@ class Judgement:
 
 def verdict(levels: Iterable[Level]) -> Level:
     """Return the verdict of several rules: the worst that is known, unknown if none is."""
-    known = [level for level in levels if level not in {Level.OFF, Level.UNKNOWN}]
+    known = [level for level in levels if level not in {Level.OFF, Level.FINDING, Level.UNKNOWN}]
     return max(known, key=list(Level).index, default=Level.UNKNOWN)
 
 

@@ -203,6 +203,11 @@ class StoredAttempt:
         return doubts(self.judgements)
 
     @property
+    def limit(self) -> str:
+        """What the trial used up, in a sentence; "" if that is not known."""
+        return next((each.said for each in self.judgements if each.level is Level.FINDING), "")
+
+    @property
     def word(self) -> str:
         """The outcome, or "broken"."""
         return BROKEN if self.broken else self.outcome

@@ -22,6 +22,7 @@ FIXED: Mapping[str, type] = {
     "verdict": str,
     "why": str,
     "doubts": str,
+    "limit": str,
     "broken": bool,
     "counts": bool,
     "started_ns": int,

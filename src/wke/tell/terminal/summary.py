@@ -42,10 +42,22 @@ def verdict_lines(summary: SeriesSummary) -> Iterator[str]:
             yield f"{len(said)} of {len(trials)} {level.value}: {said[0]}"
 
 
+def limit_line(summary: SeriesSummary) -> str:
+    """Return what the first trial used up at the point with the largest values of its parameters; "" if that is not known of any point."""
+    found = [trial for trial in summary.trials if trial.ok and not trial.warmup and trial.limit]
+    if not found:
+        return ""
+    largest = max(found, key=lambda trial: [value if isinstance(value, int | float) else 0 for value in trial.point.values()])
+    point = " ".join(f"{name}={largest.point[name]}" for name in summary.table.parameters if name in largest.point)
+    return f"limit{f' at {point}' if point else ''}: {largest.limit}"
+
+
 def print_findings(summary: SeriesSummary) -> None:
     """Print what the series found about itself to stderr, and which trials not to trust."""
     for line in verdict_lines(summary):
         Printer().talk(line)
+    if limit := limit_line(summary):
+        Printer().talk(limit)
     for finding in summary.findings:
         Printer().talk(finding_text(finding, summary.table.parameters))
 
@@ -141,6 +153,7 @@ def summary_json(summary: SeriesSummary) -> dict[str, object]:
         **table_json(summary.table),
         **({"baseline": baseline, "comparisons": comparisons} if baseline else {}),
         "verdicts": list(verdict_lines(summary)),
+        "limit": limit_line(summary) or None,
         "findings": [finding_text(finding, summary.table.parameters) for finding in summary.findings],
         "due": [trial.id for trial in summary.due],
         "software": dict(summary.plan.software) or None,

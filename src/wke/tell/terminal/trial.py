@@ -36,6 +36,7 @@ def trial_lines(shown: TrialRecord, store: Path, *, usage: Iterable[str] = (), f
     for title, lines in (
         ("outcome", [_outcome(at)]),
         ("verdict", _verdict(at)),
+        ("limit", [at.limit] if at.limit else []),
         ("ran", _ran(shown)),
         ("attempts", [_attempt(each, shown) for each in shown.attempts]),
         ("accepted", _accepted(shown)),
@@ -67,7 +68,8 @@ def _verdict(at: StoredAttempt) -> Iterator[str]:
         return
     levels = list(Level)
     yield at.verdict.value
-    for each in sorted(at.judgements, key=lambda judgement: -levels.index(judgement.level)):
+    judged = [each for each in at.judgements if each.level is not Level.FINDING]
+    for each in sorted(judged, key=lambda judgement: -levels.index(judgement.level)):
         yield f"  {each.rule:<14} {each.level.value}: {each.said}"
 
 
@@ -286,6 +288,7 @@ def trial_json(trial: StoredAttempt) -> dict[str, object]:
         "outcome": trial.outcome,
         "verdict": trial.verdict.value if trial.verdict else None,
         "judgements": [{**asdict(each), "level": each.level.value, "numbers": dict(each.numbers)} for each in trial.judgements],
+        "limit": trial.limit or None,
         "why": trial.why,
         "broken": trial.broken,
         "started-ns": trial.started_ns,
