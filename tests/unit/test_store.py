@@ -323,7 +323,7 @@ def make_torn(path: Path) -> None:
     [
         (make_text, "is damaged or not a wke store", "move the whole folder"),
         (make_foreign, "is an SQLite database, but not a wke store", "move it away"),
-        (make_newer, r"was written by a newer wke \(schema 99\); this one reads and writes schema 12 only", "use a newer wke"),
+        (make_newer, r"was written by a newer wke \(schema 99\); this one reads and writes schema 13 only", "use a newer wke"),
         (make_torn, "the store is damaged", "move the whole folder"),
     ],
 )
@@ -434,7 +434,7 @@ def test_a_store_of_a_development_version_is_refused_and_left_alone(tmp_path: Pa
     before = {path.name: path.read_bytes() for path in copied.iterdir()}
     assert len(before) == (2 if journal == "WAL" else 1)
     version = file.stem.removeprefix("version-")
-    words = rf"was written by a development version of wke \(schema {version}\); this one reads and writes schema 12 only"
+    words = rf"was written by a development version of wke \(schema {version}\); this one reads and writes schema 13 only"
     with pytest.raises(StoreError, match=words) as caught:
         Store.open(copied, readonly=readonly)
     assert f"move {copied} away to begin a new store" in str(caught.value.problems[0].hint)

@@ -227,7 +227,7 @@ class Terminal:
         """Draw the figures, unless that would take more than the share DRAWING of the time."""
         began = time.monotonic()
         if self._figures and self._experiment is not None and began >= self._draw_after:
-            work = load_work(self._store, self._experiment.name)
+            work = load_work(self._store, self._experiment.name, recorded=True)
             drawn = await asyncio.to_thread(draw_figures, self._experiment, work.trials, PLOTS)
             for problem in (one for one in drawn.problems if one not in self._told):
                 self._tell(Note(f"warning: {problem}"))
@@ -259,7 +259,7 @@ class Terminal:
                 f"{seconds(project.cluster.detached_lease_s)}; `wke measure {experiment.path}` takes it up again, `wke abandon` stops it"
             )
         with contextlib.suppress(WkeError, OSError):  # the series may have stopped because the disk is full
-            work = load_work(self._store, experiment.name)
+            work = load_work(self._store, experiment.name, recorded=True)
             export_csv(RESULTS, work)
             if self._figures:
                 draw_figures(experiment, work.trials, PLOTS)

@@ -28,7 +28,7 @@ def plot(experiment: str, *, as_json: bool) -> None:
     if not described.plots:
         raise InputError("has no [[plots]]", where=described.where, hint="a plot needs type, x-axis and y-axis")
     with Store.open(RESULTS, readonly=True) as store:
-        work = load_work(store, described.name)
+        work = load_work(store, described.name, recorded=True)
     if changed := inputs_text(work, input_changes(work)):
         Printer().talk(changed)
     drawn = draw_figures(described, work.trials, PLOTS)

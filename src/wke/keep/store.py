@@ -43,6 +43,7 @@ from wke.keep.machines.examinations import Examinations
 from wke.keep.trials.attempts import AttemptReader
 from wke.keep.trials.cleaning import Cleaning
 from wke.keep.trials.details import DetailReader
+from wke.keep.trials.distributions import DistributionReader
 from wke.keep.trials.folders import put_in_place, set_aside
 from wke.keep.trials.inputs import InputReader
 from wke.keep.trials.plans import PlanReader
@@ -60,9 +61,9 @@ def _continue(step: str) -> None:
 class Store:
     """Everything that is stored about a project's series, in `folder`. Made by `Store.open`; use it from one thread at a time.
 
-    Readers: `plans`, `attempts`, `inputs`, `details`. Readers that also write: `examinations`, `acceptances`, `cleaning`. The `writer`
-    writes series; its methods raise StoreError in a store that was opened for reading. `note` is what a user should know since the
-    opening, or "".
+    Readers: `plans`, `attempts`, `inputs`, `details`, `distributions`. Readers that also write: `examinations`, `acceptances`, `cleaning`.
+    The `writer` writes series; its methods raise StoreError in a store that was opened for reading. `note` is what a user should know since
+    the opening, or "".
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Store:
         self.attempts = AttemptReader(database, folder)
         self.inputs = InputReader(database)
         self.details = DetailReader(database)
+        self.distributions = DistributionReader(database)
         self.examinations = Examinations(database)
         self.acceptances = Acceptances(database)
         self.cleaning = Cleaning(database, folder)

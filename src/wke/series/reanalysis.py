@@ -51,7 +51,8 @@ def reanalyse_series(series: PlannedSeries, store: Store) -> Iterator[Reanalysed
                 continue
             derivation = Derivation(*attempt.ran, HOW, at_ns, who, wke)
             judgements = judge_stored(series, store, attempt, item.trial, seen) if result.outcome.ok else ()
-            answers.append(Answer(item.planned, derivation, result.outcome, result.why, seen.values, seen.units, judgements))
+            read = (result.outcome, result.why, seen.values, seen.units, judgements, seen.recorded)
+            answers.append(Answer(item.planned, derivation, *read))
             if answers[-1].ended[0].ok or len(answers) > REPEATS:
                 break
         yield Reanalysed(item.planned, tuple(answers), tuple(silent))

@@ -16,7 +16,7 @@ from wke.series.storedresults import results_of
 
 def load_summary(store: Store, name: str) -> SeriesSummary:
     """Return what a series in a store says, by its latest plan; InputError for an unknown name."""
-    work, policy = _read(store, name, ())
+    work, policy = _read(store, name, (), recorded=True)
     plan, rules = work.plan, work.plan.rules
     question = Question.of(rules, rules.threshold)
     attempts = store.attempts.of_plan(name) if question else ()
@@ -27,31 +27,32 @@ def load_summary(store: Store, name: str) -> SeriesSummary:
         trials=work.trials,
         due=work.due,
         outlook=work.outlook,
-        table=point_table(work.trials, rules.metrics, rules.points, policy, question, attempts=attempts),
+        table=point_table(work.trials, rules.metrics, rules.points, policy, question, attempts=attempts, closed=rules.closed_loop),
         findings=work.findings,
         versions=load_versions(store, work.trials),
     )
 
 
-def load_work(store: Store, name: str, attempted: Collection[str] = (), *, refuse: bool = True) -> SeriesWork:
+def load_work(store: Store, name: str, attempted: Collection[str] = (), *, refuse: bool = True, recorded: bool = False) -> SeriesWork:
     """Return what of a series is done and what there is to do; InputError for an unknown name.
 
     `attempted` are the trials that a running command has attempted already, and does not run again. Where no values are shown, there is
-    nothing to `refuse` because of their units.
+    nothing to `refuse` because of their units. Figures also need how `recorded` values are distributed.
     """
-    return _read(store, name, attempted, refuse=refuse)[0]
+    return _read(store, name, attempted, refuse=refuse, recorded=recorded)[0]
 
 
-def _read(store: Store, name: str, attempted: Collection[str], *, refuse: bool = True) -> tuple[SeriesWork, Policy]:
+def _read(store: Store, name: str, attempted: Collection[str], *, refuse: bool = True, recorded: bool = False) -> tuple[SeriesWork, Policy]:
     """Read a series on the machines that it confirmed; machines that it never confirmed are as last examined."""
     plan, planned = store.plans.latest(name), store.plans.trials(name)
     machines = {**store.examinations.latest(), **store.examinations.of_series(name)}
     policy, seen = policy_by(plan.rules), results_of(store, name, planned, plan.rules, machines).seen(attempted)
+    trials = store.attempts.one_per_trial(name, refuse=refuse)
     work = SeriesWork(
         name=name,
         plan=plan,
         planned=planned,
-        trials=store.attempts.one_per_trial(name, refuse=refuse),
+        trials=store.distributions.added(trials, plan.rules.metrics) if recorded else trials,
         due=tuple(policy.next_trials(planned, seen)),
         outlook=policy.outlook(planned, seen),
         findings=policy.findings(planned, seen),

@@ -5,13 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from wke.describe.experiment.sweep import value_text
 from wke.judge.policies.precision import Precision
-from wke.judge.statistics.statistics import Summary
+from wke.judge.statistics.statistics import POOLED, Summary
 from wke.judge.summary.pointtable import PointRow, PointTable
 from wke.tell.precision import share_text, shares_text
+from wke.tell.tails import is_closed, tail_notes
 from wke.tell.words import counted
 from wke.values import dataclass
 
-FORMS = {"mean": "a ± b: mean", "geometric-mean": "a [b, c]: geometric mean", "median": "a [b, c]: median"}
+FORMS = {
+    "mean": "a ± b: mean",
+    "geometric-mean": "a [b, c]: geometric mean",
+    "median": "a [b, c]: median",
+    POOLED: "a [b, c] or a (≥ b): quantile of all recorded values",
+}
 
 SAME = 1e-12  # values that differ by less than this share are equal: the rest is rounding
 
@@ -43,14 +49,14 @@ def text_table(table: PointTable) -> TextTable:
         *((f"within {share_text(table.wanted)}",) if table.wanted is not None else ()),
         *kinds,
     )
-    notes = [*_forms(rows), *_left_out(len(table.rows) - len(rows))]
+    notes = [*_forms(rows), *tail_notes(table), *_left_out(len(table.rows) - len(rows))]
     return TextTable(header, tuple(_cells(table, row, kinds) for row in rows), len(table.parameters), tuple(notes))
 
 
 def _forms(rows: Sequence[PointRow]) -> Iterator[str]:
     """Yield what the forms of cells mean."""
     summaries = [one for row in rows for one in row.summaries.values()]
-    kinds = sorted({one.kind for one in summaries if one.half_width})
+    kinds = sorted({one.kind for one in summaries if one.half_width or (one.kind == POOLED and one.low is not None)})
     if kinds:
         forms = "; ".join(FORMS[kind] for kind in kinds)
         if any(one.clipped for one in summaries):
@@ -69,7 +75,7 @@ def table_json(table: PointTable) -> dict[str, object]:
     """Return a table as values for `json.dumps`, numbers unrounded."""
     return {
         "parameters": list(table.parameters),
-        "metrics": [{"name": name, "unit": unit} for name, unit in table.units.items()],
+        "metrics": [{"name": name, "unit": unit, **_tail_json(table, name)} for name, unit in table.units.items()],
         "rows": [
             {
                 "point": dict(row.point),
@@ -84,6 +90,14 @@ def table_json(table: PointTable) -> dict[str, object]:
             for row in table.rows
         ],
     }
+
+
+def _tail_json(table: PointTable, name: str) -> dict[str, object]:
+    """Return what a reader of a quantile of recorded values should know."""
+    metric = next((one for one in table.metrics if one.name == name and one.source), None)
+    if metric is None:
+        return {}
+    return {"quantile": metric.quantile, "expected-interval": metric.expected_interval, "closed-loop": is_closed(metric, table)}
 
 
 def precision_json(precision: Precision | None) -> dict[str, object]:
@@ -111,6 +125,9 @@ def interval(summary: Summary) -> str:
     asymmetric interval keeps two. Equal values have no spread and are shown as they are, to six digits; whole numbers in full.
     """
     half, centre = summary.half_width, summary.centre
+    if summary.kind == POOLED and summary.low is not None and summary.high is None:
+        decimals = decimals_of(centre, 4)
+        return f"{number(centre, decimals)} (≥ {number(summary.low, decimals)})"
     if half is None or summary.low is None or summary.high is None:
         return number(centre, decimals_of(centre, 4)) + (" (mean)" if summary.marked else "")
     if half <= SAME * abs(centre):
@@ -143,7 +160,8 @@ def _cells(table: PointTable, row: PointRow, kinds: Sequence[str]) -> tuple[str,
 
 def _summary_json(summary: Summary) -> Mapping[str, object]:
     interval = {"low": summary.low, "high": summary.high, "confidence": summary.confidence}
-    return {"n": summary.n, "kind": summary.kind, "centre": summary.centre, **interval}
+    values = {"values": summary.values} if summary.kind == POOLED else {}
+    return {"n": summary.n, "kind": summary.kind, "centre": summary.centre, **interval, **values}
 
 
 def _reached(precision: Precision) -> str:

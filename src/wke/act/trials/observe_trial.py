@@ -1,6 +1,7 @@
 """The metrics and checks of an experiment, applied to an attempt's folder: when a trial has ended, and again by `wke reanalyse`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def observe_trial(
     """
     metrics = experiment.metrics
     output, written = read_output(folder), read_metrics(folder)
-    recordings = _recordings(folder) if any(metric.path for metric in metrics) else None
+    recordings = _recordings(folder, trial.point) if any(metric.path for metric in metrics) else None
     series = _series(trial, folder, times()) if any(metric.series for metric in metrics) else None
     asked = {True: series.ask if series else None, False: recordings.ask if recordings else None}
 
@@ -49,10 +50,17 @@ def observe_trial(
     if seen.problems:
         measured = next((task for step in trial.steps if step.measure for task in step.tasks()), None)
         return TrialResult(FAILED, "; ".join(seen.problems), task=measured), seen
+    if recordings:
+        seen = replace(seen, recorded=recordings.distributions(metrics))
+    return _checked(experiment, trial, seen), seen
+
+
+def _checked(experiment: Experiment, trial: Trial, seen: Observations) -> TrialResult:
+    """Return whether a trial with all its metrics counts."""
     against = objections(experiment.checks, {**trial.point, **seen.values}, seen.units)
     if against.measurement:
-        return TrialResult(Outcome(OutcomeKind.INVALID), "; ".join(against.measurement)), seen
-    return TrialResult(OK, "; ".join(against.system)), seen
+        return TrialResult(Outcome(OutcomeKind.INVALID), "; ".join(against.measurement))
+    return TrialResult(OK, "; ".join(against.system))
 
 
 def _series(trial: Trial, folder: Path, times: AttemptTimes) -> "SeriesMetrics":
@@ -61,7 +69,7 @@ def _series(trial: Trial, folder: Path, times: AttemptTimes) -> "SeriesMetrics":
     return SeriesMetrics(trial, attempt_telemetry(folder, times))
 
 
-def _recordings(folder: Path) -> "Recordings":
+def _recordings(folder: Path, point: Mapping[str, object]) -> "Recordings":
     from wke.act.trials.recordings import Recordings  # noqa: PLC0415 - numpy, only where it is needed
 
-    return Recordings(folder)
+    return Recordings(folder, point)

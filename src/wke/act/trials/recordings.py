@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from wke.describe.experiment.metrics import Metric
@@ -11,7 +11,9 @@ from wke.describe.expression.units import convert
 from wke.describe.generators.generators import yielded
 from wke.describe.toml.wording import labelled, quoted
 from wke.judge.statistics.latency import quantile, statistic
+from wke.judge.statistics.omission import corrected
 from wke.keep.files.disk import disk_errors, private_folder
+from wke.keep.output.distribution import distribution, encode
 from wke.keep.output.hdrlog import HdrLog, log_text, read_log
 from wke.keep.output.histogram import Histogram, merge
 from wke.keep.output.logs import collected_files
@@ -33,9 +35,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Recordings:
-    """What the files in an attempt's `folder` say; each set of them is read once, whatever is asked of it."""
+    """What the files in the `folder` of an attempt at a `point` say; each set of them is read once, whatever is asked of it."""
 
     folder: Path
+    point: Mapping[str, object] = field(default_factory=dict)
     read: dict[tuple[object, ...], Recorded] = field(default_factory=dict)
 
     def ask(self, metric: Metric, tasks: Sequence[TaskName]) -> Report:
@@ -49,13 +52,15 @@ class Recordings:
             asked = statistic(recorded.values, metric.statistic) if metric.statistic else quantile(recorded.values, metric.quantile or 0.0)
         except ValueError as error:
             raise ValueError(f"{labelled(tasks)}: {error}") from None
-        if isinstance(metric.scale, int | float):
-            return asked * metric.scale, metric.unit
-        unit = metric.scale or recorded.unit
-        value = None if unit is None else convert(asked, unit, metric.unit)
+        value = metric.scaled(asked, _unit(metric, recorded))
         if value is None:
-            raise ValueError(f'{quoted(metric.path or "")} {recorded.why}; write scale = "ns", "us" or "ms"')
+            raise _unknown_unit(metric, recorded)
         return value, metric.unit
+
+    def distributions(self, metrics: Sequence[Metric]) -> dict[str, tuple[str, bytes]]:
+        """Return how the recorded values are distributed that were asked for quantiles, each with its unit, by their sources."""
+        found = {metric.source: (metric, self.read[_key(metric)]) for metric in metrics if metric.source and _key(metric) in self.read}
+        return {source: (_unit(metric, one) or "", encode(distribution(one.values))) for source, (metric, one) in found.items() if source}
 
     def keep(self, metrics: Sequence[Metric]) -> None:
         """Write the histograms that were merged into the folder, under the name of the first metric that asked for it."""
@@ -67,14 +72,32 @@ class Recordings:
                 path = self.folder / "histograms" / f"{metric.name}.hlog"
                 private_folder(path.parent)
                 unit = metric.scale if isinstance(metric.scale, str) else recorded.unit if metric.scale is None else None
-                path.write_text(log_text(recorded.values, unit, f"wke: {metric.hdr}, merged"))
+                how = f", corrected for omission, expected interval {metric.expected_interval}" if metric.expected_interval else ""
+                path.write_text(log_text(recorded.values, unit, f"wke: {metric.hdr}, merged{how}"))
                 path.chmod(0o600)
 
     def _of(self, metric: Metric, tasks: Sequence[TaskName]) -> Recorded:
         key = _key(metric)
         if key not in self.read:
-            self.read[key] = self._raw(metric, tasks) if metric.raw is not None else self._merged(metric, tasks)
+            if metric.expected_interval is not None:
+                self.read[key] = self._corrected(metric, tasks)
+            else:
+                self.read[key] = self._raw(metric, tasks) if metric.raw is not None else self._merged(metric, tasks)
         return self.read[key]
+
+    def _corrected(self, metric: Metric, tasks: Sequence[TaskName]) -> Recorded:
+        """Return the values of all tasks, corrected for requests that a closed loop omitted."""
+        recorded = self._of(replace(metric, expected_interval=None), tasks)
+        interval, own = metric.interval(self.point)
+        unit = _unit(metric, recorded)
+        if isinstance(metric.scale, int | float):
+            wanted = convert(interval, own, metric.unit)
+            wanted = None if wanted is None else wanted / metric.scale
+        else:
+            wanted = None if unit is None else convert(interval, own, unit)
+        if wanted is None:
+            raise _unknown_unit(metric, recorded)
+        return replace(recorded, values=corrected(recorded.values, wanted))
 
     def _merged(self, metric: Metric, tasks: Sequence[TaskName]) -> Recorded:
         """Return the histograms of all tasks as one, in the unit that all logs tell."""
@@ -131,6 +154,15 @@ def _named(file: str, task: TaskName) -> Iterator[None]:
         raise ValueError(f"{file} of {labelled([task])}: {error}") from None
 
 
+def _unit(metric: Metric, recorded: Recorded) -> str | None:
+    """Return the unit of recorded values: the metric's scale, or what files tell; a scale that is a factor has none."""
+    return metric.scale if isinstance(metric.scale, str) else None if metric.scale is not None else recorded.unit
+
+
+def _unknown_unit(metric: Metric, recorded: Recorded) -> ValueError:
+    return ValueError(f'{quoted(metric.path or "")} {recorded.why}; write scale = "ns", "us" or "ms"')
+
+
 def _disagreement(told: Mapping[str | None, TaskName]) -> str:
     """Return why the unit of recorded values is not known, given each unit that a log told with the first task that left it."""
     if len(told) < 2:
@@ -142,4 +174,5 @@ def _disagreement(told: Mapping[str | None, TaskName]) -> str:
 def _key(metric: Metric) -> tuple[object, ...]:
     """Return what identifies the values that a metric reads."""
     unit = None if metric.raw is None else metric.scale or metric.unit
-    return metric.path, metric.tag, metric.column, unit, metric.on, metric.step
+    interval = (metric.expected_interval, metric.scale, metric.unit) if metric.expected_interval else None
+    return metric.path, metric.tag, metric.column, unit, metric.on, metric.step, interval

@@ -294,7 +294,8 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
     machines, versions = session.connections.fingerprints(), await running.versions.of(item.trial, deployed.makers)
     outcome, why, values, units, makers = result.outcome, result.why, seen.values, seen.units, deployed.makers
     folder = series.store.writer.finish_attempt(
-        attempt, Result(outcome, started_ns, ended_ns, why, values, units, tasks, machines, start, makers, versions, judgements)
+        attempt,
+        Result(outcome, started_ns, ended_ns, why, values, units, tasks, machines, start, makers, versions, judgements, seen.recorded),
     )
     result = judged(result, judgements)
     await session.detacher.let_go()

@@ -8,6 +8,7 @@ from wke.describe.experiment.sweep import Sweep, excludes, point_text
 from wke.describe.expression.evaluation import ExpressionError
 from wke.describe.expression.expression import Expression, check_names
 from wke.describe.expression.parser import parse
+from wke.describe.expression.units import convert
 from wke.describe.toml.shape import FlawError
 from wke.describe.toml.wording import quoted
 from wke.errors import Location, Problem, did_you_mean
@@ -50,6 +51,24 @@ def check_problems(checks: Sequence[Expression], known: Mapping[str, str], at: A
             hint = error.hint or ""
             hint = hint if hint.startswith(("did", "to")) else f"declare it in [metrics]; {hint}"
             yield Problem(str(error), at("checks", index, "that"), hint)
+
+
+def interval_problems(metrics: Sequence[Metric], sweep: Sweep, at: At) -> Iterator[Problem]:
+    """Find expected intervals that some point does not have, or that are not of the kind of their metric's values."""
+    for metric in (metric for metric in metrics if metric.expected_interval is not None):
+        where = at("metrics", metric.name, "expected-interval")
+        for point in sweep.points():
+            try:
+                number, unit = metric.interval(point)
+            except ValueError as error:
+                yield Problem(str(error), where, f"at {point_text(point)}; its names are parameters")
+                break
+            if number <= 0:
+                yield Problem(f"is {number:g} at {point_text(point)}, and must be more than 0", where)
+                break
+            if convert(number, unit, metric.unit) is None:
+                yield Problem(f"is in {unit}, which is not {metric.unit or 'a plain number'}", where)
+                break
 
 
 def value_problems(metrics: Sequence[Metric], parameters: Sequence[str], at: At) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from wke.describe.configuration.step import SCOPES
-from wke.describe.experiment.conditions import check_problems, value_problems
+from wke.describe.experiment.conditions import check_problems, interval_problems, value_problems
 from wke.describe.experiment.experiment import Experiment, Step
 from wke.describe.experiment.experimentfile import ExperimentFile
 from wke.describe.experiment.metrics import Metric
@@ -243,6 +243,7 @@ def _metric_problems(experiment: Experiment, is_sound: IsSound, *, has_names: bo
         return
     parameters = experiment.parameters.names
     yield from value_problems(experiment.metrics, parameters, experiment.at)
+    yield from interval_problems(experiment.metrics, experiment.parameters, experiment.at)
     known = dict.fromkeys(parameters, "parameter") | {metric.name: "metric" for metric in experiment.metrics}
     yield from check_problems([check.that for check in experiment.checks], known, experiment.at)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from wke.describe.experiment.logpattern import compile_log, has_unit
 from wke.describe.expression.parser import parse_calculation
+from wke.describe.expression.quantity import quantity
 from wke.describe.expression.units import is_known
 from wke.describe.generators.generators import GENERATORS
 from wke.describe.toml.shape import After, Before, Bounds, FlawError, NonEmpty, TableModel
@@ -22,7 +23,7 @@ _ALONE = (
     ("scrape", ("log", "hdr", "raw", "from_", "step"), "metrics of other sources; what was scraped belongs to machines"),
 )
 _ONLY_WITH = (
-    (("quantile", "scale"), ("hdr", "raw"), "metrics of histograms and raw values", 'hdr = "out/*.hlog"'),
+    (("quantile", "scale", "expected_interval"), ("hdr", "raw"), "metrics of histograms and raw values", 'hdr = "out/*.hlog"'),
     (("statistic",), ("hdr", "raw", "telemetry", "scrape"), "metrics of histograms, raw values and telemetry", 'hdr = "out/*.hlog"'),
     (("tag",), ("hdr",), "metrics of histograms", 'hdr = "out/*.hlog"'),
     (("column",), ("raw",), "metrics of raw values", 'raw = "out/*.csv"'),
@@ -50,6 +51,18 @@ def _log_pattern(value: str) -> str:
 
 def _calculation(value: str) -> str:
     parse_calculation(value)
+    return value
+
+
+def _interval(value: str) -> str:
+    """Accept a positive quantity or a calculation."""
+    try:
+        number, _ = quantity(value)
+    except ValueError:
+        parse_calculation(value)
+        return value
+    if number <= 0:
+        raise FlawError(f"must be more than 0, not {shown(value)}", 'write expected-interval = "10ms"')
     return value
 
 
@@ -123,8 +136,13 @@ class MetricEntry(TableModel):
     the metric's unit."""
     tag: NonEmpty | None = None
     """Use only the intervals of a log with this tag."""
-    summary: Literal["mean", "geometric-mean", "median"] | None = None
-    """How the trials of a point become one number; by default `geometric-mean` for times, rates and ratios, else `mean`."""
+    expected_interval: Annotated[NonEmpty, After(_interval)] | None = None
+    """For a closed loop of known pace: how often each connection would send a request if nothing stood still, such as `10ms`, or a
+    calculation with parameters, whose number is in the metric's unit. Values are corrected for requests that were not sent meanwhile:
+    the metric is an [estimate](../statistics.md#latencies-that-were-never-measured)."""
+    summary: Literal["mean", "geometric-mean", "median", "pooled"] | None = None
+    """How the trials of a point become one number; by default `pooled` for a `quantile`, which is then that of all recorded values of all
+    trials, `geometric-mean` for other times, rates and ratios, else `mean`."""
 
     def check(self) -> None:
         """Refuse keys that do not go together."""
@@ -135,12 +153,20 @@ class MetricEntry(TableModel):
         if self.statistic == ("total" if series is None else "count"):
             hint = f"write mean, min, max or {'count' if series is None else 'total'}"
             raise FlawError(f"{quoted(self.statistic)} is for other metrics", hint, ("statistic",))
-        if (self.hdr is not None or self.raw is not None) and (self.quantile is None) == (self.statistic is None):
-            raise FlawError("must have exactly one of quantile and statistic", 'write quantile = 0.99, or statistic = "mean"')
+        self._check_recorded()
         if self.log is not None and has_unit(self.log) and not self.unit:
             raise FlawError(
                 "unit is missing: the output says in which unit each value is", 'write unit = "ms", to which they are converted'
             )
+
+    def _check_recorded(self) -> None:
+        """Refuse keys that make no sense for recorded values."""
+        if self.summary == "pooled" and self.quantile is None:
+            raise FlawError("is for quantiles of recorded values", 'write quantile = 0.99, or summary = "mean"', ("summary",))
+        if self.expected_interval is not None and self.statistic == "count":
+            raise FlawError("is not for a count", "remove it", ("expected-interval",))
+        if (self.hdr is not None or self.raw is not None) and (self.quantile is None) == (self.statistic is None):
+            raise FlawError("must have exactly one of quantile and statistic", 'write quantile = 0.99, or statistic = "mean"')
 
     def _check_sources(self) -> None:
         """Refuse keys of another source than the metric's."""
@@ -149,4 +175,4 @@ class MetricEntry(TableModel):
                 raise FlawError(f"is for {what}", f"remove it, or {way.rstrip('_')}", (key.rstrip("_"),))
         for names, ways, what, hint in _ONLY_WITH:
             for key in filter(self.given.__contains__, names if all(getattr(self, way) is None for way in ways) else ()):
-                raise FlawError(f"is for {what}", f"write {hint}", (key,))
+                raise FlawError(f"is for {what}", f"write {hint}", (key.replace("_", "-"),))

@@ -5,9 +5,11 @@ output. Numbers of several tasks are joined. A metric whose value is unclear has
 All functions here are pure functions of bytes.
 """
 
+import json
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import field
 from graphlib import CycleError, TopologicalSorter
 
 from wke.describe.experiment.logpattern import compile_log, matched
@@ -15,7 +17,7 @@ from wke.describe.experiment.patterns import Find, SearchError, last_match
 from wke.describe.experiment.reports import read_json_lines, read_reports
 from wke.describe.expression.evaluation import calculate
 from wke.describe.expression.parser import parse
-from wke.describe.expression.quantity import Report, Text
+from wke.describe.expression.quantity import Report, Text, quantity
 from wke.describe.expression.units import convert, is_known
 from wke.describe.generators.generators import yielded
 from wke.describe.toml.wording import labelled, quoted
@@ -38,10 +40,11 @@ class Metric:
 
     `value` is the expression of a computed metric. With `hdr`, the histograms in these files are merged, and their `quantile` or
     `statistic` is taken, of intervals with `tag` if given; with `raw`, so are the values in these files, of a `column` if given; recorded
-    values are in `scale`. With `from_`, it is the `field` (by default of its own name) in what a load generator printed, or wrote to
-    `file`. With `telemetry` or `scrape`, it is the `statistic` of such a series in the measured window: of tasks with a `step`, else of
-    machines. All other metrics are read from output: `log` is a pattern (without it, tasks report the metric by name). `on` and `step`
-    select the tasks (by default those of the measured step), and `join` says how the numbers of several tasks become one.
+    values are in `scale`. Values of a closed loop with an `expected_interval` are corrected for requests that it omitted. With `from_`, it
+    is the `field` (by default of its own name) in what a load generator printed, or wrote to `file`. With `telemetry` or `scrape`, it is
+    the `statistic` of such a series in the measured window: of tasks with a `step`, else of machines. All other metrics are read from
+    output: `log` is a pattern (without it, tasks report the metric by name). `on` and `step` select the tasks (by default those of the
+    measured step), and `join` says how the numbers of several tasks become one.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Metric:
     file: str | None = None
     telemetry: str | None = None
     scrape: str | None = None
+    expected_interval: str | None = None
 
     @property
     def path(self) -> str | None:
@@ -86,15 +90,42 @@ class Metric:
         """Whether the values of several tasks are merged before it is read, so that nothing is joined."""
         return self.hdr is not None or self.raw is not None
 
+    @property
+    def source(self) -> str | None:
+        """What identifies the recorded values that it is a quantile of; None for other metrics."""
+        if self.quantile is None or not self.merges:
+            return None
+        keys = (self.hdr, self.raw, self.tag, self.column, self.scale, self.unit, self.on, self.step, self.expected_interval)
+        return json.dumps(keys)
+
+    def scaled(self, value: float, unit: str | None) -> float | None:
+        """Return a recorded value, which is in `unit` unless `scale` is a factor, in the metric's unit; None if it cannot be converted."""
+        if isinstance(self.scale, int | float):
+            return value * self.scale
+        return None if unit is None else convert(value, unit, self.unit)
+
+    def interval(self, point: Mapping[str, object]) -> tuple[float, str]:
+        """Return the expected interval at a point and its unit, by default the metric's; raise ValueError if it has none."""
+        text = self.expected_interval or ""
+        try:
+            number, unit = quantity(text)
+        except ValueError:
+            number, unit = calculate(parse(text), point)
+        return number, unit or self.unit
+
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """The observations of one trial. `problems` are reasons not to trust it; `notes` are omissions that do not matter."""
+    """The observations of one trial. `problems` are reasons not to trust it; `notes` are omissions that do not matter.
+
+    `recorded` has the distributions of recorded values, each with its unit, by the sources of the metrics that are quantiles of them.
+    """
 
     values: Mapping[str, float]
     units: Mapping[str, str]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    recorded: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
 
 
 Ask = Callable[[Metric, Sequence[TaskName]], Report]

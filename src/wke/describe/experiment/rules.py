@@ -15,6 +15,7 @@ class Rules:
 
     `iterations` is the number of rounds, or the largest number there can be. A series that is `decided` ends when each of its comparisons
     with the `baseline` is; differences up to the share `threshold` do not matter. `climb` names the parameter that is climbed, if any.
+    The load is a `closed_loop` if the file gives its number of clients.
     """
 
     points: tuple[Point, ...] = ()
@@ -29,6 +30,7 @@ class Rules:
     climb: str | None = None
     goal: Expression | None = None
     better: str = "higher"
+    closed_loop: bool = False
 
     @property
     def fixed_rounds(self) -> int | None:
@@ -57,4 +59,5 @@ def rules_of(experiment: Experiment) -> Rules:
         climb=experiment.parameters.climb,
         goal=experiment.goal,
         better=experiment.better,
+        closed_loop=experiment.verdicts.little.clients is not None,
     )

@@ -29,9 +29,12 @@ class Precision:
 def precisions(
     rule: Stopping, metrics: Sequence[Metric], trials: Sequence[StoredAttempt], points: Sequence[Mapping[str, object]] = ()
 ) -> tuple[Precision, ...]:
-    """Return how precise each of `points` is, by the trials that are ok; without `points`, each point that has such a trial."""
+    """Return how precise each of `points` is, by the trials that are ok; without `points`, each point that has such a trial.
+
+    Of a quantile this looks at the quantiles of single trials: their spread tells how much more trials would help, from two trials on.
+    """
     counted = [trial for trial in trials if trial.ok and not trial.warmup]
-    summaries = point_summaries(counted, metrics, rule.of)
+    summaries = point_summaries(counted, metrics, rule.of, pooled=False)
     known = {point_key(trial.point): trial.point for trial in counted}
     numbers = Counter(point_key(trial.point) for trial in counted)
     return tuple(

@@ -15,6 +15,8 @@ from wke.describe.expression.units import is_time
 from wke.values import dataclass
 
 KINDS = ("mean", "geometric-mean", "median")
+POOLED = "pooled"
+"""The kind of a quantile of all values that all trials recorded: judge/statistics/tails.py."""
 LARGEST = sys.float_info.max
 LARGEST_LOG = math.log(LARGEST)
 
@@ -23,7 +25,8 @@ LARGEST_LOG = math.log(LARGEST)
 class Summary:
     """The summary of `n` trials: `centre` is their mean, geometric mean or median; `low` and `high` bound the true one at `confidence`.
 
-    Equal values have no spread: then both bounds are the centre.
+    Equal values have no spread: then both bounds are the centre. A `pooled` quantile may have a lower bound alone; the
+    smallest of its trials recorded so many `values`.
     """
 
     n: int
@@ -32,6 +35,7 @@ class Summary:
     high: float | None
     kind: str
     confidence: float = 0.95
+    values: int = 0
 
     @property
     def marked(self) -> bool:

@@ -1,12 +1,13 @@
 """Summaries of a series: one for each point and metric, of one kind at every point."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.point import point_key
-from wke.judge.statistics.statistics import Summary, summarise, usual_kind
-from wke.keep.trials.trials import StoredAttempt
+from wke.judge.statistics.statistics import POOLED, Summary, summarise, usual_kind
+from wke.keep.trials.trials import Recorded, StoredAttempt
 
 
 def by_point(trials: Iterable[StoredAttempt]) -> dict[object, list[StoredAttempt]]:
@@ -17,13 +18,24 @@ def by_point(trials: Iterable[StoredAttempt]) -> dict[object, list[StoredAttempt
     return points
 
 
-def point_summaries(trials: Sequence[StoredAttempt], metrics: Sequence[Metric], names: Iterable[str]) -> dict[object, dict[str, Summary]]:
-    """Return, by the key of each point, the summary of each of these metrics over the trials that are ok and have a value."""
+def point_summaries(
+    trials: Sequence[StoredAttempt], metrics: Sequence[Metric], names: Iterable[str], *, pooled: bool = True
+) -> dict[object, dict[str, Summary]]:
+    """Return, by the key of each point, the summary of each of these metrics over the trials that are ok and have a value.
+
+    Quantiles of recorded values are `pooled`, if all trials have these, unless the quantiles of single trials are asked for.
+    """
     units = metric_units(trials, metrics)
-    kinds = {name: summary_kind(name, metrics, units.get(name, "")) for name in names}
+    pooling = {metric.name: metric for metric in metrics if pooled and is_pooled(metric) and all(_recorded(metric.name, trials))}
+    kinds = {name: trial_kind(name, metrics, units.get(name, "")) for name in names}
+
+    def summary(name: str, here: Sequence[StoredAttempt]) -> Summary | None:
+        if name in pooling and (recorded := [one for one in _recorded(name, here) if one]):
+            return pooled_summary(pooling[name], recorded)
+        return summarise(seen, kinds[name]) if (seen := _values(name, here)) else None
+
     return {
-        point: {name: summarise(seen, kind) for name, kind in kinds.items() if (seen := _values(name, here))}
-        for point, here in by_point(trials).items()
+        point: {name: found for name in kinds if (found := summary(name, here)) is not None} for point, here in by_point(trials).items()
     }
 
 
@@ -36,13 +48,33 @@ def metric_units(trials: Sequence[StoredAttempt], metrics: Sequence[Metric]) -> 
     }
 
 
-def summary_kind(name: str, metrics: Sequence[Metric], unit: str | None) -> str:
-    """Return the kind of summary at all points, whatever the values are: the declared one, or the default.
+def trial_kind(name: str, metrics: Sequence[Metric], unit: str | None) -> str:
+    """Return the kind of summary of one value per trial at all points, whatever the values are: the declared one, or the default.
 
     The default of a `unit` that is a product or quotient without a common name, None, is a mean.
     """
-    declared = next((metric.summary for metric in metrics if metric.name == name), None)
+    declared = next((metric.summary for metric in metrics if metric.name == name and metric.summary != POOLED), None)
     return declared or ("mean" if unit is None else usual_kind(unit))
+
+
+def is_pooled(metric: Metric) -> bool:
+    """Return whether a metric is the quantile of all recorded values of all trials of a point, as quantiles are by default."""
+    return metric.source is not None and metric.summary in {None, POOLED}
+
+
+def pooled_summary(metric: Metric, recorded: Sequence[Recorded]) -> Summary:
+    """Return the quantile of the values that at least one trial recorded."""
+    from wke.judge.statistics.tails import pool_of, summary_of  # noqa: PLC0415 - numpy, only where values are pooled
+
+    pool, unit = pool_of(recorded)
+    found = summary_of(pool.quantile(metric.quantile or 0.0))
+    ends = [None if end is None else metric.scaled(end, unit) for end in (found.centre, found.low, found.high)]
+    return replace(found, centre=ends[0] or 0.0, low=ends[1], high=ends[2])
+
+
+def _recorded(name: str, trials: Iterable[StoredAttempt]) -> Iterator[Recorded | None]:
+    """Yield what each trial that is ok and has a value of a metric recorded of it, None for nothing."""
+    yield from (trial.recorded.get(name) for trial in trials if trial.ok and name in trial.observations)
 
 
 def _values(name: str, trials: Iterable[StoredAttempt]) -> list[float]:

@@ -39,7 +39,8 @@ class PointRow:
 class PointTable:
     """The rows of a series. `parameters` are those that vary; `units` maps each metric to its unit; warm-ups are left out.
 
-    `wanted` is the target precision, if the series has one.
+    `wanted` is the target precision, if the series has one. `metrics` are those that the experiment declares; with `closed` its load is a
+    closed loop.
     """
 
     parameters: tuple[str, ...]
@@ -47,6 +48,8 @@ class PointTable:
     rows: tuple[PointRow, ...]
     comparisons: tuple[Comparison, ...] = ()
     wanted: float | None = None
+    metrics: tuple[Metric, ...] = ()
+    closed: bool = False
 
 
 def point_table(
@@ -57,6 +60,7 @@ def point_table(
     question: Question | None = None,
     *,
     attempts: Sequence[StoredAttempt] = (),
+    closed: bool = False,
 ) -> PointTable:
     """Return the table of `trials` (attempts of one trial count once): declared metrics first, then others that tasks reported.
 
@@ -76,7 +80,8 @@ def point_table(
         for point, precision in zip(visited, precise or [None] * len(visited), strict=True)
     ]
     comparisons = conclude(counted, metrics, visited, question, attempts) if question else ()
-    return PointTable(varied(known), units, tuple(rows), comparisons, precise[0].wanted if precise else None)
+    wanted = precise[0].wanted if precise else None
+    return PointTable(varied(known), units, tuple(rows), comparisons, wanted, tuple(metrics), closed)
 
 
 def varied(points: Sequence[Point]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from wke.errors import StoreError
 
 APPLICATION = 0x776B6521  # "wke!", so that `file` and wke tell our stores from other SQLite files
-VERSION = 12
+VERSION = 13
 
 TABLES = """
 CREATE TABLE series (
@@ -82,6 +82,13 @@ CREATE TABLE observations (
     value REAL,                      -- SQLite stores NaN as NULL
     unit TEXT NOT NULL,
     PRIMARY KEY (attempt, metric)
+) WITHOUT ROWID;
+CREATE TABLE distributions (         -- the recorded values that quantiles were taken of, to pool those of all trials of a point
+    attempt INTEGER NOT NULL REFERENCES attempts,
+    source TEXT NOT NULL,            -- what of a metric decides which values they are, in JSON
+    unit TEXT NOT NULL,
+    buckets BLOB NOT NULL,           -- as keep/output/distribution.py encodes them
+    PRIMARY KEY (attempt, source)
 ) WITHOUT ROWID;
 CREATE TABLE judgements (            -- what each rule says of an attempt; reanalysis replaces it
     attempt INTEGER NOT NULL REFERENCES attempts,

@@ -8,6 +8,7 @@ from pathlib import Path
 from wke.keep.database.checkedconnection import storable
 from wke.keep.files.damage import decoding
 from wke.keep.files.manifest import KeptFile
+from wke.keep.trials.distributions import insert_distributions
 from wke.keep.trials.folders import first_free
 from wke.keep.trials.judgements import insert_judgements
 from wke.keep.trials.trials import Answer, Attempt, PlannedTrial, Result
@@ -58,6 +59,7 @@ def insert_result(sql: sqlite3.Connection, attempt: Attempt, result: Result, fil
     makers = [(attempt.id, step, maker.id) for step, maker in enumerate(result.makers)]
     sql.executemany("INSERT INTO deployments VALUES (?, ?, ?)", makers)
     insert_versions(sql, attempt.id, result.versions)
+    insert_distributions(sql, attempt.id, result.recorded)
     sql.execute("DELETE FROM detached WHERE attempt = ?", (attempt.id,))
     if result.start is not None:
         insert_start(sql, attempt.id, result.start)
@@ -77,6 +79,7 @@ def insert_answer(sql: sqlite3.Connection, command: int, answer: Answer) -> None
     )
     insert_observations(sql, attempt, answer.observations, answer.units)
     insert_judgements(sql, attempt, answer.judgements)
+    insert_distributions(sql, attempt, answer.recorded)
     row = (attempt, source, derivation.how, derivation.at_ns, derivation.who, derivation.wke)
     sql.execute("INSERT INTO derived (attempt, source, how, at_ns, who, wke) VALUES (?, ?, ?, ?, ?, ?)", row)
 

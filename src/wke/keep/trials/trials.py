@@ -13,6 +13,8 @@ from wke.records import Outcome, OutcomeKind, Release, StartedTogether, TaskEnde
 from wke.values import dataclass
 
 INTERRUPTED, RUNNING, BROKEN = "interrupted", "running", "broken"
+Recorded = tuple[str, bytes]
+"""The unit of recorded values, and how they are distributed, as keep/output/distribution.py encodes it."""
 Inputs = Mapping[str, Json]
 """What a trial depends on, as keep/trials/identity.py describes it: what its id was computed from."""
 LOGS = "logs"
@@ -71,7 +73,8 @@ class Result:
 
     `fingerprints` maps each machine to what it reported about itself, `start` is how the measured step began. `makers` are the attempts
     that ran its steps with a scope, by the index of the step: this one or an earlier one. `judgements` are what rules say of it; if they
-    reject it, it does not count, although its outcome is ok.
+    reject it, it does not count, although its outcome is ok. `recorded` has the distributions of recorded values, each with its unit, by
+    the source of the metrics that are read from them.
     """
 
     outcome: Outcome
@@ -86,6 +89,7 @@ class Result:
     makers: Sequence[Attempt] = ()
     versions: Sequence[Version] = ()
     judgements: Sequence[Judgement] = ()
+    recorded: Mapping[str, Recorded] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ class Answer:
     observations: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     judgements: Sequence[Judgement] = ()
+    recorded: Mapping[str, Recorded] = field(default_factory=dict)
 
     @property
     def ended(self) -> tuple[Outcome, str]:
@@ -146,7 +151,8 @@ class StoredAttempt:
 
     With a `derivation` another attempt ran, and `folder` is that one's. If it was compared with the machines as they are now, it does not
     count because of `changes`; the acceptances with the numbers `accepted` cover others. With `stands_for` it counts for that trial.
-    `command` is the number of the command that ran it, 0 if that is not known. The outcome of an attempt that a rule rejects is "invalid".
+    `command` is the number of the command that ran it, 0 if that is not known. `recorded` has the distribution of recorded values, with
+    its unit, by metric, if they were asked for (keep/trials/distributions.py). The outcome of an attempt that a rule rejects is "invalid".
     """
 
     id: str
@@ -169,6 +175,7 @@ class StoredAttempt:
     stands_for: str | None = None
     command: int = field(default=0, compare=False)
     judgements: tuple[Judgement, ...] = ()
+    recorded: Mapping[str, Recorded] = field(default_factory=dict, compare=False)
 
     @property
     def ran(self) -> tuple[str, int]:

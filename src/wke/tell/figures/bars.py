@@ -30,8 +30,8 @@ def draw_bars(axes: Axes, panel: Panel, drawing: Drawing) -> list[Patch]:
                 bar.set(facecolor="white", edgecolor=colour, linewidth=0.9)
             if mark.suspect:
                 axes.plot([place], [summary.centre], **CROSSED)
-            if summary.low is not None and summary.high is not None:
-                reach = [[summary.centre - summary.low], [summary.high - summary.centre]]
+            if mark.reach is not None:
+                reach = [[end] for end in mark.reach]
                 axes.errorbar(
                     place, summary.centre, yerr=reach, fmt="none", ecolor=DARK, elinewidth=0.9, capsize=2.2, capthick=0.9, zorder=3
                 )

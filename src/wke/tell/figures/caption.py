@@ -7,7 +7,7 @@ from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.experiment.sweep import value_text
 from wke.errors import Problem
 from wke.judge.policies.choose import policy_of
-from wke.judge.statistics.statistics import Summary
+from wke.judge.statistics.statistics import POOLED, Summary
 from wke.judge.summary.pointtable import varied
 from wke.keep.trials.trials import StoredAttempt
 from wke.tell.figures.panels import Drawing, Panel
@@ -54,9 +54,11 @@ def _suspect(rows: Sequence[Row]) -> Iterator[str]:
 def _without_interval(summaries: Sequence[Summary]) -> Iterator[str]:
     """Yield why marks have no interval."""
     counts = {summary.n for summary in summaries}
+    if any(one.low is not None and one.high is None for one in summaries):
+        yield "Without an upper end: at least the lower end."
     if 1 in counts:
         yield "Hollow: one trial, no interval." if max(counts) > 1 else "One trial has no interval."
-    elif any(summary.low is None and not summary.marked for summary in summaries):
+    elif any(summary.low is None and summary.kind == "median" for summary in summaries):
         yield "A median of fewer than 6 trials has no interval."
     if marked := sum(summary.marked for summary in summaries):
         yield f"No interval where a value is 0 or less: the mean ({marked} of {len(summaries)} marks)."
@@ -114,7 +116,7 @@ def _filter_text(kept: Filter) -> str:
 
 
 def _kind_name(kind: str) -> str:
-    return kind.replace("-", " ")
+    return "quantile of all values" if kind == POOLED else kind.replace("-", " ")
 
 
 def _range(counts: Sequence[int]) -> str:

@@ -2,19 +2,20 @@
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress, pairwise
 
 from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Plot
 from wke.describe.experiment.point import distinct, point_key, value_key
 from wke.describe.experiment.sweep import value_text
 from wke.describe.expression.evaluation import ExpressionError, calculate
 from wke.describe.expression.expression import Expression
 from wke.describe.expression.units import is_known
-from wke.judge.statistics.statistics import summarise
-from wke.judge.statistics.summaries import metric_units, summary_kind
+from wke.judge.statistics.statistics import POOLED, Summary, summarise
+from wke.judge.statistics.summaries import is_pooled, metric_units, pooled_summary, trial_kind
 from wke.judge.summary.pointtable import value_order
 from wke.keep.trials.trials import StoredAttempt, counting_attempts
 from wke.tell.figures.caption import footnote
@@ -26,6 +27,10 @@ from wke.tell.words import worded
 from wke.values import dataclass
 
 BESIDE_PT = 5.0  # the distance at which error bars with their end marks stand beside one another
+
+
+Summarise = Callable[[Sequence[tuple[Row, float]]], Summary]
+"""Returns the summary of trials, each with its y."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +86,28 @@ def _panels(source: _Source, position: int) -> Iterator[Panel]:
     seen = [row for row in rows if math.isfinite(row.ys[position])]
     values = [row.ys[position] for row in seen]
     unit = _unit(expression, seen, units)
-    kind = summary_kind(expression.name or "", source.experiment.metrics, unit)
+    kind = trial_kind(expression.name or "", source.experiment.metrics, unit)
     values = normalised(plot, seen, values, kind)
     pairs = [(row, value) for row, value in zip(seen, values, strict=True) if math.isfinite(value)]
     name, undefined = worded(expression.printed()), _undefined(rows, len(pairs), expression, units)
-    panel = Panel(name, _y_label(plot, position, unit), kind, (), f"{name}: {undefined}" if undefined else "")
+    pooled = _pooled(source, expression, pairs)
+
+    def summary(mine: Sequence[tuple[Row, float]]) -> Summary:
+        return pooled_summary(pooled, [row.recorded[pooled.name] for row, _ in mine]) if pooled else summarise([y for _, y in mine], kind)
+
+    panel = Panel(name, _y_label(plot, position, unit), POOLED if pooled else kind, (), f"{name}: {undefined}" if undefined else "")
     facets = source.values(plot.facet_by, (row.facet for row in rows)) or [None]
-    panels = [replace(panel, groups=_groups(source, pairs, facet, kind), title=_facet_title(plot, facet)) for facet in facets]
+    panels = [replace(panel, groups=_groups(source, pairs, facet, summary), title=_facet_title(plot, facet)) for facet in facets]
     scale = axis_scale(plot.y_scale, [mark.summary.centre for panel in panels for mark in panel.marks])
     yield from (replace(panel, scale=scale) for panel in panels)
+
+
+def _pooled(source: _Source, expression: Expression, pairs: Sequence[tuple[Row, float]]) -> Metric | None:
+    """Return the metric whose recorded values are pooled: one that is shown as it is, and that all trials recorded; None for others."""
+    metric = next((one for one in source.experiment.metrics if one.name == expression.name), None)
+    if metric is None or not is_pooled(metric) or source.plot.normalize_by is not None:
+        return None
+    return metric if pairs and all(metric.name in row.recorded for row, _ in pairs) else None
 
 
 def _facet_title(plot: Plot, facet: object) -> str:
@@ -109,14 +127,14 @@ def _undefined(rows: Sequence[Row], defined: int, expression: Expression, units:
     return "; ".join(f"no value in {count} of {len(rows)} trials ({why})" for why, count in reasons.most_common())
 
 
-def _groups(source: _Source, pairs: Sequence[tuple[Row, float]], facet: object, kind: str) -> tuple[Group, ...]:
+def _groups(source: _Source, pairs: Sequence[tuple[Row, float]], facet: object, summary: Summarise) -> tuple[Group, ...]:
     """Return the groups of a facet: those of the whole figure, so that all panels draw them alike."""
     plot, groups = source.plot, []
     for group in source.values(plot.sort_by, (row.group for row in source.rows)):
         place = value_key(group), value_key(facet)
         mine = [(row, value) for row, value in pairs if (value_key(row.group), value_key(row.facet)) == place]
         text = _text(group)
-        groups.append(Group(plot.sort_labels.get(text, text), tuple(_marks(plot, mine, kind, source.experiment))))
+        groups.append(Group(plot.sort_labels.get(text, text), tuple(_marks(plot, mine, summary, source.experiment))))
     return tuple(groups)
 
 
@@ -167,7 +185,7 @@ def _unit(expression: Expression, rows: Sequence[Row], units: Mapping[str, str])
     return units.get(expression.name or "", "")
 
 
-def _marks(plot: Plot, pairs: Sequence[tuple[Row, float]], kind: str, experiment: Experiment) -> Iterator[Mark]:
+def _marks(plot: Plot, pairs: Sequence[tuple[Row, float]], summary: Summarise, experiment: Experiment) -> Iterator[Mark]:
     """Yield a mark for each x of a group, in the order of x; a metric x is in the order of the points, because a curve may turn back."""
     places: dict[Hashable, list[tuple[Row, float]]] = {}
     for row, value in pairs:
@@ -179,7 +197,7 @@ def _marks(plot: Plot, pairs: Sequence[tuple[Row, float]], kind: str, experiment
         mine = places[value_key(x)]
         own = [row.own_x for row, _ in mine if row.own_x is not None]
         suspect = any(row.suspect for row, _ in mine)
-        yield Mark(x, summarise([value for _, value in mine], kind), summarise(own, "mean") if own else None, suspect)
+        yield Mark(x, summary(mine), summarise(own, "mean") if own else None, suspect)
 
 
 def _turn(point: Mapping[str, object], experiment: Experiment) -> tuple[int, list[tuple[int, float, str]]]:

@@ -51,19 +51,17 @@ def _draw_line(axes: Axes, group: Group, drawing: Drawing, index: int, beside: T
 
 def _draw_intervals(axes: Axes, marks: Sequence[Mark], drawing: Drawing, colour: str, beside: Transform) -> None:
     if drawing.banded:
-        lows, highs = ([math.nan if end is None else end for end in (getattr(m.summary, name) for m in marks)] for name in ("low", "high"))
+        nothing = math.nan, math.nan
+        ends = [(mark.summary.centre, *(mark.reach or nothing)) for mark in marks]
+        lows, highs = [centre - down for centre, down, _ in ends], [centre + up for centre, _, up in ends]
         axes.fill_between(_places(marks, drawing), lows, highs, color=colour, alpha=0.2, linewidth=0, zorder=2)
         return
-    known = [(mark, mark.summary.low, mark.summary.high) for mark in marks]
-    whole = [(mark, low, high) for mark, low, high in known if low is not None and high is not None]
-    if whole:
-        centres = [mark.summary.centre for mark, _, _ in whole]
-        reach = [
-            [c - low for c, (_, low, _) in zip(centres, whole, strict=True)],
-            [high - c for c, (_, _, high) in zip(centres, whole, strict=True)],
-        ]
+    known = [(mark, reach) for mark in marks if (reach := mark.reach) is not None]
+    if known:
+        centres = [mark.summary.centre for mark, _ in known]
+        reaches = [list(ends) for ends in zip(*(reach for _, reach in known), strict=True)]
         looks: dict[str, Any] = {"fmt": "none", "ecolor": colour, "elinewidth": 0.9, "capsize": 2.2, "capthick": 0.9, "zorder": 2.5}
-        axes.errorbar(_places([mark for mark, _, _ in whole], drawing), centres, yerr=reach, transform=beside, **looks)
+        axes.errorbar(_places([mark for mark, _ in known], drawing), centres, yerr=reaches, transform=beside, **looks)
 
 
 def _draw_across(axes: Axes, marks: Sequence[Mark], colour: str) -> None:

@@ -22,6 +22,14 @@ class Mark:
     across: Summary | None = None
     suspect: bool = False
 
+    @property
+    def reach(self) -> tuple[float, float] | None:
+        """How far the interval reaches below and above the centre, above 0 if there is only a lower bound; None without an interval."""
+        summary = self.summary
+        if summary.low is None:
+            return None
+        return summary.centre - summary.low, 0.0 if summary.high is None else summary.high - summary.centre
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

@@ -5,7 +5,7 @@ All y values are computed here, trial by trial, so that the interval of a mark i
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from statistics import mean
 
 from wke.describe.experiment.plot import Filter, Plot
@@ -17,7 +17,7 @@ from wke.describe.expression.expression import Expression
 from wke.errors import InputError, did_you_mean
 from wke.judge.statistics.statistics import summarise
 from wke.judge.summary.pointtable import Point
-from wke.keep.trials.trials import StoredAttempt
+from wke.keep.trials.trials import Recorded, StoredAttempt
 from wke.values import dataclass
 
 Columns = Mapping[str, object]
@@ -27,7 +27,8 @@ Columns = Mapping[str, object]
 class Row:
     """One trial of a plot, with the line and the panel that it belongs to.
 
-    If the x-axis shows a metric, `x` is the mean of the point's trials and `own_x` the value of this trial.
+    If the x-axis shows a metric, `x` is the mean of the point's trials and `own_x` the value of this trial. `recorded` is what the trial
+    recorded, by metric.
     """
 
     point: Point
@@ -38,6 +39,7 @@ class Row:
     facet: object
     ys: tuple[float, ...]
     suspect: bool = False
+    recorded: Mapping[str, Recorded] = field(default_factory=dict)
 
 
 def fitted(plot: Plot, trials: Sequence[StoredAttempt], points: Sequence[Point] = ()) -> Plot:
@@ -123,7 +125,7 @@ def _row(plot: Plot, trial: StoredAttempt, columns: Columns, units: Mapping[str,
     own = float(x) if measured and isinstance(x, int | float) and not isinstance(x, bool) else math.nan
     ys = tuple(number_or_nan(y, columns, units) for y in expressions(plot))
     group, facet = (columns.get(name or "") for name in (plot.sort_by, plot.facet_by))
-    return Row(trial.point, columns, x, own if math.isfinite(own) else None, group, facet, ys, trial.suspect)
+    return Row(trial.point, columns, x, own if math.isfinite(own) else None, group, facet, ys, trial.suspect, trial.recorded)
 
 
 def _keeps(kept: Filter, columns: Columns) -> bool:
