@@ -17,6 +17,8 @@ from wke.keep.output.timeseries import interval_logs, series_of_tasks
 from wke.keep.store import Store
 from wke.keep.telemetry.file import SCRAPES
 from wke.keep.telemetry.reader import read_telemetry
+from wke.keep.trials.details import AttemptDetails
+from wke.keep.trials.trials import StoredAttempt
 from wke.records import TaskName
 from wke.series.trial import load_trial
 
@@ -33,7 +35,11 @@ def load_telemetry(store: Store, name: str, number: int | None = None) -> TrialT
 
 def telemetry_of(record: TrialRecord) -> TrialTelemetry:
     """Return the telemetry of an attempt, without what its tasks wrote; a derived one has that of the attempt that ran."""
-    at, of = record.at, record.of
+    return stored_telemetry(record.at, record.of)
+
+
+def stored_telemetry(at: StoredAttempt, of: AttemptDetails) -> TrialTelemetry:
+    """Return the telemetry of an attempt with these details."""
     clocks = {machine: knots(clock) for machine, clock in of.clocks.items()}
     spans = spans_of(of.tasks, clocks, of.measured)
     return TrialTelemetry(

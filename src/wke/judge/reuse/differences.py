@@ -55,26 +55,26 @@ def changes(before: Inputs, now: Inputs) -> tuple[Change, ...]:
     """Return the places where the inputs of two trials differ."""
     return tuple(
         Change(path[-1:] if _is_script(path) else path, json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True))
-        for path, old, new in _paths(before["depends"], now["depends"])
+        for path, old, new in paths(before["depends"], now["depends"])
     )
 
 
 def nearest(of: Inputs, among: Mapping[str, Inputs]) -> str | None:
     """Return the name of the first inputs that differ from `of` in the fewest places; None if there are none."""
-    return min(among, key=lambda name: sum(1 for _ in _paths(among[name]["depends"], of["depends"])), default=None)
+    return min(among, key=lambda name: sum(1 for _ in paths(among[name]["depends"], of["depends"])), default=None)
 
 
 def differences(before: Inputs, now: Inputs, script: Script) -> Iterator[str]:
     """Yield a phrase for every difference. For a script whose text is stored, the changed lines follow the phrase."""
     names: Sequence[str] = now.get("targets", ())
-    for path, old, new in _paths(before["depends"], now["depends"]):
+    for path, old, new in paths(before["depends"], now["depends"]):
         text = f"{_place(path, names)} was {_value(old)}, is {_value(new)}"
         if _is_script(path) and old is not None and new is not None:
             text = "\n".join([f"{_place(path, names)} changed", *_diff(script(old), script(new))])
         yield text
 
 
-def _paths(old: Json, new: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Json, Json]]:
+def paths(old: Json, new: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Json, Json]]:
     """Yield the places where two values differ, as deep as both have the same keys."""
     if path[-1:] == ("options",):
         old, new = dict(old or ()), dict(new or ())
@@ -82,7 +82,7 @@ def _paths(old: Json, new: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[t
         old, new = ({str(k): value for k, value in enumerate(values)} for values in (old, new))
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in dict.fromkeys((*new, *old)):
-            yield from _paths(old.get(name), new.get(name), (*path, str(name)))
+            yield from paths(old.get(name), new.get(name), (*path, str(name)))
     elif old != new:
         yield path, old, new
 

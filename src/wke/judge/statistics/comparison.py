@@ -257,7 +257,11 @@ def _judged(found: Sequence[Comparison], level: float) -> Iterable[Comparison]:
 def _effect(here: Sequence[StoredAttempt], there: Sequence[StoredAttempt], metric: str, question: Question) -> Effect | None:
     candidates, baselines = ({t.iteration: t for t in trials if t.ok and _has(t, metric)} for trials in (here, there))
     pairs = [
-        Pair(candidate.observations[metric], baselines[k].observations[metric], _ran_first(candidate, baselines[k], question))
+        Pair(
+            candidate.observations[metric],
+            baselines[k].observations[metric],
+            None if question.stored else ran_first(candidate, baselines[k]),
+        )
         for k, candidate in sorted(candidates.items())
         if k in baselines
     ]
@@ -275,9 +279,9 @@ def _has(trial: StoredAttempt, metric: str) -> bool:
     return math.isfinite(trial.observations.get(metric, math.nan))
 
 
-def _ran_first(candidate: StoredAttempt, baseline: StoredAttempt, question: Question) -> bool | None:
-    """Tell whether the candidate's trial began before the baseline's; None where they were not measured together, or nothing is known."""
-    if question.stored or candidate.started_ns is None or baseline.started_ns is None or candidate.started_ns == baseline.started_ns:
+def ran_first(candidate: StoredAttempt, baseline: StoredAttempt) -> bool | None:
+    """Tell whether the candidate's trial began before the baseline's; None where that is not known."""
+    if candidate.started_ns is None or baseline.started_ns is None or candidate.started_ns == baseline.started_ns:
         return None
     return candidate.started_ns < baseline.started_ns
 

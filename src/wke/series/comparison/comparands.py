@@ -31,8 +31,8 @@ class Found:
 
 def compare_named(baseline: str, candidate: str, threshold: float | None) -> RegressionReport:
     """Return how the values that one name means compare with those of another; raise InputError if that is impossible."""
-    there, here = _pair(baseline, candidate)
-    report = compare_stored(_loaded(there, baseline), _loaded(here, candidate), threshold)
+    there, here = pair_of(baseline, candidate)
+    report = compare_stored(loaded(there, baseline), loaded(here, candidate), threshold)
     rounds = [one.planned for one in report.comparisons]
     if rounds and max(rounds) < MIN_ROUNDS:
         raise InputError(
@@ -42,12 +42,13 @@ def compare_named(baseline: str, candidate: str, threshold: float | None) -> Reg
     return report
 
 
-def _loaded(found: Found, name: str) -> Comparand:
+def loaded(found: Found, name: str) -> Comparand:
+    """Return the stored values that a name means."""
     with Store.open(found.folder, readonly=True) as store:
         return load_comparand(store, found.selection, name)
 
 
-def _pair(baseline: str, candidate: str) -> tuple[Found, Found]:
+def pair_of(baseline: str, candidate: str) -> tuple[Found, Found]:
     """Return what two names mean together: where one may mean several series, the one that both have."""
     theirs, ours = meanings(baseline, "base"), meanings(candidate, "head")
     if len(theirs) == len(ours) == 1:

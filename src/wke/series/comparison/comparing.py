@@ -102,11 +102,11 @@ def compare_stored(
 
     Raise InputError when no points meet, or when values cannot be converted to one unit.
     """
-    partners, alone = _partners(baseline, candidate, asked)
+    partners, alone = partners_of(baseline, candidate, asked)
     together = baseline.is_beside(candidate)
     metrics = _metrics(baseline, candidate)
-    trials = _labelled(_converted(baseline.trials, candidate), candidate.trials, partners)
-    attempts = _labelled(_converted(baseline.attempts, candidate), candidate.attempts, partners)
+    trials = _labelled(converted(baseline.trials, candidate), candidate.trials, partners)
+    attempts = _labelled(converted(baseline.attempts, candidate), candidate.attempts, partners)
     points = [{**point, SIDE: "candidate"} for point, _ in partners.values()]
     share = candidate.plan.rules.threshold if threshold is None else threshold
     rules = candidate.plan.rules
@@ -130,7 +130,7 @@ def compare_stored(
     )
 
 
-def _partners(
+def partners_of(
     baseline: Comparand, candidate: Comparand, asked: Iterable[Point] | None
 ) -> tuple[dict[object, tuple[Point, Point]], list[Point]]:
     """Return, by the key of each point of the candidate, the point and the baseline's for it; and the points that have none."""
@@ -203,7 +203,7 @@ def _metrics(baseline: Comparand, candidate: Comparand) -> list[Metric]:
     ]
 
 
-def _converted(trials: Sequence[StoredAttempt], candidate: Comparand) -> Sequence[StoredAttempt]:
+def converted(trials: Sequence[StoredAttempt], candidate: Comparand) -> Sequence[StoredAttempt]:
     """Return the baseline's trials in the units of the candidate; raise InputError where that is impossible."""
     seen = {name for trial in candidate.trials for name in trial.units}
     units = metric_units(candidate.trials, candidate.plan.rules.metrics)

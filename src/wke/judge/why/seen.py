@@ -1,0 +1,126 @@
+"""What a trial says about each aspect: one number for each machine or task, over a part of the measured step.
+
+The number is a mean over time, so that how samples follow one another (they trend, they resemble their neighbours) has no say in how sure
+a difference is. That is decided by how the numbers of trials scatter.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from statistics import fmean
+
+from wke.judge.telemetry.course import Figures, Window
+from wke.judge.telemetry.trial import TrialTelemetry
+from wke.judge.verdicts.uses import EMULATION_HOST, TASK
+from wke.judge.why.aspect import Aspect, AspectFormula
+from wke.judge.why.aspects import ASPECTS, DURATION, FOREIGN, WAY
+from wke.keep.telemetry.columns import HOST, THIS_MACHINE, Column
+
+LEAST_KNOWN = 0.5
+"""A mean counts if the column is known for this share of the window; it is compared with others like it, so that small gaps do no harm."""
+LOOPBACK = "net.lo."
+NEEDED = ("cpu.busy", "cpu.irq", "cpu.softirq", "cpu.capacity", "memory.total", "tcp.sent")
+STEP = "the measured step"
+Key = tuple[str, str]
+"""The name of an aspect, and the place where it is seen: a machine, the computer that carries machines, `TARGET on MACHINE`, or STEP."""
+Known = Mapping[str, Figures]
+
+
+def seen_of(telemetry: TrialTelemetry, window: Window, ways_s: Mapping[str, float]) -> dict[Key, float]:
+    """Return the numbers of a trial, of which the `ways_s` to its machines are known; what is not known is left out."""
+    found: dict[Key, float] = {(WAY, machine): seconds for machine, seconds in ways_s.items()}
+    if telemetry.window is not None:
+        found[DURATION, STEP] = telemetry.window.seconds
+    host: Known = {}
+    busy: dict[str, float | None] = {}
+    for machine in telemetry.machines:
+        known = _known(telemetry, machine, window)
+        own, hosts = _of(known, THIS_MACHINE), _of(known, HOST)
+        host = host or hosts
+        tasks = _tasks(known)
+        busy[machine] = own["cpu.busy"].mean if "cpu.busy" in own else None
+        used = [figures.mean * figures.covered for column, figures in known.items() if column.task is not None and column.name == "cpu"]
+        foreign = _foreign(own, used) if used else {}
+        found |= _values(machine, own, foreign, "machine")
+        for place, figures in tasks.items():
+            found |= _values(place, figures, {}, "task")
+    if host:
+        carried = [value for value in busy.values() if value is not None]
+        found |= _values(EMULATION_HOST, host, _foreign(host, carried) if len(carried) == len(busy) else {}, "machine")
+    return found
+
+
+def _known(telemetry: TrialTelemetry, machine: str, window: Window) -> dict[Column, Figures]:
+    columns = [
+        column for column in telemetry.columns(machine) if _is_wanted(column.scope, column.name) and not column.name.startswith(LOOPBACK)
+    ]
+    figures = {column: course.over(window) for column, course in telemetry.courses(machine, columns).items()}
+    return {column: each for column, each in figures.items() if each is not None and each.covered >= LEAST_KNOWN}
+
+
+def _of(known: Mapping[Column, Figures], scope: str) -> dict[str, Figures]:
+    return {column.name: figures for column, figures in known.items() if column.scope == scope}
+
+
+def _tasks(known: Mapping[Column, Figures]) -> dict[str, dict[str, Figures]]:
+    """Return the figures of tasks by their place; those of several copies are added up."""
+    found: defaultdict[str, dict[str, Figures]] = defaultdict(dict)
+    for column, figures in known.items():
+        if column.task is not None:
+            mine = found[f"{column.task.target} on {column.task.machine}"]
+            before = mine.get(column.name)
+            mine[column.name] = figures if before is None else _sum(before, figures)
+    return found
+
+
+def _sum(one: Figures, other: Figures) -> Figures:
+    return Figures(one.mean + other.mean, one.least + other.least, one.most + other.most, min(one.covered, other.covered), one.unit)
+
+
+def _foreign(known: Known, used: Iterable[float]) -> dict[str, float]:
+    """Return how many processors work for no program of the trial, nor for devices."""
+    busy = known.get("cpu.busy")
+    if busy is None:
+        return {}
+    devices = sum(known[name].mean for name in ("cpu.irq", "cpu.softirq") if name in known)
+    return {FOREIGN: max(0.0, busy.mean - devices - sum(used))}
+
+
+def _values(place: str, known: Known, derived: Mapping[str, float], of: str) -> Iterator[tuple[Key, float]]:
+    """Yield what the aspects of a machine or task come to."""
+    for aspect, names in _chosen(tuple(known), of) if known else ():
+        value = _value(aspect, [getattr(known[name], aspect.statistic) for name in names], derived)
+        per = AspectFormula.of(aspect.what).per
+        whole = known[per].mean if per in known else 0.0
+        if value is not None and (not per or whole > 0):
+            yield (aspect.name, place), value / whole if per else value
+
+
+TOGETHER: Mapping[str, Callable[[Sequence[float]], float]] = {"sum": sum, "most": max, "mean": fmean}
+
+
+def _value(aspect: Aspect, parts: Sequence[float], derived: Mapping[str, float]) -> float | None:
+    formula = AspectFormula.of(aspect.what)
+    parts = [*parts, *(derived[name] for name in formula.patterns if name in derived)]
+    return TOGETHER[formula.join](parts) if parts else 0.0 if aspect.absent_is_0 else None
+
+
+@lru_cache(maxsize=1 << 10)
+def _chosen(names: tuple[str, ...], of: str) -> tuple[tuple[Aspect, tuple[str, ...]], ...]:
+    """Return the aspects of machines or tasks, each with those of the columns that it is made of; most machines have the same columns."""
+    aspects = [aspect for aspect in ASPECTS if aspect.of == of]
+    return tuple((aspect, tuple(name for name in names if _matches(name, AspectFormula.of(aspect.what).patterns))) for aspect in aspects)
+
+
+@lru_cache(maxsize=1 << 14)
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_wanted(scope: str, name: str) -> bool:
+    kind = "task" if scope.startswith(TASK) else "machine" if scope in {THIS_MACHINE, HOST} else ""
+    return bool(kind) and (
+        name in NEEDED or any(aspect.of == kind and _matches(name, AspectFormula.of(aspect.what).patterns) for aspect in ASPECTS)
+    )
