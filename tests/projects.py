@@ -165,48 +165,43 @@ def emulated_cluster(count: int = 3, *, lease: str = LEASE) -> str:
     return f'[cluster]\nprovider = "local"\nlease = "{lease}"\nshare = ["ledger"]\n[machines]\n{names}\n'
 
 
-LEDGER = """
-import json, os, time, uuid
-RUN = uuid.uuid4().hex
-def note(what, **facts):
-    entry = {"what": what, "run": RUN, "machine": os.environ["WKE_MACHINE"], "copy": os.environ["WKE_COPY"], "at": time.time(), **facts}
-    handle = os.open("FOLDER/ledger/ledger", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.write(handle, json.dumps(entry).encode() + b"\\n")
-    os.close(handle)
-"""
-"""Python lines that give a script `note(what, ...)`; FOLDER is the project's."""
-
-SERVER = """#!/usr/bin/env python3
+SERVER = """#!/usr/bin/env -S python3 -IS
 # engine ENGINE
-LEDGER
-import socket, sys, threading
-note("server", engine="ENGINE")
-server = socket.create_server((sys.argv[1], int(sys.argv[2])))
+import os, sys, time, _socket, _thread  # the plain modules: socket and threading take twice as long to start
+note = '{"what": "server", "engine": "ENGINE", "run": "%s", "machine": "%s", "at": %r}' % (os.getpid(), os.environ["WKE_MACHINE"], time.time())
+with open("FOLDER/ledger/ledger", "a") as ledger:
+    print(note, file=ledger)
+server = _socket.socket()
+server.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+server.bind((sys.argv[1], int(sys.argv[2])))
+server.listen()
 print("serving", flush=True)
 def answer(peer):
-    with peer:
-        while peer.recv(1):
-            peer.sendall(b"ENGINE"[:1])
+    while peer.recv(1):
+        time.sleep(0.002)  # nobody's processor is busy
+        peer.sendall(b"ENGINE"[:1])
 while True:
-    threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
+    _thread.start_new_thread(answer, (_socket.socket(fileno=server._accept()[0]),))
 """
 
-CLIENT = """#!/usr/bin/env python3
-LEDGER
-import socket, sys
-note("begin", engine=sys.argv[4], size=int(sys.argv[3]))
-seconds, answers = float(sys.argv[5]), 0
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), 10) as peer:
-    over = time.monotonic() + seconds
-    while time.monotonic() < over:
-        peer.sendall(b"?")
-        assert peer.recv(1) == sys.argv[4][:1].encode()
-        answers += 1
-        if answers % 100 == 0:
-            note("alive")
-print("wke: throughput=%.1f 1/s" % (answers * int(sys.argv[3]) / seconds))
-print("answers:", answers)
-note("end", engine=sys.argv[4], size=int(sys.argv[3]))
+CLIENT = """#!/bin/bash
+size=$3 engine=$4 seconds=$5
+read -r run < /proc/sys/kernel/random/uuid
+note() {
+    printf '{"what": "%s", "engine": "%s", "size": %d, "run": "%s", "machine": "%s", "copy": "%s", "at": %s}\\n' \\
+        $1 $engine $size $run $WKE_MACHINE $WKE_COPY ${EPOCHREALTIME/,/.} >> FOLDER/ledger/ledger
+}
+note begin
+exec 3<> /dev/tcp/$1/$2 || exit
+printf -v lasts_us %.0f ${seconds}e6
+((over = ${EPOCHREALTIME/[.,]/} + lasts_us, answers = 0))
+while ((${EPOCHREALTIME/[.,]/} < over)); do
+    printf '?' >&3 && read -rN1 answer <&3 && [ $answer = ${engine:0:1} ] || exit
+    ((++answers % 5)) || note alive
+done
+echo "wke: throughput=$((answers * size * 1000000 / lasts_us)) 1/s"
+echo "answers: $answers"
+note end
 """
 
 SERIES = """
@@ -256,9 +251,8 @@ def write_series(project: Project) -> Project:
     """Write the configuration and the experiment of `SERIES` (8 trials of 4 points) and return the project."""
     port = str(free_port())  # machines behind our own ssh servers share this computer's ports
     options = {name: text.replace("PORT", port) for name, text in SERIES_OPTIONS.items()}
-    ledger = LEDGER.replace("FOLDER", str(project.folder))
-    servers = {f"start_{engine}": SERVER.replace("LEDGER", ledger).replace("ENGINE", engine) for engine in ("old", "new")}
-    project.targets(options, **servers, load=CLIENT.replace("LEDGER", ledger))
+    server, client = (script.replace("FOLDER", str(project.folder)) for script in (SERVER, CLIENT))
+    project.targets(options, load=client, **{f"start_{engine}": server.replace("ENGINE", engine) for engine in ("old", "new")})
     project.write("experiments/series.toml", SERIES.replace("PORT", port))
     return project
 

@@ -96,8 +96,8 @@ def test_edits_run_again_what_depends_on_them(series: Project) -> None:
         assert runs_again(series) == expected, name
     swapped = '["size", 2], ["engine", "old"], ["seconds", 0.05]'
     series.edit("kv/config.toml", swapped, '["seconds", 0.05], ["engine", "old"], ["size", 2]')
-    series.edit("kv/targets/load", "int(sys.argv[3])", "int(sys.argv[5])")
-    series.edit("kv/targets/load", "float(sys.argv[5])", "float(sys.argv[3])")
+    series.edit("kv/targets/load", "size=$3", "size=$5")
+    series.edit("kv/targets/load", "seconds=$5", "seconds=$3")
     assert runs_again(series) == ALL, "the order of a script's arguments"
     assert "these are results of the inputs of" not in series.wke("results", "series").err
 

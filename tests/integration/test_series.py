@@ -108,7 +108,7 @@ EDITS = {
     "a description": ([("experiments/series.toml", "Two engines", "Two fine engines")], {}),
     "which way is better": ([("experiments/series.toml", ', better = "higher"', "")], {}),
     "the script of one engine": ([("kv/targets/start-new", "# engine", "# the engine")], {"new 1": 2, "new 4": 2}),
-    "the script that all use": ([("kv/targets/load", "answers = float(sys.argv[5]), 0", "answers = float(sys.argv[5]), 00")], ALL),
+    "the script that all use": ([("kv/targets/load", "answers = 0", "answers = 00")], ALL),
     "a default in use": ([("kv/config.toml", '["unused", "x"]', '["unused", "y"]')], {"new 1": 2, "new 4": 2}),
     "a default that is overridden": ([("kv/config.toml", '["size", 1]', '["size", 2]')], {}),
     "a new option": ([("kv/config.toml", '["seconds", 0.05]]', '["seconds", 0.05], ["more", 1]]')], ALL),
