@@ -1,6 +1,6 @@
 """Simulates how often the statistics are right and prints the figures, as Markdown, beside those of independent simulations.
 
-    python benchmarks/truth.py [--series 4000] [SECTION...]
+    python benchmarks/truth.py [--series 4000] [--write docs/statistics.md] [SECTION...]
 
 Each row of tests/known_answers/truth-acceptance.csv that has a function in benchmarks/truths is simulated, with a seed of its own, and
 has a band: four standard deviations of both simulations. Where a row says what must hold, ours has to be within three of its own. The
@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from truths import clocks, comparisons, intervals, looks, verdicts
+from truthpage import Line, write_lines
+from truths import clocks, comparisons, intervals, looks, tails, verdicts
 
 FIGURES = Path(__file__).parents[1] / "tests" / "known_answers" / "truth-acceptance.csv"
 Simulation = Callable[[random.Random, str, int], bool]
@@ -26,7 +27,7 @@ ONE_BY_ONE: Mapping[tuple[str, str], Simulation] = {
     **intervals.SIMULATIONS,
     **looks.SIMULATIONS,
 }
-TOGETHER = {**verdicts.SIMULATIONS, **looks.OF_ALL}
+TOGETHER = {**verdicts.SIMULATIONS, **looks.OF_ALL, **tails.SIMULATIONS}
 """Simulations of many series at once, which return the figure."""
 VALUES = ("MSER-5: share of the bias removed", "median rounds", "power at")
 """How features begin whose figure is a value, not the share of series in which something happens: the file has their bands."""
@@ -54,6 +55,15 @@ class Figure:
     def name(self) -> str:
         """What it is called in a list of tests."""
         return f"{self.section} {self.feature}; {self.condition}; n {self.n}"
+
+    def series(self, wanted: int) -> int:
+        """Return how many series are simulated if so many are wanted: fewer of those with very many values."""
+        return min(wanted, tails.MOST_VALUES // self.requests) if self.requests else wanted
+
+    @property
+    def requests(self) -> int:
+        """How many requests of pooled trials one series has; 0 for other figures."""
+        return tails.values_of(self.condition, self.n) if self.section == "4.2" else 0
 
     def simulated(self, series: int) -> float:
         """Return the share among so many series of ours."""
@@ -98,25 +108,29 @@ def main() -> int:
     """Print the table; return 1 if a figure is outside its band."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--series", type=int, default=4000, help="simulated series for each figure (4000)")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="also put the figures between their markers in this page")
     parser.add_argument("sections", nargs="*", help="sections such as 3.2; without any, all")
     words = parser.parse_args()
     print("| section | feature | condition | n | known | ours | band | must | |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    outside = 0
+    lines: list[Line] = []
     for figure in figures():
         if words.sections and figure.section not in words.sections:
             continue
-        ours, (low, high) = figure.simulated(words.series), figure.band(words.series)
-        good = figure.holds(ours, words.series)
-        outside += not good
+        series = figure.series(words.series)
+        ours, (low, high) = figure.simulated(series), figure.band(series)
+        good = figure.holds(ours, series)
+        lines.append(Line(figure.section, figure.feature, figure.condition, figure.n, figure.share, ours, series, good))
         ends = f"{low:.3f} to {high:.3f}"
         cells = [figure.section, figure.feature, figure.condition, figure.n, f"{figure.share:.4g}", f"{ours:.4g}", ends, figure.must]
-        print(f"| {' | '.join(map(str, cells))} | {'' if good else 'outside'} |")
+        print(f"| {' | '.join(map(str, cells))} | {'' if good else 'outside'} |", flush=True)
+    if words.write:
+        write_lines(words.write, lines)
     if not words.sections or "1.9" in words.sections:
         print("\n| clock | half width at the start, ms | between two readings, ms |\n| --- | --- | --- |")
         for condition, start, between in clocks.half_widths(random.Random("half widths"), words.series):
             print(f"| {condition} | {start:.3f} | {between:.2f} |")
-    return 1 if outside else 0
+    return 0 if all(line.good for line in lines) else 1
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import ys
 
@@ -15,6 +16,8 @@ from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.experiment.sweep import Parameter, Sweep
 from wke.errors import InputError
+from wke.keep.output.distribution import distribution, encode
+from wke.keep.output.rawvalues import RawValues
 from wke.keep.trials.trials import StoredAttempt
 from wke.tell.figures.drawing import make_drawing
 from wke.tell.figures.figure import draw
@@ -241,3 +244,67 @@ def test_files_are_called_by_series_and_label(label: str | None, name: str) -> N
 def test_tick_text(value: float, text: str) -> None:
     """Numbers on axes are plain, their thousands set apart from ten thousand on."""
     assert tick_text(value) == text
+
+
+def recorded(count: int, size: int) -> list[StoredAttempt]:
+    """Return trials of two engines that recorded whole milliseconds: 1 to `size`, and in every other trial one more."""
+    found = []
+    for engine in ("old", "new"):
+        for k in range(count):
+            values = np.arange(1.0, size + 1) + k % 2
+            data = {"p99": ("ms", encode(distribution(RawValues(values))))}
+            trial = StoredAttempt(
+                f"{engine}-{k}", "s", 1, {"engine": engine}, k, False, "ok", "", 0, 1.0, {"p99": 9.0}, {"p99": "ms"}, Path()
+            )
+            found.append(replace(trial, recorded=data))
+    return found
+
+
+CURVES = replace(
+    EXPERIMENT,
+    iterations=20,
+    parameters=Sweep((Parameter("engine", ("old", "new")),)),
+    metrics=(Metric("p99", raw="out/*.csv", quantile=0.99, unit="ms"),),
+)
+PERCENTILES = Plot("percentiles", y_axis=ys("p99"), sort_by="engine")
+
+
+def test_curves_of_recorded_values() -> None:
+    """Quantiles end where there are too few values for one, shares with the quantile 0.999; bands have two ends by plan only."""
+    drawing = make_drawing(PERCENTILES, recorded(20, 1000), CURVES)
+    (panel,) = drawing.panels
+    assert (panel.label, drawing.x_label, [group.label for group in panel.groups]) == ("latency (ms)", "quantile", ["old", "new"])
+    at = {mark.x: mark.summary for mark in panel.groups[0].marks}
+    assert (at[0.5].centre, at[0.9].centre, at[0.99].centre, max(at) > 0.9998) == (501, 901, 991, True)
+    assert (at[0.9].low, at[0.9].high) == (901, 902)
+    assert at[0.99].low is not None
+    assert at[0.99].high is None
+    assert "bands: 95\u00a0% confidence interval of each point; dashed: too few trials or values for its upper end." in drawing.footnote
+
+    shares = make_drawing(replace(PERCENTILES, type="cdf"), recorded(20, 1000), CURVES)
+    (panel,) = shares.panels
+    assert (panel.label, shares.x_label) == ("share of values", "latency (ms)")
+    at = {mark.x: mark.summary for mark in panel.groups[0].marks}
+    assert at[501.0].centre == pytest.approx(0.5005)
+    assert [round(end or 0, 3) for end in (at[501.0].low, at[501.0].high)] == [0.5, 0.501]
+    assert (min(at), max(at)) == (11, 1000)
+
+
+def test_curves_are_drawn(tmp_path: Path) -> None:
+    """With bands, and for one trial in facets; one whose values are not stored is refused."""
+    shares = replace(PERCENTILES, type="cdf", sort_by=None, facet_by="engine", style="darkgrid")
+    for plot, count in ((PERCENTILES, 20), (shares, 1)):
+        written, notes = draw(plot, recorded(count, 400), tmp_path / plot.type, CURVES)
+        assert (len(written), notes) == (3, [])
+        with pytest.raises(InputError, match="the recorded values of p99 are not stored with all trials"):
+            make_drawing(plot, [replace(trial, recorded={}) for trial in recorded(2, 400)], CURVES)
+
+
+def test_marks_of_quantiles_are_pooled() -> None:
+    """A point shows the quantile of all values, with a lower end alone where the plan has no upper one; computed ys are of single trials."""
+    (panel,) = make_drawing(Plot("line", "engine", ys("p99")), recorded(4, 1000), CURVES).panels
+    (group,) = panel.groups
+    assert [(mark.summary.kind, mark.summary.centre, mark.summary.high) for mark in group.marks] == [("pooled", 991, None)] * 2
+    assert [mark.reach and mark.reach[1] for mark in group.marks] == [0.0, 0.0]
+    (panel,) = make_drawing(Plot("line", "engine", ys("p99 / 3")), recorded(4, 1000), CURVES).panels
+    assert {mark.summary.centre for mark in panel.marks} == {3.0}

@@ -88,7 +88,7 @@ x.toml:20:7: metrics.x.log: must have one group in parentheses, around the numbe
 x.toml:20:20: metrics.x.join: must be one of "sum", "mean", "min", "max", "median", not the text "avg"
 x.toml:21:7: metrics.y.log: is not a regular expression: missing ), unterminated subpattern at position 0
 x.toml:21:18: metrics.y.better: must be one of "higher", "lower", not the text "more"
-x.toml:24:1: plots[0].type: must be one of "line", "bar", "script", not the text "pie"
+x.toml:24:1: plots[0].type: must be one of "line", "bar", "percentiles", "cdf", "script", not the text "pie"
 x.toml:26:52: plots[0].y-axis[1].right.op: must be one of "mul", "div", "add", "sub", not the text "pow"
 x.toml:27:1: plots[0].maximise-by: unknown key
   hint: did you mean "maximize-by"?
@@ -1091,6 +1091,86 @@ x.toml:20:1: metrics.size: scale is missing: how many kB is one recorded value?
   hint: write scale = "B", or a number: the factor for recorded values
 x.toml:21:64: metrics.sizes.scale: values in ns cannot be converted to kB
   hint: write unit = "ns", or a number as scale: the factor for recorded values
+""",
+    ),
+    "recorded values in shapes that are none": (
+        """
+[metrics]
+a = { raw = "x", quantile = 0.9, unit = "ms", expected-interval = "0ms" }
+b = { log = "x=(1)", expected-interval = "10ms" }
+c = { raw = "x", statistic = "count", expected-interval = "10ms" }
+d = { raw = "x", statistic = "mean", unit = "ms", summary = "pooled" }
+e = { raw = "x", quantile = 0.9, unit = "ms", expected-interval = "10 * (" }
+
+[[plots]]
+type = "percentiles"
+x-axis = "rate"
+y-axis = "a"
+[[plots]]
+type = "percentiles"
+label = "b"
+y-axis = "a"
+x-scale = "log"
+[[plots]]
+type = "cdf"
+label = "c"
+y-axis = ["a", "d"]
+""",
+        """
+x.toml:2:47: metrics.a.expected-interval: must be more than 0, not the text "0ms"
+  hint: write expected-interval = "10ms"
+x.toml:3:22: metrics.b.expected-interval: is for metrics of histograms and raw values
+  hint: write hdr = "out/*.hlog"
+x.toml:4:39: metrics.c.expected-interval: is not for a count
+  hint: remove it
+x.toml:5:51: metrics.d.summary: is for quantiles of recorded values
+  hint: write quantile = 0.99, or summary = "mean"
+x.toml:10:1: plots[0].x-axis: is not for a plot of type percentiles, whose lines are recorded values
+  hint: remove it
+x.toml:16:1: plots[1].x-scale: is not for a plot of type percentiles, which has its own
+  hint: remove it
+x.toml:20:1: plots[2].y-axis: must be one metric in a plot of type cdf
+  hint: write a plot for each, with labels
+""",
+    ),
+    "curves of what was not recorded": (
+        """
+[experiment]
+configuration = "kv"
+[parameters]
+memory = [1, 2]
+[[steps]]
+target = "load"
+on = "clients"
+measure = true
+collect = "out/*"
+options = { servers = "x", seconds = "{memory}" }
+[metrics]
+tail = { raw = "out/*", quantile = 0.9, unit = "ms", expected-interval = "memory * rate" }
+less = { raw = "out/*", quantile = 0.9, unit = "ms", expected-interval = "1 - memory" }
+size = { raw = "out/*", quantile = 0.9, unit = "B", expected-interval = "10ms" }
+mean = { raw = "out/*", statistic = "mean", unit = "ms" }
+[[plots]]
+type = "cdf"
+y-axis = "mean"
+sort-by = "memory"
+[[plots]]
+type = "percentiles"
+label = "b"
+y-axis = ["tail / mean", "tale"]
+sort-by = "memory"
+""",
+        """
+x.toml:12:54: metrics.tail.expected-interval: rate has no value
+  hint: at memory=1; its names are parameters
+x.toml:13:54: metrics.less.expected-interval: is 0 at memory=1, and must be more than 0
+x.toml:14:53: metrics.size.expected-interval: is in ms, which is not B
+x.toml:18:1: plots[0].y-axis: mean is not a quantile of histograms or raw values, which a plot of type cdf shows
+  hint: known: tail, less, size
+x.toml:23:11: plots[1].y-axis[0]: tail / mean is not a quantile of histograms or raw values, which a plot of type percentiles shows
+  hint: known: tail, less, size
+x.toml:23:26: plots[1].y-axis[1]: there is no metric "tale"
+  hint: did you mean "tail"?
 """,
     ),
     "an experiment of a benchmark script": (

@@ -47,7 +47,8 @@ def experiment_problems(experiment: Experiment, file: ExperimentFile, is_sound: 
     yield from _use_problems(experiment, file, is_sound)
     if sweep_is_right and is_sound("exclude"):
         yield from _baseline_problems(experiment)
-        columns = KnownColumns(experiment.parameters, [metric.name for metric in experiment.metrics])
+        recorded = [metric.name for metric in experiment.metrics if metric.source]
+        columns = KnownColumns(experiment.parameters, [metric.name for metric in experiment.metrics], recorded)
         yield from plot_problems(experiment.plots, file.plots, columns, experiment.at) if has_names else ()
 
 

@@ -8,7 +8,7 @@ from wke.describe.configuration.configfile import AnyScalar
 from wke.describe.experiment.experiment import LOOKS, STORE_LIMIT
 from wke.describe.experiment.forms import as_iterations, condition, expressions, file_name, labels, listed, normaliser, url_path
 from wke.describe.experiment.metricfile import MetricEntry
-from wke.describe.experiment.plot import Filter, read_argument, read_filters
+from wke.describe.experiment.plot import CURVES, Filter, read_argument, read_filters
 from wke.describe.experiment.stepfile import Count, Limit, StepEntry
 from wke.describe.experiment.telemetryfile import TelemetrySection
 from wke.describe.experiment.verdictfile import VerdictsSection
@@ -163,8 +163,9 @@ class EquationEntry(TableModel):
 class PlotEntry(TableModel):
     """One figure."""
 
-    type: Literal["line", "bar", "script"] = "line"
-    """Lines with error bars, groups of bars, or a figure drawn by your own script."""
+    type: Literal["line", "bar", "percentiles", "cdf", "script"] = "line"
+    """Lines with error bars, groups of bars, curves of the recorded values of a metric with `quantile` (all quantiles, or which share of
+    values that each covers), or a figure drawn by your own script."""
     label: FileName | None = None
     """Part of the files' names, `NAME_LABEL`. Only one plot may be without a label."""
     title: str | None = None
@@ -217,14 +218,27 @@ class PlotEntry(TableModel):
             if self.path is None:
                 raise FlawError("path is missing", 'name the script that draws the plot: path = "plots/draw.py"')
             return
-        missing = [name for name, value in (("x-axis", self.x_axis), ("y-axis", self.y_axis)) if not value]
+        curve = self.type in CURVES
+        missing = [name for name, value in (("x-axis", self.x_axis or curve), ("y-axis", self.y_axis)) if not value]
         if missing:
             raise FlawError(
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing", "name the columns that the figure shows"
             )
+        if curve:
+            self._check_curve()
         for name, value in (("path", self.path), ("args", self.args)):
             if value:
                 raise FlawError("is only for a plot of type script", 'write type = "script", or remove it', key=(name,))
+
+    def _check_curve(self) -> None:
+        """Refuse what a curve of recorded values does not have."""
+        for name in ("x-axis", "maximize-by", "normalize-by", "set-xticks", "offset"):
+            if name.replace("-", "_") in self.given:
+                raise FlawError(f"is not for a plot of type {self.type}, whose lines are recorded values", "remove it", key=(name,))
+        if self.type == "percentiles" and "x_scale" in self.given:
+            raise FlawError("is not for a plot of type percentiles, which has its own", "remove it", key=("x-scale",))
+        if self.type == "cdf" and len(self.y_axis) > 1:
+            raise FlawError("must be one metric in a plot of type cdf", "write a plot for each, with labels", key=("y-axis",))
 
 
 class ExperimentFile(TableModel, others=True):

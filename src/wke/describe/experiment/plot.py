@@ -11,6 +11,8 @@ from wke.documents import TomlValue
 from wke.errors import did_you_mean
 from wke.values import dataclass
 
+CURVES = frozenset({"percentiles", "cdf"})
+"""Types of plots that show the recorded values of a metric, all of them."""
 VALUE, FOLDER, NAME = "@VALUE:", "@EXPFOLDER:", "@PLOT_NAME"
 
 
@@ -48,7 +50,7 @@ class Plot:
     drawn. `maximize_by` keeps, for each x, group and facet, the trials of that column's value whose mean of the first y is the highest.
     `normalize_by` is a column that every y is divided by, trial by trial; or a filter, and every y is divided by the mean y of the trials
     that it keeps, of the same x, group and facet (apart from the column that the filter is on). `offset` is the distance of groups at one
-    x, in points; None to choose it. A plot of type "script" has `script` and no axes.
+    x, in points; None to choose it. A plot of type "script" has `script` and no axes, one of CURVES no x-axis.
     """
 
     type: str

@@ -6,7 +6,7 @@ A benchmark script's experiment file says neither which metrics there are nor al
 from collections.abc import Callable, Iterator, Sequence
 
 from wke.describe.experiment.experimentfile import PlotEntry
-from wke.describe.experiment.plot import Filter, Plot
+from wke.describe.experiment.plot import CURVES, Filter, Plot
 from wke.describe.experiment.point import meant
 from wke.describe.experiment.sweep import Sweep, value_text
 from wke.describe.toml.limits import name_excess
@@ -19,10 +19,11 @@ At = Callable[..., Location]
 
 @dataclass(frozen=True, slots=True)
 class KnownColumns:
-    """The columns that a plot may show: the parameters of a sweep, and metrics."""
+    """The columns that a plot may show: the parameters of a sweep, and metrics, some of them quantiles of `recorded` values."""
 
     sweep: Sweep
     metrics: Sequence[str]
+    recorded: Sequence[str] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,6 +53,7 @@ def plot_problems(plots: Sequence[Plot], entries: Sequence[PlotEntry], columns: 
 
         yield from _axis_problems(plot, columns, here)
         yield from _y_problems(plot, columns, here)
+        yield from _curve_problems(plot, columns, here)
         yield from _label_list_problems(plot, entry, columns.sweep, here)
         yield from _filter_problems(plot, columns, here)
         yield from _script_problems(plot, columns, here)
@@ -83,6 +85,17 @@ def _y_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:
     if len(plot.y_label) > 1 and len(plot.y_label) != len(plot.y_axis):
         what = f"must be {len(plot.y_axis)} labels, not {len(plot.y_label)}"
         yield Problem(what, at("y-label"), "give one per panel of y-axis, or one text for all")
+
+
+def _curve_problems(plot: Plot, columns: KnownColumns, at: At) -> Iterator[Problem]:
+    """Check that a curve is of recorded values."""
+    for position, y in enumerate(plot.y_axis if plot.type in CURVES else ()):
+        if y.name not in columns.recorded and set(y.names) <= set(columns.names):
+            what = f"{y.printed()} is not a quantile of histograms or raw values, which a plot of type {plot.type} shows"
+            key = ("y-axis", position) if len(plot.y_axis) > 1 else ("y-axis",)
+            yield Problem(
+                what, at(*key), did_you_mean(y.printed(), columns.recorded) or "such a metric has hdr or raw, and quantile = 0.99"
+            )
 
 
 def _label_list_problems(plot: Plot, entry: PlotEntry, sweep: Sweep, at: At) -> Iterator[Problem]:

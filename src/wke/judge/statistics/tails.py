@@ -24,6 +24,9 @@ from wke.values import dataclass
 BEYOND: Mapping[int, int] = {20: 30, 10: 100, 5: 300}
 """For an interval with two ends: from how many trials on, how many values beyond the quantile each of them needs."""
 
+SHARE = "share"
+"""The kind of summary of the share of values that a value covers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
@@ -77,6 +80,16 @@ class Pool:
             high = self.whole.bucket(math.ceil((1 - lower) * total))[1] if lower * total >= 1 else None
         enough = two_sided(len(self.parts), self.fewest, quantile)
         return Pooled(quantile, len(self.parts), total, self.fewest, value, share, error, low, high, enough)
+
+    def covered(self, value: float) -> Summary:
+        """Return the share of all values that a value covers, with its interval; without an upper end where the plan has none."""
+        above, error = self.share_above(value)
+        low = high = None
+        if len(self.parts) > 1 and above > 0:
+            low = 1 - min(1.0, above * math.exp(error / above))
+            if (above - error) * self.whole.total >= 1 and above < 1 and two_sided(len(self.parts), self.fewest, 1 - above):
+                high = min(1.0, 1 - above + error)
+        return Summary(len(self.parts), 1 - above, low, high, SHARE, self.confidence, self.fewest)
 
     def share_above(self, value: float) -> tuple[float, float]:
         """Return the share of all values that are in buckets that end above `value`, and the half-width of its interval.

@@ -43,7 +43,10 @@ def finish_y(axes: Axes, panels: Sequence[Panel], plot: Plot) -> None:
     if not bounds:
         axes.set_yticks([])
         return
-    if scale.kind == "linear":
+    if plot.type == "cdf" and scale.kind == "linear":
+        low, high = 0.0, 1.0
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
+    elif scale.kind == "linear":
         low, high = _linear_limits(bounds, from_zero=plot.type == "bar")
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
     else:
@@ -127,6 +130,8 @@ def finish_x(axes: Axes, plot: Plot, drawing: Drawing) -> None:
     if not drawing.xs:
         axes.xaxis.set_major_locator(NullLocator())
         return
+    if plot.type == "percentiles":
+        return  # its axis is that of quantiles, and ready
     if plot.type == "bar" or not drawing.numeric:
         _label_categories(axes, plot, drawing)
         return
@@ -134,10 +139,9 @@ def finish_x(axes: Axes, plot: Plot, drawing: Drawing) -> None:
     low, high = _x_limits(axes.xaxis, drawing, places)
     axes.set_xlim(low, high)
     at = axes.xaxis.get_transform().transform([low, *places, high]).tolist()
-    label = (
-        LETTER * (2 + max(map(len, tick_texts(places)))) * float(axes.xaxis.label.get_fontsize()) / length_pt(axes)
-    )  # as a share of the axis
-    few = not drawing.measured and len(places) <= MOST_TICKS and not _crowded(at, label)
+    texts = ["0.00"] if plot.type == "cdf" else tick_texts(places)  # those of the many values of a curve are not shown
+    label = LETTER * (2 + max(map(len, texts))) * float(axes.xaxis.label.get_fontsize()) / length_pt(axes)  # as a share of the axis
+    few = plot.type != "cdf" and not drawing.measured and len(places) <= MOST_TICKS and not _crowded(at, label)
     if plot.set_xticks or few:
         axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_minor_locator(NullLocator())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from wke.describe.experiment.experiment import Experiment
-from wke.describe.experiment.plot import Filter, Plot
+from wke.describe.experiment.plot import CURVES, Filter, Plot
 from wke.describe.experiment.sweep import value_text
 from wke.errors import Problem
 from wke.judge.policies.choose import policy_of
@@ -36,7 +36,7 @@ def _marks(plot: Plot, drawing: Drawing) -> Iterator[str]:
     undefined = dict.fromkeys(f"{panel.undefined}." for panel in drawing.panels if panel.undefined)
     if summaries:
         yield _marks_text(plot, drawing, summaries)
-        yield from _without_interval(summaries)
+        yield from () if plot.type in CURVES else _without_interval(summaries)
         if drawing.offset:
             yield "Groups stand side by side at each x."
         yield from _scale_sentences(drawing)
@@ -54,7 +54,7 @@ def _suspect(rows: Sequence[Row]) -> Iterator[str]:
 def _without_interval(summaries: Sequence[Summary]) -> Iterator[str]:
     """Yield why marks have no interval."""
     counts = {summary.n for summary in summaries}
-    if any(one.low is not None and one.high is None for one in summaries):
+    if any(one.low is not None and one.high is None and one.kind == POOLED for one in summaries):
         yield "Without an upper end: at least the lower end."
     if 1 in counts:
         yield "Hollow: one trial, no interval." if max(counts) > 1 else "One trial has no interval."
@@ -65,6 +65,8 @@ def _without_interval(summaries: Sequence[Summary]) -> Iterator[str]:
 
 
 def _marks_text(plot: Plot, drawing: Drawing, summaries: Sequence[Summary]) -> str:
+    if plot.type in CURVES:
+        return _curves_text(plot, summaries)
     things, whiskers = ("Bars", "whiskers") if plot.type == "bar" else ("Points", "bands" if drawing.banded else "bars")
     shown = {panel.name: _kind_name(panel.kind) for panel in drawing.panels if panel.marks}
     alike = len(set(shown.values())) == 1
@@ -75,6 +77,17 @@ def _marks_text(plot: Plot, drawing: Drawing, summaries: Sequence[Summary]) -> s
     if any(summary.low is not None for summary in summaries):
         text += f"; {whiskers}: {summaries[0].confidence * 100:g}\u00a0% confidence interval"
     return text + "."
+
+
+def _curves_text(plot: Plot, summaries: Sequence[Summary]) -> str:
+    """Return what lines and bands of recorded values are."""
+    of = f"all values of {_range([summary.n for summary in summaries])}"
+    text = f"Lines: quantiles of {of}" if plot.type == "percentiles" else f"Lines: how many of {of} are at most as large as x"
+    if any(summary.low is not None for summary in summaries):
+        text += f"; bands: {summaries[0].confidence * 100:g}\u00a0% confidence interval of each point"
+    if any(summary.high is None for summary in summaries):
+        text += "; dashed: too few trials or values for its upper end"
+    return f"{text}."
 
 
 def _ordinal(every: int) -> str:

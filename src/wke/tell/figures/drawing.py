@@ -8,17 +8,19 @@ from itertools import compress, pairwise
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
-from wke.describe.experiment.plot import Plot
+from wke.describe.experiment.plot import CURVES, Plot
 from wke.describe.experiment.point import distinct, point_key, value_key
 from wke.describe.experiment.sweep import value_text
 from wke.describe.expression.evaluation import ExpressionError, calculate
 from wke.describe.expression.expression import Expression
-from wke.describe.expression.units import is_known
+from wke.describe.expression.units import is_known, is_time
+from wke.errors import InputError
 from wke.judge.statistics.statistics import POOLED, Summary, summarise
 from wke.judge.statistics.summaries import is_pooled, metric_units, pooled_summary, trial_kind
 from wke.judge.summary.pointtable import value_order
-from wke.keep.trials.trials import StoredAttempt, counting_attempts
+from wke.keep.trials.trials import Recorded, StoredAttempt, counting_attempts
 from wke.tell.figures.caption import footnote
+from wke.tell.figures.curvemarks import CURVE_MARKS
 from wke.tell.figures.panels import Drawing, Group, Mark, Panel
 from wke.tell.figures.rows import Row, expressions, fitted, make_rows, normalised, shows, x_is_measured
 from wke.tell.figures.scales import axis_scale
@@ -31,6 +33,8 @@ BESIDE_PT = 5.0  # the distance at which error bars with their end marks stand b
 
 Summarise = Callable[[Sequence[tuple[Row, float]]], Summary]
 """Returns the summary of trials, each with its y."""
+MakeMarks = Callable[[Sequence[tuple[Row, float]]], Iterable[Mark]]
+"""Returns the marks of a group of trials, each with its y."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experi
     drawing = Drawing(
         panels=panels,
         xs=tuple(source.values(plot.x_axis, (mark.x for panel in panels for mark in panel.marks))),
-        x_label=plot.x_label or titled(worded(plot.x_axis), units.get(plot.x_axis, "") if measured else ""),
+        x_label=plot.x_label or _x_label(plot, units, measured=measured),
         group_title="" if plot.sort_labels else worded(plot.sort_by or ""),
         title=plot.title or "",
         measured=measured,
@@ -72,9 +76,15 @@ def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experi
     return replace(drawing, footnote=footnote(plot, drawing, rows, shown, experiment))
 
 
+def _x_label(plot: Plot, units: Mapping[str, str], *, measured: bool) -> str:
+    if plot.type in CURVES:
+        return "quantile" if plot.type == "percentiles" else _value_label(units.get(plot.y_axis[0].name or ""))
+    return titled(worded(plot.x_axis), units.get(plot.x_axis, "") if measured else "")
+
+
 def _arranged(plot: Plot, drawing: Drawing) -> Drawing:
     """Return a drawing with the scale of its x-axis and the distance of its groups."""
-    if drawing.numeric and plot.type != "bar":
+    if drawing.numeric and plot.type not in {"bar", "percentiles"}:
         drawing = replace(drawing, x_scale=axis_scale(plot.x_scale, [float(str(x)) for x in drawing.xs], in_twos=True))
     return replace(drawing, offset=_offset(plot, drawing))
 
@@ -93,11 +103,17 @@ def _panels(source: _Source, position: int) -> Iterator[Panel]:
     pooled = _pooled(source, expression, pairs)
 
     def summary(mine: Sequence[tuple[Row, float]]) -> Summary:
-        return pooled_summary(pooled, [row.recorded[pooled.name] for row, _ in mine]) if pooled else summarise([y for _, y in mine], kind)
+        return pooled_summary(pooled, _recorded(pooled, mine)) if pooled else summarise([y for _, y in mine], kind)
+
+    def marks(mine: Sequence[tuple[Row, float]]) -> Iterator[Mark]:
+        if plot.type not in CURVES:
+            yield from _marks(plot, mine, summary, source.experiment)
+        elif mine and pooled:
+            yield from CURVE_MARKS[plot.type](pooled, _recorded(pooled, mine))
 
     panel = Panel(name, _y_label(plot, position, unit), POOLED if pooled else kind, (), f"{name}: {undefined}" if undefined else "")
     facets = source.values(plot.facet_by, (row.facet for row in rows)) or [None]
-    panels = [replace(panel, groups=_groups(source, pairs, facet, summary), title=_facet_title(plot, facet)) for facet in facets]
+    panels = [replace(panel, groups=_groups(source, pairs, facet, marks), title=_facet_title(plot, facet)) for facet in facets]
     scale = axis_scale(plot.y_scale, [mark.summary.centre for panel in panels for mark in panel.marks])
     yield from (replace(panel, scale=scale) for panel in panels)
 
@@ -105,9 +121,17 @@ def _panels(source: _Source, position: int) -> Iterator[Panel]:
 def _pooled(source: _Source, expression: Expression, pairs: Sequence[tuple[Row, float]]) -> Metric | None:
     """Return the metric whose recorded values are pooled: one that is shown as it is, and that all trials recorded; None for others."""
     metric = next((one for one in source.experiment.metrics if one.name == expression.name), None)
-    if metric is None or not is_pooled(metric) or source.plot.normalize_by is not None:
+    curve = source.plot.type in CURVES
+    if metric is None or not (is_pooled(metric) or curve) or source.plot.normalize_by is not None:
         return None
-    return metric if pairs and all(metric.name in row.recorded for row, _ in pairs) else None
+    stored = bool(pairs) and all(metric.name in row.recorded for row, _ in pairs)
+    if curve and pairs and not stored:
+        raise InputError(f"the recorded values of {metric.name} are not stored with all trials, so there is no curve of them")
+    return metric if stored else None
+
+
+def _recorded(metric: Metric, pairs: Sequence[tuple[Row, float]]) -> list[Recorded]:
+    return [row.recorded[metric.name] for row, _ in pairs]
 
 
 def _facet_title(plot: Plot, facet: object) -> str:
@@ -127,14 +151,14 @@ def _undefined(rows: Sequence[Row], defined: int, expression: Expression, units:
     return "; ".join(f"no value in {count} of {len(rows)} trials ({why})" for why, count in reasons.most_common())
 
 
-def _groups(source: _Source, pairs: Sequence[tuple[Row, float]], facet: object, summary: Summarise) -> tuple[Group, ...]:
+def _groups(source: _Source, pairs: Sequence[tuple[Row, float]], facet: object, marks: MakeMarks) -> tuple[Group, ...]:
     """Return the groups of a facet: those of the whole figure, so that all panels draw them alike."""
     plot, groups = source.plot, []
     for group in source.values(plot.sort_by, (row.group for row in source.rows)):
         place = value_key(group), value_key(facet)
         mine = [(row, value) for row, value in pairs if (value_key(row.group), value_key(row.facet)) == place]
         text = _text(group)
-        groups.append(Group(plot.sort_labels.get(text, text), tuple(_marks(plot, mine, summary, source.experiment))))
+        groups.append(Group(plot.sort_labels.get(text, text), tuple(marks(mine))))
     return tuple(groups)
 
 
@@ -168,10 +192,17 @@ def _overlaps(panel: Panel) -> bool:
 
 def _y_label(plot: Plot, position: int, unit: str | None) -> str:
     """Return the label of a panel's y-axis: the user's (one may serve for all panels), or what it shows with its unit."""
+    if plot.type in CURVES and (plot.type == "cdf" or not plot.y_label):
+        return plot.y_label[0] if plot.y_label else "share of values" if plot.type == "cdf" else _value_label(unit)
     if plot.y_label:
         return plot.y_label[position if len(plot.y_label) == len(plot.y_axis) else 0]
     name = worded(expressions(plot)[position].printed())
     return f"{name}, relative" if plot.baseline else titled(name, unit or "")
+
+
+def _value_label(unit: str | None) -> str:
+    """Return what recorded values are called."""
+    return titled("latency" if is_time(unit or "") else "recorded value", unit or "")
 
 
 def _unit(expression: Expression, rows: Sequence[Row], units: Mapping[str, str]) -> str | None:

@@ -18,12 +18,18 @@ from wke.tell.figures.axes import finish_x, finish_y, set_scale
 from wke.tell.figures.bars import draw_bars
 from wke.tell.figures.canvas import render
 from wke.tell.figures.caption import scale_problems
+from wke.tell.figures.curves import draw_percentiles, draw_shares
 from wke.tell.figures.drawing import make_drawing
 from wke.tell.figures.lines import draw_lines
 from wke.tell.figures.panels import Drawing, Panel
 from wke.tell.figures.style import FONT_PT, GREY, PANEL_HEIGHT_IN, WIDTH_IN, Layout, layout_of, legend_columns
 
-KINDS: Mapping[str, Callable[[Axes, Panel, Drawing], Sequence[Artist]]] = {"line": draw_lines, "bar": draw_bars}
+KINDS: Mapping[str, Callable[[Axes, Panel, Drawing], Sequence[Artist]]] = {
+    "line": draw_lines,
+    "bar": draw_bars,
+    "percentiles": draw_percentiles,
+    "cdf": draw_shares,
+}
 MOST_COLUMNS = 3  # more facets go to further rows
 LEGEND_LETTERS = 48  # longer labels are folded
 FACET_WIDTH = 0.67  # of a paper's column

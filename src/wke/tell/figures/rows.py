@@ -96,7 +96,7 @@ def expressions(plot: Plot) -> tuple[Expression, ...]:
 
 def x_is_measured(plot: Plot, trials: Sequence[StoredAttempt]) -> bool:
     """Return whether the x-axis shows a metric, not a parameter."""
-    return bool(trials) and not any(plot.x_axis in trial.point for trial in trials)
+    return plot.x_axis != "" and bool(trials) and not any(plot.x_axis in trial.point for trial in trials)
 
 
 def normalised(plot: Plot, rows: Sequence[Row], ys: Sequence[float], kind: str) -> list[float]:
@@ -194,8 +194,7 @@ def _check_units(plot: Plot, table: Sequence[Columns], units: Mapping[str, str])
 
 def _named(plot: Plot) -> Iterator[tuple[str, str]]:
     """Yield every column that the plot names, with the key that names it."""
-    yield "x-axis", plot.x_axis
-    named = {"sort-by": plot.sort_by, "facet-by": plot.facet_by, "maximize-by": plot.maximize_by}
+    named = {"x-axis": plot.x_axis, "sort-by": plot.sort_by, "facet-by": plot.facet_by, "maximize-by": plot.maximize_by}
     yield from ((key, name) for key, name in named.items() if name)
     yield from (("y-axis", name) for y in plot.y_axis for name in y.names)
     yield from (("filter-by", kept.key) for kept in plot.filter_by)
