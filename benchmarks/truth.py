@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truthpage import Line, write_lines
-from truths import clocks, comparisons, intervals, looks, tails, verdicts
+from truths import clocks, comparisons, diagnostics, intervals, looks, tails, verdicts
 
 FIGURES = Path(__file__).parents[1] / "tests" / "known_answers" / "truth-acceptance.csv"
 Simulation = Callable[[random.Random, str, int], bool]
 ONE_BY_ONE: Mapping[tuple[str, str], Simulation] = {
     **clocks.SIMULATIONS,
     **comparisons.SIMULATIONS,
+    **diagnostics.SIMULATIONS,
     **intervals.SIMULATIONS,
     **looks.SIMULATIONS,
 }

@@ -4,6 +4,7 @@ import importlib
 import math
 import pkgutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 from support import ys
@@ -12,10 +13,13 @@ from wke.describe.experiment.experiment import Stopping
 from wke.judge import policies
 from wke.judge.policies.budgeted import BudgetOutlook, BudgetUse
 from wke.judge.policies.climbing import Climb, ClimbOutlook
+from wke.judge.policies.decided import DecidedOutlook, Decision
 from wke.judge.policies.policy import Finding, Outlook
 from wke.judge.policies.precise import PreciseOutlook, Reached, Undecided
 from wke.judge.policies.precision import Precision
 from wke.judge.policies.search import Advice, Why
+from wke.judge.statistics.comparison import Comparison
+from wke.judge.statistics.pairs import Effect, Rule
 from wke.tell.precision import share_text
 from wke.tell.terminal.findings import REASONS, finding_text
 from wke.tell.terminal.outlooks import budget_json, iterations_text, plan_lines, start_text, then_text, to_run_text
@@ -25,6 +29,8 @@ FINE = Precision({"engine": "old", "size": 7}, 10, {"ops": 0.031}, 0.05)
 WIDE = Precision({"engine": "new", "size": 7}, 10, {"ops": 0.0501}, 0.05)
 NONE = Precision({"engine": "new", "size": 8}, 0, {"ops": None}, 0.05)
 FEW = Precision({"engine": "old", "size": 8}, 1, {"ops": None}, 0.05)
+
+OPEN = Comparison({"engine": "new", "size": 7}, "lat", "ms", "lower", 10, Effect(Rule.RATIO, 10, 0.9, 0.7, 1.1, 0.3, -1))
 
 FINDINGS: Mapping[str, Finding] = {
     "precision: not decided yet; trials of the first 5 rounds without a result: 3": Undecided(3, 5),
@@ -36,6 +42,15 @@ FINDINGS: Mapping[str, Finding] = {
         '±5 % is not reached at 2: engine="old": ops unknown; engine="new": ops ±5.1 %'
     ): BudgetUse(9.0, 10.0, 5, (FINE, WIDE, NONE, FEW), 0.05),
     'budget: 9.00 s of 10 s used; the widest interval is engine="new": ops ±5.1 %': BudgetUse(9.0, 10.0, 5, (FINE, WIDE), None),
+    "decisions: none before 5 rounds; 3 are complete": Decision(0, 3, 5, (), ()),
+    (
+        'decisions: 1 of 2 comparisons decided after 10 rounds; not decided: lat at engine="new"; the next look is after 20 rounds; '
+        'certain already: lat at engine="new" lower'
+    ): Decision(10, 14, 20, (OPEN, OPEN), (OPEN,), (OPEN,)),
+    (
+        'budget: 9.00 s of 10 s used; the widest interval is engine="new": ops ±5.1 %; 1 were left at 3 iterations (engine="old"): '
+        "of such intervals about 60 % hold, not 95 %"
+    ): BudgetUse(9.0, 10.0, 3, (replace(FINE, n=3), WIDE), None),
     'climb along size at engine="old": tried 7; best 7 with a mean ops of 3; over: the range has one value': Climb(
         "size", *ys("ops"), ({"engine": "old", "size": 7},), Advice(None, 7, 3.0, (7,), Why.ONE_VALUE)
     ),
@@ -98,6 +113,14 @@ OUTLOOKS: Mapping[str, tuple[Outlook, tuple[str, ...], *tuple[str, ...]]] = {
         "at most 40",
         f"4 of at most 50 trials are stored; {BUDGET_TEXT}; how far it goes is known after the first trial",
         "then what the rest of 1 min 0 s buys",
+    ),
+    "decided": (
+        DecidedOutlook(8, 40, 10, 80),
+        ("until every comparison is decided; looks after 5, 10, 20, 40, 80 rounds, at 1 % each",),
+        "5 to 30 iterations",
+        "8 before the next look, at most 40 in all, about 1 h",
+        "2 trials to run, then more until every comparison is decided; 4 of at most 50 are stored already and reused; seed 7",
+        "until the look after 10 rounds",
     ),
     "climbing": (
         ClimbOutlook(8, 40, "n"),

@@ -109,6 +109,7 @@ class Experiment:
 
     `iterations` is the number of rounds that count; with `stopping`, or until comparisons are
     `decided`, it is the maximum.
+    With `redeploy` "round" each round has deployments of its own.
     `stop_after` failures alike in a row end the series. Above `store_limit` bytes of files in the store a warning is due, with 0 never.
     `verdicts` are the rules that judge its trials. `files` maps the files that results depend on to their SHA-256, folders to None.
     `classes` maps a class to the template of its size. `at` returns where a key is in the file, `warnings` are the old spellings in it. In
@@ -123,6 +124,7 @@ class Experiment:
     stopping: Stopping | None = None
     budget: Budget | None = None
     decided: bool = False
+    redeploy: str | None = None
     warmups: int = 0
     order: str = "interleaved"
     seed: int | None = None

@@ -182,6 +182,7 @@ def _step_problems(experiment: Experiment, is_sound: IsSound) -> Iterator[Proble
         yield Problem("configuration is missing", experiment.where, 'steps run targets of one: write configuration = "FOLDER"')
     if is_sound("steps"):
         yield from _measured_problems(experiment)
+        yield from _redeploy_problems(experiment)
     for index, step in enumerate(experiment.steps):
         if not is_sound("steps", index):
             continue
@@ -190,6 +191,14 @@ def _step_problems(experiment: Experiment, is_sound: IsSound) -> Iterator[Proble
         if SCOPES.index(step.scope) < SCOPES.index(earlier.scope):
             what = f"a step with scope {quoted(step.scope)} comes after one with scope {quoted(earlier.scope)}"
             yield Problem(what, experiment.at("steps", index, "scope"), "steps that run less often come first: deploy, point, trial")
+
+
+def _redeploy_problems(experiment: Experiment) -> Iterator[Problem]:
+    where = experiment.at("experiment", "redeploy")
+    if experiment.redeploy and all(step.scope == "trial" for step in experiment.steps):
+        yield Problem("no step has a scope, so every trial is deployed anew", where, "remove it")
+    if experiment.redeploy and experiment.order == "sequential":
+        yield Problem("this order has no rounds", where, 'write order = "interleaved"')
 
 
 def _measured_problems(experiment: Experiment) -> Iterator[Problem]:

@@ -86,6 +86,9 @@ class ExperimentSection(TableModel):
     """How many trials of each point run first and do not count."""
     order: Literal["interleaved", "sequential"] | None = None
     """`interleaved`: each round runs every point once, in random order. `sequential` (default for benchmark scripts): point by point."""
+    redeploy: Literal["round"] | None = None
+    """`round`: steps with a scope run again in every round, so that intervals include how deployments differ. By default a deployment that
+    all points share stays for the whole series."""
     seed: int | None = None
     """The seed of the random order; by default chosen once and stored with the series."""
     cooldown: Duration = 0.0

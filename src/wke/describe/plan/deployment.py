@@ -8,7 +8,8 @@ Theory. A round runs every point once in a new random order, so that nothing tha
 that share a layer run one after the other, because deploying may take long: in each round, the order of these groups is random, and so is
 the order within each group (a split-plot design, replicated in every round). If a series has several layers at one depth, each is deployed
 again in every round, even if the last group of a round is the first of the next one. Otherwise, two rounds would share the peculiarities
-of one deployment, and intervals over rounds would be too narrow. A layer that is the only one at its depth stays for the whole series.
+of one deployment, and intervals over rounds would be too narrow. A layer that is the only one at its depth stays for the whole series,
+unless the experiment asks for new ones in each round (`redeploy`).
 """
 
 import random

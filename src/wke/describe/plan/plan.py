@@ -328,7 +328,8 @@ def _unjoined(metric: Metric, several: str, machine: str, at: Callable[..., Loca
 def _in_running_order(experiment: Experiment, points: Sequence[_PlannedPoint], seed: int) -> Iterator[Trial]:
     """Yield one trial per turn of each point."""
     stacks = layers([planned.steps for planned in points])
-    many = several(stacks) if experiment.order != "sequential" else (False,) * len(stacks[0] if stacks else ())
+    depth = len(stacks[0] if stacks else ())
+    many = (True,) * depth if experiment.redeploy else several(stacks) if experiment.order != "sequential" else (False,) * depth
     for turn, place in running_order(experiment, range(len(points)), seed, stacks):
         planned, stack = points[place], of_round(stacks[place], many, turn.round)
         yield Trial(

@@ -26,7 +26,7 @@ class Summary:
     """The summary of `n` trials: `centre` is their mean, geometric mean or median; `low` and `high` bound the true one at `confidence`.
 
     Equal values have no spread: then both bounds are the centre. A `pooled` quantile may have a lower bound alone; the
-    smallest of its trials recorded so many `values`.
+    smallest of its trials recorded so many `values`. If trials shared `deployments`, centre and bounds are those of the centres of these.
     """
 
     n: int
@@ -36,6 +36,7 @@ class Summary:
     kind: str
     confidence: float = 0.95
     values: int = 0
+    deployments: int | None = None
 
     @property
     def marked(self) -> bool:

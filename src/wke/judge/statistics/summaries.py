@@ -18,12 +18,21 @@ def by_point(trials: Iterable[StoredAttempt]) -> dict[object, list[StoredAttempt
     return points
 
 
+def by_deployment(trials: Iterable[StoredAttempt]) -> list[list[StoredAttempt]]:
+    """Return trials in groups that ran on one deployment; trials without steps with a scope are alone."""
+    groups: dict[object, list[StoredAttempt]] = {}
+    for trial in trials:
+        groups.setdefault(trial.deployed or trial.id, []).append(trial)
+    return list(groups.values())
+
+
 def point_summaries(
     trials: Sequence[StoredAttempt], metrics: Sequence[Metric], names: Iterable[str], *, pooled: bool = True
 ) -> dict[object, dict[str, Summary]]:
     """Return, by the key of each point, the summary of each of these metrics over the trials that are ok and have a value.
 
-    Quantiles of recorded values are `pooled`, if all trials have these, unless the quantiles of single trials are asked for.
+    Quantiles of recorded values are `pooled`, if all trials have these, unless the quantiles of single trials are asked for. Where trials
+    share several deployments, the interval is that of the deployments' centres: trials on one are not independent.
     """
     units = metric_units(trials, metrics)
     pooling = {metric.name: metric for metric in metrics if pooled and is_pooled(metric) and all(_recorded(metric.name, trials))}
@@ -32,11 +41,20 @@ def point_summaries(
     def summary(name: str, here: Sequence[StoredAttempt]) -> Summary | None:
         if name in pooling and (recorded := [one for one in _recorded(name, here) if one]):
             return pooled_summary(pooling[name], recorded)
-        return summarise(seen, kinds[name]) if (seen := _values(name, here)) else None
+        return _summary(name, kinds[name], by_deployment(here)) if _values(name, here) else None
 
     return {
         point: {name: found for name in kinds if (found := summary(name, here)) is not None} for point, here in by_point(trials).items()
     }
+
+
+def _summary(name: str, kind: str, groups: Sequence[Sequence[StoredAttempt]]) -> Summary:
+    """Return the summary of a metric over the trials of all deployments, of which one has a value."""
+    seen = [values for group in groups if (values := _values(name, group))]
+    trials = [value for values in seen for value in values]
+    if not 1 < len(seen) < len(trials) or (kind == "geometric-mean" and min(trials) <= 0):
+        return summarise(trials, kind)
+    return replace(summarise([summarise(values, kind).centre for values in seen], kind), n=len(trials), deployments=len(seen))
 
 
 def metric_units(trials: Sequence[StoredAttempt], metrics: Sequence[Metric]) -> dict[str, str]:

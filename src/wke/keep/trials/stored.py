@@ -18,6 +18,7 @@ Rows = Callable[[str, str], list[tuple[Any, ...]]]
 
 COLUMNS = "a.trial, s.name, a.number, a.point, a.iteration, a.warmup, a.outcome, a.why, a.started_ns, a.ended_ns, a.invocation"
 OWNED = "attempts a JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series"
+DEPLOYED = f"deployments y JOIN attempts a ON y.attempt = {RAN}"
 STARTED = f"starts t JOIN attempts a ON t.attempt = {RAN}"
 DERIVATION = "r.trial, r.number, d.how, d.at_ns, d.who, d.wke"
 DERIVED = "derived d JOIN attempts a ON a.id = d.attempt JOIN attempts r ON r.id = d.source"
@@ -37,13 +38,12 @@ def read_attempts(
     values, units = _observations(rows)
     starts = {id_: StoredStart(*start) for id_, *start in rows("t.skew_ns, t.bound_ns, t.first, t.last", STARTED)}
     derived = {id_: (command, Derivation(*why)) for id_, command, *why in rows(f"r.invocation, {DERIVATION}", DERIVED)}
-    judged = _judgements(rows)
-    changed = machine_changes(sql, condition, value, now) if now else {}
-    found = []
+    judged, makers = _judgements(rows), _makers(rows)
+    changed, found = machine_changes(sql, condition, value, now) if now else {}, []
     for id_, trial, series, number, point, iteration, warmup, outcome, why, started_ns, ended_ns, own in rows(COLUMNS, OWNED):
         command, derivation = derived.get(id_, (own, None))
         machines, judgements = changed.get(id_, MachineChanges()), judged.get(id_, ())
-        rejected = outcome == OutcomeKind.OK and verdict(each.level for each in judgements) is Level.INVALID
+        ended, because = _ended(outcome, why, judgements)
         found.append(
             StoredAttempt(
                 id=trial,
@@ -52,8 +52,8 @@ def read_attempts(
                 point=read_object(point, f"the point of trial {trial}"),
                 iteration=iteration,
                 warmup=bool(warmup),
-                outcome=OutcomeKind.INVALID.value if rejected else outcome or RUNNING,
-                why=doubts(judgements) if rejected else why,
+                outcome=ended,
+                why=because,
                 started_ns=started_ns,
                 elapsed_s=None if ended_ns is None else (ended_ns - started_ns) / 1e9,
                 observations=values.get(id_, {}),
@@ -65,6 +65,7 @@ def read_attempts(
                 accepted=machines.accepted,
                 command=command,
                 judgements=judgements,
+                deployed=tuple(makers.get(id_, ())),
             )
         )
     return tuple(sorted(found, key=lambda attempt: (attempt.id, attempt.attempt)))
@@ -87,6 +88,20 @@ def _judgements(rows: Rows) -> dict[int, tuple[Judgement, ...]]:
     for id_, *row in sorted(rows(columns, "judgements j JOIN attempts a ON a.id = j.attempt")):
         found.setdefault(id_, []).append(read_judgement(*row))
     return {id_: tuple(judgements) for id_, judgements in found.items()}
+
+
+def _ended(outcome: str | None, why: str, judgements: tuple[Judgement, ...]) -> tuple[str, str]:
+    """Return how an attempt ended and why: one that rules reject is invalid."""
+    rejected = outcome == OutcomeKind.OK and verdict(each.level for each in judgements) is Level.INVALID
+    return (OutcomeKind.INVALID.value, doubts(judgements)) if rejected else (outcome or RUNNING, why)
+
+
+def _makers(rows: Rows) -> dict[int, list[int]]:
+    """Return the attempts that deployed what an attempt ran on, step by step."""
+    found: dict[int, list[int]] = {}
+    for id_, _, maker in sorted(rows("y.step, y.maker", DEPLOYED)):
+        found.setdefault(id_, []).append(maker)
+    return found
 
 
 def _folder(store: Path, trial: str, number: int, derivation: Derivation | None) -> Path:

@@ -153,6 +153,8 @@ class StoredAttempt:
     count because of `changes`; the acceptances with the numbers `accepted` cover others. With `stands_for` it counts for that trial.
     `command` is the number of the command that ran it, 0 if that is not known. `recorded` has the distribution of recorded values, with
     its unit, by metric, if they were asked for (keep/trials/distributions.py). The outcome of an attempt that a rule rejects is "invalid".
+    `deployed` are the attempts, by their numbers in the store, that ran each step with a scope for it: attempts with equal ones share a
+    deployment.
     """
 
     id: str
@@ -176,6 +178,7 @@ class StoredAttempt:
     command: int = field(default=0, compare=False)
     judgements: tuple[Judgement, ...] = ()
     recorded: Mapping[str, Recorded] = field(default_factory=dict, compare=False)
+    deployed: tuple[int, ...] = field(default=(), compare=False)
 
     @property
     def ran(self) -> tuple[str, int]:

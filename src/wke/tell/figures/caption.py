@@ -6,6 +6,7 @@ from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.plot import CURVES, Filter, Plot
 from wke.describe.experiment.sweep import value_text
 from wke.errors import Problem
+from wke.judge.diagnostics.diagnose import diagnose
 from wke.judge.policies.choose import policy_of
 from wke.judge.statistics.statistics import POOLED, Summary
 from wke.judge.summary.pointtable import varied
@@ -14,6 +15,7 @@ from wke.tell.figures.panels import Drawing, Panel
 from wke.tell.figures.rows import Row, shows
 from wke.tell.figures.scales import AxisScale
 from wke.tell.figures.style import tick_text
+from wke.tell.hints import hint_lines
 from wke.tell.precision import share_text
 from wke.tell.words import worded
 
@@ -26,6 +28,7 @@ def footnote(plot: Plot, drawing: Drawing, rows: Sequence[Row], shown: Sequence[
         _selections(plot, drawing.panels),
         _mixed(plot, rows, measured=drawing.measured),
         _missing(plot, shown, experiment),
+        _hints(plot, shown, experiment),
     )
     return " ".join(sentence for several in sentences for sentence in several)
 
@@ -49,6 +52,14 @@ def _suspect(rows: Sequence[Row]) -> Iterator[str]:
     """Yield how many trials are suspect; marks with such trials are crossed."""
     if suspect := sum(row.suspect for row in rows):
         yield f"Crossed: with suspect trials ({suspect} of {len(rows)})."
+
+
+def _hints(plot: Plot, shown: Sequence[StoredAttempt], experiment: Experiment) -> Iterator[str]:
+    """Yield what diagnostics say of the metrics on the y-axis."""
+    names = {name for y in plot.y_axis for name in y.names}
+    found = diagnose(shown, experiment.metrics, in_rounds=experiment.has_rounds)
+    for line in hint_lines([hint for hint in found if hint.metric in names], experiment.parameters.varied, cures=False):
+        yield f"{line}."
 
 
 def _without_interval(summaries: Sequence[Summary]) -> Iterator[str]:

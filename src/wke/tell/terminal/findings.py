@@ -15,6 +15,8 @@ from wke.tell.precision import place_text, share_text, shares_text
 from wke.tell.words import counted, seconds
 
 MOST_PLACES = 5
+LEFT = {2: 37, 3: 60, 5: 82}
+"""How many of 100 intervals hold at points that a budget left at so many iterations: they looked narrow by chance."""
 
 REASONS = {
     Why.START: "the range begins here",
@@ -68,6 +70,10 @@ def _budget_use(finding: BudgetUse, varied: Sequence[str]) -> str:
         parts.append(f"{wish} is not reached at {len(finding.wide)}: {_places(finding.wide, varied, precise=True)}")
     elif finding.wide:
         parts.append(f"the widest interval is {_places(finding.wide[:1], varied, precise=True)}")
+    left = [point for point in finding.points if point.n == finding.rounds]
+    if left and len(left) < len(finding.points) and (held := LEFT.get(min(finding.rounds, max(LEFT)))):
+        some = f"{len(left)} were left at {finding.rounds} iterations ({_places(left, varied)})"
+        parts.append(f"{some}: of such intervals about {held} % hold, not 95 %")
     return "; ".join(parts) or "all goals are reached"
 
 

@@ -9,6 +9,7 @@ from wke.keep.files.localtime import local_time
 from wke.keep.trials.judgements import Level
 from wke.keep.trials.software import git_trouble
 from wke.tell.comparisons import baseline_text, comparison_rows, comparisons_json, method_words
+from wke.tell.hints import hint_lines, hints_json
 from wke.tell.report import doubts, headline
 from wke.tell.tables import TextTable, table_json, text_table
 from wke.tell.terminal.console import Printer
@@ -22,6 +23,8 @@ MOST_LISTED = 5
 def print_summary(summary: SeriesSummary) -> None:
     """Print the table and the comparisons to stdout, and to stderr how to read them and what counts by acceptance."""
     print_table(summary)
+    for line in hint_lines(summary.hints, summary.table.parameters):
+        Printer().talk(line)
     print_comparisons(summary)
     if accepted := accepted_text(summary):
         Printer().talk(accepted)
@@ -152,6 +155,7 @@ def summary_json(summary: SeriesSummary) -> dict[str, object]:
     return {
         **table_json(summary.table),
         **({"baseline": baseline, "comparisons": comparisons} if baseline else {}),
+        "hints": hints_json(summary.hints),
         "verdicts": list(verdict_lines(summary)),
         "limit": limit_line(summary) or None,
         "findings": [finding_text(finding, summary.table.parameters) for finding in summary.findings],
