@@ -16,7 +16,7 @@ while True:
         pass
     time.sleep(0.02 * (1 - share))
 """
-LOAD = "#!/bin/sh\nsleep 0.6\necho 'wke: ops=100 1/s'\n"
+LOAD = "#!/bin/sh\nsleep 0.5\necho 'wke: ops=100 1/s'\n"
 SERIES = """
 [experiment]
 configuration = "kv"
@@ -24,7 +24,7 @@ iterations = 5
 [parameters]
 beside = [0.0, 0.3]
 [telemetry]
-every = "50ms"
+every = "100ms"
 [[steps]]
 target = "serve"
 on = "m0"

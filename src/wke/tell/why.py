@@ -76,6 +76,7 @@ def notes(report: WhyReport) -> Iterator[str]:
         yield f"{len(ranking.differences) - MOST_SHOWN} more differ; --json has them"
     if len(ranking.undecided) > MOST_UNDECIDED:
         yield f"undecided: {len(ranking.undecided) - MOST_UNDECIDED} more are larger or smaller in every pair; --json has them"
+    yield from report.doubts
     yield from report.lacks[:MOST_LACKS]
     if len(report.lacks) > MOST_LACKS:
         yield f"and {len(report.lacks) - MOST_LACKS} more things are not known; --json has them"
@@ -152,8 +153,8 @@ SCALES: Mapping[str, Scale] = {
     "s": ((1e-6, "us"), (1e-3, "ms"), (1, "s")),
     "share": ((0.01, "%"),),
     "cores": ((1, "cores"),),
-    "1/s": ((1, ""),),
-    "1": ((1, ""),),
+    "1/s": ((1, ""), (1e6, "million"), (1e9, "billion")),
+    "1": ((1, ""), (1e6, "million"), (1e9, "billion")),
 }
 """Units with their sizes, smallest first. Sentences about rates say "per second" themselves."""
 
@@ -289,6 +290,7 @@ def why_json(report: WhyReport) -> dict[str, object]:
         "ranking": listed,
         "undecided": [{"sentence": _sentence(one, report.short), **_measured_json(one)} for one in ranking.undecided],
         "compared": [_measured_json(one) for one in ranking.all],
+        "doubts": list(report.doubts),
         "lacks": list(report.lacks),
     }
 

@@ -14,6 +14,8 @@ class AspectKind(StrEnum):
     """Something is waited for, lost or taken away: this makes a system slow."""
     WORK = "work"
     """How much machines and tasks do: often the consequence of something else."""
+    EXPOSED = "exposed"
+    """What the experiment chose to keep of what programs say of themselves, or of what processors count."""
     METRIC = "metric"
     """What the experiment measures: the difference that is to be explained."""
 

@@ -5,11 +5,13 @@ Order: name, topic, kind, what, unit, floor, large amount, sentence. Units: "sha
 """
 # ruff: noqa: E501 - a table
 
+from functools import lru_cache
+
 from wke.judge.why.aspect import Aspect, AspectKind
 
 WAIT, WORK = AspectKind.WAIT, AspectKind.WORK
-FOREIGN, WAY, DURATION = "cpu.foreign", "way", "duration"
-"""No columns: processor time that no task of the trial used, half of a round trip to the controller, the length of the measured step."""
+FOREIGN = "cpu.foreign"
+"""Not a column: processor time that no task of the trial used."""
 
 # fmt: off
 ASPECTS = (
@@ -29,7 +31,6 @@ ASPECTS = (
     Aspect("TCP timeouts", "network", WAIT, "tcp.timeouts", "1/s", 0.3, 10, "{where} has {value} TCP timeouts per second"),
     Aspect("refused connections", "network", WAIT, "tcp.listen-drops", "1/s", 0.3, 10, "{where} turns {value} connections per second away"),
     Aspect("dropped packets", "network", WAIT, "net.*-drops net.*-errors udp.drops", "1/s", 1, 100, "{where} drops {value} packets per second"),
-    Aspect("way", "network", WAIT, "way", "s", 1e-4, 0.005, "a message from the controller to {where} takes {value}", threshold=0.3),
     Aspect("processors", "cpu", WORK, "cpu.busy / cpu.capacity", "share", 0.02, 0.5, "{where} uses {value} of its processors"),
     Aspect("busiest processor", "cpu", WORK, "most cpu.[0-9]*.busy", "share", 0.05, 0.5, "the busiest processor of {where} works {value} of the time"),
     Aspect("kernel", "cpu", WORK, "cpu.system", "cores", 0.05, 1.0, "the kernel of {where} uses {value}"),
@@ -50,11 +51,19 @@ ASPECTS = (
     Aspect("task written", "disk", WORK, "written", "B/s", 1e5, None, "{where} writes {value}", of="task"),
     Aspect("task threads", "cpu", WORK, "threads", "1", 2, None, "{where} has {value} threads", of="task"),
     Aspect("task files", "network", WORK, "descriptors", "1", 8, None, "{where} has {value} files and connections open", of="task"),
-    Aspect("duration", "time", AspectKind.METRIC, "duration", "s", 0.01, None, "{where} takes {value}", of="trial", threshold=0.05),
 )
+WAY = Aspect("way", "network", WAIT, "half of a round trip", "s", 1e-4, 0.005, "a message from the controller to {where} takes {value}", of="trial", threshold=0.3)
+DURATION = Aspect("duration", "time", AspectKind.METRIC, "length of the measured step", "s", 0.01, None, "{where} takes {value}", of="trial", threshold=0.05)
 # fmt: on
 
 
 def metric_aspect(name: str, unit: str, threshold: float) -> Aspect:
     """Return the aspect that is a metric of the experiment."""
     return Aspect(name, name, AspectKind.METRIC, "", unit, 0.0, None, "{where} is {value}", of="trial", threshold=threshold)
+
+
+@lru_cache(maxsize=1 << 14)
+def exposed_aspect(name: str, unit: str) -> Aspect:
+    """Return the aspect that is a number which a program exposes, the mean of one, or its rate if the unit is per second."""
+    says = "{where}: " + name.replace("{", "{{").replace("}", "}}") + (" grows by {value} per second" if unit == "1/s" else " is {value}")
+    return Aspect(name, name, AspectKind.EXPOSED, name, unit, 0.0, None, says)

@@ -3,7 +3,8 @@
 Theory. The unit of replication is a pair of trials: each trial gives one number for an aspect at a place. Both numbers of a pair are moved
 up by the aspect's floor and divided by each other, and the logarithms of these ratios are tested as those of a metric are (pairs.py):
 whether the difference is larger than the threshold below which it does not matter. Holm's method runs over everything that could be
-named, so that equal results name anything at all in less than 5 % of cases. An aspect of which no trial has more than its floor is not
+named, so that equal results name anything at all in less than 5 % of cases; what programs expose can be a lot, so it has half of this
+chance for itself. An aspect of which no trial has more than its floor is not
 among these; that does not depend on which trial is on which side. Below MIN_ROUNDS pairs nothing is tested, and what is larger in every
 pair is told as undecided.
 
@@ -26,7 +27,7 @@ from wke.values import dataclass
 MOST_FACTS = 2
 AS_LARGE = math.log(4)
 """A difference by this factor (as a logarithm) is as remarkable as one of an aspect's `large` amount."""
-ALIKE = 0.02
+ALIKE = 0.1
 REMARKABLE = 0.25
 """Undecided differences of a lower severity are not told: of few trials, many small numbers differ in one direction."""
 KINDS = tuple(AspectKind)
@@ -100,9 +101,14 @@ def _undecided(few: Mapping[Contrast, MeasuredDifference]) -> tuple[MeasuredDiff
 
 
 def _tested(asked: Sequence[tuple[Contrast, Effect]]) -> list[MeasuredDifference]:
-    """Return what was seen, confirmed or not, given all of it."""
-    decisions = holm([effect.p for _, effect in asked])
-    return [_measured(one, effect, confirmed=confirmed) for (one, effect), confirmed in zip(asked, decisions, strict=True)]
+    """Return what was seen, confirmed or not, given all of it; what programs expose shares the chance of a false name half and half."""
+    families = [[one for one in asked if (one[0].aspect.kind is AspectKind.EXPOSED) is wanted] for wanted in (False, True)]
+    level = LEVEL / max(1, sum(bool(family) for family in families))
+    found = []
+    for family in families:
+        decisions = holm([effect.p for _, effect in family], level)
+        found += [_measured(one, effect, confirmed=confirmed) for (one, effect), confirmed in zip(family, decisions, strict=True)]
+    return found
 
 
 def _with_facts(measured: Sequence[MeasuredDifference], facts: Sequence[FactDifference]) -> list[FactDifference | MeasuredDifference]:
@@ -178,7 +184,7 @@ def _fact_key(fact: FactDifference) -> tuple[int, str, tuple[str, ...]]:
     return fact.kind, fact.name, fact.where
 
 
-Values = Mapping[tuple[str, str], float]
+Values = Mapping[tuple[Aspect, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,16 +197,16 @@ class PairSeen:
     candidate_first: bool | None = None
 
 
-def contrasts_of(seen: Sequence[PairSeen], aspects: Mapping[str, Aspect]) -> list[Contrast]:
+def contrasts_of(seen: Sequence[PairSeen]) -> list[Contrast]:
     """Return the contrasts that pairs of trials show. Several pairs of a round depend on each other: they give one, of their means."""
-    values: dict[tuple[str, str], dict[int, list[Pair]]] = {}
+    values: dict[tuple[Aspect, str], dict[int, list[Pair]]] = {}
     for pair in seen:
-        for key in pair.baseline.keys() & pair.candidate.keys():
+        for key in (key for key in pair.candidate if key in pair.baseline):
             one = Pair(pair.candidate[key], pair.baseline[key], pair.candidate_first)
             values.setdefault(key, {}).setdefault(pair.round_, []).append(one)
     return [
-        Contrast(aspects[name], place, tuple(_joined(pairs, aspects[name].floor) for _, pairs in sorted(rounds.items())))
-        for (name, place), rounds in sorted(values.items())
+        Contrast(aspect, place, tuple(_joined(pairs, aspect.floor) for _, pairs in sorted(rounds.items())))
+        for (aspect, place), rounds in values.items()
     ]
 
 

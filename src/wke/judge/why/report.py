@@ -13,7 +13,8 @@ class WhyReport:
 
     `short` is how sentences refer to the baseline, with its preposition. `asked` are the parameters in which they differ on purpose. The
     two were measured `together` if they share rounds. `pairs` counts the pairs of trials, of `rounds` rounds; of `with_telemetry` pairs
-    both trials have telemetry. `scripts` maps digests to texts, as far as these are kept. `lacks` says what is not known, in sentences.
+    both trials have telemetry. `scripts` maps digests to texts, as far as these are kept. `doubts` are suspect trials
+    and what the sides used up, `lacks` what is not known, in sentences.
     """
 
     baseline: str
@@ -26,4 +27,5 @@ class WhyReport:
     with_telemetry: int
     ranking: Ranking
     scripts: Mapping[str, str]
+    doubts: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()

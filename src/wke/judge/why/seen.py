@@ -4,6 +4,7 @@ The number is a mean over time, so that how samples follow one another (they tre
 a difference is. That is decided by how the numbers of trials scatter.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -14,16 +15,18 @@ from wke.judge.telemetry.course import Figures, Window
 from wke.judge.telemetry.trial import TrialTelemetry
 from wke.judge.verdicts.uses import EMULATION_HOST, TASK
 from wke.judge.why.aspect import Aspect, AspectFormula
-from wke.judge.why.aspects import ASPECTS, DURATION, FOREIGN, WAY
+from wke.judge.why.aspects import ASPECTS, DURATION, FOREIGN, WAY, exposed_aspect
 from wke.keep.telemetry.columns import HOST, THIS_MACHINE, Column
 
 LEAST_KNOWN = 0.5
 """A mean counts if the column is known for this share of the window; it is compared with others like it, so that small gaps do no harm."""
 LOOPBACK = "net.lo."
+SCRAPE, PERF = "scrape.", "perf."
+BUCKETS = re.compile(r"_(bucket|created)(\{|$)")
 NEEDED = ("cpu.busy", "cpu.irq", "cpu.softirq", "cpu.capacity", "memory.total", "tcp.sent")
 STEP = "the measured step"
-Key = tuple[str, str]
-"""The name of an aspect, and the place where it is seen: a machine, the computer that carries machines, `TARGET on MACHINE`, or STEP."""
+Key = tuple[Aspect, str]
+"""An aspect, and the place where it is seen: a machine, the computer that carries machines, `TARGET on MACHINE`, or STEP."""
 Known = Mapping[str, Figures]
 
 
@@ -33,22 +36,26 @@ def seen_of(telemetry: TrialTelemetry, window: Window, ways_s: Mapping[str, floa
     if telemetry.window is not None:
         found[DURATION, STEP] = telemetry.window.seconds
     host: Known = {}
-    busy: dict[str, float | None] = {}
+    busy: list[float] = []
     for machine in telemetry.machines:
         known = _known(telemetry, machine, window)
-        own, hosts = _of(known, THIS_MACHINE), _of(known, HOST)
-        host = host or hosts
-        tasks = _tasks(known)
-        busy[machine] = own["cpu.busy"].mean if "cpu.busy" in own else None
-        used = [figures.mean * figures.covered for column, figures in known.items() if column.task is not None and column.name == "cpu"]
-        foreign = _foreign(own, used) if used else {}
-        found |= _values(machine, own, foreign, "machine")
-        for place, figures in tasks.items():
-            found |= _values(place, figures, {}, "task")
+        own = _of(known, THIS_MACHINE)
+        host = host or _of(known, HOST)
+        busy += [own["cpu.busy"].mean] if "cpu.busy" in own else []
+        found |= _of_machine(machine, own, known)
     if host:
-        carried = [value for value in busy.values() if value is not None]
-        found |= _values(EMULATION_HOST, host, _foreign(host, carried) if len(carried) == len(busy) else {}, "machine")
+        foreign = _foreign(host, busy) if len(busy) == len(telemetry.machines) else {}
+        found |= _values(EMULATION_HOST, host, foreign, "machine")
     return found
+
+
+def _of_machine(machine: str, own: Known, known: Mapping[Column, Figures]) -> dict[Key, float]:
+    """Return the numbers of a machine and of its tasks, and what programs on it expose."""
+    used = [figures.mean * figures.covered for column, figures in known.items() if column.task is not None and column.name == "cpu"]
+    found: dict[Key, float] = dict(_values(machine, own, _foreign(own, used) if used else {}, "machine"))
+    for place, figures in _tasks(known).items():
+        found |= _values(place, figures, {}, "task")
+    return found | {(aspect, machine): value for aspect, value in _exposed(known)}
 
 
 def _known(telemetry: TrialTelemetry, machine: str, window: Window) -> dict[Column, Figures]:
@@ -94,7 +101,7 @@ def _values(place: str, known: Known, derived: Mapping[str, float], of: str) -> 
         per = AspectFormula.of(aspect.what).per
         whole = known[per].mean if per in known else 0.0
         if value is not None and (not per or whole > 0):
-            yield (aspect.name, place), value / whole if per else value
+            yield (aspect, place), value / whole if per else value
 
 
 TOGETHER: Mapping[str, Callable[[Sequence[float]], float]] = {"sum": sum, "most": max, "mean": fmean}
@@ -118,8 +125,35 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
+def _exposed(known: Mapping[Column, Figures]) -> Iterator[tuple[Aspect, float]]:
+    """Yield what programs expose and what processors count, with its aspect: of durations and sizes that are summed, the mean."""
+    mine = {column.name: (column, figures) for column, figures in known.items() if _is_exposed(column.scope, column.name)}
+    for name, (column, figures) in mine.items():
+        base, total, labels = name.partition("_sum")
+        count = mine.get(f"{base}_count{labels}")
+        if total and count is not None:
+            if count[1].mean > 0:
+                yield exposed_aspect(base + labels, _unit(base, "")), figures.mean / count[1].mean
+        elif name.replace("_count", "_sum", 1) not in mine or name.replace("_count", "_sum", 1) == name:
+            yield exposed_aspect(name, _unit(name, "/s" if column.kind == "counter" else "")), figures.mean
+
+
+def _unit(name: str, per: str) -> str:
+    """Return the unit that a name for Prometheus ends with, by its conventions."""
+    plain = name.partition("{")[0].removesuffix("_total")
+    if plain.endswith("_bytes"):
+        return f"B{per}"
+    return f"1{per}" if per else "s" if plain.endswith("_seconds") else "1"
+
+
+def _is_exposed(scope: str, name: str) -> bool:
+    return (scope.startswith(SCRAPE) and not BUCKETS.search(name)) or (scope == THIS_MACHINE and name.startswith(PERF))
+
+
 @lru_cache(maxsize=1 << 14)
 def _is_wanted(scope: str, name: str) -> bool:
+    if _is_exposed(scope, name):
+        return True
     kind = "task" if scope.startswith(TASK) else "machine" if scope in {THIS_MACHINE, HOST} else ""
     return bool(kind) and (
         name in NEEDED or any(aspect.of == kind and _matches(name, AspectFormula.of(aspect.what).patterns) for aspect in ASPECTS)

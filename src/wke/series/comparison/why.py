@@ -1,5 +1,6 @@
 """What differs between two results: finds the pairs of their trials, and what each trial says of itself."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
@@ -10,7 +11,8 @@ from wke.errors import InputError
 from wke.judge.statistics.comparison import ran_first
 from wke.judge.telemetry.course import Window
 from wke.judge.telemetry.trial import TrialTelemetry
-from wke.judge.why.aspects import ASPECTS, metric_aspect
+from wke.judge.why.aspect import Aspect
+from wke.judge.why.aspects import metric_aspect
 from wke.judge.why.facts import FactDifference, FactKind, Parameters, input_facts, machine_facts, software_facts, version_facts
 from wke.judge.why.ranking import PairSeen, contrasts_of, ranked
 from wke.judge.why.report import WhyReport
@@ -24,6 +26,7 @@ from wke.series.folders import RESULTS
 from wke.series.resolve import find_trial, points_at
 from wke.series.telemetry import stored_telemetry
 from wke.tell.comparisons import baseline_text
+from wke.tell.words import counted
 from wke.values import dataclass
 
 LONGEST_NAME = 28
@@ -133,14 +136,14 @@ def _report(there: Comparand, here: Comparand, pairs: Sequence[TrialPair], store
     asked, together = _asked(pairs), there.is_beside(here)
     share = here.plan.rules.threshold if threshold is None else threshold
     units = {name: unit for pair in pairs for name, unit in pair.candidate.units.items()}
-    aspects = {one.name: one for one in ASPECTS} | {f"metric {name}": metric_aspect(name, unit, share) for name, unit in units.items()}
+    metrics = {name: metric_aspect(name, unit, share) for name, unit in units.items()}
     details = [_Details(stores.baseline.details.of(*pair.baseline.ran), stores.candidate.details.of(*pair.candidate.ran)) for pair in pairs]
     lacks: dict[str, None] = {}
     seen, known = [], 0
     for pair, of in zip(pairs, details, strict=True):
         sides = _telemetry(pair, of, lacks)
         known += all(one.window is not None and bool(one.machines) for one in sides)
-        seen.append(_seen(pair, of, sides, together=together))
+        seen.append(_seen(pair, of, sides, metrics, together=together))
     facts = [*_facts(pairs, details, stores, asked), *software_facts(there.plan.software, here.plan.software)]
     return WhyReport(
         baseline=there.name,
@@ -151,8 +154,9 @@ def _report(there: Comparand, here: Comparand, pairs: Sequence[TrialPair], store
         pairs=len(pairs),
         rounds=len({pair.candidate.iteration for pair in pairs}),
         with_telemetry=known,
-        ranking=ranked(contrasts_of(seen, aspects), list(_merged(facts))),
+        ranking=ranked(contrasts_of(seen), list(_merged(facts))),
         scripts=dict(_scripts(facts, stores)),
+        doubts=tuple(_doubts(there, here, pairs)),
         lacks=(*_lacking(there, here, len(pairs), known, details), *lacks),
     )
 
@@ -188,12 +192,13 @@ def _telemetry(pair: TrialPair, of: _Details, lacks: dict[str, None]) -> tuple[T
     return found
 
 
-def _seen(pair: TrialPair, of: _Details, sides: tuple[TrialTelemetry, TrialTelemetry], *, together: bool) -> PairSeen:
+def _seen(pair: TrialPair, of: _Details, sides: Sequence[TrialTelemetry], metrics: Mapping[str, Aspect], *, together: bool) -> PairSeen:
     """Return what two trials show over the first part of their measured steps that is as long as the shorter one of these."""
     lengths = [side.window.end_ns - side.window.start_ns for side in sides if side.window is not None]
     values = []
     for attempt, details, telemetry in zip((pair.baseline, pair.candidate), (of.baseline, of.candidate), sides, strict=True):
-        found: dict[Key, float] = {(f"metric {name}", name): value for name, value in attempt.observations.items() if value == value}  # noqa: PLR0124 - not NaN
+        seen = {name: value for name, value in attempt.observations.items() if name in metrics and math.isfinite(value)}
+        found: dict[Key, float] = {(metrics[name], name): value for name, value in seen.items()}
         if telemetry.window is not None:
             start_ns = telemetry.window.start_ns
             found |= seen_of(telemetry, Window(start_ns, start_ns + min(lengths)), _ways(details))
@@ -235,6 +240,21 @@ def _scripts(facts: Sequence[FactDifference], stores: SideStores) -> Iterator[tu
                 text = store.inputs.script(digest)
                 if text is not None:
                     yield digest, text
+
+
+def _doubts(there: Comparand, here: Comparand, pairs: Sequence[TrialPair]) -> Iterator[str]:
+    """Yield which side has suspect trials, and what each side used up."""
+    sides = (
+        (there.name, {one.baseline.ran: one.baseline for one in pairs}),
+        (here.name, {one.candidate.ran: one.candidate for one in pairs}),
+    )
+    for name, trials in sides:
+        suspect = [one for one in trials.values() if one.suspect]
+        if suspect:
+            yield f"{len(suspect)} of {counted(len(trials), 'trial')} of {name} suspect: {suspect[0].doubts}"
+    limits = [next((one.limit for one in trials.values() if one.limit), "") for _, trials in sides]
+    if all(limits):
+        yield from (f"limit of {name}: {limit}" for (name, _), limit in zip(sides, limits, strict=True))
 
 
 def _lacking(there: Comparand, here: Comparand, pairs: int, known: int, details: Sequence[_Details]) -> Iterator[str]:
