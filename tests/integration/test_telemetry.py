@@ -70,6 +70,7 @@ target = "truth"
 on = "m1"
 measure = true
 """
+OURS = {"boot", "cpu.agent", "cpu.controller"}
 PERF = """#!/bin/sh
 [ "$*" = "stat -a -x ; -I 100 -e cycles,instructions,misses" ] || { echo "Error: $*" >&2; exit 1; }
 echo "     0.10;1000;;cycles;100;100.00;;" >&2
@@ -121,6 +122,12 @@ def test_telemetry_agrees_with_what_a_script_did(project: Project) -> None:
         known = SENT if has_own_network else seen[after][key] - seen[before][key]
         assert known >= {"lo": SENT, "cpu": 0.9 * BURNT_S, "written": WRITTEN, "used": 0}[key]  # others may free memory meanwhile
         assert (1 - error) * low <= known * unit <= (1 + error) * high
+    ours = {column.name: telemetry.series("m1", column).values for column in telemetry.columns("m1") if column.name in OURS}
+    assert set(ours) == ({"boot"} if has_own_network else OURS)  # the agent is a part of an emulated machine
+    boot = int(Path("/proc/sys/kernel/random/boot_id").read_text().replace("-", "")[:12], 16)
+    assert set(ours.pop("boot")[::10]) == {boot}
+    for used in ours.values():
+        assert 0 < np.nanmin(used) < np.nanmax(used)
     _check_what_is_told(project, telemetry)
 
 

@@ -161,12 +161,12 @@ def processes(*cpu: float) -> Ruling:
         (generators(cpu=0.19, cores=0.2), INVALID),
         (generators(sent=99), OK),
         (generators(sent=98.9, cpu=0.71), INVALID),
-        (generators(sent=98.9, cpu=None), INVALID),
+        (generators(sent=98.9, cpu=None), SUSPECT),
         (generators(sent=98.9), SUSPECT),  # it had processor time left, so it waited for the system
         (generators(lag=10), OK),
         (generators(lag=10.1), SUSPECT),
         (generators(lag=101), SUSPECT),  # late because it waited for the system
-        (generators(lag=101, cpu=None), INVALID),
+        (generators(lag=101, cpu=None), SUSPECT),
         (generators(lag=101, cpu=0.71), INVALID),
         (generators(lag=101, sent=98.9), SUSPECT),
         (foreign(cores=4, busy=3, own=2.6), OK),

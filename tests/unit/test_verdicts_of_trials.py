@@ -238,6 +238,26 @@ def test_emulated_machines_are_judged_by_their_computer(tmp_path: Path) -> None:
     assert uses_of(replace(stored, window=None), {LOAD}, set()) == Uses()
 
 
+def test_machines_that_share_a_kernel_are_no_foreign_load_to_each_other(tmp_path: Path) -> None:
+    """What the trial and wke use through any of them is their own; the command counts once. Another machine has its own."""
+    samples = {"cpu.busy us counter": 1_500_000, "cpu.agent us counter": 20_000, "cpu.controller us counter": 50_000}
+    with closing(TelemetryWriter(tmp_path)) as writer:
+        for number, (machine, boot, used) in enumerate((("m0", 77, 300_000), ("m1", 77, 900_000), ("m2", 78, 100_000))):
+            task = TaskName(1, "load", machine)
+            columns = {Column.of("machine", text): rising(rate) for text, rate in samples.items()}
+            columns[Column.of("machine", "cpu.capacity us/s gauge")] = [2_000_000] * 15
+            columns[Column.of("machine", "boot 1 gauge")] = [boot] * 15
+            columns[Column.of("task.1", "cpu us counter", task)] = rising(used)
+            writer.columns(machine, number + 1, list(columns))
+            writer.chunk(machine, number + 1, 15, encode([[S // 2 * index for index in range(15)], *columns.values()]))
+    spans = tuple(Span("task", "load", 1, 0, 7 * S, task=TaskName(1, "load", f"m{number}")) for number in range(3))
+    clocks = {f"m{number}": (ClockReading(0, 0, 0),) for number in range(3)}
+    stored = TrialTelemetry("t", 1, "s", read_telemetry(tmp_path), read_telemetry(tmp_path, SCRAPES), clocks, spans, Window(S, 6 * S))
+    seen = uses_of(stored, {span.task for span in spans if span.task}, set())
+    assert [use.own for use in seen.machines] == pytest.approx([0.3 + 0.9 + 2 * 0.02 + 0.05] * 2 + [0.1 + 0.02 + 0.05])
+    assert [use.own for use in uses_of(stored, set(), set(), machines={"m0"}).machines] == pytest.approx([1.29])
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "results", command="wke measure scale.toml") as opened:

@@ -30,6 +30,7 @@ GREETING = "python:text hostname:text user:text home:text cpus:count uname:text 
 ANCHOR_STATE = " attempt?:text cleared?:flag tasks?:{number} begun?:[number] scripts?:[[text]]"
 WHAT_TO_RUN = "script:text name:text arguments:[text] environment:{text} workdir:text? prelude:text?"
 HOW_TO_RUN = " timeout:seconds? grace:seconds stop-signal?:text held:flag kept:flag key?:text"
+WATCH_MORE = "shared?:flag perf?:[text:32] controller?:text"
 LEFT = "leftovers:[text:100] survivors?:[text:100]"  # what tasks had left running, and what of it could not be stopped
 
 FRAMES = (
@@ -56,7 +57,7 @@ FRAMES = (
     ("port", CONTROLLER, 0, "answered:flag stranger?:text"),  # who listens although it is not of this connection
     ("examine", AGENT, 0, ""),
     ("examined", CONTROLLER, 0, "facts:{text:500}"),  # the machine's fingerprint
-    ("watch", AGENT, 0, "interval:seconds rows:count at:time scopes:[text:8] shared?:flag perf?:[text:32]"),  # from here on see sampler.py
+    ("watch", AGENT, 0, "interval:seconds rows:count at:time scopes:[text:8] " + WATCH_MORE),  # from here on see sampler.py
     ("watched", CONTROLLER, 0, "kernel:text network:text"),  # whose numbers the samples hold
     ("sample", CONTROLLER, BULK, "epoch:count rows:count first:time at:time now:{number:8}"),
     ("unwatch", AGENT, 0, ""),

@@ -3,7 +3,9 @@
 import time
 
 from wke.agent import frames
+from wke.agent.kernelfiles import slowly
 from wke.agent.machineusage import EMULATED, PROCESSES
+from wke.agent.ourselves import Ourselves
 from wke.agent.sampler import Sampler
 from wke.agent.sensors import sensor_sources
 from wke.agent.sources import kernel_sources, network_sources, whereabouts
@@ -112,6 +114,10 @@ def fill(sampler, order, agent, usages):
             sampler.add(scope, source)
     for source in usages.machine_sources() if usages is not None and order.get("shared") and "machine" in scopes else ():
         sampler.add("machine", source)
+    if kernel in scopes:
+        ours = (order.get("controller", ""), whereabouts()["kernel"], bool(order.get("shared")))
+        for source in slowly(interval_s, 1, [(Ourselves, ours)]):
+            sampler.add(kernel, source)
     if order.get("perf") and kernel in scopes:
         from wke.agent.perf import PerfCounters
 

@@ -27,6 +27,7 @@ NEEDED = dict.fromkeys((frames.COPY_IN, frames.COPY_OUT), ("tree", "sender", "pa
         "machineusage",
         "taskusage",
         "kernelfiles",
+        "ourselves",
         "sources",
         "sensors",
         "perf",

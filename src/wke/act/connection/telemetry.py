@@ -23,7 +23,7 @@ class WatchOrder:
     """What a machine is to read: every `interval_s`, from `at_ns` on its clock, the sources of some scopes.
 
     On a machine that is `shared` with others, what its kernel counts is of scope "host". `perf` are events that `perf stat` counts. A
-    chunk has the rows of about `chunk_s`.
+    chunk has the rows of about `chunk_s`. `controller` is the kernel and the namespace of our process, and its id there.
     """
 
     interval_s: float
@@ -32,11 +32,13 @@ class WatchOrder:
     shared: bool = False
     perf: tuple[str, ...] = ()
     chunk_s: float = 1.0
+    controller: str = ""
 
     def head(self) -> dict[str, object]:
         """Return it as a frame's head."""
         rows = rows_of(self.chunk_s, self.interval_s)
         head: dict[str, object] = {"interval": self.interval_s, "rows": rows, "at": self.at_ns, "scopes": list(self.scopes)}
+        head |= {"controller": self.controller} if self.controller else {}
         return head | ({"shared": True} if self.shared else {}) | ({"perf": list(self.perf)} if self.perf else {})
 
 

@@ -5,6 +5,7 @@ A trial never fails because of its telemetry: what is missing is a gap, which is
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import field
@@ -42,6 +43,7 @@ class Recorder:
         self._rules = rules
         self._sink = sink
         self._chunk_s = WATCHED_CHUNK_S if watched else CHUNK_S
+        self._controller = our_process()
         self._streams: dict[str, _Stream] = {}
         self._trial: _Trial | None = None
 
@@ -85,7 +87,7 @@ class Recorder:
         scopes = ("machine", "task", *(("host",) if shared and connection.machine == next(iter(self._session.machines)) else ()))
         now_ns = place.now()
         at_ns = connection.link.machine_now_ns() - now_ns % chunk_ns
-        return WatchOrder(self._rules.every_s, at_ns, scopes, shared, self._rules.perf, self._chunk_s)
+        return WatchOrder(self._rules.every_s, at_ns, scopes, shared, self._rules.perf, self._chunk_s, self._controller)
 
     def _take(self, stream: "_Stream", report: SentColumns | SentChunk) -> None:
         machine = stream.connection.machine
@@ -96,6 +98,15 @@ class Recorder:
         self._sink(_usage(machine, report))
         if self._trial is not None:
             self._trial.take(stream, report)
+
+
+def our_process() -> str:
+    """Return the kernel and the namespace of this process, and its id there; "" if these are not known."""
+    try:
+        kernel = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{kernel} {Path('/proc/self/ns/pid').readlink()} {os.getpid()}"
+    except OSError:
+        return ""
 
 
 class _Stream:

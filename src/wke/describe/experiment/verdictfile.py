@@ -81,11 +81,11 @@ class GeneratorRule(TableModel):
     suspect_lag: Limit = 0.1
     """The trial is suspect if requests were sent late: the 99th percentile of the lag is more than this share of the median latency."""
     invalid_lag: Limit = 1.0
-    """The trial is invalid if the 99th percentile of the lag is more than this multiple of the median latency. If the generator is known to
-    have had processor time left, it waited for the system, and the trial is suspect only."""
+    """The trial is invalid if the 99th percentile of the lag is more than this multiple of the median latency, and the generator was
+    busy (`suspect-busy`). If it had processor time left, it waited for the system; then, and if that is not known, the trial is suspect."""
     sent: Limit = 0.99
-    """The trial is invalid if the generator sent less than this share of the requests that were due. With processor time left it is suspect
-    only, as for `invalid-lag`."""
+    """The trial is invalid if the generator sent less than this share of the requests that were due, and was
+    busy; else it is suspect, as for `invalid-lag`."""
 
 
 class StartRule(TableModel):

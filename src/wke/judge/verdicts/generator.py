@@ -4,8 +4,8 @@ A generator that is busy sends late, and its own delay is added to every latency
 is the share of the cores that its sending threads can use, not the share of the machine: one of 16 cores is 6 % of a machine.
 
 A generator that sends late, or less than was due, although it has processor time left waits for the system, for example for a free
-connection. That is overload and no fault of the measurement: such a trial is suspect, not invalid. So is one whose measured tasks may not
-generate load: they may be the system itself, which is busy as it should be.
+connection. That is overload and no fault of the measurement: such a trial is suspect, not invalid. So is one of which it is not known how
+busy the generator was, and one whose measured tasks may not generate load: they may be the system itself, which is busy as it should be.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,6 @@ def _numbers(seen: GeneratorUse) -> dict[str, float]:
 def _level(numbers: Mapping[str, float], rule: GeneratorRule, *, certain: bool) -> Level:
     busy, lag = numbers.get("busy", 0.0), numbers.get("lag", 0.0)
     late = lag > rule.invalid_lag or numbers.get("sent", 1.0) < rule.sent
-    had_time = "busy" in numbers and busy <= rule.suspect_busy
-    if (certain and busy > rule.invalid_busy) or (late and not had_time):
+    if (certain and busy > rule.invalid_busy) or (late and busy > rule.suspect_busy):
         return Level.INVALID
     return Level.SUSPECT if late or busy > rule.suspect_busy or lag > rule.suspect_lag else Level.OK

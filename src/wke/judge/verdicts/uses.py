@@ -24,9 +24,9 @@ EMULATION_HOST = "the computer"
 """What the computer that carries emulated machines is called."""
 MACHINE_COLUMNS = (
     *("cpu.busy", "cpu.irq", "cpu.softirq", "cpu.steal", "cpu.capacity", "memory.available", "memory.used", "memory.total"),
-    *("swap.in", "swap.out", "pressure.memory.some", "throttled.cores"),
+    *("cpu.agent", "cpu.controller", "boot", "swap.in", "swap.out", "pressure.memory.some", "throttled.cores"),
 )
-SELDOM = ("swap.in", "swap.out", "throttled.cores")
+SELDOM = ("cpu.agent", "cpu.controller", "boot", "swap.in", "swap.out", "throttled.cores")
 """What is read once or twice a second: of a short window only a part is known, and what happened in that is told."""
 TASK_COLUMNS = ("cpu", "threads")
 Gaps = tuple[float | None, float | None, float | None]
@@ -64,7 +64,7 @@ def uses_of(
     window = telemetry.window
     if window is None:
         return Uses()
-    seen = [_seen(telemetry, name, window) for name in telemetry.machines]
+    seen = _with_neighbours([_seen(telemetry, name, window) for name in telemetry.machines])
     hosts = _hosts(seen, window)
     tasks = [each.task(task) for each in seen for task in each.tasks if task in backgrounds]
     return Uses(
@@ -81,7 +81,26 @@ def _hosts(seen: "Sequence[_Seen]", window: Window) -> tuple[MachineUse, ...]:
     hosts = [each.figures(HOST) for each in seen if any(column.scope == HOST for column in each.courses)]
     busy = [each.use.busy for each in seen]
     carried = sum(each for each in busy if each is not None) if None not in busy else None
-    return (_machine(EMULATION_HOST, hosts[0], carried, window),) if hosts else ()
+    return (_machine(EMULATION_HOST, hosts[0], _added(carried, hosts[0], "cpu.controller"), window),) if hosts else ()
+
+
+def _with_neighbours(seen: "Sequence[_Seen]") -> "list[_Seen]":
+    """Return machines of which those that share a kernel count as their own what the trial and wke use of it through any of them."""
+    together: dict[float, list[_Seen]] = {}
+    for each in seen:
+        if each.boot is not None and each.use.own is not None:
+            together.setdefault(each.boot, []).append(each)
+    found = []
+    for each in seen:
+        neighbours = together.get(each.boot, []) if each.boot is not None else []
+        own = sum(one.use.own or 0.0 for one in neighbours) + max((one.controller for one in neighbours), default=0.0)
+        found.append(replace(each, use=replace(each.use, own=own)) if neighbours else each)
+    return found
+
+
+def _added(own: float | None, seen: Mapping[str, Figures], column: str) -> float | None:
+    """Return the cores that are ours with those of another column, where these are known."""
+    return own if column not in seen else (own or 0.0) + seen[column].mean
 
 
 def _shares(seen: "Sequence[_Seen]", machines: Collection[str] | None, carried: float | None) -> tuple[Share, ...]:
@@ -101,6 +120,8 @@ class _Seen:
     courses: Mapping[Column, Course]
     window: Window
     use: MachineUse
+    boot: float | None = None
+    controller: float = 0.0
 
     @property
     def tasks(self) -> Collection[TaskName]:
@@ -135,9 +156,13 @@ def _seen(telemetry: TrialTelemetry, name: str, window: Window) -> _Seen:
     bare = _Seen(telemetry.courses(name, wanted), window, MachineUse(name))
     cpu = [course.over(window) for column, course in bare.courses.items() if column.scope.startswith(TASK) and column.name == "cpu"]
     parts = [used.mean * used.covered for used in cpu if used is not None]  # a task that ran for a part of the window used nothing else
-    own = sum(parts) if parts else None
+    figures = bare.figures(THIS_MACHINE)
+    own = _added(sum(parts) if parts else None, figures, "cpu.agent")
+    boot = figures["boot"].most if "boot" in figures else None
     gaps = _gaps((course for column, course in bare.courses.items() if column.task is None), window)
-    return replace(bare, use=_machine(name, bare.figures(THIS_MACHINE), own, window, gaps))
+    return replace(
+        bare, use=_machine(name, figures, own, window, gaps), boot=boot, controller=_added(0.0, figures, "cpu.controller") or 0.0
+    )
 
 
 def _is_wanted(column: Column) -> bool:

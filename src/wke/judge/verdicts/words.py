@@ -71,7 +71,8 @@ def _generator(seen: Numbers, where: str) -> str:
         parts.append(f"sent {percent(seen['sent'])} of the requests that were due")
     if "lag" in seen:
         parts.append(f"sent late by {percent(seen['lag'])} of the median latency (p99)")
-    return f"the generator on {where} {' and '.join(parts)}"
+    lacks = "" if "busy" in seen else "; without telemetry it is not known whether it was busy or waited for the system"
+    return f"the generator on {where} {' and '.join(parts)}{lacks}"
 
 
 def _start(seen: Numbers, _: str) -> str:
