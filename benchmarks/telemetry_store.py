@@ -8,33 +8,48 @@ the controller's wire, decoder and recorder into a telemetry file. CPU time is t
 
 import argparse
 import asyncio
+import contextlib
+import heapq
+import os
 import random
+import selectors
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 from facts import facts
 from page import write_between
 
-from wke.act.connection.telemetry import Telemetry
-from wke.act.connection.wire import Wire
+from wke.act.connection import bootstrap
+from wke.act.connection.connection import Connection
+from wke.act.connection.openfiles import allow_connections
+from wke.act.connection.opening import open_connection
+from wke.act.session.clocks import Clocks
+from wke.act.steadyclock import CLOCK
 from wke.act.telemetry.recorder import CHUNK_S, Recorder
-from wke.agent.protocol import Frame, encode
+from wke.agent.frames import AGENT, BYE, FAREWELL, HELLO, OPEN, PING, PONG, WATCH, WATCHED
+from wke.agent.protocol import Decoder, Frame, encode
 from wke.agent.sampler import Sampler
 from wke.describe.experiment.telemetryfile import TelemetryRules
 from wke.judge.telemetry.course import Window, course_of
 from wke.keep.telemetry.file import TELEMETRY
 from wke.keep.telemetry.reader import read_telemetry
+from wke.records import ClockReading, Release
+from wke.tell.terminal.progress import SeriesState
 
 RATE, DIFFERENT, QUERIES = 10, 25, 9
 CHUNK = int(CHUNK_S)
 SECOND_NS = 1_000_000_000
+START_NS = 1_700_000_000 * SECOND_NS
+HEADSTART_NS = 1000 * SECOND_NS  # samples are later than all else
+IDLE_S = 20
 LATE_S = 0.02  # by which machines that send at the same time do not
+TEXTS = ("python", "hostname", "user", "home", "uname", "workfolder")
 MARKS = "<!-- section telemetry-store: written by benchmarks/telemetry_store.py -->", "<!-- end of section telemetry-store -->"
 LIMITS = {"% of a core": 5.0, "bytes per sample": 3.0, "s for a query": 0.5}
 
@@ -42,6 +57,7 @@ LIMITS = {"% of a core": 5.0, "bytes per sample": 3.0, "s for a query": 0.5}
 # -- the machines
 
 Step = Callable[[random.Random], int]
+Said = tuple[int, dict[str, object], bytes]
 
 
 class MadeUp:
@@ -99,75 +115,135 @@ PARTS: list[tuple[str, Step]] = [
 SERIES = len(PARTS)
 
 
-def sent(seed: int, seconds: int, start_ns: int) -> list[bytes]:
-    """Return what a machine sends after each CHUNK_S, as its agent would."""
+def sent(seed: int, seconds: int) -> list[list[Said]]:
+    """Return what a machine sends after each CHUNK_S, as its agent would, with times from START_NS on."""
     luck = random.Random(seed)
-    waiting: list[bytes] = []
-    sampler = Sampler(lambda kind, head, payload: waiting.append(encode(kind, 1, head, payload)), lambda: False)
+    waiting: list[Said] = []
+    sampler = Sampler(lambda *said: waiting.append(said), lambda: False)
     sampler.add("machine", MadeUp(luck))
     told = []
+    at_ns = START_NS
     for _ in range(seconds // CHUNK):
         for _ in range(RATE * CHUNK):
-            start_ns += SECOND_NS // RATE
-            sampler.take(start_ns + luck.randrange(200_000))
+            sampler.take(at_ns + luck.randrange(200_000))
+            at_ns += SECOND_NS // RATE
         sampler.flush()
-        told.append(b"".join(waiting))
+        told.append(list(waiting))
         waiting.clear()
     return told
 
 
-def play(folder: Path, machines: int, seconds: int, start_ns: int) -> None:
-    """Be all machines: write what each sends into its pipe when a chunk ends, all of them within LATE_S."""
-    luck = random.Random(0)
-    streams = [sent(seed, seconds, start_ns) for seed in range(min(DIFFERENT, machines))]
-    pipes = [(folder / str(number)).open("wb", buffering=0) for number in range(machines)]
-    began = time.monotonic()
-    for chunk in range(seconds // CHUNK):
-        moments = sorted((luck.uniform(0, LATE_S), number) for number in range(machines))
-        for late_s, number in moments:
-            time.sleep(max(0.0, began + CHUNK * (chunk + 1) + late_s - time.monotonic()))
-            pipes[number].write(streams[number % len(streams)][chunk])
-    for pipe in pipes:
-        pipe.close()
+class Player:
+    """Is all machines: answers what the controller asks, and sends rows as the agents of machines that have nothing else to do would."""
+
+    def __init__(self, folder: Path, machines: int, seconds: int) -> None:
+        self._streams = [sent(seed, seconds) for seed in range(min(DIFFERENT, machines))]
+        self._began_ns = time.monotonic_ns()
+        self._selector = selectors.DefaultSelector()
+        self._outputs: dict[int, int] = {}
+        self._due: list[tuple[float, int, int, int]] = []  # when, which machine, its channel, which chunk
+        self._luck = random.Random(0)
+        for number in range(machines):
+            unread = [len(bootstrap.package())]
+            source = os.open(folder / f"{number}.in", os.O_RDONLY | os.O_NONBLOCK)
+            self._selector.register(source, selectors.EVENT_READ, (number, unread, Decoder(AGENT)))
+
+    def run(self, folder: Path) -> None:
+        """Play until the controller has hung up on all machines."""
+        while self._selector.get_map():
+            patience_s = max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
+            for key, _ in self._selector.select(patience_s):
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    self._selector.unregister(key.fd)
+                    os.close(key.fd)
+                    continue
+                number, unread, decoder = key.data
+                if number not in self._outputs:
+                    self._outputs[number] = os.open(folder / f"{number}.out", os.O_WRONLY)
+                part, unread[0] = data[unread[0] :], max(0, unread[0] - len(data))
+                for frame in decoder.frames(part) if part else ():
+                    self._answer(number, frame)
+            while self._due and self._due[0][0] <= time.monotonic():
+                _, number, channel, chunk = heapq.heappop(self._due)
+                for kind, head, payload in self._streams[number % len(self._streams)][chunk]:
+                    self._say(number, kind, channel, head, payload)
+
+    def _answer(self, number: int, frame: Frame) -> None:
+        now_ns = START_NS - HEADSTART_NS + time.monotonic_ns() - self._began_ns
+        if frame.kind == OPEN:
+            self._say(number, HELLO, 0, dict.fromkeys(TEXTS, "x") | {"cpus": 1, "pid": 1, "at": now_ns})
+        elif frame.kind == PING:
+            self._say(number, PONG, frame.channel, {"at": now_ns, "wall": now_ns})
+        elif frame.kind == WATCH:
+            self._say(number, WATCHED, frame.channel, {"kernel": "", "network": ""})
+            chunk_s = frame.head["interval"] * frame.head["rows"]
+            begin = time.monotonic() + (frame.head["at"] - now_ns) / SECOND_NS
+            for chunk in range(len(self._streams[0])):
+                at = begin + chunk_s * (chunk + 1) + self._luck.uniform(0, LATE_S)
+                heapq.heappush(self._due, (at, number, frame.channel, chunk))
+        elif frame.kind == BYE:
+            self._say(number, FAREWELL, 0, {"leftovers": []})
+
+    def _say(self, number: int, kind: int, channel: int, head: dict[str, object], payload: bytes = b"") -> None:
+        os.write(self._outputs[number], encode(kind, channel, head, payload))
 
 
 # -- the controller
 
 
-class Machine:
-    """A connection to a machine whose agent has been told to sample."""
+@contextlib.asynccontextmanager
+async def connected(folder: Path, machines: int) -> AsyncIterator[list[Connection]]:
+    """Connect to all machines, and hang up at the end."""
+    allow_connections(machines)
+    turn = asyncio.Semaphore(64)
 
-    def __init__(self, name: str, pipe: Path) -> None:
-        self.machine, self.lost, self.over = name, asyncio.Event(), asyncio.Event()
-        self.tasks = SimpleNamespace(names={})
-        self.link = SimpleNamespace(new_channel=lambda: 1, machine_now_ns=lambda: 0, tell=lambda *_: None, is_attached=True)
-        self.telemetry = Telemetry(self.link, SimpleNamespace(ask=self._ask))  # type: ignore[arg-type]
-        self.wire = Wire(self._receive, lambda _: self.over.set())
-        self._pipe = pipe
+    async def connect(number: int) -> Connection:
+        carry = f"exec 3<&0; cat <&3 >{folder}/{number}.in & exec cat {folder}/{number}.out"
+        async with turn:
+            return await open_connection(f"node{number}", ["sh", "-c", carry], deadline_s=60, lease_s=30)
 
-    async def _ask(self, *_: object, **__: object) -> None:
-        self.wire.start(["cat", str(self._pipe)])
-
-    def _receive(self, frame: Frame) -> None:
-        self.telemetry.handlers[frame.kind](frame)
+    connections = await asyncio.gather(*map(connect, range(machines)))
+    try:
+        yield connections
+    finally:
+        await asyncio.gather(*(connection.close() for connection in connections))
 
 
-async def receive(folder: Path, machines: int) -> tuple[float, float]:
-    """Record what the machines send; return the CPU time of this process, and how long it took."""
-    all_of_them = [Machine(f"node{number}", folder / str(number)) for number in range(machines)]
-    place = SimpleNamespace(is_here=False, now=lambda: 0)
-    session = SimpleNamespace(connections=all_of_them, machines={each.machine: None for each in all_of_them}, place=place)
-    recorder = Recorder(session, TelemetryRules(), lambda _: None)  # type: ignore[arg-type]
-    with recorder.recording(folder, 0):
-        await recorder.attach()
-        await asyncio.sleep(2)
-        used, began = time.process_time(), time.monotonic()
-        for each in all_of_them:
-            await each.over.wait()
-        cost = time.process_time() - used, time.monotonic() - began
-    for each in all_of_them:
-        await each.wire.end(1)
-    return cost
+@contextlib.asynccontextmanager
+async def watched_clocks(connections: Sequence[Connection]) -> AsyncIterator[None]:
+    """Read all clocks again and again, as while a step is measured."""
+    step = SimpleNamespace(index=0)
+    clocks = Clocks({each.machine: each for each in connections}, CLOCK.now, lambda _: None)  # type: ignore[arg-type]
+    reading = ClockReading(0, 0, CLOCK.now())
+    clocks.note(step, Release(CLOCK.now(), {each.machine: reading for each in connections}))  # type: ignore[arg-type]
+    async with clocks.watched(step):  # type: ignore[arg-type]
+        yield
+
+
+async def share(seconds: float) -> float:
+    """Return which share of a core this process takes for so long, in percent."""
+    used = time.process_time()
+    await asyncio.sleep(seconds)
+    return 100 * (time.process_time() - used) / seconds
+
+
+async def receive(folder: Path, machines: int, seconds: int) -> dict[str, float]:
+    """Return what it costs to be connected with all machines, to read their clocks, too, and to record what they send, too."""
+    found = {}
+    async with connected(folder, machines) as connections:
+        place = SimpleNamespace(is_here=False, now=CLOCK.now)
+        session = SimpleNamespace(connections=connections, machines={each.machine: None for each in connections}, place=place)
+        recorder = Recorder(session, TelemetryRules(), SeriesState(0, {}).take)  # type: ignore[arg-type]
+        await asyncio.sleep(3)
+        found["heartbeats alone"] = await share(IDLE_S)
+        async with watched_clocks(connections):
+            found["heartbeats, and clocks read every 10 s"] = await share(IDLE_S)
+            with recorder.recording(folder, CLOCK.now()):
+                await recorder.attach()
+                found["heartbeats, clocks, and telemetry stored"] = await share(seconds) 
+                await asyncio.sleep(CHUNK + 1)
+    return found
 
 
 def ask(folder: Path, window: Window) -> tuple[float, float]:
@@ -185,22 +261,23 @@ def ask(folder: Path, window: Window) -> tuple[float, float]:
 
 def lines(machines: int, seconds: int) -> Iterator[str]:
     """Measure, and yield the lines of the section."""
-    start_ns = 1_700_000_000 * SECOND_NS
     with tempfile.TemporaryDirectory(prefix="wke-bench-") as name:
         folder = Path(name)
         for number in range(machines):
-            subprocess.run(["mkfifo", str(folder / str(number))], check=True)
+            os.mkfifo(folder / f"{number}.in")
+            os.mkfifo(folder / f"{number}.out")
         words = [sys.executable, __file__, "--machines", str(machines), "--seconds", str(seconds), "--play", name]
-        with subprocess.Popen(words) as player:
-            cpu_s, wall_s = asyncio.run(receive(folder, machines))
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as player:
+            assert player.stdout is not None
+            player.stdout.readline()
+            cost = asyncio.run(receive(folder, machines, seconds))
         assert player.returncode == 0
         size = (folder / TELEMETRY).stat().st_size
         samples = read_telemetry(folder).samples
-        window = Window(start_ns + 2 * SECOND_NS, start_ns + (seconds - 2) * SECOND_NS)
+        window = Window(START_NS + 2 * SECOND_NS, START_NS + (seconds - 2) * SECOND_NS)
         asked = [ask(folder, window) for _ in range(QUERIES)]
     assert samples == machines * seconds * RATE * SERIES, samples
     query_s, query_cpu_s = (statistics.median(side) for side in zip(*asked, strict=True))
-    core = 100 * cpu_s / wall_s
     known = facts()
     told = ", ".join(f"{name}: {known[name]}" for name in ("date", "wke", "processor", "kernel", "Python", "load"))
     yield f"Taken by `python benchmarks/telemetry_store.py --machines {machines} --seconds {seconds}` ({told})"
@@ -214,7 +291,8 @@ def lines(machines: int, seconds: int) -> Iterator[str]:
     yield ""
     yield "|  | measured | limit |"
     yield "| --- | ---: | ---: |"
-    yield f"| receiving and storing, % of a core | {core:.1f} | {LIMITS['% of a core']:g} |"
+    for what, core in cost.items():
+        yield f"| {what}, % of a core | {core:.1f} | {LIMITS['% of a core']:g} |"
     yield f"| on disk, bytes per sample | {size / samples:.2f} | {LIMITS['bytes per sample']:g} |"
     yield f"| a query, s | {query_s:.2f} (CPU {query_cpu_s:.2f}) | {LIMITS['s for a query']:g} |"
 
@@ -228,7 +306,9 @@ def main() -> None:
     parser.add_argument("--play", type=Path, help=argparse.SUPPRESS)
     words = parser.parse_args()
     if words.play:
-        play(words.play, words.machines, words.seconds, 1_700_000_000 * SECOND_NS)
+        player = Player(words.play, words.machines, words.seconds)
+        print("ready", flush=True)
+        player.run(words.play)
         return
     text = "\n".join(lines(words.machines, words.seconds)) + "\n"
     print(text)
