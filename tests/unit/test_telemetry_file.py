@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wke.keep.telemetry import reader
 from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.file import MISSING, TELEMETRY, encode
 from wke.keep.telemetry.reader import read_telemetry
@@ -80,6 +81,23 @@ def test_columns_may_change_and_chunks_differ(tmp_path: Path) -> None:
     assert [column.task for column in telemetry.columns("node1")] == [None, None, LOAD]
     with pytest.raises(KeyError):
         telemetry.series("node2", CPU)
+
+
+@pytest.mark.parametrize("scratch", [1, 200, 1 << 20])
+def test_chunks_are_put_together_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scratch: int) -> None:
+    """However many chunks are decoded at a time, and whichever of them is none."""
+    monkeypatch.setattr(reader, "SCRATCH", scratch)
+    writer = TelemetryWriter(tmp_path)
+    writer.columns("node1", 0, [MEMORY])
+    for first, count in ((0, 2), (2, 2), (4, 2), (6, 3), (9, 2), (11, 2)):
+        numbers = range(first, first + count)
+        writer.chunk("node1", 0, count, b"none" if first == 2 else encode([numbers, [10 * number for number in numbers]]))
+    writer.close()
+    telemetry = read_telemetry(tmp_path)
+    memory = telemetry.series("node1", MEMORY)
+    assert memory.times_ns.tolist() == [0, 1, *range(4, 13)]
+    assert memory.values.tolist() == [10 * number for number in (0, 1, *range(4, 13))]
+    assert len(telemetry.damage) == 1
 
 
 def test_a_file_cut_anywhere_is_readable_up_to_there(tmp_path: Path) -> None:

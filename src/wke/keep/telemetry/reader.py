@@ -6,9 +6,10 @@ A file that was cut, or has a damaged record, is read up to there. What could no
 import json
 import mmap
 import zlib
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +31,25 @@ class Readings:
     values: Numbers
 
 
+ZLIB_HEADER = 2
+SCRATCH = 1 << 20
 Chunk = tuple[int, int, int]
 """Rows, and start and end in the file."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """The columns of a table, and the place of each; many machines have the same."""
+
+    columns: tuple[Column, ...]
+    places: Mapping[Column, int]
 
 
 @dataclass(slots=True)
 class _Table:
     """The chunks of one declaration of columns."""
 
-    columns: tuple[Column, ...]
+    layout: _Layout
     chunks: list[Chunk] = field(default_factory=list)
 
 
@@ -50,6 +61,8 @@ class StoredTelemetry:
         self._data, wrong = _content(path)
         self.damage = [wrong] if wrong else []
         self._tables: dict[str, list[_Table]] = {}
+        self._scratch = bytearray()
+        self._columns: dict[tuple[_Layout, ...], tuple[Column, ...]] = {}
         self._index()
 
     @property
@@ -61,11 +74,14 @@ class StoredTelemetry:
     def samples(self) -> int:
         """The number of values in the file, without times."""
         tables = [table for tables in self._tables.values() for table in tables]
-        return sum(len(table.columns) * sum(rows for rows, *_ in table.chunks) for table in tables)
+        return sum(len(table.layout.columns) * sum(rows for rows, *_ in table.chunks) for table in tables)
 
     def columns(self, machine: str) -> tuple[Column, ...]:
         """Return all columns that a machine ever had, in the order in which they came; none for a machine without telemetry."""
-        return tuple(dict.fromkeys(column for table in self._tables.get(machine, ()) for column in table.columns))
+        layouts = tuple(dict.fromkeys(table.layout for table in self._tables.get(machine, ())))
+        if layouts not in self._columns:
+            self._columns[layouts] = tuple(dict.fromkeys(column for layout in layouts for column in layout.columns))
+        return self._columns[layouts]
 
     def series(self, machine: str, column: Column) -> Readings:
         """Return all values of a column; raise KeyError when the machine never had it."""
@@ -73,51 +89,53 @@ class StoredTelemetry:
 
     def read(self, machine: str, columns: Collection[Column]) -> dict[Column, Readings]:
         """Return the values of several columns of a machine, which are decoded together; without those that it never had."""
-        wanted = set(columns)
-        parts: dict[Column, list[tuple[Whole, Whole]]] = {column: [] for column in self.columns(machine) if column in wanted}
+        parts: dict[Column, list[tuple[Whole, Whole]]] = {}
         for table in self._tables.get(machine, ()):
-            places = [place for place, column in enumerate(table.columns) if column in wanted]
-            if places:
-                numbers = self._decoded(table, places)
-                for row, place in enumerate(places, 1):
-                    parts[table.columns[place]].append((numbers[0], numbers[row]))
+            places = table.layout.places
+            found = {column: places[column] for column in columns if column in places}
+            if found:
+                times, *values = self._decoded(table, tuple(found.values()))
+                for column, numbers in zip(found, values, strict=True):
+                    parts.setdefault(column, []).append((times, numbers))
         return {column: _readings(column, found) for column, found in parts.items()}
 
     def _decoded(self, table: _Table, places: Sequence[int]) -> Whole:
         """Return the times of all samples of a table, and below them the columns at these places."""
-        width, picked = 1 + len(table.columns), [0, *(1 + place for place in places)]
-        inflated: defaultdict[int, list[bytes]] = defaultdict(list)
-        begins: defaultdict[int, list[int]] = defaultdict(list)
-        total = 0
-        for rows, start, end in table.chunks:
-            data = self._inflated(start, end, 8 * width * rows)
-            if data is not None:
-                inflated[rows].append(data)
-                begins[rows].append(total)
-                total += rows
-        found = np.empty((len(picked), total), np.int64)
-        for rows, chunks in inflated.items():  # chunks of one length are decoded together
-            planes = np.frombuffer(b"".join(chunks), np.uint8).reshape(-1, 8, width, rows)
-            values = np.ascontiguousarray(planes[:, :, picked].transpose(2, 0, 3, 1)).view("<i8")[..., 0].cumsum(axis=2)
-            found[:, np.add.outer(begins[rows], np.arange(rows))] = values
-        return found
+        width, picked = 1 + len(table.layout.columns), [0, *(1 + place for place in places)]
+        parts: list[Whole] = []
+        for rows, alike in groupby(table.chunks, itemgetter(0)):  # chunks of one length are decoded together
+            size = 8 * width * rows
+            while some := list(islice(alike, max(1, SCRATCH // size))):
+                planes = np.frombuffer(self._inflated(some, size), np.uint8).reshape(-1, 8, width, rows)
+                values = np.ascontiguousarray(planes[:, :, picked].transpose(2, 0, 3, 1)).view("<i8")[..., 0].cumsum(axis=2)
+                parts.append(values.reshape(len(picked), -1))
+        return np.concatenate(parts, axis=1) if parts else np.empty((len(picked), 0), np.int64)
 
-    def _inflated(self, start: int, end: int, size: int) -> bytes | None:
-        """Return the bytes of a chunk, exactly as many as it should have; None, and a word in `damage`, if it has not."""
-        inflater = zlib.decompressobj()
-        try:
-            data = inflater.decompress(self._data[start:end], size + 1)
+    def _inflated(self, chunks: Sequence[Chunk], size: int) -> memoryview:
+        """Return the bytes of chunks, one after the other; one that has not exactly `size` bytes is left out, with a word in `damage`.
+
+        They are overwritten by the next call: memory that is fetched from the kernel and given back each time would cost a quarter more.
+        """
+        if len(self._scratch) < len(chunks) * size:
+            self._scratch = bytearray(len(chunks) * size)
+        scratch, content, at = memoryview(self._scratch), memoryview(self._data), 0
+        for _, start, end in chunks:
+            inflater = zlib.decompressobj(-zlib.MAX_WBITS)  # without the checksum at the end: that of the record holds for it
+            try:
+                data = inflater.decompress(content[start + ZLIB_HEADER : end], size + 1)
+            except zlib.error:
+                data = b""
             if len(data) == size and inflater.eof:
-                return data
-        except zlib.error:
-            pass
-        self.damage.append(f"{self._path}: the chunk at byte {start} is not one, and was left out")
-        return None
+                scratch[at : at + size] = data
+                at += size
+            else:
+                self.damage.append(f"{self._path}: the chunk at byte {start} is not one, and was left out")
+        return scratch[:at]
 
     def _index(self) -> None:
         """Find all tables and their chunks, up to the end of the file or the first damaged record."""
         tables: list[_Table] = []
-        known: dict[bytes, tuple[Column, ...]] = {}  # many machines have the same columns
+        known: dict[bytes, _Layout] = {}
         for table, rows, start, end in self._records():
             if rows:
                 if table >= len(tables):
@@ -126,11 +144,11 @@ class StoredTelemetry:
                 tables[table].chunks.append((rows, start, end))
                 continue
             try:
-                machine, columns = _declared(self._data[start:end], known)
+                machine, layout = _declared(self._data[start:end], known)
             except ValueError as error:
                 self.damage.append(f"{self._path}: the columns at byte {start} are not as wke writes them: {error}; the rest was not read")
                 return
-            tables.append(_Table(columns))
+            tables.append(_Table(layout))
             self._tables.setdefault(machine, []).append(tables[-1])
 
     def _records(self) -> Iterator[tuple[int, int, int, int]]:
@@ -171,7 +189,7 @@ def _content(path: Path) -> tuple[bytes | mmap.mmap, str]:
         return b"", f"{path} cannot be read: {error.strerror}"
 
 
-def _declared(body: bytes, known: dict[bytes, tuple[Column, ...]]) -> tuple[str, tuple[Column, ...]]:
+def _declared(body: bytes, known: dict[bytes, _Layout]) -> tuple[str, _Layout]:
     """Return the machine and the columns of a declaration, from those `known` if they are; raise ValueError for anything else."""
     inflater = zlib.decompressobj()
     try:
@@ -181,7 +199,8 @@ def _declared(body: bytes, known: dict[bytes, tuple[Column, ...]]) -> tuple[str,
     match json.loads(first):
         case [str(machine), int()]:
             if second not in known:
-                known[second] = tuple(Column.from_facts(column) for column in json.loads(second))
+                columns = tuple(map(Column.from_facts, json.loads(second)))
+                known[second] = _Layout(columns, {column: place for place, column in enumerate(columns)})
             return machine, known[second]
     raise ValueError("they are of no machine")
 
