@@ -241,7 +241,7 @@ async def receive(folder: Path, machines: int, seconds: int) -> dict[str, float]
             found["heartbeats, and clocks read every 10 s"] = await share(IDLE_S)
             with recorder.recording(folder, CLOCK.now()):
                 await recorder.attach()
-                found["heartbeats, clocks, and telemetry stored"] = await share(seconds) 
+                found["heartbeats, clocks, and telemetry stored"] = await share(seconds)
                 await asyncio.sleep(CHUNK + 1)
     return found
 

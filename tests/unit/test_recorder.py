@@ -63,7 +63,7 @@ def stored(folder: Path, machine: str) -> dict[Column, list[tuple[float, float]]
 def test_a_trial_has_what_falls_into_it(tmp_path: Path) -> None:
     """Each trial's file declares its columns itself; what was sent before, or read before it began, is in none; tasks have their names."""
     a, b = Machine("a"), Machine("b")
-    one, told = recorder([a, b])
+    one, told = recorder([a, b], watched=True)
     asyncio.run(one.attach())
     asyncio.run(one.attach())
     assert [len(machine.orders) for machine in (a, b)] == [1, 1]

@@ -7,7 +7,10 @@ LONGEST_PAUSE_S = 3.0  # if only the way back is cut, a later beat still renews 
 
 
 class Heartbeat:
-    """Calls `beat()` in time for a lease of `lease_s`, or `fail(why)` when `heard_at()`, on the loop's clock, is a lease ago."""
+    """Calls `beat()` in time for a lease of `lease_s`, or `fail(why)` when `heard_at()`, on the loop's clock, is a lease ago.
+
+    All hearts with one lease beat at the same moments, so that hundreds of connections wake this process once.
+    """
 
     def __init__(self, lease_s: float, *, beat: Callable[[], None], heard_at: Callable[[], float], fail: Callable[[str], None]) -> None:
         self._lease_s = lease_s
@@ -23,7 +26,7 @@ class Heartbeat:
         """Beat from now on; the lease is new."""
         self.stop()
         self.beat_at = self._loop.time()
-        self._timer = self._loop.call_later(self._pause_s, self._turn)
+        self._timer = self._loop.call_at(self._next(self.beat_at), self._turn)
 
     def stop(self) -> None:
         """Stop beating. May be called again."""
@@ -39,4 +42,9 @@ class Heartbeat:
             self._fail(f"no sign of life for {self._lease_s:g} s: the machine hangs, or the network to it is cut")
             return
         self._beat()
-        self._timer = self._loop.call_later(min(self._pause_s, left_s) if left_s > 0 else self._pause_s, self._turn)
+        next_at = self._next(now)
+        self._timer = self._loop.call_at(min(next_at, now + left_s) if left_s > 0 else next_at, self._turn)
+
+    def _next(self, now: float) -> float:
+        """Return the multiple of the pause that is about a pause from now: at least half of one, at most one and a half."""
+        return (round(now / self._pause_s) + 1) * self._pause_s

@@ -35,13 +35,14 @@ TASK = "task."
 class Recorder:
     """Has the machines of a session sampled, as `rules` say, and hands their latest figures and what is to be told to `sink`.
 
-    Figures come once a second if they are `watched`, else every two seconds.
+    Figures are handed on once a second, if they are `watched`.
     """
 
     def __init__(self, session: Session, rules: TelemetryRules, sink: Sink, *, watched: bool = False) -> None:
         self._session = session
         self._rules = rules
         self._sink = sink
+        self._watched = watched
         self._chunk_s = WATCHED_CHUNK_S if watched else CHUNK_S
         self._controller = our_process()
         self._streams: dict[str, _Stream] = {}
@@ -95,7 +96,8 @@ class Recorder:
             for note in report.notes:
                 self._sink(Note(f"telemetry: {note}", machine))
             return
-        self._sink(_usage(machine, report))
+        if self._watched:
+            self._sink(_usage(machine, report))
         if self._trial is not None:
             self._trial.take(stream, report)
 
