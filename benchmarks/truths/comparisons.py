@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from wke.judge.statistics.failures import Failures
 from wke.judge.statistics.family import holm
 from wke.judge.statistics.pairs import Pair, difference_effect, effect_of
+from wke.judge.statistics.statistics import summarise
 
 LEVEL = 0.05
 
@@ -110,7 +111,16 @@ def ratios_cover(luck: random.Random, condition: str, n: int) -> bool:
     return seen.low is not None and seen.high is not None and seen.low <= 1 <= seen.high
 
 
+def divided_by_the_mean_covers(luck: random.Random, condition: str, n: int) -> bool:
+    """Tell whether the interval holds the true ratio if the baseline's mean is taken for exact: what wke does not do."""
+    (noise,) = numbers(condition)
+    baseline = math.fsum(luck.gauss(1, noise) for _ in range(n)) / n
+    seen = summarise([luck.gauss(1, noise) / baseline for _ in range(n)], "mean")
+    return seen.low is not None and seen.high is not None and seen.low <= 1 <= seen.high
+
+
 SIMULATIONS = {
+    ("2.7", "coverage: divided by the baseline's mean"): divided_by_the_mean_covers,
     ("2.7", "coverage: ratios within rounds"): ratios_cover,
     ("3.2", "A/A in whole units; rules of 3.2"): whole_units,
     ("3.2", "A/A; differences"): equals_by_differences,

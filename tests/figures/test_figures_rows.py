@@ -96,7 +96,7 @@ def test_what_is_undefined_everywhere_is_said() -> None:
     assert drawing.footnote.startswith("lat / (ops \u2212 ops): no value in 16 of 16 trials (divides by 0).")
     zeros = [replace(trial, observations={"ops": 0.0, "lat": 1.0}) for trial in trials()]
     drawing = make_drawing(replace(PLOT, normalize_by=zero), zeros, EXPERIMENT)
-    assert drawing.footnote.startswith("ops: no value in 16 of 16 trials (there is no mean to divide by, or it is 0).")
+    assert drawing.footnote.startswith("ops: no value in 16 of 16 trials (there is nothing to divide by in the round, or it is 0).")
 
 
 def test_the_kind_of_summary_does_not_depend_on_values() -> None:
@@ -137,12 +137,25 @@ def test_maximize_by_without_groups() -> None:
     ],
     ids=["another group", "another x"],
 )
-def test_normalize_by_a_value_divides_by_its_mean(baseline: Filter, expected: object) -> None:
-    """Each y is divided by the mean of the baseline: of the same x when it is a group, of the same group when it is an x."""
+def test_normalize_by_a_value_divides_within_rounds(baseline: Filter, expected: object) -> None:
+    """Each y is divided by that of the baseline in its round: of the same x when it is a group, of the same group when it is an x."""
     drawing = make_drawing(replace(PLOT, filter_by=(Filter("threads", (2,)),), normalize_by=baseline), trials(), EXPERIMENT)
     assert shown(drawing) == expected
     assert drawing.panels[0].label == "ops, relative"
-    assert f"Divided by the mean at {baseline.key} = {baseline.values[0]}" in drawing.footnote
+    assert f"Divided by {baseline.key} = {baseline.values[0]} in the same round." in drawing.footnote
+
+
+def test_what_rounds_have_in_common_cancels() -> None:
+    """A mark is the summary of the ratios, with the spread of both; a round without a baseline has no ratio, and no unit changes it."""
+    values = {("new", 0): 30.0, ("new", 1): 66.0, ("new", 2): 33.0, ("old", 0): 10.0, ("old", 1): 20.0}
+    found = [
+        replace(trials()[0], id=f"{engine}-{k}", point={"engine": engine, "threads": 1, "n": 4}, iteration=k, observations={"ops": ops})
+        for (engine, k), ops in values.items()
+    ]
+    for kind in ("mean", None):
+        experiment = replace(EXPERIMENT, metrics=(Metric("ops", unit="B", summary=kind),))
+        drawing = make_drawing(replace(PLOT, normalize_by=Filter("engine", ("old",))), found, experiment)
+        assert [mark.summary for mark in drawing.panels[0].groups[1].marks] == [summarise([3.0, 3.3], kind or "geometric-mean")]
 
 
 def test_the_baseline_itself_is_exactly_one() -> None:

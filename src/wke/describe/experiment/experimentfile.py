@@ -189,7 +189,8 @@ class PlotEntry(TableModel):
     maximize_by: NonEmpty | None = None
     """For each x, group and facet, draw only the trials with the value of this column that has the highest mean of the first y."""
     normalize_by: Annotated[str | Filter, Before(normaliser, str | FilterEntry)] | None = None
-    """Divide each trial's y by its value of this column; with `{ key, value }`, by the mean of the trials selected so, for each x."""
+    """Divide each trial's y by its value of this column; with `{ key, value }`, by the trial of the same round and x
+    that is selected so."""
     x_label: str | None = None
     """The label of the x-axis, instead of the column's name."""
     y_label: Annotated[Items[str], Before(listed, str | list[str])] = ()

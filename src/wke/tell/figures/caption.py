@@ -132,7 +132,7 @@ def _selections(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
     if plot.maximize_by and panels[0].marks:
         yield f"At the {worded(plot.maximize_by)} with the highest mean {panels[0].name}."
     if plot.baseline:
-        yield f"Divided by the mean at {_filter_text(plot.baseline)}, whose own spread is not part of the other intervals."
+        yield f"Divided by {_filter_text(plot.baseline)} in the same round."
 
 
 def _filter_text(kept: Filter) -> str:

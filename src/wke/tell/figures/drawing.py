@@ -96,7 +96,7 @@ def _panels(source: _Source, position: int) -> Iterator[Panel]:
     seen = [row for row in rows if math.isfinite(row.ys[position])]
     values = [row.ys[position] for row in seen]
     unit = _unit(expression, seen, units)
-    kind = trial_kind(expression.name or "", source.experiment.metrics, unit)
+    kind = _kind(source, expression, unit)
     values = normalised(plot, seen, values, kind)
     pairs = [(row, value) for row, value in zip(seen, values, strict=True) if math.isfinite(value)]
     name, undefined = worded(expression.printed()), _undefined(rows, len(pairs), expression, units)
@@ -116,6 +116,11 @@ def _panels(source: _Source, position: int) -> Iterator[Panel]:
     panels = [replace(panel, groups=_groups(source, pairs, facet, marks), title=_facet_title(plot, facet)) for facet in facets]
     scale = axis_scale(plot.y_scale, [mark.summary.centre for panel in panels for mark in panel.marks])
     yield from (replace(panel, scale=scale) for panel in panels)
+
+
+def _kind(source: _Source, expression: Expression, unit: str | None) -> str:
+    """Return how marks summarise: as tables do, and ratios to a baseline as what has no unit."""
+    return trial_kind(expression.name or "", source.experiment.metrics, "" if source.plot.baseline else unit)
 
 
 def _pooled(source: _Source, expression: Expression, pairs: Sequence[tuple[Row, float]]) -> Metric | None:
@@ -147,7 +152,7 @@ def _undefined(rows: Sequence[Row], defined: int, expression: Expression, units:
         except ExpressionError as error:
             reasons[str(error)] += 1
     if (undivided := len(rows) - defined - reasons.total()) > 0:
-        reasons["there is no mean to divide by, or it is 0"] = undivided
+        reasons["there is nothing to divide by in the round, or it is 0"] = undivided
     return "; ".join(f"no value in {count} of {len(rows)} trials ({why})" for why, count in reasons.most_common())
 
 

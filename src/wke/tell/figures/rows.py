@@ -40,6 +40,7 @@ class Row:
     ys: tuple[float, ...]
     suspect: bool = False
     recorded: Mapping[str, Recorded] = field(default_factory=dict)
+    round: int = 0
 
 
 def fitted(plot: Plot, trials: Sequence[StoredAttempt], points: Sequence[Point] = ()) -> Plot:
@@ -100,9 +101,10 @@ def x_is_measured(plot: Plot, trials: Sequence[StoredAttempt]) -> bool:
 
 
 def normalised(plot: Plot, rows: Sequence[Row], ys: Sequence[float], kind: str) -> list[float]:
-    """Return `ys`, one for each row, divided by the plot's baseline: the mean of this kind over the rows that the baseline selects.
+    """Return `ys`, one for each row, divided by the plot's baseline in the same round: so its own spread is in the intervals, too.
 
-    The baseline of a y has the same x, group and facet, except for the one that the baseline itself fixes; a y without a baseline is NaN.
+    The baseline of a y has the same x, group and facet, except for the one that the baseline itself fixes; where it has several trials in a
+    round, their mean of this kind counts. A y whose round has no baseline is NaN.
     """
     baseline = plot.baseline
     if baseline is None:
@@ -110,7 +112,7 @@ def normalised(plot: Plot, rows: Sequence[Row], ys: Sequence[float], kind: str) 
 
     def place(row: Row) -> Hashable:
         where = ((plot.x_axis, row.x), (plot.sort_by, row.group), (plot.facet_by, row.facet))
-        return tuple(None if key == baseline.key else value_key(value) for key, value in where)
+        return row.round, *(None if key == baseline.key else value_key(value) for key, value in where)
 
     found: dict[Hashable, list[float]] = {}
     for row, y in zip(rows, ys, strict=True):
@@ -125,7 +127,9 @@ def _row(plot: Plot, trial: StoredAttempt, columns: Columns, units: Mapping[str,
     own = float(x) if measured and isinstance(x, int | float) and not isinstance(x, bool) else math.nan
     ys = tuple(number_or_nan(y, columns, units) for y in expressions(plot))
     group, facet = (columns.get(name or "") for name in (plot.sort_by, plot.facet_by))
-    return Row(trial.point, columns, x, own if math.isfinite(own) else None, group, facet, ys, trial.suspect, trial.recorded)
+    return Row(
+        trial.point, columns, x, own if math.isfinite(own) else None, group, facet, ys, trial.suspect, trial.recorded, trial.iteration
+    )
 
 
 def _keeps(kept: Filter, columns: Columns) -> bool:
