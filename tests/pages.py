@@ -7,6 +7,7 @@ What a block is for stands in a comment before it:
     <!-- status 2 -->          its last command ends with that status (0 otherwise)
     <!-- file: PATH -->        the block is written to PATH
     <!-- excerpt: PATH -->     the block stands in the file PATH as it is
+    <!-- tested with: FLAGS -->  its last command gets these flags, too: what is long for a person need not be for a test
 
 A `console` block without a comment is run: lines after `$ ` are commands, the others what they print to both streams together. A number
 stands for any number, twelve hexadecimal digits for any, spaces for any amount of them, `…` for anything, and a line of it for any lines.
@@ -89,6 +90,7 @@ class Reader:
         if block.language != "console" or block.has("not run"):
             return []
         exchanges = list(block.exchanges())
+        exchanges[-1] = f"{exchanges[-1][0]} {block.value('tested with')}".rstrip(), exchanges[-1][1]
         wanted = [0] * (len(exchanges) - 1) + [int(block.value("status") or 0)]
         return [
             problem
