@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from truths.comparisons import numbers
 
-from wke.judge.statistics.omission import standstill
+from wke.judge.statistics.standstill import standstill
 from wke.judge.statistics.statistics import summarise
 from wke.judge.statistics.tails import Pool, Pooled, rank
 from wke.keep.output.distribution import distribution

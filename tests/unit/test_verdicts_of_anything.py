@@ -53,6 +53,7 @@ EVIDENCE = st.builds(
     clocks=st.dictionaries(st.sampled_from(["m0", "m1"]), PERHAPS),
     has_generator=st.booleans(),
     uses=USES.map(lambda uses: lambda: uses),
+    clients=st.sampled_from([None, parse_calculation("n")]),
 )
 RULES_OF_A_CLOSED_LOOP = VerdictsSection(little=LittleRule(clients=parse_calculation("n"), latency="latency"))
 

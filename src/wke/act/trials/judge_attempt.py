@@ -49,6 +49,7 @@ def judge_attempt(
         clocks={machine: _bound_s(clock, times.released_ns, ended_ns) for machine, clock in times.clocks.items()},
         has_generator=bool(backgrounds) or any(metric.from_ for metric in experiment.metrics),
         uses=partial(_uses, trial, folder, times, measured, backgrounds),
+        clients=experiment.verdicts.little.clients,
     )
     return judge_trial(evidence, experiment.verdicts)
 

@@ -58,6 +58,15 @@ class LittleRule(TableModel):
     """The trial is invalid if the two sides differ by more than this share."""
 
 
+class OmissionRule(TableModel):
+    """A closed loop stood still: the requests that it did not send meanwhile are missing, so its tail is too low."""
+
+    off: NonEmpty | None = None
+    """Why this rule is not applied."""
+    windows: Windows = 5
+    """The rule judges measurements of at least this number of windows of one second, if `little` has the number of clients."""
+
+
 class SteadyRule(TableModel):
     """The system was not in a steady state: what was measured still rose or fell."""
 
@@ -210,6 +219,8 @@ class VerdictsSection(TableModel):
     """The backlog of an open-loop load grows: latencies are those of a growing queue."""
     little: LittleRule = LittleRule()
     """The numbers of a closed-loop load disagree with Little's law."""
+    omission: OmissionRule = OmissionRule()
+    """A closed loop stood still, and sent nothing meanwhile."""
     steady: SteadyRule = SteadyRule()
     """What was measured rose or fell throughout."""
     generator: GeneratorRule = GeneratorRule()

@@ -1,8 +1,8 @@
 """Coordinated omission: a closed loop sends no requests while it waits, so a stall costs it few slow values instead of many.
 
 It is avoided by load at a fixed rate, with latencies from the intended start. It can be suspected from a standstill that is too long for
-chance. It can be corrected, as an estimate, where the pace of the loop is known: a value that is longer than the expected interval stands
-for requests that would have been sent meanwhile and waited for the rest of it.
+chance (standstill.py). It can be corrected, as an estimate, where the pace of the loop is known: a value that is longer than the expected
+interval stands for requests that would have been sent meanwhile and waited for the rest of it.
 """
 
 import math
@@ -11,36 +11,9 @@ import numpy as np
 
 from wke.keep.output.histogram import Histogram, merge
 from wke.keep.output.rawvalues import MOST_VALUES, RawValues
-from wke.values import dataclass
 
-CHANCE = 1000
-"""How many times as many completions as there are may show no standstill by chance that is suspected."""
 ROUNDING = 1e-12
 """A value that is a multiple of the interval stays one, although both are rounded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standstill:
-    """The longest time without a completion in a closed loop, in which about `missing` requests were not sent.
-
-    It is too long for chance if these are more than `limit`.
-    """
-
-    seconds: float
-    missing: float
-    limit: float
-
-    @property
-    def suspected(self) -> bool:
-        """Whether requests were omitted."""
-        return self.missing > self.limit
-
-
-def standstill(gap_s: float, completions: float, duration_s: float, connections: float) -> Standstill:
-    """Return what the longest time without a completion means for a closed loop with completions in a measurement of this length."""
-    rate = completions / duration_s
-    limit = 2 * max(connections, math.log(CHANCE * completions)) if completions else math.inf
-    return Standstill(gap_s, rate * gap_s, limit)
 
 
 def corrected(values: Histogram | RawValues, interval: float) -> Histogram | RawValues:

@@ -1,20 +1,22 @@
 """Evidence: what is known of a trial, as the values that rules judge. It is computed when a rule asks for it, from stored data only."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.timeseries import COUNTS, LAG, TimeSeries
 from wke.describe.experiment.verdictfile import LittleRule
 from wke.describe.expression.evaluation import ExpressionError, calculate
+from wke.describe.expression.expression import Expression
 from wke.describe.expression.units import convert
 from wke.judge.verdicts.generator import GeneratorUse
 from wke.judge.verdicts.little import ClosedLoop
+from wke.judge.verdicts.omission import Completions
 from wke.records import TaskName
 from wke.values import dataclass
 
@@ -36,7 +38,7 @@ class Evidence:
     The measured window took `window_s`; None without one. `columns` are its parameters and metrics, in `units`. `load` has the time series
     of the measured tasks. The start skew lies between the `starts`, in seconds. `clocks` maps each machine to the largest error of its
     clock's offset in seconds, None for a clock that was set. `uses` reads telemetry. With `has_generator` the measured tasks put load on
-    a system, even if they do not say so themselves.
+    a system, even if they do not say so themselves. `clients` calculates how many clients a closed loop has.
     """
 
     window_s: float | None
@@ -48,6 +50,7 @@ class Evidence:
     clocks: Mapping[str, float | None]
     has_generator: bool
     uses: "Callable[[], Uses]"
+    clients: Expression | None = None
 
     @property
     def windows(self) -> int:
@@ -88,15 +91,27 @@ class Evidence:
 
     def closed_loop(self, rule: LittleRule) -> ClosedLoop:
         """Return the numbers of a closed loop, as the rule names them; those that are not known are 0."""
-        clients = 0.0
-        if rule.clients is not None:
-            try:
-                clients = calculate(rule.clients, self.columns, self.units)[0]
-            except ExpressionError:
-                clients = 0.0
+        clients = self._calculated(rule.clients)
         throughput, latency = self._number(rule.throughput, "1/s") or 0.0, self._number(rule.latency, "s") or 0.0
         rounding = sum(_half_digit(self.columns[name]) for name in (rule.throughput, rule.latency)) if throughput and latency else 0.0
         return ClosedLoop(clients, throughput, latency, throughput * (self.window_s or 0.0), rule.think, rounding)
+
+    def completions(self) -> Completions | None:
+        """Return when a closed loop completed nothing, as far as all measured tasks tell; None for an open loop."""
+        if any("due" in series for series in self.load.values()):
+            return None
+        done = [one["done"] for one in self.load.values() if "done" in one]
+        whole = len(done) == len(self.load) and all(len(one.times) > 1 for one in done)
+        every = max(map(_every, done), default=0.0) if whole else 0.0
+        count, seconds = _sum(done) if whole else 0.0, self.window_s or 0.0
+        return Completions(self._calculated(self.clients), count, seconds, _still_s(done) if whole else 0.0, every)
+
+    def _calculated(self, number: Expression | None) -> float:
+        """Return what an expression comes to in this trial, 0 where it has no value."""
+        try:
+            return calculate(number, self.columns, self.units)[0] if number is not None else 0.0
+        except ExpressionError:
+            return 0.0
 
     def _generator(self, machine: str) -> GeneratorUse:
         mine = [series for task, series in self.load.items() if task.machine == machine]
@@ -125,6 +140,30 @@ class Evidence:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None
         return convert(value, self.units.get(name, ""), unit)
+
+
+def _every(series: TimeSeries) -> float:
+    """Return the longest time from one sample to the next."""
+    return max(later - earlier for earlier, later in pairwise(series.times))
+
+
+def _still_s(done: Sequence[TimeSeries]) -> float:
+    """Return the longest time in which no task completed anything: a sample of 0 is of the time since the sample before."""
+    edges = [
+        edge
+        for series in done
+        for (start, end), count in zip(pairwise(series.times), series.values[1:], strict=True)
+        if not count
+        for edge in ((start, 0, 1), (end, 1, -1))
+    ]
+    still, depth, since, longest = False, 0, 0.0, 0.0
+    for at, _, change in sorted(edges):
+        depth += change
+        if not still and depth >= len(done):
+            still, since = True, at
+        elif still and depth < len(done):
+            still, longest = False, max(longest, at - since)
+    return longest
 
 
 def _half_digit(value: object) -> float:

@@ -17,6 +17,7 @@ from wke.judge.verdicts.generator import judge_generators
 from wke.judge.verdicts.limit import judge_limit
 from wke.judge.verdicts.little import judge_little
 from wke.judge.verdicts.memory import judge_memory
+from wke.judge.verdicts.omission import judge_omission
 from wke.judge.verdicts.oversubscribed import judge_oversubscribed
 from wke.judge.verdicts.processes import judge_processes
 from wke.judge.verdicts.ruling import Missing, Ruling, unknown
@@ -29,6 +30,7 @@ from wke.keep.trials.judgements import Judgement, Level
 RULES: Mapping[str, Callable[[Evidence, Any], Ruling]] = {
     "backlog": lambda seen, rule: judge_backlog(seen.totals("due"), seen.totals("done"), rule),
     "little": lambda seen, rule: judge_little(seen.closed_loop(rule), rule),
+    "omission": lambda seen, rule: judge_omission(seen.completions(), rule),
     "steady": lambda seen, rule: judge_steady(seen.per_window("done"), rule),
     "generator": lambda seen, rule: judge_generators(seen.generators(), rule),
     "start": lambda seen, rule: judge_start(seen.starts, seen.window_s or 0.0, rule),

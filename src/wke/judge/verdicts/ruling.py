@@ -18,6 +18,7 @@ class Missing(StrEnum):
     COMPLETIONS = "completions"
     CLIENTS = "clients"
     LATENCY = "latency"
+    FINENESS = "fineness"
     GENERATOR = "generator"
     STARTS = "starts"
     CLOCKS = "clocks"

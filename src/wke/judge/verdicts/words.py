@@ -20,6 +20,7 @@ LACKS: Mapping[Missing, str] = {
     Missing.COMPLETIONS: "there are {have:.3g} completions per client, and the rule needs {needs:g}",
     Missing.CLIENTS: "[verdicts] does not say how many clients a closed loop has: little = {{ clients = ... }}",
     Missing.LATENCY: "the trial has no mean latency or no throughput that [verdicts] names",
+    Missing.FINENESS: "tasks wrote done each {have:.2g} s, and it takes each {needs:.2g} s to see whether the loop stood still",
     Missing.GENERATOR: "no measured task is known to be a load generator, or nothing is known of it",
     Missing.STARTS: "it is not known when the measured tasks started",
     Missing.CLOCKS: "no clock was read",
@@ -55,6 +56,13 @@ def _backlog(seen: Numbers, _: str) -> str:
 
 def _little(seen: Numbers, _: str) -> str:
     return f"throughput x latency comes to {seen['seen']:.4g} clients, and there were {seen['clients']:.4g}"
+
+
+def _omission(seen: Numbers, _: str) -> str:
+    if seen["missing"] <= seen["limit"]:
+        return f"the closed loop completed nothing for {seen['gap']:.3g} s at most"
+    missing = f"about {seen['missing']:,.0f} requests were not sent meanwhile, so high quantiles are too low"
+    return f"the closed loop completed nothing for {seen['gap']:.3g} s, and {missing}"
 
 
 def _steady(seen: Numbers, _: str) -> str:
@@ -143,6 +151,7 @@ UNWATCHED = "not watched are locks, the time that one write to disk takes, and h
 SENTENCES: Mapping[str, Callable[[Numbers, str], str]] = {
     "backlog": _backlog,
     "little": _little,
+    "omission": _omission,
     "steady": _steady,
     "generator": _generator,
     "start": _start,
