@@ -102,7 +102,7 @@ def test_only_what_was_named_and_does_not_count_goes(folder: Path, options: Sequ
 def test_sizes_are_told_by_kind(folder: Path) -> None:
     """As a table, and for programs with what was chosen."""
     told = json.loads(cleaned("--json", "--telemetry").output)
-    assert (told["series"], told["removed"], told["chosen"]) == ("scale", False, {"files": 6, "bytes": 6000})
+    assert (told["series"], told["removed"], told["chosen"]) == ("scale", False, {"files": 6, "profiles": 0, "bytes": 6000})
     assert told["kinds"]["telemetry"] == {"files": 8, "bytes": 8000, "counting-bytes": 2000}
     assert told["kinds"]["collected"] == {"files": 4, "bytes": 4000, "counting-bytes": 1000}
     words = cleaned("--telemetry").output

@@ -51,6 +51,7 @@ GROUPS = {  # group -> name -> (module in wke.cli, one line of help)
         "status": ("status", "Show which series are being measured and how far they are."),
         "why": ("why", "Explain why a trial has to run: what changed since the nearest stored one."),
         "accept": ("accept", "Declare a change harmless, so that earlier results count; list and take back such decisions."),
+        "profile": ("profile", "Run one trial more, which does not count, and show where its tasks spend processor time."),
         "abandon": ("abandon", "Stop the trial that `measure --detach` left running."),
     },
     "Results": {

@@ -1,13 +1,15 @@
 """What a series holds on the disk, and which of it can be removed without a loss: everything but what counts."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import field
 
+from wke.keep.profiles import ProfileFolder
 from wke.keep.store import Store
 from wke.keep.trials.cleaning import HeldFile, Ran
 from wke.keep.trials.trials import RUNNING, StoredAttempt, counting_attempts
 from wke.values import dataclass
 
-SUPERSEDED = "superseded"
+SUPERSEDED, PROFILES = "superseded", "profiles"
 Going = Mapping[Ran, tuple[HeldFile, ...]]
 """Files that can go, by attempt."""
 WITH_LOGS = ("logs", "collected")
@@ -29,9 +31,10 @@ class HeldAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What the attempts of a series hold."""
+    """What the attempts of a series hold, and its `profiles`, {number: bytes}."""
 
     attempts: tuple[HeldAttempt, ...]
+    profiles: Mapping[int, int] = field(default_factory=dict)
 
     def chosen(self, kinds: Collection[str], *, force: bool) -> Going:
         """Return the files of these kinds (of KINDS, or SUPERSEDED) that can go; with `force`, also those of attempts that count."""
@@ -55,7 +58,13 @@ class Holdings:
 
 
 def load_holdings(store: Store, name: str) -> Holdings:
-    """Return what the attempts hold that commands of a series ran; those that run, or were left running, are left out."""
+    """Return what the attempts hold that commands of a series ran, and its profiles; those that run, or were left running, are left out.
+
+    A series of which there are only profiles need not be known.
+    """
+    profiles = ProfileFolder(store.folder).of_series(name)
+    if profiles and name not in store.plans.names():
+        return Holdings((), profiles)
     mine = _own(store, name)
     of_trials = store.attempts.of_trials({one.id for one in mine}, store.examinations.latest())
     chosen = tuple(_chosen(of_trials))
@@ -72,12 +81,18 @@ def load_holdings(store: Store, name: str) -> Holdings:
                 files=held.get(one.ran, ()),
             )
             for one in sorted(mine, key=lambda one: one.ran)
-        )
+        ),
+        profiles,
     )
 
 
 def clean(store: Store, holdings: Holdings, kinds: Collection[str], who: str, *, force: bool) -> Going:
-    """Remove what can go, and what an earlier cleaning that was killed did not come to; return the former."""
+    """Remove what can go, and what an earlier cleaning that was killed did not come to; return the files of the former.
+
+    With PROFILES among the `kinds`, all profiles go, too.
+    """
+    if PROFILES in kinds:
+        ProfileFolder(store.folder).remove(holdings.profiles)
     going = holdings.chosen(kinds, force=force)
     store.cleaning.finish(attempt.ran for attempt in holdings.attempts)
     store.cleaning.remove(going, who)

@@ -1,5 +1,7 @@
 """One trial: its steps in order, on machines that are already connected."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 from wke.act.session.session import Session
@@ -12,6 +14,9 @@ from wke.values import dataclass
 OK = Outcome(OutcomeKind.OK)
 FAILED = Outcome(OutcomeKind.FAILED)
 LOST = Outcome(OutcomeKind.LOST)
+
+Around = Callable[[PlannedStep], AbstractAsyncContextManager[None]]
+"""What else is done while the measured step runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,10 @@ class TrialResult:
     task: TaskName | None = None
 
 
-async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: int = 0) -> TrialResult:
+async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: int = 0, around: Around | None = None) -> TrialResult:
     """Run a trial's steps in order, less those that are `deployed` from earlier ones; the first that does not end well ends the trial.
+
+    The measured step runs in the block that `around` makes.
 
     1. Foreground steps run to their end on all their machines.
     2. Background steps are started, awaited until ready, and keep running.
@@ -42,7 +49,7 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: i
     session.clocks.bystanders = trial.machines
     try:
         for step in (step for step in trial.steps[deployed:] if not step.is_skipped):
-            problem = await _take(session, step) or (None if step.background else await _fetch(session, step, folder))
+            problem = await _take(session, step, around) or (None if step.background else await _fetch(session, step, folder))
             if problem:
                 return problem
         if any(step.background and step.collect for step in trial.steps):
@@ -59,7 +66,7 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: i
         await session.clear(kept)
 
 
-async def _take(session: Session, step: PlannedStep) -> TrialResult | None:
+async def _take(session: Session, step: PlannedStep, around: Around | None) -> TrialResult | None:
     """Take one step; return what is wrong when it ends the trial."""
     if step.copy is not None:
         problem = await session.copies.run(step)
@@ -67,7 +74,8 @@ async def _take(session: Session, step: PlannedStep) -> TrialResult | None:
     if step.background:
         not_ready = await session.start(step)
         return _broken(session) or (TrialResult(not_ready.outcome, not_ready.why, step.index, not_ready.task) if not_ready else None)
-    ends = await session.run(step)
+    async with around(step) if around and step.measure else nullcontext():
+        ends = await session.run(step)
     return _broken(session) or _worst(ends)
 
 

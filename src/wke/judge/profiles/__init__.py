@@ -1,0 +1,1 @@
+"""Profiles: stacks counted, laid out as boxes, and compared. Pure functions."""

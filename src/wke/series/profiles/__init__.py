@@ -1,0 +1,1 @@
+"""Profiles: what is recorded, kept, looked up and compared."""
