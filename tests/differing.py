@@ -67,6 +67,7 @@ class Setting:
     delay_s: float = 0.0002
     limits: dict[str, dict[str, float]] = field(default_factory=dict)
     script: str = "start"
+    seconds: int = 12
     metrics: dict[str, float] = field(default_factory=lambda: {"p99": 5.7, "throughput": 4000.0})
 
     def slower(self, by: float) -> "Setting":
@@ -162,9 +163,7 @@ def setting_of(cause: str) -> Setting:
     return setting
 
 
-def store_series(
-    folder: Path, series: str, settings: Mapping[str, Setting], *, rounds: int = 6, seconds: int = 12, telemetry: bool = True
-) -> None:
+def store_series(folder: Path, series: str, settings: Mapping[str, Setting], *, rounds: int = 6, telemetry: bool = True) -> None:
     """Store a series with a point `system=NAME` for each setting."""
     luck = random.Random(f"{series} {rounds}")
     plan = [
@@ -184,7 +183,7 @@ def store_series(
         for trial in plan:
             attempt = store.writer.begin_attempt(number, trial)
             setting = settings[str(trial.point["system"])]
-            run = Run(setting, BEGIN + trial.position * 60 * S, seconds, drift[trial.iteration])
+            run = Run(setting, BEGIN + trial.position * 60 * S, drift[trial.iteration])
             if telemetry:
                 _write(attempt.folder, run, luck)
             store.writer.finish_attempt(attempt, _result(run, luck))
@@ -210,11 +209,10 @@ def _digest(script: str) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """A made-up trial: its setting, when and for how long it was measured, and how much more there was of everything in its round."""
+    """A made-up trial: its setting, when it was measured, and how much more there was of everything in its round."""
 
     setting: Setting
     begun: int
-    seconds: int
     drift: float
 
 
@@ -228,7 +226,7 @@ def _write(folder: Path, run: Run, luck: random.Random) -> None:
             else Column.of("machine", f"{name} {_unit(name)} {'gauge' if name in STATES else 'counter'}")
             for name in levels
         ]
-        rows = run.seconds + 3
+        rows = run.setting.seconds + 3
         path, mine = _path(luck, rows), {name: run.drift * math.exp(luck.gauss(0, SCATTER)) for name in levels}
         whole = {name: level * (1 if name in FIXED else mine[name]) for name, level in levels.items()}
         whole["cpu.busy"] = whole["task cpu"] + (levels["cpu.busy"] - levels["task cpu"]) * mine["cpu.busy"]
@@ -266,7 +264,7 @@ def _course(name: str, level: float, path: Sequence[float]) -> list[int]:
 
 def _result(run: Run, luck: random.Random) -> Result:
     setting, begun, drift = run.setting, run.begun, run.drift
-    ended = begun + round((run.seconds + luck.gauss(0, 0.02)) * S)
+    ended = begun + round((run.setting.seconds + luck.gauss(0, 0.02)) * S)
     ok, cancelled = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.CANCELLED)
     tasks = [TaskEnded(task, cancelled, begun - 2 * S, ended + S) for task in SERVE.values()] + [TaskEnded(LOAD, ok, begun, ended)]
     ways = {name: round(setting.way_ns * math.exp(luck.gauss(0, 0.1))) for name in (*SERVERS, CLIENT)}

@@ -12,20 +12,24 @@ from telemetry_of import AHEAD, START, S, bits, made_up
 from wke.cli.compare import compare
 from wke.errors import InputError
 from wke.judge.statistics.pairs import Pair
+from wke.judge.telemetry.course import Window
 from wke.judge.why.aspect import Aspect, AspectFormula, AspectKind
 from wke.judge.why.aspects import ASPECTS, metric_aspect
 from wke.judge.why.facts import FactDifference, FactKind, input_facts, machine_facts, software_facts, version_facts
 from wke.judge.why.ranking import Contrast, MeasuredDifference, PairSeen, contrasts_of, ranked
 from wke.judge.why.seen import seen_of
+from wke.keep.store import Store
 from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.file import SCRAPES, encode
 from wke.keep.telemetry.reader import read_telemetry
 from wke.keep.telemetry.writer import TelemetryWriter
 from wke.keep.trials.versions import Version
 from wke.series.comparison.why import why_named
+from wke.series.telemetry import stored_telemetry
 from wke.tell.why import headline, notes, told, undecided, why_json
 
 BY_NAME = {aspect.name: aspect for aspect in ASPECTS}
+WAIT, SWAP, CPU, MEMORY = (BY_NAME[name] for name in ("disk wait", "swap", "processors", "memory wait"))
 ROUNDS = 5
 
 
@@ -36,6 +40,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = folder / "results"
     store_series(results, "scale", {name: small(setting_of(name)) for name in ("none", "slower disk", "other version")}, rounds=ROUNDS)
     store_series(results, "blind", {"none": Setting(), "slow": Setting().slower(2)}, rounds=ROUNDS, telemetry=False)
+    store_series(results, "long", {"short": small(Setting()), "long": small(Setting(seconds=36))}, rounds=1)
     changed = Setting(script="echo one\nexec serve", limits={"server1": {"cpus": 0.5}}, delay_s=0.005)
     store_series(results, "later", {"none": changed}, rounds=2)
     return folder
@@ -83,12 +88,27 @@ def test_a_trial_gives_a_number_for_each_aspect_and_place(tmp_path: Path) -> Non
     }
 
 
+def test_steps_of_different_length_are_compared_from_their_start(project: Path) -> None:
+    """Over the time of the shorter one; how long they take is a difference of its own."""
+    report = why_named("long:system=short", "long:system=long", None)
+    with Store.open(Path("results"), readonly=True) as store:
+        (trial,) = [one for one in store.attempts.one_per_trial("long") if one.point["system"] == "long"]
+        telemetry = stored_telemetry(trial, store.details.of(trial.id, trial.attempt))
+    assert telemetry.window is not None
+    by_name = {(one.aspect.name, one.place): one for one in report.ranking.all}
+    length = by_name["duration", "the measured step"]
+    assert (length.baseline, length.candidate) == pytest.approx((12, 36), abs=0.2)
+    start_ns = telemetry.window.start_ns
+    first = seen_of(telemetry, Window(start_ns, start_ns + round(length.baseline * S)), {})
+    assert by_name["processors", "server1"].candidate == pytest.approx(first[CPU, "server1"])
+    assert by_name["processors", "server1"].candidate != pytest.approx(seen_of(telemetry, telemetry.window, {})[CPU, "server1"], rel=0.02)
+
+
 def contrast(aspect: Aspect, place: str, *pairs: tuple[float, float]) -> Contrast:
     """Return pairs of baseline and candidate."""
     return Contrast(aspect, place, tuple(Pair(now, before) for before, now in pairs))
 
 
-WAIT, SWAP, CPU, MEMORY = (BY_NAME[name] for name in ("disk wait", "swap", "processors", "memory wait"))
 P99 = metric_aspect("p99", "ms", 0.0)
 CLEAR = [(0.03, 0.41), (0.04, 0.43), (0.03, 0.39), (0.02, 0.4), (0.03, 0.42)]
 

@@ -73,6 +73,10 @@ class _Page:
         if self.width is not None and not beside:
             lines = textwrap.wrap(lines[0], self.width - len(mark), break_on_hyphens=False, break_long_words=False) or [""]
         for index, line in enumerate(lines):
-            before = painted(one_line(mark), "" if mark.isspace() else BOLD, "stdout") if not index else one_line(" " * len(mark))
-            after = painted(one_line(beside), DIM, "stdout")
-            put("stdout", Safe(f"{before}{painted(one_line(line), colour, 'stdout')}{after}\n"))
+            before = _painted(mark if not index else " " * len(mark), BOLD)
+            put("stdout", Safe(f"{before}{_painted(line, colour)}{_painted(beside, DIM)}\n"))
+
+
+def _painted(text: str, colour: str) -> Safe:
+    """Return text in a colour; nothing is no text in a colour."""
+    return painted(one_line(text), colour, "stdout") if text.strip() else one_line(text)
