@@ -177,8 +177,10 @@ def store_series(folder: Path, series: str, settings: Mapping[str, Setting], *, 
     with Store.open(folder) as store:
         number = store.writer.begin_series(series, StoredPlan(f"{series}.toml", 7, rules=rules), command="", planned=plan)
         store.writer.keep_scripts({_digest(one.script): one.script.encode() for one in settings.values()})
-        facts = {"processors": str(CORES), "memory": "16 GiB", "kernel": "Linux 6.1"}
-        store.examinations.record(number, {(name, "10.0.0.1"): facts for name in (*SERVERS, CLIENT)})
+        facts = {"limit of processors": "none", "processors": str(CORES), "memory": "16 GiB", "kernel": "Linux 6.1"}
+        held = next(iter(settings.values())).limits
+        found = {name: facts | ({"limit of processors": str(held[name]["cpus"])} if name in held else {}) for name in (*SERVERS, CLIENT)}
+        store.examinations.record(number, {(name, "10.0.0.1"): each for name, each in found.items()})
         store.examinations.confirm(number)
         for trial in plan:
             attempt = store.writer.begin_attempt(number, trial)

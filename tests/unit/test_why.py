@@ -54,7 +54,7 @@ def in_project(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_trial_gives_a_number_for_each_aspect_and_place(tmp_path: Path) -> None:
-    """A mean over the window: of devices together, divided where that is asked, without the loopback; what programs expose is among them."""
+    """A mean over the window: of devices together, divided where that is asked, without the loopback; none if most of it is not known."""
     telemetry = made_up(tmp_path / "made")
     assert telemetry.window is not None
     scraped = TelemetryWriter(tmp_path / "scraped", SCRAPES)
@@ -86,6 +86,8 @@ def test_a_trial_gives_a_number_for_each_aspect_and_place(tmp_path: Path) -> Non
         ("fsync_seconds", "node1", "s"): 0.01,
         ("heap_bytes", "node1", "B"): 5.0,
     }
+    longer = Window(telemetry.window.start_ns, telemetry.window.start_ns + 10 * S)
+    assert {aspect.name for aspect, _ in seen_of(telemetry, longer, {})} == {"duration"}
 
 
 def test_steps_of_different_length_are_compared_from_their_start(project: Path) -> None:
@@ -126,9 +128,13 @@ def test_waiting_comes_before_work_and_metrics_and_each_topic_once() -> None:
     nothing = contrast(SWAP, "s1", *[(100 * before, 100 * now) for before, now in CLEAR])
     work = contrast(CPU, "s1", *CLEAR)
     less = contrast(WAIT, "s2", *[(before, now / 2) for before, now in CLEAR])
-    ranking = ranked([p99, nothing, work, less, memory, busy, contrast(WAIT, "s1", *CLEAR)], facts)
+    echo = [
+        contrast(BY_NAME[name], place, *[(1e8 * a, 1e8 * b) for a, b in CLEAR])
+        for name, place in (("task written", "x on s1"), ("written", "s1"))
+    ]
+    ranking = ranked([p99, nothing, work, *echo, less, memory, busy, contrast(WAIT, "s1", *CLEAR)], facts)
     order = [one.name if isinstance(one, FactDifference) else f"{one.aspect.name} {one.place}" for one in ranking.differences]
-    measured = ["memory wait s1", "disk busy s1", "processors s1", "p99 p99"]
+    measured = ["memory wait s1", "disk busy s1", "task written x on s1", "processors s1", "p99 p99"]
     assert order == ["etcd", "fact 0", "disk wait s1", "fact 1", "fact 2", "fact 3", *measured, "wke"]
     first = ranking.differences[2]
     assert isinstance(first, MeasuredDifference)
@@ -137,7 +143,7 @@ def test_waiting_comes_before_work_and_metrics_and_each_topic_once() -> None:
     assert first.low is not None
     assert first.high is not None
     assert 0.3 < first.low < 0.41 < first.high < 0.6
-    assert ranking.tested == 6
+    assert ranking.tested == 8
 
 
 def test_few_pairs_confirm_nothing() -> None:
