@@ -3,8 +3,9 @@
     python benchmarks/telemetry.py [--seconds 30] [--write docs/benchmarks.md]
 
 Needs root for pcp. The peers are Debian's packages prometheus-node-exporter, atop, pcp and netdata-core; those that are not installed are
-listed as such. Nothing that runs already is used: every tool is started here and ended again. The tools run one after the other on a
-computer that does nothing else for them, for the same time; CPU time is what the kernel's scheduler counts for all of a tool's threads.
+listed as such. Nothing that runs already is used: every tool is started here and ended again. The tools run one after the other, for the
+same time; their start is not measured. CPU time is what the kernel's scheduler counts for all of a tool's threads. It is higher on a busy
+computer, where a tool finds its memory in no cache of the processor when it wakes up. So the table says how busy the others kept it.
 """
 
 import argparse
@@ -30,8 +31,10 @@ from page import WIDTH, marks, write_between
 
 from wke.act.connection.opening import open_connection
 from wke.act.connection.telemetry import SentChunk, SentColumns, WatchOrder
+from wke.act.telemetry.recorder import CHUNK_S
 
-SETTLE_S = 3.0
+SETTLE_S = 5.0
+LEAST_S = 20.0  # of a window
 START_S = 20.0
 PERIOD_S = 0.1
 SECTION = "telemetry"
@@ -62,12 +65,16 @@ PMLOGGER = "/usr/lib/pcp/bin/pmlogger"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a tool cost: samples per second, shares of a core in percent for each window, and memory in bytes; or why it is not here."""
+    """What a tool cost: samples per second, shares of a core in percent for each window, and memory in bytes; or why it is not here.
+
+    `others` is the share of all processors in percent that everything else used meanwhile.
+    """
 
     tool: str
     setting: str
     rate: float = 0.0
     cores: tuple[float, ...] = ()
+    others: float = 0.0
     pss: int = 0
     why: str = ""
 
@@ -91,6 +98,12 @@ def used_ns(pids: Sequence[int]) -> int:
     return sum(int(file.read_text().split()[0]) for pid in pids for file in Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
 
+def busy_ns() -> int:
+    """Return how long all processors have been at work."""
+    words = [int(word) for word in Path("/proc/stat").read_text().split(None, 9)[1:9]]
+    return (sum(words) - words[3] - words[4]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
 def memory(pids: Sequence[int]) -> int:
     """Return the memory of processes in bytes, shared pages divided among all that share them (PSS)."""
     lines = [line.split() for pid in pids for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
@@ -107,13 +120,15 @@ class Windows:
     def measure(self, cost: Cost, roots: Sequence[int]) -> Cost:
         """Measure a tool that runs as these processes and their descendants."""
         time.sleep(SETTLE_S)
-        cores = []
+        cores, others = [], 0.0
         for _ in range(self.count):
             pids = tree(roots)
-            before, began = used_ns(pids), time.monotonic()
+            before, busy_before, began = used_ns(pids), busy_ns(), time.monotonic()
             time.sleep(self.seconds)
-            cores.append(100 * (used_ns(pids) - before) / 1e9 / (time.monotonic() - began))
-        return replace(cost, cores=tuple(cores), pss=memory(tree(roots)))
+            used, busy, passed_ns = used_ns(pids) - before, busy_ns() - busy_before, 1e9 * (time.monotonic() - began)
+            cores.append(100 * used / passed_ns)
+            others += max(0.0, 100 * (busy - used) / passed_ns / len(os.sched_getaffinity(0)) / self.count)
+        return replace(cost, cores=tuple(cores), others=others, pss=memory(tree(roots)))
 
 
 @contextmanager
@@ -169,7 +184,7 @@ def wke(windows: Windows) -> Cost:
 
         connection = await open_connection("here", [], deadline_s=START_S, lease_s=30.0)
         try:
-            await connection.telemetry.watch(WatchOrder(PERIOD_S, 0, ("machine", "task")), receive)
+            await connection.telemetry.watch(WatchOrder(PERIOD_S, 0, ("machine", "task"), chunk_s=CHUNK_S), receive)
             cost = await asyncio.to_thread(windows.measure, Cost("wke", "", 10), [parent(connection.hello.pid)])
         finally:
             await connection.close()
@@ -279,20 +294,26 @@ def text_of(costs: Sequence[Cost], windows: Windows) -> str:
         "",
         "### Watching one machine",
         "",
-        f"Each tool reads the same kernel for {windows.count} windows of {windows.seconds:g} s. CPU time is that of all its threads as the",
-        "scheduler counts it, in percent of one core: the median, the least and the most of the windows. Memory is PSS.",
+        *wrap(
+            f"Each tool reads the same kernel for {windows.count} windows of {windows.seconds:g} s, which begin {SETTLE_S:g} s after its "
+            "start. CPU time is that of all its threads as the scheduler counts it, in percent of one core: the median, the least and the "
+            "most of the windows. Memory is PSS. The last figure is how busy everything else kept the processors.",
+            WIDTH,
+        ),
         "",
-        "|  | samples/s | % of a core | min–max | ms per sample | memory, MB |  |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        "|  | samples/s | % of a core | min–max | ms per sample | memory, MB | others, % |  |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for cost in sorted(costs, key=lambda cost: (bool(cost.why), sorted(cost.cores)[len(cost.cores) // 2] if cost.cores else 0)):
         name = f"**{cost.tool}**" if cost.tool == "wke" else cost.tool
         if cost.why:
-            lines.append(f"| {name} | | | | | | not here: {cost.why} |")
+            lines.append(f"| {name} | | | | | | | not here: {cost.why} |")
             continue
         ordered = sorted(cost.cores)
         middle = ordered[len(ordered) // 2]
-        figures = f"{middle:.2f} | {ordered[0]:.2f}–{ordered[-1]:.2f} | {10 * middle / cost.rate:.2f} | {cost.pss / 1e6:.1f}"
+        figures = (
+            f"{middle:.2f} | {ordered[0]:.2f}–{ordered[-1]:.2f} | {10 * middle / cost.rate:.2f} | {cost.pss / 1e6:.1f} | {cost.others:.0f}"
+        )
         lines.append(f"| {name} | {cost.rate:g} | {figures} | {cost.setting} |")
     return "\n".join(lines) + "\n"
 
@@ -305,6 +326,8 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=TOOLS)
     parser.add_argument("--write", type=Path, metavar="PAGE", help="also put the figures between their markers in this page")
     words = parser.parse_args()
+    if words.seconds < LEAST_S:
+        parser.error(f"a window has at least {LEAST_S:g} s")
     windows = Windows(words.windows, words.seconds)
     costs = []
     for name in words.only or TOOLS:

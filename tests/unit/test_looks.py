@@ -96,7 +96,7 @@ def test_numbers_of_a_machine_and_its_host_are_told_apart() -> None:
     texts += ["machine memory.used B gauge", "machine memory.total B gauge"]
 
     def take(*lines: list[int | None]) -> None:
-        rows.take(SentChunk(1, len(lines), 0, 1, chunk([list(line) for line in lines]), {}))
+        rows.take(SentChunk(1, len(lines), 0, 1, chunk(list(zip(*lines, strict=True))), {}))
 
     rows.take(SentColumns(1, tuple((scope, name, unit, kind) for scope, name, unit, kind in map(str.split, texts))))
     take([0, 100, 2_000_000, 50, 0, 1000, 0, None, 10, 40])

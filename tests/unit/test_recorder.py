@@ -41,8 +41,8 @@ class Machine:
     def says(self, *at_s: float, epoch: int = 1, columns: int = 1, **now: int) -> None:
         """Send a chunk with rows at these moments, in which every column is 5."""
         times = [int(SECOND * at) for at in at_s]
-        rows = [[at, *[5] * columns] for at in times]
-        self.receive(SentChunk(epoch, len(rows), times[0], times[-1], chunk(rows), now))
+        payload = chunk([times, *[[5] * len(times)] * columns])
+        self.receive(SentChunk(epoch, len(times), times[0], times[-1], payload, now))
 
 
 def recorder(machines: list[Machine], provider: str = "ssh", *, watched: bool = False, **rules: object) -> tuple[Recorder, list[Record]]:

@@ -1,6 +1,8 @@
 """The sampler: rows, epochs and chunks, with sources that are told what to say."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 
 from wke.act.connection.telemetry import SentChunk
 from wke.act.telemetry.chunks import decode
-from wke.agent import frames, sampler
+from wke.agent import frames, sampler, sources
+from wke.agent.kernelfiles import FileSource
 from wke.agent.protocol import ProtocolError
 from wke.agent.sampler import Sampler, chunk
 
@@ -66,11 +69,11 @@ def packed(rows: int, payload: bytes) -> SentChunk:
 def test_decoding_undoes_encoding(rows: list[tuple[int, ...]]) -> None:
     """Any 64-bit numbers, with unknown ones among them, whatever the differences are."""
     width = len(rows[0]) - 1
-    times, values = decode(packed(len(rows), chunk(rows)), width, range(width))
+    times, values = decode(packed(len(rows), chunk(list(zip(*rows, strict=True)))), width, range(width))
     assert [tuple(row) for row in zip(times, *values, strict=True)] == rows
 
 
-@pytest.mark.parametrize(("rows", "payload"), [(2, chunk([[1, 2]])), (1, chunk([[1, 2]])[:-3]), (1, b"x"), (10**9, chunk([[1, 2]]))])
+@pytest.mark.parametrize(("rows", "payload"), [(2, chunk([[1], [2]])), (1, chunk([[1], [2]])[:-3]), (1, b"x"), (10**9, chunk([[1], [2]]))])
 def test_a_chunk_of_another_size_is_refused(rows: int, payload: bytes) -> None:
     """A machine cannot make us read beyond what it sent, or unpack more than it said."""
     with pytest.raises(ProtocolError):
@@ -118,6 +121,66 @@ def test_columns_that_change_begin_an_epoch() -> None:
     assert two.is_closed
 
 
+class Length(FileSource):
+    """Says how long its file is."""
+
+    def __init__(self, path: Path, *, in_parts: bool) -> None:
+        super().__init__(str(path), in_parts=in_parts)
+        self.columns = ["length B gauge"]
+
+    def parse(self, text: bytes) -> list[int]:
+        return [len(text)]
+
+
+def test_what_files_say_is_told_as_if_it_were_understood_at_once(tmp_path: Path) -> None:
+    """Rows that are understood together: a device that comes, a text that means nothing, a counter that runs over, a source read slowly."""
+    (tmp_path / "block/sda/device").mkdir(parents=True)
+    (tmp_path / "block/sdb/device").mkdir(parents=True)
+    (tmp_path / "loadavg").write_text("0.1 0 0 1/1 1\n")
+    (tmp_path / "diskstats").touch()
+    sent, live = Sent(), Source("a 1 gauge")
+    disks, load = sources.Disks(str(tmp_path), str(tmp_path)), sources.Load(str(tmp_path))
+    load.every = 2
+    for scope, source in (("machine", load), ("task.1", live), ("machine", disks)):
+        sent.sampler.add(scope, source)
+    line = "8 0 {} 0 0 0 0 0 0 {} 0 0 0 0\n".format
+    top = 2**32
+    texts = ["", line("sda", top - 2), line("sda", 3), line("sda", 4), line("sda", "x"), line("sda", 1) + line("sdb", 7), line("sdb", 8)]
+    texts.append(line("sda", 2))
+    for k, text in enumerate(texts):
+        live.says = k
+        (tmp_path / "diskstats").write_text(text)
+        (tmp_path / "loadavg").write_text(f"0.{k}0 0 0 1/{k} 1\n")
+        sent.sampler.take(k)
+    assert sent.rows == []
+    sent.sampler.flush()
+    a, b = (f"machine disk.{name}.written B counter" for name in ("sda", "sdb"))
+    assert [row["task.1 a 1 gauge"] for row in sent.rows] == [row["at"] for row in sent.rows] == list(range(8))
+    assert [row["machine threads 1 gauge"] for row in sent.rows] == [0, None, 2, None, 4, None, 6, None]
+    known = [[row[name] // 512 if row[name] is not None else None for name in (a, b) if name in row] for row in sent.rows]
+    assert known == [[], [top - 2], [top + 3], [top + 4], [None], [top + 4, 7], [8], [top + 5]]
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_files_that_grow_are_read_whole(tmp_path: Path, *, in_parts: bool) -> None:
+    """Whatever was asked for at first, no text is cut; a file that cannot be read any more takes no row with it."""
+    sent, path, lengths = Sent(), tmp_path / "file", [10, 300, 5000, 9000, 20, 3000]
+    path.write_bytes(b"")
+    one, other = Length(path, in_parts=in_parts), Length(path, in_parts=in_parts)
+    sent.sampler.add("machine", one)
+    sent.sampler.add("host", other)
+    for at, length in enumerate(lengths):
+        path.write_bytes(b"x" * length)
+        sent.sampler.take(at)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    os.dup2(folder, other.file.handle)  # no file: reading it is an error
+    os.close(folder)
+    sent.sampler.take(6)
+    sent.sampler.close()
+    assert [row["machine length B gauge"] for row in sent.rows] == [*lengths, 3000]
+    assert [row.get("host length B gauge") for row in sent.rows] == [*lengths, None]
+
+
 def test_a_controller_that_is_behind_misses_rows_and_not_their_meaning() -> None:
     """What is not sent is not kept; the columns of an epoch come before its first rows that do."""
     sent = Sent()
@@ -128,7 +191,7 @@ def test_a_controller_that_is_behind_misses_rows_and_not_their_meaning() -> None
         sent.sampler.take(k * SECOND)
     source.columns = ["b 1 gauge"]
     sent.sampler.take(20 * SECOND)
-    assert (sent.columns, sent.rows, sent.sampler._rows[1:]) == ({}, [], [])
+    assert (sent.columns, sent.rows) == ({}, [])
     sent.is_behind = False
     sent.sampler.take(21 * SECOND)
     sent.sampler.flush()

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from wke.agent import sources
-from wke.agent.kernelfiles import growth, slowly
+from wke.agent.kernelfiles import growth
 from wke.agent.sensors import sensor_sources
 from wke.agent.watch import Watch
 
@@ -213,22 +213,27 @@ def test_this_machine_has_its_sources_and_their_counters_never_fall() -> None:
     for source in found:
         source.close()
         with pytest.raises(OSError, match="Bad file descriptor"):
-            getattr(source, "_source", source)._file.read()
+            source.file.read()
     here = sources.whereabouts()
     assert len(here["kernel"]) == 36
     assert here["network"].startswith(here["kernel"] + " net:[")
 
 
-def test_a_slow_source_is_read_once_a_second(tmp_path: Path) -> None:
-    """In between it is unknown, so that a rate is that between two readings."""
-    proc, _ = made_up(tmp_path, FILES)
-    (load,) = slowly(0.5, 1, [(sources.Load, (proc,))])
-    seen = []
-    for tenths in b"2345":
-        tree(tmp_path / "proc", {"loadavg": b"0.%c0 0 0 1/1 1\n" % tenths})
-        seen.append(load.read()[0])
-    assert seen == [20, None, 40, None]
-    load.close()
+def test_a_few_disks_are_read_each_by_a_file_of_its_own(tmp_path: Path) -> None:
+    """They say the same as the list of all disks, in which only new ones are looked for, once a second."""
+    proc, sys = made_up(tmp_path, FILES)
+    (listed,) = sources.disk_sources(0.1, proc, sys)
+    words = next(line for line in DISKSTATS.splitlines() if b" vda " in line).split()
+    tree(tmp_path / "sys", {"block/vda/stat": b" ".join(words[3:]) + b"\n"})
+    own, others = sources.disk_sources(0.1, proc, sys)
+    assert (own.columns, own.read()) == (listed.columns, listed.read())
+    assert (own.every, others.every, others.read(), others.columns) == (1, 10, [], [])
+    tree(tmp_path / "sys", {"block/sdb/device/x": b""})
+    tree(tmp_path / "proc", {"diskstats": DISKSTATS + b"8 0 sdb 1 0 2 0 3 0 4 0 0 5 0\n"})
+    assert others.read() == [1, 2 * 512, 3, 4 * 512, 5000]
+    assert others.columns[0] == "disk.sdb.reads 1 counter"
+    for source in (listed, own, others):
+        source.close()
 
 
 SENSORS = {
@@ -327,7 +332,7 @@ class Taker:
 
 
 def watch_of(loop: Moments, first: float, taker: Taker, clock: Callable[[], float] = lambda: 0, rows: int = 100) -> Watch:
-    agent = SimpleNamespace(loop=loop, clock=clock, moment=lambda at: at)
+    agent = SimpleNamespace(loop=loop, clock=clock, moment=lambda at: at, tasks=SimpleNamespace(count=0))
     return Watch(agent, {"interval": 0.1, "rows": rows, "at": first}, taker)
 
 

@@ -103,9 +103,10 @@ class Agent:
         while not self._gone:
             if self._copies is not None:
                 self._copies.turn()
-            self._out.flush()
-            self.loop.turn(self._out.patience_s())
-            if self._full != self._out.full:
+            if self._out.size:
+                self._out.flush()
+            self.loop.turn(self._out.patience_s() if self._out.size else None)
+            if self._full != (self._out.size > 0 and self._out.full):
                 self._balance()
 
     def clock(self):

@@ -6,17 +6,21 @@ lacks a file still has all other sources. A new source is a class here and a lin
 
 import posix
 
-from _operator import mul
+from _operator import add, sub
 
-from wke.agent.kernelfiles import FileSource, KernelFile, Rising, number_after, opened, slowly
+from wke.agent.kernelfiles import FileSource, Highest, KernelFile, Lines, Rising, number_after, opened, scaled, slowly
 
 SECTOR = 512
 TICK_US = 10000  # of /proc/stat: USER_HZ is 100 on all machines that Linux runs on
 CORE_US = 1000000
 CPU_STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-MEMORY = (b"MemTotal:", b"\nMemAvailable:", b"\nMemFree:", b"\nBuffers:", b"\nCached:", b"\nDirty:", b"\nSwapTotal:", b"\nSwapFree:")
+BUSY = (1, 2, 3, 6, 7)  # all but idle, iowait and steal; what guests use is part of user and nice
+STEAL = 8
+MEMORY = (b"MemTotal:", b"MemAvailable:", b"MemFree:", b"Buffers:", b"Cached:", b"Dirty:", b"SwapTotal:", b"SwapFree:")
+MEMORY_END = b"\nWriteback:"  # follows all of them
+FEW_DISKS = 2
 EVENTS = (b"\npgfault ", b"\npgmajfault ", b"\npswpin ", b"\npswpout ")
-SCHEDULER = (b"\nctxt ", b"\nprocesses ", b"\nprocs_running ", b"\nprocs_blocked ")
+SCHEDULER = (b"ctxt", b"processes", b"procs_running", b"procs_blocked")
 
 
 class Processors(FileSource):
@@ -25,29 +29,30 @@ class Processors(FileSource):
     def __init__(self, proc):
         FileSource.__init__(self, proc + "/stat")
         self._names = None
-        self._highest = []
+        self._highest = Highest()
 
-    def parse(self, text):
+    def numbers(self, texts):
         """Return microseconds, and counts."""
-        end = text.find(b"\nintr ")
-        rest = text[text.find(SCHEDULER[0]) :] if SCHEDULER[0] in text else b""
-        words = (text[:end] if end >= 0 else text[: len(text) - len(rest)]).split()
-        width = len(words) // (text.count(b"cpu", 0, end if end >= 0 else len(text)) or 1)
-        names = words[::width]
-        columns = [list(map(int, words[place::width])) for place in range(1, min(width, 9))]
-        columns += [[0] * len(names)] * (8 - len(columns))
-        user, nice, system, _, _, irq, softirq, steal = columns
-        # All but idle, iowait and steal; what guests use is part of user and nice.
-        busy = list(map(sum, zip(user, nice, system, irq, softirq)))
-        ticks = [column[0] for column in columns] + busy[:1]
-        for both in zip(busy[1:], steal[1:]):
-            ticks += both
-        if names == self._names:  # the kernel's counters of idle and iowait may decrease slightly
-            ticks = list(map(max, ticks, self._highest))
-        else:
-            self._rename(names)
-        self._highest = ticks
-        return [TICK_US * tick for tick in ticks] + [CORE_US * (len(names) - 1)] + [number_after(rest, name) for name in SCHEDULER]
+        lines = Lines(texts)
+        names = [line.partition(b" ")[0] for line in lines.first]
+        cores = [name for name in names if name.startswith(b"cpu")]
+        known = range(1, min(STEAL + 1, len(lines.first[0].split())))
+        unknown = [[0] * len(texts)] * (STEAL - len(known))  # before Linux 2.6.11
+        columns = []
+        for line, name in enumerate(cores):
+            ticks = lines.numbers(line, known, name) + unknown
+            busy = list(map(sum, zip(*[ticks[state - 1] for state in BUSY])))
+            columns += [busy, ticks[STEAL - 1]] if line else ticks + [busy]
+        if cores != self._names:
+            self._rename(cores)
+        columns = [scaled(column, TICK_US) for column in columns]
+        capacity = [CORE_US * (len(cores) - 1)] * len(texts)
+        return columns + [capacity] + [lines.number(names, name) for name in SCHEDULER]
+
+    def settled(self, columns):
+        """Return what never falls."""
+        times = len(columns) - 1 - len(SCHEDULER)
+        return list(map(self._highest.of, self.columns, columns[:times])) + columns[times:]
 
     def _rename(self, names):
         self._names = names
@@ -76,12 +81,13 @@ class Pressure(FileSource):
 
     def __init__(self, proc, resource):
         FileSource.__init__(self, proc + "/pressure/" + resource)
-        self._kinds = [line.split()[0].decode() for line in self._file.read().split(b"\n") if line]
-        self.columns = ["pressure." + resource + "." + kind + " us counter" for kind in self._kinds]
+        self._kinds = [line.split()[0] for line in self.file.read().split(b"\n") if line]
+        self.columns = ["pressure." + resource + "." + kind.decode() + " us counter" for kind in self._kinds]
 
-    def parse(self, text):
+    def numbers(self, texts):
         """Return microseconds for each kind."""
-        return [int(part.partition(b"\n")[0]) for part in text.split(b"total=")[1:]]
+        lines = Lines([text.replace(b"total=", b"") for text in texts])
+        return [lines.numbers(line, (4,), kind)[0] for line, kind in enumerate(self._kinds)]
 
 
 class Memory(FileSource):
@@ -92,11 +98,16 @@ class Memory(FileSource):
         self.columns = ["memory." + what + " B gauge" for what in ("total", "available", "used", "free", "cached", "dirty")]
         self.columns.append("swap.used B gauge")
 
-    def parse(self, text):
+    def numbers(self, texts):
         """Return the sizes."""
-        total, available, free, buffers, cached, dirty, swap, swap_free = [1024 * (number_after(text, name) or 0) for name in MEMORY]
-        available = available or free + buffers + cached  # before Linux 3.14
-        return [total, available, total - available, free, buffers + cached, dirty, swap - swap_free]
+        lines = Lines([text[: text.find(MEMORY_END) + 1 or None] for text in texts])
+        names = [line.partition(b" ")[0] for line in lines.first]
+        sizes = [scaled(lines.number(names, name), 1024) if name in names else [0] * len(texts) for name in MEMORY]
+        total, available, free, buffers, cached, dirty, swap, swap_free = sizes
+        cached = list(map(add, buffers, cached))
+        if 0 in available:  # before Linux 3.14
+            available = list(map(add, free, cached))
+        return [total, available, list(map(sub, total, available)), free, cached, dirty, list(map(sub, swap, swap_free))]
 
 
 class Paging(FileSource):
@@ -119,50 +130,62 @@ class Devices(FileSource):
     Only real ones are told: partitions, loops, bridges and bonds count the same bytes twice.
     """
 
-    BEGINNING = b""  # of a device's line, up to its numbers
-    PLACES = ()  # of its numbers, among the words after that
+    NAMED = b""  # what the word for a device is
+    AT = 0  # the place of that word in a line
+    PLACES = ()  # of the numbers
     KINDS = ()
     SCALES = ()
     PREFIX = ""
 
-    def __init__(self, path, hardware):
-        FileSource.__init__(self, path)
+    def __init__(self, path, hardware, besides=()):
+        FileSource.__init__(self, path, in_parts=True)
         self._hardware = hardware  # the folder of /sys that has a folder for each device
-        self._lines = -1
-        self._names = None
+        self._height = -1
+        self.names = None
+        self._besides = besides
+        self._lines = []  # those of the devices
         self._rising = Rising()
 
-    def parse(self, text):
+    def numbers(self, texts):
         """Return the numbers of each device."""
-        values = self._read(text) if text.count(b"\n") == self._lines else None
-        if values is None:
-            self._look(text)
-            values = self._read(text)
-        if values is None:
-            raise ValueError("a device has no line of its own")
-        return values
+        lines = self._split(texts)
+        try:
+            return self._read(lines) if self._height == lines.height else self._look_and_read(lines)
+        except ValueError:  # other devices
+            return self._look_and_read(lines)
 
-    def _read(self, text):
-        """Return the numbers of the devices that are known, None if one of them has gone."""
-        values = []
-        for name in self._names:
-            beginning = self.BEGINNING % name
-            place = text.find(beginning)
-            if place < 0:
-                return None
-            words = text[place + len(beginning) :].split(None, self.PLACES[-1] + 1)
-            numbers = [int(words[index]) for index in self.PLACES]
-            values += map(mul, self._rising.of(name, numbers), self.SCALES)
-        return values
+    def settled(self, columns):
+        """Return counters that never fall, in whole units."""
+        risen = map(self._rising.of, self.columns, columns)
+        scales = self.SCALES * len(self.names)
+        return [values if scale == 1 else scaled(values, scale) for scale, values in zip(scales, risen)]
 
-    def _look(self, text):
+    def _split(self, texts):
+        return Lines(texts)
+
+    def _read(self, lines):
+        """Return the numbers of the devices that are known; raise ValueError if one of them has gone."""
+        columns = []
+        for name, line in zip(self.names, self._lines):
+            columns += lines.numbers(line, self.PLACES, self.NAMED % name, self.AT)
+        return columns
+
+    def _look_and_read(self, lines):
         """Find out which devices there are."""
-        self._lines = text.count(b"\n")
-        names = self._chosen(text)
-        if names != self._names:
-            self._names = names
-            shown = ["_".join(name.decode("utf-8", "replace").split()) for name in names]
-            self.columns = [self.PREFIX + "." + name + "." + kind + " counter" for name in shown for kind in self.KINDS]
+        self._height = lines.height
+        found = self._chosen([line.split() for line in lines.first])
+        names = [name for name in found if name not in self._besides]
+        self._lines = [found[name] for name in names]
+        if names != self.names:
+            self.names = names
+            self.columns = self.columns_of(names)
+        return self._read(lines)
+
+    @classmethod
+    def columns_of(cls, names):
+        """Return the columns of devices."""
+        shown = ["_".join(name.decode("utf-8", "replace").split()) for name in names]
+        return [cls.PREFIX + "." + name + "." + kind + " counter" for name in shown for kind in cls.KINDS]
 
     def _is_real(self, name):
         return posix.access(self._hardware.encode() + b"/" + name.replace(b"/", b"!") + b"/device", posix.F_OK)
@@ -171,25 +194,40 @@ class Devices(FileSource):
 class Disks(Devices):
     """Bytes, operations and busy time of each disk."""
 
-    BEGINNING = b" %b "
-    PLACES = (0, 2, 4, 6, 9)
+    NAMED = b"%b"
+    AT = 2
+    PLACES = (3, 5, 7, 9, 12)
+    OWN_PLACES = (0, 2, 4, 6, 9)  # in the file of a disk
     KINDS = ("reads 1", "read B", "writes 1", "written B", "busy us")
     SCALES = (1, SECTOR, 1, SECTOR, 1000)
     PREFIX = "disk"
 
-    def __init__(self, proc, sys):
-        Devices.__init__(self, proc + "/diskstats", sys + "/block")
+    def __init__(self, proc, sys, besides=()):
+        Devices.__init__(self, proc + "/diskstats", sys + "/block", besides)
 
-    def _chosen(self, text):
-        lines = [line.split() for line in text.split(b"\n")]
-        return [words[2] for words in lines if len(words) > 12 and self._is_real(words[2])]
+    def _chosen(self, lines):
+        return {words[2]: line for line, words in enumerate(lines) if len(words) > 12 and self._is_real(words[2])}
+
+
+class OneDisk(Disks):
+    """A disk by a file of its own."""
+
+    def __init__(self, sys, name):
+        FileSource.__init__(self, sys.encode() + b"/block/" + name.replace(b"/", b"!") + b"/stat")
+        self.names = [name]
+        self.columns = self.columns_of(self.names)
+        self._rising = Rising()
+
+    def numbers(self, texts):
+        """Return its numbers."""
+        return Lines(texts).numbers(0, self.OWN_PLACES)
 
 
 class Interfaces(Devices):
     """Bytes, packets, drops and errors of each network card and of the loopback; without a card, of all interfaces."""
 
-    BEGINNING = b"\n%6b:"
-    PLACES = (0, 1, 2, 3, 8, 9, 10, 11)
+    NAMED = b"%b:"
+    PLACES = (1, 2, 3, 4, 9, 10, 11, 12)
     KINDS = ("received B", "received-packets 1", "receive-errors 1", "receive-drops 1")
     KINDS += ("sent B", "sent-packets 1", "send-errors 1", "send-drops 1")
     SCALES = (1,) * 8
@@ -198,11 +236,13 @@ class Interfaces(Devices):
     def __init__(self, proc, sys):
         Devices.__init__(self, proc + "/net/dev", sys + "/class/net")
 
-    def _chosen(self, text):
-        lines = [line.rpartition(b":") for line in text.split(b"\n")]
-        names = [name.strip() for name, colon, _ in lines if colon]
-        real = [name for name in names if self._is_real(name)]
-        return [name for name in names if name in real or name == b"lo"] if real else names  # a container has virtual ones only
+    def _split(self, texts):
+        return Lines([text.replace(b":", b": ") for text in texts])  # a long number follows without a blank
+
+    def _chosen(self, lines):
+        found = {words[0][:-1]: line for line, words in enumerate(lines) if words[0].endswith(b":") and words[1][-1:] != b":"}
+        real = [name for name in found if self._is_real(name)]
+        return {name: line for name, line in found.items() if name in real or name == b"lo"} if real else found  # a container: virtual ones
 
 
 class Protocols(FileSource):
@@ -248,9 +288,24 @@ class Backlog(Protocols):
 
 def kernel_sources(interval_s, proc="/proc", sys="/sys"):
     """Return the sources of what a kernel counts for all that runs on it; temperatures and the like are in sensors.py."""
-    makers = [(Processors, (proc,)), (Memory, (proc,)), (Disks, (proc, sys))]
+    makers = [(Processors, (proc,)), (Memory, (proc,))]
     makers += [(Pressure, (proc, resource)) for resource in ("cpu", "memory", "io")]
-    return opened(makers) + slowly(interval_s, 0.5, [(Paging, (proc,))]) + slowly(interval_s, 1, [(Load, (proc,))])
+    found = opened(makers) + disk_sources(interval_s, proc, sys)
+    return found + slowly(interval_s, 0.5, [(Paging, (proc,))]) + slowly(interval_s, 1, [(Load, (proc,))])
+
+
+def disk_sources(interval_s, proc="/proc", sys="/sys"):
+    """Return the sources of disks. A few are read each by a file of its own, because the kernel takes long to write the list of all disks.
+
+    That list has loops, memory and partitions, too. It is then read once a second, for disks that are new.
+    """
+    all_disks = opened([(Disks, (proc, sys))])
+    names = all_disks[0].names if all_disks else []
+    own = opened([(OneDisk, (sys, name)) for name in names]) if len(names) <= FEW_DISKS else []
+    is_own = 0 < len(own) == len(names)
+    for source in all_disks if is_own else own:
+        source.close()
+    return own + slowly(interval_s, 1, [(Disks, (proc, sys, names))]) if is_own else all_disks
 
 
 def network_sources(interval_s, proc="/proc", sys="/sys"):

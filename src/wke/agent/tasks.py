@@ -14,6 +14,7 @@ class AgentTasks:
     def __init__(self, loop, files, token):
         self.adopts = adopt_orphans()
         self.by_channel = {}
+        self.count = 0  # of those that have been started
         self.own = set()  # processes of the agent itself
         self.groups = self.usages = None  # until tasks are watched: see taskusage.py
         self._loop = loop
@@ -30,6 +31,7 @@ class AgentTasks:
     def started(self, task):
         """Take note of a task's process."""
         self._by_pid[task.pid] = task
+        self.count += 1
 
     def reap(self):
         """Reap every child that ended, note the tasks among them, and tell whether there are other children."""

@@ -51,10 +51,14 @@ class TaskUsages:
         return tasks.usages or cls(tasks, environment, heartbeats)
 
     def newcomers(self, reader):
-        """Return the tasks that this `reader` has not been given yet, and that run for a while or have left something running."""
+        """Return the tasks that this `reader` has not been given yet, and that run for a while or have left something running.
+
+        Also tells whether these are all, and none is too young yet.
+        """
         seen, old = self._seen.get(reader, ()), boot_time() - YOUNG_S
-        self._seen[reader] = started = {task for task in self._tasks.by_channel.values() if task.pid and task.born < old}
-        return [task for task in started if task not in seen and (not task.over or self.processes(task))]
+        started = [task for task in self._tasks.by_channel.values() if task.pid]
+        self._seen[reader] = grown = {task for task in started if task.born < old}
+        return [task for task in grown if task not in seen and (not task.over or self.processes(task))], len(grown) == len(started)
 
     def machine_sources(self):
         """Return the sources of the machine if it is emulated; those of its files in /proc are its host's."""

@@ -12,6 +12,7 @@ from wke.agent.sources import kernel_sources, network_sources, whereabouts
 from wke.agent.taskusage import TaskUsages
 
 SHORTEST_S = 0.005
+KEPT_MEMORY = 1 << 20
 
 
 class Watches:
@@ -22,6 +23,7 @@ class Watches:
         self._tell = tell
         self._is_behind = is_behind
         self._open = {}
+        bytes(KEPT_MEMORY)  # after freeing that much once, the GNU C library keeps what chunks need: a new page costs a page fault
 
     def begin(self, channel, order):
         """Begin a watch; one on the same channel ends."""
@@ -71,6 +73,8 @@ class Watch:
         self._first = agent.moment(order["at"])
         self._interval_s = max(SHORTEST_S, order["interval"])
         self._chunk = max(1, order["rows"])
+        self._tasks = agent.tasks
+        self._known = 0  # how many had been started when all of them were known here
         self._turns = -1
         self._over = False
         self._wait()
@@ -81,22 +85,33 @@ class Watch:
         self.sampler.close()
 
     def _wait(self):
-        passed = (time.monotonic() - self._first) / self._interval_s
-        before, self._turns = self._turns, max(self._turns, int(passed) if passed >= 0 else -1) + 1
-        if before // self._chunk != self._turns // self._chunk:
+        before = self._turns
+        self._turns = turns = before + 1
+        due = self._first + turns * self._interval_s
+        now = time.monotonic()
+        if due < now:  # it is late
+            self._turns = turns = int((now - self._first) / self._interval_s) + 1
+            due = self._first + turns * self._interval_s
+        if before // self._chunk != turns // self._chunk:
             self.sampler.flush()
-        self._loop.at(self._first + self._turns * self._interval_s, self._turn, roughly=True)
+        self._loop.at(due, self._turn, roughly=True)
 
     def _turn(self):
         if not self._over:
-            self._add_tasks()
+            if self._tasks.count != self._known:
+                self._add_tasks()
             self.sampler.take(self._clock())
             self._wait()
 
     def _add_tasks(self):
         """Read the tasks, too, that have begun; a source ends by itself when its task has left nothing."""
-        for task in self._usages.newcomers(self) if self._usages is not None else ():
-            self.sampler.add("task.%d" % task.channel, self._usages.source(task))
+        self._known = self._tasks.count
+        if self._usages is not None:
+            newcomers, is_complete = self._usages.newcomers(self)
+            for task in newcomers:
+                self.sampler.add("task.%d" % task.channel, self._usages.source(task))
+            if not is_complete:
+                self._known = -1
 
 
 def _is_whole(environment):
