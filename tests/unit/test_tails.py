@@ -198,3 +198,12 @@ def test_distributions_are_stored_with_the_attempt(tmp_path: Path) -> None:
         found = store.distributions.added(attempts, [P99, p50, other, Metric("p1")])
         assert [sorted(one.recorded) for one in found] == [["p50", "p99"]] * 2
         assert [parts_of(decode(one.recorded["p50"][1]))[0] for one in found] == [[0, 2.5], [1, 2.5]]
+
+
+def test_trials_on_one_deployment_count_as_one() -> None:
+    """Twenty trials on four deployments are four values: then there is no upper end, and the interval is that of the deployments."""
+    trials = [replace(one, deployed=(1 + k // 5,)) for k, one in enumerate(many(20, 3000))]
+    (shared,) = (each["p99"] for each in point_summaries(trials, [P99], ["p99"]).values())
+    (alone,) = (each["p99"] for each in point_summaries(many(20, 3000), [P99], ["p99"]).values())
+    assert (shared.n, shared.deployments, shared.centre, shared.high) == (20, 4, alone.centre, None)
+    assert alone.high is not None

@@ -39,8 +39,8 @@ def point_summaries(
     kinds = {name: trial_kind(name, metrics, units.get(name, "")) for name in names}
 
     def summary(name: str, here: Sequence[StoredAttempt]) -> Summary | None:
-        if name in pooling and (recorded := [one for one in _recorded(name, here) if one]):
-            return pooled_summary(pooling[name], recorded)
+        if name in pooling and any(_recorded(name, here)):
+            return pooled_summary(pooling[name], [[one for one in _recorded(name, group) if one] for group in by_deployment(here)])
         return _summary(name, kinds[name], by_deployment(here)) if _values(name, here) else None
 
     return {
@@ -80,14 +80,18 @@ def is_pooled(metric: Metric) -> bool:
     return metric.source is not None and metric.summary in {None, POOLED}
 
 
-def pooled_summary(metric: Metric, recorded: Sequence[Recorded]) -> Summary:
-    """Return the quantile of the values that at least one trial recorded."""
+def pooled_summary(metric: Metric, deployments: Sequence[Sequence[Recorded]]) -> Summary:
+    """Return the quantile of the values that at least one trial recorded; trials on one of several deployments count as one."""
     from wke.judge.statistics.tails import pool_of, summary_of  # noqa: PLC0415 - numpy, only where values are pooled
 
-    pool, unit = pool_of(recorded)
+    groups = [group for group in deployments if group]
+    trials = [one for group in groups for one in group]
+    shared = 1 < len(groups) < len(trials)
+    pool, unit = pool_of(groups if shared else [[one] for one in trials])
     found = summary_of(pool.quantile(metric.quantile or 0.0))
     ends = [None if end is None else metric.scaled(end, unit) for end in (found.centre, found.low, found.high)]
-    return replace(found, centre=ends[0] or 0.0, low=ends[1], high=ends[2])
+    whole = replace(found, n=len(trials), deployments=len(groups)) if shared else found
+    return replace(whole, centre=ends[0] or 0.0, low=ends[1], high=ends[2])
 
 
 def _recorded(name: str, trials: Iterable[StoredAttempt]) -> Iterator[Recorded | None]:

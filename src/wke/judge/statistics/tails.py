@@ -113,11 +113,14 @@ def summary_of(pooled: Pooled, confidence: float = 0.95) -> Summary:
     return Summary(pooled.trials, pooled.value, pooled.low, high, POOLED, confidence, pooled.fewest)
 
 
-def pool_of(recorded: Sequence[Recorded], confidence: float = 0.95) -> tuple[Pool, str]:
-    """Return the pool of what at least one trial recorded, and the unit of its values: that of the first trial."""
-    unit = recorded[0][0]
-    parts = [decode(buckets) if own == unit else _in_unit(decode(buckets), own, unit) for own, buckets in recorded]
-    return Pool.of(parts, confidence), unit
+def pool_of(groups: Sequence[Sequence[Recorded]], confidence: float = 0.95) -> tuple[Pool, str]:
+    """Return the pool of what groups of trials recorded, none of them empty, and the unit of its values: that of the first trial.
+
+    What is compared to say how exact a quantile is, are the groups: trials that are not independent are one.
+    """
+    unit = groups[0][0][0]
+    parts = [[decode(buckets) if own == unit else _in_unit(decode(buckets), own, unit) for own, buckets in group] for group in groups]
+    return Pool.of([pool(group) if len(group) > 1 else group[0] for group in parts], confidence), unit
 
 
 def _in_unit(values: Distribution, own: str, unit: str) -> Distribution:

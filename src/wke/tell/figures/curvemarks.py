@@ -23,14 +23,14 @@ CDF_BEGIN, CDF_END = 0.01, 0.999
 
 def quantile_marks(metric: Metric, recorded: Sequence[Recorded]) -> Iterator[Mark]:
     """Yield a mark for each quantile that the values of at least one trial are enough for: its x is the share of values below."""
-    pool, unit = pool_of(recorded)
+    pool, unit = pool_of([[one] for one in recorded])
     for share in _shares(pool.whole.total):
         yield Mark(share, _scaled(metric, unit, summary_of(pool.quantile(share))))
 
 
 def share_marks(metric: Metric, recorded: Sequence[Recorded]) -> Iterator[Mark]:
     """Yield a mark for each of many values: its x is the value, and its centre the share of values that it covers."""
-    pool, unit = pool_of(recorded)
+    pool, unit = pool_of([[one] for one in recorded])
     upper = [share for share in _shares(pool.whole.total) if share <= CDF_END]
     lower = [round(1 - share, 9) for share in upper if 0.5 < share <= 1 - CDF_BEGIN]
     values = dict.fromkeys(pool.quantile(share).value for share in sorted({*lower, *upper}))

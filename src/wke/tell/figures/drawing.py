@@ -103,7 +103,7 @@ def _panels(source: _Source, position: int) -> Iterator[Panel]:
     pooled = _pooled(source, expression, pairs)
 
     def summary(mine: Sequence[tuple[Row, float]]) -> Summary:
-        return pooled_summary(pooled, _recorded(pooled, mine)) if pooled else summarise([y for _, y in mine], kind)
+        return pooled_summary(pooled, [[one] for one in _recorded(pooled, mine)]) if pooled else summarise([y for _, y in mine], kind)
 
     def marks(mine: Sequence[tuple[Row, float]]) -> Iterator[Mark]:
         if plot.type not in CURVES:
