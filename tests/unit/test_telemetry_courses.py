@@ -1,5 +1,8 @@
 """What telemetry means: rates, figures of a window, sums over machines, times on the controller's clock, spans."""
 
+from collections.abc import Sequence
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 from wke.judge.telemetry.course import Course, Window, course_of, course_unit, edges, summed
 from wke.judge.telemetry.placement import on_our_clock
 from wke.judge.telemetry.spans import Span, measured_window, spans_of
+from wke.judge.telemetry.windowfigures import window_figures
 from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.reader import Readings
 from wke.keep.trials.details import StoredTask
@@ -18,6 +22,15 @@ SENT = Column.of("machine", "net.eth0.sent B counter")
 CPU = Column.of("machine", "cpu.user us counter")
 MEMORY = Column.of("machine", "memory.used B gauge")
 NAN = float("nan")
+
+
+LATER = Column.of("task.1", "written B counter", TaskName(0, "load", "m"))
+
+
+def readings_of(samples: Sequence[tuple[float, float]]) -> Readings:
+    """Return the readings of samples (seconds, value)."""
+    times, values = zip(*samples, strict=True)
+    return Readings(np.array([int(at * S) for at in times], np.int64), np.array(values, np.float64))
 
 
 def course(column: Column, *samples: tuple[float, float], begun_s: float | None = None) -> Course:
@@ -55,6 +68,12 @@ def test_figures_of_a_window(column, samples, expected) -> None:
     assert figures is not None
     assert (figures.mean, figures.least, figures.most, figures.covered) == pytest.approx(expected)
     assert figures.counts == (expected[3] > 0.9)
+    readings = {one: readings_of(samples) for one in (column, MEMORY, SENT, LATER)}
+    together = window_figures(readings, [ClockReading(0, 0, 0)], window(0, 3), {LATER.task: -10 * S})
+    alone = {one: course_of(one, each, -10 * S if one is LATER else None).over(window(0, 3)) for one, each in readings.items()}
+    for one, known in alone.items():
+        assert known is not None
+        assert astuple(together[one]) == pytest.approx(astuple(known))
 
 
 @pytest.mark.parametrize("samples", [[], [(1, 5)], [(1, NAN), (2, NAN)], [(7, 0), (9, 10)]])

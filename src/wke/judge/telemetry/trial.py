@@ -6,9 +6,10 @@ from dataclasses import field
 import numpy as np
 
 from wke.describe.experiment.timeseries import TimeSeries
-from wke.judge.telemetry.course import Course, Window, course_of
+from wke.judge.telemetry.course import Course, Figures, Window, course_of
 from wke.judge.telemetry.placement import Clock, on_our_clock
 from wke.judge.telemetry.spans import Span
+from wke.judge.telemetry.windowfigures import window_figures
 from wke.keep.telemetry.columns import SCRIPT, Column
 from wke.keep.telemetry.reader import Readings, StoredTelemetry
 from wke.records import TaskName
@@ -63,6 +64,14 @@ class TrialTelemetry:
         begun = {span.task: span.start_ns for span in self.spans if span.task is not None}
         found = self.readings(machine, columns)
         return {column: course_of(column, each, begun.get(column.task) if column.task else None) for column, each in found.items()}
+
+    def figures(self, machine: str, columns: Collection[Column], window: Window) -> dict[Column, Figures]:
+        """Return the figures of a window for several columns that tasks did not write; none for a machine that cannot be placed."""
+        clock = self.clocks.get(machine)
+        if not clock:
+            return {}
+        found = self.stored.read(machine, columns) | self.scrapes.read(machine, columns)
+        return window_figures(found, clock, window, {span.task: span.start_ns for span in self.spans if span.task is not None})
 
     def _written(self, machine: str) -> dict[Column, Readings]:
         """Return the series that the tasks on a machine wrote, with times on the controller's clock."""

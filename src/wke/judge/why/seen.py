@@ -59,11 +59,8 @@ def _of_machine(machine: str, own: Known, known: Mapping[Column, Figures]) -> di
 
 
 def _known(telemetry: TrialTelemetry, machine: str, window: Window) -> dict[Column, Figures]:
-    columns = [
-        column for column in telemetry.columns(machine) if _is_wanted(column.scope, column.name) and not column.name.startswith(LOOPBACK)
-    ]
-    figures = {column: course.over(window) for column, course in telemetry.courses(machine, columns).items()}
-    return {column: each for column, each in figures.items() if each is not None and each.covered >= LEAST_KNOWN}
+    columns = [column for column in telemetry.columns(machine) if _is_wanted(column.scope, column.name)]
+    return {column: each for column, each in telemetry.figures(machine, columns, window).items() if each.covered >= LEAST_KNOWN}
 
 
 def _of(known: Mapping[Column, Figures], scope: str) -> dict[str, Figures]:
@@ -152,9 +149,8 @@ def _is_exposed(scope: str, name: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def _is_wanted(scope: str, name: str) -> bool:
-    if _is_exposed(scope, name):
-        return True
+    if _is_exposed(scope, name) or name.startswith(LOOPBACK):
+        return not name.startswith(LOOPBACK)
     kind = "task" if scope.startswith(TASK) else "machine" if scope in {THIS_MACHINE, HOST} else ""
-    return bool(kind) and (
-        name in NEEDED or any(aspect.of == kind and _matches(name, AspectFormula.of(aspect.what).patterns) for aspect in ASPECTS)
-    )
+    patterns = (AspectFormula.of(aspect.what).patterns for aspect in ASPECTS if aspect.of == kind)
+    return bool(kind) and (name in NEEDED or any(_matches(name, each) for each in patterns))
