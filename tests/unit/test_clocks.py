@@ -84,6 +84,12 @@ def test_a_machine_that_is_measured_on_gets_few_probes(ways_ms: list[float], *, 
     assert few([Probe(0, 0, int(way * 1e6)) for way in ways_ms]) is over
 
 
+@pytest.mark.parametrize(("machines", "most"), [(1, 8), (125, 8), (126, 7), (300, 3), (5000, 2)])
+def test_many_machines_get_fewer_probes(machines: int, most: int) -> None:
+    """A thousand in all, and two each at least: the controller has other things to do."""
+    assert [few([Probe(0, 0, 10**7)] * count, machines) for count in (most - 1, most)] == [False, True]
+
+
 def clock_of(case: str, rate_ppm: int) -> MachineClock:
     """Return the readings that the head of the known answers describes, with microseconds as units."""
     last = {"before and after": 1000, "slewed by 500 ppm in the second half": 16_000, "stepped": 101_000}

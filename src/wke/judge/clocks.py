@@ -27,6 +27,7 @@ from wke.values import dataclass
 LOOKS = (16, 32, 64)  # the numbers of probes after which it is decided whether more are worth their time
 WORTH = 0.1  # more probes are worth it if they shorten the round trip by this share
 FEW, GOOD_NS = 8, 250_000  # while tasks are measured: so many probes at most, and no more once one is exact to this
+MOST_PROBES = 1000
 LEAST_AHEAD_NS = 5_000_000
 MOST_AHEAD_NS, MOST_AHEAD_PER_TASK_NS = 20_000_000, 200_000
 RAW_PPM, SLEWED_PPM = 100, 700
@@ -93,9 +94,12 @@ def enough(probes: Sequence[Probe]) -> bool:
     return len(probes) == LOOKS[-1] or later > earlier * (1 - WORTH)
 
 
-def few(probes: Sequence[Probe]) -> bool:
-    """Return whether to stop probing a machine that must not be disturbed: soon, as clocks drift apart until the next reading anyway."""
-    return len(probes) >= FEW or probes[-1].way_ns <= 2 * GOOD_NS
+def few(probes: Sequence[Probe], machines: int = 1) -> bool:
+    """Return whether to stop probing a machine that must not be disturbed: soon, as clocks drift apart until the next reading anyway.
+
+    Of several `machines` that are read in turn, all together get at most MOST_PROBES.
+    """
+    return len(probes) >= max(2, min(FEW, MOST_PROBES // machines)) or probes[-1].way_ns <= 2 * GOOD_NS
 
 
 def reading(probes: Iterable[Probe]) -> ClockReading:

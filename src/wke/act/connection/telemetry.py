@@ -126,7 +126,7 @@ class Telemetry:
     def _take_columns(self, frame: Frame) -> None:
         watch = self._watches.get(frame.channel)
         if watch is not None:  # else it was on its way when the watch ended
-            columns = tuple(_column(text) for text in cast("list[str]", frame.head["columns"]))
+            columns = _columns(tuple(cast("list[str]", frame.head["columns"])))
             watch.columns = SentColumns(number_of(frame.head, "epoch"), columns, texts_of(frame.head, "notes"))
             watch.receive(watch.columns)
 
@@ -140,7 +140,13 @@ class Telemetry:
         watch.receive(SentChunk(epoch, rows, first_ns, at_ns, frame.payload, cast("dict[str, int]", head["now"])))
 
 
-@lru_cache(maxsize=1 << 14)  # hundreds of machines have the same columns
+@lru_cache(maxsize=1 << 6)  # hundreds of machines have the same columns
+def _columns(texts: tuple[str, ...]) -> tuple[tuple[str, str, str, str], ...]:
+    """Return the words of columns; raise ProtocolError when one is none."""
+    return tuple(map(_column, texts))
+
+
+@lru_cache(maxsize=1 << 14)
 def _column(text: str) -> tuple[str, str, str, str]:
     """Return the words of a column; raise ProtocolError when they are none."""
     words = shown(text).split()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from wke.act.connection.clock import Clock
 from wke.act.session.connections import Connections
@@ -96,9 +97,10 @@ class Clocks:
         return clocks
 
     async def _watch(self, readings: Mapping[str, list[ClockReading]]) -> None:
+        until = partial(few, machines=len(readings))
         while True:
             await asyncio.sleep(EVERY_S)
-            for name, reading in (await self._read(readings, few)).items():
+            for name, reading in (await self._read(readings, until)).items():
                 readings[name].append(reading)
 
     def _tell_steps(self, step: PlannedStep, machines: Iterable[str], since_ns: int) -> None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import field
+from functools import lru_cache
 from pathlib import Path
 
 from wke.act.connection.connection import Connection
@@ -127,7 +128,8 @@ class _Stream:
     def _receive(self, report: SentColumns | SentChunk) -> None:
         if isinstance(report, SentColumns):
             names = self.connection.tasks.names
-            self.columns = tuple(_column(*words, names) for words in report.columns)
+            of_tasks = any(scope.startswith(TASK) for scope, *_ in report.columns)
+            self.columns = tuple(_column(*words, names) for words in report.columns) if of_tasks else _columns(report.columns)
         self._take(self, report)
 
 
@@ -178,6 +180,12 @@ class _Trial:
             more = f" and {len(self.gaps_ns) - MOST_TOLD} more" if len(self.gaps_ns) > MOST_TOLD else ""
             where = f"{', '.join(list(self.gaps_ns)[:MOST_TOLD])}{more}"
             yield Note(f"the telemetry of this trial lacks up to {longest_s:.1f} s on {where}")
+
+
+@lru_cache(maxsize=1 << 6)
+def _columns(columns: tuple[tuple[str, str, str, str], ...]) -> tuple[Column, ...]:
+    """Return columns of which none is of a task: many machines have the same."""
+    return tuple(_column(*words, {}) for words in columns)
 
 
 def _column(scope: str, name: str, unit: str, kind: str, tasks: Mapping[int, TaskName]) -> Column:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from wke.documents import Json
 from wke.keep.files.disk import disk_errors, private_folder
 from wke.keep.telemetry.columns import MOST_COLUMNS, Column
 from wke.keep.telemetry.file import LARGEST_BODY, MAGIC, MOST_ROWS, TELEMETRY, record
@@ -26,13 +27,13 @@ class TelemetryWriter:
         self._file: _File | None = None
         self._tables: dict[tuple[str, int], int] = {}
         self._count = 0
+        self._latest: tuple[Sequence[Column], bytes] = (), b"[]"
 
     def columns(self, machine: str, epoch: int, columns: Sequence[Column]) -> None:
         """Declare what the machine's chunks of this epoch have after their times; an epoch that is declared again begins anew."""
         if len(columns) > MOST_COLUMNS:
             raise ValueError(f"{len(columns)} columns are more than {MOST_COLUMNS}")
-        lines = [[machine, epoch], [column.facts() for column in columns]]
-        body = "\n".join(json.dumps(line, separators=(",", ":")) for line in lines).encode()
+        body = b"%b\n%b" % (_json([machine, epoch]), self._facts(columns))
         if self._file is None:
             with disk_errors(self._folder):
                 private_folder(self._folder)
@@ -64,9 +65,19 @@ class TelemetryWriter:
             with disk_errors(self._folder):
                 file.close()
 
+    def _facts(self, columns: Sequence[Column]) -> bytes:
+        """Return the columns as JSON; hundreds of machines declare the same, one after the other."""
+        if self._latest[0] is not columns:
+            self._latest = columns, _json([column.facts() for column in columns])
+        return self._latest[1]
+
     def _store(self, table: int, rows: int, body: bytes) -> None:
         if self._file is not None and self._file.take(*record(table, rows, body)):
             self.flush()
+
+
+def _json(value: Json) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 class _File:
