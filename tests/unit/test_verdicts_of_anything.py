@@ -52,8 +52,9 @@ EVIDENCE = st.builds(
     starts=st.none() | st.tuples(NUMBERS, NUMBERS),
     clocks=st.dictionaries(st.sampled_from(["m0", "m1"]), PERHAPS),
     has_generator=st.booleans(),
-    uses=USES.map(lambda uses: lambda: uses),
     clients=st.sampled_from([None, parse_calculation("n")]),
+    disturbed=st.sampled_from([(), ((0.5, 3.0),), ((0.0, 1.0), (2.0, 1e4))]),
+    uses=USES.map(lambda uses: lambda _: uses),
 )
 RULES_OF_A_CLOSED_LOOP = VerdictsSection(little=LittleRule(clients=parse_calculation("n"), latency="latency"))
 

@@ -41,6 +41,7 @@ from wke.records import ClockReading, OutcomeKind, TaskName
 from wke.series import rejudging
 from wke.series.planned import PlannedSeries
 from wke.tell.figures.drawing import make_drawing
+from wke.tell.terminal.summary import warm_up_text
 
 S = 1_000_000_000
 LOAD, SERVE = TaskName(1, "load", "m0"), TaskName(0, "serve", "m0")
@@ -63,7 +64,7 @@ def evidence(window_s: float | None = 60.0, **known: object) -> Evidence:
         "starts": (0.0, 0.1),
         "clocks": {"m0": 0.001},
         "has_generator": True,
-        "uses": lambda: QUIET,
+        "uses": lambda _: QUIET,
     }
     return Evidence(window_s=window_s, **(facts | known))  # type: ignore[arg-type]
 
@@ -75,6 +76,24 @@ def test_counts_of_several_tasks_become_windows() -> None:
     seen = evidence(3.9, load={LOAD: {"done": series([10, 20, 30])}, other: {"done": late}})
     assert (seen.totals("done"), seen.per_window("done"), seen.totals("due")) == ([11, 33, 66], [11, 22, 33], [])
     assert evidence(3.9, load={LOAD: {"done": series([10])}, other: {}}).totals("done") == []
+
+
+def test_disturbed_windows_are_left_out() -> None:
+    """Counts stay as they were before and after; a window that was disturbed for a part counts for nobody, and the minimum is of the rest."""
+    load = {LOAD: {"done": series([10, 20, 0, 0, 30]), "sent": series([9, 9, 0, 0, 9]), "due": series([9, 9, 50, 9, 9])}}
+    seen = evidence(5.9, load=load, disturbed=((2.5, 3.5),), uses=lambda disturbed: Uses(generators={"m0": (len(disturbed), 1.0)}))
+    assert (seen.windows, seen.totals("done"), seen.per_window("done")) == (3, [10, 30, 60], [10, 20, 30])
+    (generator,) = seen.generators()
+    assert (generator.sent, generator.due, generator.cpu) == (27, 27, 1)
+    rules = {each.rule: each for each in judge_trial(seen, VerdictsSection())}
+    assert rules["foreign"].said == "the measured window lasted less than 4 s, and the rule needs 5 s"
+
+
+def test_a_backlog_of_a_fault_is_no_overload() -> None:
+    """What a fault held up is late for as long as it lasts; these windows are not looked at."""
+    load = {LOAD: {"due": series([100.0] * 60), "done": series([100.0] * 20 + [90.0] * 40)}}
+    judgements = [judge_trial(evidence(60, load=load, disturbed=disturbed), VerdictsSection()) for disturbed in ((), ((20.0, 60.0),))]
+    assert [each.level for all_rules in judgements for each in all_rules if each.rule == "backlog"] == [Level.SUSPECT, Level.OK]
 
 
 def test_what_a_generator_says_of_itself() -> None:
@@ -105,7 +124,7 @@ def test_a_closed_loop_is_what_the_rule_names() -> None:
 
 def test_every_rule_has_thresholds_and_words() -> None:
     """All rules judge a trial of which nothing is known, and say what they lack."""
-    judgements = judge_trial(evidence(1000, clocks={}, starts=None, has_generator=False, uses=Uses), VerdictsSection())
+    judgements = judge_trial(evidence(1000, clocks={}, starts=None, has_generator=False, uses=lambda _: Uses()), VerdictsSection())
     assert [each.rule for each in judgements] == list(RULES) == list(VerdictsSection.keys)
     assert {each.level for each in judgements} == {Level.UNKNOWN}
     assert all(each.said for each in judgements)
@@ -117,7 +136,7 @@ def test_every_rule_has_thresholds_and_words() -> None:
         (evidence(4.9), "generator", Level.UNKNOWN, "the measured window lasted less than 5 s, and the rule needs 5 s"),
         (evidence(None), "clock", Level.UNKNOWN, "there is no measured step whose beginning and end are known"),
         (
-            evidence(uses=lambda: Uses(generators={"m0": (0.97, 1.0)}), load={LOAD: {"done": series([1.0] * 60)}}),
+            evidence(uses=lambda _: Uses(generators={"m0": (0.97, 1.0)}), load={LOAD: {"done": series([1.0] * 60)}}),
             "generator",
             Level.INVALID,
             "the generator on m0 used 97 % of a core",
@@ -196,6 +215,21 @@ def test_what_machines_and_tasks_did(tmp_path: Path) -> None:
     (task,) = seen.tasks
     assert (task.task, [round(part, 3) for part in task.cpu]) == ("serve on m0", [0.2, 0.1, 0, 0, 0])
     assert seen.owners == seen.machines
+
+
+def test_what_was_disturbed_is_left_out_of_what_machines_did(tmp_path: Path) -> None:
+    """A machine that was busy, or not sampled, while it was disturbed is neither; a task that stood still then did not stand still."""
+    busy = [0, *[500_000 + 1_000_000 * min(index, 3) for index in range(14)]]  # two processors from 1 s to 2 s, then none
+    columns = {
+        Column.of("machine", "cpu.busy us counter"): busy,
+        Column.of("machine", "cpu.capacity us/s gauge"): [2_000_000] * 15,
+        Column.of("task.0", "cpu us counter", SERVE): [*rising(200_000, 6), *[500_000] * 6, *[900_000] * 3],
+    }
+    stored = telemetry(tmp_path, columns)
+    whole, rest = (uses_of(stored, {LOAD}, {SERVE}, disturbed=disturbed) for disturbed in ((), ((0.0, 1.0), (2.0, 4.5))))
+    assert [one.machines[0].busy for one in (whole, rest)] == pytest.approx([0.4, 0])
+    assert [len(one.tasks[0].cpu) for one in (whole, rest)] == [5, 1]
+    assert [one.machines[0].gap for one in (whole, rest)] == [0.5, 0.5]
 
 
 def test_a_task_that_ran_for_a_part_of_the_window_is_no_foreign_load(tmp_path: Path) -> None:
@@ -318,6 +352,20 @@ def test_a_trial_that_ends_with_a_rejection_is_invalid() -> None:
     assert judged(TrialResult(OK, "broken"), [FINE, SUSPECT]) == TrialResult(OK, "broken")
     read = Answer(planned("aa-0"), Derivation("bb-0", 1, "reanalysed", 0, "", ""), OK, "broken", judgements=[INVALID])
     assert (read.ended, replace(read, judgements=[SUSPECT]).ended) == ((ended.outcome, INVALID.said), (OK, "broken"))
+
+
+def test_one_cut_is_told_for_all_trials() -> None:
+    """The most that is left out of a trial that counts, because points with different cuts cannot be compared; none if nothing is."""
+    trial = StoredAttempt("aa-0", "scale", 1, {"n": 1}, 0, False, "ok", "", 0, 1.0, {}, {}, Path())
+
+    def cut(*windows: float, outcome: str = "ok") -> StoredAttempt:
+        judgements = tuple(Judgement("steady", Level.OK, numbers={"cut": each}) for each in windows)
+        return replace(trial, judgements=judgements, outcome=outcome)
+
+    assert warm_up_text([cut(5), cut(25), cut(), cut(90, outcome="invalid")]) == (
+        "start-up: leave out the first 25 s of each measured step, at all points: so much MSER-5 would leave out of one of 2 trials"
+    )
+    assert [warm_up_text(trials) for trials in ([], [cut()], [cut(0), cut(0)])] == ["", "", ""]
 
 
 def test_figures_cross_marks_with_suspect_trials() -> None:

@@ -35,8 +35,7 @@ def judge_attempt(
 
     Its measured tasks began so many nanoseconds apart as the `skew` says, with its largest error; None if that is not known.
     """
-    measured = [task for step in trial.steps if step.measure for task in step.tasks()]
-    backgrounds = [task for step in trial.steps if step.background for task in step.tasks()]
+    measured = _measured(trial)
     series = series_of_tasks(folder)
     ended_ns = _ended_ns(times, measured)
     evidence = Evidence(
@@ -47,11 +46,19 @@ def judge_attempt(
         load={task: series.get(task, {}) for task in measured},
         starts=(max(0, skew[0] - skew[1]) / 1e9, (skew[0] + skew[1]) / 1e9) if skew else None,
         clocks={machine: _bound_s(clock, times.released_ns, ended_ns) for machine, clock in times.clocks.items()},
-        has_generator=bool(backgrounds) or any(metric.from_ for metric in experiment.metrics),
-        uses=partial(_uses, trial, folder, times, measured, backgrounds),
+        has_generator=bool(_backgrounds(trial)) or any(metric.from_ for metric in experiment.metrics),
+        uses=partial(_uses, trial, folder, times),
         clients=experiment.verdicts.little.clients,
     )
     return judge_trial(evidence, experiment.verdicts)
+
+
+def _measured(trial: Trial) -> list[TaskName]:
+    return [task for step in trial.steps if step.measure for task in step.tasks()]
+
+
+def _backgrounds(trial: Trial) -> list[TaskName]:
+    return [task for step in trial.steps if step.background for task in step.tasks()]
 
 
 def _ended_ns(times: AttemptTimes, measured: Sequence[TaskName]) -> int | None:
@@ -71,12 +78,13 @@ def _bound_s(clock: MachineClock, *moments_ns: int | None) -> float | None:
     return max(knot.high_ns - knot.low_ns for knot in (*pieces, *(each for each in at if each is not None))) / 2e9
 
 
-def _uses(trial: Trial, folder: Path, times: AttemptTimes, measured: Sequence[TaskName], backgrounds: Sequence[TaskName]) -> "Uses":
+def _uses(trial: Trial, folder: Path, times: AttemptTimes, disturbed: Sequence[tuple[float, float]]) -> "Uses":
     """Return what machines and tasks did; other machines of the series are recorded, too, and say nothing of this trial."""
     from wke.act.trials.attempttelemetry import attempt_telemetry  # noqa: PLC0415 - numpy, only for trials that are long enough
     from wke.judge.verdicts.uses import Uses, uses_of  # noqa: PLC0415
 
     try:
-        return uses_of(attempt_telemetry(folder, times), frozenset(measured), frozenset(backgrounds), machines=trial.machines)
+        telemetry = attempt_telemetry(folder, times)
+        return uses_of(telemetry, frozenset(_measured(trial)), frozenset(_backgrounds(trial)), machines=trial.machines, disturbed=disturbed)
     except StoreError:  # unreadable: rules that need it say that it is missing
         return Uses()

@@ -23,6 +23,8 @@ from wke.values import dataclass
 if TYPE_CHECKING:
     from wke.judge.verdicts.uses import Uses
 
+Times = tuple[float, float]
+"""From and until when."""
 MEDIANS = ("p50", "median", "latency-p50", "median-latency")
 """Names of metrics that are a median latency; so is every quantile 0.5 of histograms or raw values."""
 
@@ -39,6 +41,9 @@ class Evidence:
     of the measured tasks. The start skew lies between the `starts`, in seconds. `clocks` maps each machine to the largest error of its
     clock's offset in seconds, None for a clock that was set. `uses` reads telemetry. With `has_generator` the measured tasks put load on
     a system, even if they do not say so themselves. `clients` calculates how many clients a closed loop has.
+
+    `disturbed` are the times that somebody disturbed on purpose, in seconds since the release, in order and apart. Windows that share some
+    of them are left out by all rules, as if they had not been.
     """
 
     window_s: float | None
@@ -49,36 +54,44 @@ class Evidence:
     starts: tuple[float, float] | None
     clocks: Mapping[str, float | None]
     has_generator: bool
-    uses: "Callable[[], Uses]"
+    uses: "Callable[[Sequence[Times]], Uses]"
     clients: Expression | None = None
+    disturbed: tuple[Times, ...] = ()
+
+    @cached_property
+    def judged(self) -> tuple[int, ...]:
+        """The whole windows of one second, by the second in which they begin, that nothing disturbed."""
+        return tuple(first for first in range(int(self.window_s or 0)) if not self._is_disturbed(first))
 
     @property
     def windows(self) -> int:
-        """How many whole windows of one second the measurement has."""
-        return int(self.window_s or 0)
+        """How many windows can be judged."""
+        return len(self.judged)
 
     def totals(self, name: str) -> list[float]:
-        """Return how much all measured tasks counted under a name up to the end of each window; nothing unless each of them did."""
+        """Return how much all measured tasks counted under a name up to the end of each judged window; nothing unless each of them did."""
         series = [one[name] for one in self.load.values() if name in one]
         if not series or len(series) < len(self.load):
             return []
-        counts = [0.0] * self.windows
+        counts = [0.0] * int(self.window_s or 0)
         for one in series:
             for at, value in zip(one.times, one.values, strict=True):
-                window = max(0, math.ceil(at - 0.5) - 1)  # a sample is of the window that ends then, up to half a window late
-                if window < self.windows:
+                window = _window(at)
+                if window < len(counts):
                     counts[window] += value
-        return list(accumulate(counts))
+        totals = list(accumulate(counts))
+        return [totals[window] for window in self.judged]
 
     def per_window(self, name: str) -> list[float]:
-        """Return how much all measured tasks counted under a name in each window."""
-        totals = self.totals(name)
-        return [now - before for before, now in zip([0.0, *totals], totals, strict=False)]
+        """Return how much all measured tasks counted under a name in each judged window."""
+        whole = replace(self, disturbed=()).totals(name) if self.disturbed else self.totals(name)
+        counts = [now - before for before, now in zip([0.0, *whole], whole, strict=False)]
+        return [counts[window] for window in self.judged] if counts else []
 
     @cached_property
     def telemetry(self) -> "Uses":
         """What machines and tasks did; read once."""
-        return self.uses()
+        return self.uses(self.disturbed)
 
     def generators(self) -> tuple[GeneratorUse, ...]:
         """Return what is known of the load generator on each machine; nothing if the measured tasks are none."""
@@ -114,7 +127,9 @@ class Evidence:
             return 0.0
 
     def _generator(self, machine: str) -> GeneratorUse:
-        mine = [series for task, series in self.load.items() if task.machine == machine]
+        mine = [
+            {name: self._judged_part(one) for name, one in series.items()} for task, series in self.load.items() if task.machine == machine
+        ]
         lags = [seconds for one in mine if (seconds := _mean_lag(one.get("lag"))) is not None]
         sent, due = ([one[name] for one in mine if name in one] for name in ("sent", "due"))
         cpu, cores = self.telemetry.generators.get(machine, (None, 1.0))
@@ -128,6 +143,14 @@ class Evidence:
             lag=max(lags) if lags else None,
             latency=self._median(),
         )
+
+    def _is_disturbed(self, first: int) -> bool:
+        return any(start < first + 1 and first < end for start, end in self.disturbed)
+
+    def _judged_part(self, series: TimeSeries) -> TimeSeries:
+        """Return a series without the samples of windows that were disturbed."""
+        kept = [place for place, at in enumerate(series.times) if not self._is_disturbed(_window(at))]
+        return TimeSeries(series.unit, tuple(series.times[place] for place in kept), tuple(series.values[place] for place in kept))
 
     def _median(self) -> float | None:
         """Return the median latency in seconds, if a metric is one."""
@@ -164,6 +187,11 @@ def _still_s(done: Sequence[TimeSeries]) -> float:
         elif still and depth < len(done):
             still, longest = False, max(longest, at - since)
     return longest
+
+
+def _window(at: float) -> int:
+    """Return the window of a sample: the one that ends then, up to half a window earlier or later."""
+    return max(0, math.ceil(at - 0.5) - 1)
 
 
 def _half_digit(value: object) -> float:

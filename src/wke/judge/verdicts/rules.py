@@ -44,6 +44,8 @@ RULES: Mapping[str, Callable[[Evidence, Any], Ruling]] = {
     "limit": lambda seen, rule: judge_limit(seen.telemetry.shares, rule),
 }
 
+FINDING = "limit"
+"""The rule that judges nothing, and only finds something."""
 FAILED = "the rule failed, which is a defect of wke: "
 
 
@@ -54,7 +56,7 @@ def judge_trial(seen: Evidence, rules: VerdictsSection) -> tuple[Judgement, ...]
 
 def too_short(rules: VerdictsSection, window_s: float) -> dict[str, int]:
     """Return the rules that cannot judge a measurement of this length, each with how many windows of one second it needs."""
-    needs = {name: getattr(getattr(rules, name), "windows", 0) for name in RULES if getattr(rules, name).off is None}
+    needs = {name: getattr(getattr(rules, name), "windows", 0) for name in RULES if getattr(rules, name).off is None and name != FINDING}
     return {name: windows for name, windows in needs.items() if windows > int(window_s)}
 
 

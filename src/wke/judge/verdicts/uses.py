@@ -10,6 +10,7 @@ import numpy as np
 
 from wke.judge.telemetry.course import Course, Figures, Window, edges
 from wke.judge.telemetry.trial import TrialTelemetry
+from wke.judge.telemetry.undisturbed import Undisturbed
 from wke.judge.verdicts.limit import Share
 from wke.judge.verdicts.machineuse import MachineUse
 from wke.judge.verdicts.processes import TaskUse
@@ -59,12 +60,18 @@ def uses_of(
     backgrounds: AbstractSet[TaskName],
     *,
     machines: Collection[str] | None = None,
+    disturbed: Sequence[tuple[float, float]] = (),
 ) -> Uses:
-    """Return what machines and tasks did in the measured window: the `machines` that take part, by default all that have telemetry."""
-    window = telemetry.window
-    if window is None:
+    """Return what machines and tasks did in the measured window: the `machines` that take part, by default all that have telemetry.
+
+    What they did while the window was `disturbed`, in seconds since its start, is left out.
+    """
+    if telemetry.window is None:
         return Uses()
-    seen = _with_neighbours([_seen(telemetry, name, window) for name in telemetry.machines])
+    begin_ns = telemetry.window.start_ns
+    rest = Undisturbed([Window(*(begin_ns + round(end * SECOND_NS) for end in span)) for span in disturbed])
+    window = rest.window(telemetry.window)
+    seen = _with_neighbours([_seen(telemetry, name, window, rest) for name in telemetry.machines])
     hosts = _hosts(seen, window)
     tasks = [each.task(task) for each in seen for task in each.tasks if task in backgrounds]
     return Uses(
@@ -151,9 +158,10 @@ class _Seen:
         return cpu, min(usable, self.use.cores or usable)
 
 
-def _seen(telemetry: TrialTelemetry, name: str, window: Window) -> _Seen:
+def _seen(telemetry: TrialTelemetry, name: str, window: Window, rest: Undisturbed) -> _Seen:
     wanted = [column for column in telemetry.columns(name) if _is_wanted(column)]
-    bare = _Seen(telemetry.courses(name, wanted), window, MachineUse(name))
+    courses = {column: rest.course(course) for column, course in telemetry.courses(name, wanted).items()}
+    bare = _Seen(courses, window, MachineUse(name))
     cpu = [course.over(window) for column, course in bare.courses.items() if column.scope.startswith(TASK) and column.name == "cpu"]
     parts = [used.mean * used.covered for used in cpu if used is not None]  # a task that ran for a part of the window used nothing else
     figures = bare.figures(THIS_MACHINE)

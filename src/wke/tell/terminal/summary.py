@@ -8,6 +8,7 @@ from wke.judge.summary.series import InputChanges, SeriesSummary, SeriesWork
 from wke.keep.files.localtime import local_time
 from wke.keep.trials.judgements import Level
 from wke.keep.trials.software import git_trouble
+from wke.keep.trials.trials import StoredAttempt
 from wke.tell.comparisons import baseline_text, comparison_rows, comparisons_json, method_words
 from wke.tell.hints import hint_lines, hints_json
 from wke.tell.report import doubts, headline
@@ -55,12 +56,22 @@ def limit_line(summary: SeriesSummary) -> str:
     return f"limit{f' at {point}' if point else ''}: {largest.limit}"
 
 
+def warm_up_text(trials: Sequence[StoredAttempt]) -> str:
+    """Return how much to leave out of all trials: the most that MSER-5 would leave out of one that counts; "" for nothing."""
+    rulings = [each for trial in trials if trial.ok and not trial.warmup for each in trial.judgements if "cut" in each.numbers]
+    longest = max((each.numbers["cut"] for each in rulings), default=0)
+    if not longest:
+        return ""
+    told = f"so much MSER-5 would leave out of {'the only trial' if len(rulings) == 1 else f'one of {len(rulings)} trials'}"
+    return f"start-up: leave out the first {longest:g} s of each measured step, at all points: {told}"
+
+
 def print_findings(summary: SeriesSummary) -> None:
     """Print what the series found about itself to stderr, and which trials not to trust."""
     for line in verdict_lines(summary):
         Printer().talk(line)
-    if limit := limit_line(summary):
-        Printer().talk(limit)
+    for line in filter(None, (warm_up_text(summary.trials), limit_line(summary))):
+        Printer().talk(line)
     for finding in summary.findings:
         Printer().talk(finding_text(finding, summary.table.parameters))
 
@@ -158,6 +169,7 @@ def summary_json(summary: SeriesSummary) -> dict[str, object]:
         "hints": hints_json(summary.hints),
         "verdicts": list(verdict_lines(summary)),
         "limit": limit_line(summary) or None,
+        "warm-up": warm_up_text(summary.trials) or None,
         "findings": [finding_text(finding, summary.table.parameters) for finding in summary.findings],
         "due": [trial.id for trial in summary.due],
         "software": dict(summary.plan.software) or None,
