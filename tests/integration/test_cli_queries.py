@@ -350,7 +350,7 @@ def test_the_plan_for_people(asked: Project) -> None:
         "  stored already: 4; to run: 2, about 0.1 s by what stored trials took (failed(4): 2)",
         "  if the machines have not changed since TIME, when series series examined them",
         (
-            "  verdicts: a measured step of 0.1 s is too short for limit (2 s), omission, generator, start, foreign, throttling, oversubscribed, "
+            "  verdicts: a measured step of 0.1 s is too short for omission, generator, start, foreign, throttling, oversubscribed, "
             "memory, gaps, processes (5 s), backlog (20 s), steady (100 s)"
         ),
     ]
