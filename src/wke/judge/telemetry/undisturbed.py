@@ -8,10 +8,10 @@ from wke.judge.telemetry.course import Course, Whole, Window
 
 
 class Undisturbed:
-    """Takes times out of courses and windows: those `spans`, which are in order and do not overlap."""
+    """Takes times out of courses and windows: those from and until seconds after the start of `window`, in order and apart."""
 
-    def __init__(self, spans: Sequence[Window]) -> None:
-        self._edges = np.array([edge for span in spans for edge in (span.start_ns, span.end_ns)], np.int64)
+    def __init__(self, window: Window, disturbed: Sequence[tuple[float, float]]) -> None:
+        self._edges = np.array([window.start_ns + round(edge * 1e9) for span in disturbed for edge in span], np.int64)
         lengths = self._edges[1::2] - self._edges[::2]
         after = np.cumsum(lengths)
         self._lost = np.column_stack([after - lengths, after]).reshape(-1)

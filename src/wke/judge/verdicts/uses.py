@@ -68,16 +68,15 @@ def uses_of(
     """
     if telemetry.window is None:
         return Uses()
-    begin_ns = telemetry.window.start_ns
-    rest = Undisturbed([Window(*(begin_ns + round(end * SECOND_NS) for end in span)) for span in disturbed])
+    rest = Undisturbed(telemetry.window, disturbed)
     window = rest.window(telemetry.window)
     seen = _with_neighbours([_seen(telemetry, name, window, rest) for name in telemetry.machines])
     hosts = _hosts(seen, window)
-    tasks = [each.task(task) for each in seen for task in each.tasks if task in backgrounds]
+    taking_part = [each.use for each in seen if machines is None or each.use.machine in machines]
     return Uses(
-        machines=tuple(each.use for each in seen if machines is None or each.use.machine in machines),
+        machines=tuple(taking_part),
         hosts=hosts,
-        tasks=tuple(task for task in tasks if task is not None),
+        tasks=tuple(use for each in seen for use in each.background(backgrounds)),
         generators={each.use.machine: each.generator(measured) for each in seen if not measured.isdisjoint(each.tasks)},
         shares=_shares([replace(each, window=inner(window)) for each in seen], machines, hosts[0].own if hosts else None),
     )
@@ -139,6 +138,10 @@ class _Seen:
         mine = {column.name: course for column, course in self.courses.items() if whose in {column.scope, column.task}}
         known = {name: course.over(self.window) for name, course in mine.items()}
         return {name: figures for name, figures in known.items() if figures is not None and (figures.counts or name in SELDOM)}
+
+    def background(self, backgrounds: AbstractSet[TaskName]) -> Iterable[TaskUse]:
+        """Yield what is known of background tasks."""
+        return (use for task in self.tasks if task in backgrounds and (use := self.task(task)) is not None)
 
     def task(self, task: TaskName) -> TaskUse | None:
         """Return what a task used in each window of one second; None unless that is known of all of them."""
