@@ -17,8 +17,9 @@ from wke.keep.store import Store
 from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.file import encode
 from wke.keep.telemetry.writer import TelemetryWriter
+from wke.keep.trials.judgements import Judgement
 from wke.keep.trials.storedplan import StoredPlan
-from wke.keep.trials.trials import PlannedTrial, Result
+from wke.keep.trials.trials import Attempt, PlannedTrial, Result
 from wke.keep.trials.versions import Version
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, StartedTogether, TaskEnded, TaskName
 
@@ -68,6 +69,8 @@ class Setting:
     limits: dict[str, dict[str, float]] = field(default_factory=dict)
     script: str = "start"
     seconds: int = 12
+    judgements: tuple[Judgement, ...] = ()
+    deployed: bool = False
     metrics: dict[str, float] = field(default_factory=lambda: {"p99": 5.7, "throughput": 4000.0})
 
     def slower(self, by: float) -> "Setting":
@@ -173,6 +176,7 @@ def store_series(folder: Path, series: str, settings: Mapping[str, Setting], *, 
     ]
     metrics = Metric("p99", unit="ms", better="lower"), Metric("throughput", unit="1/s", better="higher")
     rules = Rules(points=tuple({"system": name} for name in settings), iterations=rounds, metrics=metrics)
+    deployments: dict[str, Attempt] = {}
     drift = [math.exp(luck.gauss(0, DRIFT)) for _ in range(rounds)]
     with Store.open(folder) as store:
         number = store.writer.begin_series(series, StoredPlan(f"{series}.toml", 7, rules=rules), command="", planned=plan)
@@ -188,7 +192,8 @@ def store_series(folder: Path, series: str, settings: Mapping[str, Setting], *, 
             run = Run(setting, BEGIN + trial.position * 60 * S, drift[trial.iteration])
             if telemetry:
                 _write(attempt.folder, run, luck)
-            store.writer.finish_attempt(attempt, _result(run, luck))
+            deployment = deployments.setdefault(str(trial.point["system"]), attempt) if setting.deployed else None
+            store.writer.finish_attempt(attempt, replace(_result(run, luck), makers=[deployment] if deployment else []))
 
 
 def _inputs(name: str, setting: Setting) -> str:
@@ -280,6 +285,7 @@ def _result(run: Run, luck: random.Random) -> Result:
         units={"p99": "ms", "throughput": "1/s"},
         tasks=tasks,
         start=StartedTogether(1, "load", begun, 1000, 1000, CLIENT, CLIENT, clocks),
+        judgements=setting.judgements,
         versions=[Version(name, "etcd", "etcd --version", setting.version, "", begun) for name in SERVERS],
     )
 

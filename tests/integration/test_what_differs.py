@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from projects import Project, emulated_cluster
 
-BUSY = """#!/usr/bin/env python3
+BUSY = """#!/usr/bin/env -S python3 -IS
 import sys, time
 share = float(sys.argv[1])
 print("ready", flush=True)

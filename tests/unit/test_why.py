@@ -23,6 +23,7 @@ from wke.keep.telemetry.columns import Column
 from wke.keep.telemetry.file import SCRAPES, encode
 from wke.keep.telemetry.reader import read_telemetry
 from wke.keep.telemetry.writer import TelemetryWriter
+from wke.keep.trials.judgements import Judgement, Level
 from wke.keep.trials.versions import Version
 from wke.series.comparison.why import why_named
 from wke.series.telemetry import stored_telemetry
@@ -39,7 +40,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("why")
     results = folder / "results"
     store_series(results, "scale", {name: small(setting_of(name)) for name in ("none", "slower disk", "other version")}, rounds=ROUNDS)
-    store_series(results, "blind", {"none": Setting(), "slow": Setting().slower(2)}, rounds=ROUNDS, telemetry=False)
+    busy, idle = (Judgement("limit", Level.FINDING, "m", said) for said in ("client1 used 97 % of a core", "nothing was used up"))
+    slow = Setting(judgements=(busy, Judgement("generator", Level.SUSPECT, "m", "the generator was busy")), deployed=True).slower(2)
+    store_series(results, "blind", {"none": Setting(judgements=(idle,)), "slow": slow}, rounds=ROUNDS, telemetry=False)
     store_series(results, "long", {"short": small(Setting()), "long": small(Setting(seconds=36))}, rounds=1)
     changed = Setting(script="echo one\nexec serve", limits={"server1": {"cpus": 0.5}}, delay_s=0.005)
     store_series(results, "later", {"none": changed}, rounds=2)
@@ -292,6 +295,12 @@ def test_a_comparison_says_what_it_lacks(project: Path) -> None:
     assert "no pair of trials has telemetry of the measured step on both sides; what machines did meanwhile is not compared" in list(
         notes(blind)
     )
+    assert list(notes(blind))[-5:-1] == [
+        "5 of 5 trials of blind:system=slow suspect: the generator was busy",
+        "limit of blind:system=none: nothing was used up",
+        "limit of blind:system=slow: client1 used 97 % of a core",
+        "all trials of blind:system=slow ran on one deployment, so that this may be what differs",
+    ]
     later = why_named("scale:system=none", "later", None)
     assert headline(later) == "later against scale:system=none: 2 pairs of trials cannot confirm a difference (that takes 5)"
     assert [one.sentence for one in told(later)] == [

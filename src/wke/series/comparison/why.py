@@ -156,7 +156,7 @@ def _report(there: Comparand, here: Comparand, pairs: Sequence[TrialPair], store
         with_telemetry=known,
         ranking=ranked(contrasts_of(seen), list(_merged(facts))),
         scripts=dict(_scripts(facts, stores)),
-        doubts=tuple(_doubts(there, here, pairs)),
+        doubts=(*_doubts(there, here, pairs), *_deployments(there, here, details)),
         lacks=(*_lacking(there, here, len(pairs), known, details), *lacks),
     )
 
@@ -255,6 +255,14 @@ def _doubts(there: Comparand, here: Comparand, pairs: Sequence[TrialPair]) -> It
     limits = [next((one.limit for one in trials.values() if one.limit), "") for _, trials in sides]
     if all(limits):
         yield from (f"limit of {name}: {limit}" for (name, _), limit in zip(sides, limits, strict=True))
+
+
+def _deployments(there: Comparand, here: Comparand, details: Sequence[_Details]) -> Iterator[str]:
+    """Yield which sides ran on one deployment only, if they were not the same: then the deployments may be what differs."""
+    sides = [{each.baseline.deployments for each in details}, {each.candidate.deployments for each in details}]
+    for side, made, other in zip((there, here), sides, reversed(sides), strict=True):
+        if len(details) > 1 and len(made) == 1 and made != other and all(made):
+            yield f"all trials of {side.name} ran on one deployment, so that this may be what differs"
 
 
 def _lacking(there: Comparand, here: Comparand, pairs: int, known: int, details: Sequence[_Details]) -> Iterator[str]:
