@@ -197,7 +197,9 @@ def test_each_revision_deploys_its_own_files(history: Project) -> None:
     assert (again.status, again.json["confirmed"], again.json["together"]) == (4, 1, True)
     table = history.wke("compare", "git:base", "git:head")
     assert (table.status, table.out.splitlines()[1].split()) == (4, ["1", "latency", "8", "1.300", "higher:", "worse"])
-    assert table.err.splitlines()[-1].endswith(": compared with git:base: 1 regression confirmed (2 comparisons: 1 worse, 1 incomplete)")
+    assert table.err.splitlines()[-2].endswith(": compared with git:base: 1 regression confirmed (2 comparisons: 1 worse, 1 incomplete)")
+    why = history.wke("compare", "git:base", "git:head", "--why")
+    assert [line[4:] for line in why.out.splitlines()[1:2]] == ["the copied files of copy-data are changed"], why.err
     history.write("code/built", "by hand")
     refused = ci(history, "--baseline", "base")
     assert (refused.status, refused.err.splitlines()[0]) == (2, "git does not hold code/built, so that it belongs to no revision")
