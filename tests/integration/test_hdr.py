@@ -1,5 +1,8 @@
 """Metrics of histograms, raw values and load generators: collected from the machines, merged, asked, kept; and what is said when they tell nothing."""
 
+import contextlib
+import sqlite3
+
 import hdr
 import pytest
 from projects import Project
@@ -90,6 +93,14 @@ def test_histograms_of_all_machines_are_merged_and_asked(emulated: Project) -> N
     assert emulated.wke("reanalyse", "experiments/series.toml", "--no-figures").status == 0
     (trial,) = emulated.trials()
     assert trial.observations["p90"] == quantile(every, 0.9) / 1e6
+
+    seen = emulated.wke("results", "series", "--json").json["series"]["rows"][0]["summaries"]
+    kinds = {name: (one["kind"], one.get("values")) for name, one in seen.items()}
+    assert {kinds["p50"], kinds["p90"], kinds["p99"], kinds["raw"]} == {("pooled", 800)}
+    assert kinds["mean"] == ("geometric-mean", None)
+    with contextlib.closing(sqlite3.connect(emulated.folder / "results/wke.sqlite")) as sql:
+        stored = sql.execute("SELECT count(*), count(DISTINCT buckets), unit FROM distributions GROUP BY source").fetchall()
+    assert sorted(stored) == [(2, 1, "B"), *[(2, 1, "ns")] * 3], "measured and read again, the same bytes"
 
 
 BAD = {
