@@ -306,5 +306,8 @@ def test_marks_of_quantiles_are_pooled() -> None:
     (group,) = panel.groups
     assert [(mark.summary.kind, mark.summary.centre, mark.summary.high) for mark in group.marks] == [("pooled", 991, None)] * 2
     assert [mark.reach and mark.reach[1] for mark in group.marks] == [0.0, 0.0]
+    corrected = replace(CURVES, metrics=(replace(CURVES.metrics[0], expected_interval="10ms"),))
+    said = "p99: an estimate, corrected for requests that a closed loop did not send; expected interval 10ms."
+    assert said in make_drawing(PERCENTILES, recorded(4, 1000), corrected).footnote
     (panel,) = make_drawing(Plot("line", "engine", ys("p99 / 3")), recorded(4, 1000), CURVES).panels
     assert {mark.summary.centre for mark in panel.marks} == {3.0}

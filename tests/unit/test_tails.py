@@ -180,7 +180,7 @@ def test_closed_loops_and_corrections_are_labelled() -> None:
         "p99: an estimate, corrected for requests that a closed loop did not send; expected interval 10ms"
     )
     table = point_table(many(3, 400), [P99], closed=True)
-    assert text_table(table).notes[-1].startswith("p99: of a closed loop, which sends nothing while it waits")
+    assert text_table(table).notes[-1].startswith("p99: of a closed loop: it sends nothing while it waits")
     (told,) = table_json(table)["metrics"]  # type: ignore[misc]
     assert told == {"name": "p99", "unit": "ms", "quantile": 0.99, "expected-interval": None, "closed-loop": True}
 

@@ -97,7 +97,11 @@ def _tail_json(table: PointTable, name: str) -> dict[str, object]:
     metric = next((one for one in table.metrics if one.name == name and one.source), None)
     if metric is None:
         return {}
-    return {"quantile": metric.quantile, "expected-interval": metric.expected_interval, "closed-loop": is_closed(metric, table)}
+    return {
+        "quantile": metric.quantile,
+        "expected-interval": metric.expected_interval,
+        "closed-loop": is_closed(metric, closed=table.closed),
+    }
 
 
 def precision_json(precision: Precision | None) -> dict[str, object]:

@@ -18,11 +18,15 @@ def tail_notes(table: PointTable) -> Iterator[str]:
     summaries = {name: [row.summaries[name] for row in table.rows if name in row.summaries] for name in table.units}
     declared = {metric.name: metric for metric in table.metrics}
     shown = {name: declared.get(name, Metric(name)) for name, found in summaries.items() if found}
+    lacking: dict[float, dict[str, Summary]] = {}
     for name, metric in shown.items():
-        if summaries[name][0].kind == POOLED:
-            yield from _plan(metric, summaries[name])
+        for one in summaries[name]:
+            if one.kind == POOLED and one.high is None:
+                least = lacking.setdefault(metric.quantile or 0.0, {}).setdefault(name, one)
+                lacking[metric.quantile or 0.0][name] = min(least, one, key=lambda each: (each.n, each.values))
+    yield from _plans(lacking)
     yield from _unpooled(shown.values(), {name: found[0].kind for name, found in summaries.items() if found})
-    yield from _closed(shown.values(), table)
+    yield from loop_notes(shown.values(), closed=table.closed)
 
 
 def _unpooled(metrics: Iterable[Metric], kinds: Mapping[str, str]) -> Iterator[str]:
@@ -36,33 +40,31 @@ def _unpooled(metrics: Iterable[Metric], kinds: Mapping[str, str]) -> Iterator[s
         yield f"{', '.join(names)}: {kind} of the quantiles of single trials; that of all values is higher if few are beyond it"
 
 
-def _closed(metrics: Iterable[Metric], table: PointTable) -> Iterator[str]:
-    """Yield which latencies are of a closed loop, and which of them are corrected."""
-    shown = [metric for metric in metrics if is_closed(metric, table)]
+def loop_notes(metrics: Iterable[Metric], *, closed: bool) -> Iterator[str]:
+    """Yield which latencies are of a closed loop, as a load with `closed` is, and which of them are corrected."""
+    shown = [metric for metric in metrics if is_closed(metric, closed=closed)]
     for interval in dict.fromkeys(metric.expected_interval for metric in shown if metric.expected_interval):
         names = _names(metric for metric in shown if metric.expected_interval == interval)
         yield f"{names}: an estimate, corrected for requests that a closed loop did not send; expected interval {interval}"
     if names := _names(metric for metric in shown if not metric.expected_interval):
-        yield f"{names}: of a closed loop, which sends nothing while it waits: after a standstill the tail is higher than that"
+        yield f"{names}: of a closed loop: it sends nothing while it waits, so a standstill hardly shows"
 
 
-def is_closed(metric: Metric, table: PointTable) -> bool:
-    """Return whether a metric is a latency of a closed loop."""
-    return metric.expected_interval is not None or (table.closed and is_time(metric.unit) and (metric.merges or metric.from_ is not None))
+def is_closed(metric: Metric, *, closed: bool) -> bool:
+    """Return whether a metric is a latency of a closed loop, as a load with `closed` is."""
+    return metric.expected_interval is not None or (closed and is_time(metric.unit) and (metric.merges or metric.from_ is not None))
 
 
-def _plan(metric: Metric, summaries: list[Summary]) -> Iterator[str]:
-    """Yield what both ends of an interval would take, if points lack one."""
-    lacking = [one for one in summaries if one.high is None]
-    if not lacking:
-        return
-    from wke.judge.statistics.tails import plans  # noqa: PLC0415 - numpy, which pooling has loaded
+def _plans(lacking: Mapping[float, Mapping[str, Summary]]) -> Iterator[str]:
+    """Yield what both ends of an interval would take, by quantile, for metrics of which points lack one: each with its worst point."""
+    for quantile, metrics in lacking.items():
+        from wke.judge.statistics.tails import plans  # noqa: PLC0415 - numpy, which pooling has loaded
 
-    (trials, values), *others = plans(metric.quantile or 0.0)
-    least = min(lacking, key=lambda one: (one.n, one.values))
-    more = " or ".join(f"{trials} of {values:,}" for trials, values in others)
-    have = f"there are {counted(least.n, 'trial')} of {least.values:,}"
-    yield f"{metric.name}: an interval with two ends takes {trials} trials of {values:,} values, or {more}; {have}"
+        (trials, values), *others = plans(quantile)
+        least = min(metrics.values(), key=lambda one: (one.n, one.values))
+        more = " or ".join(f"{trials} of {values:,}" for trials, values in others)
+        have = f"there are {counted(least.n, 'trial')} of {least.values:,}"
+        yield f"{', '.join(metrics)}: an interval with two ends takes {trials} trials of {values:,} values, or {more}; {have}"
 
 
 def _names(metrics: Iterable[Metric]) -> str:

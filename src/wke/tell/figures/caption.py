@@ -17,6 +17,7 @@ from wke.tell.figures.scales import AxisScale
 from wke.tell.figures.style import tick_text
 from wke.tell.hints import hint_lines
 from wke.tell.precision import share_text
+from wke.tell.tails import loop_notes
 from wke.tell.words import worded
 
 
@@ -24,6 +25,7 @@ def footnote(plot: Plot, drawing: Drawing, rows: Sequence[Row], shown: Sequence[
     """Return all sentences. `rows` are drawn, and `shown` are the trials that the plot's filters keep."""
     sentences = (
         _marks(plot, drawing),
+        _loops(plot, experiment),
         _suspect(rows),
         _selections(plot, drawing.panels),
         _mixed(plot, rows, measured=drawing.measured),
@@ -46,6 +48,13 @@ def _marks(plot: Plot, drawing: Drawing) -> Iterator[str]:
     elif not undefined:
         yield "No trial has been completed yet."
     yield from undefined
+
+
+def _loops(plot: Plot, experiment: Experiment) -> Iterator[str]:
+    """Yield which metrics of a figure are of a closed loop, or corrected."""
+    names = {name for y in plot.y_axis for name in y.names}
+    shown = [metric for metric in experiment.metrics if metric.name in names]
+    yield from (f"{note}." for note in loop_notes(shown, closed=experiment.verdicts.little.clients is not None))
 
 
 def _suspect(rows: Sequence[Row]) -> Iterator[str]:
