@@ -15,7 +15,7 @@ from wke.keep.profiles import FLAMES, SPEEDSCOPE, STACKS, ProfileFolder
 from wke.records import Sink
 from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries
-from wke.series.profiles.kept import LoadedProfile, draw_difference, find_profile
+from wke.series.profiles.kept import LoadedProfile, check_alike, draw_difference, find_profile
 from wke.series.profiles.recording import asked_point, record_profile
 from wke.tell.profiles import words
 from wke.tell.terminal.console import Printer
@@ -87,9 +87,9 @@ def profile(point: str | None, cluster_file: Path, *, options: ProfileOptions, a
             )
         here = find_profile(point)
     else:
+        if there is not None:
+            check_alike(there, wish.tool, wish.unwinding)
         here = record_profile(asked_point(point, cluster_file), wish, _display)
-    if there is not None and there.kept.number == here.kept.number:
-        raise InputError(f"--against {options.against} is the profile itself")
     difference = None if there is None else draw_difference(here, there)
     if as_json:
         Printer().document(_json(here, there, difference))

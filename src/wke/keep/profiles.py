@@ -33,8 +33,9 @@ T = TypeVar("T")
 class KeptProfile:
     """A profile of `series` at `point`, recorded at `at_ns` with `tool`, `frequency_hz` samples per second of processor time.
 
-    `event` is what perf counted, `window_s` the length of the measured step, `lost` the number of samples that a machine was too busy to
-    take. The trial ended with `outcome`, because of `why`; `values` are what it observed. `notes` are what a reader should know.
+    `unwinding` is how perf found callers, `event` what it counted, `window_s` the length of the measured step, `lost` the number of samples
+    that a machine was too busy to take. The trial ended with `outcome`, because of `why`; `values` are what it observed. `notes` are what
+    a reader should know.
     """
 
     number: int
@@ -42,6 +43,7 @@ class KeptProfile:
     point: Point
     tool: str
     frequency_hz: int
+    unwinding: str
     event: str
     at_ns: int
     window_s: float
@@ -68,6 +70,7 @@ class KeptProfile:
                 point=dict(found["point"]),
                 tool=str(found["tool"]),
                 frequency_hz=int(found["frequency-hz"]),
+                unwinding=str(found["unwinding"]),
                 event=str(found["event"]),
                 at_ns=int(found["at-ns"]),
                 window_s=float(found["window-s"]),

@@ -71,17 +71,22 @@ class Profiler:
             stop.push_async_callback(self._stop_all, running)
             await asyncio.gather(*(script.attached() for script in running))
             if not any(script.is_attached for script in running):
-                raise TargetError(*self._reasons(running))
+                raise TargetError(*(self._failures(running) or [self._nothing()]))
+            self.problems += self._failures(running)
             yield
             stop.pop_all()
         await self._stop_all(running)
         await asyncio.gather(*(self._fetch(script) for script in running if script.is_attached))
 
-    def _reasons(self, running: "Sequence[_Script]") -> list[Problem]:
-        targets = " or ".join(sorted(self._profiling.targets))
-        none = f"nothing to sample: no process of {targets} runs on {', '.join(self._profiling.machines)} when the measured step begins"
-        failed = [Problem(f"machine {script.machine}: {script.words}") for script in running if not script.says("nothing")]
-        return failed or [Problem(none, hint="choose other tasks with --task, or other machines with --on")]
+    def _failures(self, running: "Sequence[_Script]") -> list[Problem]:
+        """Return why machines do not sample that have something to sample."""
+        failed = [script for script in running if not script.is_attached and not script.says("nothing")]
+        return [Problem(f"machine {script.machine}: {script.words}") for script in failed]
+
+    def _nothing(self) -> Problem:
+        targets, machines = " or ".join(sorted(self._profiling.targets)), ", ".join(self._profiling.machines)
+        what = f"nothing to sample: no process of {targets} runs on {machines} when the measured step begins"
+        return Problem(what, hint="choose other tasks with --task, or other machines with --on")
 
     async def _begin(self, connection: Connection, step: PlannedStep) -> "_Script":
         rule = self._profiling

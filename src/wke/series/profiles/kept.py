@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wke.describe.experiment.point import point_key
+from wke.describe.plan.profiling import PERF
 from wke.errors import InputError, StoreError
 from wke.judge.profiles.stacks import Profile, folded, machines_together, unfolded
 from wke.judge.statistics.statistics import Summary
@@ -60,12 +61,28 @@ def find_profile(text: str) -> LoadedProfile:
 
 
 def draw_difference(here: LoadedProfile, there: LoadedProfile) -> Path:
-    """Draw how a profile differs from another one, all machines together, into its folder; return the file."""
+    """Draw how a profile differs from another one, all machines together, into its folder; return the file.
+
+    Raises InputError if they do not compare.
+    """
+    if here.kept.number == there.kept.number:
+        raise InputError(f"profile {here.kept.number} cannot be compared with itself")
+    check_alike(there, here.kept.tool, here.kept.unwinding)
     title = f"Profile {here.kept.number} against profile {there.kept.number}"
     facts = f"{name_of(here.kept)} ({here.profile.total} samples) against {name_of(there.kept)} ({there.profile.total}). {COLOURS}"
     path = here.folder / f"against-{there.kept.number}.svg"
     write_atomically(path, flame_graph(machines_together(here.profile), title, facts, machines_together(there.profile)).encode())
     return path
+
+
+def check_alike(there: LoadedProfile, tool: str, unwinding: str) -> None:
+    """Raise InputError if a profile was recorded in another way than this one."""
+    ways = [
+        f"{program}, {way}" if program == PERF else program for program, way in ((there.kept.tool, there.kept.unwinding), (tool, unwinding))
+    ]
+    if ways[0] != ways[1]:
+        what = f"profile {there.kept.number} was recorded with {ways[0]}, and its stacks do not compare with those of {ways[1]}"
+        raise InputError(what, hint="use the same --with and --unwind for both")
 
 
 def usual_values(kept: KeptProfile) -> Mapping[str, Summary]:

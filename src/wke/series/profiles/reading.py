@@ -42,7 +42,7 @@ def read_recorded(ran: ProfiledTrial, profiling: Profiling) -> ReadProfile:
     samples = [one for one in (_samples(recorded, ran, window, profiling, problems) for recorded in ran.recorded) if one is not None]
     profile = counted((stack, count) for one in samples for stack, count in one.counts.items())
     if not profile.total:
-        raise TargetError(*(problems or [_nothing(profiling, window)]))
+        raise TargetError(*(problems or [_nothing(ran, profiling, window)]))
     lost = sum(one.lost for one in samples)
     notes = (*(problem.what for problem in problems), *_notes(profile, lost, profiling))
     return ReadProfile(profile, next((one.event for one in samples if one.event), ""), window.seconds, lost, notes)
@@ -84,7 +84,9 @@ def _of_python(recorded: MachineRecording) -> Iterator[tuple[Stack, int]]:
     yield from counted(parts).counts.items()
 
 
-def _nothing(profiling: Profiling, window: Window) -> Problem:
+def _nothing(ran: ProfiledTrial, profiling: Profiling, window: Window) -> Problem:
+    if not ran.result.outcome.ok:
+        return Problem(f"nothing was sampled: the trial did not end well: {ran.result.why}")
     where = f"{' and '.join(sorted(profiling.targets))} on {', '.join(profiling.machines)}"
     hint = "a longer measured step, or a higher --frequency, gives more samples; `wke show` tells what tasks used"
     if profiling.tool != PERF:

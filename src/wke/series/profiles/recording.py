@@ -82,6 +82,7 @@ def record_profile(asked: AskedPoint, wish: ProfilingWish, display: Display) -> 
             point=dict(trial.point),
             tool=wish.tool,
             frequency_hz=wish.frequency_hz,
+            unwinding=wish.unwinding,
             event=read.event,
             at_ns=at_ns,
             window_s=read.window_s,

@@ -20,7 +20,7 @@
   }
   function zoom(to) {
     chosen = to;
-    var right = to.left + to.width, least = to.width * 1e-6;
+    var right = to.left + to.width, least = 1e-6;
     boxes.forEach(function (box) {
       var above = box.depth < to.depth && box.left <= to.left + least && box.left + box.width >= right - least;
       var inside = box.depth >= to.depth && box.left >= to.left - least && box.left + box.width <= right + least;
@@ -50,7 +50,7 @@
     boxes.forEach(function (box) {
       var hit = Boolean(wanted) && box.depth > 0 && wanted.test(box.title[0]);
       box.g.classList.toggle("hit", hit);
-      if (hit && box.g.style.display !== "none" && !box.g.classList.contains("above") && box.left >= until - 1e-9) {
+      if (hit && box.g.style.display !== "none" && !box.g.classList.contains("above") && box.left >= until - 1e-6) {
         share += box.width;
         until = box.left + box.width;
       }
