@@ -15,6 +15,7 @@ from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial, Result
 from wke.records import Outcome, OutcomeKind
 from wke.series.comparison.comparands import compare_named
+from wke.series.comparison.why import why_named
 from wke.tell.report import doubts, headline, report_json
 
 ROUNDS = 6
@@ -139,6 +140,18 @@ def test_what_cannot_be_compared_is_said(project: Path, monkeypatch: pytest.Monk
     with pytest.raises(InputError) as error:
         compare_named(baseline, candidate, None)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "values"), [("scaleolda0", "tuneda0", (10_000, 12_000)), ("tuneda0", "scaleolda0", (12, 10))]
+)
+def test_trials_are_compared_in_one_unit(
+    project: Path, monkeypatch: pytest.MonkeyPatch, baseline: str, candidate: str, values: tuple[float, float]
+) -> None:
+    """That of the candidate; --why takes trials."""
+    monkeypatch.chdir(project)
+    (one,) = why_named(f"{baseline}-0", f"{candidate}-0", None).ranking.all
+    assert (one.baseline, one.candidate) == pytest.approx(values, rel=0.01)
 
 
 def test_strict_and_thresholds(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 from wke.describe.experiment.point import point_key
 from wke.describe.names import Word, parse_name
@@ -55,7 +57,7 @@ def why_named(baseline: str, candidate: str, threshold: float | None) -> WhyRepo
     single = _trial(baseline), _trial(candidate)
     if any(single):
         there, here = (_of_trial(one, name) if one else _only(name) for one, name in zip(single, (baseline, candidate), strict=True))
-        pairs = [_nearest(there, here, given=single)]
+        pairs = [_nearest(replace(there, trials=tuple(converted(there.trials, here))), here, given=single)]
     else:
         there, here = (loaded(found, name) for found, name in zip(pair_of(baseline, candidate), (baseline, candidate), strict=True))
         pairs = list(_pairs(there, here))
@@ -71,7 +73,8 @@ def why_named(baseline: str, candidate: str, threshold: float | None) -> WhyRepo
 
 def _trial(name: str) -> StoredAttempt | None:
     """Return the trial that a name means; None if it means something else."""
-    if not isinstance(parse_name(name), Word) or not Store.exists(RESULTS):
+    is_folder = Store.exists(Path(name)) or Store.exists(Path(name) / RESULTS)
+    if is_folder or not isinstance(parse_name(name), Word) or not Store.exists(RESULTS):
         return None
     with Store.open(RESULTS, readonly=True) as store:
         if name in store.plans.names():
@@ -86,7 +89,8 @@ def _of_trial(trial: StoredAttempt, name: str) -> Comparand:
     if not trial.ok:
         raise InputError(f"{name} is {trial.outcome}, and only trials that are ok can be compared", hint=f"wke show {name}")
     side = loaded(Found(RESULTS, points_at(trial.series, [trial.point], trial.point)), name)
-    return Comparand(name, side.folder, side.selection, side.plan, (trial.point,), (trial,), (trial,), side.machines)
+    (mine,) = converted([trial], side)
+    return replace(side, points=(trial.point,), trials=(mine,), attempts=(mine,))
 
 
 def _only(name: str) -> Comparand:
