@@ -159,6 +159,9 @@ def test_few_pairs_confirm_nothing() -> None:
     weak = contrast(WAIT, "s1", (0.1, 0.2), (0.1, 0.25), (0.12, 0.2), (0.1, 0.3), (0.1, 0.18))
     assert ranked([weak], []).differences
     assert (ranked([weak, *crowd], []).differences, ranked([weak, *crowd], []).doubtful) == ((), 1)
+    assert ranked([weak, *crowd], []).undecided == ()
+    beside = ranked([weak, *crowd, contrast(CPU, "s1", *[(before, 50 * before) for before, _ in CLEAR])], [])
+    assert [one.place for one in beside.undecided] == ["s1"]
 
 
 def test_pairs_of_one_round_are_one_pair() -> None:
@@ -329,7 +332,8 @@ def test_trials_can_be_compared(project: Path, baseline: str, candidate: str, pa
     report = why_named(baseline, candidate, None)
     assert (report.pairs, report.rounds) == (pairs, min(pairs, ROUNDS))
     if "slower" in candidate + baseline:
-        first = next(undecided(report))
+        heading, first, *_ = undecided(report)
+        assert heading == "Too few pairs to confirm anything. In every pair:"
         assert ("server1" in first, first.rpartition(": ")[2]) == (
             True,
             "smaller, not confirmed" if "slower" in baseline else "larger, not confirmed",

@@ -58,8 +58,11 @@ def told(report: WhyReport) -> list[Told]:
 
 
 def undecided(report: WhyReport) -> Iterator[str]:
-    """Yield what is larger or smaller in every pair, of which there are too few."""
-    for one in report.ranking.undecided[:MOST_UNDECIDED]:
+    """Yield what may differ, after a line that says why it is not confirmed."""
+    found = report.ranking.undecided[:MOST_UNDECIDED]
+    if found:
+        yield "Not confirmed, because much was compared:" if report.ranking.tested else "Too few pairs to confirm anything. In every pair:"
+    for one in found:
         yield f"{_sentence(one, report.short)}: {'larger' if one.rises else 'smaller'}, not confirmed"
 
 
@@ -70,11 +73,11 @@ def notes(report: WhyReport) -> Iterator[str]:
     yield f"{counted(report.pairs, 'pair')} of trials, {when}; numbers are means over the measured step"
     if ranking.tested:
         yield f"brackets: 95 % interval; confirmed at 5 % among {ranking.tested} comparisons (Holm)"
-    if ranking.doubtful > 0:
-        yield f"undecided: {counted(ranking.doubtful, 'more comparison')} would be confirmed alone; more rounds would tell"
+    if ranking.doubtful:
+        yield f"undecided: {counted(ranking.doubtful, 'comparison')} would be confirmed alone; more rounds would tell"
     if len(ranking.differences) > MOST_SHOWN:
         yield f"{len(ranking.differences) - MOST_SHOWN} more differ; --json has them"
-    if len(ranking.undecided) > MOST_UNDECIDED:
+    if len(ranking.undecided) > MOST_UNDECIDED and not ranking.tested:
         yield f"undecided: {len(ranking.undecided) - MOST_UNDECIDED} more are larger or smaller in every pair; --json has them"
     yield from report.doubts
     yield from report.lacks[:MOST_LACKS]

@@ -70,9 +70,10 @@ class MeasuredDifference:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What differs, the most telling first; `undecided` may differ, but there are too few pairs to tell.
+    """What differs, the most telling first; `undecided` is what may differ: there are too few pairs to tell.
 
-    Of the measured differences `tested` were tested, and of these `doubtful` would be confirmed if they had been the only ones.
+    Of the measured differences `tested` were tested, and of these `doubtful` would be confirmed if they had been the only ones. These are
+    undecided where something else is confirmed: between equal results nothing is named.
     """
 
     differences: tuple[FactDifference | MeasuredDifference, ...] = ()
@@ -87,17 +88,21 @@ def ranked(contrasts: Iterable[Contrast], facts: Sequence[FactDifference]) -> Ra
     asked = [(one, _effect(one)) for one in contrasts if one.pairs and _is_something(one)]
     tested = _tested([one for one in asked if len(one[0].pairs) >= MIN_ROUNDS])
     few = {one: _measured(one, effect, confirmed=False) for one, effect in asked if len(one.pairs) < MIN_ROUNDS}
+    confirmed = [each for each in tested if each.confirmed]
+    doubtful = [each for each in tested if each.p <= LEVEL and not each.confirmed]
     return Ranking(
-        tuple(_with_facts(_in_order([each for each in tested if each.confirmed]), facts)),
-        _undecided(few),
+        tuple(_with_facts(_in_order(confirmed), facts)),
+        _undecided(few, doubtful if confirmed else ()),
         (*tested, *few.values()),
         len(tested),
-        sum(each.p <= LEVEL and not each.confirmed for each in tested),
+        len(doubtful),
     )
 
 
-def _undecided(few: Mapping[Contrast, MeasuredDifference]) -> tuple[MeasuredDifference, ...]:
-    return tuple(_in_order([each for one, each in few.items() if each.severity >= REMARKABLE and _all_larger(one)]))
+def _undecided(few: Mapping[Contrast, MeasuredDifference], doubtful: Sequence[MeasuredDifference]) -> tuple[MeasuredDifference, ...]:
+    """Return what may differ and is remarkable: in each of too few pairs, or `doubtful` beside what is confirmed."""
+    larger = [each for one, each in few.items() if _all_larger(one)]
+    return tuple(_in_order([each for each in (*larger, *doubtful) if each.severity >= REMARKABLE]))
 
 
 def _tested(asked: Sequence[tuple[Contrast, Effect]]) -> list[MeasuredDifference]:

@@ -16,7 +16,6 @@ from wke.values import dataclass
 BOLD, DIM, ADDED, REMOVED = "1", "2", "32", "31"
 GAP = 2
 WIDEST_SENTENCE = 90
-TOO_FEW = "Too few pairs to confirm anything. In every pair:"
 
 
 def print_why(report: WhyReport) -> None:
@@ -30,10 +29,8 @@ def print_why(report: WhyReport) -> None:
         page.difference(number, each)
     if not found:
         page.text(nothing(report))
-    if maybe:
-        page.text(TOO_FEW)
-    for line in maybe:
-        page.text(line, "  ?  ")
+    for index, line in enumerate(maybe):
+        page.text(line, "  ?  " if index else "")
     for note in notes(report):
         Printer().talk(note)
 
