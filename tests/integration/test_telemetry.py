@@ -134,7 +134,8 @@ def test_telemetry_agrees_with_what_a_script_did(project: Project) -> None:
     boot = int(Path("/proc/sys/kernel/random/boot_id").read_text().replace("-", "")[:12], 16)
     assert set(ours.pop("boot")[::10]) == {boot}
     for used in ours.values():
-        assert 0 < np.nanmin(used) < np.nanmax(used)
+        assert 0 < np.nanmin(used) <= np.nanmax(used)  # the controller may rest for so long
+    assert all(np.nanmin(ours[name]) < np.nanmax(ours[name]) for name in ours if name == "cpu.agent")
     _check_what_is_told(project, telemetry)
 
 

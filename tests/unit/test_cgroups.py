@@ -11,7 +11,7 @@ from wke.act.emulation.keeper import cgroups as keeping
 from wke.act.emulation.keeper.plan import KeeperPlan, MachinePlan
 from wke.agent import grouplimits, machineusage, taskusage
 from wke.agent.cgroups import counting, hierarchies, remove_leftovers
-from wke.agent.meters import Sum
+from wke.agent.meters import Meters, Sum
 from wke.agent.tasks import AgentTasks
 from wke.agent.taskusage import TaskSource
 
@@ -145,7 +145,7 @@ def test_an_emulated_machine_is_read_from_version_2(tmp_path: Path) -> None:
     for name, text in files.items():
         (group / name).write_text(text)
     groups = {"unified": os.fsencode(group)}
-    sources = [opener(groups) for opener in machineusage.OPENERS]
+    sources = [source for opener in machineusage.OPENERS for source in machineusage._open(opener, groups)]
     read = {column: value for source in sources for column, value in zip(source.columns, source.read(), strict=True)}
     assert read == {
         "cpu.busy us counter": 30,
@@ -183,11 +183,11 @@ class Processes:
         self.now: dict[int, Process] = {}
         self.then: dict[int, Process] = {}
 
-    def of(self, pid: int) -> Process | None:
+    def of(self, pid: int, _: object) -> Process | None:
         """Return a process."""
         return self.now.get(pid)
 
-    def again(self, pid: int) -> Process | None:
+    def again(self, pid: int, _: object) -> Process | None:
         """Return it as it is a moment later."""
         return self.then.get(pid, self.now.get(pid))
 
@@ -252,7 +252,7 @@ def test_devices_that_are_made_of_others_count_no_bytes_again(tmp_path: Path) ->
     (tmp_path / "io.stat").write_text("253:0 rbytes=10 wbytes=20 rios=1\n8:0 rbytes=11 wbytes=22 rios=1\n")
     (tmp_path / "253:0/slaves/sda").mkdir(parents=True)
     (tmp_path / "8:0/slaves").mkdir(parents=True)
-    source = machineusage._disk({"unified": os.fsencode(tmp_path)}, os.fsencode(f"{tmp_path}/"))
+    (source,) = machineusage._disk({"unified": os.fsencode(tmp_path)}, os.fsencode(f"{tmp_path}/"))
     assert source.read() == [11, 22]
     source.close()
 
@@ -279,3 +279,18 @@ def test_a_task_that_is_read_anew_has_still_used_what_its_ended_processes_did(mo
     assert first.read()[0] == 7_000_000
     first.close()
     assert usages.source(task).read()[0] == 7_000_000
+
+
+def test_of_a_process_only_what_is_asked_for_is_read() -> None:
+    """What it has used is there at once; what it holds when somebody asks for it at the same moment. One that is gone is none."""
+    meters = Meters(counts_cpu=False)
+    meters.begin()
+    used = meters.of(os.getpid(), whole=False)
+    assert (used.is_whole, used.anonymous) == (False, 0)
+    assert used.counters[1:] == meters.of(os.getpid(), whole=False).counters[1:]
+    assert meters.of(os.getpid()) is used
+    assert (used.is_whole, used.anonymous > 0, used.threads > 0, used.descriptors > 0) == (True, True, True, True)
+    meters.begin()
+    assert not meters.of(os.getpid(), whole=False).is_whole
+    assert [meters.of(1 << 30, whole=whole) for whole in (False, True)] == [None, None]
+    meters.close()

@@ -12,6 +12,7 @@ UNIFIED = "unified"  # stands for the one hierarchy of v2
 COUNTING = "cpuacct"  # the hierarchy of v1 that counts and does nothing else
 OURS = b"/wke-tasks-"
 MOST_SPARE = 16
+PART = 1 << 12
 YOUNG_S = 60
 
 
@@ -52,12 +53,13 @@ def _folder(mounted: bytes, root: bytes, path: bytes) -> bytes:
     return folder if posix.access(folder + b"/cgroup.procs", posix.F_OK) else mounted
 
 
-def _read(path: bytes) -> bytes:
+def _read(path: bytes, last: int = 0) -> bytes:
+    """Return what is in a file; a part of `last` bytes or less is the last one."""
     handle = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
     try:
-        data = part = posix.read(handle, 1 << 16)
-        while part:
-            part = posix.read(handle, 1 << 16)
+        data = part = posix.read(handle, PART)
+        while len(part) > last:
+            part = posix.read(handle, PART)
             data += part
         return data
     finally:
@@ -77,7 +79,7 @@ def processes(folder):
 
     The file is opened each time: with v1, one that stays open shows what was there when it was opened.
     """
-    return sorted(map(int, _read(folder + b"/cgroup.procs").split()))
+    return sorted(map(int, _read(folder + b"/cgroup.procs", PART // 2).split()))  # the kernel fills a page with short lines
 
 
 class TaskGroup:

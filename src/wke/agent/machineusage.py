@@ -5,8 +5,11 @@ The environment of an emulated machine says how it is made (EMULATED).
 
 import posix
 
+from _operator import add, sub
+
 from wke.agent.cgroups import UNIFIED, processes
 from wke.agent.grouplimits import disk_rate, machine_groups, memory, once, processors
+from wke.agent.kernelfiles import FileSource, Lines, scaled
 from wke.agent.meters import TICK_US, descendants
 
 EMULATED = b"WKE_EMULATED"
@@ -30,83 +33,88 @@ def machine_sources(environment, usages):
     if mode is None:
         return []
     groups = machine_groups()
-    sources = [source for source in [_open(opener, groups) for opener in OPENERS] if source is not None]
+    sources = [source for opener in OPENERS for source in _open(opener, groups)]
     covered = {column for source in sources for column in source.columns}
     return sources + [_limits(groups), _of_processes(_listing(mode, groups), usages, covered)]
 
 
+class GroupFile(FileSource):
+    """A file of a control group: with a number, or with one in each line, after its name. `make` returns columns, given those numbers."""
+
+    def __init__(self, folder, name, columns, make, names=()):
+        FileSource.__init__(self, folder + b"/" + name)
+        self.columns = columns
+        self._make = make
+        self._names = names
+
+    def numbers(self, texts):
+        """Return columns of numbers."""
+        lines = Lines(texts)
+        if not self._names:
+            return self._make(*lines.numbers(0, (0,)))
+        known = [line.partition(b" ")[0] for line in lines.first]
+        found = [lines.number(known, name) if name in known else [0] * len(texts) for name in self._names]
+        if self._names[0] not in known:
+            raise LookupError("it has other names")
+        return self._make(*found)
+
+
 def _open(opener, groups):
+    found = []
     try:
-        return opener(groups)
-    except (OSError, KeyError):
-        return None
+        found += opener(groups)
+        for source in found:
+            source.read()
+    except (OSError, ValueError, LookupError):
+        for source in found:
+            source.close()
+        return []
+    return found
 
 
-class _File:
-    def __init__(self, folder, name):
-        self._handle = posix.open(folder + b"/" + name, posix.O_RDONLY | posix.O_CLOEXEC)
-
-    def text(self):
-        return posix.pread(self._handle, 16384, 0)
-
-    def table(self):
-        """Return a file of names and numbers."""
-        words = self.text().split()
-        return dict(zip(words[::2], words[1::2]))
-
-    def close(self):
-        posix.close(self._handle)
-
-
-def _source(columns, file, read, *others):
-    read(file)  # raises what it would raise later
-
-    def close():
-        for one in (file,) + others:
-            one.close()
-
-    return Reading(columns, lambda: read(file), close)
+def _same(*columns):
+    return list(columns)
 
 
 def _cpu(groups):
     if UNIFIED in groups:
-        names = (b"usage_usec", b"user_usec", b"system_usec")
-        return _source(CPU_TIMES, _File(groups[UNIFIED], b"cpu.stat"), lambda file: _numbers(file.table(), names))
-    total = _File(groups["cpuacct"], b"cpuacct.usage")
-
-    def read(file):
-        parts = file.table()
-        return [int(total.text()) // 1000, int(parts[b"user"]) * TICK_US, int(parts[b"system"]) * TICK_US]
-
-    return _source(CPU_TIMES, _File(groups["cpuacct"], b"cpuacct.stat"), read, total)
+        return [GroupFile(groups[UNIFIED], b"cpu.stat", CPU_TIMES, _same, (b"usage_usec", b"user_usec", b"system_usec"))]
+    folder = groups["cpuacct"]
+    return [
+        GroupFile(folder, b"cpuacct.usage", CPU_TIMES[:1], lambda used: [[ns // 1000 for ns in used]]),
+        GroupFile(folder, b"cpuacct.stat", CPU_TIMES[1:], lambda *both: [scaled(ticks, TICK_US) for ticks in both], (b"user", b"system")),
+    ]
 
 
 def _throttled(groups):
     folder, name, unit = (groups[UNIFIED], b"throttled_usec", 1) if UNIFIED in groups else (groups["cpu"], b"throttled_time", 1000)
-    return _source(["cpu.throttled us counter"], _File(folder, b"cpu.stat"), lambda file: [int(file.table()[name]) // unit])
+    return [GroupFile(folder, b"cpu.stat", ["cpu.throttled us counter"], lambda paused: [[time // unit for time in paused]], (name,))]
 
 
 def _memory(groups):
-    folder = groups[UNIFIED if UNIFIED in groups else "memory"]
-    swapped = _File(folder, b"memory.swap.current") if UNIFIED in groups else None
+    def sizes(anonymous, cache, shared, *swapped):
+        return [list(map(add, anonymous, shared)), list(map(sub, cache, shared))] + list(swapped)
 
-    def read(file):
-        table = file.table()
-        if swapped is not None:
-            anonymous, cache, shared = _numbers(table, (b"anon", b"file", b"shmem"))
-            return [anonymous + shared, cache - shared, int(swapped.text())]
-        anonymous, cache, shared = _numbers(table, (b"total_rss", b"total_cache", b"total_shmem"))
-        return [anonymous + shared, cache - shared, int(table.get(b"total_swap", 0))]
+    if UNIFIED in groups:
+        folder = groups[UNIFIED]
+        return [
+            GroupFile(folder, b"memory.stat", MEMORY[:2], sizes, (b"anon", b"file", b"shmem")),
+            GroupFile(folder, b"memory.swap.current", MEMORY[2:], _same),
+        ]
+    names = (b"total_rss", b"total_cache", b"total_shmem", b"total_swap")  # the last is not there where swap is not counted
+    return [GroupFile(groups["memory"], b"memory.stat", MEMORY, sizes, names)]
 
-    return _source(MEMORY, _File(folder, b"memory.stat"), read, *([swapped] if swapped else []))
+
+def _threads(groups):
+    return [GroupFile(groups[UNIFIED if UNIFIED in groups else "pids"], b"pids.current", ["threads 1 gauge"], _same)]
 
 
 def _disk(groups, devices=b"/sys/dev/block/"):
     stacked = {}  # by device: whether it is made of others, such as those of LVM, of which each counts the same bytes again
 
-    def read(file):
+    def counts(text):
         counted = [0, 0]
-        for line in file.text().split(b"\n"):
+        for line in text.split(b"\n"):
             device = line.partition(b" ")[0]
             if device not in stacked:
                 stacked[device] = _is_stacked(devices + device)
@@ -115,7 +123,9 @@ def _disk(groups, devices=b"/sys/dev/block/"):
                     counted[place] += int(word[7:]) if word.startswith(name) else 0
         return counted
 
-    return _source(DISK, _File(groups[UNIFIED], b"io.stat"), read)  # that of v1 lacks what is written later than it was asked for
+    source = FileSource(groups[UNIFIED] + b"/io.stat", in_parts=True)  # that of v1 lacks what is written later than it was asked for
+    source.columns, source.parse = DISK, counts
+    return [source]
 
 
 def _is_stacked(folder):
@@ -125,16 +135,7 @@ def _is_stacked(folder):
         return False
 
 
-def _threads(groups):
-    folder = groups[UNIFIED if UNIFIED in groups else "pids"]
-    return _source(["threads 1 gauge"], _File(folder, b"pids.current"), lambda file: [int(file.text())])
-
-
 OPENERS = (_cpu, _throttled, _memory, _disk, _threads)
-
-
-def _numbers(table, names):
-    return [int(table[name]) for name in names]
 
 
 # -- limits, which do not change
@@ -175,7 +176,8 @@ def _of_processes(pids, usages, covered):
         "threads 1 gauge": lambda total: total.threads,
     }
     columns = [column for column in readers if column not in covered]
-    add_up = usages.machine(pids, counts_cpu=CPU_TIMES[0] in columns)
+    whole = "memory.used B gauge" in columns or "threads 1 gauge" in columns
+    add_up = usages.machine(pids, counts_cpu=CPU_TIMES[0] in columns, whole=whole)
 
     def read():
         total = add_up()

@@ -21,9 +21,12 @@ SLACK = (2 * TICK_US, 0, 0)  # per process: the kernel rounds the time of ended 
 
 
 class Meter:
-    """One living process; if it `counts_cpu`, in the terms of `processes.Process` too. Raises OSError when it is gone."""
+    """One living process; if it `counts_cpu`, in the terms of `processes.Process` too. Raises OSError when it is gone.
 
-    def __init__(self, pid, keeps_open, counts_cpu):
+    What it has used is always read; what it holds (memory, threads, descriptors) only if the `whole` process is asked for.
+    """
+
+    def __init__(self, pid, keeps_open, counts_cpu, whole):
         self.pid = pid
         self.parent = self.started = self.session = 0
         self.threads = self.anonymous = self.shared = 0
@@ -34,20 +37,28 @@ class Meter:
         self._counts_cpu = counts_cpu
         self._handles = {}
         self._shared_pages = None
+        self.is_whole = False
         try:
-            self.read()
+            self.read(whole)
         except BaseException:
             self.close()
             raise
 
-    def read(self):
+    def read(self, whole):
         """Read it again."""
-        self._read_memory()
         cpu_us = self._read_stat() if self._counts_cpu else None
         self.counters = (cpu_us,) + self._disk_bytes()
-        if cpu_us is None:
+        self.is_whole = False
+        if whole:
+            self.complete()
+
+    def complete(self):
+        """Read what it holds, too."""
+        self._read_memory()
+        if not self._counts_cpu:
             self.threads = self._folder_status("task").st_nlink - OWN_LINKS  # cheaper than "stat"
         self.descriptors = self._count_descriptors()
+        self.is_whole = True
 
     def _read_stat(self):
         stat = self._file("stat")
@@ -75,7 +86,10 @@ class Meter:
     def _disk_bytes(self):
         try:
             words = self._file("io").split()
-        except OSError:
+        except PermissionError:
+            return None, None
+        except FileNotFoundError:  # a kernel that does not count them
+            posix.stat(self._folder)
             return None, None
         return int(words[9]), int(words[11])
 
@@ -135,25 +149,28 @@ class Meters:
                 self._known.pop(pid).close()
         self._fresh = {}
 
-    def of(self, pid):
+    def of(self, pid, whole=True):  # noqa: FBT002 - see Meter
         """Return a process as it is at this moment, None when it is gone."""
-        if pid not in self._fresh:
-            meter = self._known.get(pid)
-            try:
-                if meter is None:
-                    meter = self._known[pid] = Meter(pid, len(self._known) < MOST_OPEN, self.counts_cpu)
-                else:
-                    meter.read()
-            except (OSError, ValueError, IndexError):
-                self.forget(pid)
-                meter = None
-            self._fresh[pid] = meter
-        return self._fresh[pid]
+        is_fresh, meter = pid in self._fresh, self._known.get(pid)
+        if is_fresh and (meter is None or meter.is_whole or not whole):
+            return self._fresh[pid]
+        try:
+            if meter is None:
+                meter = self._known[pid] = Meter(pid, len(self._known) < MOST_OPEN, self.counts_cpu, whole)
+            elif is_fresh:
+                meter.complete()
+            else:
+                meter.read(whole)
+        except (OSError, ValueError, IndexError):
+            self.forget(pid)
+            meter = None
+        self._fresh[pid] = meter
+        return meter
 
-    def again(self, pid):
+    def again(self, pid, whole=True):  # noqa: FBT002
         """Return a process as it is now."""
         self._fresh.pop(pid, None)
-        return self.of(pid)
+        return self.of(pid, whole)
 
     def forget(self, pid):
         """Read a process no more."""
@@ -168,10 +185,11 @@ class Meters:
 
 
 class Sum:
-    """Adds up what a changing set of processes uses: `counters` (processor us, bytes read, written) never fall."""
+    """Adds up what a changing set of processes uses: `counters` (processor us, bytes read, written) never fall. See Meter for `whole`."""
 
-    def __init__(self, meters):
+    def __init__(self, meters, *, whole=True):
         self._meters = meters
+        self._whole = whole
         self._seen = set()
         self.counters = [0, 0, 0]
         self._kept = [0, 0, 0]  # used by processes that the sum has lost
@@ -186,18 +204,24 @@ class Sum:
 
     def read(self, pids):
         """Add up what the processes `pids` use now, parents first. A counter is None if one of them may not be read."""
-        meters = [m for m in map(self._meters.of, pids) if m is not None]
+        meters = self._living(self._meters.of, pids)
         lost = self._seen - {m.pid for m in meters}
         self._seen = {m.pid for m in meters}
         sums = _sums(meters)
         if lost and any(map(_fell, self.counters, self._kept, sums)):
-            meters = [m for m in map(self._meters.again, [m.pid for m in meters]) if m is not None]
+            meters = self._living(self._meters.again, [m.pid for m in meters])
             sums = _sums(meters)
         self.counters = [self._counter(at, now, len(lost)) for at, now in enumerate(sums)]
         self.is_empty = not meters
+        if not self._whole:
+            return
         self.memory = sum(m.anonymous for m in meters) + max([m.shared for m in meters], default=0)
         self.threads = sum(m.threads for m in meters)
         self.descriptors = _sum([m.descriptors for m in meters])
+
+    def _living(self, read, pids):
+        found = [read(pid, self._whole) for pid in pids]
+        return [meter for meter in found if meter is not None]
 
     def _counter(self, at, now, lost):
         """Return what a counter is, given the sum over living processes and how many were lost."""

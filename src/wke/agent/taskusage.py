@@ -72,9 +72,12 @@ class TaskUsages:
         self._sums.append(self._totals[task])
         return TaskSource(self, task, self._totals[task])
 
-    def machine(self, pids, *, counts_cpu):
-        """Return a function that adds up what the processes use that `pids()` returns, and returns that sum; None when it has to rest."""
-        total = Sum(self._meters)
+    def machine(self, pids, *, counts_cpu, whole):
+        """Return a function that adds up what the processes use that `pids()` returns, and returns that sum; None when it has to rest.
+
+        Without `whole`, what they hold is not added up.
+        """
+        total = Sum(self._meters, whole=whole)
         self._meters.counts_cpu |= counts_cpu
 
         def read():
