@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truthpage import Line, write_lines
-from truths import clocks, comparisons, diagnostics, intervals, looks, tails, verdicts
+from truths import clocks, comparisons, diagnostics, intervals, looks, tails, verdicts, winners
 
 FIGURES = Path(__file__).parents[1] / "tests" / "known_answers" / "truth-acceptance.csv"
 Simulation = Callable[[random.Random, str, int], bool]
@@ -27,10 +27,11 @@ ONE_BY_ONE: Mapping[tuple[str, str], Simulation] = {
     **diagnostics.SIMULATIONS,
     **intervals.SIMULATIONS,
     **looks.SIMULATIONS,
+    **winners.SIMULATIONS,
 }
-TOGETHER = {**verdicts.SIMULATIONS, **looks.OF_ALL, **tails.SIMULATIONS}
+TOGETHER = {**verdicts.SIMULATIONS, **looks.OF_ALL, **winners.OF_ALL, **tails.SIMULATIONS}
 """Simulations of many series at once, which return the figure."""
-VALUES = ("MSER-5: share of the bias removed", "median rounds", "power at")
+VALUES = ("MSER-5: share of the bias removed", "median rounds", "power at", "climb: best")
 """How features begin whose figure is a value, not the share of series in which something happens: the file has their bands."""
 IMPOSSIBLE = {("coverage: geometric mean; t on logs", "10 + t3")}
 """Rows that are not simulated: values of 10 + t3 may be negative, and then have no geometric mean."""
@@ -90,6 +91,8 @@ class Figure:
     def _as_it_must(self, ours: float, slack: float) -> bool:
         if not self.must:
             return True
+        if self.must.startswith("|bias|"):
+            return abs(ours) <= float(self.must.split()[-1])
         sign, bound = self.must.split()
         return ours - slack <= float(bound) if sign == "<=" else ours + slack >= float(bound)
 

@@ -119,7 +119,7 @@ def test_maximize_by_keeps_the_best_value_at_each_x_of_each_group() -> None:
             for mark in group.marks:
                 values = OPS[group.label, wanted[group.label, mark.x], mark.x]
                 assert mark.summary == summarise([column(ops) for ops in values], drawing.panels[position].kind)
-    assert "At the threads with the highest mean ops." in drawing.footnote
+    assert "At the threads with the highest mean ops; chosen by these trials, so it is too high by chance." in drawing.footnote
     assert "Joined" not in drawing.footnote
 
 

@@ -1,5 +1,6 @@
 """`wke measure` along a hill: only the values that lead to the top run, each with its repetitions, and never again."""
 
+import json
 import re
 
 from projects import Project
@@ -29,11 +30,15 @@ x-axis = "n"
 y-axis = "ops"
 sort-by = "broken"
 """
+AGAIN = [10, 11, 12]
 TRIED = [1, 2, 4, 8, 10, 11, 12, 13, 14, 16]
 
 
 def test_a_climb_runs_what_leads_to_the_top(emulated: Project) -> None:
-    """Stopped on the way it goes on; two settings climb side by side; a value that fails is worse than all; done is done."""
+    """Stopped on the way it goes on; two settings climb side by side; a value that fails is worse than all; done is done.
+
+    The best value and its neighbours are measured again, and only that is shown of them.
+    """
     emulated.targets({"load": '["n", "broken"]'}, load=HILL)
     emulated.write("experiments/series.toml", CLIMB)
 
@@ -45,7 +50,9 @@ def test_a_climb_runs_what_leads_to_the_top(emulated: Project) -> None:
     rest = emulated.measure()
     assert rest.status == 1
     begun = [(trial.point["broken"], trial.point["n"]) for trial in emulated.trials()]
-    assert {pair: begun.count(pair) for pair in begun} == {(broken, n): 2 for broken in (0, 16) for n in TRIED}
+    assert {pair: begun.count(pair) for pair in begun} == {(broken, n): 7 if n in AGAIN else 2 for broken in (0, 16) for n in TRIED}
+    rows = json.loads(emulated.wke("results", "series", "--json").out)["series"]["rows"]
+    assert {row["n"] for row in rows if row["point"]["n"] in AGAIN} == {5}
     assert len(rest.out.splitlines()) == 1 + 2 * len(TRIED)
     counts = [tuple(map(int, pair)) for pair in re.findall(r"\[ *(\d+)/(\d+)\]", rest.err)]
     assert [position for position, _ in counts] == list(range(1, len(begun) - 3 + 1))
@@ -53,8 +60,10 @@ def test_a_climb_runs_what_leads_to_the_top(emulated: Project) -> None:
 
     again = emulated.measure()
     assert (again.status, again.out) == (0, rest.out)
-    assert "series: nothing to run: every climb along n is over, 38 trials are stored\n" in again.err
-    over = "best 11 with a mean ops of 1000; over: neither neighbour of the best value is better\n"
+    assert "series: nothing to run: every climb along n is over, 68 trials are stored\n" in again.err
+    over = (
+        "best 11 with a mean ops of 1000 in 5 fresh rounds (1000 when it was chosen); over: neither neighbour of the best value is better\n"
+    )
     for done in (rest, again):
         assert f"climb along n at broken=0: tried {', '.join(map(str, TRIED))}; {over}" in done.err
         assert f"climb along n at broken=16: tried {', '.join(map(str, TRIED[:-1]))}; {over}" in done.err

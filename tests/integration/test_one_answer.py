@@ -125,7 +125,8 @@ def test_the_same_question_has_one_answer(
     check_rows(found, answer[0])
 
     status = json.loads(project.wke("status", "series", "--json").out)["series"]["series"]
-    assert status["counts"]["ok"] == sum(row["n"] for row in found["rows"])
+    chosen = 2 * 6 if kind == "climb" else 0  # the trials by which values were chosen that were measured again
+    assert status["counts"]["ok"] == sum(row["n"] for row in found["rows"]) + chosen
     assert found["due"] == []
     if kind != "climb":
         assert status["counts"]["to-run"] == (0 if kind != "budget" else status["counts"]["planned"] - status["counts"]["ok"])

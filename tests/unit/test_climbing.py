@@ -1,5 +1,7 @@
 """Climbing in an experiment: one search for each setting of the other parameters, and what is said of it."""
 
+import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +13,11 @@ from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Plot
 from wke.describe.experiment.sweep import Parameter, Point, Sweep
+from wke.describe.plan.plan import running_order
 from wke.judge.policies.choose import policy_of
 from wke.judge.policies.climbing import Climbing, ClimbOutlook
 from wke.judge.policies.policy import Seen
+from wke.judge.statistics.statistics import summarise
 from wke.judge.summary.pointtable import point_table
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 from wke.tell.terminal.findings import finding_text
@@ -126,3 +130,66 @@ def test_a_value_at_which_the_system_is_broken_is_not_the_best(broken: list[int]
     seen = Seen({name: replace(one, why="p99 is 149 ms") if int(name) in broken else one for name, one in stored.items()})
     (climb,) = Climbing("n", *ys("ops"), "higher", (), points).findings(planned, seen)
     assert climb.advice.best == best
+
+
+def series(iterations: int = 2) -> list[PlannedTrial]:
+    """Return the plan of a climb of one engine: rounds of all points, and the fresh ones."""
+    experiment = replace(EXPERIMENT, iterations=iterations)
+    points = [point for point in EXPERIMENT.parameters.points() if point["engine"] == "old"]
+    turns = running_order(experiment, points, 3)
+    return [
+        PlannedTrial(f"{point['n']}-{turn.iteration}", point, turn.iteration, turn.warmup, at) for at, (turn, point) in enumerate(turns)
+    ]
+
+
+def observed(trial: PlannedTrial, fresh: Mapping[int, float]) -> StoredAttempt:
+    """Return a result: the height of the hill, or in fresh rounds what is given, with a little noise."""
+    n, noise = int(str(trial.point["n"])), random.Random(trial.id).gauss(0, 0.1)
+    ops = (fresh.get(n, 100.0) if trial.iteration >= 2 else height({**trial.point})) + noise
+    return replace(result({**trial.point}, ops), id=trial.id, iteration=trial.iteration)
+
+
+def climbed(fresh: Mapping[int, float]) -> tuple[list[PlannedTrial], dict[str, StoredAttempt]]:
+    """Run a climb to its end; return its plan and what is stored."""
+    planned, stored = series(), dict[str, StoredAttempt]()
+    policy = replace(POLICY, iterations=2)
+    while batch := policy.next_trials(planned, Seen(stored)):
+        stored |= {trial.id: observed(trial, fresh) for trial in batch}
+    return planned, stored
+
+
+@pytest.mark.parametrize(
+    ("fresh", "said"),
+    [
+        ({1: 80.0, 2: 97.0, 3: 90.0}, ""),
+        ({1: 80.0, 2: 97.0, 3: 97.02}, "; not told apart from 3"),
+        ({1: 99.0, 2: 97.0, 3: 80.0}, "; 1 is better there: search again with more iterations"),
+    ],
+)
+def test_the_best_value_is_measured_again(fresh: Mapping[int, float], said: str) -> None:
+    """Five rounds of it and its neighbours, round by round; the winner stays the one that was chosen, whatever neighbours do there."""
+    planned, stored = climbed(fresh)
+    again = [one for one in stored.values() if one.iteration >= 2]
+    assert Counter(int(str(one.point["n"])) for one in again) == {1: 5, 2: 5, 3: 5}
+    assert [one.iteration for one in again] == sorted(one.iteration for one in again)
+    policy = replace(POLICY, iterations=2)
+    climb = policy.findings(planned, Seen(stored))[0]
+    assert climb.again is not None
+    assert climb.again.summary is not None
+    values = [one.observations["ops"] for one in again if one.point["n"] == 2]
+    assert (climb.advice.best, climb.again.summary) == (2, summarise(values, "geometric-mean"))
+    assert f" in 5 fresh rounds ({climb.advice.mean:.4g} when it was chosen){said}; over: " in finding_text(climb, VARIED)
+    table = point_table(list(stored.values()), EXPERIMENT.metrics, [one.point for one in planned[:5]], policy)
+    assert {row.point["n"]: row.n for row in table.rows} == {1: 5, 2: 5, 3: 5, 4: 2}
+    assert policy.outlook(planned, Seen(stored)).due == 0
+
+
+def test_before_the_fresh_rounds_the_first_mean_is_called_too_good() -> None:
+    """The outlook counts the fresh rounds of three values; while some are missing, the finding says how many."""
+    planned, stored = climbed({2: 97.0})
+    first = {name: one for name, one in stored.items() if one.iteration < 2}
+    policy = replace(POLICY, iterations=2)
+    assert policy.outlook(planned, Seen({})) == ClimbOutlook(2, 2 * 5 + 5 * 3, "n")
+    assert policy.outlook(planned, Seen(first)).due == 15
+    climb = policy.findings(planned, Seen(first))[0]
+    assert "when it was chosen, which is too good; 15 trials to measure it again" in finding_text(climb, VARIED)

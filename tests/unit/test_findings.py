@@ -124,7 +124,10 @@ OUTLOOKS: Mapping[str, tuple[Outlook, tuple[str, ...], *tuple[str, ...]]] = {
     ),
     "climbing": (
         ClimbOutlook(8, 40, "n"),
-        ("climbs along n: of these trials only those that lead to the best value run",),
+        (
+            "climbs along n: of these trials only those that lead to the best value run",
+            "then the best value and its neighbours are measured again, in fresh rounds",
+        ),
         "30 iterations",
         "at most 40, about 1 h",
         "climbs along n: 2 trials to run, then those that their results ask for; 4 are stored",

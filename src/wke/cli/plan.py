@@ -13,6 +13,7 @@ from wke.describe.configuration.copies import told_landing
 from wke.describe.configuration.environment import unreached
 from wke.describe.experiment.point import point_key
 from wke.describe.plan.deployment import times
+from wke.judge.policies.climbing import ClimbOutlook
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precision import Precision
 from wke.judge.reuse.state import STORED, TO_RUN, State
@@ -64,7 +65,7 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
     most = "" if outlook.exact else "at most "
     warmups = f" + {experiment.warmups} warm-ups" if experiment.warmups else ""
     repetitions = f"({iterations_text(outlook, experiment.iterations)}{warmups})"
-    out.data(f"{experiment.name}: {len(series.points)} points x {repetitions} = {most}{len(series.trials)} trials")
+    out.data(f"{experiment.name}: {len(series.points)} points x {repetitions} = {most}{_total(series, have, outlook)} trials")
     seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn by the first measurement"
     out.data(f"  order {experiment.order}; {seed}")
     if series.plan.omission:
@@ -84,6 +85,11 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
         out.data(f"  {line}")
     for trial in (item.planned for item in listed):
         out.data(f"{trial.id}  {facts.states[trial.id]}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}")
+
+
+def _total(series: PlannedSeries, have: StoredResults, outlook: Outlook) -> int:
+    """Return how many trials there are in all, or can be: a climb has fresh rounds at the best values only."""
+    return outlook.at_most + len(have.stored) if isinstance(outlook, ClimbOutlook) else len(series.trials)
 
 
 def _step_lines(series: PlannedSeries, have: StoredResults, most: str) -> Iterator[str]:

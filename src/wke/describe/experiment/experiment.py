@@ -17,6 +17,8 @@ from wke.errors import Location, Problem
 from wke.values import dataclass
 
 STORE_LIMIT = 10 << 30
+FRESH = 5
+"""In how many rounds a climb measures again at least."""
 LOOKS = (5, 10, 20, 40, 80)
 """After how many rounds a series that ends when its comparisons are decided is looked at."""
 
@@ -157,6 +159,11 @@ class Experiment:
     def has_rounds(self) -> bool:
         """True when trials run in rounds of all points, which comparisons need."""
         return self.order != "sequential" and self.parameters.climb is None
+
+    @property
+    def fresh(self) -> int:
+        """How many further rounds a climb has, which measure the values that it found again: their first results were chosen."""
+        return max(FRESH, self.iterations) if self.parameters.climb is not None else 0
 
     @property
     def goal(self) -> Expression | None:

@@ -54,7 +54,7 @@ def experiment_problems(experiment: Experiment, file: ExperimentFile, is_sound: 
 
 def size_problems(experiment: Experiment) -> Iterator[Problem]:
     """Check that there are not too many trials to plan them."""
-    rounds = experiment.iterations + experiment.warmups
+    rounds = experiment.iterations + experiment.fresh + experiment.warmups
     if len(experiment.parameters.points()) * rounds > MOST_POINTS:
         what = f"{len(experiment.parameters.points())} points in {rounds} rounds are more than {MOST_POINTS} trials"
         yield Problem(what, experiment.at("experiment", "iterations"), "repeat or vary less in one experiment")

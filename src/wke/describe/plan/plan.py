@@ -167,7 +167,7 @@ def running_order(experiment: Experiment, points: Sequence[P], seed: int, stacks
     Within a round, points that share layers of their deployment are neighbours; `stacks` has the deployment of each point.
     """
     turns = [Turn(number, number, warmup=True) for number in range(experiment.warmups)]
-    turns += [Turn(experiment.warmups + number, number, warmup=False) for number in range(experiment.iterations)]
+    turns += [Turn(experiment.warmups + number, number, warmup=False) for number in range(experiment.iterations + experiment.fresh)]
     if experiment.order == "sequential":
         yield from ((turn, point) for point in points for turn in turns)
     else:

@@ -18,7 +18,7 @@ def policy_of(experiment: Experiment) -> Policy:
 def policy_by(rules: Rules) -> Policy:
     """Return the policy that follows from rules."""
     if rules.climb is not None and rules.goal is not None:
-        return Climbing(rules.climb, rules.goal, rules.better, rules.metrics, rules.points)
+        return Climbing(rules.climb, rules.goal, rules.better, rules.metrics, rules.points, rules.iterations)
     if rules.budget is not None:
         stopping, baseline = rules.stopping, rules.baseline
         return Budgeted(rules.budget, stopping, rules.metrics, rules.points, baseline, rules.iterations, rules.cooldown_s)

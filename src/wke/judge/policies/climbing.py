@@ -1,9 +1,12 @@
 """The climbing policy: at every setting of the other parameters, it searches for the best value of one parameter.
 
 Only trials on the way to the best value run. How a search proceeds is in `search`; here each search gets its points and its results.
+
+When a search is over, the value that it found and its neighbours are measured again in fresh rounds, and only these count (again.py).
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.point import point_key
@@ -11,10 +14,14 @@ from wke.describe.experiment.sweep import Point, Value
 from wke.describe.expression.equation import over
 from wke.describe.expression.evaluation import number_or_nan
 from wke.describe.expression.expression import Expression
+from wke.judge.policies.again import Again, finite, measured_again
 from wke.judge.policies.policy import Finding, Outlook, Place, Policy, Seen
 from wke.judge.policies.search import Advice, next_value
+from wke.judge.statistics.summaries import trial_kind
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 from wke.values import dataclass
+
+CLOSE = 3  # the best value and its two neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +33,22 @@ class ClimbOutlook(Outlook):
 
 @dataclass(frozen=True, slots=True)
 class Climb(Finding):
-    """One search: the points along the range of `parameter`, the goal it looks at, and where it is."""
+    """One search: the points along the range of `parameter`, the goal it looks at, where it is, and what it came to `again`."""
 
     parameter: str
     goal: Expression
     points: tuple[Point, ...]
     advice: Advice[Value]
+    again: Again | None = None
+
+    @property
+    def close(self) -> tuple[Point, ...]:
+        """The best value's point and its neighbours, when the search is over."""
+        values = [point[self.parameter] for point in self.points]
+        if not self.advice.over or self.advice.best is None:
+            return ()
+        best = values.index(self.advice.best)
+        return self.points[max(0, best - 1) : best + 2]
 
     @property
     def next(self) -> Point | None:
@@ -52,23 +69,66 @@ class Climbing(Policy):
     better: str
     metrics: tuple[Metric, ...]
     points: tuple[Point, ...]
+    iterations: int = 1
 
     def next_trials(self, planned: Sequence[PlannedTrial], seen: Seen) -> list[PlannedTrial]:
-        """Return the missing trials at the point that each search tries next."""
-        wanted = {point_key(climb.next) for climb in self.findings(planned, seen) if climb.next is not None}
-        return [trial for trial in seen.missing(planned) if point_key(trial.point) in wanted]
+        """Return the missing trials at the point that each search tries next, and the fresh rounds of those that are over."""
+        climbs, missing = self._climbs(planned, seen), seen.missing(planned)
+        wanted = {point_key(climb.next) for climb in climbs if climb.next is not None}
+        again = {point_key(point) for climb in climbs for point in climb.close}
+        searching = [trial for trial in missing if not self._is_fresh(trial) and point_key(trial.point) in wanted]
+        fresh = [trial for trial in missing if self._is_fresh(trial) and point_key(trial.point) in again]
+        return searching + sorted(fresh, key=lambda trial: trial.iteration)
 
     def outlook(self, planned: Sequence[PlannedTrial], seen: Seen) -> ClimbOutlook:
-        """Return how many trials run next; at most all missing ones do."""
-        return ClimbOutlook(len(self.next_trials(planned, seen)), len(seen.missing(planned)), self.parameter)
+        """Return how many trials run next; at most all missing ones do, and the fresh rounds of three values for each search."""
+        missing = seen.missing(planned)
+        fresh = [trial for trial in missing if self._is_fresh(trial)]
+        rounds = len({trial.iteration for trial in fresh})
+        left = sum(self._left(climb, fresh, rounds) for climb in self._climbs(planned, seen))
+        return ClimbOutlook(len(self.next_trials(planned, seen)), len(missing) - len(fresh) + left, self.parameter)
+
+    def _left(self, climb: Climb, fresh: Sequence[PlannedTrial], rounds: int) -> int:
+        """Return how many of the `fresh` trials a search still needs, at most."""
+        close, there = {point_key(point) for point in climb.close}, {point_key(trial.point) for trial in fresh}
+        here = sum(point_key(point) in there for point in climb.points)
+        return sum(point_key(trial.point) in close for trial in fresh) if climb.advice.over else rounds * min(CLOSE, here)
 
     def findings(self, planned: Sequence[PlannedTrial], seen: Seen) -> tuple[Climb, ...]:
+        """Return all searches, with what came of their best values in fresh rounds."""
+        fresh = [trial for trial in planned if self._is_fresh(trial)]
+        return tuple(replace(climb, again=self._again(climb, fresh, seen)) for climb in self._climbs(planned, seen))
+
+    def _climbs(self, planned: Sequence[PlannedTrial], seen: Seen) -> tuple[Climb, ...]:
         """Return all searches. A point is tried when no trial of it is missing; trials without a result are observations of nothing."""
         trials_at: dict[object, list[PlannedTrial]] = {}
         for trial in planned:
-            trials_at.setdefault(point_key(trial.point), []).append(trial)
+            if not self._is_fresh(trial):
+                trials_at.setdefault(point_key(trial.point), []).append(trial)
         tried = [trials for trials in trials_at.values() if not seen.missing(trials)]
         return self.climbs((trials[0].point, self._observations(seen.results_of(_counted(trials)))) for trials in tried)
+
+    def _is_fresh(self, trial: PlannedTrial | StoredAttempt) -> bool:
+        return not trial.warmup and trial.iteration >= self.iterations
+
+    def _again(self, climb: Climb, fresh: Sequence[PlannedTrial], seen: Seen) -> Again | None:
+        """Return what the fresh rounds of a search say; None without any."""
+        close = {point_key(point): point[self.parameter] for point in climb.close}
+        mine = [trial for trial in fresh if point_key(trial.point) in close]
+        if not mine:
+            return None
+        values: dict[Value, dict[int, float]] = {value: {} for value in close.values()}
+        for result in seen.results_of(mine):
+            values[close[point_key(result.point)]][result.iteration] = self._observed(result)
+        found = {value: finite(rounds) for value, rounds in values.items()}
+        unit = next((metric.unit for metric in self.metrics if metric.name == self.goal.name), None)
+        kind = trial_kind(self.goal.name or "", self.metrics, unit)
+        return measured_again(climb.advice.best, found, len(seen.missing(mine)), better=self.better, kind=kind)
+
+    def counted(self, trials: Sequence[StoredAttempt]) -> tuple[StoredAttempt, ...]:
+        """Return the trials that tables and figures show: where there are fresh results, these alone."""
+        fresh = {point_key(trial.point) for trial in trials if trial.ok and self._is_fresh(trial)}
+        return tuple(trial for trial in trials if self._is_fresh(trial) or point_key(trial.point) not in fresh)
 
     def visited(self, points: Sequence[Place], trials: Sequence[StoredAttempt]) -> tuple[Place, ...]:
         """Return the points with a trial: most others are never tried."""

@@ -87,6 +87,10 @@ class Policy(ABC):
         """Return what the series found; nothing when results do not change what runs."""
         return ()
 
+    def counted(self, trials: Sequence[StoredAttempt]) -> tuple[StoredAttempt, ...]:
+        """Return those of `trials` that tables and figures show: all, unless some only served to choose points."""
+        return tuple(trials)
+
     def visited(self, points: Sequence[Place], trials: Sequence[StoredAttempt]) -> tuple[Place, ...]:  # noqa: ARG002 - others need them
         """Return those of `points` that a table has a row for, given the trials so far: all, unless the policy leaves points out."""
         return tuple(points)

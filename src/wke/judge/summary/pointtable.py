@@ -68,8 +68,8 @@ def point_table(
     series (by default a fixed one) leaves them out. With a `question`, all points are compared with the baseline's; `attempts` are all
     attempts, the first of which at each trial tells whether it fails.
     """
-    counted = [trial for trial in counting_attempts(trials) if not trial.warmup]
     policy = policy or Fixed()
+    counted = [trial for trial in policy.counted(counting_attempts(trials)) if not trial.warmup]
     known = points or sorted_points(counted)
     visited = policy.visited(known, trials)
     units = metric_units(counted, metrics)

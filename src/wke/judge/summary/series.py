@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from wke.judge.diagnostics.diagnose import diagnose
 from wke.judge.diagnostics.observed import Hint
+from wke.judge.policies.choose import policy_by
 from wke.judge.policies.policy import Finding, Outlook
 from wke.judge.summary.pointtable import Point, PointTable
 from wke.judge.summary.versions import VersionReport
@@ -83,7 +84,7 @@ class SeriesSummary(SeriesWork):
     def hints(self) -> tuple[Hint, ...]:
         """What diagnostics say of the values in the table."""
         in_rounds = self.plan.order != "sequential" and self.plan.rules.climb is None
-        return diagnose(self.trials, self.plan.rules.metrics, in_rounds=in_rounds)
+        return diagnose(policy_by(self.plan.rules).counted(self.trials), self.plan.rules.metrics, in_rounds=in_rounds)
 
     @property
     def without_result(self) -> tuple[StoredAttempt, ...]:

@@ -139,7 +139,8 @@ def _selections(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
     if plot.filter_by:
         yield f"Only {' and '.join(map(_filter_text, plot.filter_by))}."
     if plot.maximize_by and panels[0].marks:
-        yield f"At the {worded(plot.maximize_by)} with the highest mean {panels[0].name}."
+        best = f"At the {worded(plot.maximize_by)} with the highest mean {panels[0].name}"
+        yield f"{best}; chosen by these trials, so it is too high by chance."
     if plot.baseline:
         yield f"Divided by {_filter_text(plot.baseline)} in the same round."
 

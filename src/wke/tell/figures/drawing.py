@@ -15,6 +15,7 @@ from wke.describe.expression.evaluation import ExpressionError, calculate
 from wke.describe.expression.expression import Expression
 from wke.describe.expression.units import is_known, is_time
 from wke.errors import InputError
+from wke.judge.policies.choose import policy_of
 from wke.judge.statistics.statistics import POOLED, Summary, summarise
 from wke.judge.statistics.summaries import is_pooled, metric_units, pooled_summary, trial_kind
 from wke.judge.summary.pointtable import value_order
@@ -56,7 +57,7 @@ def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experi
 
     InputError when trials are there but have no column of the name that the plot gives.
     """
-    good = [trial for trial in counting_attempts(trials) if trial.ok and not trial.warmup]
+    good = [trial for trial in policy_of(experiment).counted(counting_attempts(trials)) if trial.ok and not trial.warmup]
     plot = fitted(plot, good, experiment.parameters.points())
     units = metric_units(good, experiment.metrics)
     rows = make_rows(plot, good, units)

@@ -12,6 +12,7 @@ from wke.judge.policies.precision import Precision
 from wke.judge.policies.search import Why
 from wke.judge.statistics.comparison import Comparison
 from wke.tell.precision import place_text, share_text, shares_text
+from wke.tell.tables import interval
 from wke.tell.words import counted, seconds
 
 MOST_PLACES = 5
@@ -108,6 +109,22 @@ def _places(points: Sequence[Precision], varied: Sequence[str], *, precise: bool
     return "; ".join(told) + more
 
 
+def _again(climb: Climb, chosen: float) -> str:
+    """Return the mean at the best value: that of the fresh rounds, and which neighbours may be better; before them, the first one."""
+    again = climb.again
+    if again is None:
+        return f"{chosen:.4g}"
+    if again.summary is None or again.missing:
+        return f"{chosen:.4g} when it was chosen, which is too good; {counted(again.missing, 'trial')} to measure it again"
+    text = f"{interval(again.summary)} in {again.summary.n} fresh rounds ({chosen:.4g} when it was chosen)"
+    close = [value for value in again.rivals if value not in again.ahead]
+    if close:
+        text += f"; not told apart from {' and '.join(map(value_text, close))}"
+    if again.ahead:
+        text += f"; {' and '.join(map(value_text, again.ahead))} is better there: search again with more iterations"
+    return text
+
+
 def _climb(climb: Climb, varied: Sequence[str]) -> str:
     """Return what a search tried and found, and why it is over or not; a second line when there may be a better value."""
     advice = climb.advice
@@ -115,7 +132,7 @@ def _climb(climb: Climb, varied: Sequence[str]) -> str:
     tried = ", ".join(map(value_text, advice.tried)) or "nothing yet"
     text = f"climb along {climb.parameter}{f' at {at}' if at else ''}: tried {tried}"
     if advice.best is not None and advice.mean is not None:
-        text += f"; best {value_text(advice.best)} with a mean {climb.goal.printed()} of {advice.mean:.4g}"
+        text += f"; best {value_text(advice.best)} with a mean {climb.goal.printed()} of {_again(climb, advice.mean)}"
     reason = REASONS[advice.why]
     text += f"; over: {reason}" if advice.next is None else f"; next {value_text(advice.next)}: {reason}"
     if advice.valley is None:

@@ -18,6 +18,7 @@ def plan_lines(outlook: Outlook) -> Iterator[str]:
     """Yield what decides how many trials run; nothing when the plan does."""
     if isinstance(outlook, ClimbOutlook):
         yield f"climbs along {outlook.parameter}: of these trials only those that lead to the best value run"
+        yield "then the best value and its neighbours are measured again, in fresh rounds"
     if isinstance(outlook, BudgetOutlook):
         yield budget_text(outlook)
     if isinstance(outlook, DecidedOutlook):
