@@ -11,7 +11,7 @@ opening for writing does after a crash that comes right after a step:
 
     begin   1 the row is committed, without an outcome    marks the attempt "interrupted"; it has no folder
             2 partial/<trial>.<attempt>/ is made          marks it "interrupted"; what was logged stays in the folder
-    finish  3 each file is synced and its checksum taken  the same: the trial was not reported as complete
+    finish  3 files are synced, checksums are taken        the same: the trial was not reported as complete
             4 outcome and observations are committed      the attempt is complete: does step 5
             5 the folder is renamed into trials/          nothing: the attempt is complete
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wke.errors import StoreError
 from wke.keep.database.database import Database
-from wke.keep.files.disk import disk_errors, private_folder, sync_folder
+from wke.keep.files.disk import disk_errors, private_folder
 from wke.keep.files.manifest import seal
 from wke.keep.trials.attempts import AttemptReader
 from wke.keep.trials.folders import partial_folder, put_in_place
@@ -83,7 +83,6 @@ class SeriesWriter:
         """
         with disk_errors(self._folder):
             files = seal(attempt.folder)
-            sync_folder(attempt.folder.parent)
         self._checkpoint("finish: synced")
         with self._database.transaction() as sql:
             insert_result(sql, attempt, result, files)

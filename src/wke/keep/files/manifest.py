@@ -4,10 +4,11 @@ import os
 import stat
 import zlib
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from wke.errors import Location, Problem
-from wke.keep.files.disk import sync_folder
+from wke.keep.files.disk import sync_folder, together
 from wke.values import dataclass
 
 PART = 1 << 20
@@ -33,26 +34,34 @@ class KeptFile:
 
 
 def seal(folder: Path) -> tuple[KeptFile, ...]:
-    """Return the manifest of `folder` when all of it is on the disk: first each file, then each folder from the leaves up.
+    """Return the manifest of `folder` when all of it is on the disk, with its name in the folder above.
 
     Only the owner may then read it. Links and other things that are not files are ignored.
     """
-    sealed: list[KeptFile] = []
+    files: list[str] = []
+    folders = [str(folder.parent)]
     for place, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            path = os.path.join(place, name)  # noqa: PTH118 - a trial may have thousands
-            if not stat.S_ISREG(os.lstat(path).st_mode):
-                continue
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                os.fchmod(descriptor, 0o600)  # a collected file came with the mode that it had on its machine
-                os.fsync(descriptor)
-                sealed.append(KeptFile(os.path.relpath(path, folder), *_sums(descriptor)))
-            finally:
-                os.close(descriptor)
+        paths = (os.path.join(place, name) for name in names)  # noqa: PTH118 - a trial may have thousands
+        files += (path for path in paths if stat.S_ISREG(os.lstat(path).st_mode))
         os.chmod(place, 0o700)  # noqa: PTH101
-        sync_folder(Path(place))
-    return tuple(sealed)
+        folders.append(place)
+    found = together([partial(_sealed, path, folder) for path in files] + [partial(_synced, Path(place)) for place in folders])
+    return tuple(file for file in found if file is not None)
+
+
+def _sealed(path: str, folder: Path) -> KeptFile | None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fchmod(descriptor, 0o600)  # a collected file came with the mode that it had on its machine
+        os.fsync(descriptor)
+        return KeptFile(os.path.relpath(path, folder), *_sums(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _synced(folder: Path) -> KeptFile | None:
+    sync_folder(folder)
+    return None
 
 
 def differences(folder: Path, kept: Iterable[KeptFile], ignored: Collection[str] = ()) -> Iterator[Problem]:

@@ -1,9 +1,10 @@
 """The folder of each attempt: in partial/ until the attempt has ended, then in trials/."""
 
+from functools import partial
 from itertools import count
 from pathlib import Path
 
-from wke.keep.files.disk import disk_errors, private_folder, sync_folder
+from wke.keep.files.disk import disk_errors, private_folder, sync_folder, together
 
 
 def partial_folder(store: Path, trial: str, number: int) -> Path:
@@ -42,6 +43,5 @@ def put_in_place(store: Path, trial: str, number: int) -> Path:
     with disk_errors(store):
         private_folder(target.parent)
         source.rename(target)
-        for folder in (target.parent, target.parent.parent, source.parent):
-            sync_folder(folder)
+        together([partial(sync_folder, folder) for folder in (target.parent, target.parent.parent, source.parent)])
     return target
