@@ -31,7 +31,9 @@ ONE_BY_ONE: Mapping[tuple[str, str], Simulation] = {
 }
 TOGETHER = {**verdicts.SIMULATIONS, **looks.OF_ALL, **winners.OF_ALL, **tails.SIMULATIONS}
 """Simulations of many series at once, which return the figure."""
-VALUES = ("MSER-5: share of the bias removed", "median rounds", "power at", "climb: best")
+CLIMBS = "climb: best"
+"""How features begin whose figure is a mean over series: their bands are those of 1,000 series."""
+VALUES = ("MSER-5: share of the bias removed", "median rounds", "power at", CLIMBS)
 """How features begin whose figure is a value, not the share of series in which something happens: the file has their bands."""
 IMPOSSIBLE = {("coverage: geometric mean; t on logs", "10 + t3")}
 """Rows that are not simulated: values of 10 + t3 may be negative, and then have no geometric mean."""
@@ -77,7 +79,9 @@ class Figure:
     def band(self, series: int) -> tuple[float, float]:
         """Return the ends between which the figure of so many series may lie."""
         if self.ends is not None:
-            return self.ends
+            more = math.sqrt(max(1.0, 1000 / series)) if self.feature.startswith(CLIMBS) else 1.0
+            middle, half = sum(self.ends) / 2, (self.ends[1] - self.ends[0]) / 2
+            return middle - more * half, middle + more * half
         chance = min(max(self.share, 1 / self.known_series), 1 - 1 / self.known_series)
         half = 4 * math.sqrt(chance * (1 - chance) * (1 / self.known_series + 1 / series))
         return max(0.0, self.share - half), min(1.0, self.share + half)
