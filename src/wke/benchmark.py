@@ -17,6 +17,7 @@ from wke.benchmarking.series import Reuse, make_series, run_missing
 from wke.describe.configuration.optionvalue import type_of
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.experimentreader import read_experiment
+from wke.describe.toml.wording import counted
 from wke.errors import InputError, WkeError
 from wke.judge.summary.series import SeriesWork
 from wke.keep.store import Store
@@ -131,7 +132,7 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsTable, reus
             out.talk(store.note)
         _set_aside(table.path, store, experiment.name)
         series = make_series(experiment, surroundings(benchmark.function, Path.cwd()), store, reuse, benchmark.command)
-        out.talk(f"{experiment.name}: {len(series.planned)} trials, {series.missing} without a result")
+        out.talk(f"{experiment.name}: {counted(len(series.planned), 'trial')}, {series.missing} without a result")
 
         def update() -> Drawn:
             work = load_work(store, experiment.name)

@@ -344,7 +344,7 @@ def test_the_plan_for_people(asked: Project) -> None:
     """What there is, what would run and how long it takes, by what stored trials took."""
     done = asked.wke("plan", "experiments/series.toml")
     assert plain(done.out).splitlines() == [
-        "series: 2 points x (2 iterations + 1 warm-ups) = 6 trials",
+        "series: 2 points x (2 iterations + 1 warm-up) = 6 trials",
         "  order sequential; seed 3",
         "  work on clients, measured",
         "  stored already: 4; to run: 2, about 0.1 s by what stored trials took (failed(4): 2)",

@@ -41,7 +41,7 @@ def test_what_is_left_out_and_what_does_not_count(emulated: Project) -> None:
     emulated.targets({"load": '["n"]'}, load=CHECKED.replace("FOLDER", str(emulated.folder)))
     emulated.write("experiments/series.toml", CONDITIONS)
     plan = emulated.wke("plan", "experiments/series.toml", FAIL_AT="3")
-    assert "series: 4 points x (1 iterations) = 4 trials\n" in plan.out
+    assert "series: 4 points x (1 iteration) = 4 trials\n" in plan.out
     assert plan.err == "FAIL_AT is set here and read by target load, but does not reach it: make it an option of the target\n"
     done = emulated.measure()
     assert (done.status, ran(emulated)) == (1, ["1", "2", "3", "5", "2", "3", "3"])

@@ -77,7 +77,7 @@ BAD = {
     "# constants:\ntime,cpu\n1,2\n": NO_UID,
     "# constants:\nuid,ops,ops\n1,2,3\n": NO_UID,
     "# constants:\nuid, ops\na, 1\nb, 1, 2\n": (
-        "b.csv: row 2 (b) has 3 fields, but there are 2 columns\n  hint: put a value that contains a comma in quotes"
+        "b.csv: row 2 (b) has 3 fields, and the first row has 2\n  hint: put a value that contains a comma in quotes"
     ),
 }
 

@@ -11,6 +11,7 @@ from typing import IO, Protocol
 
 from wke.api.scripterrors import ClusterError, RemoteExecutionError
 from wke.api.selection import Machine, Selection
+from wke.describe.toml.wording import counted
 from wke.errors import did_you_mean
 
 AT_ONCE = 16  # copies from as many machines
@@ -146,7 +147,7 @@ class Slice(MachineSet):
     def advance_cursor(self, number: int) -> None:
         """Skip the next machines; raise ClusterError when fewer are left."""
         if not 0 <= number <= self.remaining_size:
-            raise ClusterError(f"cannot hand out {number} machines: {self.remaining_size} of {self.num_machines} are left")
+            raise ClusterError(f"cannot hand out {counted(number, 'machine')}: {self.remaining_size} of {self.num_machines} are left")
         self._cursor += number
 
     def create_subslice(self, size: int) -> "Slice":

@@ -9,11 +9,11 @@ from wke.act.providers.provide import provide
 from wke.act.session.detached import abandon as stop
 from wke.cli.options import project
 from wke.describe.cluster.cluster import read_cluster
+from wke.describe.toml.wording import counted
 from wke.keep.store import Store
 from wke.series.folders import RESULTS
 from wke.series.resolve import series_name
 from wke.tell.terminal.console import Printer
-from wke.tell.words import counted
 
 
 @click.command()

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from wke.cli.options import as_json, project
+from wke.describe.toml.wording import counted
 from wke.errors import InputError
 from wke.keep.files.localtime import local_time
 from wke.keep.files.lock import person
@@ -15,7 +16,6 @@ from wke.keep.store import Store
 from wke.series.acceptance import changes_to_accept
 from wke.series.folders import RESULTS
 from wke.tell.terminal.console import Printer
-from wke.tell.words import counted
 
 
 @click.command()

@@ -1,6 +1,6 @@
 """`wke check`: reports every mistake in a project's files at once or, with `--store`, every defect of the store."""
 
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from wke.describe.cluster.cluster import ClusterSpec, read_cluster
 from wke.describe.configuration.configuration import read_configuration
 from wke.describe.experiment.experimentreader import draft_experiment
 from wke.describe.toml.tables import gather
+from wke.describe.toml.wording import counted
 from wke.errors import InputError, Problem, StoreError
 from wke.keep.inspection import inspect_store
 from wke.series.folders import RESULTS
@@ -50,7 +51,7 @@ def check(files: tuple[Path, ...], cluster_file: Path, *, store: bool, as_json: 
     out = Printer()
     for warning in _warnings(gather(*readers)):
         out.talk(f"warning: {warning}")
-    out.talk(f"{cluster_file}, {_count(configurations, 'configuration')}, {_count(experiments, 'experiment')}: no mistake")
+    out.talk(f"{cluster_file}, {counted(len(configurations), 'configuration')}, {counted(len(experiments), 'experiment')}: no mistake")
 
 
 def _check_store(*, as_json: bool) -> None:
@@ -65,7 +66,9 @@ def _check_store(*, as_json: bool) -> None:
         for note in seen.notes:
             out.talk(str(note))
         verdict = f"{len(seen.findings)} wrong" if seen.findings else "nothing wrong"
-        out.talk(f"{RESULTS}: {_count(range(seen.attempts), 'attempt')}, {seen.files} files of {seen.size_bytes / 1e6:.1f} MB: {verdict}")
+        out.talk(
+            f"{RESULTS}: {counted(seen.attempts, 'attempt')}, {counted(seen.files, 'file')} of {seen.size_bytes / 1e6:.1f} MB: {verdict}"
+        )
     if seen.findings:
         raise StoreError(*seen.findings)
 
@@ -78,10 +81,6 @@ def _print_json(readers: list[Callable[[], object]]) -> None:
         Printer().document({"mistakes": [mistake.facts() for mistake in error.problems], "warnings": []})
         raise
     Printer().document({"mistakes": [], "warnings": warnings})
-
-
-def _count(files: Sized, noun: str) -> str:
-    return f"{len(files)} {noun}" if len(files) == 1 else f"{len(files)} {noun}s"
 
 
 def _check_cluster(cluster_file: Path) -> ClusterSpec:

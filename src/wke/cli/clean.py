@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 import click
 
 from wke.cli.options import as_json, folder
+from wke.describe.toml.wording import counted
 from wke.errors import StoreError
 from wke.keep.files.lock import person
 from wke.keep.profiles import ProfileFolder
@@ -17,7 +18,7 @@ from wke.series.folders import RESULTS
 from wke.series.resolve import series_name
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.output import is_terminal
-from wke.tell.words import counted, size_words
+from wke.tell.words import size_words
 
 
 @click.command(epilog="What was observed stays in the store. `wke show` and `wke logs` say what was removed, when and by whom.")

@@ -8,6 +8,7 @@ from wke.act.emulation import emulation
 from wke.act.providers.provide import check_made
 from wke.cli.options import as_json, project
 from wke.describe.cluster.cluster import ClusterSpec, read_cluster
+from wke.describe.toml.wording import counted
 from wke.tell.terminal.console import Printer
 
 
@@ -60,7 +61,7 @@ def _show(emulated: emulation.Emulation) -> None:
     width = max(map(len, emulated.machines))
     for machine in emulated.machines.values():
         out.data(f"{machine.name:<{width}}  {machine.address}")
-    out.talk(f"{len(emulated.machines)} machines are up ({emulated.mode})")
+    out.talk(f"{counted(len(emulated.machines), 'machine')} {'is' if len(emulated.machines) == 1 else 'are'} up ({emulated.mode})")
 
 
 def _local(cluster_file: Path) -> ClusterSpec:

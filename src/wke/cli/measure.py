@@ -17,6 +17,7 @@ from wke.cli.plan import print_plan
 from wke.cli.shown_series import show_results
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.names import merged_values
+from wke.describe.toml.wording import counted
 from wke.errors import InputError, Problem, WkeError
 from wke.keep.files.current import CurrentWriter
 from wke.keep.store import Store
@@ -40,7 +41,7 @@ from wke.tell.terminal.outlooks import start_text
 from wke.tell.terminal.output import is_terminal
 from wke.tell.terminal.progress import LiveProgress, SeriesState, progress, uneven_text
 from wke.tell.terminal.summary import print_findings
-from wke.tell.words import counted, seconds
+from wke.tell.words import seconds
 from wke.values import dataclass
 
 DRAWING = 0.1  # at most this share of the time goes into figures between trials: the machines may be emulated on this computer
@@ -252,7 +253,8 @@ class Terminal:
     def _say_stopped(self, project: Project, ended: int) -> None:
         """Print how far a stopped series is; export and draw its results."""
         experiment, of = project.experiment, "" if self._known is None else f" of {self._known}"
-        Printer().talk(f"stopped after {ended}{of} trials; they are stored, and the same command continues")
+        what = "; it is" if (self._known or ended) == 1 else "s; they are"
+        Printer().talk(f"stopped after {ended}{of} trial{what} stored, and the same command continues")
         for left in self._store.attempts.detached(experiment.name):
             Printer().talk(
                 f"trial {left.attempt.trial} keeps running on {counted(len(left.folders), 'machine')} for at most "

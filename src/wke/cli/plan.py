@@ -13,6 +13,7 @@ from wke.describe.configuration.copies import told_landing
 from wke.describe.configuration.environment import unreached
 from wke.describe.experiment.point import point_key
 from wke.describe.plan.deployment import times
+from wke.describe.toml.wording import counted
 from wke.judge.policies.climbing import ClimbOutlook
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precision import Precision
@@ -32,7 +33,7 @@ from wke.tell.precision import place_text, shares_text
 from wke.tell.tables import precision_json
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.outlooks import budget_json, iterations_text, plan_lines, to_run_text
-from wke.tell.words import counted, point_words, seconds
+from wke.tell.words import point_words, seconds
 
 
 @click.command()
@@ -63,9 +64,10 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
     have, experiment, stored = facts.have, series.plan.experiment, facts.have.stored
     outlook = have.outlook(series)
     most = "" if outlook.exact else "at most "
-    warmups = f" + {experiment.warmups} warm-ups" if experiment.warmups else ""
+    warmups = f" + {counted(experiment.warmups, 'warm-up')}" if experiment.warmups else ""
     repetitions = f"({iterations_text(outlook, experiment.iterations)}{warmups})"
-    out.data(f"{experiment.name}: {len(series.points)} points x {repetitions} = {most}{_total(series, have, outlook)} trials")
+    trials = counted(_total(series, have, outlook), "trial")
+    out.data(f"{experiment.name}: {counted(len(series.points), 'point')} x {repetitions} = {most}{trials}")
     seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn by the first measurement"
     out.data(f"  order {experiment.order}; {seed}")
     if series.plan.omission:

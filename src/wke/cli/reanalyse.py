@@ -9,6 +9,7 @@ import click
 
 from wke.cli.options import as_json, project
 from wke.cli.shown_series import show_results
+from wke.describe.toml.wording import counted
 from wke.keep.store import Store
 from wke.keep.trials.judgements import Level, doubts
 from wke.series.folders import RESULTS
@@ -19,7 +20,7 @@ from wke.series.rejudging import Rejudged, rejudge_series
 from wke.series.resolve import experiment_file
 from wke.series.summary import load_summary
 from wke.tell.terminal.console import Printer
-from wke.tell.words import counted, observation_words, point_words
+from wke.tell.words import observation_words, point_words
 
 MOST_LISTED = 20
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from wke.cli.options import as_json, folder
+from wke.describe.toml.wording import counted
 from wke.errors import InputError
 from wke.judge.summary.resultrow import ResultRow
 from wke.judge.summary.series import SeriesSummary
@@ -23,7 +24,7 @@ from wke.tell.tables import shown, text_table
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.summary import accepted_text, comparison_table, inputs_text, print_findings, print_summary, summary_json
 from wke.tell.terminal.trial import trial_json, trial_line
-from wke.tell.words import counted, size_words
+from wke.tell.words import size_words
 
 
 @click.command()

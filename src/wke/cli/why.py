@@ -8,9 +8,9 @@ from textwrap import indent
 import click
 
 from wke.cli.options import as_json, project
+from wke.describe.toml.wording import counted
 from wke.series.why import Explanation, TrialGroup, explain, explain_series
 from wke.tell.terminal.console import Printer
-from wke.tell.words import counted
 
 
 @click.command()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from wke.act.session.detached import Detachment
 from wke.act.trials import runner
 from wke.describe.cluster.cluster import ClusterSpec
+from wke.describe.toml.wording import counted
 from wke.errors import InputError, Location
 from wke.keep.files.lock import series_lock, writer_of
 from wke.keep.store import Store
@@ -12,7 +13,6 @@ from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import Detached
 from wke.records import Outcome
 from wke.series.planned import PlannedSeries
-from wke.tell.words import counted
 from wke.values import dataclass
 
 LONG_LEASE_S = 300.0

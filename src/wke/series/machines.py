@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable
 
+from wke.describe.toml.wording import counted
 from wke.errors import InputError
 from wke.judge.reuse.state import facts_words
 from wke.keep.files.lock import person
@@ -12,7 +13,6 @@ from wke.keep.store import Store
 from wke.series.folders import cluster_flag
 from wke.series.planned import PlannedSeries
 from wke.series.storedresults import load_results
-from wke.tell.words import counted
 
 
 class MachinesChangedError(InputError):

@@ -10,6 +10,7 @@ from wke.act.providers.place import Place
 from wke.act.providers.provide import provide
 from wke.act.session.detached import Detachment
 from wke.act.trials.runner import RunningSeries, look
+from wke.describe.toml.wording import counted
 from wke.keep.store import Store
 from wke.keep.trials.identified import IdentifiedTrial
 from wke.records import Outcome, Sink
@@ -18,7 +19,7 @@ from wke.series.machines import MachinesChangedError, PlanChangedError, accept_m
 from wke.series.planned import PlannedSeries, on_cluster, record, select_trials
 from wke.series.reanalysis import reanalysis_hint
 from wke.series.storedresults import StoredResults, load_results
-from wke.tell.words import counted, seconds
+from wke.tell.words import seconds
 from wke.values import dataclass
 
 

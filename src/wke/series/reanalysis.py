@@ -7,6 +7,7 @@ from functools import partial
 from importlib.metadata import version
 
 from wke.act.trials.observe_trial import observe_trial
+from wke.describe.toml.wording import counted
 from wke.judge.policies.repetition import REPEATS
 from wke.judge.reuse.reanalysis import readable, same_runs
 from wke.keep.files.lock import person
@@ -20,7 +21,6 @@ from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries
 from wke.series.rejudging import judge_stored
 from wke.series.storedresults import load_results
-from wke.tell.words import counted
 from wke.values import dataclass
 
 HOW = "reanalysed"

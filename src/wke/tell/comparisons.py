@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from wke.describe.toml.wording import counted
 from wke.judge.statistics.comparison import MIN_ROUNDS, Comparison, Verdict
 from wke.judge.statistics.family import LEVEL
 from wke.judge.statistics.pairs import Effect, Rule
@@ -36,7 +37,7 @@ def effect_text(one: Comparison) -> str:
 
 def verdict_text(one: Comparison) -> str:
     """Say what a comparison comes to, and what keeps it from more."""
-    short = f"{one.n} of {one.planned} rounds"
+    short = f"{one.n} of {counted(one.planned, 'round')}"
     match one.verdict:
         case Verdict.WORSE | Verdict.BETTER:
             missing = f", incomplete: {short}" if one.incomplete else ""
@@ -87,7 +88,7 @@ def _guessed(found: Sequence[Comparison]) -> Iterator[str]:
     more = max((guess for guess in guesses if guess), default=None)
     if more is None:
         return
-    many = f"about {more} more rounds" if more <= MOST_GUESSED else f"more than {MOST_GUESSED} further rounds"
+    many = f"about {counted(more, 'more round')}" if more <= MOST_GUESSED else f"more than {MOST_GUESSED} further rounds"
     if any(one.level < LEVEL for one in found):
         yield f"{many} may decide what is inconclusive: a guess, on which nothing depends"
     else:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
+from wke.describe.toml.wording import counted
 from wke.judge.diagnostics.clusters import TwoGroups
 from wke.judge.diagnostics.dependence import Dependent
 from wke.judge.diagnostics.deployments import OneDeployment, SeveralDeployments
 from wke.judge.diagnostics.observed import Hint
 from wke.judge.diagnostics.skew import Skewed
 from wke.tell.precision import place_text
-from wke.tell.words import counted
 
 REDEPLOY = 'redeploy = "round" in [experiment] includes them'
 KINDS = {

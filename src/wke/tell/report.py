@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from wke.describe.toml.wording import counted
 from wke.judge.statistics.comparison import Verdict
 from wke.judge.summary.regression import Compared, RegressionReport
 from wke.tell.comparisons import baseline_text, comparisons_json
-from wke.tell.words import counted
 
 MOST_POINTS = 5
 

@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from wke.describe.experiment.sweep import value_text
+from wke.describe.toml.wording import counted
 from wke.judge.policies.precision import Precision
 from wke.judge.statistics.statistics import POOLED, Summary
 from wke.judge.summary.pointtable import PointRow, PointTable
 from wke.tell.precision import share_text, shares_text
 from wke.tell.tails import is_closed, tail_notes
-from wke.tell.words import counted
 from wke.values import dataclass
 
 FORMS = {

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from wke.describe.experiment.metrics import Metric
 from wke.describe.expression.units import is_time
+from wke.describe.toml.wording import counted
 from wke.judge.statistics.statistics import POOLED, Summary
 from wke.judge.summary.pointtable import PointTable
-from wke.tell.words import counted
 
 PERCENTILE = re.compile(r"(?:.*[-_.])?p(?:5|[6-9][0-9]?|[1-4][0-9]|[1-9][0-9]{1,5})(?:\.[0-9]+)?")
 """Names of metrics that are a quantile of the latencies of each trial."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from wke.describe.toml.wording import counted
 from wke.judge.summary.versions import VersionDifference, VersionReport, VersionUse
-from wke.tell.words import counted
 
 LONGEST = 80  # characters of what a command printed
 MOST = 4  # machines, and versions, that are named

@@ -4,13 +4,13 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from wke.describe.toml.wording import counted
 from wke.judge.statistics.comparison import MIN_ROUNDS
 from wke.judge.why.aspect import AspectKind
 from wke.judge.why.facts import FactDifference, FactKind
 from wke.judge.why.ranking import MeasuredDifference
 from wke.judge.why.report import WhyReport
 from wke.tell.tables import decimals_of, number
-from wke.tell.words import counted
 from wke.values import dataclass
 
 MOST_SHOWN = 10
@@ -72,7 +72,7 @@ def notes(report: WhyReport) -> Iterator[str]:
     when = "in the same rounds" if report.together else "measured at different times, so that the days may be what differs"
     yield f"{counted(report.pairs, 'pair')} of trials, {when}; numbers are means over the measured step"
     if ranking.tested:
-        yield f"brackets: 95 % interval; confirmed at 5 % among {ranking.tested} comparisons (Holm)"
+        yield f"brackets: 95 % interval; confirmed at 5 % among {counted(ranking.tested, 'comparison')} (Holm)"
     if ranking.doubtful:
         yield f"undecided: {counted(ranking.doubtful, 'comparison')} would be confirmed alone; more rounds would tell"
     if len(ranking.differences) > MOST_SHOWN:

@@ -29,11 +29,6 @@ def size_words(size: float) -> str:
     return f"{size:.1f} {units[index]}" if 0 < size < 9.95 and index else f"{size:.0f} {units[index]}"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return `1 trial`, `2 trials`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def worded(name: str) -> str:
     """Return a column's name as words: `num clients`."""
     return name.replace("-", " ").replace("_", " ")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from wke.act.connection.bootstrap import FIND_PYTHON, READ_AND_RUN, SHELL_EXIT
 from wke.act.connection.connection import NO_ANSWER, Trace
 from wke.act.connection.transport import SshTransport
+from wke.describe.toml.wording import counted
 from wke.errors import MachineError, Problem
 from wke.keep.files.localtime import in_local_time
 from wke.values import dataclass
@@ -154,7 +155,7 @@ class Failure:
         what, words = (text.replace(READ_AND_RUN, "sh").replace(FIND_PYTHON, "sh") for text in (self.what, self.trace.words))
         lines = [line.strip() for line in words.splitlines() if line.strip("@ \r\t")]
         if len(lines) > QUOTED_LINES:
-            lines[:-QUOTED_LINES] = [f"… ({len(lines) - QUOTED_LINES} more lines before these)"]
+            lines[:-QUOTED_LINES] = [f"… ({counted(len(lines) - QUOTED_LINES, 'more line')} before these)"]
         said = "".join(f"\n  {line}" for line in lines if not what.endswith(line))
         hint = cause.hint.format(login=_login(transport), accept=_login(transport, asking=True), forget=self._forget())
         problem = Problem(f"machine {machine}: {cause.stage} failed: {in_local_time(f'{what}{said}')}", hint=hint)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from wke.act.connection.task import RunningTask
 from wke.act.session.waiting import cancel_all
 from wke.describe.configuration.step import PlannedStep
+from wke.describe.toml.wording import counted
 from wke.records import Note, Sink
 
 FIRST_S = 60.0
@@ -45,6 +46,6 @@ class Patience:
 def waiting_words(running: Sequence[RunningTask], passed_s: float) -> str:
     """Return what a step waits for: its tasks that run, and the last line of the first."""
     first, names = running[0], list(dict.fromkeys(task.name.machine for task in running))
-    on = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more machines" if len(names) > MOST_NAMED else "")
+    on = ", ".join(names[:MOST_NAMED]) + (f" and {counted(len(names) - MOST_NAMED, 'more machine')}" if len(names) > MOST_NAMED else "")
     said = f"its last line on {first.name.machine}: {first.last_line}" if first.last_line else f"it wrote nothing on {first.name.machine}"
     return f"{first.name.target} still runs on {on}, for {passed_s:g} s so far, and has no timeout; {said}"

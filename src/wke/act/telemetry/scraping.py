@@ -15,6 +15,7 @@ from wke.act.telemetry.httpanswer import body
 from wke.agent import frames
 from wke.describe.experiment.experiment import Scrape
 from wke.describe.plan.plan import Trial, scraped
+from wke.describe.toml.wording import counted
 from wke.errors import MachineError, StoreError
 from wke.keep.telemetry.exposition import Exposed, Exposition
 from wke.keep.telemetry.scrapes import ScrapeWriter
@@ -79,7 +80,7 @@ class _Scraper:
         if not self.answers:
             return f"{what}: {self.latest[-1]}" if self.latest else ""
         failed = len(self.failures)
-        return f"{what} {failed} of {self.answers + failed} times: {self.failures[0]}" if failed else ""
+        return f"{what} {failed} of {counted(self.answers + failed, 'time')}: {self.failures[0]}" if failed else ""
 
     async def run(self) -> None:
         """Scrape again and again, until it is cancelled or can store no more."""

@@ -25,6 +25,7 @@ from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Observations
 from wke.describe.plan.plan import Trial
+from wke.describe.toml.wording import counted
 from wke.errors import MachineError, Problem
 from wke.judge.policies.repetition import repeat_now
 from wke.judge.reuse.drift import drift
@@ -148,7 +149,7 @@ def _stops(series: RunningSeries, ends: Sequence[tuple[str, TrialEnd]]) -> bool:
         return False
     last = ends[-1][1]
     target = "" if last.step is None else f" in step {series.experiment.steps[last.step].target}"
-    what = f"the series stops: {most} trials in a row failed alike{target}, the last one with: {last.why or last.outcome}"
+    what = f"the series stops: {counted(most, 'trial')} in a row failed alike{target}, the last one with: {last.why or last.outcome}"
     series.sink(
         Note(f"{what}\n  hint: the same command goes on when that is mended; stop-after in [experiment] sets the number, 0 for never")
     )

@@ -14,6 +14,7 @@ from wke.describe.cluster.selector import select
 from wke.describe.toml.shape import Key
 from wke.describe.toml.tables import TomlTable, read
 from wke.describe.toml.userfile import is_folder
+from wke.describe.toml.wording import counted
 from wke.errors import InputError, Problem, did_you_mean
 from wke.values import dataclass
 
@@ -110,7 +111,8 @@ def sized(cluster: ClusterSpec, sizes: Mapping[str, int]) -> ClusterSpec:
         if size < 0:
             raise InputError(f"class {name} cannot have {size} machines", hint="the smallest class has 0")
         if size > available:
-            raise TooFewMachinesError(f"class {name} cannot have {_machines(size)}", hint=f"it has {_machines(available)} in the cluster")
+            hint = f"it has {counted(available, 'machine')} in the cluster"
+            raise TooFewMachinesError(f"class {name} cannot have {counted(size, 'machine')}", hint=hint)
     classes = {name: members[: sizes.get(name, len(members))] for name, members in cluster.classes.items()}
     own = _memberships(classes)
     staying = (machine for machine in cluster.machines if machine.name in own or not machine.classes)
@@ -252,7 +254,7 @@ def _unfolded(key: str | int, entry: MachineEntry) -> Iterator[_Draft]:
     for word, address in (("external-addr", entry.external_addr), ("internal-addr", entry.internal_addr)):
         unfolded = (None,) * len(names) if address is None else unfold(address)
         if len(unfolded) != len(names):
-            msg = f"means {_machines(len(names))}, but its {word} means {len(unfolded)}"
+            msg = f"means {counted(len(names), 'machine')}, but its {word} means {len(unfolded)}"
             raise ValueError(msg)
         addresses.append(unfolded)
     for name, external, internal in zip(names, *addresses, strict=True):
@@ -321,10 +323,11 @@ def _hand_out(table: TomlTable[ClusterFile], names: Collection[str], members: di
             continue
         where = table.at("classes", name)
         if members[name]:
-            problems.append(Problem(f"asks for {size} machines, but machines already name this class", where, "use only one of the two"))
+            what = f"asks for {counted(size, 'machine')}, but machines already name this class"
+            problems.append(Problem(what, where, "use only one of the two"))
         elif size > len(free):
-            left = f"{len(free)} of {_machines(len(names))} {'is' if len(free) == 1 else 'are'} in no other class"
-            problems.append(Problem(f"asks for {size} machines, but only {left}", where))
+            left = f"{len(free)} of {counted(len(names), 'machine')} {'is' if len(free) == 1 else 'are'} in no other class"
+            problems.append(Problem(f"asks for {counted(size, 'machine')}, but only {left}", where))
         else:
             members[name], free = set(free[:size]), free[size:]
 
@@ -348,10 +351,6 @@ def _memberships(classes: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str,
         for machine in members:
             own[machine] = (*own.get(machine, ()), name)
     return own
-
-
-def _machines(number: int) -> str:
-    return "1 machine" if number == 1 else f"{number} machines"
 
 
 def _links(table: TomlTable[ClusterFile], cluster: ClusterSpec, problems: list[Problem]) -> dict[str, LinkSpec]:

@@ -16,7 +16,7 @@ from wke.describe.toml.limits import MOST_NESTED
 from wke.describe.toml.shape import Key
 from wke.describe.toml.tables import TomlTable, key_text, read
 from wke.describe.toml.userfile import content, is_file, is_folder
-from wke.describe.toml.wording import quoted, shown
+from wke.describe.toml.wording import counted, quoted, shown
 from wke.errors import InputError, Location, Problem, did_you_mean
 from wke.values import dataclass
 
@@ -123,7 +123,8 @@ def _unknown_options(target: TargetSpec, values: Mapping[str, object], at: Calla
     for name in unknown[:MOST_UNKNOWN]:
         yield Problem(f'target "{target.name}" has no option "{name}"', at(name), did_you_mean(name, names))
     if len(unknown) > MOST_UNKNOWN:
-        yield Problem(f'target "{target.name}" has none of {len(unknown) - MOST_UNKNOWN} more options either', at())
+        more = counted(len(unknown) - MOST_UNKNOWN, "more option")
+        yield Problem(f'target "{target.name}" has none of {more} either', at())
 
 
 def _value(option: OptionSpec, values: Mapping[str, object]) -> Scalar | Secret | None:

@@ -19,7 +19,7 @@ from wke.describe.experiment.timeseries import NAME
 from wke.describe.expression.expression import check_names
 from wke.describe.toml.limits import MOST_POINTS
 from wke.describe.toml.shape import FlawError, present_spelling
-from wke.describe.toml.wording import quoted, shown
+from wke.describe.toml.wording import counted, quoted, shown
 from wke.errors import InputError, Location, Problem, did_you_mean
 
 IsSound = Callable[..., bool]
@@ -56,7 +56,7 @@ def size_problems(experiment: Experiment) -> Iterator[Problem]:
     """Check that there are not too many trials to plan them."""
     rounds = experiment.iterations + experiment.fresh + experiment.warmups
     if len(experiment.parameters.points()) * rounds > MOST_POINTS:
-        what = f"{len(experiment.parameters.points())} points in {rounds} rounds are more than {MOST_POINTS} trials"
+        what = f"{counted(len(experiment.parameters.points()), 'point')} in {counted(rounds, 'round')} are more than {MOST_POINTS} trials"
         yield Problem(what, experiment.at("experiment", "iterations"), "repeat or vary less in one experiment")
 
 

@@ -20,7 +20,7 @@ from wke.describe.expression.parser import parse
 from wke.describe.expression.quantity import Report, Text, quantity
 from wke.describe.expression.units import convert, is_known
 from wke.describe.generators.generators import yielded
-from wke.describe.toml.wording import labelled, quoted
+from wke.describe.toml.wording import counted, labelled, quoted
 from wke.records import TaskName
 from wke.values import dataclass
 
@@ -261,7 +261,7 @@ def joined(metric: Metric, found: Mapping[str, Report]) -> Report:
     except OverflowError:
         value = math.inf
     if not math.isfinite(value):
-        raise ValueError(f"the {metric.join} of {len(numbers)} values is too large")
+        raise ValueError(f"the {metric.join} of {counted(len(numbers), 'value')} is too large")
     return value, unit
 
 

@@ -10,7 +10,7 @@ from wke.describe.experiment.plot import CURVES, Filter, Plot
 from wke.describe.experiment.point import meant
 from wke.describe.experiment.sweep import Sweep, value_text
 from wke.describe.toml.limits import name_excess
-from wke.describe.toml.wording import quoted, shown
+from wke.describe.toml.wording import counted, quoted, shown
 from wke.errors import Location, Problem, did_you_mean
 from wke.values import dataclass
 
@@ -105,7 +105,7 @@ def _label_list_problems(plot: Plot, entry: PlotEntry, sweep: Sweep, at: At) -> 
     listed = [key for key in entry.sort_labels if isinstance(key, int)]
     if listed and len(listed) != len(values):
         hint = f"give one label for each of {', '.join(map(value_text, values))}" if values else "they name the values of sort-by"
-        yield Problem(f"must be {len(values)} labels, not {len(listed)}", at("sort-labels"), hint)
+        yield Problem(f"must be {counted(len(values), 'label')}, not {len(listed)}", at("sort-labels"), hint)
     texts = [value_text(value) for value in values]
     for text in plot.sort_labels:
         if text not in texts:

@@ -19,6 +19,7 @@ from wke.describe.plan.deployment import Deployment, layers, of_round, several, 
 from wke.describe.plan.revisions import Revisions, Side
 from wke.describe.plan.steps import StepPlanner, whole
 from wke.describe.plan.versions import version_steps
+from wke.describe.toml.wording import counted
 from wke.errors import InputError, Location, Problem
 from wke.records import TaskName
 from wke.values import dataclass
@@ -84,7 +85,9 @@ class Plan:
         total = len(self.left_out) + len(self.experiment.parameters.points())
         shown = [f"{point_text(one.point)} ({one.why})" for one in self.left_out[:MOST_MISTAKES]]
         more = f", and {len(self.left_out) - MOST_MISTAKES} more" if len(self.left_out) > MOST_MISTAKES else ""
-        what = f"{len(self.left_out)} of {total} points are left out, for which the cluster is too small: {'; '.join(shown)}{more}"
+        what = (
+            f"{len(self.left_out)} of {counted(total, 'point')} are left out, for which the cluster is too small: {'; '.join(shown)}{more}"
+        )
         return Problem(what, self.experiment.at("classes"))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from wke.describe.experiment.point import point_key
+from wke.describe.toml.wording import counted
 from wke.documents import Json
 from wke.judge.policies.repetition import REPEATS
 from wke.judge.reuse.differences import Change, changes
@@ -52,7 +53,7 @@ def state(stored: StoredAttempt | None, invalid: Invalid | None, tried: Sequence
     if stored is not None:
         return State(STORED, f"accepted: {', '.join(map(str, stored.accepted))}" if stored.accepted else "", stored)
     if invalid is not None and invalid.times > REPEATS:
-        return State(GIVEN_UP, f"{invalid.times} times")
+        return State(GIVEN_UP, counted(invalid.times, "time"))
     here = [attempt for attempt in tried if not attempt.changes]
     elsewhere = [attempt for attempt in tried if attempt.ok and attempt.changes]
     if here:

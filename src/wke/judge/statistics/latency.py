@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 
+from wke.describe.toml.wording import counted
 from wke.keep.output.histogram import Histogram
 from wke.keep.output.rawvalues import RawValues
 
@@ -25,7 +26,8 @@ def quantile(recorded: Histogram | RawValues, share: float) -> float:
     """Return the quantile `share`, of a histogram the upper end of its bucket; raise ValueError for too few values."""
     total, needed = recorded.total, fewest(share)
     if total < needed:
-        raise ValueError(f"{total} values are too few for a quantile of {share:g}, which needs at least {needed}")
+        too_few = f"{counted(total, 'value')} {'is' if total == 1 else 'are'} too few"
+        raise ValueError(f"{too_few} for a quantile of {share:g}, which needs at least {needed}")
     return recorded.at(math.ceil(Fraction(repr(share)) * total))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from wke.describe.toml.wording import counted
 from wke.judge.verdicts.backlog import SHORT
 from wke.judge.verdicts.limit import Resource
 from wke.judge.verdicts.ruling import Missing, Ruling
@@ -55,13 +56,16 @@ def _backlog(seen: Numbers, _: str) -> str:
 
 
 def _little(seen: Numbers, _: str) -> str:
-    return f"throughput x latency comes to {seen['seen']:.4g} clients, and there were {seen['clients']:.4g}"
+    return (
+        f"throughput x latency comes to {seen['seen']:.4g} client{'' if seen['seen'] == 1 else 's'}, and there were {seen['clients']:.4g}"
+    )
 
 
 def _omission(seen: Numbers, _: str) -> str:
     if seen["missing"] <= seen["limit"]:
         return f"the closed loop completed nothing for {seen['gap']:.3g} s at most"
-    missing = f"about {seen['missing']:,.0f} requests were not sent meanwhile, so high quantiles are too low"
+    were = " was" if round(seen["missing"]) == 1 else "s were"
+    missing = f"about {seen['missing']:,.0f} request{were} not sent meanwhile, so high quantiles are too low"
     return f"the closed loop completed nothing for {seen['gap']:.3g} s, and {missing}"
 
 
@@ -102,11 +106,12 @@ def _foreign(seen: Numbers, where: str) -> str:
 
 
 def _throttling(seen: Numbers, where: str) -> str:
-    return f"heat slowed the processors of {where} down {seen['hot']:g} times"
+    return f"heat slowed the processors of {where} down {counted(round(seen['hot']), 'time')}"
 
 
 def _oversubscribed(seen: Numbers, where: str) -> str:
-    return f"the {seen['cores']:g} processors of {where} that carries the machines were busy for {percent(seen['busy'])} of the time"
+    busy = f"of {where} that carries the machines {'was' if seen['cores'] == 1 else 'were'} busy for {percent(seen['busy'])} of the time"
+    return f"the processor {busy}" if seen["cores"] == 1 else f"the {seen['cores']:g} processors {busy}"
 
 
 def _memory(seen: Numbers, where: str) -> str:

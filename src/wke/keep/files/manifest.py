@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+from wke.describe.toml.wording import counted
 from wke.errors import Location, Problem
 from wke.keep.files.disk import sync_folder, together
 from wke.values import dataclass
@@ -93,7 +94,7 @@ def _difference(path: Path, file: KeptFile) -> str:
     finally:
         os.close(descriptor)
     if size != file.size:
-        return f"had {file.size} bytes when the attempt ended and has {size} now"
+        return f"had {counted(file.size, 'byte')} when the attempt ended and has {size} now"
     return "" if crc == file.crc else "has the size that it had when the attempt ended, but other bytes"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wke.describe.experiment.point import point_key
 from wke.describe.names import Word, parse_name
+from wke.describe.toml.wording import counted
 from wke.errors import InputError
 from wke.judge.statistics.comparison import ran_first
 from wke.judge.telemetry.course import Window
@@ -28,7 +29,6 @@ from wke.series.folders import RESULTS
 from wke.series.resolve import find_trial, points_at
 from wke.series.telemetry import stored_telemetry
 from wke.tell.comparisons import baseline_text
-from wke.tell.words import counted
 from wke.values import dataclass
 
 LONGEST_NAME = 28
@@ -272,7 +272,7 @@ def _deployments(there: Comparand, here: Comparand, details: Sequence[_Details])
 def _lacking(there: Comparand, here: Comparand, pairs: int, known: int, details: Sequence[_Details]) -> Iterator[str]:
     """Yield what the sides do not have, so that it cannot be compared."""
     if known < pairs:
-        what = "no pair of trials" if not known else f"only {known} of {pairs} pairs of trials"
+        what = "no pair of trials" if not known else f"only {known} of {counted(pairs, 'pair')} of trials"
         have = "has" if not known or known == 1 else "have"
         yield f"{what} {have} telemetry of the measured step on both sides; what machines did meanwhile is not compared"
     versions = [(each.baseline.versions, each.candidate.versions) for each in details]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wke.describe.experiment.point import point_key
 from wke.describe.plan.profiling import PERF
+from wke.describe.toml.wording import counted
 from wke.errors import InputError, StoreError
 from wke.judge.profiles.stacks import Profile, folded, machines_together, unfolded
 from wke.judge.statistics.statistics import Summary
@@ -69,7 +70,8 @@ def draw_difference(here: LoadedProfile, there: LoadedProfile) -> Path:
         raise InputError(f"profile {here.kept.number} cannot be compared with itself")
     check_alike(there, here.kept.tool, here.kept.unwinding)
     title = f"Profile {here.kept.number} against profile {there.kept.number}"
-    facts = f"{name_of(here.kept)} ({here.profile.total} samples) against {name_of(there.kept)} ({there.profile.total}). {COLOURS}"
+    ours, theirs = (f"{name_of(one.kept)} ({counted(one.profile.total, 'sample')})" for one in (here, there))
+    facts = f"{ours} against {theirs}. {COLOURS}"
     path = here.folder / f"against-{there.kept.number}.svg"
     write_atomically(path, flame_graph(machines_together(here.profile), title, facts, machines_together(there.profile)).encode())
     return path

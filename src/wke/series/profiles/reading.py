@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from wke.act.telemetry.profiler import MachineRecording
 from wke.act.trials.profiled import ProfiledTrial
 from wke.describe.plan.profiling import PERF, Profiling
+from wke.describe.toml.wording import counted
 from wke.errors import Problem, TargetError
 from wke.judge.clocks import knots, offset
 from wke.judge.profiles.perfscript import Sampled, Samples, read_samples
-from wke.judge.profiles.stacks import Profile, Stack, counted, frame_name, unfolded
+from wke.judge.profiles.stacks import Profile, Stack, frame_name, unfolded
+from wke.judge.profiles.stacks import counted as counted_stacks
 from wke.judge.telemetry.course import Window
 from wke.judge.telemetry.spans import measured_window, spans_of
 from wke.keep.profiles import folded_files, sample_lines, symbols
@@ -40,7 +42,7 @@ def read_recorded(ran: ProfiledTrial, profiling: Profiling) -> ReadProfile:
         raise TargetError(f"nothing was sampled: the measured step did not run: {ran.result.why or ran.result.outcome}")
     problems = list(ran.problems)
     samples = [one for one in (_samples(recorded, ran, window, profiling, problems) for recorded in ran.recorded) if one is not None]
-    profile = counted((stack, count) for one in samples for stack, count in one.counts.items())
+    profile = counted_stacks((stack, count) for one in samples for stack, count in one.counts.items())
     if not profile.total:
         raise TargetError(*(problems or [_nothing(ran, profiling, window)]))
     lost = sum(one.lost for one in samples)
@@ -81,7 +83,7 @@ def _of_python(recorded: MachineRecording) -> Iterator[tuple[Stack, int]]:
         if task is not None
         for stack, count in unfolded(re.sub("(?m)^ ", f"{NO_FRAME} ", text)).counts.items()
     ]
-    yield from counted(parts).counts.items()
+    yield from counted_stacks(parts).counts.items()
 
 
 def _nothing(ran: ProfiledTrial, profiling: Profiling, window: Window) -> Problem:
@@ -97,7 +99,7 @@ def _nothing(ran: ProfiledTrial, profiling: Profiling, window: Window) -> Proble
 def _notes(profile: Profile, lost: int, profiling: Profiling) -> Iterator[str]:
     total = profile.total
     if total < FEW:
-        yield f"there are only {total} samples: a share of 10 % may as well be {_spread(total)}"
+        yield f"there {'is' if total == 1 else 'are'} only {counted(total, 'sample')}: a share of 10 % may as well be {_spread(total)}"
     if profile.without_symbol > MANY_UNKNOWN * total:
         share = f"{100 * profile.without_symbol / total:.0f} %"
         yield f"{share} of the samples have no symbol: a program without its symbol table, or code made at run time"

@@ -14,6 +14,7 @@ from dataclasses import field
 from pathlib import Path
 
 from wke.describe.toml.tables import read_text
+from wke.describe.toml.wording import counted
 from wke.errors import InputError
 from wke.keep.files.csvtext import csv_text
 from wke.keep.files.disk import write_atomically
@@ -117,7 +118,7 @@ def _table(text: str, name: str, *, is_old: bool = False) -> tuple[tuple[str, ..
 def _rows(records: Sequence[Sequence[str]], columns: Sequence[str], name: str) -> Iterator[Mapping[str, str]]:
     for number, record in enumerate(records, start=1):
         if len(record) != len(columns):
-            what = f"{name}: row {number} ({record[0]}) has {len(record)} fields, but there are {len(columns)} columns"
+            what = f"{name}: row {number} ({record[0]}) has {counted(len(record), 'field')}, and the first row has {len(columns)}"
             raise InputError(what, hint="put a value that contains a comma in quotes")
         yield dict(zip(columns, (field.strip() for field in record), strict=True))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.plot import CURVES, Filter, Plot
 from wke.describe.experiment.sweep import value_text
+from wke.describe.toml.wording import counted
 from wke.errors import Problem
 from wke.judge.diagnostics.diagnose import diagnose
 from wke.judge.policies.choose import policy_of
@@ -171,15 +172,16 @@ def _missing(plot: Plot, good: Sequence[StoredAttempt], experiment: Experiment) 
     kept = [point for point in experiment.parameters.points() if shows(plot, point)]
     policy = policy_of(experiment)
     if len(visited := policy.visited(kept, good)) < len(kept):
-        yield f"{len(visited)} of {len(kept)} points tried."
+        yield f"{len(visited)} of {counted(len(kept), 'point')} tried."
         return
     if precisions := policy.precisions(kept, good):
         if wide := sum(not point.enough for point in precisions):
-            yield f"{wide} of {len(kept)} points are not yet within {share_text(precisions[0].wanted)}."
+            some = f"{wide} of {counted(len(kept), 'point')} {'is' if wide == 1 else 'are'}"
+            yield f"{some} not yet within {share_text(precisions[0].wanted)}."
         return
     planned = experiment.iterations * len(kept)
     if len(good) < planned and not _filters_results(plot, experiment):
-        yield f"{len(good)} of {planned} trials."
+        yield f"{len(good)} of {counted(planned, 'trial')}."
 
 
 def _filters_results(plot: Plot, experiment: Experiment) -> bool:

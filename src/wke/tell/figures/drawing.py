@@ -14,6 +14,7 @@ from wke.describe.experiment.sweep import value_text
 from wke.describe.expression.evaluation import ExpressionError, calculate
 from wke.describe.expression.expression import Expression
 from wke.describe.expression.units import is_known, is_time
+from wke.describe.toml.wording import counted
 from wke.errors import InputError
 from wke.judge.policies.choose import policy_of
 from wke.judge.statistics.statistics import POOLED, Summary, summarise
@@ -154,7 +155,7 @@ def _undefined(rows: Sequence[Row], defined: int, expression: Expression, units:
             reasons[str(error)] += 1
     if (undivided := len(rows) - defined - reasons.total()) > 0:
         reasons["there is nothing to divide by in the round, or it is 0"] = undivided
-    return "; ".join(f"no value in {count} of {len(rows)} trials ({why})" for why, count in reasons.most_common())
+    return "; ".join(f"no value in {count} of {counted(len(rows), 'trial')} ({why})" for why, count in reasons.most_common())
 
 
 def _groups(source: _Source, pairs: Sequence[tuple[Row, float]], facet: object, marks: MakeMarks) -> tuple[Group, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from wke.describe.toml.wording import counted
 from wke.judge.profiles.boxes import Box, boxes
 from wke.judge.profiles.difference import Shares
 from wke.judge.profiles.stacks import CONTEXT, KERNEL, Profile, is_unknown
@@ -69,7 +70,7 @@ def _numbers(box: Box) -> str:
     if box.shares is not None:
         return f"{box.name}\n{difference_words(box.shares)}"
     share = box.width
-    return f"{box.name}\n{box.samples} samples, {100 * share:.1f} %; {box.own} of them in itself"
+    return f"{box.name}\n{counted(box.samples, 'sample')}, {100 * share:.1f} %; {box.own} of them in itself"
 
 
 def difference_words(shares: Shares) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from wke.describe.experiment.sweep import point_text
 from wke.describe.plan.profiling import PERF
+from wke.describe.toml.wording import counted
 from wke.judge.profiles.difference import FunctionChange, Shares, changes
 from wke.judge.profiles.stacks import Profile, functions
 from wke.judge.statistics.statistics import Summary
 from wke.keep.profiles import KeptProfile
 from wke.tell.profiles.flamegraph import difference_words
-from wke.tell.words import counted, seconds
+from wke.tell.words import seconds
 
 MOST_FUNCTIONS = 12
 COLOURS = "Red: a larger share here; blue: a smaller one; grey: the difference may be chance."

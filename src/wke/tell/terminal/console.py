@@ -9,12 +9,13 @@ import shutil
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 
+from wke.describe.toml.wording import counted
 from wke.keep.output.linebuffer import LineBuffer
 from wke.records import Connected, Note, Outcome, OutcomeKind, Output, Record, StepReady, StepStarted, TaskEnded, TaskName
 from wke.tell.terminal.fitting import fitted_lines
 from wke.tell.terminal.output import Stream, colourful, flush, is_terminal, put
 from wke.tell.terminal.sanitize import Safe, one_line, sanitize, visible
-from wke.tell.words import counted, seconds
+from wke.tell.words import seconds
 
 COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 KEPT_LINES = 10

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from wke.describe.experiment.sweep import value_text
+from wke.describe.toml.wording import counted
 from wke.judge.policies.budgeted import BudgetUse
 from wke.judge.policies.climbing import Climb
 from wke.judge.policies.decided import Decision
@@ -13,7 +14,7 @@ from wke.judge.policies.search import Why
 from wke.judge.statistics.comparison import Comparison
 from wke.tell.precision import place_text, share_text, shares_text
 from wke.tell.tables import interval
-from wke.tell.words import counted, seconds
+from wke.tell.words import seconds
 
 MOST_PLACES = 5
 LEFT = {2: 37, 3: 60, 5: 82}
@@ -53,8 +54,8 @@ def _reached(finding: Reached, varied: Sequence[str]) -> str:
     rule, wide = finding.rule, [point for point in finding.points if not point.enough]
     wish = share_text(rule.precision)
     if not wide:
-        return f"precision: after {finding.rounds} rounds every interval of {' and '.join(rule.of)} is within {wish}"
-    where = f"{len(wide)} of {len(finding.points)} points after {finding.rounds} rounds"
+        return f"precision: after {counted(finding.rounds, 'round')} every interval of {' and '.join(rule.of)} is within {wish}"
+    where = f"{len(wide)} of {counted(len(finding.points), 'point')} after {counted(finding.rounds, 'round')}"
     return f"precision: {wish} is not reached at {where}: {_places(wide, varied, precise=True)}"
 
 
@@ -62,10 +63,10 @@ def _budget_use(finding: BudgetUse, varied: Sequence[str]) -> str:
     """Return what a budget did not reach."""
     parts = []
     if finding.unmeasured:
-        some = f"{len(finding.unmeasured)} of {len(finding.points)} points have no result"
+        some = f"{len(finding.unmeasured)} of {counted(len(finding.points), 'point')} have no result"
         parts.append(f"{some} ({_places(finding.unmeasured, varied)})")
     if finding.begun:
-        parts.append(f"{len(finding.begun)} have fewer than {finding.rounds} iterations ({_places(finding.begun, varied)})")
+        parts.append(f"{len(finding.begun)} have fewer than {counted(finding.rounds, 'iteration')} ({_places(finding.begun, varied)})")
     if finding.wide and finding.wanted is not None:
         wish = share_text(finding.wanted)
         parts.append(f"{wish} is not reached at {len(finding.wide)}: {_places(finding.wide, varied, precise=True)}")
@@ -73,7 +74,7 @@ def _budget_use(finding: BudgetUse, varied: Sequence[str]) -> str:
         parts.append(f"the widest interval is {_places(finding.wide[:1], varied, precise=True)}")
     left = [point for point in finding.points if point.n == finding.rounds]
     if left and len(left) < len(finding.points) and (held := LEFT.get(min(finding.rounds, max(LEFT)))):
-        some = f"{len(left)} were left at {finding.rounds} iterations ({_places(left, varied)})"
+        some = f"{len(left)} were left at {counted(finding.rounds, 'iteration')} ({_places(left, varied)})"
         parts.append(f"{some}: of such intervals about {held} % hold, not 95 %")
     return "; ".join(parts) or "all goals are reached"
 
@@ -83,7 +84,7 @@ def _decision(finding: Decision, varied: Sequence[str]) -> str:
     if not finding.rounds:
         return f"decisions: none before {finding.next} rounds; {finding.complete} are complete"
     done, judged = len(finding.judged) - len(finding.open), len(finding.judged)
-    text = f"decisions: {done} of {counted(judged, 'comparison')} decided after {finding.rounds} rounds"
+    text = f"decisions: {done} of {counted(judged, 'comparison')} decided after {counted(finding.rounds, 'round')}"
     if finding.open:
         text += f"; not decided: {_names(finding.open, varied)}"
     if finding.next is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from wke.describe.experiment.experiment import LOOKS
+from wke.describe.toml.wording import counted
 from wke.judge.policies.budgeted import BudgetOutlook
 from wke.judge.policies.climbing import ClimbOutlook
 from wke.judge.policies.decided import DecidedOutlook
@@ -11,7 +12,7 @@ from wke.judge.policies.precise import EVERY, PreciseOutlook
 from wke.judge.statistics.looks import LOOK_LEVEL
 from wke.tell.comparisons import share_words
 from wke.tell.precision import share_text
-from wke.tell.words import counted, seconds
+from wke.tell.words import seconds
 
 
 def plan_lines(outlook: Outlook) -> Iterator[str]:
@@ -39,7 +40,7 @@ def iterations_text(outlook: Outlook, most: int) -> str:
             least = LOOKS[0]
         case _:
             least = most
-    return f"{least} to {most} iterations" if least < most else f"{most} iterations"
+    return f"{least} to {most} iterations" if least < most else counted(most, "iteration")
 
 
 def to_run_text(outlook: Outlook, duration: str) -> str:
@@ -57,7 +58,7 @@ def to_run_text(outlook: Outlook, duration: str) -> str:
 def start_text(outlook: Outlook, to_run: int, stored: int, total: int, seed: int) -> str:
     """Return what a command that runs `to_run` trials first, of `total` planned ones, is about to do and what it reuses."""
     if isinstance(outlook, BudgetOutlook):
-        return f"{stored} of at most {total} trials are stored; {budget_text(outlook)}"
+        return f"{stored} of at most {counted(total, 'trial')} are stored; {budget_text(outlook)}"
     if not to_run:
         return f"nothing to run: {_nothing_text(outlook, stored, total)}"
     trials, reused = f"{counted(to_run, 'trial')} to run", f"are stored already and reused; seed {seed}"
@@ -74,10 +75,12 @@ def start_text(outlook: Outlook, to_run: int, stored: int, total: int, seed: int
 def _nothing_text(outlook: Outlook, stored: int, total: int) -> str:
     match outlook:
         case PreciseOutlook() | DecidedOutlook():
-            return f"{stored} of at most {total} trials are stored"
+            return f"{stored} of at most {counted(total, 'trial')} are stored"
         case ClimbOutlook():
-            return f"every climb along {outlook.parameter} is over, {stored} trials are stored"
+            return f"every climb along {outlook.parameter} is over, {counted(stored, 'trial')} {'is' if stored == 1 else 'are'} stored"
     if stored == total:
+        if total == 1:
+            return "the only trial is stored and nothing it depends on has changed"
         return f"all {total} trials are stored and nothing they depend on has changed"
     return f"of all {total} trials {stored} are stored, including those chosen here"
 
@@ -102,9 +105,10 @@ def budget_text(outlook: BudgetOutlook) -> str:
     first = f"the first {counted(outlook.rounds, 'round')}" if outlook.rounds > 1 else "the first round"
     if outlook.basic is None or outlook.further is None:
         return f"{text}; {counted(outlook.lacking, 'trial')} of {first} to run; how far it goes is known after the first trial"
+    missing = f"the {counted(outlook.lacking, 'trial')} missing in {first}"
     if outlook.basic < outlook.lacking:
-        return f"{text}: enough for about {outlook.basic} of the {outlook.lacking} trials missing in {first}, the coarse points first"
-    rest = f"the {counted(outlook.lacking, 'trial')} missing in {first}, then " if outlook.lacking else ""
+        return f"{text}: enough for about {outlook.basic} of {missing}, the coarse points first"
+    rest = f"{missing}, then " if outlook.lacking else ""
     return f"{text}: enough for {rest}about {outlook.further} more where intervals are widest"
 
 

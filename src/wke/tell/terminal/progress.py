@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from wke.describe.toml.wording import counted
 from wke.judge.usage import Usage, of_record, sorted_machines
 from wke.keep.trials.trials import BROKEN
 from wke.records import (
@@ -32,7 +33,7 @@ from wke.tell.terminal.display import coloured, said
 from wke.tell.terminal.fitting import cells
 from wke.tell.terminal.output import redraws
 from wke.tell.terminal.usagetable import FEW, MachineTable, cut, first, rest_words
-from wke.tell.words import counted, observation_words, point_words, seconds, skew_words
+from wke.tell.words import observation_words, point_words, seconds, skew_words
 from wke.values import dataclass
 
 MOST_ROWS = 20  # machines shown on a terminal

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from wke.describe.toml.wording import counted
 from wke.judge.policies.decided import Decision
 from wke.judge.summary.pointtable import varied
 from wke.judge.summary.status import SeriesStatus, ended_ns
@@ -12,7 +13,7 @@ from wke.keep.trials.trials import StoredAttempt
 from wke.tell.terminal.findings import finding_text
 from wke.tell.terminal.outlooks import then_text
 from wke.tell.terminal.sanitize import visible
-from wke.tell.words import counted, point_words, seconds
+from wke.tell.words import point_words, seconds
 
 
 def status_lines(status: SeriesStatus) -> Iterator[str]:

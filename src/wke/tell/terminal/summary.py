@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from wke.describe.toml.wording import counted
 from wke.judge.summary.regression import RegressionReport
 from wke.judge.summary.series import InputChanges, SeriesSummary, SeriesWork
 from wke.keep.files.localtime import local_time
@@ -16,7 +17,6 @@ from wke.tell.tables import TextTable, table_json, text_table
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.findings import finding_text
 from wke.tell.versions import version_lines, versions_json
-from wke.tell.words import counted
 
 MOST_LISTED = 5
 

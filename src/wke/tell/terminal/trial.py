@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from wke.describe.toml.wording import counted
 from wke.judge.clocks import knots
 from wke.judge.reuse.state import facts_words
 from wke.judge.summary.trial import TrialRecord
@@ -18,7 +19,7 @@ from wke.keep.trials.trials import Derivation, StoredAttempt, StoredStart
 from wke.keep.trials.versions import Version
 from wke.records import MachineClock
 from wke.tell.versions import first_line
-from wke.tell.words import counted, observation_words, point_words, seconds, size_words, skew_words
+from wke.tell.words import observation_words, point_words, seconds, size_words, skew_words
 
 FINE = ("ok", "cancelled")  # the outcomes of tasks that did not fail
 TAIL, LONG_TAIL = 5, 20  # lines of a task that ended well, and of another one

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
+from wke.describe.toml.wording import counted
 from wke.judge.telemetry.course import Figures
 from wke.judge.telemetry.windowusage import TrialUsage, WindowUsage
 from wke.records import TaskName
 from wke.tell.terminal.usagetable import UNKNOWN, rate, size, sparkline
-from wke.tell.words import counted, seconds
+from wke.tell.words import seconds
 
 Words = Callable[[float], str]
 MOST = 12

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Literal, TypeVar
 
+from wke.describe.toml.wording import counted
 from wke.judge.usage import TaskUsage, Usage, share, total
 from wke.tell.terminal.fitting import cells
 from wke.tell.terminal.sanitize import one_line
-from wke.tell.words import counted
 from wke.values import dataclass
 
 Colour = Literal["", "dim", "bold", "cyan", "green", "yellow", "red"]

@@ -196,7 +196,7 @@ def _excess(kind: str, value: object) -> str | None:
     if strangers:
         return f"core {strangers[0]} cannot be used: there are {', '.join(map(str, sorted(cores)))}"
     if kind == "cpus" and float(str(value)) > len(cores):
-        return f"this computer has {len(cores)} processors, not {float(str(value)):g}"
+        return f"this computer has {len(cores)} processor{'' if len(cores) == 1 else 's'}, not {float(str(value)):g}"
     if kind == "memory" and int(str(value)) > total:
         return f"this computer has {total / (1 << 30):.1f} GiB"
     return None
