@@ -69,3 +69,15 @@ def test_a_series_that_does_not_become_precise_says_so(emulated: Project) -> Non
     plan = emulated.wke("plan", "experiments/series.toml", "--json").json
     assert isinstance(plan, dict)
     assert [(point["n"], point["precision"]["reached"]) for point in plan["points"]] == [(4, True), (4, False)]
+
+
+def test_without_a_baseline_nothing_can_be_decided(emulated: Project) -> None:
+    """A series that ends when comparisons are decided is refused where there are none, before anything runs."""
+    emulated.targets({"load": '["kind"]'}, load=COUNTED.replace("FOLDER", str(emulated.folder)))
+    decided = PRECISE.replace('{ min = 2, max = 8, precision = "5%" }', '{ until = "decided", max = 10 }').replace(
+        'ops = { unit = "1/s" }', 'ops = { unit = "1/s", better = "higher" }'
+    )
+    emulated.write("experiments/series.toml", decided)
+    refused = emulated.wke("plan", "experiments/series.toml")
+    assert refused.status == 2
+    assert "experiments/series.toml:3:16: experiment.iterations.until: there is no baseline, so nothing can be decided" in refused.err

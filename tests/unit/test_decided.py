@@ -183,8 +183,8 @@ def test_the_interval_of_a_look_is_wider() -> None:
     words = list(method_words([one]))
     assert words[0].endswith("with its 99 % interval")
     assert "verdicts at 1 % at each look: paired t-test of the logarithms" in words
-    assert words[-1] == f"about {one.more_rounds} more rounds may decide what is inconclusive: a guess, on which nothing depends"
-    assert list(method_words([usual]))[-1].endswith('likelier: use iterations = { until = "decided", max = 80 }')
+    assert words[-1] == f"about {one.more_rounds} more rounds may decide what is inconclusive: a guess; max can be raised at no cost"
+    assert list(method_words([usual]))[-1].endswith('differences: use iterations = { until = "decided", max = 80 }')
 
 
 @pytest.mark.parametrize(("noise", "threshold", "level"), [(0.05, 0.0, 0.05), (0.05, 0.01, 0.01), (0.001, 0.0, 0.05)])

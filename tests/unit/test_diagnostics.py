@@ -195,6 +195,7 @@ def test_one_deployment() -> None:
         'redeploy = "round" in [experiment] includes them'
     )
     assert said(deployed([[10.0], [10.1], [9.9]])) == ()
+    assert said(deployed([[10.0, 10.0, 10.0]])) == ()
 
 
 def test_several_deployments_are_what_varies() -> None:

@@ -90,9 +90,9 @@ def _guessed(found: Sequence[Comparison]) -> Iterator[str]:
         return
     many = f"about {counted(more, 'more round')}" if more <= MOST_GUESSED else f"more than {MOST_GUESSED} further rounds"
     if any(one.level < LEVEL for one in found):
-        yield f"{many} may decide what is inconclusive: a guess, on which nothing depends"
+        yield f"{many} may decide what is inconclusive: a guess; max can be raised at no cost"
     else:
-        yield f"{many} may decide what is inconclusive: a guess. To add them by hand makes false verdicts likelier: {UNTIL}"
+        yield f"{many} may decide what is inconclusive: a guess. Do not add them by hand, which finds false differences: {UNTIL}"
 
 
 def _tests(found: Sequence[Comparison]) -> Iterator[str]:

@@ -40,7 +40,7 @@ class SeveralDeployments(Hint):
 
 def deployments(observed: Observed) -> Iterator[Hint]:
     """Tell what intervals are of, if trials share deployments."""
-    repeated = [here for here in observed.points if len(here.trials) > 1 and here.trials[0].deployed]
+    repeated = [here for here in observed.points if len(set(here.numbers)) > 1 and here.trials[0].deployed]
     groups = [by_deployment(here.trials) for here in repeated]
     if alone := sum(len(found) == 1 for found in groups):
         yield OneDeployment(observed.metric, alone)
