@@ -67,10 +67,11 @@ def _table(section: str, lines: list[Line]) -> Iterable[str]:
     yield f"{' to '.join(f'{each:,}' for each in dict.fromkeys((series[0], series[-1])))} simulated series for each figure.\n"
     yield "| What | Simulated | n | Known | Ours |"
     yield "| --- | --- | --- | --- | --- |"
-    features = list(dict.fromkeys(line.feature for line in lines))
-    by_feature = sorted(lines, key=lambda line: features.index(line.feature))
-    for (feature, condition), here in groupby(by_feature, key=lambda line: (line.feature, line.condition)):
-        each = list(here)
+    alike: dict[tuple[str, str], list[Line]] = {}
+    for feature in dict.fromkeys(line.feature for line in lines):
+        for line in (line for line in lines if line.feature == feature):
+            alike.setdefault((feature, line.condition), []).append(line)
+    for (feature, condition), each in alike.items():
         cells = [", ".join(texts) for texts in ([str(line.n) for line in each], [_number(line.known) for line in each], map(_ours, each))]
         yield f"| {_escaped(feature)} | {_escaped(condition)} | {' | '.join(cells)} |"
 
