@@ -61,6 +61,7 @@ NETDATA = """[global]
 """
 PMCD = "/usr/lib/pcp/bin/pmcd"
 PMLOGGER = "/usr/lib/pcp/bin/pmlogger"
+NAMES = Path("/var/lib/pcp/pmns")  # of its metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,8 @@ def pcp(windows: Windows) -> Cost:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         Path(folder, "config").write_text(METRICS)
         Path("/run/pcp").mkdir(exist_ok=True)
+        if not (NAMES / "root").exists():  # the package makes it only on a computer that systemd started
+            subprocess.run([NAMES / "Rebuild"], cwd=NAMES, check=True, capture_output=True)
         control = Path("/etc/pcp/pmcd/pmcd.conf")
         Path(folder, "pmcd.conf").write_text("".join(line for line in control.open() if line.split()[:1] in (["linux"], ["pmcd"])))
         words = (
