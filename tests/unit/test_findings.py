@@ -148,6 +148,7 @@ def test_what_an_outlook_says(name: str) -> None:
 @pytest.mark.parametrize(
     ("outlook", "stored", "text"),
     [
+        (DecidedOutlook(0, 40, 20, 80), 10, "nothing to run: 10 of at most 50 trials are stored"),
         (Outlook(0, 0), 50, "nothing to run: all 50 trials are stored and nothing they depend on has changed"),
         (Outlook(9, 9), 41, "nothing to run: of all 50 trials 41 are stored, including those chosen here"),
         (PreciseOutlook(0, 9, RULE), 41, "nothing to run: 41 of at most 50 trials are stored"),

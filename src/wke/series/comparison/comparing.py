@@ -112,7 +112,7 @@ def compare_stored(
     rules = candidate.plan.rules
     question = Question({SIDE: "baseline"}, share, rules.fixed_rounds, stored=not together, looks=together and rules.decided)
     found = conclude(trials, metrics, points, question, attempts)
-    seen = [*baseline.trials, *candidate.trials] if together else candidate.trials
+    seen = {trial.id: trial for trial in (*(baseline.trials if together else ()), *candidate.trials)}.values()
     return RegressionReport(
         title=candidate.name,
         baseline=baseline.compared,

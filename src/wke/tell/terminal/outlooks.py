@@ -93,7 +93,7 @@ def then_text(outlook: Outlook) -> str:
         case PreciseOutlook():
             return "until the next look at the intervals"
         case DecidedOutlook():
-            return f"until the look after {counted(outlook.look, 'round')}"
+            return f"until the look after {counted(outlook.look, 'round')}" if outlook.due else ""
         case ClimbOutlook():
             return "then what the results ask for"
     return ""
