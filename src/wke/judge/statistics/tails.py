@@ -75,9 +75,10 @@ class Pool:
         low = high = None
         if len(self.parts) > 1 and share > 0:
             upper = share * math.exp(error / share)
-            low = self.whole.bucket(math.ceil((1 - upper) * total))[0] if upper < 1 else None
+            last = total - self.whole.above(value)  # the rank of the last value that is not above: rounding must not pass it
+            low = self.whole.bucket(min(last, math.ceil((1 - upper) * total)))[0] if upper < 1 else None
             lower = share - error
-            high = self.whole.bucket(math.ceil((1 - lower) * total))[1] if lower * total >= 1 else None
+            high = self.whole.bucket(max(last, math.ceil((1 - lower) * total)))[1] if lower * total >= 1 else None
         enough = two_sided(len(self.parts), self.fewest, quantile)
         return Pooled(quantile, len(self.parts), total, self.fewest, value, share, error, low, high, enough)
 
