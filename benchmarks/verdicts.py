@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facts import facts
-from page import marks, write_between
+from page import write_between
 from situations import Situation, series, write_situations
 
 from wke.act.trials.attempttelemetry import attempt_telemetry
@@ -82,7 +82,8 @@ def main() -> int:
     printed = "\n".join([f"Taken by `python benchmarks/verdicts.py {words.what}{scope}` ({known})", "", *table])
     print(printed)
     if words.write:
-        write_between(words.write, printed + "\n", *marks(f"verdicts-{words.what}"))
+        ends = (f"<!-- {words.what}: written by benchmarks/verdicts.py -->", f"<!-- end of {words.what} -->")
+        write_between(words.write, printed + "\n", *ends)
     return 0
 
 
