@@ -113,6 +113,7 @@ QUERIES = {
     "reanalyse": ["experiments/series.toml", "--dry-run"],
     "status": [],
     "clean": ["series"],
+    "profile": [],
 }
 
 

@@ -115,7 +115,7 @@ def test_a_profile_says_where_the_time_goes_and_never_counts(burning: Project) -
     folder = burning.folder / five["folder"]
     assert {path.name for path in folder.iterdir()} >= {"flame.svg", "stacks.folded", "speedscope.json", "against-1.svg"}
     assert burning.wke("results", "series", "--json").json == before
-    assert [one["profile" if "profile" in one else "number"] for one in burning.wke("profile", "--json").json] == [1, 2]
+    assert [one["number"] for one in burning.wke("profile", "--json").json["profiles"]] == [1, 2]
     other = burning.wke("profile", "experiments/series.toml:share=5", "--with", "py-spy", "--against", "1")
     assert (other.status, "recorded with perf, fp, and its stacks do not compare with those of py-spy" in other.err) == (2, True)
     again = burning.wke("profile", "1")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import click
 import pytest
@@ -16,9 +17,11 @@ from stored import planned, result
 
 import wke
 from wke.cli.main import COMMANDS, cli, run_command
+from wke.judge.profiles.stacks import frame_name
 from wke.keep.machines.acceptance import AcceptedChanges
 from wke.keep.machines.fingerprint import FactChange
 from wke.keep.output.logs import LogWriter
+from wke.keep.profiles import STACKS, KeptProfile, ProfileFolder
 from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
 from wke.records import (
@@ -113,6 +116,7 @@ COMMAND_LINES = {
     ],
     "plot": [["experiments/scale.toml"], [EVIL]],
     "show": [[ID], [ID, "--json"], [EVIL]],
+    "profile": [[], ["--json"], ["1"], ["1", "--json"], ["1", "--against", "1"], [EVIL]],
     "clean": [["scale"], ["scale", "--json"], [EVIL]],
     "export": [[ID], [ID, "--json"], [ID, "--only", EVIL], [EVIL]],
     "logs": [[ID], [ID, "--json"], [ID, EVIL], [EVIL]],
@@ -161,6 +165,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             ended = TaskEnded(task, outcome, 1, 2, "", EVIL)
             units = dict.fromkeys(said.observations, EVIL + "\ud800")
             store.writer.finish_attempt(attempt, replace(said, why=EVIL, units=units, tasks=[ended]))
+    values, units = {"tput" + EVIL: 1.5}, {"tput" + EVIL: EVIL}
+    profiles = ProfileFolder(Path("results"))
+    with profiles.begin("scale", EVIL) as (kept, _):
+        about = KeptProfile(kept, EVIL, {"n": EVIL}, EVIL, 99, EVIL, EVIL, 1, 1.0, 2, 1, "failed(3)", EVIL, values, units, (EVIL,))
+        profiles.write(about, {STACKS: f"{frame_name(EVIL)};{machine};{EVIL};f{frame_name(EVIL)} 2\n"})
     return tmp_path
 
 
@@ -184,6 +193,8 @@ def test_no_command_shows_anything_raw(
         if "--json" in words and out:
             json.loads(out)
     assert "\\x1b" in shown or command in {"abandon", "completion"}
+    for drawing in project.rglob("*.svg"):
+        assert raw("".join(ET.parse(drawing).getroot().itertext())) == []
     assert [path for path in project.glob("*.csv") if path.name != "a.csv" and raw(path.read_text())] == []
 
 

@@ -101,7 +101,7 @@ def profile(point: str | None, cluster_file: Path, *, options: ProfileOptions, a
 def _list(*, as_json: bool) -> int:
     kept = ProfileFolder(RESULTS).all()
     if as_json:
-        Printer().document([one.document() for one in kept])
+        Printer().document({"profiles": [one.document() for one in kept]})
     elif kept:
         Printer().table(words.kept_rows(kept))
     else:
