@@ -52,7 +52,7 @@ def tables(number: int) -> str:
         "a series that cannot be a file": (("[experiment]", f'[experiment]\nname = "{LONG}"', 1), "e.toml:2:1: experiment.name: becomes part of"),
         "a target that cannot be a file": (('"t"', f'"{LONG}"', 1), "e.toml:4:1: steps[0].target: is a name of 300 bytes"),
         "iterations beyond 64 bits": (("[[", "iterations = 18446744073709551616\n[[", 1), "experiment.iterations: is too large a number"),
-        "more trials than can be planned": (("[[", "iterations = 100001\n[[", 1), "experiment.iterations: 1 points in 100001 rounds are more than 100000"),
+        "more trials than can be planned": (("[[", "iterations = 100001\n[[", 1), "experiment.iterations: 1 point in 100001 rounds: more than 100000"),
         "endless tasks": (("measure", "multiply = 1000000000\nmeasure", 1), "steps[0].multiply: must be between 1 and 10000, not 1000000000"),
         "a duration that clocks cannot count": (("measure", 'timeout = "9e9d"\nmeasure', 1), "steps[0].timeout: must be a duration such as"),
         "a long duration": (("measure", f'timeout = "{"9" * 400}s"\nmeasure', 1), "steps[0].timeout: must be a duration"),

@@ -74,7 +74,7 @@ def test_an_experiment_has_one_policy(kind: type[Policy], experiment: Experiment
 
 
 @EACH
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(data=st.data())
 def test_numbers_and_trials_agree(kind: type[Policy], experiment: Experiment, data: st.DataObject) -> None:
     """Next are missing trials of the plan, in its order unless a budget orders them; the outlook counts them; no row is invented."""

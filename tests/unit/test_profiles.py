@@ -132,7 +132,7 @@ def test_names_are_escaped_and_shortened() -> None:
     text = flame_graph(Profile({stack: 1}), "]]>", "")
     groups = ET.fromstring(text).findall(f"{SVG}g")
     assert text.count("<script>") == 1
-    assert groups[4].find(f"{SVG}title").text.startswith("</title><script>alert(1)</script>\n1 samples, 100.0 %; 0 of them")
+    assert groups[4].find(f"{SVG}title").text.startswith("</title><script>alert(1)</script>\n1 sample, 100.0 %; 0 of them")
     assert (groups[5].find(f"{SVG}title").text.split("\n")[0], groups[5].find(f"{SVG}text").text) == (stack[4], "v3.(*node).run")
 
 

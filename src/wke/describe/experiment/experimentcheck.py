@@ -56,7 +56,7 @@ def size_problems(experiment: Experiment) -> Iterator[Problem]:
     """Check that there are not too many trials to plan them."""
     rounds = experiment.iterations + experiment.fresh + experiment.warmups
     if len(experiment.parameters.points()) * rounds > MOST_POINTS:
-        what = f"{counted(len(experiment.parameters.points()), 'point')} in {counted(rounds, 'round')} are more than {MOST_POINTS} trials"
+        what = f"{counted(len(experiment.parameters.points()), 'point')} in {counted(rounds, 'round')}: more than {MOST_POINTS} trials"
         yield Problem(what, experiment.at("experiment", "iterations"), "repeat or vary less in one experiment")
 
 

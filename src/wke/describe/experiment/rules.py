@@ -39,6 +39,11 @@ class Rules:
         return None if decides else self.iterations
 
     @property
+    def visits_all(self) -> bool:
+        """True when each round has all points; a climb chooses among them."""
+        return self.climb is None
+
+    @property
     def compares_all(self) -> bool:
         """True when a point without a trial is missing: comparisons at it are incomplete."""
         return self.fixed_rounds is not None or self.decided

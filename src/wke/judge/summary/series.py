@@ -83,7 +83,7 @@ class SeriesSummary(SeriesWork):
     @property
     def hints(self) -> tuple[Hint, ...]:
         """What diagnostics say of the values in the table."""
-        in_rounds = self.plan.order != "sequential" and self.plan.rules.climb is None
+        in_rounds = self.plan.order != "sequential" and self.plan.rules.visits_all
         return diagnose(policy_by(self.plan.rules).counted(self.trials), self.plan.rules.metrics, in_rounds=in_rounds)
 
     @property
