@@ -3,7 +3,7 @@
 import math
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,11 +74,20 @@ def test_an_experiment_has_one_policy(kind: type[Policy], experiment: Experiment
 
 
 @EACH
-@settings(deadline=None, max_examples=20)
-@given(data=st.data())
-def test_numbers_and_trials_agree(kind: type[Policy], experiment: Experiment, data: st.DataObject) -> None:
+def test_numbers_and_trials_agree(kind: type[Policy], experiment: Experiment) -> None:
     """Next are missing trials of the plan, in its order unless a budget orders them; the outlook counts them; no row is invented."""
-    plan, policy = planned(experiment), policy_of(experiment)
+    plan = planned(experiment)
+
+    @settings(deadline=None, max_examples=30)
+    @given(data=st.data())
+    def agree(data: st.DataObject) -> None:
+        numbers_and_trials_agree(experiment, plan, data)
+
+    agree()
+
+
+def numbers_and_trials_agree(experiment: Experiment, plan: Sequence[PlannedTrial], data: st.DataObject) -> None:
+    policy = policy_of(experiment)
     stored = {trial.id: ran(trial) for trial in data.draw(st.lists(st.sampled_from(plan), max_size=60, unique_by=lambda t: t.id))}
     tried = {trial.id for trial in data.draw(st.lists(st.sampled_from(plan), max_size=20))} - stored.keys()
     seen = Seen(stored, tried, data.draw(st.sampled_from([0.0, 400.0, 900.0])))
@@ -86,7 +95,11 @@ def test_numbers_and_trials_agree(kind: type[Policy], experiment: Experiment, da
     batch, outlook = policy.next_trials(plan, seen), policy.outlook(plan, seen)
     assert len({trial.id for trial in batch}) == len(batch)
     assert {trial.id for trial in batch} <= {trial.id for trial in missing}
-    assert (outlook.due, outlook.at_most) == (len(batch), len(missing))
+    assert outlook.due == len(batch)
+    if isinstance(policy, Climbing):  # which measures only the best values and their neighbours again
+        assert len(batch) <= outlook.at_most <= len(missing)
+    else:
+        assert outlook.at_most == len(missing)
     points = experiment.parameters.points()
     visited = policy.visited(points, list(stored.values()))
     assert list(visited) == [point for point in points if point in visited]
