@@ -276,7 +276,7 @@ def test_a_session_ends_what_it_started(here: Project, token: str, end: str) -> 
 
 def test_loads_are_recorded_when_asked_for(here: Project) -> None:
     """loads.csv has columns for each machine and rows ten times a second; what was measured is marked."""
-    here.targets(load="sleep 0.5")
+    here.targets(load="sleep 1")
     session = wke.MeasurementSession(wke.Cluster(), "kv", "localhost")
     result = session.measure("m0", "load", 1)
     session.close()

@@ -57,16 +57,23 @@ class EvenLoads:
     _even: Sample | None = None
 
     def add(self, sample: Sample) -> tuple[int, Load | None] | None:
-        """Take the next sample; return a moment that it reaches and the load since the one before it (None for the first)."""
+        """Take the next sample; return a moment that it reaches and the load since the one before it (the first: since the last sample)."""
         last, self._last = self._last, sample
         if last is None or last.at_ns >= sample.at_ns:  # a clock that was set back begins anew
             self._even = None
             return None
-        moment_ns = sample.at_ns - (sample.at_ns - self.start_ns) % self.interval_ns
-        if moment_ns <= last.at_ns:
+        moment_ns = sample.at_ns + self._near_ns - (sample.at_ns + self._near_ns - self.start_ns) % self.interval_ns
+        before = self._even
+        if moment_ns <= (last.at_ns if before is None else before.at_ns):
             return None
-        before, self._even = self._even, _between(last, sample, moment_ns)
-        return moment_ns, None if before is None else load_between(before, self._even)
+        is_near = moment_ns >= sample.at_ns - self._near_ns
+        self._even = Sample(sample.machine, moment_ns, sample.numbers) if is_near else _between(last, sample, moment_ns)
+        return moment_ns, load_between(last, sample) if before is None else load_between(before, self._even)
+
+    @property
+    def _near_ns(self) -> int:
+        """So near to a moment a sample is taken as one at that moment."""
+        return self.interval_ns // 10
 
 
 def _between(before: Sample, after: Sample, at_ns: int) -> Sample:
