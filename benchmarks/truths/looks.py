@@ -13,7 +13,7 @@ from scipy.special import nctdtr, stdtrit
 from truths.comparisons import _drifting, _pairs, numbers
 
 from wke.describe.experiment.experiment import LOOKS
-from wke.judge.statistics.anytime import certain, critical_t, log_e
+from wke.judge.statistics.anytime import CERTAIN, certain, log_e
 from wke.judge.statistics.family import LEVEL, holm
 from wke.judge.statistics.looks import LOOK_LEVEL
 from wke.judge.statistics.pairs import Effect, Pair, effect_of
@@ -168,12 +168,7 @@ def _running(luck: random.Random, sd: float, factor: float, n: int) -> Iterator[
 
 
 def _certain_after(luck: random.Random, sd: float, factor: float, n: int, g: float) -> int | None:
-    return next((k for k, t in _running(luck, sd, factor, n) if abs(t) >= _critical(k, g)), None)
-
-
-@cache
-def _critical(n: int, g: float) -> float:
-    return critical_t(n, g)
+    return next((k for k, t in _running(luck, sd, factor, n) if log_e(k, t, g) >= math.log(CERTAIN)), None)
 
 
 @cache

@@ -200,6 +200,7 @@ class MachineUsage:
     """What a machine used in about the last second: `cpu` of its `cpus` processors were busy (1.5 is one and a half).
 
     Under a limit, `cpus` is that. `memory` of `memory_total` bytes are in use; `received` and `sent` are bytes per second. None is unknown.
+    These come only while a display shows them.
     """
 
     machine: str

@@ -18,7 +18,7 @@ from wke.describe.plan.plan import running_order
 from wke.judge.policies.choose import policy_of
 from wke.judge.policies.decided import Decided, DecidedOutlook, Decision
 from wke.judge.policies.policy import Seen
-from wke.judge.statistics.anytime import certain, critical_t, evidence, log_e
+from wke.judge.statistics.anytime import CERTAIN, certain, evidence, log_e
 from wke.judge.statistics.comparison import Comparison, Question
 from wke.judge.statistics.looks import LOOK_LEVEL, complete_rounds, conclude
 from wke.judge.statistics.pairs import Pair, effect_of
@@ -236,8 +236,8 @@ def test_known_e_values(row: dict[str, str]) -> None:
 def test_when_e_values_are_certain() -> None:
     """From the known t on; of several the largest need more; a threshold takes away from the difference; 1 says nothing."""
     for row in rows("truth-critical-values.csv"):
-        assert critical_t(int(row["n"])) == pytest.approx(float(row["t_e_value"]), rel=1e-6)
-    assert critical_t(4) == math.inf
+        assert log_e(int(row["n"]), float(row["t_e_value"])) == pytest.approx(math.log(CERTAIN), abs=1e-5)
+    assert log_e(4, 1e9) < math.log(CERTAIN)
     assert certain([math.log(61), math.log(39), math.log(2)]) == [True, False, False]
     assert certain([math.log(41), math.log(61), math.log(21)]) == [True, True, True]
     seen = effect_of([Pair(1.1 + 0.01 * (k % 3), 1.0) for k in range(12)])

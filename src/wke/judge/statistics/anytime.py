@@ -23,13 +23,6 @@ def log_e(n: int, t: float, g: float = PRIOR) -> float:
     return -math.log(wide) / 2 + n / 2 * (math.log1p(t * t / v) - math.log1p(t * t / (v * wide)))
 
 
-def critical_t(n: int, g: float = PRIOR, certain: float = CERTAIN) -> float:
-    """Return the t statistic from which n >= 2 values are certain; infinite where so few values cannot be."""
-    wide = 1 + n / g
-    u = (certain * certain * wide) ** (1 / n)
-    return math.inf if u >= wide else math.sqrt((n - 1) * (u - 1) / (1 - u / wide))
-
-
 def evidence(effect: Effect, threshold: float = 0.0) -> float:
     """Return the logarithm of the e-value of a difference larger than the threshold; 0 where ratios say nothing."""
     if effect.rule is not Rule.RATIO or not effect.spread:
