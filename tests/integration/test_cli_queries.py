@@ -409,6 +409,20 @@ def test_a_new_project_is_right_and_runs(tmp_path: Path, keepers: Path) -> None:
     assert "nothing was written" in again.err
 
 
+def test_a_project_of_ones_own_is_right_and_measures(tmp_path: Path, keepers: Path) -> None:
+    """`wke init --own`: no mistake in it, and its load generator measures at the rate, with the module that is sent to the machine."""
+    project = Project(tmp_path, environment={"WKE_EMULATION_FOLDER": str(keepers)})
+    assert project.wke("init", "--own").status == 0
+    assert project.wke("check").status == 0
+    project.edit("experiments/rate.toml", "rate = [50, 100, 200]", "rate = [500]")
+    project.edit("experiments/rate.toml", "iterations = 3", "iterations = 1")
+    project.edit("experiments/rate.toml", 'rate = "{rate}"', 'rate = "{rate}", seconds = 1, warmup = 0.2')
+    assert project.wke("measure", "experiments/rate.toml", "--no-figures").status == 0
+    (trial,) = project.wke("results", "rate", "--json").json["rate"]["trials"]
+    assert trial["outcome"] == "ok"
+    assert {"throughput", "p50", "p99", "errors"} <= trial["values"].keys()
+
+
 def test_machines_that_stay_up_are_used_by_the_commands(tmp_path: Path, keepers: Path) -> None:
     """Between `cluster up` and `cluster down` a file on a machine's disk is there for the next command; afterwards it is gone."""
     project = Project(tmp_path, CLUSTER, {"WKE_EMULATION_FOLDER": str(keepers)})

@@ -69,6 +69,7 @@ def test_an_identity_has_this_form() -> None:
 
 CHANGES: dict[str, Trial] = {
     "a byte of a script": target(content=b"serve "),
+    "a script that names the module wke.load": target(content=b"from wke import load"),
     "a byte of a prelude": serve(prelude=replace(SERVE.prelude, content=b"venv\n")),
     "no prelude": serve(prelude=None),
     "an option's value": serve(options=(("memory", "65"), ("mode", "safe"))),

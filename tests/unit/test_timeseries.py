@@ -57,6 +57,8 @@ MALFORMED = {
     b"wke: @1 sent=5 1/s": "where sent is not a number of requests",
     b"wke: @1 done=-5": "where done is not a number of requests",
     b"wke: @1 lag=5": "where lag is not a time",
+    b"wke: @1 load-cpu=5 ms": "where load-cpu is not a share",
+    b"wke: @1 load-cpu=-5 %": "where load-cpu is not a share",
 }
 
 

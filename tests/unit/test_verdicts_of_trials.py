@@ -103,6 +103,9 @@ def test_what_a_generator_says_of_itself() -> None:
     seen = evidence(load=load, columns={"half": 12_000.0}, units={"half": "us"}, metrics=metrics).generators()
     assert seen == (GeneratorUse("m0", cpu=0.2, cores=1.0, sent=180, due=200, lag=0.003, latency=0.012),)
     assert evidence(load={LOAD: {}}, has_generator=False).generators() == ()
+    for told, cpu in (([90.0, 100.0], 0.95), ([5.0, 5.0], 0.2)):  # of a core; telemetry saw 0.8 of four threads
+        (one,) = evidence(load={LOAD: {"load-cpu": series(told, "%")}}, uses=lambda _: Uses(generators={"m0": (0.8, 4.0)})).generators()
+        assert one.cpu / one.cores == pytest.approx(cpu)
     others = evidence(load={LOAD: {"done": series([1.0])}, TaskName(1, "load", "m1"): {}}, has_generator=False).generators()
     assert [(one.machine, one.certain) for one in others] == [("m0", True), ("m1", False)]
     by_metric = {

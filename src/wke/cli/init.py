@@ -8,18 +8,21 @@ import click
 from wke.errors import InputError
 from wke.tell.terminal.console import Printer
 
-TEMPLATE = Path(__file__).parent / "template"
+TEMPLATES = Path(__file__).parent / "template"
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
-def init(folder: Path) -> None:
+@click.option("--own", is_flag=True, help="Write a project for a system of yours instead, with an open-loop load generator.")
+def init(folder: Path, *, own: bool) -> None:
     """Write a small working project into FOLDER (default: the current one).
 
     It has an emulated cluster, one configuration (a key-value server and a load generator, both short Python scripts) and one experiment.
-    Existing files are not changed.
+    With --own, the server is a placeholder for your system, and the load generator sends requests at a rate with `wke.load`. Existing files
+    are not changed.
     """
-    files = sorted(p.relative_to(TEMPLATE) for p in TEMPLATE.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    template = TEMPLATES / ("own" if own else "first")
+    files = sorted(p.relative_to(template) for p in template.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     present = [str(f) for f in files if (folder / f).exists()]
     if present:
         raise InputError(
@@ -29,7 +32,7 @@ def init(folder: Path) -> None:
     for file in files:
         try:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(TEMPLATE / file, folder / file)
+            shutil.copyfile(template / file, folder / file)
         except OSError as error:
             raise InputError(f"{folder / file} cannot be written: {error.strerror}") from error
         out.talk(f"  {folder / file}")

@@ -208,7 +208,7 @@ def _is(what: str, fact: FactDifference, short: str, none: str = "missing") -> s
 
 
 def _script(fact: FactDifference, _: str) -> str:
-    what = {"script": "script", "prelude": "prelude", "files": "copied files"}[fact.name]
+    what = {"script": "script", "prelude": "prelude", "module": "module wke.load", "files": "copied files"}[fact.name]
     change = "new" if not fact.baseline else "gone" if not fact.candidate else "changed"
     return f"the {what} of {_and(fact.where)} {'are' if fact.name == 'files' else 'is'} {change}"
 

@@ -18,7 +18,8 @@ class TaskSpec:
     """What to run: a script's bytes with its arguments, in `workdir` (the login's home folder when None), after the lines of `prelude`.
 
     `environment` is added to that of the login and of the connection. After `timeout_s` the task is stopped: with `stop_signal` first, and
-    with SIGKILL after `grace_s`. If it is `kept`, its $WKE_DIR stays after its end, to be fetched or for later tasks.
+    with SIGKILL after `grace_s`. If it is `kept`, its $WKE_DIR stays after its end, to be fetched or for later tasks. `module` lies
+    beside the script, as wke.py.
     """
 
     name: TaskName
@@ -31,6 +32,7 @@ class TaskSpec:
     grace_s: float = GRACE_S
     stop_signal: str = STOP_SIGNAL
     kept: bool = False
+    module: bytes | None = None
 
 
 @lru_cache(maxsize=64)

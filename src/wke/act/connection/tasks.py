@@ -17,6 +17,7 @@ from wke.act.connection.untrusted import Left, end_of, left_of, number_of
 from wke.act.masking import Masking
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
+from wke.describe.configuration.loadmodule import FILE
 from wke.errors import MachineError
 from wke.records import MetricsWritten, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskName, TaskStarted
 
@@ -102,6 +103,8 @@ class Tasks:
         """Tell the machine to start a task, after sending the scripts that it does not have."""
         spec = task.spec
         script = await self._put(spec.content, spec.name.target)
+        if spec.module is not None:
+            await self._put(spec.module, FILE, beside=script)
         prelude = None if spec.prelude is None else await self._put(spec.prelude, "prelude")
         head: dict[str, object] = {
             "script": script,
@@ -132,9 +135,9 @@ class Tasks:
         """Take note of the scripts that the machine has, by key and name; it has no others."""
         self._scripts = set(scripts)
 
-    async def _put(self, content: bytes, name: str) -> str:
-        """Make sure the machine has that script and return its key."""
-        key = script_key(content)
+    async def _put(self, content: bytes, name: str, *, beside: str | None = None) -> str:
+        """Make sure the machine has that script, or that file beside the script of a key, and return the key."""
+        key = script_key(content) if beside is None else beside
         if (key, name) not in self._scripts:
             for offset in range(0, len(content) or 1, PART_SIZE):
                 part = content[offset : offset + PART_SIZE]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from wke.act.connection.task import GRACE_S, STOP_SIGNAL, TaskSpec
 from wke.describe.cluster.cluster import MachineSpec
+from wke.describe.configuration.loadmodule import module_beside
 from wke.describe.configuration.macros import expand_macros
 from wke.describe.configuration.secret import Secret, variable_part
 from wke.describe.configuration.step import PlannedStep
@@ -25,6 +26,7 @@ def task_specs(step: PlannedStep, users: Mapping[str, str]) -> Iterator[TaskSpec
         yield TaskSpec(
             name=name,
             content=step.target.content or b"",
+            module=module_beside(step.target.content),
             arguments=tuple(value if isinstance(value, str) else option_variable(option) for option, value in values),
             environment={
                 **step.environment,

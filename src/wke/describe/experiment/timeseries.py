@@ -1,7 +1,8 @@
 """Time series of a task: its lines `wke: @SECONDS name=value unit`, each of which has samples of one or more series.
 
 SECONDS counts from the release of the measured step. A load generator writes how many requests were `due`, `sent` and `done` in the window
-that ends then, and as `lag` the 99th percentile of how late it sent them; what it does not write is unknown.
+that ends then, as `lag` the 99th percentile of how late it sent them, and as `load-cpu` the share of the processor time that it can use at
+most which it used; what it does not write is unknown.
 """
 
 import math
@@ -14,7 +15,7 @@ from wke.describe.expression.units import convert, is_time
 from wke.values import dataclass
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-COUNTS, LAG = ("due", "sent", "done"), "lag"
+COUNTS, LAG, CPU = ("due", "sent", "done"), "lag", "load-cpu"
 """The names that are reserved for load generators."""
 
 _MARK = b"wke:"
@@ -61,6 +62,8 @@ class SampleLines:
             raise ValueError(f"where {name} is not a number of requests")
         if name == LAG and (value < 0 or not is_time(unit)):
             raise ValueError(f"where {name} is not a time")
+        if name == CPU and (value < 0 or convert(value, unit, "%") is None):
+            raise ValueError(f"where {name} is not a share")
         first = self.units.get(name, unit)
         converted = convert(value, unit or first, first)
         if converted is None:

@@ -11,7 +11,7 @@ from wke.values import dataclass
 Script = Callable[[str], str | None]
 """Returns the text of a script by its digest, None if it is not stored."""
 
-FILES = ("script", "prelude", "files")
+FILES = ("script", "prelude", "module", "files")
 KINDS = {"steps": "step", "metrics": "metric", "scheme": "scheme of identities", "beside": "the other revision"}
 NOUNS = {
     "files": "file",

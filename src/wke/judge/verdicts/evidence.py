@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from wke.describe.experiment.metrics import Metric
-from wke.describe.experiment.timeseries import COUNTS, LAG, TimeSeries
+from wke.describe.experiment.timeseries import COUNTS, CPU, LAG, TimeSeries
 from wke.describe.experiment.verdictfile import LittleRule
 from wke.describe.expression.evaluation import ExpressionError, calculate
 from wke.describe.expression.expression import Expression
@@ -28,7 +28,7 @@ Times = tuple[float, float]
 MEDIANS = ("p50", "median", "latency-p50", "median-latency")
 """Names of metrics that are a median latency; so is every quantile 0.5 of histograms or raw values."""
 
-GENERATED = frozenset({*COUNTS, LAG})
+GENERATED = frozenset({*COUNTS, CPU, LAG})
 OF_MACHINES = frozenset({"fio", "iperf3", "sysbench"})
 """Load generators that may also measure the machine that they run on, and keep its processors busy for that."""
 
@@ -132,7 +132,7 @@ class Evidence:
         ]
         lags = [seconds for one in mine if (seconds := _mean_lag(one.get("lag"))) is not None]
         sent, due = ([one[name] for one in mine if name in one] for name in ("sent", "due"))
-        cpu, cores = self.telemetry.generators.get(machine, (None, 1.0))
+        cpu, cores = _busier(self.telemetry.generators.get(machine, (None, 1.0)), [one[CPU] for one in mine if CPU in one])
         whole = len(sent) == len(due) == len(mine)
         return GeneratorUse(
             machine,
@@ -198,6 +198,17 @@ def _half_digit(value: object) -> float:
     """Return half a unit of the last digit of a printed number that is not 0, at most that of ones, as a share of the number."""
     exponent = Decimal(str(value)).normalize().as_tuple().exponent
     return 0.5 * 10.0 ** min(0, int(exponent)) / abs(float(str(value)))
+
+
+def _busier(seen: tuple[float | None, float], told: Sequence[TimeSeries]) -> tuple[float | None, float]:
+    """Return the cores that a generator used, and those that it could use: by telemetry, or the larger share that it says itself.
+
+    How many threads it has does not tell how many cores it can use: of a Python program they share one.
+    """
+    shares = [convert(sum(one.values) / len(one.values), one.unit, "1") or 0.0 for one in told if one.values]
+    busiest = max(shares, default=0.0)
+    cpu, cores = seen
+    return (busiest, 1.0) if shares and busiest > (cpu or 0.0) / cores else seen
 
 
 def _mean_lag(series: TimeSeries | None) -> float | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec
+from wke.describe.configuration.loadmodule import module_beside
 from wke.describe.configuration.step import PlannedStep, Ready
 from wke.describe.experiment.metrics import Metric
 from wke.describe.plan.plan import Plan, Trial
@@ -65,8 +66,9 @@ def addresses(inputs: Inputs) -> dict[str, str]:
 
 
 def scripts(trial: Trial) -> dict[str, bytes]:
-    """Return the scripts and preludes of a trial by the digests in its inputs."""
-    files = [file for step in trial.steps for file in (step.target.content, step.prelude.content if step.prelude else None)]
+    """Return the scripts, preludes and modules of a trial by the digests in its inputs."""
+    each = ((step.target.content, step.prelude.content if step.prelude else None) for step in trial.steps)
+    files = [file for script, prelude in each for file in (script, prelude, module_beside(script))]
     return {hashlib.sha256(content).hexdigest(): content for content in files if content is not None}
 
 
@@ -139,6 +141,8 @@ def _step(step: PlannedStep) -> Json:
         return {"skipped": True}
     kept: dict[str, Json] = {"collect": list(step.collect)} if step.collect else {}
     kept |= {name: value for name, value in (("grace", step.grace_s), ("stop-signal", step.stop_signal)) if value is not None}
+    if (module := module_beside(step.target.content)) is not None:
+        kept["module"] = _bytes(module)
     if step.copy is not None:
         kept["files"] = step.copy.digest
     scope: dict[str, Json] = {"scope": step.scope} if step.scope != "trial" else {}
