@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truthpage import Line, write_lines
-from truths import clocks, comparisons, diagnostics, intervals, looks, tails, verdicts, winners
+from truths import budgets, clocks, comparisons, diagnostics, intervals, looks, tails, verdicts, winners
 
 FIGURES = Path(__file__).parents[1] / "tests" / "known_answers" / "truth-acceptance.csv"
 Simulation = Callable[[random.Random, str, int], bool]
@@ -29,11 +29,11 @@ ONE_BY_ONE: Mapping[tuple[str, str], Simulation] = {
     **looks.SIMULATIONS,
     **winners.SIMULATIONS,
 }
-TOGETHER = {**verdicts.SIMULATIONS, **looks.OF_ALL, **winners.OF_ALL, **tails.SIMULATIONS}
+TOGETHER = {**budgets.SIMULATIONS, **verdicts.SIMULATIONS, **looks.OF_ALL, **winners.OF_ALL, **tails.SIMULATIONS}
 """Simulations of many series at once, which return the figure."""
-CLIMBS = "climb: best"
+OF_1000 = ("climb: best", "budget: coverage")
 """How features begin whose figure is a mean over series: their bands are those of 1,000 series."""
-VALUES = ("MSER-5: share of the bias removed", "median rounds", "power at", CLIMBS)
+VALUES = ("MSER-5: share of the bias removed", "median rounds", "power at", *OF_1000)
 """How features begin whose figure is a value, not the share of series in which something happens: the file has their bands."""
 IMPOSSIBLE = {("coverage: geometric mean; t on logs", "10 + t3")}
 """Rows that are not simulated: values of 10 + t3 may be negative, and then have no geometric mean."""
@@ -79,7 +79,7 @@ class Figure:
     def band(self, series: int) -> tuple[float, float]:
         """Return the ends between which the figure of so many series may lie."""
         if self.ends is not None:
-            more = math.sqrt(max(1.0, 1000 / series)) if self.feature.startswith(CLIMBS) else 1.0
+            more = math.sqrt(max(1.0, 1000 / series)) if self.feature.startswith(OF_1000) else 1.0
             middle, half = sum(self.ends) / 2, (self.ends[1] - self.ends[0]) / 2
             return middle - more * half, middle + more * half
         chance = min(max(self.share, 1 / self.known_series), 1 - 1 / self.known_series)

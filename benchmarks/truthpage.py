@@ -24,6 +24,7 @@ TITLES: Mapping[str, str] = {
     "2.5": "Intervals: deployments",
     "2.6": "Intervals: the best of many",
     "2.7": "Intervals: division by a baseline",
+    "2.8": "Intervals: points that a budget left at their first rounds",
     "3.2": "Comparisons: whole units, zeros and signs",
     "3.3": "Comparisons: drift",
     "3.4": "Comparisons: failures",

@@ -28,6 +28,14 @@ def whole_units(luck: random.Random, condition: str, n: int) -> bool:
     return effect_of(_pairs(luck, n, lambda _: float(round(centre * math.exp(luck.gauss(0, spread)))))).p <= LEVEL
 
 
+def whole_units_by_t_alone(luck: random.Random, condition: str, n: int) -> bool:
+    """Tell whether two equals in whole units differ by a t test alone, for which differences that do not scatter are certain."""
+    centre, spread = numbers(condition)
+    pairs = _pairs(luck, n, lambda _: float(round(centre * math.exp(luck.gauss(0, spread)))))
+    ratios = {pair.candidate / pair.baseline for pair in pairs}
+    return ratios != {1.0} if len(ratios) == 1 else effect_of(pairs).p <= LEVEL
+
+
 def equals_by_differences(luck: random.Random, condition: str, n: int) -> bool:
     """Tell whether two equals differ by the rule for differences."""
     return difference_effect(_pairs(luck, n, lambda _: _counted(luck, condition))).p <= LEVEL
@@ -122,6 +130,7 @@ def divided_by_the_mean_covers(luck: random.Random, condition: str, n: int) -> b
 SIMULATIONS = {
     ("2.7", "coverage: divided by the baseline's mean"): divided_by_the_mean_covers,
     ("2.7", "coverage: ratios within rounds"): ratios_cover,
+    ("3.2", "A/A in whole units; p = 0 where nothing scatters"): whole_units_by_t_alone,
     ("3.2", "A/A in whole units; rules of 3.2"): whole_units,
     ("3.2", "A/A; differences"): equals_by_differences,
     ("3.2", "A/A; separated and both orders; two versions"): separated,

@@ -28,20 +28,27 @@ def covers(_: random.Random, condition: str, n: int, series: int) -> float:
     """Return how often the interval of a pooled quantile holds the true one; an end that is not known holds anything."""
     truth = _truth(condition)
     seen = _pooled(condition, n, series)
-    return sum((one.low is None or one.low <= truth) and (one.high is None or truth <= one.high) for one, _ in seen) / len(seen)
+    return sum((one.low is None or one.low <= truth) and (one.high is None or truth <= one.high) for one, _, _ in seen) / len(seen)
 
 
 def has_upper_end(_: random.Random, condition: str, n: int, series: int) -> float:
     """Return how often the values of a pool allow an upper end, whether or not the plan does."""
     seen = _pooled(condition, n, series)
-    return sum(one.high is not None for one, _ in seen) / len(seen)
+    return sum(one.high is not None for one, _, _ in seen) / len(seen)
 
 
 def mean_covers(_: random.Random, condition: str, n: int, series: int) -> float:
     """Return how often the interval of the mean of the trials' quantiles holds the quantile of all values."""
     truth = _truth(condition)
-    found = [summarise(quantiles, "mean") for _, quantiles in _pooled(condition, n, series)]
+    found = [summarise(quantiles, "mean") for _, quantiles, _ in _pooled(condition, n, series)]
     return sum((one.low or 0.0) <= truth <= (one.high or 0.0) for one in found) / len(found)
+
+
+def symmetric_covers(_: random.Random, condition: str, n: int, series: int) -> float:
+    """Return how often an interval with equal shares on both sides holds the true quantile, whose upper end may be the largest value."""
+    truth = _truth(condition)
+    found = [low <= truth <= high for _, _, (low, high) in _pooled(condition, n, series)]
+    return sum(found) / len(found)
 
 
 def suspects(luck: random.Random, condition: str, n: int, series: int) -> float:
@@ -61,6 +68,7 @@ SIMULATIONS: Mapping[tuple[str, str], Many] = {
     ("4.2", "pooled quantile: coverage; unknown end = infinite"): covers,
     ("4.2", "pooled quantile: upper end known"): has_upper_end,
     ("4.2", "mean of the trials' quantiles; t: coverage"): mean_covers,
+    ("4.2", "symmetric share; largest value as upper end: coverage"): symmetric_covers,
     ("4.7", "omission suspected"): suspects,
 }
 
@@ -82,16 +90,24 @@ def _truth(condition: str) -> float:
 
 
 @lru_cache
-def _pooled(condition: str, n: int, series: int) -> tuple[tuple[Pooled, tuple[float, ...]], ...]:
-    """Return the pooled quantile of each point, and the quantiles of its trials: several figures are of the same points."""
+def _pooled(condition: str, n: int, series: int) -> tuple[tuple[Pooled, tuple[float, ...], tuple[float, float]], ...]:
+    """Return the pooled quantile of each point, the quantiles of its trials, and an interval of equal shares: figures share points."""
     load, values, quantile = _parts(condition)
     generator = np.random.default_rng(random.Random(f"{condition} {n}").getrandbits(64))
     found = []
     for _ in range(series):
         trials = [np.sort(latencies(generator, load, int(values))) for _ in range(n)]
-        pooled = Pool.of([distribution(RawValues(each)) for each in trials]).quantile(quantile)
-        found.append((pooled, tuple(float(each[rank(quantile, len(each)) - 1]) for each in trials)))
+        pool = Pool.of([distribution(RawValues(each)) for each in trials])
+        pooled = pool.quantile(quantile)
+        found.append((pooled, tuple(float(each[rank(quantile, len(each)) - 1]) for each in trials), _symmetric(pool, pooled)))
     return tuple(found)
+
+
+def _symmetric(pool: Pool, pooled: Pooled) -> tuple[float, float]:
+    """Return the quantiles of the pool at the share plus and minus its error; the largest value where there are too few."""
+    below = 1 - pooled.share - pooled.error
+    low = pool.whole.bucket(math.ceil(below * pooled.total))[0] if below > 0 else 0.0
+    return low, pool.whole.bucket(pooled.total)[1] if pooled.high is None else pooled.high
 
 
 def latencies(generator: np.random.Generator, load: float, count: int) -> NDArray[np.float64]:

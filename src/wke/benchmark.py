@@ -132,7 +132,8 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsTable, reus
             out.talk(store.note)
         _set_aside(table.path, store, experiment.name)
         series = make_series(experiment, surroundings(benchmark.function, Path.cwd()), store, reuse, benchmark.command)
-        out.talk(f"{experiment.name}: {counted(len(series.planned), 'trial')}, {series.missing} without a result")
+        more = "; then fresh rounds of the best values" if len(series.first) < len(series.planned) else ""
+        out.talk(f"{experiment.name}: {counted(len(series.first), 'trial')}, {series.missing} without a result{more}")
 
         def update() -> Drawn:
             work = load_work(store, experiment.name)
@@ -175,11 +176,11 @@ def _cooldown_s(benchmark: Benchmark, experiment: Experiment) -> float:
 
 
 def _export(store: Store, work: SeriesWork, command: str, table: ResultsTable) -> None:
-    """Write the CSV file: with all attempts of the series if it is `appended` to, else with its trials."""
+    """Write the CSV file: with all attempts of the series if it is `appended` to, else with the trials that its table shows."""
     if table.appended:
         file = results_file(store.attempts.of_series(work.name), command=command, rows_of=printed_rows)
     else:
-        file = results_file(work.trials, work.plan.rules.metrics, command=command, points=work.plan.rules.points, rows_of=printed_rows)
+        file = results_file(work.shown, work.plan.rules.metrics, command=command, points=work.plan.rules.points, rows_of=printed_rows)
     file.write(table.path, private=True)
 
 

@@ -10,6 +10,7 @@ from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.experiment.sweep import Parameter, Sweep
+from wke.describe.toml.limits import FRESH_FROM
 from wke.errors import InputError
 from wke.judge.statistics.statistics import summarise
 from wke.keep.trials.trials import StoredAttempt
@@ -121,6 +122,34 @@ def test_maximize_by_keeps_the_best_value_at_each_x_of_each_group() -> None:
                 assert mark.summary == summarise([column(ops) for ops in values], drawing.panels[position].kind)
     assert "At the threads with the highest mean ops; chosen by these trials, so it is too high by chance." in drawing.footnote
     assert "Joined" not in drawing.footnote
+
+
+def fresh(*places: tuple[str, int, int], ops: float) -> list[StoredAttempt]:
+    """Return trials of two fresh rounds at these points."""
+    some = [one for one in trials() if (one.point["engine"], one.point["threads"], one.point["n"]) in places]
+    return [replace(one, id=f"{one.id}f", iteration=FRESH_FROM + one.iteration, observations={"ops": ops + one.iteration}) for one in some]
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ([("old", 1, 4)], "; 3 of 4 are shown by the trials that chose them, too high by chance."),
+        ([("old", 1, 4), ("old", 1, 8), ("new", 1, 4), ("new", 2, 8)], "."),
+    ],
+    ids=["one mark", "all marks"],
+)
+def test_maximize_by_shows_the_winners_as_fresh_rounds_measured_them(measured: list[tuple[str, int, int]], said: str) -> None:
+    """The first results choose, though a neighbour is better in fresh rounds; where the winner has fresh results, these alone are shown."""
+    winners = [("old", 2, 4) if place == ("old", 1, 4) else place for place in measured]
+    more = [*fresh(*winners, ops=9.0), *fresh(("old", 1, 4), ops=99.0)]
+    drawing = make_drawing(replace(PLOT, maximize_by="threads"), [*trials(), *more], EXPERIMENT)
+    marks = {(label, x): (n, centre) for label, seen in shown(drawing).items() for x, n, centre in seen}
+    again = (2, round(summarise([9.0, 10.0], "geometric-mean").centre, 6))
+    assert {place for place, mark in marks.items() if mark == again} == {(engine, n) for engine, _, n in winners}
+    assert f"At the threads with the highest mean ops, measured again in fresh rounds{said}" in drawing.footnote
+    maximising = replace(EXPERIMENT, plots=(PLOT, replace(PLOT, maximize_by="threads")))
+    plain = make_drawing(PLOT, [*trials(), *more], maximising)
+    assert shown(plain) == shown(make_drawing(PLOT, trials(), EXPERIMENT))
 
 
 def test_maximize_by_without_groups() -> None:

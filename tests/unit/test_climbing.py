@@ -103,13 +103,12 @@ def test_the_way_to_the_best_value() -> None:
         for point in EXPERIMENT.parameters.points()
         for kind in ("w", "a", "b")
     ]
-    policy = policy_of(EXPERIMENT)
-    assert policy == POLICY
-    first = policy.next_trials(planned, Seen({}))
+    assert policy_of(EXPERIMENT) == POLICY
+    first = POLICY.next_trials(planned, Seen({}))
     assert [trial.id for trial in first] == ["old1w", "old1a", "old1b", "new1w", "new1a", "new1b"]
-    assert policy.outlook(planned, Seen({})) == ClimbOutlook(6, 30, "n")
+    assert POLICY.outlook(planned, Seen({})) == ClimbOutlook(6, 30, "n")
     tried = {trial.id for trial in first}
-    assert [trial.id for trial in policy.next_trials(planned, Seen({}, tried - {"new1b"}))] == ["old2w", "old2a", "old2b", "new1b"]
+    assert [trial.id for trial in POLICY.next_trials(planned, Seen({}, tried - {"new1b"}))] == ["old2w", "old2a", "old2b", "new1b"]
 
 
 def test_a_table_has_the_points_that_were_tried() -> None:
@@ -145,15 +144,14 @@ def series(iterations: int = 2) -> list[PlannedTrial]:
 def observed(trial: PlannedTrial, fresh: Mapping[int, float]) -> StoredAttempt:
     """Return a result: the height of the hill, or in fresh rounds what is given, with a little noise."""
     n, noise = int(str(trial.point["n"])), random.Random(trial.id).gauss(0, 0.1)
-    ops = (fresh.get(n, 100.0) if trial.iteration >= 2 else height({**trial.point})) + noise
+    ops = (fresh.get(n, 100.0) if trial.fresh else height({**trial.point})) + noise
     return replace(result({**trial.point}, ops), id=trial.id, iteration=trial.iteration)
 
 
 def climbed(fresh: Mapping[int, float]) -> tuple[list[PlannedTrial], dict[str, StoredAttempt]]:
     """Run a climb to its end; return its plan and what is stored."""
     planned, stored = series(), dict[str, StoredAttempt]()
-    policy = replace(POLICY, iterations=2)
-    while batch := policy.next_trials(planned, Seen(stored)):
+    while batch := POLICY.next_trials(planned, Seen(stored)):
         stored |= {trial.id: observed(trial, fresh) for trial in batch}
     return planned, stored
 
@@ -169,27 +167,25 @@ def climbed(fresh: Mapping[int, float]) -> tuple[list[PlannedTrial], dict[str, S
 def test_the_best_value_is_measured_again(fresh: Mapping[int, float], said: str) -> None:
     """Five rounds of it and its neighbours, round by round; the winner stays the one that was chosen, whatever neighbours do there."""
     planned, stored = climbed(fresh)
-    again = [one for one in stored.values() if one.iteration >= 2]
+    again = [one for one in stored.values() if one.fresh]
     assert Counter(int(str(one.point["n"])) for one in again) == {1: 5, 2: 5, 3: 5}
     assert [one.iteration for one in again] == sorted(one.iteration for one in again)
-    policy = replace(POLICY, iterations=2)
-    climb = policy.findings(planned, Seen(stored))[0]
+    climb = POLICY.findings(planned, Seen(stored))[0]
     assert climb.again is not None
     assert climb.again.summary is not None
     values = [one.observations["ops"] for one in again if one.point["n"] == 2]
     assert (climb.advice.best, climb.again.summary) == (2, summarise(values, "geometric-mean"))
     assert f" in 5 fresh rounds ({climb.advice.mean:.4g} when it was chosen){said}; over: " in finding_text(climb, VARIED)
-    table = point_table(list(stored.values()), EXPERIMENT.metrics, [one.point for one in planned[:5]], policy)
+    table = point_table(list(stored.values()), EXPERIMENT.metrics, [one.point for one in planned[:5]], POLICY)
     assert {row.point["n"]: row.n for row in table.rows} == {1: 5, 2: 5, 3: 5, 4: 2}
-    assert policy.outlook(planned, Seen(stored)).due == 0
+    assert POLICY.outlook(planned, Seen(stored)).due == 0
 
 
 def test_before_the_fresh_rounds_the_first_mean_is_called_too_good() -> None:
     """The outlook counts the fresh rounds of three values; while some are missing, the finding says how many."""
     planned, stored = climbed({2: 97.0})
-    first = {name: one for name, one in stored.items() if one.iteration < 2}
-    policy = replace(POLICY, iterations=2)
-    assert policy.outlook(planned, Seen({})) == ClimbOutlook(2, 2 * 5 + 5 * 3, "n")
-    assert policy.outlook(planned, Seen(first)).due == 15
-    climb = policy.findings(planned, Seen(first))[0]
+    first = {name: one for name, one in stored.items() if not one.fresh}
+    assert POLICY.outlook(planned, Seen({})) == ClimbOutlook(2, 2 * 5 + 5 * 3, "n", 15)
+    assert POLICY.outlook(planned, Seen(first)).due == 15
+    climb = POLICY.findings(planned, Seen(first))[0]
     assert "when it was chosen, which is too good; 15 trials to measure it again" in finding_text(climb, VARIED)

@@ -71,7 +71,7 @@ WRONG: dict[str, tuple[Callable[[Store, str], object], str, str]] = {
     "scale:engine=new": (
         find_trial,
         "scale:engine=new means 3 trials",
-        "give one of n100 (iteration 0, failed(3)), n200 (iteration 0, ok), n200-1 (iteration 1, failed(3))",
+        "give one of n100 (iteration 1, failed(3)), n200 (iteration 1, ok), n200-1 (iteration 2, failed(3))",
     ),
     "scale:engine=old,rate=200": (find_trial, "no trial has run at scale:engine=old,rate=200", ""),
     "scale:x": (find_trial, "scale:x: x is not PARAMETER=VALUE", ""),

@@ -8,6 +8,7 @@ import pytest
 
 from wke.describe.experiment.experiment import Budget, Experiment, Stopping
 from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.plot import Contest, Filter
 from wke.describe.experiment.rules import Rules
 from wke.describe.expression.expression import named
 from wke.describe.expression.parser import parse_calculation
@@ -30,6 +31,14 @@ RULES = Rules(
         RULES,
         replace(RULES, stopping=Stopping(0.05, ("ops", "p99"), 7)),
         replace(RULES, budget=Budget(3600.0, 2, ("ops",))),
+        replace(
+            RULES,
+            contests=(
+                Contest("zulu", (1, 2.5), ("engine",), named("ops")),
+                Contest("sync", (False, True), (), parse_calculation("ops / zulu"), "p99", (Filter("engine", ("old", "new")),)),
+            ),
+            fresh_rounds=7,
+        ),
         replace(RULES, climb="zulu", goal=named("p99")),
         replace(RULES, climb="zulu", goal=parse_calculation("ops / (zulu * 2)")),
     ],

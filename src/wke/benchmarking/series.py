@@ -17,7 +17,7 @@ from wke.errors import WkeError
 from wke.judge.policies.choose import policy_of
 from wke.keep.files.disk import disk_errors
 from wke.keep.store import Store
-from wke.keep.trials.identity import Json, digest
+from wke.keep.trials.identity import Json, digest, turn_name
 from wke.keep.trials.software import software
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import LOGS, Attempt, PlannedTrial, Result
@@ -47,9 +47,15 @@ class ScriptSeries:
     planned: tuple[PlannedTrial, ...]
 
     @property
+    def first(self) -> tuple[PlannedTrial, ...]:
+        """The trials without those of fresh rounds, of which only some run."""
+        return tuple(trial for trial in self.planned if not trial.fresh)
+
+    @property
     def missing(self) -> int:
-        """How many trials have no result; a series that climbs never runs most of them."""
-        return len(self.planned) - len(self._results().stored)
+        """How many of the first trials have no result; a series that climbs never runs most of them."""
+        stored = self._results().stored
+        return sum(trial.id not in stored for trial in self.first)
 
     def due(self, attempted: Collection[str]) -> list[PlannedTrial]:
         """Return the trials to run next, when this command has attempted some already."""
@@ -96,7 +102,7 @@ def _planned(experiment: Experiment, surroundings: Json, generation: int, seed: 
     points = experiment.parameters.points()
     for position, (turn, point) in enumerate(running_order(experiment, points, seed)):
         depends: dict[str, Json] = {"point": dict(point), "surroundings": surroundings, "generation": generation}
-        trial = f"{digest(depends)[:12]}-{'w' if turn.warmup else ''}{turn.iteration}"
+        trial = f"{digest(depends)[:12]}-{turn_name(turn.iteration, warmup=turn.warmup)}"
         text = json.dumps({"depends": depends, "digests": {part: digest(value) for part, value in depends.items()}}, sort_keys=True)
         yield PlannedTrial(trial, point, turn.iteration, turn.warmup, position, text)
 

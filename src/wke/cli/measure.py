@@ -205,7 +205,7 @@ class Terminal:
         self._known = to_run if outlook.exact else None
         if series.plan.omission:
             Printer().talk(f"{series.plan.experiment.name}: {series.plan.omission.what}")
-        text = start_text(outlook, to_run, len(results.stored), len(series.trials), series.plan.seed)
+        text = start_text(outlook, to_run, len(results.stored), series.first_trials, series.plan.seed)
         Printer().talk(f"{series.plan.experiment.name}: {text}")
 
     @contextlib.contextmanager

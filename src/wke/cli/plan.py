@@ -15,6 +15,7 @@ from wke.describe.experiment.point import point_key
 from wke.describe.plan.deployment import times
 from wke.describe.toml.wording import counted
 from wke.judge.policies.climbing import ClimbOutlook
+from wke.judge.policies.maximizing import AgainOutlook
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precision import Precision
 from wke.judge.reuse.state import STORED, TO_RUN, State
@@ -49,7 +50,7 @@ def plan(file: Path, cluster_file: Path, *, on: str | None, verbose: bool, as_js
     if as_json:
         Printer().document(_json(series, facts))
     else:
-        print_plan(series, facts, listed=series.trials if verbose else ())
+        print_plan(series, facts, listed=_known(series, facts) if verbose else ())
         for name, targets in unreached((step for item in series.trials for step in item.trial.steps), os.environ).items():
             Printer().talk(
                 f"{name} is set here and read by target {', '.join(targets)}, but does not reach it: make it an option of the target"
@@ -80,7 +81,7 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
         out.data(f"  {line}")
     accepted = sum(bool(trial.accepted) for trial in stored.values())
     count = f"{len(stored)}{f' ({accepted} of them by acceptance)' if accepted else ''}"
-    out.data(f"  stored already: {count}; to run: {_to_run(series, have, outlook)}{_reasons(facts)}")
+    out.data(f"  stored already: {count}; to run: {_to_run(series, have, outlook)}{_reasons(series, facts)}")
     if stored or facts.examined:
         out.data(f"  {_assumed(facts.examined)}")
     for line in (*_too_short_lines(series, facts.measured_s), *_precision_lines(series, stored)):
@@ -90,8 +91,14 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
 
 
 def _total(series: PlannedSeries, have: StoredResults, outlook: Outlook) -> int:
-    """Return how many trials there are in all, or can be: a climb has fresh rounds at the best values only."""
-    return outlook.at_most + len(have.stored) if isinstance(outlook, ClimbOutlook) else len(series.trials)
+    """Return how many trials there are in all, or can be: fresh rounds are of the best values only."""
+    return outlook.at_most + len(have.stored) if isinstance(outlook, ClimbOutlook | AgainOutlook) else len(series.trials)
+
+
+def _known(series: PlannedSeries, facts: PlanState) -> list[IdentifiedTrial]:
+    """Return the trials that will run or have a result, as far as that is known: of those of fresh rounds only some do."""
+    known = {item.planned.id for item in facts.have.due(series, series.trials)} | facts.have.stored.keys()
+    return [item for item in series.trials if not item.planned.fresh or item.planned.id in known]
 
 
 def _step_lines(series: PlannedSeries, have: StoredResults, most: str) -> Iterator[str]:
@@ -126,9 +133,10 @@ def _precision_lines(series: PlannedSeries, stored: Mapping[str, StoredAttempt])
         yield f"{place}: {words}" if place else words
 
 
-def _reasons(facts: PlanState) -> str:
+def _reasons(series: PlannedSeries, facts: PlanState) -> str:
     """Return how many trials run for which reason, unless all of them are new."""
-    counts = Counter(each.why for each in facts.states.values() if each.word == TO_RUN)
+    states = (facts.states[item.planned.id] for item in _known(series, facts))
+    counts = Counter(each.why for each in states if each.word == TO_RUN)
     return "" if set(counts) <= {"new"} else f" ({', '.join(f'{why}: {count}' for why, count in counts.most_common())})"
 
 
@@ -141,8 +149,8 @@ def _assumed(examined: Latest | None) -> str:
 
 def _deployments(series: PlannedSeries, have: StoredResults) -> tuple[int, ...]:
     """Return how often each step with a scope runs if all missing trials succeed."""
-    seen = have.seen()
-    return times([item.trial.deployment for item in series.trials if seen.lacks(item.planned)])
+    seen, more = have.seen(), have.outlook(series).at_most
+    return times([item.trial.deployment for item in series.trials if more and seen.lacks(item.planned)])
 
 
 def _to_run(series: PlannedSeries, have: StoredResults, outlook: Outlook) -> str:
@@ -164,11 +172,13 @@ def _duration(due: int, cooldown_s: float, stored: Sequence[StoredAttempt]) -> s
 
 def _json(series: PlannedSeries, facts: PlanState) -> dict[str, object]:
     steps, have, stored = series.plan.experiment.steps, facts.have, facts.have.stored
+    outlook = have.outlook(series)
     return {
         "experiment": series.plan.experiment.name,
         "seed": series.plan.seed if series.seed_is_settled else None,
         "order": series.plan.experiment.order,
-        "budget": budget_json(have.outlook(series)),
+        "budget": budget_json(outlook),
+        "fresh": outlook.again if isinstance(outlook, ClimbOutlook | AgainOutlook) else 0,
         "left-out": [{"point": dict(one.point), "why": one.why} for one in series.plan.left_out],
         "deployments": [{"target": step.target, "times": often} for step, often in zip(steps, _deployments(series, have), strict=False)],
         "too-short": {} if facts.measured_s is None else too_short(series.plan.experiment.verdicts, facts.measured_s),
@@ -183,7 +193,7 @@ def _json(series: PlannedSeries, facts: PlanState) -> dict[str, object]:
                 "stored": item.planned.id in stored,
                 **_state_json(facts.states[item.planned.id]),
             }
-            for item in series.trials
+            for item in _known(series, facts)
         ],
     }
 

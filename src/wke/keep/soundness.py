@@ -15,7 +15,7 @@ from wke.keep.trials.identity import digest
 from wke.keep.trials.storedplan import StoredPlan
 
 MOST_NAMED = 20
-ID = re.compile("[0-9a-f]{12}-w?[0-9]+")
+ID = re.compile("[0-9a-f]{12}-[wf]?[0-9]+")
 
 Row = Mapping[str, Any]
 Check = Callable[[Row], str]

@@ -26,7 +26,7 @@ def input_changes(work: SeriesWork) -> InputChanges | None:
         return None
     try:
         project = read_project(Path(plan.file), Path(plan.cluster), plan.on)
-        once = replace(project.experiment, iterations=1, warmups=0)
+        once = replace(project.experiment, iterations=1, warmups=0, fresh_rounds=0)
         now = _by_point(planned_trials(make_plan(once, project.configuration, project.cluster, seed=0)))
     except InputError as error:
         return InputChanges(problem=error.problems[0].what)

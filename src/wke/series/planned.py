@@ -56,6 +56,11 @@ class PlannedSeries:
         return (*self.project.warnings, *((self.plan.omission,) if self.plan.omission else ()))
 
     @property
+    def first_trials(self) -> int:
+        """How many trials there are without those of fresh rounds, of which only some run."""
+        return sum(not item.planned.fresh for item in self.trials)
+
+    @property
     def planned(self) -> list[PlannedTrial]:
         """The trials as the store knows them."""
         return [item.planned for item in self.trials]

@@ -15,6 +15,7 @@ from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS
 from wke.series.planned import PlannedSeries
+from wke.tell.words import turn_words
 from wke.values import dataclass
 
 MOST_CANDIDATES = 10
@@ -112,7 +113,7 @@ def _only_trial(store: Store, text: str) -> str:
     selection = find_series(store, text)
     attempts = store.attempts.of_plan(selection.series)
     latest = {one.id: one for one in attempts if selection.has(one.point)}
-    candidates = [f"{one.id} ({'warm-up' if one.warmup else 'iteration'} {one.iteration}, {one.outcome})" for one in latest.values()]
+    candidates = [f"{one.id} ({turn_words(one.iteration, warmup=one.warmup)}, {one.outcome})" for one in latest.values()]
     if not candidates:
         raise InputError(f"no trial has run at {text}", hint="`wke plan FILE --verbose` lists the trials")
     return _only(text, list(latest), candidates)
@@ -141,7 +142,7 @@ def _only_planned(text: str, name: str, values: Mapping[str, str], series: Seque
     asked = set(map(point_key, points_with((trial.point for trial in mine), values, text)))
     found = [trial for trial in mine if point_key(trial.point) in asked]
     return _only(
-        text, [one.id for one in found], [f"{one.id} ({'warm-up' if one.warmup else 'iteration'} {one.iteration})" for one in found]
+        text, [one.id for one in found], [f"{one.id} ({turn_words(one.iteration, warmup=one.warmup)})" for one in found]
     )
 
 

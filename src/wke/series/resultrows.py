@@ -1,5 +1,6 @@
 """The rows of a series for other programs: one for every attempt."""
 
+from wke.judge.policies.choose import policy_by
 from wke.judge.summary.resultrow import ResultRow
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
@@ -7,9 +8,12 @@ from wke.keep.trials.trials import StoredAttempt
 
 def load_rows(store: Store, name: str) -> tuple[ResultRow, ...]:
     """Return a row for every attempt of a series, by running order of the trials and number; InputError for an unknown name."""
-    shown = {(trial.id, trial.attempt): trial for trial in store.attempts.one_per_trial(name)}
+    trials = store.attempts.one_per_trial(name)
+    shown = {(trial.id, trial.attempt): trial for trial in trials}
+    counting = {trial.id for trial in policy_by(store.plans.latest(name).rules).counted(trials)}
     attempts = {(attempt.id, attempt.attempt): attempt for attempt in store.attempts.of_plan(name)}
-    return tuple(_row(name, one, counts=key in shown and one.ok and not one.warmup) for key, one in (attempts | shown).items())
+    ours = (attempts | shown).items()
+    return tuple(_row(name, one, counts=key in shown and one.id in counting and one.ok and not one.warmup) for key, one in ours)
 
 
 def _row(series: str, attempt: StoredAttempt, *, counts: bool) -> ResultRow:

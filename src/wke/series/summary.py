@@ -25,6 +25,7 @@ def load_summary(store: Store, name: str) -> SeriesSummary:
         plan=plan,
         planned=work.planned,
         trials=work.trials,
+        shown=work.shown,
         due=work.due,
         outlook=work.outlook,
         table=point_table(work.trials, rules.metrics, rules.points, policy, question, attempts=attempts, closed=rules.closed_loop),
@@ -48,11 +49,13 @@ def _read(store: Store, name: str, attempted: Collection[str], *, refuse: bool =
     machines = {**store.examinations.latest(), **store.examinations.of_series(name)}
     policy, seen = policy_by(plan.rules), results_of(store, name, planned, plan.rules, machines).seen(attempted)
     trials = store.attempts.one_per_trial(name, refuse=refuse)
+    trials = store.distributions.added(trials, plan.rules.metrics) if recorded else trials
     work = SeriesWork(
         name=name,
         plan=plan,
         planned=planned,
-        trials=store.distributions.added(trials, plan.rules.metrics) if recorded else trials,
+        trials=trials,
+        shown=policy.counted(trials),
         due=tuple(policy.next_trials(planned, seen)),
         outlook=policy.outlook(planned, seen),
         findings=policy.findings(planned, seen),

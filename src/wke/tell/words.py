@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from wke.describe.toml.limits import FRESH_FROM
+
 
 def seconds(value: float) -> str:
     """Return a duration as text: 0.42 s, 12 s, 3 min 20 s, 2 h 5 min."""
@@ -34,10 +36,17 @@ def worded(name: str) -> str:
     return name.replace("-", " ").replace("_", " ")
 
 
+def turn_words(iteration: int, *, warmup: bool) -> str:
+    """Return which turn of its point a trial is: `iteration 1`, `warm-up 1` or `fresh round 1`."""
+    if iteration >= FRESH_FROM:
+        return f"fresh round {iteration - FRESH_FROM + 1}"
+    return f"{'warm-up' if warmup else 'iteration'} {iteration + 1}"
+
+
 def point_words(point: Mapping[str, object], iteration: int, *, warmup: bool) -> str:
     """Return a trial as text: `num-clients=4 engine=old, warm-up 1`."""
     values = " ".join(f"{name}={value}" for name, value in point.items())
-    return f"{values}, {'warm-up' if warmup else 'iteration'} {iteration + 1}".lstrip(", ")
+    return f"{values}, {turn_words(iteration, warmup=warmup)}".lstrip(", ")
 
 
 def observation_words(values: Mapping[str, float], units: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wke.describe.configuration.step import Ready
 from wke.describe.experiment.metrics import Metric
-from wke.describe.experiment.plot import Plot
+from wke.describe.experiment.plot import Contest, Plot, contest_of
 from wke.describe.experiment.sweep import Sweep, Value
 from wke.describe.experiment.telemetryfile import TelemetryRules
 from wke.describe.experiment.verdictfile import VerdictsSection
@@ -18,7 +18,7 @@ from wke.values import dataclass
 
 STORE_LIMIT = 10 << 30
 FRESH = 5
-"""In how many rounds a climb measures again at least."""
+"""In how many rounds the best value that results chose is measured again at least."""
 LOOKS = (5, 10, 20, 40, 80)
 """After how many rounds a series that ends when its comparisons are decided is looked at."""
 
@@ -111,6 +111,7 @@ class Experiment:
 
     `iterations` is the number of rounds that count; with `stopping`, or until comparisons are
     `decided`, it is the maximum.
+    `fresh_rounds` measure again what a climb or a plot with `maximize-by` found best; None: as many as it had, and at least FRESH.
     With `redeploy` "round" each round has deployments of its own.
     `stop_after` failures alike in a row end the series. Above `store_limit` bytes of files in the store a warning is due, with 0 never.
     `verdicts` are the rules that judge its trials. `files` maps the files that results depend on to their SHA-256, folders to None.
@@ -126,6 +127,7 @@ class Experiment:
     stopping: Stopping | None = None
     budget: Budget | None = None
     decided: bool = False
+    fresh_rounds: int | None = None
     redeploy: str | None = None
     warmups: int = 0
     order: str = "interleaved"
@@ -161,9 +163,17 @@ class Experiment:
         return self.order != "sequential" and self.parameters.climb is None
 
     @property
+    def contests(self) -> tuple[Contest, ...]:
+        """What plots maximise, each once; nothing where a climb chooses."""
+        asked = () if self.parameters.climb is not None else (contest_of(plot, self.parameters) for plot in self.plots)
+        return tuple(dict.fromkeys(one for one in asked if one is not None))
+
+    @property
     def fresh(self) -> int:
-        """How many further rounds a climb has, which measure the values that it found again: their first results were chosen."""
-        return max(FRESH, self.iterations) if self.parameters.climb is not None else 0
+        """How many further rounds there can be, in which the best values are measured again: their first results were chosen."""
+        if self.parameters.climb is None and not self.contests:
+            return 0
+        return max(FRESH, self.iterations) if self.fresh_rounds is None else self.fresh_rounds
 
     @property
     def goal(self) -> Expression | None:

@@ -57,7 +57,7 @@ def size_problems(experiment: Experiment) -> Iterator[Problem]:
     rounds = experiment.iterations + experiment.fresh + experiment.warmups
     if len(experiment.parameters.points()) * rounds > MOST_POINTS:
         what = f"{counted(len(experiment.parameters.points()), 'point')} in {counted(rounds, 'round')}: more than {MOST_POINTS} trials"
-        yield Problem(what, experiment.at("experiment", "iterations"), "repeat or vary less in one experiment")
+        yield Problem(what, experiment.at("experiment", "iterations"), "repeat or vary less in one experiment" + (", or write fresh-rounds = 0" if experiment.fresh else ""))
 
 
 def unknown_tables(experiment: Experiment, others: Collection[str], *, sweep_is_right: bool) -> Iterator[Problem]:
@@ -89,6 +89,9 @@ def _script_problems(experiment: Experiment, file: ExperimentFile) -> Iterator[P
 
 
 def _climb_problems(experiment: Experiment) -> Iterator[Problem]:
+    if experiment.fresh_rounds is not None and experiment.steps and experiment.parameters.climb is None and not experiment.contests:
+        where = experiment.at("experiment", "fresh-rounds")
+        yield Problem("nothing is chosen by its results", where, "remove it: it goes with hill-climb, or maximize-by of a plot")
     climbed = experiment.parameters.climb
     if climbed is not None and experiment.goal is None:
         hint = "it searches the best first y of the first plot: add [[plots]] with type, x-axis and y-axis"

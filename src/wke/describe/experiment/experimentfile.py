@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 from wke.describe.cluster.clusterfile import Duration, Share
 from wke.describe.configuration.configfile import AnyScalar
 from wke.describe.experiment.experiment import LOOKS, STORE_LIMIT
-from wke.describe.experiment.forms import as_iterations, condition, expressions, file_name, labels, listed, normaliser, url_path
+from wke.describe.experiment.forms import (
+    as_iterations,
+    condition,
+    enough_rounds,
+    expressions,
+    file_name,
+    labels,
+    listed,
+    normaliser,
+    url_path,
+)
 from wke.describe.experiment.metricfile import MetricEntry
 from wke.describe.experiment.plot import CURVES, Filter, read_argument, read_filters
 from wke.describe.experiment.stepfile import Count, Limit, StepEntry
@@ -86,6 +96,9 @@ class ExperimentSection(TableModel):
     """How many trials of each point run first and do not count."""
     order: Literal["interleaved", "sequential"] | None = None
     """`interleaved`: each round runs every point once, in random order. `sequential` (default for benchmark scripts): point by point."""
+    fresh_rounds: Annotated[int, After(enough_rounds)] | None = None
+    """In how many rounds the best values, which `hill-climb` or the `maximize-by` of a plot chose, are measured again with their neighbours,
+    because what chose them is too good: at least 5, or 0 for none. By default as many as they had, at least 5."""
     redeploy: Literal["round"] | None = None
     """`round`: steps with a scope run again in every round, so that intervals include how deployments differ. By default a deployment that
     all points share stays for the whole series."""

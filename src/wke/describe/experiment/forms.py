@@ -2,6 +2,7 @@
 
 import re
 
+from wke.describe.experiment.experiment import FRESH
 from wke.describe.experiment.patterns import compile_pattern
 from wke.describe.experiment.plot import Filter, read_filter
 from wke.describe.expression.equation import read_expression
@@ -19,6 +20,13 @@ def file_name(value: str) -> str:
         raise FlawError("becomes part of file names: it must not be empty, start with a dot or contain a slash")
     if excess := name_excess(value):
         raise FlawError(f"becomes part of file names, and {excess}", "shorten it")
+    return value
+
+
+def enough_rounds(value: int) -> int:
+    """Accept a number of fresh rounds: none, or as many as an interval needs that may be relied upon."""
+    if value < 0 or 0 < value < FRESH:
+        raise FlawError(f"must be 0 or at least {FRESH}, not {value}", "with 0 nothing is measured again, and figures say so")
     return value
 
 

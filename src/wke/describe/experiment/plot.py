@@ -1,9 +1,11 @@
 """A plot: which figure shows what of an experiment's trials. What it draws is described here; `tell/figures` draws it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import field
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import field, replace
 
-from wke.describe.experiment.sweep import Value
+from wke.describe.experiment.point import meant, point_key, value_key
+from wke.describe.experiment.sweep import Point, Sweep, Value
+from wke.describe.expression.equation import divided, over
 from wke.describe.expression.expression import Expression
 from wke.describe.toml.shape import FlawError, Key, present_spelling
 from wke.describe.toml.wording import shown
@@ -22,6 +24,10 @@ class Filter:
 
     key: str
     values: tuple[Value, ...]
+
+    def keeps(self, columns: Mapping[str, object]) -> bool:
+        """Return whether a trial with these columns is kept."""
+        return value_key(columns.get(self.key)) in map(value_key, self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,55 @@ class Plot:
             yield self.normalize_by if isinstance(self.normalize_by, str) else self.normalize_by.key
         if self.script is not None:
             yield from (name for _, name in self.script.columns())
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What `maximize-by` asks: at each setting of the parameters `of`, which of the `values` of `parameter` has the highest mean of `y`?
+
+    `y` is divided by the column `divisor`, if there is one. Only points and trials that all of `kept` keep take part.
+    """
+
+    parameter: str
+    values: tuple[Value, ...]
+    of: tuple[str, ...]
+    y: Expression
+    divisor: str | None = None
+    kept: tuple[Filter, ...] = ()
+
+    def goal(self, columns: Mapping[str, object]) -> Expression:
+        """Return what is looked at in results with these columns."""
+        y = over(self.y, columns)
+        return divided(y, self.divisor) if self.divisor else y
+
+    def keeps(self, columns: Mapping[str, object]) -> bool:
+        """Return whether a trial with these columns takes part."""
+        return all(one.keeps(columns) for one in self.kept)
+
+    def settings(self, points: Sequence[Point]) -> list[tuple[Point, list[tuple[Point, ...]]]]:
+        """Return each setting that has several values, with its points: those of one value after another, in the order of the values."""
+        places = {value_key(value): place for place, value in enumerate(self.values)}
+        found: dict[Hashable, tuple[Point, dict[int, list[Point]]]] = {}
+        for point in points:
+            place = places.get(value_key(point.get(self.parameter)))
+            if place is not None and all(one.key not in point or one.keeps(point) for one in self.kept):
+                setting = {name: point[name] for name in self.of if name in point}
+                found.setdefault(point_key(setting), (setting, {}))[1].setdefault(place, []).append(point)
+        return [(setting, [tuple(there[place]) for place in sorted(there)]) for setting, there in found.values() if len(there) > 1]
+
+
+def contest_of(plot: Plot, sweep: Sweep) -> Contest | None:
+    """Return what the `maximize-by` of a plot asks; None without one, or where a metric is maximised by or stands on an axis."""
+    of = tuple(name for name in (plot.x_axis, plot.sort_by, plot.facet_by) if name)
+    name = plot.maximize_by
+    if name is None or name not in sweep.varied or not set(of) <= set(sweep.names) or not plot.y_axis:
+        return None
+    values = tuple(sorted(sweep.values(name), key=lambda value: (1, 0.0) if isinstance(value, str) else (0, float(value))))
+    kept = tuple(
+        replace(one, values=tuple(value for written in one.values for value in meant(written, sweep.values(one.key)) or [written]))
+        for one in plot.filter_by
+    )
+    return Contest(name, values, of, plot.y_axis[0], plot.normalize_by if isinstance(plot.normalize_by, str) else None, kept)
 
 
 def read_filters(form: TomlValue) -> tuple[Filter, ...]:

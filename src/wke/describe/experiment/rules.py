@@ -4,6 +4,7 @@ from dataclasses import field
 
 from wke.describe.experiment.experiment import Budget, Experiment, Stopping
 from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.plot import Contest
 from wke.describe.experiment.sweep import Point
 from wke.describe.expression.expression import Expression
 from wke.values import dataclass
@@ -15,6 +16,7 @@ class Rules:
 
     `iterations` is the number of rounds, or the largest number there can be. A series that is `decided` ends when each of its comparisons
     with the `baseline` is; differences up to the share `threshold` do not matter. `climb` names the parameter that is climbed, if any.
+    What `contests` choose is measured again in `fresh_rounds`; None: as many as it had.
     The load is a `closed_loop` if the file gives its number of clients.
     """
 
@@ -31,6 +33,8 @@ class Rules:
     goal: Expression | None = None
     better: str = "higher"
     closed_loop: bool = False
+    contests: tuple[Contest, ...] = ()
+    fresh_rounds: int | None = None
 
     @property
     def fixed_rounds(self) -> int | None:
@@ -65,4 +69,6 @@ def rules_of(experiment: Experiment) -> Rules:
         goal=experiment.goal,
         better=experiment.better,
         closed_loop=experiment.verdicts.little.clients is not None,
+        contests=experiment.contests if experiment.fresh else (),
+        fresh_rounds=experiment.fresh_rounds,
     )

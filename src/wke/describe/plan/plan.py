@@ -19,6 +19,7 @@ from wke.describe.plan.deployment import Deployment, layers, of_round, several, 
 from wke.describe.plan.revisions import Revisions, Side
 from wke.describe.plan.steps import StepPlanner, whole
 from wke.describe.plan.versions import version_steps
+from wke.describe.toml.limits import FRESH_FROM
 from wke.describe.toml.wording import counted
 from wke.errors import InputError, Location, Problem
 from wke.records import TaskName
@@ -157,7 +158,7 @@ def draft_problems(experiment: Experiment, configuration: ConfigurationSpec | No
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of a point: its round, and which iteration it is. Warm-ups are counted separately."""
+    """One turn of a point: its round, and which iteration it is. Warm-ups and fresh rounds (from FRESH_FROM) are counted separately."""
 
     round: int
     iteration: int
@@ -167,15 +168,17 @@ class Turn:
 def running_order(experiment: Experiment, points: Sequence[P], seed: int, stacks: Sequence[Deployment] = ()) -> Iterator[tuple[Turn, P]]:
     """Yield every turn of every point: point by point, or in rounds, which have every point once, each round in its own random order.
 
+    Fresh rounds, which measure again what results chose, are rounds in any case, and come last.
     Within a round, points that share layers of their deployment are neighbours; `stacks` has the deployment of each point.
     """
     turns = [Turn(number, number, warmup=True) for number in range(experiment.warmups)]
-    turns += [Turn(experiment.warmups + number, number, warmup=False) for number in range(experiment.iterations + experiment.fresh)]
+    turns += [Turn(experiment.warmups + number, number, warmup=False) for number in range(experiment.iterations)]
     if experiment.order == "sequential":
         yield from ((turn, point) for point in points for turn in turns)
-    else:
-        for turn in turns:
-            yield from ((turn, point) for point in shuffled(points, stacks, random.Random(f"{seed}/{turn.round}")))
+        turns = []
+    turns += [Turn(number, number, warmup=False) for number in range(FRESH_FROM, FRESH_FROM + experiment.fresh)]
+    for turn in turns:
+        yield from ((turn, point) for point in shuffled(points, stacks, random.Random(f"{seed}/{turn.round}")))
 
 
 def sources(metrics: Sequence[Metric], trial: Trial) -> dict[str, tuple[TaskName, ...]]:

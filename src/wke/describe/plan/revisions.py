@@ -64,7 +64,7 @@ class Revisions:
             )
         both = Parameter(REVISION, (f"base:{self.base}", f"head:{self.head}"))
         parameters = replace(asked.parameters, loops=(both, *asked.parameters.loops))
-        return replace(asked, name=f"{asked.name}@{self.base}", parameters=parameters, baseline=self.baseline)
+        return replace(asked, name=f"{asked.name}@{self.base}", parameters=parameters, baseline=self.baseline, fresh_rounds=0)
 
     def side(self, point: Point, head: Side) -> Side:
         """Return what of the project belongs to a point's revision, given that of the head; the questions are the head's."""

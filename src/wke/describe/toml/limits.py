@@ -20,6 +20,8 @@ MOST_ENTRIES = 1000
 """Steps, metrics, checks, plots, conditions or links of a file."""
 MOST_POINTS = 100_000
 """Points of a sweep, values of its parameters together, and trials of a plan."""
+FRESH_FROM = 1_000_000
+"""The iteration of the first fresh round, which measures again what results chose: no plan has so many others."""
 MOST_COPIES = 10_000
 """Tasks of a step per machine."""
 LONGEST_S = 10_000 * 86400.0

@@ -13,7 +13,6 @@ too narrow: see docs/decisions/0018.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
 
 from wke.describe.experiment.experiment import Budget, Stopping
 from wke.describe.experiment.metrics import Metric
@@ -84,8 +83,6 @@ class BudgetUse(Finding):
 class Budgeted(Policy):
     """Runs what a budget affords: the coarse points first, then where intervals are widest; with a `rule` until that is reached."""
 
-    needs_attempts: ClassVar[bool] = True
-
     budget: Budget
     rule: Stopping | None
     metrics: tuple[Metric, ...]
@@ -93,6 +90,11 @@ class Budgeted(Policy):
     baseline: Mapping[str, object]
     most: int
     cooldown_s: float = 0.0
+
+    @property
+    def needs_attempts(self) -> bool:
+        """True: all attempts take time."""
+        return True
 
     def next_trials(self, planned: Sequence[PlannedTrial], seen: Seen) -> list[PlannedTrial]:
         """Return trials that fit into the rest of the budget: some of the first rounds, or else the next iteration of one unit."""

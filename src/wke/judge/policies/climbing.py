@@ -26,9 +26,13 @@ CLOSE = 3  # the best value and its two neighbours
 
 @dataclass(frozen=True, slots=True)
 class ClimbOutlook(Outlook):
-    """`due` trials run at the values that the searches along `parameter` try next; how many follow depends on their results."""
+    """`due` trials run at the values that the searches along `parameter` try next; how many follow depends on their results.
+
+    At most `again` trials measure the best values again.
+    """
 
     parameter: str
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +73,23 @@ class Climbing(Policy):
     better: str
     metrics: tuple[Metric, ...]
     points: tuple[Point, ...]
-    iterations: int = 1
 
     def next_trials(self, planned: Sequence[PlannedTrial], seen: Seen) -> list[PlannedTrial]:
         """Return the missing trials at the point that each search tries next, and the fresh rounds of those that are over."""
         climbs, missing = self._climbs(planned, seen), seen.missing(planned)
         wanted = {point_key(climb.next) for climb in climbs if climb.next is not None}
         again = {point_key(point) for climb in climbs for point in climb.close}
-        searching = [trial for trial in missing if not self._is_fresh(trial) and point_key(trial.point) in wanted]
-        fresh = [trial for trial in missing if self._is_fresh(trial) and point_key(trial.point) in again]
-        return searching + sorted(fresh, key=lambda trial: trial.iteration)
+        searching = [trial for trial in missing if not trial.fresh and point_key(trial.point) in wanted]
+        fresh = [trial for trial in missing if trial.fresh and point_key(trial.point) in again]
+        return searching + fresh
 
     def outlook(self, planned: Sequence[PlannedTrial], seen: Seen) -> ClimbOutlook:
         """Return how many trials run next; at most all missing ones do, and the fresh rounds of three values for each search."""
         missing = seen.missing(planned)
-        fresh = [trial for trial in missing if self._is_fresh(trial)]
+        fresh = [trial for trial in missing if trial.fresh]
         rounds = len({trial.iteration for trial in fresh})
         left = sum(self._left(climb, fresh, rounds) for climb in self._climbs(planned, seen))
-        return ClimbOutlook(len(self.next_trials(planned, seen)), len(missing) - len(fresh) + left, self.parameter)
+        return ClimbOutlook(len(self.next_trials(planned, seen)), len(missing) - len(fresh) + left, self.parameter, left)
 
     def _left(self, climb: Climb, fresh: Sequence[PlannedTrial], rounds: int) -> int:
         """Return how many of the `fresh` trials a search still needs, at most."""
@@ -96,20 +99,17 @@ class Climbing(Policy):
 
     def findings(self, planned: Sequence[PlannedTrial], seen: Seen) -> tuple[Climb, ...]:
         """Return all searches, with what came of their best values in fresh rounds."""
-        fresh = [trial for trial in planned if self._is_fresh(trial)]
+        fresh = [trial for trial in planned if trial.fresh]
         return tuple(replace(climb, again=self._again(climb, fresh, seen)) for climb in self._climbs(planned, seen))
 
     def _climbs(self, planned: Sequence[PlannedTrial], seen: Seen) -> tuple[Climb, ...]:
         """Return all searches. A point is tried when no trial of it is missing; trials without a result are observations of nothing."""
         trials_at: dict[object, list[PlannedTrial]] = {}
         for trial in planned:
-            if not self._is_fresh(trial):
+            if not trial.fresh:
                 trials_at.setdefault(point_key(trial.point), []).append(trial)
         tried = [trials for trials in trials_at.values() if not seen.missing(trials)]
         return self.climbs((trials[0].point, self._observations(seen.results_of(_counted(trials)))) for trials in tried)
-
-    def _is_fresh(self, trial: PlannedTrial | StoredAttempt) -> bool:
-        return not trial.warmup and trial.iteration >= self.iterations
 
     def _again(self, climb: Climb, fresh: Sequence[PlannedTrial], seen: Seen) -> Again | None:
         """Return what the fresh rounds of a search say; None without any."""
@@ -127,8 +127,8 @@ class Climbing(Policy):
 
     def counted(self, trials: Sequence[StoredAttempt]) -> tuple[StoredAttempt, ...]:
         """Return the trials that tables and figures show: where there are fresh results, these alone."""
-        fresh = {point_key(trial.point) for trial in trials if trial.ok and self._is_fresh(trial)}
-        return tuple(trial for trial in trials if self._is_fresh(trial) or point_key(trial.point) not in fresh)
+        fresh = {point_key(trial.point) for trial in trials if trial.ok and trial.fresh}
+        return tuple(trial for trial in trials if trial.fresh or point_key(trial.point) not in fresh)
 
     def visited(self, points: Sequence[Place], trials: Sequence[StoredAttempt]) -> tuple[Place, ...]:
         """Return the points with a trial: most others are never tried."""

@@ -5,7 +5,6 @@ baseline's is decided: its metrics are not waited for, because their comparisons
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from wke.describe.experiment.experiment import LOOKS
 from wke.describe.experiment.metrics import Metric
@@ -51,13 +50,16 @@ class Decision(Finding):
 class Decided(Policy):
     """Runs rounds until a look finds all comparisons with the `baseline` decided, or `most` rounds have run."""
 
-    needs_attempts: ClassVar[bool] = True
-
     baseline: Mapping[str, object]
     threshold: float
     metrics: tuple[Metric, ...]
     points: tuple[Place, ...]
     most: int
+
+    @property
+    def needs_attempts(self) -> bool:
+        """True: first attempts tell whether trials fail."""
+        return True
 
     def next_trials(self, planned: Sequence[PlannedTrial], seen: Seen) -> list[PlannedTrial]:
         """Return the missing trials of the rounds before the next look."""

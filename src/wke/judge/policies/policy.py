@@ -6,7 +6,6 @@ interrupted. A new policy is one file next to this one; `choose.policy_of` selec
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar
 
 from wke.judge.policies.precision import Precision
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
@@ -73,7 +72,10 @@ class Policy(ABC):
     """A way to choose trials. `planned` are the trials to choose from, in running order: those of the plan, or a selection of them."""
 
     __slots__ = ()
-    needs_attempts: ClassVar[bool] = False
+    @property
+    def needs_attempts(self) -> bool:
+        """Whether `Seen` has to have all attempts, and the time that they took."""
+        return False
 
     @abstractmethod
     def next_trials(self, planned: Sequence[PlannedTrial], seen: Seen) -> list[PlannedTrial]:
@@ -90,6 +92,10 @@ class Policy(ABC):
     def counted(self, trials: Sequence[StoredAttempt]) -> tuple[StoredAttempt, ...]:
         """Return those of `trials` that tables and figures show: all, unless some only served to choose points."""
         return tuple(trials)
+
+    def compared(self, trials: Sequence[StoredAttempt]) -> tuple[StoredAttempt, ...]:
+        """Return those of `trials` that comparisons and diagnostics use: rounds of all points, if there are any."""
+        return self.counted(trials)
 
     def visited(self, points: Sequence[Place], trials: Sequence[StoredAttempt]) -> tuple[Place, ...]:  # noqa: ARG002 - others need them
         """Return those of `points` that a table has a row for, given the trials so far: all, unless the policy leaves points out."""

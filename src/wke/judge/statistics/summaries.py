@@ -1,11 +1,14 @@
 """Summaries of a series: one for each point and metric, of one kind at every point."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.point import point_key
+from wke.describe.expression.evaluation import ExpressionError, calculate
+from wke.describe.expression.expression import Expression
+from wke.describe.expression.units import is_known
 from wke.judge.statistics.statistics import POOLED, Summary, summarise, usual_kind
 from wke.keep.trials.trials import Recorded, StoredAttempt
 
@@ -73,6 +76,17 @@ def trial_kind(name: str, metrics: Sequence[Metric], unit: str | None) -> str:
     """
     declared = next((metric.summary for metric in metrics if metric.name == name and metric.summary != POOLED), None)
     return declared or ("mean" if unit is None else usual_kind(unit))
+
+
+def unit_of(expression: Expression, rows: Iterable[Mapping[str, object]], units: Mapping[str, str]) -> str | None:
+    """Return the unit of an expression's values; None for a product or quotient of units that has no common name."""
+    for row in rows:
+        try:
+            unit = calculate(expression, row, units)[1]
+        except ExpressionError:
+            continue
+        return unit if not unit or unit in units.values() or is_known(unit) else None
+    return units.get(expression.name or "", "")
 
 
 def is_pooled(metric: Metric) -> bool:

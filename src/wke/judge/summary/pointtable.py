@@ -69,17 +69,19 @@ def point_table(
     attempts, the first of which at each trial tells whether it fails.
     """
     policy = policy or Fixed()
-    counted = [trial for trial in policy.counted(counting_attempts(trials)) if not trial.warmup]
+    counting = counting_attempts(trials)
+    counted = [trial for trial in policy.counted(counting) if not trial.warmup]
+    compared = [trial for trial in policy.compared(counting) if not trial.warmup]
     known = points or sorted_points(counted)
     visited = policy.visited(known, trials)
     units = metric_units(counted, metrics)
     summaries, trials_at = point_summaries(counted, metrics, units), by_point(counted)
-    precise = policy.precisions(visited, counted)
+    precise = policy.precisions(visited, compared)
     rows = [
         _row(point, trials_at.get(point_key(point), ()), summaries.get(point_key(point), {}), precision)
         for point, precision in zip(visited, precise or [None] * len(visited), strict=True)
     ]
-    comparisons = conclude(counted, metrics, visited, question, attempts) if question else ()
+    comparisons = conclude(compared, metrics, visited, question, policy.compared(attempts)) if question else ()
     wanted = precise[0].wanted if precise else None
     return PointTable(varied(known), units, tuple(rows), comparisons, wanted, tuple(metrics), closed)
 

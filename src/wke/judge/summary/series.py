@@ -48,15 +48,16 @@ class InputChanges:
 class SeriesWork:
     """What of a series is done and what there is to do, by its latest plan and the store.
 
-    `trials` are the planned trials that were begun, in running order, each with the attempt that counts, else its last. `due` are the
-    trials that run next, before the policy is asked again; `outlook` is how much there is to do in all. `findings` are what the series
-    found about itself.
+    `trials` are the planned trials that were begun, in running order, each with the attempt that counts, else its last. `shown` are those
+    that tables show: all, unless some only served to choose points. `due` are the trials that run next, before the policy is asked
+    again; `outlook` is how much there is to do in all. `findings` are what the series found about itself.
     """
 
     name: str
     plan: StoredPlan
     planned: tuple[PlannedTrial, ...]
     trials: tuple[StoredAttempt, ...]
+    shown: tuple[StoredAttempt, ...]
     due: tuple[PlannedTrial, ...]
     outlook: Outlook
     findings: tuple[Finding, ...]
@@ -67,7 +68,9 @@ class SeriesWork:
         ok, invalid = sum(trial.ok for trial in self.trials), sum(trial.outcome == OutcomeKind.INVALID for trial in self.trials)
         ended = sum(trial.outcome not in {INTERRUPTED, RUNNING} for trial in self.trials)
         broken, suspect = sum(trial.broken for trial in self.trials), sum(trial.suspect for trial in self.trials)
-        return TrialCounts(len(self.planned), ok, ended - ok - invalid, invalid, broken, suspect)
+        begun = {trial.id for trial in self.trials}
+        planned = sum(not trial.fresh or trial.id in begun for trial in self.planned)
+        return TrialCounts(planned, ok, ended - ok - invalid, invalid, broken, suspect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class SeriesSummary(SeriesWork):
     def hints(self) -> tuple[Hint, ...]:
         """What diagnostics say of the values in the table."""
         in_rounds = self.plan.order != "sequential" and self.plan.rules.visits_all
-        return diagnose(policy_by(self.plan.rules).counted(self.trials), self.plan.rules.metrics, in_rounds=in_rounds)
+        return diagnose(policy_by(self.plan.rules).compared(self.trials), self.plan.rules.metrics, in_rounds=in_rounds)
 
     @property
     def without_result(self) -> tuple[StoredAttempt, ...]:
@@ -101,5 +104,6 @@ class SeriesSummary(SeriesWork):
         rows = tuple(row for row in self.table.rows if is_selected(row.point))
         comparisons = tuple(one for one in self.table.comparisons if is_selected(one.point))
         trials = tuple(trial for trial in self.trials if is_selected(trial.point))
+        shown = tuple(trial for trial in self.shown if is_selected(trial.point))
         due = tuple(trial for trial in self.due if is_selected(trial.point))
-        return replace(self, trials=trials, due=due, table=replace(self.table, rows=rows, comparisons=comparisons))
+        return replace(self, trials=trials, shown=shown, due=due, table=replace(self.table, rows=rows, comparisons=comparisons))

@@ -16,6 +16,7 @@ from wke.describe.configuration.step import PlannedStep, Ready
 from wke.describe.experiment.metrics import Metric
 from wke.describe.plan.plan import Plan, Trial
 from wke.describe.plan.revisions import REVISION
+from wke.describe.toml.limits import FRESH_FROM
 from wke.keep.machines.fingerprint import place
 from wke.keep.trials.trials import Inputs, PlannedTrial
 
@@ -26,8 +27,13 @@ SCHEME = 1
 
 
 def trial_id(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), beside: str = "") -> str:
-    """Return the trial's id: twelve hexadecimal digits of the hash and the iteration, as in 3fa9c1d2e0b4-2, or -w2 for a warm-up."""
-    return f"{digest(_dependencies(trial, metrics, checks, beside))[:12]}-{'w' if trial.warmup else ''}{trial.iteration}"
+    """Return the trial's id: twelve hexadecimal digits of the hash and the iteration, as in 3fa9c1d2e0b4-2; see `turn_name`."""
+    return f"{digest(_dependencies(trial, metrics, checks, beside))[:12]}-{turn_name(trial.iteration, warmup=trial.warmup)}"
+
+
+def turn_name(iteration: int, *, warmup: bool) -> str:
+    """Return the part of a trial's id that tells which turn of its point it is: 2, w2 for a warm-up, f2 for a fresh round."""
+    return f"w{iteration}" if warmup else f"f{iteration - FRESH_FROM}" if iteration >= FRESH_FROM else str(iteration)
 
 
 def inputs(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), beside: str = "") -> dict[str, Json]:

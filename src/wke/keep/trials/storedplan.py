@@ -7,6 +7,7 @@ from typing import Self
 
 from wke.describe.experiment.experiment import STORE_LIMIT, Budget, Experiment, Stopping
 from wke.describe.experiment.metrics import Metric
+from wke.describe.experiment.plot import Contest, Filter
 from wke.describe.experiment.rules import Rules, rules_of
 from wke.describe.expression.equation import read_expression
 from wke.documents import Json
@@ -51,6 +52,7 @@ class StoredPlan:
         values = asdict(self)
         values["threshold"] = values["rules"].pop("threshold")
         values["rules"]["goal"] = self.rules.goal.text if self.rules.goal else None
+        values["rules"]["contests"] = [{**asdict(one), "y": one.y.text} for one in self.rules.contests]
         return json.dumps(values)
 
     @classmethod
@@ -70,5 +72,12 @@ def _rules(values: Mapping[str, Json]) -> Rules:
         "stopping": Stopping(**{**stopping, "of": tuple(stopping["of"])}) if stopping else None,
         "budget": Budget(**{**budget, "of": tuple(budget["of"])}) if budget else None,
         "goal": None if goal is None else read_expression(goal),
+        "contests": tuple(map(_contest, values.get("contests", ()))),
     }
     return Rules(**{**values, **whole})
+
+
+def _contest(values: Mapping[str, Json]) -> Contest:
+    kept = tuple(Filter(one["key"], tuple(one["values"])) for one in values["kept"])
+    whole = {"values": tuple(values["values"]), "of": tuple(values["of"]), "y": read_expression(values["y"]), "kept": kept}
+    return Contest(**{**values, **whole})

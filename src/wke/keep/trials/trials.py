@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 
+from wke.describe.toml.limits import FRESH_FROM
 from wke.documents import Json
 from wke.keep.files.damage import read_object
 from wke.keep.machines.fingerprint import FactChange
@@ -31,6 +32,11 @@ class PlannedTrial:
     warmup: bool
     position: int
     inputs_json: str = "{}"
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it is of a fresh round, which measures again what results chose."""
+        return self.iteration >= FRESH_FROM
 
     @property
     def inputs(self) -> Inputs:
@@ -179,6 +185,11 @@ class StoredAttempt:
     judgements: tuple[Judgement, ...] = ()
     recorded: Mapping[str, Recorded] = field(default_factory=dict, compare=False)
     deployed: tuple[int, ...] = field(default=(), compare=False)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it is of a fresh round, which measures again what results chose."""
+        return self.iteration >= FRESH_FROM
 
     @property
     def ran(self) -> tuple[str, int]:

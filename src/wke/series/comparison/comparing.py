@@ -15,6 +15,7 @@ from wke.describe.experiment.point import point_key
 from wke.describe.expression.quantity import fraction
 from wke.describe.plan.revisions import REVISION
 from wke.errors import InputError
+from wke.judge.policies.choose import policy_by
 from wke.judge.reuse.drift import drift
 from wke.judge.statistics.comparison import Question
 from wke.judge.statistics.looks import conclude
@@ -64,8 +65,9 @@ class Comparand:
 def load_comparand(store: Store, selection: SeriesSelection, name: str) -> Comparand:
     """Return the values of a selection of a series in a store."""
     series = selection.series
-    plan, tried = store.plans.latest(series), store.attempts.of_plan(series)
-    attempts = tuple(one for one in tried if selection.has(one.point))
+    plan = store.plans.latest(series)
+    policy = policy_by(plan.rules)
+    attempts = tuple(one for one in policy.compared(store.attempts.of_plan(series)) if selection.has(one.point))
     known = plan.rules.points if plan.rules.compares_all else [attempt.point for attempt in attempts]
     points = {point_key(point): point for point in known if selection.has(point)}
     examined, ran = store.examinations.by_name(series), {point_key(one.point): one.id for one in attempts}
@@ -76,7 +78,7 @@ def load_comparand(store: Store, selection: SeriesSelection, name: str) -> Compa
         selection,
         plan,
         tuple(points.values()),
-        tuple(one for one in store.attempts.one_per_trial(series) if selection.has(one.point)),
+        tuple(one for one in policy.compared(store.attempts.one_per_trial(series)) if selection.has(one.point)),
         attempts,
         {machine: facts for machine, facts in examined.items() if machine in used or not used},
     )

@@ -43,8 +43,11 @@ class Reference:
 
 @contextmanager
 def open_reference(project: Project, text: str | None, threshold: float | None) -> Iterator[Reference]:
-    """Yield what a text refers to; the files of a commit are there meanwhile. Raise InputError if nothing can be compared with it."""
-    experiment = project.experiment
+    """Yield what a text refers to; the files of a commit are there meanwhile. Raise InputError if nothing can be compared with it.
+
+    Fresh rounds are left out: they are not of all points, so nothing in them can be compared.
+    """
+    experiment = replace(project.experiment, fresh_rounds=0)
     if threshold is not None:
         experiment = replace(experiment, threshold=threshold)
     if not experiment.has_rounds:

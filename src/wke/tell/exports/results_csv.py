@@ -62,9 +62,9 @@ def _renamed(columns: Mapping[str, str], values: Point) -> dict[str, object]:
 
 
 def series_file(work: SeriesWork) -> ResultsFile:
-    """Return the results file of a series."""
+    """Return the results file of a series, with the trials that its table shows."""
     rules = work.plan.rules
-    return results_file(work.trials, rules.metrics, command=f"wke measure {work.plan.file}", points=rules.points)
+    return results_file(work.shown, rules.metrics, command=f"wke measure {work.plan.file}", points=rules.points)
 
 
 def result_rows(trials: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.plot import CURVES, Filter, Plot
+from wke.describe.experiment.point import value_key
 from wke.describe.experiment.sweep import value_text
 from wke.describe.toml.wording import counted
 from wke.errors import Problem
@@ -28,7 +29,7 @@ def footnote(plot: Plot, drawing: Drawing, rows: Sequence[Row], shown: Sequence[
         _marks(plot, drawing),
         _loops(plot, experiment),
         _suspect(rows),
-        _selections(plot, drawing.panels),
+        _selections(plot, drawing.panels, rows),
         _mixed(plot, rows, measured=drawing.measured),
         _missing(plot, shown, experiment),
         _hints(plot, shown, experiment),
@@ -135,15 +136,24 @@ def scale_problems(drawing: Drawing) -> Iterator[Problem]:
             yield Problem(what, hint=f'write {name}-scale = "symlog", or leave out these values with filter-by')
 
 
-def _selections(plot: Plot, panels: Sequence[Panel]) -> Iterator[str]:
+def _selections(plot: Plot, panels: Sequence[Panel], rows: Sequence[Row]) -> Iterator[str]:
     """Yield which trials are shown, which were chosen by their results, and what results were divided by."""
     if plot.filter_by:
         yield f"Only {' and '.join(map(_filter_text, plot.filter_by))}."
     if plot.maximize_by and panels[0].marks:
-        best = f"At the {worded(plot.maximize_by)} with the highest mean {panels[0].name}"
-        yield f"{best}; chosen by these trials, so it is too high by chance."
+        yield _chosen(f"At the {worded(plot.maximize_by)} with the highest mean {panels[0].name}", rows)
     if plot.baseline:
         yield f"Divided by {_filter_text(plot.baseline)} in the same round."
+
+
+def _chosen(best: str, rows: Sequence[Row]) -> str:
+    """Return what was chosen as best, and by which trials it is shown."""
+    again = {(value_key(row.x), value_key(row.group), value_key(row.facet)): row.fresh for row in rows if row.rivals}
+    late = sum(not fresh for fresh in again.values())
+    if again and late == len(again):
+        return f"{best}; chosen by these trials, so it is too high by chance."
+    text = f"{best}, measured again in fresh rounds" if again else best
+    return text + (f"; {late} of {len(again)} are shown by the trials that chose them, too high by chance." if late else ".")
 
 
 def _filter_text(kept: Filter) -> str:

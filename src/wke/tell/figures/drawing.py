@@ -8,17 +8,17 @@ from itertools import compress, pairwise
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
-from wke.describe.experiment.plot import CURVES, Plot
+from wke.describe.experiment.plot import CURVES, Plot, contest_of
 from wke.describe.experiment.point import distinct, point_key, value_key
 from wke.describe.experiment.sweep import value_text
 from wke.describe.expression.evaluation import ExpressionError, calculate
 from wke.describe.expression.expression import Expression
-from wke.describe.expression.units import is_known, is_time
+from wke.describe.expression.units import is_time
 from wke.describe.toml.wording import counted
 from wke.errors import InputError
 from wke.judge.policies.choose import policy_of
 from wke.judge.statistics.statistics import POOLED, Summary, summarise
-from wke.judge.statistics.summaries import is_pooled, metric_units, pooled_summary, trial_kind
+from wke.judge.statistics.summaries import is_pooled, metric_units, pooled_summary, trial_kind, unit_of
 from wke.judge.summary.pointtable import value_order
 from wke.keep.trials.trials import Recorded, StoredAttempt, counting_attempts
 from wke.tell.figures.caption import footnote
@@ -56,12 +56,16 @@ class _Source:
 def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experiment) -> Drawing:
     """Return what `plot` shows of `trials`; warm-ups and trials that are not ok are left out.
 
+    What a plot maximises is chosen by the rounds of all points, and shown as fresh rounds measured it again, if they did.
+
     InputError when trials are there but have no column of the name that the plot gives.
     """
-    good = [trial for trial in policy_of(experiment).counted(counting_attempts(trials)) if trial.ok and not trial.warmup]
+    counting, contest = counting_attempts(trials), contest_of(plot, experiment.parameters)
+    good = [trial for trial in policy_of(experiment).compared(counting) if trial.ok and not trial.warmup]
+    whole = [trial for trial in counting if trial.ok and not trial.warmup] if contest else good
     plot = fitted(plot, good, experiment.parameters.points())
     units = metric_units(good, experiment.metrics)
-    rows = make_rows(plot, good, units)
+    rows = make_rows(plot, whole, units, contest)
     source, measured = _Source(plot, rows, experiment, units), x_is_measured(plot, good)
     panels = _without_empty_groups([panel for position in range(len(plot.y_axis)) for panel in _panels(source, position)])
     drawing = Drawing(
@@ -97,7 +101,7 @@ def _panels(source: _Source, position: int) -> Iterator[Panel]:
     expression = expressions(plot)[position]
     seen = [row for row in rows if math.isfinite(row.ys[position])]
     values = [row.ys[position] for row in seen]
-    unit = _unit(expression, seen, units)
+    unit = unit_of(expression, [row.columns for row in seen], units)
     kind = _kind(source, expression, unit)
     values = normalised(plot, seen, values, kind)
     pairs = [(row, value) for row, value in zip(seen, values, strict=True) if math.isfinite(value)]
@@ -210,17 +214,6 @@ def _y_label(plot: Plot, position: int, unit: str | None) -> str:
 def _value_label(unit: str | None) -> str:
     """Return what recorded values are called."""
     return titled("latency" if is_time(unit or "") else "recorded value", unit or "")
-
-
-def _unit(expression: Expression, rows: Sequence[Row], units: Mapping[str, str]) -> str | None:
-    """Return the unit of an expression's values; None for a product or quotient of units that has no common name."""
-    for row in rows:
-        try:
-            unit = calculate(expression, row.columns, units)[1]
-        except ExpressionError:
-            continue
-        return unit if not unit or unit in units.values() or is_known(unit) else None
-    return units.get(expression.name or "", "")
 
 
 def _marks(plot: Plot, pairs: Sequence[tuple[Row, float]], summary: Summarise, experiment: Experiment) -> Iterator[Mark]:

@@ -8,13 +8,15 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from statistics import mean
 
-from wke.describe.experiment.plot import Filter, Plot
+from wke.describe.experiment.plot import Contest, Filter, Plot
 from wke.describe.experiment.point import distinct, meant, point_key, value_key
 from wke.describe.experiment.sweep import Value
 from wke.describe.expression.equation import divided, over
 from wke.describe.expression.evaluation import UnitError, calculate, number_or_nan
 from wke.describe.expression.expression import Expression
+from wke.describe.toml.limits import FRESH_FROM
 from wke.errors import InputError, did_you_mean
+from wke.judge.policies.maximizing import best_of
 from wke.judge.statistics.statistics import summarise
 from wke.judge.summary.pointtable import Point
 from wke.keep.trials.trials import Recorded, StoredAttempt
@@ -28,7 +30,7 @@ class Row:
     """One trial of a plot, with the line and the panel that it belongs to.
 
     If the x-axis shows a metric, `x` is the mean of the point's trials and `own_x` the value of this trial. `recorded` is what the trial
-    recorded, by metric.
+    recorded, by metric. A plot that maximises chose it among the trials of `rivals` other values.
     """
 
     point: Point
@@ -41,6 +43,12 @@ class Row:
     suspect: bool = False
     recorded: Mapping[str, Recorded] = field(default_factory=dict)
     round: int = 0
+    rivals: int = 0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the trial is of a fresh round, which measures again what results chose."""
+        return self.round >= FRESH_FROM
 
 
 def fitted(plot: Plot, trials: Sequence[StoredAttempt], points: Sequence[Point] = ()) -> Plot:
@@ -63,8 +71,10 @@ def fitted(plot: Plot, trials: Sequence[StoredAttempt], points: Sequence[Point] 
     )
 
 
-def make_rows(plot: Plot, trials: Sequence[StoredAttempt], units: Mapping[str, str] = {}) -> list[Row]:
-    """Return the rows of the trials that the plot shows: filtered, computed, and only the best ones if it maximises.
+def make_rows(
+    plot: Plot, trials: Sequence[StoredAttempt], units: Mapping[str, str] = {}, contest: Contest | None = None
+) -> list[Row]:
+    """Return the rows of the trials that the plot shows: filtered, computed, and only the best ones if it maximises, by a `contest`.
 
     Raise InputError when no trial has a column that the plot names, or when a value to compute with is not a number or has the wrong unit.
     """
@@ -80,12 +90,12 @@ def make_rows(plot: Plot, trials: Sequence[StoredAttempt], units: Mapping[str, s
     rows = [_row(plot, trial, row, units, measured=measured) for trial, row in zip(trials, table, strict=True) if shows(plot, row)]
     if measured:
         rows = _at_their_mean([row for row in rows if row.own_x is not None])
-    return _maximised(rows, plot.maximize_by) if plot.maximize_by else rows
+    return _maximised(rows, plot.maximize_by, contest) if plot.maximize_by else rows
 
 
 def shows(plot: Plot, columns: Columns) -> bool:
     """Return whether the plot's filters keep a trial with these columns."""
-    return all(_keeps(one, columns) for one in plot.filter_by)
+    return all(one.keeps(columns) for one in plot.filter_by)
 
 
 def expressions(plot: Plot) -> tuple[Expression, ...]:
@@ -116,7 +126,7 @@ def normalised(plot: Plot, rows: Sequence[Row], ys: Sequence[float], kind: str) 
 
     found: dict[Hashable, list[float]] = {}
     for row, y in zip(rows, ys, strict=True):
-        if _keeps(baseline, row.columns) and math.isfinite(y):
+        if baseline.keeps(row.columns) and math.isfinite(y):
             found.setdefault(place(row), []).append(y)
     means = {where: summarise(values, kind).centre for where, values in found.items()}
     return [y / means[place(row)] if means.get(place(row)) else math.nan for row, y in zip(rows, ys, strict=True)]
@@ -132,10 +142,6 @@ def _row(plot: Plot, trial: StoredAttempt, columns: Columns, units: Mapping[str,
     )
 
 
-def _keeps(kept: Filter, columns: Columns) -> bool:
-    return value_key(columns.get(kept.key)) in map(value_key, kept.values)
-
-
 def _at_their_mean(rows: Sequence[Row]) -> list[Row]:
     """Give all trials of a point their mean x: they are repetitions of one mark, not separate marks."""
 
@@ -146,8 +152,12 @@ def _at_their_mean(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, x=means[point(row)]) for row in rows]
 
 
-def _maximised(rows: Sequence[Row], column: str) -> list[Row]:
-    """Keep, for each x, group and facet, the rows with the value of the column that has the highest mean of the first y."""
+def _maximised(rows: Sequence[Row], column: str, contest: Contest | None) -> list[Row]:
+    """Keep, for each x, group and facet, the rows with the value of the column that has the highest mean of the first y.
+
+    Of these the fresh ones are kept, if there are any. The fresh ones do not choose, because the best of them would be the luckiest again.
+    """
+    order = {value_key(one): place for place, one in enumerate(contest.values if contest else ())}
 
     def place(row: Row) -> Hashable:
         return value_key(row.x), value_key(row.group), value_key(row.facet)
@@ -155,11 +165,15 @@ def _maximised(rows: Sequence[Row], column: str) -> list[Row]:
     def value(row: Row) -> Hashable:
         return value_key(row.columns.get(column))
 
-    best: dict[Hashable, Hashable] = {}
-    for where, mine in _grouped(rows, place).items():
-        values = _grouped(mine, value)
-        best[where] = max(values, key=lambda key: _mean([row.ys[0] for row in values[key]]))
-    return [row for row in rows if value(row) == best[place(row)]]
+    best: dict[Hashable, tuple[Hashable, int]] = {}
+    for where, mine in _grouped([row for row in rows if not row.fresh], place).items():
+        values = sorted(_grouped(mine, value).items(), key=lambda one: order.get(one[0], 0))
+        winner, _ = best_of([[row.ys[0] for row in same] for _, same in values])
+        best[where] = values[winner][0], len(values) - 1
+    kept = [(row, rivals) for row in rows for winner, rivals in [best.get(place(row), (None, 0))] if value(row) == winner]
+    again = {place(row) for row, _ in kept if row.fresh}
+    return [replace(row, rivals=rivals) for row, rivals in kept if row.fresh == (place(row) in again)]
+
 
 
 def _grouped(rows: Sequence[Row], key: Callable[[Row], Hashable]) -> dict[Hashable, list[Row]]:
@@ -167,11 +181,6 @@ def _grouped(rows: Sequence[Row], key: Callable[[Row], Hashable]) -> dict[Hashab
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return groups
-
-
-def _mean(values: Sequence[float]) -> float:
-    seen = [value for value in values if math.isfinite(value)]
-    return mean(seen) if seen else -math.inf
 
 
 def _check_columns(plot: Plot, table: Sequence[Columns]) -> None:

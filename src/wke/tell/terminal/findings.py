@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from wke.describe.experiment.sweep import value_text
 from wke.describe.toml.wording import counted
+from wke.judge.policies.again import Again
 from wke.judge.policies.budgeted import BudgetUse
 from wke.judge.policies.climbing import Climb
 from wke.judge.policies.decided import Decision
+from wke.judge.policies.maximizing import Best
 from wke.judge.policies.policy import Finding
 from wke.judge.policies.precise import Reached, Undecided
 from wke.judge.policies.precision import Precision
@@ -14,7 +16,7 @@ from wke.judge.policies.search import Why
 from wke.judge.statistics.comparison import Comparison
 from wke.tell.precision import place_text, share_text, shares_text
 from wke.tell.tables import interval
-from wke.tell.words import seconds
+from wke.tell.words import seconds, worded
 
 MOST_PLACES = 5
 LEFT = {2: 37, 3: 60, 5: 82}
@@ -47,6 +49,8 @@ def finding_text(finding: Finding, varied: Sequence[str]) -> str:
             return _decision(finding, varied)
         case Climb():
             return _climb(finding, varied)
+        case Best():
+            return _best(finding)
     raise TypeError(f"there are no words for {type(finding).__name__}")
 
 
@@ -110,9 +114,8 @@ def _places(points: Sequence[Precision], varied: Sequence[str], *, precise: bool
     return "; ".join(told) + more
 
 
-def _again(climb: Climb, chosen: float) -> str:
+def _again(again: Again | None, chosen: float) -> str:
     """Return the mean at the best value: that of the fresh rounds, and which neighbours may be better; before them, the first one."""
-    again = climb.again
     if again is None:
         return f"{chosen:.4g}"
     if again.summary is None or again.missing:
@@ -126,6 +129,14 @@ def _again(climb: Climb, chosen: float) -> str:
     return text
 
 
+def _best(best: Best) -> str:
+    """Return what a plot maximises by at one setting, and what fresh rounds say of the value that was chosen."""
+    at = place_text(best.setting, list(best.setting))
+    goal, again = best.contest.goal({}).printed(), best.again
+    chosen = f"{best.mean:.4g}, too good because it was chosen" if again is None else _again(again, best.mean)
+    return f"best {worded(best.contest.parameter)}{f' at {at}' if at else ''}: {value_text(best.value)} with a mean {goal} of {chosen}"
+
+
 def _climb(climb: Climb, varied: Sequence[str]) -> str:
     """Return what a search tried and found, and why it is over or not; a second line when there may be a better value."""
     advice = climb.advice
@@ -133,7 +144,7 @@ def _climb(climb: Climb, varied: Sequence[str]) -> str:
     tried = ", ".join(map(value_text, advice.tried)) or "nothing yet"
     text = f"climb along {climb.parameter}{f' at {at}' if at else ''}: tried {tried}"
     if advice.best is not None and advice.mean is not None:
-        text += f"; best {value_text(advice.best)} with a mean {climb.goal.printed()} of {_again(climb, advice.mean)}"
+        text += f"; best {value_text(advice.best)} with a mean {climb.goal.printed()} of {_again(climb.again, advice.mean)}"
     reason = REASONS[advice.why]
     text += f"; over: {reason}" if advice.next is None else f"; next {value_text(advice.next)}: {reason}"
     if advice.valley is None:

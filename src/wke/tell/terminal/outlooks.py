@@ -7,19 +7,25 @@ from wke.describe.toml.wording import counted
 from wke.judge.policies.budgeted import BudgetOutlook
 from wke.judge.policies.climbing import ClimbOutlook
 from wke.judge.policies.decided import DecidedOutlook
+from wke.judge.policies.maximizing import AgainOutlook
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precise import EVERY, PreciseOutlook
 from wke.judge.statistics.looks import LOOK_LEVEL
 from wke.tell.comparisons import share_words
 from wke.tell.precision import share_text
-from wke.tell.words import seconds
+from wke.tell.words import seconds, worded
 
 
 def plan_lines(outlook: Outlook) -> Iterator[str]:
     """Yield what decides how many trials run; nothing when the plan does."""
+    if isinstance(outlook, AgainOutlook):
+        yield from plan_lines(outlook.first)
+        yield from _again_lines(outlook)
+        return
     if isinstance(outlook, ClimbOutlook):
         yield f"climbs along {outlook.parameter}: of these trials only those that lead to the best value run"
-        yield "then the best value and its neighbours are measured again, in fresh rounds"
+        if outlook.again:
+            yield "then the best value and its neighbours are measured again, in fresh rounds"
     if isinstance(outlook, BudgetOutlook):
         yield budget_text(outlook)
     if isinstance(outlook, DecidedOutlook):
@@ -32,6 +38,8 @@ def plan_lines(outlook: Outlook) -> Iterator[str]:
 def iterations_text(outlook: Outlook, most: int) -> str:
     """Return how many iterations each point has."""
     match outlook:
+        case AgainOutlook():
+            return iterations_text(outlook.first, most)
         case PreciseOutlook():
             least = outlook.rule.min
         case BudgetOutlook():
@@ -46,6 +54,8 @@ def iterations_text(outlook: Outlook, most: int) -> str:
 def to_run_text(outlook: Outlook, duration: str) -> str:
     """Return how many trials run, as far as it is known; `duration` says how long all missing trials would take."""
     match outlook:
+        case AgainOutlook(first=first, again=again):
+            return f"{to_run_text(first, '')}{_then_again(again)}{duration}" if first.due else f"{again}{_in_fresh(again)}{duration}"
         case PreciseOutlook(due=0) | DecidedOutlook(due=0):
             return "0"
         case PreciseOutlook() | DecidedOutlook():
@@ -57,6 +67,8 @@ def to_run_text(outlook: Outlook, duration: str) -> str:
 
 def start_text(outlook: Outlook, to_run: int, stored: int, total: int, seed: int) -> str:
     """Return what a command that runs `to_run` trials first, of `total` planned ones, is about to do and what it reuses."""
+    if isinstance(outlook, AgainOutlook):
+        return _start_again_text(outlook, to_run, stored, total, seed)
     if isinstance(outlook, BudgetOutlook):
         return f"{stored} of at most {counted(total, 'trial')} are stored; {budget_text(outlook)}"
     if not to_run:
@@ -88,6 +100,8 @@ def _nothing_text(outlook: Outlook, stored: int, total: int) -> str:
 def then_text(outlook: Outlook) -> str:
     """Return what comes after the trials that run now; "" when nothing does."""
     match outlook:
+        case AgainOutlook() if outlook.first.due:
+            return then_text(outlook.first) or "then what measures the best values again"
         case BudgetOutlook():
             return f"then what the rest of {seconds(outlook.total_s)} buys"
         case PreciseOutlook():
@@ -114,6 +128,8 @@ def budget_text(outlook: BudgetOutlook) -> str:
 
 def budget_json(outlook: Outlook) -> dict[str, object] | None:
     """Return what a budget will probably buy, as values that `json.dumps` takes; None without a budget."""
+    if isinstance(outlook, AgainOutlook):
+        return budget_json(outlook.first)
     if not isinstance(outlook, BudgetOutlook):
         return None
     bought = {"lacking": outlook.lacking, "affordable": outlook.basic, "further": outlook.further}
@@ -124,3 +140,34 @@ def _rule_text(outlook: Outlook) -> str:
     """Return which precision a series waits for, if any."""
     rule = outlook.rule if isinstance(outlook, PreciseOutlook | BudgetOutlook) else None
     return f"until every interval of {' and '.join(rule.of)} is within {share_text(rule.precision)}" if rule else ""
+
+
+def _again_lines(outlook: AgainOutlook) -> Iterator[str]:
+    """Yield what is measured again, and how much of a budget is kept for it."""
+    if outlook.again:
+        trials = f"{'at most ' if outlook.first.due else ''}{counted(outlook.again, 'trial')}"
+        yield f"then the best {_names(outlook)} and its neighbours are measured again, in fresh rounds: {trials} (fresh-rounds)"
+    if outlook.total_s is not None:
+        yield f"the rest of the budget of {seconds(outlook.total_s)} is kept for fresh rounds"
+
+
+def _start_again_text(outlook: AgainOutlook, to_run: int, stored: int, total: int, seed: int) -> str:
+    """Return what a command is about to do that runs rounds of all points, or fresh rounds of the best values."""
+    first = stored - outlook.done
+    if outlook.first.due and to_run:
+        return f"{start_text(outlook.first, to_run, first, total, seed)}{_then_again(outlook.again)}"
+    if to_run:
+        return f"{counted(to_run, 'trial')} to run, which measure the best {_names(outlook)} and its neighbours again; {stored} are stored"
+    return f"{start_text(outlook.first, 0, first, total, seed)}, and {counted(outlook.done, 'trial')} of fresh rounds"
+
+
+def _then_again(again: int) -> str:
+    return f", then at most {again}{_in_fresh(again)}" if again else ""
+
+
+def _in_fresh(again: int) -> str:
+    return " in fresh rounds" if again else ""
+
+
+def _names(outlook: AgainOutlook) -> str:
+    return " and ".join(worded(name) for name in outlook.parameters)
