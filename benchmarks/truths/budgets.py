@@ -1,4 +1,4 @@
-"""Simulated series with a budget: how often intervals hold the truth, at all points and at those that the budget left at their first rounds.
+"""Simulated series with a budget: how often intervals hold the truth, at all points and at those that were left at their first rounds.
 
 Ten equal points vary by 10 %, each trial takes a second, and the budget is enough for 80 trials.
 """

@@ -215,10 +215,14 @@ class MachineUsage:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that the user should know but that is not an error, such as processes that had to be stopped at the end."""
+    """Something that the user should know but that is not an error, such as processes that had to be stopped at the end.
+
+    One that `stops` says why a series ends early.
+    """
 
     text: str
     machine: str | None = None
+    stops: bool = False
 
 
 @dataclass(frozen=True, slots=True)

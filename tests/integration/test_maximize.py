@@ -41,15 +41,19 @@ def test_the_best_values_are_measured_again(emulated: Project) -> None:
     assert "then the best threads and its neighbours are measured again, in fresh rounds: at most 30 trials" in plan
     assert "to run: 20, then at most 30 in fresh rounds" in plan
 
-    first = emulated.measure("--limit", "23", "--no-figures")
+    first = emulated.measure("--limit", "23")
     assert "series: 20 trials to run; 0 of 20 are stored already and reused; seed 1, then at most 30 in fresh rounds\n" in first.err
     assert "to run: 27 in fresh rounds" in emulated.wke("plan", "experiments/series.toml").out
 
-    rest = emulated.measure()
+    told = 'echo "$WKE_EVENT $WKE_STATUS $WKE_RAN $WKE_MESSAGE" >> told; exit 3'
+    rest = emulated.measure("--notify", told)
     assert rest.status == 0
+    assert (emulated.folder / "told").read_text() == "ended 0 27 series: 50 trials at 10 points, all ok\n"
+    assert f"nobody was notified: {told}: status 3\n" in rest.err
+    assert rest.err.splitlines()[-2] == "series: 50 trials at 10 points, all ok"
     begun = [(trial.point["engine"], trial.point["threads"]) for trial in emulated.trials()]
     assert {pair: begun.count(pair) for pair in begun} == {(e, n): 7 if n in AGAIN else 2 for e in ("old", "new") for n in range(1, 6)}
-    said = 'best threads at engine="old": 4 with a mean ops of 300 (300–300) in 5 fresh rounds (300 when it was chosen)'
+    said = 'best threads at engine="old": 4 with a mean ops of 300 in 5 fresh rounds (300 when it was chosen)'
     assert said in rest.err
     shown = json.loads(emulated.wke("results", "series", "--json").out)["series"]
     assert {row["point"]["threads"]: row["n"] for row in shown["rows"]} == {n: 5 if n in AGAIN else 2 for n in range(1, 6)}
@@ -57,8 +61,10 @@ def test_the_best_values_are_measured_again(emulated: Project) -> None:
     rows = list(csv.DictReader(line for line in (emulated.folder / "results/series.csv").read_text().splitlines() if line[:1] != "#"))
     assert [row["uid"].partition("-f")[1] for row in rows if int(row["threads"]) in AGAIN] == ["-f"] * 5 * 3 * 2
     assert len(rows) == 2 * (5 * 3 + 2 * 2)
+    assert emulated.wke("plot", "experiments/series.toml").status == 0
     svg = (emulated.folder / "plots/series.svg").read_text()
     assert "measured again in" in " ".join(svg.split())
 
-    again = emulated.measure("--no-figures")
+    again = emulated.measure("--notify", "touch again")
+    assert not (emulated.folder / "again").exists()
     assert "nothing to run: all 20 trials are stored and nothing they depend on has changed, and 30 trials of fresh rounds" in again.err

@@ -367,11 +367,13 @@ def test_a_machine_that_is_lost_again_and_again_ends_the_series(emulated: Projec
     """Contact that breaks off while the runner asks the machine for a port does not end the series; that it does so each time does."""
     emulated.targets(server="kill -9 $PPID; sleep 1000\n", work="true\n")
     emulated.write("experiments/series.toml", WAITS)
-    done = emulated.measure()
+    done = emulated.measure("--notify", 'echo "$WKE_EVENT $WKE_STATUS $WKE_FAILED $WKE_MESSAGE" > told')
     assert (done.status, emulated.outcomes()) == (3, ["lost", "lost", "lost"])
     assert all("m0" in trial.why for trial in emulated.trials())
     assert done.err.count(": lost, ") == 5
     assert "the series stops: 5 trials in a row failed alike, the last one with: " in done.err
+    told = (emulated.folder / "told").read_text()
+    assert told.startswith("stopped 3 3 the series stops: 5 trials in a row failed alike, the last one with: ")
 
 
 @pytest.mark.sshd

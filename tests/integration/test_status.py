@@ -34,6 +34,7 @@ value = { join = "sum" }
 """
 WORK = """#!/bin/sh
 [ $1 = 2 ] && [ ! -e FOLDER/ledger/ready ] && { echo "not yet" >&2; exit 3; }
+echo "at $1"
 touch FOLDER/ledger/begun-$1
 while [ $1 = 3 ] && [ ! -e FOLDER/ledger/go ]; do sleep 0.02; done
 echo "wke: value=$1"
@@ -108,9 +109,15 @@ def test_who_follows_gets_a_line_a_change(measuring: "tuple[Project, subprocess.
     assert re.match(r"series: \w{12}-0  x=3, .*; step work .*; 1 ok, 1 failed; 1 to run; last: \w{12}-0  x=2", lines[0])
     as_json = project.start("status", "--follow", "--json")
     assert json.loads(as_json.stdout.readline())["series"]["series"]["running"]["point"] == {"x": 3}
+    logs = project.start("logs", "series", "--follow")
+    begun = [logs.stdout.readline() for _ in range(2)]
+    assert re.fullmatch(r" +0\.000 work m\d │ at 3\n +0\.\d{3} work m\d │ at 3\n", "".join(begun))
     (project.folder / "ledger/go").touch()
     process.communicate(timeout=limit(60))
     assert process.returncode == 1
+    rest, said = logs.communicate(timeout=limit(60))
+    assert (logs.returncode, re.findall(r"work (?:m0|m1) │ (.*)", rest)) == (0, ["wke: value=3", "wke: value=3"])
+    assert re.fullmatch(r"\w{12}-0  x=3, iteration 1  .*\n\w{12}-0 ok\n", said)
     lines += following.communicate(timeout=limit(60))[0].splitlines()
     assert (following.returncode, lines[-1].partition("; last")[0]) == (0, "series: not being measured; 2 ok, 1 failed; 1 to run")
     assert len(lines) == len(set(lines))

@@ -10,10 +10,13 @@ import pytest
 from support import ys
 
 from wke.describe.experiment.experiment import Stopping
+from wke.describe.experiment.plot import Contest
 from wke.judge import policies
+from wke.judge.policies.again import Again
 from wke.judge.policies.budgeted import BudgetOutlook, BudgetUse
 from wke.judge.policies.climbing import Climb, ClimbOutlook
 from wke.judge.policies.decided import DecidedOutlook, Decision
+from wke.judge.policies.maximizing import AgainOutlook, Best
 from wke.judge.policies.policy import Finding, Outlook
 from wke.judge.policies.precise import PreciseOutlook, Reached, Undecided
 from wke.judge.policies.precision import Precision
@@ -32,6 +35,7 @@ FEW = Precision({"engine": "old", "size": 8}, 1, {"ops": None}, 0.05)
 
 OPEN = Comparison({"engine": "new", "size": 7}, "lat", "ms", "lower", 10, Effect(Rule.RATIO, 10, 0.9, 0.7, 1.1, 0.3, -1))
 
+BEST = Best(Contest("num-threads", (4, 8), ("engine",), *ys("ops")), {"engine": "old"}, 8, 3.0, (), (), 2)
 FINDINGS: Mapping[str, Finding] = {
     "precision: not decided yet; trials of the first 5 rounds without a result: 3": Undecided(3, 5),
     "precision: after 10 rounds every interval of ops is within ±5 %": Reached(10, RULE, (FINE,)),
@@ -54,6 +58,10 @@ FINDINGS: Mapping[str, Finding] = {
     'climb along size at engine="old": tried 7; best 7 with a mean ops of 3; over: the range has one value': Climb(
         "size", *ys("ops"), ({"engine": "old", "size": 7},), Advice(None, 7, 3.0, (7,), Why.ONE_VALUE)
     ),
+    'best num threads at engine="old": 8 with a mean ops of 3, too good because it was chosen': BEST,
+    (
+        'best num threads at engine="old": 8 with a mean ops of 3 when it was chosen, which is too good; 4 trials to measure it again'
+    ): replace(BEST, again=Again(None, 4)),
 }
 
 
@@ -123,7 +131,7 @@ OUTLOOKS: Mapping[str, tuple[Outlook, tuple[str, ...], *tuple[str, ...]]] = {
         "until the look after 10 rounds",
     ),
     "climbing": (
-        ClimbOutlook(8, 40, "n"),
+        ClimbOutlook(8, 40, "n", 15),
         (
             "climbs along n: of these trials only those that lead to the best value run",
             "then the best value and its neighbours are measured again, in fresh rounds",
@@ -132,6 +140,26 @@ OUTLOOKS: Mapping[str, tuple[Outlook, tuple[str, ...], *tuple[str, ...]]] = {
         "at most 40, about 1 h",
         "climbs along n: 2 trials to run, then those that their results ask for; 4 are stored",
         "then what the results ask for",
+    ),
+    "maximising": (
+        AgainOutlook(8, 38, Outlook(8, 8), 30, 2, ("num-threads",)),
+        ("then the best num threads and its neighbours are measured again, in fresh rounds: at most 30 trials (fresh-rounds)",),
+        "30 iterations",
+        "8, then at most 30 in fresh rounds, about 1 h",
+        "2 trials to run; 2 of 50 are stored already and reused; seed 7, then at most 30 in fresh rounds",
+        "then what measures the best values again",
+    ),
+    "maximising at the end": (
+        AgainOutlook(5, 5, BudgetOutlook(0, 0, 40.0, 40.0, 3, lacking=0), 5, 2, ("n",), 60.0),
+        (
+            "a budget of 40 s, of which 40 s are used; 0 trials of the first 3 rounds to run; how far it goes is known after the first trial",
+            "then the best n and its neighbours are measured again, in fresh rounds: 5 trials (fresh-rounds)",
+            "the rest of the budget of 1 min 0 s is kept for fresh rounds",
+        ),
+        "3 to 30 iterations",
+        "5 in fresh rounds, about 1 h",
+        "2 trials to run, which measure the best n and its neighbours again; 4 are stored",
+        "",
     ),
 }
 
@@ -153,6 +181,11 @@ def test_what_an_outlook_says(name: str) -> None:
         (Outlook(9, 9), 41, "nothing to run: of all 50 trials 41 are stored, including those chosen here"),
         (PreciseOutlook(0, 9, RULE), 41, "nothing to run: 41 of at most 50 trials are stored"),
         (ClimbOutlook(0, 9, "n"), 41, "nothing to run: every climb along n is over, 41 trials are stored"),
+        (
+            AgainOutlook(0, 0, Outlook(0, 0), 0, 5, ("n",)),
+            55,
+            "nothing to run: all 50 trials are stored and nothing they depend on has changed, and 5 trials of fresh rounds",
+        ),
     ],
 )
 def test_when_there_is_nothing_to_run(outlook: Outlook, stored: int, text: str) -> None:

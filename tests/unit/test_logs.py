@@ -11,7 +11,20 @@ from hypothesis import strategies as st
 
 from wke.describe.experiment.metrics import Metric, observe
 from wke.errors import StoreError
-from wke.keep.output.logs import PIECE, Line, LogWriter, collected_files, files_folder, lines, pieces, read_output, stderr, stdout, tasks
+from wke.keep.output.logs import (
+    PIECE,
+    Follower,
+    Line,
+    LogWriter,
+    collected_files,
+    files_folder,
+    lines,
+    pieces,
+    read_output,
+    stderr,
+    stdout,
+    tasks,
+)
 from wke.records import Note, Outcome, OutcomeKind, Output, TaskEnded, TaskName
 
 LOAD = TaskName(1, "load", "node1")
@@ -188,3 +201,21 @@ def test_collected_files_are_files_of_the_trial(tmp_path: Path) -> None:
     assert [name for name, _ in collected_files(tmp_path, LOAD, "out/*.hlog")] == ["out/a.hlog", "out/b.hlog"]
     assert collected_files(tmp_path, LOAD, "*/c.hlog") == ()
     assert collected_files(tmp_path, PEER, "out/*.hlog") == ()
+
+
+def test_a_trial_is_followed_while_its_folder_moves(tmp_path: Path) -> None:
+    """Each line comes once, when it has ended, in the order of time; those written before and after the move alike; a rest at the end."""
+    a, b = TaskName(0, "load", "a"), TaskName(0, "load", "b")
+    running, ended, follower = tmp_path / "partial", tmp_path / "trials", Follower()
+    assert list(follower.new(running)) == []
+    with LogWriter(running) as writer:
+        writer(Output(b, 1, b"second\nhal", 5))
+        writer(Output(a, 1, b"first\n", 3))
+        assert [(line.task.machine, line.data) for line in follower.new(running)] == [("a", b"first"), ("b", b"second")]
+        assert list(follower.new(running)) == []
+        writer(Output(b, 1, b"f\n", 7))
+        writer(Output(b, 2, b"no end", 8))
+    running.rename(ended)
+    assert list(follower.new(running)) == []
+    assert [(line.at_ns, line.data) for line in follower.new(ended)] == [(7, b"half")]
+    assert [(line.at_ns, line.stream, line.data) for line in follower.rest()] == [(8, 2, b"no end")]

@@ -29,7 +29,16 @@ PLOT = Plot("line", "engine", ys("ops"), maximize_by="threads")
 EXPERIMENT = Experiment(
     "x", Path("x.toml"), iterations=2, parameters=SWEEP, plots=(PLOT,), metrics=(Metric("ops", unit="1/s", better="higher"),)
 )
-HEIGHTS = {("old", 1): 10.0, ("old", 2): 20.0, ("old", 4): 30.0, ("old", 8): 25.0, ("new", 1): 50.0, ("new", 2): 40.0, ("new", 4): 30.0, ("new", 8): 20.0}
+HEIGHTS = {
+    ("old", 1): 10.0,
+    ("old", 2): 20.0,
+    ("old", 4): 30.0,
+    ("old", 8): 25.0,
+    ("new", 1): 50.0,
+    ("new", 2): 40.0,
+    ("new", 4): 30.0,
+    ("new", 8): 20.0,
+}
 AGAIN = {("old", 2), ("old", 4), ("old", 8), ("new", 1), ("new", 2)}
 Height = Callable[[PlannedTrial], float]
 
@@ -109,9 +118,11 @@ def test_the_first_results_choose_and_the_fresh_ones_are_shown() -> None:
     assert old.again is not None
     assert old.again.summary == summarise([29.5 + 0.01 * k for k in range(5)], "geometric-mean")
     assert finding_text(old, ()) == (
-        'best threads at engine="old": 4 with a mean ops of 29.52 (29.5–29.54) in 5 fresh rounds (30 when it was chosen)'
+        'best threads at engine="old": 4 with a mean ops of 29.520 [29.500, 29.540] in 5 fresh rounds (30.01 when it was chosen)'
     )
-    assert finding_text(new, ()).endswith(" in 5 fresh rounds (50 when it was chosen); 2 is better there: search again with more iterations")
+    assert finding_text(new, ()).endswith(
+        " in 5 fresh rounds (50 when it was chosen); 2 is better there: search again with more iterations"
+    )
     table = point_table(list(stored.values()), EXPERIMENT.metrics, SWEEP.points(), policy)
     rows = {(row.point["engine"], row.point["threads"]): row for row in table.rows}
     assert {one: row.n for one, row in rows.items()} == {one: 5 if one in AGAIN else 2 for one in HEIGHTS}
@@ -136,7 +147,10 @@ def test_the_plan_says_beforehand_how_many_trials_that_is() -> None:
     assert (chosen.due, chosen.at_most, chosen.exact, over.due, over.at_most) == (25, 25, True, 0, 0)
     line = "then the best threads and its neighbours are measured again, in fresh rounds: at most 30 trials (fresh-rounds)"
     assert list(plan_lines(before)) == [line]
-    assert (to_run_text(before, ""), to_run_text(chosen, ", about 25 s")) == ("16, then at most 30 in fresh rounds", "25 in fresh rounds, about 25 s")
+    assert (to_run_text(before, ""), to_run_text(chosen, ", about 25 s")) == (
+        "16, then at most 30 in fresh rounds",
+        "25 in fresh rounds, about 25 s",
+    )
     assert start_text(before, 16, 0, 16, 3) == (
         "16 trials to run; 0 of 16 are stored already and reused; seed 3, then at most 30 in fresh rounds"
     )

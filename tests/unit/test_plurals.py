@@ -51,6 +51,7 @@ NEVER_ONE = """
 {of.size_bytes:,} bytes
 {100 * shares.gain:+.1f} points
 sign='+')} points
+{number(factor, decimals
 """.strip().splitlines()
 """Numbers that are beyond a limit, negative, of two things or more, of percent, of a sum such as 3/5, or in no message to users."""
 

@@ -119,7 +119,7 @@ COMMAND_LINES = {
     "profile": [[], ["--json"], ["1"], ["1", "--json"], ["1", "--against", "1"], [EVIL]],
     "clean": [["scale"], ["scale", "--json"], [EVIL]],
     "export": [[ID], [ID, "--json"], [ID, "--only", EVIL], [EVIL]],
-    "logs": [[ID], [ID, "--json"], [ID, EVIL], [EVIL]],
+    "logs": [[ID], [ID, "--json"], [ID, EVIL], [EVIL], [ID, "--follow"], ["scale", "--follow"]],
     "reanalyse": [["experiments/scale.toml", "--dry-run"], [EVIL]],
     "plot-loads": [[EVIL]],
     "merge-csv": [["a.csv", "a.csv", "merged.csv"], [EVIL, "a.csv", "c.csv"]],

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 
 import click
 
+from wke.cli.follow_logs import Wanted, follow_logs, printed
 from wke.cli.options import as_json, folder
 from wke.errors import InputError, StoreError, did_you_mean
 from wke.judge.clocks import knots, placer
@@ -17,7 +18,7 @@ from wke.series.folders import RESULTS
 from wke.series.resolve import find_trial
 from wke.tell.terminal.console import Printer, json_text
 from wke.tell.terminal.output import put
-from wke.tell.terminal.sanitize import Safe, one_line, sanitize, visible
+from wke.tell.terminal.sanitize import Safe, visible
 from wke.tell.terminal.trial import cleaned_words
 
 MOST_NAMED = 5
@@ -27,14 +28,20 @@ MOST_NAMED = 5
 @click.argument("trial")
 @click.argument("machine", required=False)
 @click.option("--target", help="Only the output of this target.")
+@click.option("--follow", is_flag=True, help="Go on while TRIAL runs; for a SERIES that is measured, from trial to trial.")
 @folder
 @as_json
-def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) -> None:
+def logs(trial: str, machine: str | None, target: str | None, *, follow: bool, as_json: bool) -> None:
     """Print what the tasks of TRIAL wrote, in order of time on this computer's clock; with MACHINE only the output there.
 
     TRIAL is the start of its id, or SERIES:PARAMETER=VALUE if that means one trial. Before each line are the seconds since the first one,
     its target and its machine. The path of the trial's folder, which has the raw output, is printed first.
+
+    With --follow, lines are printed as they arrive, by the clocks of the machines.
     """
+    if follow:
+        follow_logs(trial, Wanted(machine, target), as_json=as_json)
+        return
     with Store.open(RESULTS, readonly=True) as store:
         stored = find_trial(store, trial)
         makers = store.details.makers(*stored.ran)
@@ -49,7 +56,7 @@ def logs(trial: str, machine: str | None, target: str | None, *, as_json: bool) 
     _check("machine", machine, {task.machine for task in written})
     _check("target", target, {task.target for task in written})
     found = lines(stored.folder, place=placer(clocks))
-    wanted = (line for line in found if machine in {None, line.task.machine} and target in {None, line.task.target})
+    wanted = (line for line in found if Wanted(machine, target).has(line))
     _tell_unknown({task.machine for task in written}, clocks)
     for piece in _document(stored, makers, wanted) if as_json else _text(stored, makers, wanted):
         put("stdout", piece)
@@ -63,13 +70,7 @@ def _text(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) 
     Printer().talk(f"{stored.folder}  ({stored.word}{': ' + stored.why if stored.why else ''})")
     for maker in makers:
         Printer().talk(f"deployed in {maker}: {RESULTS / 'trials' / maker.replace('.', '/')}")
-    first_ns = None
-    for line in wanted:
-        first_ns = first_ns or line.at_ns
-        name = f"{line.task.machine}.{line.task.copy}" if line.task.copy else line.task.machine
-        mark = "│" if line.stream == 1 else "!"
-        before = one_line(f"{(line.at_ns - first_ns) / 1e9:9.3f} {line.task.target} {name}")
-        yield Safe(f"{before} {mark} {sanitize(line.data)}\n")
+    yield from printed(wanted)
 
 
 def _document(stored: StoredAttempt, makers: Sequence[str], wanted: Iterable[Line]) -> Iterator[Safe]:

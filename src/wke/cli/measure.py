@@ -6,12 +6,14 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import click
 
 from wke.cli.compare import ALLOW_INCOMPLETE, STRICT, UNDECIDED, exit_status
+from wke.cli.notify import Notifier
 from wke.cli.options import grouped, project
 from wke.cli.plan import print_plan
 from wke.cli.shown_series import show_results
@@ -19,9 +21,10 @@ from wke.describe.experiment.experiment import Experiment
 from wke.describe.names import merged_values
 from wke.describe.toml.wording import counted
 from wke.errors import InputError, Problem, WkeError
+from wke.judge.summary.regression import RegressionReport
 from wke.keep.files.current import CurrentWriter
 from wke.keep.store import Store
-from wke.records import Note, Sink
+from wke.records import Note, Record, Sink
 from wke.series.comparison.comparing import read_threshold
 from wke.series.comparison.regression import Reference, open_reference, regression_report
 from wke.series.folders import PLOTS, RESULTS
@@ -36,7 +39,9 @@ from wke.series.summary import load_summary, load_work
 from wke.tell.exports.markdown import markdown, publish
 from wke.tell.exports.results_csv import export_csv
 from wke.tell.figures.files import draw_figures
+from wke.tell.report import headline
 from wke.tell.terminal.console import Printer, worst_status
+from wke.tell.terminal.lastline import last_line
 from wke.tell.terminal.outlooks import start_text
 from wke.tell.terminal.output import is_terminal
 from wke.tell.terminal.progress import LiveProgress, SeriesState, progress, uneven_text
@@ -77,6 +82,14 @@ class MeasureOptions:
     ]
     figures: Annotated[
         bool, click.option("--figures/--no-figures", default=True, help="Draw the figures as results arrive (the default), or do not.")
+    ]
+    notify: Annotated[
+        str | None,
+        click.option(
+            "--notify",
+            metavar="COMMAND",
+            help="Run COMMAND in a shell when the series has ended or stopped; it finds in $WKE_MESSAGE what to say.",
+        ),
     ]
 
 
@@ -128,23 +141,33 @@ def _measure(asked: Project, reference: Reference | None, options: MeasureOption
     if options.dry_run:
         return _dry_run(series, choice)
     experiment = series.plan.experiment
-    with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]]), series=experiment.name) as store:
+    command = shlex.join(["wke", *sys.argv[1:]])
+    with Notifier(options.notify, experiment.name) as news, Store.open(RESULTS, command=command, series=experiment.name) as store:
         if store.note:
             Printer().talk(store.note)
         watch = Terminal(store, figures=options.figures and not comparison.ci, plain=comparison.ci)
         outcomes = measure_missing(series, store, choice, watch)
         summary = load_summary(store, experiment.name)
         print_findings(summary)
+        status, line = worst_status(outcomes), last_line(summary)
         if reference is None:
             show_results(experiment, summary, figures=options.figures)
-            return worst_status(outcomes)
-        export_csv(RESULTS, summary)
-        report = regression_report(reference, series, store, choice.only)
+            Printer().talk(line)
+        else:
+            export_csv(RESULTS, summary)
+            report = regression_report(reference, series, store, choice.only)
+            status, line = _publish(report, status, comparison), headline(report)
+        news.hear(line, outcomes, status, why_stopped=watch.stopped)
+    return status
+
+
+def _publish(report: RegressionReport, status: int, comparison: ComparisonOptions) -> int:
+    """Print a comparison for a CI job; return the exit status, given that of the trials."""
     text = markdown(report)
     Printer().data(text)
     publish(text)
-    status = exit_status(report, strict=comparison.strict, allow_incomplete=comparison.allow_incomplete)
-    return worst_status(outcomes) or status if status == UNDECIDED and report.incomplete else status
+    verdict = exit_status(report, strict=comparison.strict, allow_incomplete=comparison.allow_incomplete)
+    return status or verdict if verdict == UNDECIDED and report.incomplete else verdict
 
 
 def _check(options: MeasureOptions, comparison: ComparisonOptions) -> None:
@@ -177,7 +200,8 @@ def _dry_run(series: PlannedSeries, choice: TrialChoice) -> int:
 class Terminal:
     """Shows on the terminal how a series is measured, and asks there what a change of machines means.
 
-    `figures` says whether they are drawn between trials, `plain` that nothing is redrawn in place and nothing is asked.
+    `figures` says whether they are drawn between trials, `plain` that nothing is redrawn in place and nothing is asked. `stopped` is why a
+    series ended early, "" if it did not.
     """
 
     def __init__(self, store: Store, *, figures: bool, plain: bool) -> None:
@@ -189,6 +213,7 @@ class Terminal:
         self._told: set[Problem] = set()
         self._tell: Sink = lambda _: None
         self._experiment: Experiment | None = None
+        self.stopped = ""
 
     @property
     def is_live(self) -> bool:
@@ -215,7 +240,7 @@ class Terminal:
         state = SeriesState(experiment.cooldown_s, {metric.name: metric.unit for metric in experiment.metrics})
         try:
             with progress(state, plain=self._plain) as self._tell, CurrentWriter(RESULTS, experiment.name, self._tell) as sink:
-                yield sink
+                yield partial(self._hear, sink)
             if uneven := uneven_text(state):
                 Printer().talk(uneven)
         except MachinesChangedError:
@@ -223,6 +248,12 @@ class Terminal:
         except (KeyboardInterrupt, WkeError):
             self._say_stopped(series.project, state.ended)
             raise
+
+    def _hear(self, sink: Sink, record: Record) -> None:
+        """Hand a record on; remember why the series ends early."""
+        if isinstance(record, Note) and record.stops:
+            self.stopped = record.text.partition("\n")[0]
+        sink(record)
 
     async def after_trial(self) -> None:
         """Draw the figures, unless that would take more than the share DRAWING of the time."""

@@ -141,9 +141,7 @@ def _only_planned(text: str, name: str, values: Mapping[str, str], series: Seque
         raise InputError(f'no experiment in experiments/ has the name "{name}"', hint=did_you_mean(name, known))
     asked = set(map(point_key, points_with((trial.point for trial in mine), values, text)))
     found = [trial for trial in mine if point_key(trial.point) in asked]
-    return _only(
-        text, [one.id for one in found], [f"{one.id} ({turn_words(one.iteration, warmup=one.warmup)})" for one in found]
-    )
+    return _only(text, [one.id for one in found], [f"{one.id} ({turn_words(one.iteration, warmup=one.warmup)})" for one in found])
 
 
 def _only(text: str, trials: list[str], candidates: list[str]) -> str:

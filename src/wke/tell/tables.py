@@ -40,7 +40,7 @@ def text_table(table: PointTable) -> TextTable:
 
     It has columns for broken, suspect, failed and invalid trials if there are any.
     """
-    rows = [row for row in table.rows if row.n or row.failed or row.invalid]
+    rows = rows_of(table)
     kinds = [kind for kind in KINDS if any(getattr(row, kind) for row in rows)]
     header = (
         *table.parameters,
@@ -51,6 +51,11 @@ def text_table(table: PointTable) -> TextTable:
     )
     notes = [*_forms(rows), *tail_notes(table), *_left_out(len(table.rows) - len(rows))]
     return TextTable(header, tuple(_cells(table, row, kinds) for row in rows), len(table.parameters), tuple(notes))
+
+
+def rows_of(table: PointTable) -> list[PointRow]:
+    """Return the points at which something ran."""
+    return [row for row in table.rows if row.n or row.failed or row.invalid]
 
 
 def _forms(rows: Sequence[PointRow]) -> Iterator[str]:

@@ -150,9 +150,8 @@ def _stops(series: RunningSeries, ends: Sequence[tuple[str, TrialEnd]]) -> bool:
     last = ends[-1][1]
     target = "" if last.step is None else f" in step {series.experiment.steps[last.step].target}"
     what = f"the series stops: {counted(most, 'trial')} in a row failed alike{target}, the last one with: {last.why or last.outcome}"
-    series.sink(
-        Note(f"{what}\n  hint: the same command goes on when that is mended; stop-after in [experiment] sets the number, 0 for never")
-    )
+    hint = "the same command goes on when that is mended; stop-after in [experiment] sets the number, 0 for never"
+    series.sink(Note(f"{what}\n  hint: {hint}", stops=True))
     return True
 
 

@@ -57,7 +57,11 @@ def size_problems(experiment: Experiment) -> Iterator[Problem]:
     rounds = experiment.iterations + experiment.fresh + experiment.warmups
     if len(experiment.parameters.points()) * rounds > MOST_POINTS:
         what = f"{counted(len(experiment.parameters.points()), 'point')} in {counted(rounds, 'round')}: more than {MOST_POINTS} trials"
-        yield Problem(what, experiment.at("experiment", "iterations"), "repeat or vary less in one experiment" + (", or write fresh-rounds = 0" if experiment.fresh else ""))
+        yield Problem(
+            what,
+            experiment.at("experiment", "iterations"),
+            "repeat or vary less in one experiment" + (", or write fresh-rounds = 0" if experiment.fresh else ""),
+        )
 
 
 def unknown_tables(experiment: Experiment, others: Collection[str], *, sweep_is_right: bool) -> Iterator[Problem]:

@@ -97,7 +97,7 @@ class ExperimentSection(TableModel):
     order: Literal["interleaved", "sequential"] | None = None
     """`interleaved`: each round runs every point once, in random order. `sequential` (default for benchmark scripts): point by point."""
     fresh_rounds: Annotated[int, After(enough_rounds)] | None = None
-    """In how many rounds the best values, which `hill-climb` or the `maximize-by` of a plot chose, are measured again with their neighbours,
+    """In how many rounds the best values, chosen by `hill-climb` or the `maximize-by` of a plot, are measured again with their neighbours,
     because what chose them is too good: at least 5, or 0 for none. By default as many as they had, at least 5."""
     redeploy: Literal["round"] | None = None
     """`round`: steps with a scope run again in every round, so that intervals include how deployments differ. By default a deployment that

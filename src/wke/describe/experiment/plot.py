@@ -100,7 +100,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """What `maximize-by` asks: at each setting of the parameters `of`, which of the `values` of `parameter` has the highest mean of `y`?
+    """What `maximize-by` asks: which of the `values` of `parameter` has the highest mean of `y`, at each setting of the parameters `of`.
 
     `y` is divided by the column `divisor`, if there is one. Only points and trials that all of `kept` keep take part.
     """

@@ -127,7 +127,7 @@ class Maximizing(Policy):
         return (*found, *(replace(best, again=self._again(best, fresh, missing)) for best in self.bests(seen.stored.values())))
 
     def counted(self, trials: Sequence[StoredAttempt]) -> tuple[StoredAttempt, ...]:
-        """Return the trials that tables show: of the winners and their neighbours those of fresh rounds, once there are results of these."""
+        """Return the trials that tables show: of the winners and their neighbours those of fresh rounds, if there are results of these."""
         close = {point_key(point) for best in self.bests(trials) for point in best.points}
         again = {point_key(trial.point) for trial in trials if trial.fresh and trial.ok} & close
         first = {trial.id for trial in self.compared(trials)}
@@ -153,17 +153,9 @@ class Maximizing(Policy):
         """Return the winner of each contest at each setting that has a result, by the results of the rounds of all points."""
         counting = [trial for trial in trials if trial.ok and not trial.warmup and not trial.fresh]
         at, units = by_point(counting), metric_units(counting, self.metrics)
-        found = []
-        for contest in self.contests:
-            for setting, values in contest.settings(self.points):
-                seen = [[trial for point in same for trial in at.get(point_key(point), ())] for same in values]
-                place, highest = best_of([[_observed(contest, trial, units) for trial in here] for here in seen])
-                if highest > -math.inf:
-                    entrants = tuple(point for same in values for point in same)
-                    close, value = tuple(values[max(0, place - 1) : place + 2]), values[place][0][contest.parameter]
-                    rounds = len({trial.iteration for trial in seen[place]})
-                    found.append(Best(contest, setting, value, highest, entrants, close, rounds))
-        return tuple(found)
+        settings = ((contest, *each) for contest in self.contests for each in contest.settings(self.points))
+        found = (_best(contest, setting, values, at, units) for contest, setting, values in settings)
+        return tuple(best for best in found if best is not None)
 
     def _before(self, seen: Seen) -> Seen:
         """Return what the first policy looks at: nothing of fresh rounds, nor their time."""
@@ -218,6 +210,23 @@ class Maximizing(Policy):
         goal = best.contest.goal(units)
         kind = trial_kind(goal.name or "", self.metrics, unit_of(goal, [{**one.point, **one.observations} for one in results], units))
         return measured_again(best.value, values, left, better="higher", kind=kind)
+
+
+def _best(
+    contest: Contest,
+    setting: Point,
+    values: Sequence[tuple[Point, ...]],
+    at: Mapping[object, Sequence[StoredAttempt]],
+    units: Mapping[str, str],
+) -> Best | None:
+    """Return the winner at one setting among points of one value after another, by the trials at each point; None without a result."""
+    seen = [[trial for point in same for trial in at.get(point_key(point), ())] for same in values]
+    place, highest = best_of([[_observed(contest, trial, units) for trial in here] for here in seen])
+    if highest == -math.inf:
+        return None
+    entrants = tuple(point for same in values for point in same)
+    close, value = tuple(values[max(0, place - 1) : place + 2]), values[place][0][contest.parameter]
+    return Best(contest, setting, value, highest, entrants, close, len({trial.iteration for trial in seen[place]}))
 
 
 def _observed(contest: Contest, trial: StoredAttempt, units: Mapping[str, str]) -> float:

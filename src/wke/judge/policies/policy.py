@@ -72,6 +72,7 @@ class Policy(ABC):
     """A way to choose trials. `planned` are the trials to choose from, in running order: those of the plan, or a selection of them."""
 
     __slots__ = ()
+
     @property
     def needs_attempts(self) -> bool:
         """Whether `Seen` has to have all attempts, and the time that they took."""

@@ -154,7 +154,7 @@ def not_left(folder: Path, task: TaskName, patterns: Sequence[str]) -> str:
 def pieces(folder: Path, task: TaskName) -> Iterator[tuple[int, int, bytes]]:
     """Yield (at_ns, stream, data) for every piece that `task` wrote, in the order of arrival."""
     with _OpenFiles(os.O_RDONLY, 2) as files:
-        for at_ns, stream, offset, length in _index(folder, task):
+        for at_ns, stream, offset, length in _records(folder, task):
             yield at_ns, stream, os.pread(files.descriptor(_path(folder, task, STREAMS[stream])), length, offset)
 
 
@@ -179,7 +179,8 @@ def lines(
     buffers: defaultdict[tuple[TaskName, int], LineBuffer] = defaultdict(LineBuffer)
     last_ns: dict[tuple[TaskName, int], int] = {}
     with _OpenFiles(os.O_RDONLY, 256) as files:
-        numbered = (_numbered(folder, names, number, last_bytes, place) for number in range(len(names)))
+        first = [0 if last_bytes is None else _position(_path(folder, name, "idx"), last_bytes) for name in names]
+        numbered = (_numbered(folder, names, number, first[number], place) for number in range(len(names)))
         for at_ns, number, stream, offset, length in heapq.merge(*numbered):
             key = names[number], stream
             last_ns[key] = at_ns
@@ -275,20 +276,19 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _index(folder: Path, task: TaskName, last_bytes: int | None = None) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (at_ns, stream, offset, length) of each whole record, or of the last ones; the last one may be incomplete.
+def _records(folder: Path, task: TaskName, position: int = 0) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (at_ns, stream, offset, length) of each whole record of an index from a position on; the last one may be incomplete.
 
     Raise DamagedError for a record that points outside the output.
     """
     path = _path(folder, task, "idx")
-    position = 0 if last_bytes is None else _position(path, last_bytes)
-    while records := _whole_records(path, position):
+    while read := _whole_records(path, position):
         sizes = {stream: _size(_path(folder, task, suffix)) for stream, suffix in STREAMS.items()}
-        for at_ns, offset, length, stream in PIECE.iter_unpack(records):
+        for at_ns, offset, length, stream in PIECE.iter_unpack(read):
             if length > LONGEST_PIECE or offset + length > sizes.get(stream, -1):
                 raise DamagedError(f"{path} is not the index of the output beside it")
             yield at_ns, stream, offset, length
-        position += len(records)
+        position += len(read)
 
 
 def _size(path: Path) -> int:
@@ -319,8 +319,38 @@ def _whole_records(path: Path, position: int) -> bytes:
 
 
 def _numbered(
-    folder: Path, names: Sequence[TaskName], number: int, last_bytes: int | None, place: Callable[[str, int], int]
+    folder: Path, names: Sequence[TaskName], number: int, position: int, place: Callable[[str, int], int]
 ) -> Iterator[tuple[int, int, int, int, int]]:
     machine = names[number].machine
-    for at_ns, stream, offset, length in _index(folder, names[number], last_bytes):
+    for at_ns, stream, offset, length in _records(folder, names[number], position):
         yield place(machine, at_ns), number, stream, offset, length
+
+
+class Follower:
+    """Reads what tasks of an attempt write while it runs; its folder may move meanwhile, as it does when it ends."""
+
+    def __init__(self) -> None:
+        self._positions: defaultdict[TaskName, int] = defaultdict(int)
+        self._buffers: defaultdict[tuple[TaskName, int], LineBuffer] = defaultdict(LineBuffer)
+        self._last_ns: dict[tuple[TaskName, int], int] = {}
+
+    def new(self, folder: Path) -> Iterator[Line]:
+        """Yield the lines that have ended since the last call, in the order of time on the clocks of the machines."""
+        names = tasks(folder)
+        with _OpenFiles(os.O_RDONLY, 256) as files:
+            numbered = (_numbered(folder, names, number, self._positions[name], _as_it_is) for number, name in enumerate(names))
+            try:
+                for at_ns, number, stream, offset, length in heapq.merge(*numbered):
+                    key = names[number], stream
+                    data = os.pread(files.descriptor(_path(folder, names[number], STREAMS[stream])), length, offset)
+                    self._positions[names[number]] += PIECE.size
+                    self._last_ns[key] = at_ns
+                    yield from _cut(at_ns, key, self._buffers[key].add(data), continues=True)
+            except (FileNotFoundError, DamagedError):
+                if folder.is_dir():
+                    raise  # else it has moved, and the rest is read there
+
+    def rest(self) -> Iterator[Line]:
+        """Yield the lines that have no end, after the attempt has ended."""
+        for key, buffer in self._buffers.items():
+            yield from _cut(self._last_ns[key], key, buffer.rest(), continues=False)

@@ -61,8 +61,8 @@ def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experi
     InputError when trials are there but have no column of the name that the plot gives.
     """
     counting, contest = counting_attempts(trials), contest_of(plot, experiment.parameters)
-    good = [trial for trial in policy_of(experiment).compared(counting) if trial.ok and not trial.warmup]
-    whole = [trial for trial in counting if trial.ok and not trial.warmup] if contest else good
+    good = _good(policy_of(experiment).compared(counting))
+    whole = _good(counting) if contest else good
     plot = fitted(plot, good, experiment.parameters.points())
     units = metric_units(good, experiment.metrics)
     rows = make_rows(plot, whole, units, contest)
@@ -80,6 +80,10 @@ def make_drawing(plot: Plot, trials: Sequence[StoredAttempt], experiment: Experi
     drawing = _arranged(plot, drawing)
     shown = [trial for trial in good if shows(plot, {**trial.point, **trial.observations})]
     return replace(drawing, footnote=footnote(plot, drawing, rows, shown, experiment))
+
+
+def _good(trials: Iterable[StoredAttempt]) -> list[StoredAttempt]:
+    return [trial for trial in trials if trial.ok and not trial.warmup]
 
 
 def _x_label(plot: Plot, units: Mapping[str, str], *, measured: bool) -> str:

@@ -71,9 +71,7 @@ def fitted(plot: Plot, trials: Sequence[StoredAttempt], points: Sequence[Point] 
     )
 
 
-def make_rows(
-    plot: Plot, trials: Sequence[StoredAttempt], units: Mapping[str, str] = {}, contest: Contest | None = None
-) -> list[Row]:
+def make_rows(plot: Plot, trials: Sequence[StoredAttempt], units: Mapping[str, str] = {}, contest: Contest | None = None) -> list[Row]:
     """Return the rows of the trials that the plot shows: filtered, computed, and only the best ones if it maximises, by a `contest`.
 
     Raise InputError when no trial has a column that the plot names, or when a value to compute with is not a number or has the wrong unit.
@@ -173,7 +171,6 @@ def _maximised(rows: Sequence[Row], column: str, contest: Contest | None) -> lis
     kept = [(row, rivals) for row in rows for winner, rivals in [best.get(place(row), (None, 0))] if value(row) == winner]
     again = {place(row) for row, _ in kept if row.fresh}
     return [replace(row, rivals=rivals) for row, rivals in kept if row.fresh == (place(row) in again)]
-
 
 
 def _grouped(rows: Sequence[Row], key: Callable[[Row], Hashable]) -> dict[Hashable, list[Row]]:

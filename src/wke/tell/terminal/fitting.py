@@ -29,6 +29,11 @@ def fitted_lines(rows: Rows, width: int | None, keys: int = 1) -> Iterator[str]:
         yield from _block([columns[i] for i in block], _widened([whole[i] for i in block], [least[i] for i in block], width))
 
 
+def fits(rows: Rows, width: int) -> bool:
+    """Return whether a table fits into a width without folding any text."""
+    return _total([max(map(cells, column)) for column in zip(*rows, strict=True)]) <= width
+
+
 def cells(text: str) -> int:
     """Return how many cells of a terminal a text takes: wide characters, as of Chinese, take two, accents on others none."""
     if text.isascii():

@@ -65,7 +65,7 @@ def to_run_text(outlook: Outlook, duration: str) -> str:
     return f"{'' if outlook.exact else 'at most '}{outlook.at_most}{duration}"
 
 
-def start_text(outlook: Outlook, to_run: int, stored: int, total: int, seed: int) -> str:
+def start_text(outlook: Outlook, to_run: int, stored: int, total: int, seed: int) -> str:  # noqa: PLR0911 - one per kind of outlook
     """Return what a command that runs `to_run` trials first, of `total` planned ones, is about to do and what it reuses."""
     if isinstance(outlook, AgainOutlook):
         return _start_again_text(outlook, to_run, stored, total, seed)

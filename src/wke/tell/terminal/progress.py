@@ -32,6 +32,7 @@ from wke.tell.terminal.console import Printer
 from wke.tell.terminal.display import coloured, said
 from wke.tell.terminal.fitting import cells
 from wke.tell.terminal.output import redraws
+from wke.tell.terminal.taskbar import Taskbar
 from wke.tell.terminal.usagetable import FEW, MachineTable, cut, first, rest_words
 from wke.tell.words import observation_words, point_words, seconds, skew_words
 from wke.values import dataclass
@@ -162,17 +163,22 @@ class LiveProgress:
         self._state = state
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, refresh_per_second=HZ, transient=True, get_renderable=self._render)
+        self._taskbar = Taskbar()
 
     def __enter__(self) -> Self:
         self._live.start()
+        self._taskbar.show(0, 1, failed=False)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._live.stop()
+        self._taskbar.clear()
 
     def __call__(self, record: Record) -> None:
         """Take a record; the display shows it when it is next redrawn."""
         self._state.take(record)
+        if isinstance(record, TrialStarted | TrialEnded):
+            self._taskbar.show(self._state.ended, self._state.total, failed=self._state.failed > 0)
         if isinstance(record, Note):
             self._live.console.print(said(_note(record)))
         elif isinstance(record, TrialEnded):

@@ -1,5 +1,6 @@
 """Prints what a series says: its table, comparisons and findings."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from wke.tell.report import doubts, headline
 from wke.tell.tables import TextTable, table_json, text_table
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.findings import finding_text
+from wke.tell.terminal.fitting import fits
+from wke.tell.terminal.output import is_terminal
+from wke.tell.terminal.sparklines import with_course
 from wke.tell.versions import version_lines, versions_json
 
 MOST_LISTED = 5
@@ -95,8 +99,10 @@ def print_paths(summary: SeriesSummary, paths: Sequence[Path]) -> None:
 
 
 def print_table(summary: SeriesSummary) -> None:
-    """Print the table to stdout, and to stderr what its intervals are."""
-    _print(text_table(summary.table))
+    """Print the table to stdout, and to stderr what its intervals are; on a terminal that has room for it also the course of a metric."""
+    table = text_table(summary.table)
+    more = with_course(table, summary) if is_terminal("stdout") else table
+    _print(more if fits([more.header, *more.cells], shutil.get_terminal_size().columns) else table)
 
 
 def _print(table: TextTable) -> None:
