@@ -320,12 +320,14 @@ class Moments:
 
 
 class Taker:
-    """A sampler that only notes when it is asked for a row, and to send."""
+    """A sampler that only notes when it is asked for a row, to send, and to forget."""
 
     def __init__(self, times: list[float]) -> None:
         self.take = times.append
         self.flushed: list[float] = []
         self.flush = lambda: self.flushed.extend(times[-1:])
+        self.forgotten: list[float] = []
+        self.forget = lambda: self.forgotten.extend(times[-1:])
 
     def close(self) -> None:
         """Have nothing to close."""
@@ -381,3 +383,18 @@ def test_chunks_end_at_agreed_moments(monkeypatch: pytest.MonkeyPatch, first: fl
         now = 101.0 if 100.5 < moment < 101 else moment + 1e-6
         loop.come()
     assert taker.flushed[: len(ends)] == ends
+
+
+def test_a_trial_in_which_a_machine_was_read_once_has_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a trial ends, its rows are sent if it has two, however many of them wait; a single one is forgotten."""
+    now = 100.01
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    loop, taker = Moments(), Taker([])
+    watch = watch_of(loop, 100.0, taker, lambda: round(now, 3), rows=5)
+    for moments in (1, 0, 2, 2, 1):  # in five trials: at 100.1, none, .2 and .3, .4 (the last of a chunk) and .5, .6
+        for _ in range(moments):
+            now = loop.asked[0][0] + 1e-6
+            loop.come()
+        watch.flush()
+    assert taker.forgotten == [100.1, 100.1, 100.6]
+    assert taker.flushed == [100.3, 100.4, 100.5]

@@ -180,9 +180,13 @@ class Sampler:
     def flush(self):
         """Send the rows that have gathered; a controller that is behind misses them."""
         if self._is_behind():
-            self._rows, self._understood = [], []
+            self.forget()
         self._understand()
         self._send()
+
+    def forget(self):
+        """Never send the rows that have gathered."""
+        self._rows, self._understood = [], []
 
     def close(self):
         """Send the last rows, and close all sources."""

@@ -12,6 +12,7 @@ from wke.agent.sources import kernel_sources, network_sources, whereabouts
 from wke.agent.taskusage import TaskUsages
 
 SHORTEST_S = 0.005
+FEWEST = 2  # rows that are sent when a trial ends: a single one tells no rate, and to send it makes trials that do nothing dearer
 KEPT_MEMORY = 1 << 20
 
 
@@ -48,9 +49,9 @@ class Watches:
             watch.stop()
 
     def flush(self):
-        """Send all rows that wait."""
+        """Send the rows that wait: a trial ends."""
         for watch in self._open.values():
-            watch.sampler.flush()
+            watch.flush()
 
     def close(self):
         """End all watches."""
@@ -75,9 +76,18 @@ class Watch:
         self._chunk = max(1, order["rows"])
         self._tasks = agent.tasks
         self._known = 0  # how many had been started when all of them were known here
+        self._fresh = 0  # rows that were taken since the last `flush`
         self._turns = -1
         self._over = False
         self._wait()
+
+    def flush(self):
+        """Send the rows that wait; if fewer than FEWEST were taken since the last call, forget them."""
+        if self._fresh < FEWEST:
+            self.sampler.forget()
+        else:
+            self.sampler.flush()
+        self._fresh = 0
 
     def stop(self):
         """Send the last rows, and take no more."""
@@ -101,6 +111,7 @@ class Watch:
             if self._tasks.count != self._known:
                 self._add_tasks()
             self.sampler.take(self._clock())
+            self._fresh += 1
             self._wait()
 
     def _add_tasks(self):
