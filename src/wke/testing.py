@@ -29,6 +29,7 @@ from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.rules import rules_of
 from wke.describe.experiment.telemetryfile import NOT_RECORDED, TelemetryRules
+from wke.describe.plan.growing import with_trials
 from wke.describe.plan.plan import Plan, make_plan
 from wke.errors import InputError
 from wke.judge.policies.choose import policy_of
@@ -100,8 +101,9 @@ def _reported(metric: Metric) -> Metric:
 
 
 def _rehearse_in(folder: Path, plan: Plan, cluster: ClusterSpec, play: Play) -> Rehearsal:
-    experiment, trials = plan.experiment, tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials))
+    experiment, trials = plan.experiment, _identified(plan)
     planned, name, command, rules = [item.planned for item in trials], experiment.name, "a rehearsal", rules_of(experiment)
+    policy = policy_of(experiment)
     with Store.open(folder, command=command, series=name) as store, asyncio.Runner(loop_factory=TimelapseLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, TimelapseLoop)
@@ -109,12 +111,22 @@ def _rehearse_in(folder: Path, plan: Plan, cluster: ClusterSpec, play: Play) -> 
         series = RunningSeries(scripted_place(cluster, play, loop), store, number, experiment, _ignore, _nothing)
 
         def next_due(attempted: Collection[str]) -> Sequence[IdentifiedTrial]:
+            nonlocal plan, trials, planned
             results = results_of(store, name, planned, rules, store.examinations.latest())
-            wanted = {trial.id for trial in policy_of(experiment).next_trials(planned, results.seen(attempted))}
+            if more := policy.wanted(planned, results.seen(attempted)):
+                plan = with_trials(plan, more)
+                trials = _identified(plan)
+                planned = [item.planned for item in trials]
+                return next_due(attempted)
+            wanted = {trial.id for trial in policy.next_trials(planned, results.seen(attempted))}
             return [item for item in trials if item.planned.id in wanted]
 
         runner.run(run_series(series, next_due))
         return Rehearsal(load_summary(store, name), loop.time())
+
+
+def _identified(plan: Plan) -> tuple[IdentifiedTrial, ...]:
+    return tuple(map(IdentifiedTrial, planned_trials(plan), plan.trials))
 
 
 def _ignore(_: Record) -> None:

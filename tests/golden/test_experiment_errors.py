@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wke.errors import InputError
-from wke.series.planned import plan_series
+from wke.series.growing import plan_series
 from wke.series.project import read_project
 
 CLUSTER = '[cluster]\nprovider = "local"\nmachines = 5\n[classes]\nservers = 3\nclients = 2\n'

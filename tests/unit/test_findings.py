@@ -11,17 +11,22 @@ from support import ys
 
 from wke.describe.experiment.experiment import Stopping
 from wke.describe.experiment.plot import Contest
+from wke.describe.search.searchform import read_search
 from wke.judge import policies
 from wke.judge.policies.again import Again
 from wke.judge.policies.budgeted import BudgetOutlook, BudgetUse
 from wke.judge.policies.climbing import Climb, ClimbOutlook
 from wke.judge.policies.decided import DecidedOutlook, Decision
+from wke.judge.policies.largest import RateFound, SearchOutlook
 from wke.judge.policies.maximizing import AgainOutlook, Best
 from wke.judge.policies.policy import Finding, Outlook
 from wke.judge.policies.precise import PreciseOutlook, Reached, Undecided
 from wke.judge.policies.precision import Precision
 from wke.judge.policies.search import Advice, Why
+from wke.judge.policies.smallest import SizesFound
+from wke.judge.statistics.capacity import RateRange, search_rate
 from wke.judge.statistics.comparison import Comparison
+from wke.judge.statistics.demand import Demand
 from wke.judge.statistics.pairs import Effect, Rule
 from wke.tell.precision import share_text
 from wke.tell.terminal.findings import REASONS, finding_text
@@ -36,6 +41,9 @@ FEW = Precision({"engine": "old", "size": 8}, 1, {"ops": None}, 0.05)
 OPEN = Comparison({"engine": "new", "size": 7}, "lat", "ms", "lower", 10, Effect(Rule.RATIO, 10, 0.9, 0.7, 1.1, 0.3, -1))
 
 BEST = Best(Contest("num-threads", (4, 8), ("engine",), *ys("ops")), {"engine": "old"}, 8, 3.0, (), (), 2)
+SEARCH = read_search({"find": "max", "while": "p99 < 10ms", "from": 100, "to": "1M"})
+SEARCH_SIZE = read_search({"find": "min", "while": "p99 < 10ms", "from": 1, "to": 9})
+
 FINDINGS: Mapping[str, Finding] = {
     "precision: not decided yet; trials of the first 5 rounds without a result: 3": Undecided(3, 5),
     "precision: after 10 rounds every interval of ops is within ±5 %": Reached(10, RULE, (FINE,)),
@@ -55,6 +63,22 @@ FINDINGS: Mapping[str, Finding] = {
         'budget: 9.00 s of 10 s used; the widest interval is engine="new": ops ±5.1 %; 1 were left at 3 iterations (engine="old"): '
         "of such intervals about 60 % hold, not 95 %"
     ): BudgetUse(9.0, 10.0, 3, (replace(FINE, n=3), WIDE), None),
+    'search of rate at engine="old": 0 of at most 12 trials; next 10,000': RateFound(
+        "rate", SEARCH, {"engine": "old"}, (), search_rate((), RateRange(10_000)), 10_000, "p99", "ms", 10.0
+    ),
+    'search of rate at engine="old": 0 of at most 12 trials; stopped at 10,000, whose trial was invalid too often': RateFound(
+        "rate", SEARCH, {"engine": "old"}, (), search_rate((), RateRange(10_000)), 10_000, "p99", "ms", 10.0, stuck=True
+    ),
+    "search of n: 2 or 3 at load=7; none up to 9 is enough at load=8": SizesFound(
+        "n",
+        SEARCH_SIZE,
+        {},
+        "load",
+        (Demand(7, 2, None, 3, known=True, sure=False), Demand(8, None, None, None, known=True, sure=True)),
+        (),
+        None,
+        9,
+    ),
     'climb along size at engine="old": tried 7; best 7 with a mean ops of 3; over: the range has one value': Climb(
         "size", *ys("ops"), ({"engine": "old", "size": 7},), Advice(None, 7, 3.0, (7,), Why.ONE_VALUE)
     ),
@@ -139,6 +163,17 @@ OUTLOOKS: Mapping[str, tuple[Outlook, tuple[str, ...], *tuple[str, ...]]] = {
         "30 iterations",
         "at most 40, about 1 h",
         "climbs along n: 2 trials to run, then those that their results ask for; 4 are stored",
+        "then what the results ask for",
+    ),
+    "searching": (
+        SearchOutlook(2, 21, "rate", SEARCH, 2),
+        (
+            "searches the largest rate from 100 to 1,000,000 requests/s while p99 < 10ms",
+            "begins at 10,000 requests/s; each trial's rate follows from the results before it",
+        ),
+        "30 iterations",
+        "at most 21, about 1 h",
+        "searches rate: 2 trials to run, at most 21 in all, as results ask for them; 4 are stored",
         "then what the results ask for",
     ),
     "maximising": (

@@ -11,7 +11,7 @@ from wke.describe.cluster.cluster import read_cluster
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.configuration import read_configuration
 from wke.errors import MOST_PROBLEMS, InputError
-from wke.series.planned import plan_series
+from wke.series.growing import plan_series
 from wke.series.project import read_project
 
 EXPERIMENT = '[experiment]\nconfiguration = "c"\n[[steps]]\ntarget = "t"\nmeasure = true\n'

@@ -15,7 +15,8 @@ from wke.describe.toml.wording import counted
 from wke.errors import InputError, Problem, StoreError
 from wke.keep.inspection import inspect_store
 from wke.series.folders import RESULTS
-from wke.series.planned import experiment_files, plan_series, refuse_same_names
+from wke.series.growing import plan_series
+from wke.series.planned import experiment_files, refuse_same_names
 from wke.series.project import read_project
 from wke.tell.terminal.console import Printer
 

@@ -28,9 +28,10 @@ from wke.records import Note, Record, Sink
 from wke.series.comparison.comparing import read_threshold
 from wke.series.comparison.regression import Reference, open_reference, regression_report
 from wke.series.folders import PLOTS, RESULTS
+from wke.series.growing import plan_series
 from wke.series.machines import MachinesChangedError
 from wke.series.measuring import TrialChoice, measure_missing
-from wke.series.planned import PlannedSeries, plan_series, select_trials
+from wke.series.planned import PlannedSeries, select_trials
 from wke.series.planstate import load_plan_state
 from wke.series.project import Project, read_project
 from wke.series.reanalysis import reanalysis_hint

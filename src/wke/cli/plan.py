@@ -15,6 +15,7 @@ from wke.describe.experiment.point import point_key
 from wke.describe.plan.deployment import times
 from wke.describe.toml.wording import counted
 from wke.judge.policies.climbing import ClimbOutlook
+from wke.judge.policies.largest import SearchOutlook
 from wke.judge.policies.maximizing import AgainOutlook
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precision import Precision
@@ -24,13 +25,15 @@ from wke.keep.files.localtime import local_time
 from wke.keep.machines.examinations import Latest
 from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import StoredAttempt
-from wke.series.planned import PlannedSeries, plan_series
+from wke.series.growing import plan_series
+from wke.series.planned import PlannedSeries
 from wke.series.planstate import PlanState, load_plan_state
 from wke.series.project import read_project
 from wke.series.reanalysis import reanalysis_hint
 from wke.series.storedresults import StoredResults
 from wke.tell.comparisons import baseline_text
 from wke.tell.precision import place_text, shares_text
+from wke.tell.searches import search_json
 from wke.tell.tables import precision_json
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.outlooks import budget_json, iterations_text, plan_lines, to_run_text
@@ -65,10 +68,7 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
     have, experiment, stored = facts.have, series.plan.experiment, facts.have.stored
     outlook = have.outlook(series)
     most = "" if outlook.exact else "at most "
-    warmups = f" + {counted(experiment.warmups, 'warm-up')}" if experiment.warmups else ""
-    repetitions = f"({iterations_text(outlook, experiment.iterations)}{warmups})"
-    trials = counted(_total(series, have, outlook), "trial")
-    out.data(f"{experiment.name}: {counted(len(series.points), 'point')} x {repetitions} = {most}{trials}")
+    out.data(_headline(series, have, outlook, most))
     seed = f"seed {series.plan.seed}" if series.seed_is_settled else "the seed is drawn by the first measurement"
     out.data(f"  order {experiment.order}; {seed}")
     if series.plan.omission:
@@ -90,9 +90,20 @@ def print_plan(series: PlannedSeries, facts: PlanState, *, listed: Sequence[Iden
         out.data(f"{trial.id}  {facts.states[trial.id]}  {point_words(trial.point, trial.iteration, warmup=trial.warmup)}")
 
 
+def _headline(series: PlannedSeries, have: StoredResults, outlook: Outlook, most: str) -> str:
+    """Return how many trials of what there are."""
+    experiment, trials = series.plan.experiment, f"{most}{counted(_total(series, have, outlook), 'trial')}"
+    if isinstance(outlook, SearchOutlook):
+        return f"{experiment.name}: {outlook.searches} search{'' if outlook.searches == 1 else 'es'} of {outlook.parameter} = {trials}"
+    warmups = f" + {counted(experiment.warmups, 'warm-up')}" if experiment.warmups else ""
+    repetitions = f"({iterations_text(outlook, experiment.iterations)}{warmups})"
+    return f"{experiment.name}: {counted(len(series.points), 'point')} x {repetitions} = {trials}"
+
+
 def _total(series: PlannedSeries, have: StoredResults, outlook: Outlook) -> int:
-    """Return how many trials there are in all, or can be: fresh rounds are of the best values only."""
-    return outlook.at_most + len(have.stored) if isinstance(outlook, ClimbOutlook | AgainOutlook) else len(series.trials)
+    """Return how many trials there are in all, or can be: fresh rounds are of the best values only, a search may end early."""
+    chosen = isinstance(outlook, ClimbOutlook | AgainOutlook | SearchOutlook)
+    return outlook.at_most + len(have.stored) if chosen else len(series.trials)
 
 
 def _known(series: PlannedSeries, facts: PlanState) -> list[IdentifiedTrial]:
@@ -102,7 +113,7 @@ def _known(series: PlannedSeries, facts: PlanState) -> list[IdentifiedTrial]:
 
 
 def _step_lines(series: PlannedSeries, have: StoredResults, most: str) -> Iterator[str]:
-    deployed = dict(enumerate(_deployments(series, have)))
+    deployed = {} if series.plan.experiment.parameters.searched else dict(enumerate(_deployments(series, have)))
     at_points = {point_key(item.trial.point): item.trial.steps for item in series.trials}
     for index, step in enumerate(series.plan.experiment.steps):
         kind = " in the background" if step.background else ", measured" if step.measure else ""
@@ -179,6 +190,7 @@ def _json(series: PlannedSeries, facts: PlanState) -> dict[str, object]:
         "order": series.plan.experiment.order,
         "budget": budget_json(outlook),
         "fresh": outlook.again if isinstance(outlook, ClimbOutlook | AgainOutlook) else 0,
+        "search": search_json(outlook),
         "left-out": [{"point": dict(one.point), "why": one.why} for one in series.plan.left_out],
         "deployments": [{"target": step.target, "times": often} for step, often in zip(steps, _deployments(series, have), strict=False)],
         "too-short": {} if facts.measured_s is None else too_short(series.plan.experiment.verdicts, facts.measured_s),

@@ -13,9 +13,9 @@ from wke.describe.toml.wording import counted
 from wke.keep.store import Store
 from wke.keep.trials.judgements import Level, doubts
 from wke.series.folders import RESULTS
-from wke.series.planned import plan_series, record
+from wke.series.growing import grown, plan_series
 from wke.series.project import read_project
-from wke.series.reanalysis import Reanalysed, reanalyse_series
+from wke.series.reanalysis import Reanalysed, reanalyse_series, store_answers
 from wke.series.rejudging import Rejudged, rejudge_series
 from wke.series.resolve import experiment_file
 from wke.series.summary import load_summary
@@ -50,10 +50,9 @@ def reanalyse(experiment: str, cluster_file: Path, *, dry_run: bool, on: str | N
             _tell(tuple(reanalyse_series(series, store)), tuple(rejudge_series(series, store)), as_json=as_json, dry_run=True)
         return
     with Store.open(RESULTS, command=shlex.join(["wke", *sys.argv[1:]]), series=described.name) as store:
-        found = tuple(reanalyse_series(series, store))
+        found = store_answers(series, store)
         answers = [answer for item in found for answer in item.answers]
-        if answers:
-            store.writer.add_answers(record(series, store), answers)
+        series = grown(series, store)
         rejudged = tuple(rejudge_series(series, store))
         store.writer.judge({(each.attempt.id, each.attempt.attempt): each.judgements for each in rejudged})
         _tell(found, rejudged, as_json=as_json, dry_run=False)

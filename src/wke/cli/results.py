@@ -20,6 +20,7 @@ from wke.tell.exports.frames import write_parquet
 from wke.tell.exports.markup import FORMS
 from wke.tell.exports.resultrows import rows_csv
 from wke.tell.exports.results_csv import series_file
+from wke.tell.searches import answers_table
 from wke.tell.tables import shown, text_table
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.summary import accepted_text, comparison_table, inputs_text, print_findings, print_summary, summary_json
@@ -59,7 +60,8 @@ def results(name: str | None, *, each: bool, as_csv: bool, form: str | None, par
         elif form:
             for selection in selected:
                 summary = _summary(store, selection)
-                tables = [text_table(summary.table), comparison_table(summary)]
+                answers = answers_table(summary.findings, summary.table.parameters)
+                tables = [text_table(summary.table), comparison_table(summary), answers]
                 out.data("\n".join(FORMS[form].lines(table for table in tables if table)).rstrip("\n"))
         else:
             for selection in selected:

@@ -5,7 +5,7 @@ from pathlib import Path
 from wke.describe.experiment.experiment import Experiment
 from wke.judge.summary.series import SeriesSummary
 from wke.series.folders import PLOTS, RESULTS
-from wke.tell.exports.results_csv import export_csv
+from wke.tell.exports.results_csv import export_answers, export_csv
 from wke.tell.figures.files import draw_figures
 from wke.tell.figures.uptodate import note_drawn, up_to_date
 from wke.tell.terminal.console import Printer
@@ -16,7 +16,7 @@ def show_results(experiment: Experiment, summary: SeriesSummary, *, figures: boo
     """Print what a series says, write its CSV file, draw its figures unless they are up to date, and say which commands show more."""
     print_summary(summary)
     print_without_result(summary)
-    paths = [export_csv(RESULTS, summary)]
+    paths = [export_csv(RESULTS, summary), *export_answers(RESULTS, summary)]
     if figures:
         paths += up_to_date(experiment, summary.trials, PLOTS) or _draw(experiment, summary)
     print_paths(summary, paths)

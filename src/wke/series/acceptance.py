@@ -12,7 +12,8 @@ from wke.keep.machines.acceptance import AcceptedChanges
 from wke.keep.machines.fingerprint import FactChange, deciding, place
 from wke.keep.store import Store
 from wke.keep.trials.identified import IdentifiedTrial
-from wke.series.planned import all_planned, by_id
+from wke.series.growing import all_planned
+from wke.series.planned import by_id
 from wke.series.resolve import find_planned
 from wke.series.why import relative_of, script_texts
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from wke.describe.experiment.point import point_key
+from wke.describe.plan.growing import with_trials
 from wke.describe.plan.plan import make_plan
 from wke.describe.plan.revisions import REVISION
+from wke.describe.search.search import WantedTrial
 from wke.errors import InputError
 from wke.judge.reuse.differences import changes
 from wke.judge.reuse.state import kinds
@@ -27,7 +29,9 @@ def input_changes(work: SeriesWork) -> InputChanges | None:
     try:
         project = read_project(Path(plan.file), Path(plan.cluster), plan.on)
         once = replace(project.experiment, iterations=1, warmups=0, fresh_rounds=0)
-        now = _by_point(planned_trials(make_plan(once, project.configuration, project.cluster, seed=0)))
+        first = make_plan(once, project.configuration, project.cluster, seed=0)
+        chosen = [WantedTrial(trial.point, 0) for trial in work.planned] if plan.rules.search else []
+        now = _by_point(planned_trials(with_trials(first, chosen)))
     except InputError as error:
         return InputChanges(problem=error.problems[0].what)
     planned, measured = _by_point(work.planned), {point_key(trial.point) for trial in work.trials if trial.ok}

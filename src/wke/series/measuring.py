@@ -15,8 +15,9 @@ from wke.keep.store import Store
 from wke.keep.trials.identified import IdentifiedTrial
 from wke.records import Outcome, Sink
 from wke.series.detached import detachment, left_running, run_due, scope_at
+from wke.series.growing import grown, on_cluster
 from wke.series.machines import MachinesChangedError, PlanChangedError, accept_machines, confirm_machines
-from wke.series.planned import PlannedSeries, on_cluster, record, select_trials
+from wke.series.planned import PlannedSeries, record, select_trials
 from wke.series.reanalysis import reanalysis_hint
 from wke.series.storedresults import StoredResults, load_results
 from wke.tell.words import seconds
@@ -112,26 +113,30 @@ class _Measuring:
 
     def _run_once(self) -> Sequence[Outcome]:
         """Run the missing trials; raise as `confirm_machines` does before anything runs."""
-        left, first = left_running(self.series, self.store), len(self._due(()))
-        self.watcher.begins(self.series, load_results(self.series, self.store), first)
-        if first and (hint := reanalysis_hint(self.series, self.store)):
+        series = grown(self.series, self.store)
+
+        def due(attempted: Collection[str]) -> list[IdentifiedTrial]:
+            nonlocal series
+            series = grown(series, self.store)
+            return self.choice.due(series, load_results(series, self.store), attempted)
+
+        left, first = left_running(series, self.store), len(due(()))
+        self.watcher.begins(series, load_results(series, self.store), first)
+        if first and (hint := reanalysis_hint(series, self.store)):
             self.watcher.note(hint)
         if self.detached is not None:
             self.watcher.note(f"detached: without this command a trial continues for at most {seconds(self.detached.lease_s)}")
-        with self.watcher.display(self.series) as sink:
-            running = self._running(sink)
+        with self.watcher.display(series) as sink:
+            running = self._running(series, sink)
             if self.choice.remeasure and left is None:
-                run_to_end(look(running, self.series.trials))
-            return run_to_end(run_due(running, left, self._due))
+                run_to_end(look(running, series.trials))
+            return run_to_end(run_due(running, left, due))
 
-    def _running(self, sink: Sink) -> RunningSeries:
-        confirm = partial(confirm_machines, self.series, self.store, self.number)
+    def _running(self, series: PlannedSeries, sink: Sink) -> RunningSeries:
+        confirm = partial(confirm_machines, series, self.store, self.number)
         after, fail_fast, experiment = self.watcher.after_trial, self.choice.fail_fast, self.series.plan.experiment
         place, live = self.place, self.watcher.is_live
         return RunningSeries(place, self.store, self.number, experiment, sink, after, fail_fast, self.detached, confirm, live)
-
-    def _due(self, attempted: Collection[str]) -> list[IdentifiedTrial]:
-        return self.choice.due(self.series, load_results(self.series, self.store), attempted)
 
     def _resolve(self, changed: MachinesChangedError) -> None:
         """Accept the change of machines or let it count, as the watcher says."""

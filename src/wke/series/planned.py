@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from wke.describe.cluster.cluster import ClusterSpec
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.point import point_key
@@ -24,7 +23,7 @@ from wke.keep.trials.software import software
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial
 from wke.series.folders import PROJECT, RESULTS
-from wke.series.project import Project, read_project
+from wke.series.project import Project
 from wke.values import dataclass
 
 
@@ -47,8 +46,9 @@ class PlannedSeries:
 
     @property
     def points(self) -> tuple[Mapping[str, object], ...]:
-        """The points in the order of the file."""
-        return tuple(self.plan.experiment.parameters.points())
+        """The points in the order of the file; those that results have asked for last."""
+        points = [*self.plan.experiment.parameters.points(), *(trial.point for trial in self.plan.trials)]
+        return tuple({point_key(point): point for point in points}.values())
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
@@ -66,8 +66,8 @@ class PlannedSeries:
         return [item.planned for item in self.trials]
 
 
-def plan_series(project: Project, seed: int | None = None) -> PlannedSeries:
-    """Plan an experiment; raise InputError with everything that does not fit together.
+def plan_first(project: Project, seed: int | None = None) -> PlannedSeries:
+    """Plan what is known of an experiment before anything ran; raise InputError with everything that does not fit together.
 
     The seed is the argument, else the file's, else that of the stored series, else a new one.
     """
@@ -86,12 +86,6 @@ def experiment_files() -> tuple[Path, ...]:
     """Return all files of experiments: those in experiments/ and its folders, except hidden ones."""
     found = sorted(Path("experiments").rglob("*.toml"))
     return tuple(path for path in found if not any(part.startswith(".") for part in path.parts))
-
-
-def all_planned(cluster_file: Path) -> list[PlannedSeries]:
-    """Plan all experiments in experiments/, except those of benchmark scripts, whose trials are not known."""
-    files = [file for file in experiment_files() if read_experiment(file).steps]
-    return [plan_series(read_project(file, cluster_file)) for file in files]
 
 
 def refuse_same_names(files: Iterable[Path]) -> None:
@@ -130,11 +124,6 @@ def _same_name(experiment: Experiment, other: Path) -> Problem:
 def by_id(series: Iterable[PlannedSeries]) -> dict[str, IdentifiedTrial]:
     """Return the trials of all these series by their ids."""
     return {item.planned.id: item for each in series for item in each.trials}
-
-
-def on_cluster(series: PlannedSeries, cluster: ClusterSpec) -> PlannedSeries:
-    """Plan the same series again for machines whose addresses are now known."""
-    return plan_series(replace(series.project, whole=cluster), series.plan.seed)
 
 
 def copied_sources(trials: Iterable[Trial]) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, StoredAttempt
 from wke.records import OutcomeKind
 from wke.series.folders import RESULTS
-from wke.series.planned import PlannedSeries
+from wke.series.growing import grown
+from wke.series.planned import PlannedSeries, record
 from wke.series.rejudging import judge_stored
 from wke.series.storedresults import load_results
 from wke.values import dataclass
@@ -56,6 +57,22 @@ def reanalyse_series(series: PlannedSeries, store: Store) -> Iterator[Reanalysed
             if answers[-1].ended[0].ok or len(answers) > REPEATS:
                 break
         yield Reanalysed(item.planned, tuple(answers), tuple(silent))
+
+
+def store_answers(series: PlannedSeries, store: Store) -> tuple[Reanalysed, ...]:
+    """Store what comes out for each trial; where results choose the trials, also for those that these results ask for."""
+    answered: list[Reanalysed] = []
+    while True:
+        found = tuple(reanalyse_series(series, store))
+        answers = [answer for item in found for answer in item.answers]
+        if answers:
+            store.writer.add_answers(record(series, store), answers)
+        more = grown(series, store)
+        if not answers or len(more.trials) == len(series.trials):
+            if answered:
+                record(more, store)
+            return *answered, *found
+        series, answered = more, [*answered, *(item for item in found if item.answers)]
 
 
 def reanalysis_hint(series: PlannedSeries, store: Store | None = None) -> str:

@@ -50,7 +50,10 @@ def load_results(series: PlannedSeries, store: Store, reference: Reference | Non
 
 def results_of(store: Store, name: str, planned: Sequence[PlannedTrial], rules: Rules, machines: Reference) -> StoredResults:
     """Return what a store has of these trials of series `name` on such machines."""
-    ids = [trial.id for trial in planned]
-    tried = store.attempts.of_trials(ids, machines) if policy_by(rules).needs_attempts else ()
+    ids, policy = [trial.id for trial in planned], policy_by(rules)
+    tried = store.attempts.of_trials(ids, machines) if policy.needs_attempts else ()
     used_s = spent_s(planned, [one for one in tried if one.series == name and not one.changes], rules.cooldown_s)
-    return StoredResults(store.attempts.results(ids, machines, name), store.attempts.invalid(ids, machines), used_s, tried)
+    stored = store.attempts.results(ids, machines, name)
+    if policy.needs_recorded:
+        stored = dict(zip(stored, store.distributions.added(tuple(stored.values()), rules.metrics), strict=True))
+    return StoredResults(stored, store.attempts.invalid(ids, machines), used_s, tried)

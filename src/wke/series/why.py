@@ -13,7 +13,8 @@ from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.identity import addresses, scripts
 from wke.keep.trials.trials import Inputs, StoredAttempt
 from wke.series.folders import RESULTS, cluster_flag
-from wke.series.planned import PlannedSeries, all_planned, by_id, experiment_files, plan_series
+from wke.series.growing import all_planned, plan_series
+from wke.series.planned import PlannedSeries, by_id, experiment_files
 from wke.series.planstate import load_plan_state
 from wke.series.project import read_project
 from wke.series.resolve import find_planned, find_trial

@@ -160,7 +160,7 @@ class Experiment:
     @property
     def has_rounds(self) -> bool:
         """True when trials run in rounds of all points, which comparisons need."""
-        return self.order != "sequential" and self.parameters.climb is None
+        return self.order != "sequential" and self.parameters.climb is None and self.parameters.searched is None
 
     @property
     def contests(self) -> tuple[Contest, ...]:

@@ -7,7 +7,7 @@ from functools import partial
 from wke.describe.configuration.step import SCOPES
 from wke.describe.experiment.conditions import check_problems, interval_problems, value_problems
 from wke.describe.experiment.experiment import Experiment, Step
-from wke.describe.experiment.experimentfile import ExperimentFile
+from wke.describe.experiment.experimentfile import ExperimentFile, ExperimentSection
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.parameters import CHOICE, CLIMB, ROOT
 from wke.describe.experiment.plotcheck import KnownColumns, label_problems, plot_problems
@@ -17,6 +17,8 @@ from wke.describe.experiment.sweep import Parameter, value_text
 from wke.describe.experiment.template import check_template, parameters_of
 from wke.describe.experiment.timeseries import NAME
 from wke.describe.expression.expression import check_names
+from wke.describe.search.search import MIN
+from wke.describe.search.searchcheck import search_problems
 from wke.describe.toml.limits import MOST_POINTS
 from wke.describe.toml.shape import FlawError, present_spelling
 from wke.describe.toml.wording import counted, quoted, shown
@@ -37,7 +39,9 @@ def experiment_problems(experiment: Experiment, file: ExperimentFile, is_sound: 
     if has_names and is_sound("plots"):
         yield from _climb_problems(experiment)
     if is_sound("experiment") and is_sound("metrics"):
-        yield from _rounds_problems(experiment, file.experiment.iterations.given)
+        yield from _rounds_problems(experiment, file.experiment)
+    if has_names:
+        yield from _search_problems(experiment)
     if not experiment.steps:
         yield from _script_problems(experiment, file) if is_sound("steps") else ()
         return
@@ -105,9 +109,12 @@ def _climb_problems(experiment: Experiment) -> Iterator[Problem]:
 # -- rounds: precision, budget, baseline
 
 
-def _rounds_problems(experiment: Experiment, given: Collection[str]) -> Iterator[Problem]:
-    """Check what ends a series of rounds; `given` are the keys of iterations that the file has."""
-    stopping, budget = experiment.stopping, experiment.budget
+def _rounds_problems(experiment: Experiment, section: ExperimentSection) -> Iterator[Problem]:
+    """Check what ends a series of rounds, or of a search."""
+    stopping, budget, given = experiment.stopping, experiment.budget, section.iterations.given
+    if experiment.parameters.searched is not None:
+        yield from _unsearchable_problems(experiment, section)
+        return
     if experiment.decided:
         yield from _decided_problems(experiment)
         return
@@ -119,6 +126,40 @@ def _rounds_problems(experiment: Experiment, given: Collection[str]) -> Iterator
     elif set(given) - {"max"}:
         hint = 'write { min = 5, max = 30, precision = "5%" }'
         yield Problem("precision is missing", experiment.at("experiment", "iterations"), hint)
+
+
+def _unsearchable_problems(experiment: Experiment, section: ExperimentSection) -> Iterator[Problem]:
+    """Find what does not go with a search, which has no rounds."""
+    given: dict[str, tuple[object, str]] = {
+        "iterations": ("iterations" in section.given, "remove it: trials in the table of the search sets their number"),
+        "warmups": (experiment.warmups, "remove it, and leave out the start of each trial: each runs at a load of its own"),
+        "budget": (experiment.budget, "remove it: trials in the table of the search sets their number"),
+        "baseline": (experiment.baseline, "remove it: each value of the other parameters has its own answer with an interval"),
+        "redeploy": (experiment.redeploy, "remove it: what runs in the background is started anew for each trial"),
+        "order": (experiment.order == "sequential", 'remove it, or write order = "interleaved"'),
+    }
+    for key, (is_given, hint) in given.items():
+        if is_given:
+            yield Problem("does not go with a search", experiment.at("experiment", key), hint)
+    if not experiment.steps:
+        where = experiment.at(ROOT, experiment.parameters.searched.name if experiment.parameters.searched else "")
+        yield Problem("a search is for experiments with [[steps]]", where, "a benchmark script chooses its values itself")
+
+
+def _search_problems(experiment: Experiment) -> Iterator[Problem]:
+    """Check the condition of a search, and the parameter whose values it goes through."""
+    sweep = experiment.parameters
+    if sweep.searched is None or sweep.searched.search is None or not experiment.steps:
+        return
+    name, search = sweep.searched.name, sweep.searched.search
+    here = partial(experiment.at, ROOT, name)
+    if sweep.climb is not None:
+        yield Problem("hill-climb does not go with a search", experiment.at(ROOT, sweep.climb, CLIMB), "remove one of the two")
+    metrics = {metric.name: metric.unit for metric in experiment.metrics}
+    point = next(iter(sweep.points()), {})
+    yield from search_problems(name, search, metrics, point, here)
+    if search.find == MIN and (wrong := sweep.load_of(search)[1]):
+        yield Problem(wrong, here("load") if search.load else here(), 'write load = "rate", a parameter whose values are numbers')
 
 
 def _decided_problems(experiment: Experiment) -> Iterator[Problem]:

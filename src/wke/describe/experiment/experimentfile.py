@@ -265,7 +265,9 @@ class ExperimentFile(TableModel, others=True):
     """Settings of the whole experiment."""
     parameters: Mapping[str, TomlValue] = {}
     """NAME = a value, a list or a range; later ones vary faster. `sub-parameters` names tables to choose one after the other.
-    `hill-climb = true` in the range of the last parameter searches its best value instead of trying all."""
+    `hill-climb = true` in the range of the last parameter searches its best value instead of trying all.
+    `{ find = "max", while = "p99 < 10ms", from = 100, to = "1M" }` searches the largest value at which a condition holds: see
+    [capacity](../howto/capacity.md)."""
     exclude: Annotated[Items[ExcludeEntry], Most()] = ()
     """Points to leave out."""
     classes: Mapping[str, Count] = {}

@@ -21,6 +21,7 @@ from wke.describe.experiment.stepfile import StepEntry
 from wke.describe.experiment.sweep import Sweep, Value, value_text
 from wke.describe.experiment.telemetryfile import TelemetryRules
 from wke.describe.generators.generators import GENERATORS
+from wke.describe.search.search import MIN
 from wke.describe.toml.shape import FlawError, Key, value_of
 from wke.describe.toml.tables import TomlTable, read, read_draft
 from wke.describe.toml.userfile import content_digest, is_folder
@@ -89,7 +90,7 @@ def _experiment(table: TomlTable[ExperimentFile], folder: Path, sweep: Sweep, pr
         section,
         name=section.name or table.path.stem,
         path=table.path,
-        iterations=section.iterations.max,
+        iterations=_iterations(section, sweep),
         stopping=_stopping(section, metrics, plots),
         budget=_budget(section, metrics, plots),
         decided=section.iterations.until is not None,
@@ -153,6 +154,12 @@ def _stopping(section: ExperimentSection, metrics: Sequence[Metric], plots: Sequ
 def _budget(section: ExperimentSection, metrics: Sequence[Metric], plots: Sequence[Plot]) -> Budget | None:
     entry = section.iterations
     return None if section.budget is None else Budget(section.budget, min(entry.min, entry.max), _narrowed(section, metrics, plots))
+
+
+def _iterations(section: ExperimentSection, sweep: Sweep) -> int:
+    """Return how many trials each point has; where results choose the points of a search, one."""
+    search = sweep.searched.search if sweep.searched else None
+    return section.iterations.max if search is None else search.trials if search.find == MIN else 1
 
 
 def _narrowed(section: ExperimentSection, metrics: Sequence[Metric], plots: Sequence[Plot]) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ from fractions import Fraction
 from math import isfinite
 
 from wke.describe.experiment.sweep import Choice, Parameter, Sweep, Value
+from wke.describe.search.search import Search
+from wke.describe.search.searchform import FIND, read_search
 from wke.describe.toml.limits import LARGEST_INTEGER, MOST_NESTED, MOST_POINTS
-from wke.describe.toml.shape import Key, present_spelling
+from wke.describe.toml.shape import FlawError, Key, present_spelling
 from wke.describe.toml.tables import key_text
 from wke.describe.toml.wording import shown
 from wke.documents import TomlValue
@@ -67,12 +69,8 @@ class _Reader:
             if name in varied:
                 what = f"is already varied in [{varied[name]}]"
                 self.wrong(what, "only one table may vary a parameter; remove one of the two", table, name)
-            values = tuple(self.values(form, table, name))
-            self.read["values"] += len(values)
-            if self.read["values"] > MOST_POINTS:
-                raise OverflowError
-            loops.append(Parameter(name, values, climb=self.climbs(form, table, name)))
-            if len(values) > 1:
+            loops.append(self.parameter(form, table, name))
+            if loops[-1].size > 1:
                 varied[name] = table
         return Sweep(tuple(loop for loop in loops if loop.size))
 
@@ -88,6 +86,30 @@ class _Reader:
             elif form[key]:
                 return True
         return False
+
+    def parameter(self, form: TomlValue, table: str, name: str) -> Parameter:
+        """Read one parameter."""
+        search = self.search(form, table, name) if isinstance(form, Mapping) and FIND in form else None
+        values = search.values if search else tuple(self.values(form, table, name))
+        self.read["values"] += len(values)
+        if self.read["values"] > MOST_POINTS:
+            raise OverflowError
+        return Parameter(name, values, climb=search is None and self.climbs(form, table, name), search=search)
+
+    def search(self, form: Mapping[str, TomlValue], table: str, name: str) -> Search | None:
+        """Return the search of a parameter; one parameter of the root table can have one."""
+        try:
+            search = read_search(form)
+        except FlawError as error:
+            self.wrong(str(error), error.hint, table, name, *error.key)
+            return None
+        self.read["searches"] += 1
+        if table != ROOT:
+            self.wrong("only a parameter of the experiment can be searched", f"write it in [{ROOT}]", table, name, FIND)
+        elif self.read["searches"] > 1:
+            hint = "give the other one as a list or a range: the answer is then found for each of its values"
+            self.wrong("a second parameter is searched", hint, table, name, FIND)
+        return search
 
     def choices(self, table: str, form: TomlValue, varied: Mapping[str, str], path: tuple[str, ...]) -> Iterator[Choice]:
         key = (table, CHOICE)

@@ -1,12 +1,13 @@
 """Rules: they decide which trials of a series run. An experiment has them, and so has the stored plan of a series."""
 
-from dataclasses import field
+from dataclasses import field, replace
 
 from wke.describe.experiment.experiment import Budget, Experiment, Stopping
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Contest
 from wke.describe.experiment.sweep import Point
 from wke.describe.expression.expression import Expression
+from wke.describe.search.search import Search
 from wke.values import dataclass
 
 
@@ -16,8 +17,9 @@ class Rules:
 
     `iterations` is the number of rounds, or the largest number there can be. A series that is `decided` ends when each of its comparisons
     with the `baseline` is; differences up to the share `threshold` do not matter. `climb` names the parameter that is climbed, if any.
-    What `contests` choose is measured again in `fresh_rounds`; None: as many as it had.
-    The load is a `closed_loop` if the file gives its number of clients.
+    What `contests` choose is measured again in `fresh_rounds`; None: as many as it had. `searched` names the parameter whose value a
+    `search` finds; then the points are those that are known before anything runs. The load is a `closed_loop` if the file gives its number
+    of clients.
     """
 
     points: tuple[Point, ...] = ()
@@ -30,6 +32,8 @@ class Rules:
     stopping: Stopping | None = None
     budget: Budget | None = None
     climb: str | None = None
+    searched: str | None = None
+    search: Search | None = None
     goal: Expression | None = None
     better: str = "higher"
     closed_loop: bool = False
@@ -39,13 +43,13 @@ class Rules:
     @property
     def fixed_rounds(self) -> int | None:
         """The number of rounds of all points, None if results decide it."""
-        decides = self.stopping or self.budget or self.climb or self.decided
+        decides = self.stopping or self.budget or self.climb or self.decided or self.search
         return None if decides else self.iterations
 
     @property
     def visits_all(self) -> bool:
-        """True when each round has all points; a climb chooses among them."""
-        return self.climb is None
+        """True when each round has all points; climbs and searches choose among them."""
+        return self.climb is None and self.search is None
 
     @property
     def compares_all(self) -> bool:
@@ -55,6 +59,7 @@ class Rules:
 
 def rules_of(experiment: Experiment) -> Rules:
     """Return the rules in an experiment file."""
+    searched = experiment.parameters.searched
     return Rules(
         points=tuple(experiment.parameters.points()),
         iterations=experiment.iterations,
@@ -66,9 +71,19 @@ def rules_of(experiment: Experiment) -> Rules:
         stopping=experiment.stopping,
         budget=experiment.budget,
         climb=experiment.parameters.climb,
+        searched=searched.name if searched else None,
+        search=_search(experiment),
         goal=experiment.goal,
         better=experiment.better,
         closed_loop=experiment.verdicts.little.clients is not None,
         contests=experiment.contests if experiment.fresh else (),
         fresh_rounds=experiment.fresh_rounds,
     )
+
+
+def _search(experiment: Experiment) -> Search | None:
+    """Return the search of an experiment, with the name of its load."""
+    searched = experiment.parameters.searched
+    if searched is None or searched.search is None:
+        return None
+    return replace(searched.search, load=experiment.parameters.load_of(searched.search)[0])

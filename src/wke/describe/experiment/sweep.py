@@ -4,7 +4,8 @@ A loop runs over the values of one parameter, or over tables one of which is cho
 loop is the innermost: it varies fastest. What a later loop sets replaces what an earlier one set, and a point that comes up twice is
 visited once. Points for which one of the conditions in `exclude` is true are left out; one that does not set what a condition needs stays.
 
-The innermost loop may be climbed: then only those of its points are visited that a search for the best value asks for.
+The innermost loop may be climbed: then only those of its points are visited that a search for the best value asks for. One loop may be
+searched (describe/search): a search for the largest value has only the value that it starts with, results choose the others.
 """
 
 from collections.abc import Hashable, Iterator, Mapping
@@ -15,6 +16,7 @@ from math import prod
 from wke.describe.experiment.point import point_key, value_key
 from wke.describe.expression.evaluation import UnsetError, holds
 from wke.describe.expression.expression import Expression
+from wke.describe.search.search import Search
 from wke.describe.toml.wording import quoted
 from wke.values import dataclass
 
@@ -24,11 +26,12 @@ Point = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A loop over the values of one parameter; with `climb`, only over those that lead to the best."""
+    """A loop over the values of one parameter; with `climb`, only over those that lead to the best; with `search`, what it asks for."""
 
     name: str
     values: tuple[Value, ...]
     climb: bool = False
+    search: Search | None = None
 
     @property
     def size(self) -> int:
@@ -77,13 +80,15 @@ class Sweep:
     @property
     def varied(self) -> tuple[str, ...]:
         """The parameters that do not have the same value at every point, in the order of the file."""
-        values = self._values
-        return tuple(name for name in self.names if len(values[name]) > 1)
+        values, searched = self._values, self.searched
+        return tuple(name for name in self.names if len(values[name]) > 1 or (searched is not None and name == searched.name))
 
     @property
     def constants(self) -> Point:
         """The parameters that have the same value at every point."""
-        return {name: value for name, seen in self._values.items() if len(seen) == 1 for value in seen.values() if value is not None}
+        varied = self.varied
+        fixed = {name: seen for name, seen in self._values.items() if name not in varied}
+        return {name: value for name, seen in fixed.items() for value in seen.values() if value is not None}
 
     def varied_from(self, values: Point) -> bool:
         """Return whether some point sets all these parameters, at least one to another value."""
@@ -94,6 +99,27 @@ class Sweep:
         """The parameter that is climbed; None when every point is visited."""
         last = self.loops[-1] if self.loops else None
         return last.name if isinstance(last, Parameter) and last.climb else None
+
+    @property
+    def searched(self) -> Parameter | None:
+        """The parameter that is searched; None when its values are known before anything runs."""
+        return next((loop for loop in self.loops if isinstance(loop, Parameter) and loop.search is not None), None)
+
+    def load_of(self, search: Search) -> tuple[str | None, str]:
+        """Return the parameter through whose values, from below, a search for the smallest value goes; and what is wrong, "" if nothing is.
+
+        It is the one that the file names, or else the only other one that varies and has numbers.
+        """
+        numeric = [name for name in self.varied if all(_is_number(value) for value in self.values(name))]
+        others = [name for name in numeric if self.searched is None or name != self.searched.name]
+        if search.load is not None:
+            return (
+                search.load,
+                "" if search.load in others else f"{quoted(search.load)} is not another parameter that varies and has numbers",
+            )
+        if len(others) > 1:
+            return None, f"several parameters could be the load of the search: {', '.join(others)}"
+        return next(iter(others), None), ""
 
     def points(self) -> tuple[Point, ...]:
         """Return all points in the order of nested loops, each once."""
@@ -141,6 +167,10 @@ class Sweep:
                 value = point.get(name)
                 seen[value_key(value)] = value
         return values
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def excludes(condition: Expression, point: Point) -> bool:

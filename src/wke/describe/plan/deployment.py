@@ -51,6 +51,18 @@ def of_round(stack: Deployment, many: Sequence[bool], number: int) -> Deployment
     return tuple((*layer, number) if of_many else layer for layer, of_many in zip(stack, many, strict=True))
 
 
+def apart(points: Sequence[Sequence[PlannedStep]]) -> tuple[Deployment, ...]:
+    """Return the layers of trials that must not see what an earlier one left behind, by their steps in the order of the trials.
+
+    From the first step with a scope that runs in the background on, each trial has layers of its own: a server may still work on requests
+    of the trial before.
+    """
+    first = [next((depth for depth, step in enumerate(steps) if step.background), len(steps)) for steps in points]
+    return tuple(
+        of_round(stack, [depth >= first[number] for depth in range(len(stack))], number) for number, stack in enumerate(layers(points))
+    )
+
+
 def shuffled(points: Sequence[P], stacks: Sequence[Deployment], draw: random.Random) -> list[P]:
     """Return the points in random order, with those that share a layer next to each other."""
     order = draw.sample(range(len(points)), len(points))

@@ -15,7 +15,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.point import point_key
 from wke.describe.experiment.sweep import Point, point_text
 from wke.describe.experiment.template import fill, parameters_of
-from wke.describe.plan.deployment import Deployment, layers, of_round, several, shuffled
+from wke.describe.plan.deployment import Deployment, apart, layers, of_round, several, shuffled
 from wke.describe.plan.revisions import Revisions, Side
 from wke.describe.plan.steps import StepPlanner, whole
 from wke.describe.plan.versions import version_steps
@@ -70,13 +70,16 @@ class LeftOut:
 class Plan:
     """The trials of an experiment in running order; the same seed gives the same order.
 
-    The cluster is too small for the points in `left_out`, which `experiment` does not have.
+    The cluster is too small for the points in `left_out`, which `experiment` does not have. It was made for the `configuration` and the
+    `cluster`, and further trials can be (growing.py).
     """
 
     experiment: Experiment
     seed: int
     trials: tuple[Trial, ...]
     left_out: tuple[LeftOut, ...] = ()
+    configuration: ConfigurationSpec | None = None
+    cluster: ClusterSpec | None = None
 
     @property
     def omission(self) -> Problem | None:
@@ -93,7 +96,9 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _PlannedPoint:
+class PlannedPoint:
+    """A point with all that its trials have in common."""
+
     point: Point
     cluster: ClusterSpec
     steps: tuple[PlannedStep, ...]
@@ -111,14 +116,14 @@ def make_plan(
     if not experiment.steps:
         hint = f"run that script: python benchmark.py toml {experiment.path}; `wke measure` needs [[steps]] and configuration"
         raise InputError("has no [[steps]]: this experiment belongs to a benchmark script", where=experiment.where, hint=hint)
-    points: list[_PlannedPoint] = []
+    points: list[PlannedPoint] = []
     problems: dict[Problem, None] = {}
     too_large: list[tuple[Point, TooFewMachinesError]] = []
     head = Side(experiment, configuration)
     for point in experiment.parameters.points():
         try:
             side = head if revisions is None else revisions.side(point, head)
-            planned = _plan_point(side, cluster, point)
+            planned = plan_point(side, cluster, point)
             points.append(planned if revisions is None else replace(planned, steps=revisions.told(point, planned.steps)))
         except TooFewMachinesError as error:
             too_large.append((point, error))
@@ -132,7 +137,7 @@ def make_plan(
         raise InputError(*sorted(_each_once(problems), key=_line))
     left_out = tuple(LeftOut(point, error.problems[0].what) for point, error in too_large)
     fitting = _without(experiment, left_out)
-    return Plan(fitting, seed, tuple(_in_running_order(fitting, points, seed)), left_out)
+    return Plan(fitting, seed, _trials(fitting, points, seed), left_out, configuration, cluster)
 
 
 def _without(experiment: Experiment, left_out: Sequence[LeftOut]) -> Experiment:
@@ -146,7 +151,7 @@ def draft_problems(experiment: Experiment, configuration: ConfigurationSpec | No
     problems: dict[Problem, None] = {}
     for point in experiment.parameters.points() if experiment.is_sweep_known else ({},):
         try:
-            _plan_point(Side(experiment, configuration), cluster, point)
+            plan_point(Side(experiment, configuration), cluster, point)
         except TooFewMachinesError:
             continue
         except InputError as error:
@@ -204,7 +209,18 @@ def scraped(scrape: Scrape, trial: Trial) -> tuple[MachineSpec, ...]:
         return ()
 
 
-def _plan_point(side: Side, cluster: ClusterSpec | None, point: Point) -> _PlannedPoint:
+def _trials(experiment: Experiment, points: Sequence[PlannedPoint], seed: int) -> tuple[Trial, ...]:
+    trials = tuple(_in_running_order(experiment, points, seed))
+    return trials if experiment.parameters.searched is None else set_apart(trials)
+
+
+def set_apart(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """Return the trials of a search, each with a deployment that no earlier one has put load on."""
+    deployments = apart([trial.steps for trial in trials])
+    return tuple(replace(trial, deployment=deployment) for trial, deployment in zip(trials, deployments, strict=True))
+
+
+def plan_point(side: Side, cluster: ClusterSpec | None, point: Point) -> PlannedPoint:
     """Plan one point; raise InputError with what is wrong, without problems if something is not known that is needed for a plan."""
     experiment, problems = side.experiment, list[Problem]()
     too_few: list[Problem] = []
@@ -227,7 +243,7 @@ def _plan_point(side: Side, cluster: ClusterSpec | None, point: Point) -> _Plann
         raise InputError(*too_few, *problems)
     if too_few:
         raise TooFewMachinesError(*too_few)
-    return _PlannedPoint(point, part, tuple(steps), experiment.files, tuple(version_steps(side.configuration, steps)))
+    return PlannedPoint(point, part, tuple(steps), experiment.files, tuple(version_steps(side.configuration, steps)))
 
 
 def _sized(experiment: Experiment, cluster: ClusterSpec, point: Point, problems: list[Problem], too_few: list[Problem]) -> ClusterSpec:
@@ -331,7 +347,7 @@ def _unjoined(metric: Metric, several: str, machine: str, at: Callable[..., Loca
     return Problem(f"is read from several {several}, and join is missing", at("metrics", metric.name), hint)
 
 
-def _in_running_order(experiment: Experiment, points: Sequence[_PlannedPoint], seed: int) -> Iterator[Trial]:
+def _in_running_order(experiment: Experiment, points: Sequence[PlannedPoint], seed: int) -> Iterator[Trial]:
     """Yield one trial per turn of each point."""
     stacks = layers([planned.steps for planned in points])
     depth = len(stacks[0] if stacks else ())

@@ -4,13 +4,16 @@ from dataclasses import replace
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.rules import Rules, rules_of
+from wke.describe.search.search import MAX
 from wke.judge.policies.budgeted import Budgeted
 from wke.judge.policies.climbing import Climbing
 from wke.judge.policies.decided import Decided
 from wke.judge.policies.fixed import Fixed
+from wke.judge.policies.largest import Largest
 from wke.judge.policies.maximizing import KEPT, Maximizing
 from wke.judge.policies.policy import Policy
 from wke.judge.policies.precise import Precise
+from wke.judge.policies.smallest import Smallest
 
 
 def policy_of(experiment: Experiment) -> Policy:
@@ -20,6 +23,10 @@ def policy_of(experiment: Experiment) -> Policy:
 
 def policy_by(rules: Rules) -> Policy:
     """Return the policy that follows from rules."""
+    if rules.searched is not None and rules.search is not None:
+        if rules.search.find == MAX:
+            return Largest(rules.searched, rules.search, rules.metrics, rules.points)
+        return Smallest(rules.searched, rules.search, rules.metrics, rules.points)
     if rules.climb is not None and rules.goal is not None:
         return Climbing(rules.climb, rules.goal, rules.better, rules.metrics, rules.points)
     if not rules.contests:

@@ -7,6 +7,7 @@ interrupted. A new policy is one file next to this one; `choose.policy_of` selec
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 
+from wke.describe.search.search import WantedTrial
 from wke.judge.policies.precision import Precision
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 from wke.values import dataclass
@@ -78,6 +79,16 @@ class Policy(ABC):
         """Whether `Seen` has to have all attempts, and the time that they took."""
         return False
 
+    @property
+    def grows(self) -> bool:
+        """Whether results choose points that the plan does not have yet."""
+        return False
+
+    @property
+    def needs_recorded(self) -> bool:
+        """Whether it looks at how the recorded values of results are distributed."""
+        return False
+
     @abstractmethod
     def next_trials(self, planned: Sequence[PlannedTrial], seen: Seen) -> list[PlannedTrial]:
         """Return the trials to run next; none when the series is over."""
@@ -85,6 +96,10 @@ class Policy(ABC):
     @abstractmethod
     def outlook(self, planned: Sequence[PlannedTrial], seen: Seen) -> Outlook:
         """Return how much there is still to do, as far as it is known."""
+
+    def wanted(self, planned: Sequence[PlannedTrial], seen: Seen) -> tuple[WantedTrial, ...]:  # noqa: ARG002 - others need them
+        """Return the trials that the plan needs in addition, by the results so far; none unless the policy grows."""
+        return ()
 
     def findings(self, planned: Sequence[PlannedTrial], seen: Seen) -> tuple[Finding, ...]:  # noqa: ARG002 - others need them
         """Return what the series found; nothing when results do not change what runs."""

@@ -83,7 +83,7 @@ def point_table(
     ]
     comparisons = conclude(compared, metrics, visited, question, policy.compared(attempts)) if question else ()
     wanted = precise[0].wanted if precise else None
-    return PointTable(varied(known), units, tuple(rows), comparisons, wanted, tuple(metrics), closed)
+    return PointTable(varied((*known, *visited)), units, tuple(rows), comparisons, wanted, tuple(metrics), closed)
 
 
 def varied(points: Sequence[Point]) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ def judge_backlog(arrived: Sequence[float], completed: Sequence[float], rule: Ba
         "s": s,
         "growth": growth,
         "grows": float(grows),
+        "done": completed[-1],
         "completed": completed[-1] / arrived[-1] if arrived[-1] else 1.0,
         "certain": float(arrived[-1] >= rule.arrivals),
     }

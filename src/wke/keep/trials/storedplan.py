@@ -10,6 +10,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Contest, Filter
 from wke.describe.experiment.rules import Rules, rules_of
 from wke.describe.expression.equation import read_expression
+from wke.describe.search.search import Search
 from wke.documents import Json
 from wke.keep.files.damage import decoding
 from wke.values import dataclass
@@ -53,6 +54,7 @@ class StoredPlan:
         values["threshold"] = values["rules"].pop("threshold")
         values["rules"]["goal"] = self.rules.goal.text if self.rules.goal else None
         values["rules"]["contests"] = [{**asdict(one), "y": one.y.text} for one in self.rules.contests]
+        values["rules"]["search"] = self.rules.search.to_form() if self.rules.search else None
         return json.dumps(values)
 
     @classmethod
@@ -65,7 +67,7 @@ class StoredPlan:
 
 
 def _rules(values: Mapping[str, Json]) -> Rules:
-    stopping, budget, goal = values["stopping"], values["budget"], values["goal"]
+    stopping, budget, goal, search = values["stopping"], values["budget"], values["goal"], values.get("search")
     whole = {
         "points": tuple(values["points"]),
         "metrics": tuple(Metric(**metric) for metric in values["metrics"]),
@@ -73,6 +75,7 @@ def _rules(values: Mapping[str, Json]) -> Rules:
         "budget": Budget(**{**budget, "of": tuple(budget["of"])}) if budget else None,
         "goal": None if goal is None else read_expression(goal),
         "contests": tuple(map(_contest, values.get("contests", ()))),
+        "search": None if search is None else Search.of_form(search),
     }
     return Rules(**{**values, **whole})
 

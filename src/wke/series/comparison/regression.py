@@ -51,7 +51,7 @@ def open_reference(project: Project, text: str | None, threshold: float | None) 
     if threshold is not None:
         experiment = replace(experiment, threshold=threshold)
     if not experiment.has_rounds:
-        hint = 'write order = "interleaved", and do not use hill-climb'
+        hint = 'write order = "interleaved", and do not use hill-climb; instead of a search, compare the latency at one rate'
         raise InputError("comparisons need rounds of all points, and this experiment has none", where=experiment.where, hint=hint)
     if experiment.iterations < MIN_ROUNDS:
         what = f"a comparison needs at least {MIN_ROUNDS} rounds"

@@ -20,7 +20,8 @@ from wke.keep.store import Store
 from wke.records import Sink
 from wke.series.detached import left_running
 from wke.series.folders import RESULTS
-from wke.series.planned import PlannedSeries, on_cluster, plan_series
+from wke.series.growing import on_cluster, plan_series
+from wke.series.planned import PlannedSeries
 from wke.series.profiles.kept import LoadedProfile, keep
 from wke.series.profiles.reading import read_recorded
 from wke.series.project import read_project

@@ -7,9 +7,12 @@ from wke.describe.experiment.metrics import Metric
 from wke.judge.statistics.summaries import metric_units
 from wke.judge.summary.pointtable import Point, varied
 from wke.judge.summary.series import SeriesWork
+from wke.keep.files.disk import write_atomically
 from wke.keep.trials.trials import StoredAttempt, counting_attempts
 from wke.tell.exports.resultrows import column_name
 from wke.tell.exports.resultsfile import ResultsFile
+from wke.tell.searches import answers_csv
+from wke.tell.terminal.sanitize import visible
 
 BROKEN = "broken checks"
 SUSPECT = "suspect because"
@@ -70,6 +73,16 @@ def series_file(work: SeriesWork) -> ResultsFile:
 def result_rows(trials: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:
     """Return the trials that become rows: one attempt of each trial that is ok and not a warm-up, in the order of `trials`."""
     return tuple(trial for trial in counting_attempts(trials) if trial.ok and not trial.warmup)
+
+
+def export_answers(folder: Path, work: SeriesWork) -> tuple[Path, ...]:
+    """Write what the searches of a series found to NAME.answers.csv in `folder`, if it has searches; return the path of the file."""
+    text = answers_csv(work.findings)
+    if not text:
+        return ()
+    path = folder / f"{work.name}.answers.csv"
+    write_atomically(path, visible(text).encode(), private=True)
+    return (path,)
 
 
 def export_csv(folder: Path, work: SeriesWork) -> Path:

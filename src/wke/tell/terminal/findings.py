@@ -8,13 +8,16 @@ from wke.judge.policies.again import Again
 from wke.judge.policies.budgeted import BudgetUse
 from wke.judge.policies.climbing import Climb
 from wke.judge.policies.decided import Decision
+from wke.judge.policies.largest import RateFound
 from wke.judge.policies.maximizing import Best
 from wke.judge.policies.policy import Finding
 from wke.judge.policies.precise import Reached, Undecided
 from wke.judge.policies.precision import Precision
 from wke.judge.policies.search import Why
+from wke.judge.policies.smallest import SizesFound
 from wke.judge.statistics.comparison import Comparison
 from wke.tell.precision import place_text, share_text, shares_text
+from wke.tell.searches import search_text
 from wke.tell.tables import interval
 from wke.tell.words import seconds, worded
 
@@ -36,7 +39,7 @@ REASONS = {
 }
 
 
-def finding_text(finding: Finding, varied: Sequence[str]) -> str:
+def finding_text(finding: Finding, varied: Sequence[str]) -> str:  # noqa: PLR0911 - one per kind of finding
     """Return what a finding says; `varied` are the parameters that tell points apart."""
     match finding:
         case Undecided(missing, rounds):
@@ -51,6 +54,8 @@ def finding_text(finding: Finding, varied: Sequence[str]) -> str:
             return _climb(finding, varied)
         case Best():
             return _best(finding)
+        case RateFound() | SizesFound():
+            return search_text(finding, varied)
     raise TypeError(f"there are no words for {type(finding).__name__}")
 
 

@@ -7,12 +7,14 @@ from wke.describe.toml.wording import counted
 from wke.judge.policies.budgeted import BudgetOutlook
 from wke.judge.policies.climbing import ClimbOutlook
 from wke.judge.policies.decided import DecidedOutlook
+from wke.judge.policies.largest import SearchOutlook
 from wke.judge.policies.maximizing import AgainOutlook
 from wke.judge.policies.policy import Outlook
 from wke.judge.policies.precise import EVERY, PreciseOutlook
 from wke.judge.statistics.looks import LOOK_LEVEL
 from wke.tell.comparisons import share_words
 from wke.tell.precision import share_text
+from wke.tell.searches import search_lines
 from wke.tell.words import seconds, worded
 
 
@@ -26,6 +28,8 @@ def plan_lines(outlook: Outlook) -> Iterator[str]:
         yield f"climbs along {outlook.parameter}: of these trials only those that lead to the best value run"
         if outlook.again:
             yield "then the best value and its neighbours are measured again, in fresh rounds"
+    if isinstance(outlook, SearchOutlook):
+        yield from search_lines(outlook)
     if isinstance(outlook, BudgetOutlook):
         yield budget_text(outlook)
     if isinstance(outlook, DecidedOutlook):
@@ -65,7 +69,7 @@ def to_run_text(outlook: Outlook, duration: str) -> str:
     return f"{'' if outlook.exact else 'at most '}{outlook.at_most}{duration}"
 
 
-def start_text(outlook: Outlook, to_run: int, stored: int, total: int, seed: int) -> str:  # noqa: PLR0911 - one per kind of outlook
+def start_text(outlook: Outlook, to_run: int, stored: int, total: int, seed: int) -> str:  # noqa: PLR0911 - one per policy
     """Return what a command that runs `to_run` trials first, of `total` planned ones, is about to do and what it reuses."""
     if isinstance(outlook, AgainOutlook):
         return _start_again_text(outlook, to_run, stored, total, seed)
@@ -81,15 +85,22 @@ def start_text(outlook: Outlook, to_run: int, stored: int, total: int, seed: int
             return f"{trials}, then more {_rule_text(outlook)}; {stored} of at most {total} {reused}"
         case ClimbOutlook():
             return f"climbs along {outlook.parameter}: {trials}, then those that their results ask for; {stored} are stored"
+        case SearchOutlook():
+            rest = f"at most {outlook.at_most} in all, as results ask for them"
+            return f"searches {outlook.parameter}: {trials}, {rest}; {stored} {'is' if stored == 1 else 'are'} stored"
     return f"{trials}; {stored} of {total} {reused}"
 
 
-def _nothing_text(outlook: Outlook, stored: int, total: int) -> str:
+def _nothing_text(outlook: Outlook, stored: int, total: int) -> str:  # noqa: PLR0911 - one per policy
     match outlook:
         case PreciseOutlook() | DecidedOutlook():
             return f"{stored} of at most {counted(total, 'trial')} are stored"
         case ClimbOutlook():
             return f"every climb along {outlook.parameter} is over, {counted(stored, 'trial')} {'is' if stored == 1 else 'are'} stored"
+        case SearchOutlook(at_most=0):
+            return f"every search of {outlook.parameter} is over, {counted(stored, 'trial')} {'is' if stored == 1 else 'are'} stored"
+        case SearchOutlook():
+            return f"{counted(stored, 'trial')} of the search of {outlook.parameter} {'is' if stored == 1 else 'are'} stored"
     if stored == total:
         if total == 1:
             return "the only trial is stored and nothing it depends on has changed"
@@ -108,7 +119,7 @@ def then_text(outlook: Outlook) -> str:
             return "until the next look at the intervals"
         case DecidedOutlook():
             return f"until the look after {counted(outlook.look, 'round')}" if outlook.due else ""
-        case ClimbOutlook():
+        case ClimbOutlook() | SearchOutlook():
             return "then what the results ask for"
     return ""
 

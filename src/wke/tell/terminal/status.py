@@ -5,6 +5,8 @@ from dataclasses import asdict
 
 from wke.describe.toml.wording import counted
 from wke.judge.policies.decided import Decision
+from wke.judge.policies.largest import RateFound
+from wke.judge.policies.smallest import SizesFound
 from wke.judge.summary.pointtable import varied
 from wke.judge.summary.status import SeriesStatus, ended_ns
 from wke.keep.files.current import Current
@@ -24,7 +26,7 @@ def status_lines(status: SeriesStatus) -> Iterator[str]:
     yield f"  trials  {count_words(status)}"
     if status.is_measured:
         yield f"  pace    {pace_words(status)}"
-    for finding in (one for one in status.work.findings if isinstance(one, Decision)):
+    for finding in (one for one in status.work.findings if isinstance(one, Decision | RateFound | SizesFound)):
         yield f"  found   {finding_text(finding, varied(status.work.plan.rules.points))}"
     for number, end in enumerate(status.ends):
         yield f"  {'' if number else 'ended':<7} {end_words(end, status.now_ns)}"

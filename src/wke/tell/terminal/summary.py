@@ -14,6 +14,7 @@ from wke.keep.trials.trials import StoredAttempt
 from wke.tell.comparisons import baseline_text, comparison_rows, comparisons_json, method_words
 from wke.tell.hints import hint_lines, hints_json
 from wke.tell.report import doubts, headline
+from wke.tell.searches import answers_json, answers_table, searches_of
 from wke.tell.tables import TextTable, table_json, text_table
 from wke.tell.terminal.console import Printer
 from wke.tell.terminal.findings import finding_text
@@ -31,6 +32,9 @@ def print_summary(summary: SeriesSummary) -> None:
     for line in hint_lines(summary.hints, summary.table.parameters):
         Printer().talk(line)
     print_comparisons(summary)
+    if answers := answers_table(summary.findings, summary.table.parameters):
+        Printer().data("")
+        _print(answers)
     if accepted := accepted_text(summary):
         Printer().talk(accepted)
     if trouble := git_trouble(summary.plan.software):
@@ -176,6 +180,7 @@ def summary_json(summary: SeriesSummary) -> dict[str, object]:
         "verdicts": list(verdict_lines(summary)),
         "limit": limit_line(summary) or None,
         "warm-up": warm_up_text(summary.trials) or None,
+        **({"answers": answers_json(summary.findings)} if searches_of(summary.findings) else {}),
         "findings": [finding_text(finding, summary.table.parameters) for finding in summary.findings],
         "due": [trial.id for trial in summary.due],
         "software": dict(summary.plan.software) or None,
