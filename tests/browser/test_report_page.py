@@ -1,0 +1,251 @@
+"""The report page in a real browser: every interaction, by mouse, keyboard and touch."""
+
+import pytest
+from chromium import Page
+from shownreport import SUSPECT, shown_report
+
+REPORT = shown_report()
+TRIAL = REPORT.trials[SUSPECT]
+FIGURE = "document.querySelectorAll('.plot')[0]"
+MARK = f"[...{FIGURE}.querySelectorAll('svg.wide use[data-t=\"{SUSPECT}\"]')][0]"
+OPEN = "document.querySelector('#drawer').open"
+TITLE = "document.querySelector('#dtitle').textContent"
+PLOTTED = "document.querySelectorAll('#tl .uplot canvas').length"
+OVER = "document.querySelectorAll('#tl .u-over')[{}]"
+STEPS = "document.querySelector('#tl svg.steps').textContent"
+READS = "document.querySelector('#tlat').textContent"
+FOCUSED = "document.activeElement"
+
+
+def middle(page: Page, query: str, across: float = 0.5) -> tuple[float, float]:
+    box = page.box(query)
+    return box["x"] + box["width"] * across, box["y"] + box["height"] / 2
+
+
+def opened(page: Page, key: str = TRIAL.key, rows: int = 3) -> None:
+    page.js(f"location.hash = '#trial={key}'")
+    page.until(f"{OPEN} && {PLOTTED} === {rows}")
+
+
+def measured_bar(page: Page) -> tuple[float, float]:
+    """Return where the bar of the measured step starts and how wide it is, in pixels: the zoom of the timeline."""
+    return tuple(page.js("['x', 'width'].map(name => +document.querySelector('#tl .step.measured').getAttribute(name))"))
+
+
+def test_a_mark_shows_its_trial_and_a_click_leads_to_its_log_lines(page: Page) -> None:
+    """Pointing at a mark shows value and id in every figure; a click opens the trial with its evidence and last lines; Escape goes back."""
+    page.mouse("mouseMoved", *middle(page, MARK))
+    page.until("!document.querySelector('.tip').hidden")
+    tip = page.js("document.querySelector('.tip').textContent")
+    assert TRIAL.key in tip
+    assert "suspect" in tip
+    assert page.js("document.querySelectorAll('use.on').length") >= 6  # two sizes of each figure
+    page.click(MARK)
+    page.until(OPEN)
+    assert page.js(TITLE) == TRIAL.key
+    text = page.js("document.querySelector('.dbody').textContent")
+    assert "other processes used 1.3 of 2 processors" in text
+    assert f"line 11 of {TRIAL.key}" in text
+    assert page.js("location.hash") == f"#trial={TRIAL.key}"
+    page.key("Escape")
+    page.until(f"!{OPEN}")
+    assert page.js("location.hash") == ""
+
+
+def test_a_figure_works_by_keyboard(page: Page) -> None:
+    """A figure is one tab stop; arrow keys move between trials and say what they are; Enter opens one, and focus comes back."""
+    page.js(f"{FIGURE}.focus()")
+    page.key("ArrowRight")
+    first = page.until(f"{FIGURE}.nextElementSibling.textContent")
+    page.key("ArrowRight")
+    page.until(f"{FIGURE}.nextElementSibling.textContent !== {first!r}")
+    page.key("Enter")
+    page.until(OPEN)
+    page.key("Escape")
+    page.until(f"!{OPEN} && {FOCUSED} === {FIGURE}")
+
+
+def test_previous_and_next_walk_in_order_of_execution(page: Page) -> None:
+    """The drawer's buttons go to the trial that ran before or after."""
+    opened(page)
+    page.click("document.querySelector('#dnext')")
+    page.until(f"{TITLE} === '{REPORT.trials[SUSPECT + 1].key}'")
+    page.click("document.querySelector('#dprev')")
+    page.click("document.querySelector('#dprev')")
+    page.until(f"{TITLE} === '{REPORT.trials[SUSPECT - 1].key}'")
+
+
+def test_keys_hide_lines_and_places_are_chosen(page: Page) -> None:
+    """A key hides its line with its trials in all figures; a button shows the percentiles at another place of the axis."""
+    shown = f"{FIGURE}.querySelectorAll('svg.wide [data-line=\"1\"]:not(.off)').length"
+    assert page.js(shown)
+    page.click("document.querySelector('[data-toggle=\"1\"]')")
+    assert page.js(shown) == 0
+    page.click("document.querySelector('[data-toggle=\"1\"]')")
+    assert page.js(shown)
+    visible = "[...document.querySelectorAll('.place:not([hidden])')].map(one => one.dataset.place).join()"
+    assert page.js(visible) == "3,3"
+    page.click("document.querySelector('[data-pick=\"0\"]')")
+    assert page.js(visible) == "0,0"
+
+
+def test_attempts_are_filtered_and_sorted(page: Page) -> None:
+    """Words filter the table of attempts; a column's button sorts it by number, both ways."""
+    page.js("document.querySelector('#attempts').open = true")
+    page.js("document.querySelector('#find').focus()")
+    page.call("Input.insertText", text="suspect")
+    page.until("document.querySelector('#found').textContent === '1 of 37 attempts'")
+    assert page.js("[...document.querySelectorAll('#attempts tbody tr:not([hidden])')].length") == 1
+    page.js("document.querySelector('#find').value = ''; document.querySelector('#find').dispatchEvent(new Event('input'))")
+    column = "[...document.querySelectorAll('#attempts th')].findIndex(one => one.textContent.startsWith('throughput'))"
+    values = f"[...document.querySelectorAll('#attempts tbody tr')].map(row => +row.cells[{column}].dataset.v).filter(isFinite)"
+    page.click(f"document.querySelectorAll('#attempts th button')[{column}]")
+    up = page.js(values)
+    assert up == sorted(up)
+    page.click(f"document.querySelectorAll('#attempts th button')[{column}]")
+    assert page.js(values) == sorted(up, reverse=True)
+
+
+def test_the_theme_is_chosen_and_kept(page: Page) -> None:
+    """The page follows the system's theme until one is chosen, and remembers the choice."""
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.media(prefers_color_scheme="dark")
+    page.until(f"{ground} === 'rgb(16, 19, 23)'")
+    page.click("document.querySelector('[data-set-theme=light]')")
+    page.until(f"{ground} === 'rgb(255, 255, 255)'")
+    page.call("Page.reload")
+    page.until(f"document.documentElement.dataset.ready && {ground} === 'rgb(255, 255, 255)'")
+    page.click("document.querySelector('[data-set-theme=auto]')")
+    page.until(f"{ground} === 'rgb(16, 19, 23)'")
+    page.requests.pop()  # the second request for the page itself
+
+
+def test_the_timeline_zooms_and_pans(page: Page) -> None:
+    """Dragging zooms all rows and the steps, shift-dragging and buttons pan, the wheel zooms with ctrl, a double click shows all."""
+    opened(page)
+    start, width = measured_bar(page)
+    page.drag(middle(page, OVER.format(1), 0.3), middle(page, OVER.format(1), 0.5))
+    page.until(f"document.querySelector('#tl .step.measured').getAttribute('width') > {width}")
+    zoomed = measured_bar(page)
+    assert zoomed[1] > width  # the measured step fills the timeline
+    page.click("[...document.querySelectorAll('.tlbar button')].find(one => one.textContent === 'All')")
+    page.until(f"+document.querySelector('#tl .step.measured').getAttribute('x') === {start}")
+    x, y = middle(page, OVER.format(0), 0.1)
+    page.mouse("mouseWheel", x, y, deltaX=0, deltaY=-100, modifiers=2)
+    page.until(f"+document.querySelector('#tl .step.measured').getAttribute('x') !== {start}")
+    before = measured_bar(page)
+    page.drag(middle(page, OVER.format(0), 0.3), middle(page, OVER.format(0), 0.2), shift=True)
+    page.until(f"+document.querySelector('#tl .step.measured').getAttribute('x') !== {before[0]}")
+    x, y = middle(page, OVER.format(0))
+    page.click_at(x, y)
+    for kind in ("mousePressed", "mouseReleased"):
+        page.mouse(kind, x, y, button="left", clickCount=2)
+    page.until(f"+document.querySelector('#tl .step.measured').getAttribute('x') === {start}")
+
+
+def test_the_crosshair_reads_all_rows(page: Page) -> None:
+    """Over one row the crosshair stands in all of them, and each legend says the values there; by keyboard they are said aloud, too."""
+    opened(page)
+    start, _ = measured_bar(page)
+    values = "[...document.querySelectorAll('#tl .k span')].map(one => one.textContent).join()"
+    means = page.js(values)
+    page.mouse("mouseMoved", *middle(page, OVER.format(1)))
+    page.until(f"{READS}.startsWith('At ') && !document.querySelector('#tl .cross').hidden")
+    assert page.js(values) != means
+    page.mouse("mouseMoved", 2, 2)
+    page.until(f"{values} === {means!r}")
+    page.js("document.querySelector('#tl').focus()")
+    page.key("ArrowRight")
+    said = page.until("document.querySelector('#tlsay').textContent")
+    assert "seconds: Requests" in said
+    page.key("+")
+    page.until(f"+document.querySelector('#tl .step.measured').getAttribute('x') !== {start}")
+
+
+def test_fingers_read_zoom_and_pan(page: Page) -> None:
+    """One finger moves the crosshair; two fingers zoom."""
+    page.size(390, 844, phone=True)
+    opened(page)
+    start, _ = measured_bar(page)
+    x, y = middle(page, OVER.format(0))
+    page.touch("touchStart", (x, y))
+    page.touch("touchMove", (x + 20, y))
+    page.until(f"{READS}.startsWith('At ')")
+    page.touch("touchEnd")
+    page.touch("touchStart", (x - 30, y), (x + 30, y))
+    page.touch("touchMove", (x - 60, y), (x + 60, y))
+    page.touch("touchMove", (x - 90, y), (x + 90, y))
+    page.touch("touchEnd")
+    page.until(f"+document.querySelector('#tl .step.measured').getAttribute('x') !== {start}")
+
+
+def test_series_are_chosen_and_hidden(page: Page) -> None:
+    """Another series of the telemetry gets a row of its own; a key of the legend hides one machine."""
+    opened(page)
+    page.click("document.querySelector('#rowchoice summary')")
+    page.click("document.querySelector('#rowchoice input[value=Memory]')")
+    page.until(f"{PLOTTED} === 4")
+    key = "document.querySelectorAll('#tl .k')[1]"
+    page.click(key)
+    assert page.js(f"{key}.getAttribute('aria-pressed')") == "false"
+    opened(page, next(one.key for one in REPORT.trials[12:] if one.telemetry))  # minima and maxima
+    assert "least and largest value" in page.js("document.querySelector('#tlnote').textContent")
+
+
+def test_two_trials_stand_side_by_side(page: Page) -> None:
+    """Two trials have their metrics in one table and the same row of their timelines, zoomed together; what differs is said."""
+    a, b = [one for one in REPORT.trials[:12] if one.telemetry is not None and one.key != TRIAL.key][:2]
+    page.box("document.querySelector('#two')")
+    page.until("document.querySelector('#cmpwhy').textContent.includes('129 % of a core')")
+    for name, trial in (("A", a), ("B", b)):
+        page.js(
+            f"{{ const one = document.querySelector('#cmp{name}'); one.value = '{trial.key}'; one.dispatchEvent(new Event('change')) }}"
+        )
+    page.until("document.querySelectorAll('#sideA .uplot, #sideB .uplot').length === 2")
+    assert f"wke compare {a.key} {b.key} --why" in page.js("document.querySelector('#cmpwhy').textContent")
+    bars = "[...document.querySelectorAll('#two .step.measured')].map(one => one.getAttribute('width')).join()"
+    before = page.js(bars)
+    page.drag(middle(page, "document.querySelector('#sideA .u-over')", 0.3), middle(page, "document.querySelector('#sideA .u-over')", 0.6))
+    page.until(f"{bars} !== {before!r}")
+    widths = page.js(bars).split(",")
+    assert widths[0] == widths[1]
+
+
+def test_it_prints_light_complete_and_without_controls(page: Page) -> None:
+    """On paper the page is light even if it is dark, folded parts are open, and nothing that is clicked is there."""
+    page.click("document.querySelector('[data-set-theme=dark]')")
+    paper = page.paper()
+    assert paper.startswith(b"%PDF")
+    assert paper.count(b"/Type /Page\n") + paper.count(b"/Type /Page/") + paper.count(b"/Type/Page") >= 3
+    page.media("print")
+    assert page.js("getComputedStyle(document.documentElement).getPropertyValue('--bg').trim()") == "#fff"
+    hidden = "[...document.querySelectorAll('.bar, .cmd button, #find, #two, .seg')].every(one => one.getClientRects().length === 0)"
+    assert page.js(hidden)
+    page.js("dispatchEvent(new Event('beforeprint'))")
+    assert page.js("[...document.querySelectorAll('main details')].every(one => one.open)")
+    page.js("dispatchEvent(new Event('afterprint'))")
+    assert not page.js("document.querySelector('#attempts').open")
+    page.media()
+    page.js("localStorage.clear()")
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1024, 1280, 1920])
+def test_nothing_scrolls_sideways(page: Page, width: int) -> None:
+    """At any width the page and the drawer are as wide as the window."""
+    page.size(width)
+    page.js("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    overflow = "document.scrollingElement.scrollWidth - innerWidth"
+    assert page.js(overflow) <= 0
+    opened(page)
+    page.js("document.querySelectorAll('.dbody details').forEach(one => { one.open = true })")
+    assert page.js(overflow) <= 0
+    assert page.js("(one => one.scrollWidth - one.clientWidth)(document.querySelector('.dbody'))") <= 0
+    assert page.js("document.querySelector('#drawer').getBoundingClientRect().right") <= width
+
+
+def test_motion_is_reduced_where_it_is_asked_for(page: Page) -> None:
+    """Nothing glides for people who asked for less motion."""
+    scroll = "getComputedStyle(document.documentElement).scrollBehavior"
+    assert page.js(scroll) == "smooth"
+    page.media(prefers_reduced_motion="reduce")
+    page.until(f"{scroll} === 'auto'")
