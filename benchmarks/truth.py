@@ -61,8 +61,9 @@ class Figure:
         return f"{self.section} {self.feature}; {self.condition}; n {self.n}"
 
     def series(self, wanted: int) -> int:
-        """Return how many series are simulated if so many are wanted: fewer of those with very many values."""
-        return min(wanted, tails.MOST_VALUES // self.requests) if self.requests else wanted
+        """Return how many series are simulated if so many are wanted: fewer of those with very many values or decisions."""
+        most = budgets.MOST_SERIES if self.section == "2.8" else tails.MOST_VALUES // self.requests if self.requests else wanted
+        return min(wanted, most)
 
     @property
     def requests(self) -> int:

@@ -20,6 +20,8 @@ from wke.judge.statistics.statistics import summarise
 from wke.keep.trials.trials import PlannedTrial, StoredAttempt
 
 POINTS, TRIALS, SPREAD, MOST = 10, 80, 0.1, 40
+MOST_SERIES = 500
+"""Each series takes a sixth of a second: after every trial all points are looked at."""
 
 
 def all_covered(_: random.Random, condition: str, n: int, series: int) -> float:  # noqa: ARG001 - they differ in n

@@ -68,3 +68,6 @@ def test_the_best_values_are_measured_again(emulated: Project) -> None:
     again = emulated.measure("--notify", "touch again")
     assert not (emulated.folder / "again").exists()
     assert "nothing to run: all 20 trials are stored and nothing they depend on has changed, and 30 trials of fresh rounds" in again.err
+
+    emulated.edit("kv/targets/load", "100 *", "101 *")
+    assert "; since then: script changed at 10 of 10 points" in emulated.wke("results", "series").err

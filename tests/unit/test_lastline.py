@@ -68,6 +68,7 @@ def test_without_a_comparison_it_counts_trials() -> None:
     trials = pairs(1.1, 1)
     assert line(trials, "") == "x: 12 trials at 2 points, all ok"
     assert line([replace(trials[0], outcome="failed(1)"), *trials[1:]], "") == "x: 12 trials at 2 points, 11 ok"
+    assert line([replace(one, outcome="failed(1)") for one in trials], "") == "x: 12 trials, none ok"
     assert line([], "") == "x: no trial has ended"
 
 

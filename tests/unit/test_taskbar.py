@@ -1,5 +1,6 @@
 """Progress codes go to terminals that are known to take them, and to nothing else."""
 
+import sys
 from collections.abc import Mapping
 
 import pytest
@@ -35,7 +36,7 @@ def test_which_terminals_take_the_codes(environment: Mapping[str, str], takes: b
 def test_a_pipe_gets_no_codes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the environment says: what is not a terminal is a file that somebody reads."""
     monkeypatch.setenv("WT_SESSION", "1")
-    bar = Taskbar()
+    bar = Taskbar(lambda: sys.stderr)
     bar.show(1, 2, failed=False)
     bar.clear()
     assert capsys.readouterr() == ("", "")
@@ -45,7 +46,7 @@ def test_the_codes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     """The share of trials that have ended in per cent; as a failure once one has failed; and their removal."""
     monkeypatch.setattr("wke.tell.terminal.taskbar.redraws", lambda _: True)
     monkeypatch.setattr("wke.tell.terminal.taskbar.takes_progress", lambda _: True)
-    bar = Taskbar()
+    bar = Taskbar(lambda: sys.stderr)
     bar.show(0, 0, failed=False)
     bar.show(1, 3, failed=False)
     bar.show(3, 3, failed=True)

@@ -50,5 +50,7 @@ def _counts(summary: SeriesSummary) -> str:
     """Return how many trials there are, and how many of them count."""
     counts, points = summary.counts, sum(row.n > 0 for row in summary.table.rows)
     begun = counts.ok + counts.failed + counts.invalid
+    if not counts.ok:
+        return f"{counted(begun, 'trial')}, none ok" if begun else "no trial has ended"
     ok = "all ok" if counts.ok == begun else f"{counts.ok} ok"
-    return f"{counted(begun, 'trial')} at {counted(points, 'point')}, {ok}" if begun else "no trial has ended"
+    return f"{counted(begun, 'trial')} at {counted(points, 'point')}, {ok}"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO, cast
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -163,7 +163,7 @@ class LiveProgress:
         self._state = state
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, refresh_per_second=HZ, transient=True, get_renderable=self._render)
-        self._taskbar = Taskbar()
+        self._taskbar = Taskbar(lambda: cast("TextIO", self._console.file))
 
     def __enter__(self) -> Self:
         self._live.start()

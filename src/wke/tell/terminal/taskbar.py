@@ -4,11 +4,12 @@ What a terminal cannot do is not told by any query that all of them answer, so o
 others may print them, or take them for a message. Inside tmux and screen the terminal is another one.
 """
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TextIO
 
-from wke.tell.terminal.output import flush, put, redraws
-from wke.tell.terminal.sanitize import Safe
+from wke.tell.terminal.output import redraws
 
 NORMAL, FAILED, CLEAR = 1, 2, 0
 SINCE_ITERM = (3, 6, 6)
@@ -25,9 +26,13 @@ def takes_progress(environment: Mapping[str, str]) -> bool:
 
 
 class Taskbar:
-    """Shows how far a series is. Nothing is written where stderr is no terminal that is known to show it."""
+    """Shows how far a series is, if stderr is a terminal that is known to show it. `terminal` returns the file that this terminal is.
 
-    def __init__(self) -> None:
+    That is asked each time, because a display that is redrawn takes the place of sys.stderr, and would print the codes.
+    """
+
+    def __init__(self, terminal: Callable[[], TextIO]) -> None:
+        self._terminal = terminal
         self._is_on = redraws("stderr") and takes_progress(os.environ)
 
     def show(self, done: int, total: int, *, failed: bool) -> None:
@@ -40,8 +45,10 @@ class Taskbar:
 
     def _write(self, state: int, percent: int) -> None:
         if self._is_on:
-            put("stderr", Safe(f"\x1b]9;4;{state};{min(percent, 100)}\x1b\\"))
-            flush("stderr")
+            file = self._terminal()
+            with contextlib.suppress(OSError):
+                file.write(f"\x1b]9;4;{state};{min(percent, 100)}\x1b\\")
+                file.flush()
 
 
 def _version(text: str) -> tuple[int, ...]:
