@@ -386,7 +386,7 @@ def _kind(error):
 
 
 def _close(connection):
-    """Close a connection of which a request failed."""
+    """Close a connection, as far as that is possible."""
     for part in connection if isinstance(connection, tuple) else (connection,):
         try:
             part.close()
@@ -450,6 +450,7 @@ class _Threads:
                 work.tally.add(due, at, free, end, problem)
                 free = work.free(end, problem)
                 due = work.take(free)
+        _close(connection)
 
     def ask(self, connection):
         """Make a request; return what was wrong, if anything, and the connection if it is of use."""
@@ -518,6 +519,7 @@ class _Asyncio:
         [task.cancel() for task in left]
         if left:
             await wait(left, timeout=1)
+        await self.asyncio.sleep(0.001)  # for connections that are being closed
         return state
 
     async def client(self, number):
@@ -544,6 +546,7 @@ class _Asyncio:
             work.tally.add(due, at, free, end, problem)
             free = work.free(end, problem)
             due = work.take(free)
+        _close(connection)
 
     async def ask(self, number, connection):
         """Make a request; return what was wrong, if anything, and the connection if it is of use."""
@@ -557,9 +560,9 @@ class _Asyncio:
         except Failed as error:
             return _kind(error), connection
         except self.asyncio.CancelledError:
+            _close(connection)
             if number not in self.flight:
                 raise
-            _close(connection)
             return (SILENT, ""), None
         except Exception as error:
             _close(connection)
