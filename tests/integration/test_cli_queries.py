@@ -105,6 +105,7 @@ QUERIES = {
     "cluster show": [],
     "check": [],
     "plot": ["experiments/series.toml"],
+    "report": ["series"],
     "show": ["TRIAL"],
     "logs": ["TRIAL"],
     "export": ["TRIAL"],

@@ -58,6 +58,7 @@ GROUPS = {  # group -> name -> (module in wke.cli, one line of help)
         "results": ("results", "Print what an experiment measured."),
         "compare": ("compare", "Compare stored values: two variants, two series, two commits, results from elsewhere."),
         "plot": ("plot", "Draw an experiment's figures from the stored trials."),
+        "report": ("report", "Write a page about one or more series that can be read anywhere: figures, trials, telemetry, logs."),
         "show": ("show", "Show everything stored about a trial: outcome, attempts, metrics, tasks, machines, files."),
         "logs": ("logs", "Print what the tasks of a trial wrote, in order of time."),
         "clean": ("clean", "Show what a series holds on the disk, and remove what no result needs."),

@@ -5,8 +5,9 @@ from pathlib import Path
 
 RESULTS = Path("results")
 PLOTS = Path("plots")
+REPORTS = Path("reports")
 CLUSTER = Path("cluster.toml")
-PROJECT = (".", f":(exclude){RESULTS}", f":(exclude){PLOTS}")
+PROJECT = (".", f":(exclude){RESULTS}", f":(exclude){PLOTS}", f":(exclude){REPORTS}")
 """Pathspecs for git: files that measuring writes do not make another revision."""
 
 

@@ -29,8 +29,7 @@ def load_telemetry(store: Store, name: str, number: int | None = None) -> TrialT
     The time series that its tasks wrote are part of it.
     """
     record = load_trial(store, name, number)
-    telemetry = telemetry_of(record)
-    return replace(telemetry, written=_written(record.at.folder, telemetry.clocks, record.of.released_ns))
+    return with_written(telemetry_of(record), record.at, record.of)
 
 
 def telemetry_of(record: TrialRecord) -> TrialTelemetry:
@@ -52,6 +51,11 @@ def stored_telemetry(at: StoredAttempt, of: AttemptDetails) -> TrialTelemetry:
         spans=spans,
         window=measured_window(spans, of.released_ns),
     )
+
+
+def with_written(telemetry: TrialTelemetry, at: StoredAttempt, of: AttemptDetails) -> TrialTelemetry:
+    """Return the telemetry of an attempt with the time series that its tasks wrote."""
+    return replace(telemetry, written=_written(at.folder, telemetry.clocks, of.released_ns))
 
 
 def _written(folder: Path, clocks: Mapping[str, Clock], released_ns: int | None) -> dict[TaskName, dict[str, TimeSeries]]:

@@ -63,6 +63,23 @@ def why_named(baseline: str, candidate: str, threshold: float | None) -> WhyRepo
         pairs = list(_pairs(there, here))
     if not pairs:
         raise InputError(f"{candidate} and {baseline} have no trials of the same rounds", hint="`wke status` says which trials are to run")
+    return _between(there, here, pairs, threshold)
+
+
+def why_between(there: Comparand, here: Comparand) -> WhyReport | None:
+    """Return what differs between two sides; None if they have no trials of the same rounds."""
+    pairs = list(_pairs(there, here))
+    return _between(there, here, pairs, None) if pairs else None
+
+
+def why_trial(side: Comparand, trial: StoredAttempt) -> tuple[StoredAttempt, WhyReport]:
+    """Return the trial of a side that is nearest to one of its trials, and what differs; raise InputError if there is no other."""
+    here = replace(side, name=trial.id, points=(trial.point,), trials=(trial,), attempts=(trial,))
+    pair = _nearest(side, here, given=(None, trial))
+    return pair.baseline, _between(replace(side, name=pair.baseline.id), here, [pair], None)
+
+
+def _between(there: Comparand, here: Comparand, pairs: Sequence[TrialPair], threshold: float | None) -> WhyReport:
     with ExitStack() as stack:
         stores = SideStores(*(stack.enter_context(Store.open(side.folder, readonly=True)) for side in (there, here)))
         return _report(there, here, pairs, stores, threshold)

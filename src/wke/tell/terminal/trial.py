@@ -49,7 +49,7 @@ def trial_lines(shown: TrialRecord, store: Path, *, usage: Iterable[str] = (), f
         ("clocks", _few([_clock(machine, clock) for machine, clock in of.clocks.items()], "machines")),
         ("deployed", _deployed(of.deployments, at.ran, store)),
         ("machines", _machines(of.machines)),
-        ("software", _software(of.command.software)),
+        ("software", software_lines(of.command.software)),
         ("versions", _versions(of.versions, shown.now_ns)),
         ("files", _files(shown)),
         ("output", _output(shown, full=full)),
@@ -175,7 +175,8 @@ def _facts(facts: Facts) -> str:
     return "; ".join(f"{name} {facts[name]}" for name in SHOWN_FACTS if name in facts)
 
 
-def _software(software: Mapping[str, object]) -> Iterator[str]:
+def software_lines(software: Mapping[str, object]) -> Iterator[str]:
+    """Yield what a series was measured with: wke, Python, the commits of the project and its sources, listed files."""
     if not software:
         return
     yield f"wke {software.get('wke')}, Python {software.get('python')}; project: {_git(software.get('git'))}"

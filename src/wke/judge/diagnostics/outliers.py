@@ -1,0 +1,22 @@
+"""Outliers: values that lie far from the others, by a measure that a few of them cannot shift (Iglewicz and Hoaglin 1993).
+
+They are marked and looked at. They count all the same: leaving out what looks wrong would make intervals too narrow.
+"""
+
+from collections.abc import Sequence
+from statistics import median
+
+FEWEST = 8
+"""Of fewer values none is called an outlier."""
+FAR = 3.5
+NORMAL = 0.6745
+"""The median absolute deviation of normal values, in standard deviations."""
+
+
+def outliers(values: Sequence[float]) -> tuple[bool, ...]:
+    """Return which of some finite values are outliers; none where more than half of them are equal."""
+    if len(values) < FEWEST:
+        return (False,) * len(values)
+    centre = median(values)
+    spread = median(abs(value - centre) for value in values)
+    return tuple(spread > 0 and NORMAL * abs(value - centre) / spread > FAR for value in values)
