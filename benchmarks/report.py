@@ -164,9 +164,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--machines", type=int, default=8)
     parser.add_argument("--seconds", type=int, default=600)
-    parser.add_argument(
-        "--into", type=Path, metavar="FOLDER", help="keep the series in this folder, and take it from there"
-    )
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help="keep the series in this folder, and take it from there")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="also put the figures between their markers in this page")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wke-bench-") as name:

@@ -30,26 +30,25 @@ def outlines(
     groups: Mapping[str, Sequence[Column]], readings: Mapping[Column, Readings], clock: Clock, edges_ns: Whole, window: Window | None
 ) -> dict[str, Outline]:
     """Return the outlines of the sums of groups of columns of a machine, whose `readings` have times on its `clock`; without empty ones."""
-    known = {name: [readings[one] for one in columns if one in readings] for name, columns in groups.items()}
-    some = [one for found in known.values() for one in found]
-    first = some[0].times_ns if some else np.empty(0, np.int64)
-    times = on_our_clock(first, clock) if some else first
-    is_even = len(times) > 1 and bool((np.diff(times) > 0).all()) and all(np.array_equal(first, one.times_ns) for one in some)
-    is_even = is_even and bool((np.diff(times) <= LONGEST_STEP * np.median(np.diff(times))).all())
-    ends = _Ends.of(times, edges_ns, window) if is_even else None
+    ends = _Ends.of(list(readings.values()), clock, edges_ns, window)
     found = {}
     for name, columns in groups.items():
-        mine = [(one, readings[one]) for one in columns if one in readings]
-        values = _plain([column for column, _ in mine], [one.values for _, one in mine], times) if ends is not None and mine else None
+        mine = {one: readings[one] for one in columns if one in readings}
+        values = ends.sums(mine) if ends is not None and mine else None
         if ends is not None and values is not None:
-            found[name] = ends.outline(values, course_unit(mine[0][0])[0])
-        elif mine:
-            courses = [course_of(column, Readings(on_our_clock(one.times_ns, clock), one.values)) for column, one in mine]
-            with_values = [one for one in courses if len(one.values)]
-            if with_values:
-                course = together(with_values)
-                found[name] = Outline(*extremes(course, edges_ns), course.over(window) if window else None)
+            found[name] = ends.outline(values, course_unit(next(iter(mine)))[0])
+        elif outline := _long_way(mine, clock, edges_ns, window):
+            found[name] = outline
     return found
+
+
+def _long_way(readings: Mapping[Column, Readings], clock: Clock, edges_ns: Whole, window: Window | None) -> Outline | None:
+    placed = {column: Readings(on_our_clock(one.times_ns, clock), one.values) for column, one in readings.items()}
+    courses = [course for column, one in placed.items() if len((course := course_of(column, one)).values)]
+    if not courses:
+        return None
+    course = together(courses)
+    return Outline(*extremes(course, edges_ns), course.over(window) if window else None)
 
 
 def together(courses: Sequence[Course]) -> Course:
@@ -81,18 +80,37 @@ def drawn(course: Course, window: Window) -> tuple[Whole, Numbers]:
 class _Ends:
     """Where the values between samples that follow one another evenly belong: to which parts, and with which weight to the window."""
 
+    times: Whole
     first: Whole
     last: Whole
     weights: Numbers | None
     seconds_ns: int
 
     @classmethod
-    def of(cls, times: Whole, edges_ns: Whole, window: Window | None) -> "_Ends":
+    def of(cls, readings: Sequence[Readings], clock: Clock, edges_ns: Whole, window: Window | None) -> "_Ends | None":
+        """Return them for columns with the same times, None for others, and if time stands still or samples are missing."""
+        times = readings[0].times_ns if readings else np.empty(0, np.int64)
+        if len(times) < 2 or not all(np.array_equal(times, one.times_ns) for one in readings):
+            return None
+        times = on_our_clock(times, clock)
+        steps = np.diff(times)
+        if (steps <= 0).any() or (steps > LONGEST_STEP * np.median(steps)).any():
+            return None
         starts, ends = times[:-1], times[1:]
         weights = None
         if window is not None:
             weights = np.clip(np.minimum(ends, window.end_ns) - np.maximum(starts, window.start_ns), 0, None).astype(np.float64)
-        return cls(*_overlapping(starts, ends, edges_ns), weights, window.end_ns - window.start_ns if window else 0)
+        return cls(times, *_overlapping(starts, ends, edges_ns), weights, window.end_ns - window.start_ns if window else 0)
+
+    def sums(self, readings: Mapping[Column, Readings]) -> Numbers | None:
+        """Return what columns come to together between samples; None if one of them is not known at all times, or started again."""
+        total = np.zeros(len(self.times) - 1)
+        for column, one in readings.items():
+            values = _plain(column, one.values, self.times)
+            if values is None:
+                return None
+            total += values
+        return total
 
     def outline(self, values: Numbers, unit: str) -> Outline:
         least, most = _extremes(values, self.first, self.last)
@@ -105,23 +123,18 @@ class _Ends:
         return Outline(least, most, figures)
 
 
-def _plain(columns: Sequence[Column], values: Sequence[Numbers], times: Whole) -> Numbers | None:
-    """Return the sum of what columns come to between samples; None if one of them is not known at all times, or started again."""
-    total = np.zeros(len(times) - 1)
-    for column, numbers in zip(columns, values, strict=True):
-        if np.isnan(numbers).any():
+def _plain(column: Column, numbers: Numbers, times: Whole) -> Numbers | None:
+    _, factor = course_unit(column)
+    if np.isnan(numbers).any():
+        return None
+    if column.kind == "gauge":
+        return factor * numbers[1:]
+    steps = np.diff(numbers)
+    if (steps < 0).any():
+        if (numbers[1:] < RESTARTED * numbers[:-1]).any():
             return None
-        _, factor = course_unit(column)
-        if column.kind == "gauge":
-            total += factor * numbers[1:]
-            continue
-        steps = np.diff(numbers)
-        if (steps < 0).any():
-            if (numbers[1:] < RESTARTED * numbers[:-1]).any():
-                return None
-            steps = np.diff(np.maximum.accumulate(numbers))
-        total += factor * 1e9 * steps / np.diff(times)
-    return total
+        steps = np.diff(np.maximum.accumulate(numbers))
+    return factor * 1e9 * steps / np.diff(times)
 
 
 def _overlapping(starts: Whole, ends: Whole, edges_ns: Whole) -> tuple[Whole, Whole]:

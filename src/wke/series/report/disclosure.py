@@ -1,7 +1,7 @@
 """What a reader needs to judge and repeat a page's results: what was run, on what, what was excluded, and the commands."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from shlex import quote
 
@@ -50,7 +50,7 @@ def _of_side(side: ReportSide, trials: Sequence[ReadTrial]) -> Iterator[Term]:
     told = "".join(f", {number} {word}" for number, word in kinds if number)
     rounds = f", {counted(plan.rules.fixed_rounds, 'round')}" if plan.rules.fixed_rounds else ", rounds as its rules ask for"
     points = counted(len(plan.rules.points) or len(summary.table.rows), "point")
-    yield "Plan", [f"{plan.file}: {points}{rounds}; {counts.planned} trials planned, {counts.ok} ok{told}"]
+    yield "Plan", [f"{plan.file}: {points}{rounds}; planned {counted(counts.planned, 'trial')}, {counts.ok} ok{told}"]
     yield "Order and seed", [f"{plan.order}, seed {plan.seed}"]
     yield "Found", [finding_text(finding, summary.table.parameters) for finding in summary.findings]
     yield "Limit", [text for text in (limit_line(summary), warm_up_text(summary.trials)) if text]
@@ -92,23 +92,31 @@ def machine_grids(trials: Sequence[ReadTrial]) -> Iterator[Grid]:
     facts, classes = _machines(trials), dict(chain.from_iterable(trial.times.classes.items() for trial in trials))
     if not facts:
         return
-    alike: dict[tuple[str, ...], list[str]] = {}
     columns = [name for name in SHOWN_FACTS if any(name in known for known in facts.values())]
-    for machine, known in facts.items():
-        alike.setdefault((classes.get(machine, ""), *(known.get(name, "") for name in columns)), []).append(machine)
+    alike = _grouped((_row(machine, known, classes, columns), machine) for machine, known in facts.items())
     rows = [(_names(machines), *key) for key, machines in alike.items()]
     yield Grid(
         "Machines", ("machines", "class", *columns), rows, "Machines with the same facts share a row.", ("usable processors", "memory")
     )
-    values: dict[str, dict[str, list[str]]] = {}
-    for machine, known in facts.items():
-        for name, value in known.items():
-            values.setdefault(name, {}).setdefault(value, []).append(machine)
-    differing = [(name, value, _names(machines)) for name, found in values.items() if len(found) > 1 for value, machines in found.items()]
+    values = _grouped((item, machine) for machine, known in facts.items() for item in sorted(known.items()))
+    times = Counter(name for name, _ in values)
+    told = [(name, value, _names(machines)) for (name, value), machines in sorted(values.items())]
+    differing = [row for row in told if times[row[0]] > 1]
     note = "" if differing else "Machines differ in no fact that is known."
     yield Grid("Differences between machines", ("fact", "value", "machines"), differing, note)
-    fingerprints = [(name, value, _names(machines)) for name, found in sorted(values.items()) for value, machines in found.items()]
-    yield Grid("Fingerprints", ("fact", "value", "machines"), fingerprints, "What the machines said of themselves before trials ran.")
+    yield Grid("Fingerprints", ("fact", "value", "machines"), told, "What the machines said of themselves before trials ran.")
+
+
+def _row(machine: str, known: Facts, classes: Mapping[str, str], columns: Sequence[str]) -> tuple[str, ...]:
+    return (classes.get(machine, ""), *(known.get(name, "") for name in columns))
+
+
+def _grouped(pairs: Iterable[tuple[tuple[str, ...], str]]) -> dict[tuple[str, ...], list[str]]:
+    """Return machines by what they share."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for key, machine in pairs:
+        found.setdefault(key, []).append(machine)
+    return found
 
 
 def _machines(trials: Sequence[ReadTrial]) -> dict[str, Facts]:
@@ -153,16 +161,28 @@ def full_disclosure(sides: Sequence[ReportSide], trials: Sequence[ReadTrial]) ->
     yield "Intervals", list(notes)
     yield "Comparisons", list(dict.fromkeys(words for side in sides for words in method_words(side.summary.table.comparisons)))
     yield "Rules", list(_rules(trials))
-    excluded = [trial for trial in trials if not trial.shown.counts]
-    texts = [f"{trial.shown.key}: {'warm-up, ' if trial.at.warmup else ''}{cut(trial.shown.outcome)}" for trial in excluded[:MOST_EXCLUDED]]
-    more = [f"and {len(excluded) - MOST_EXCLUDED} more, in the table of all attempts"] if len(excluded) > MOST_EXCLUDED else []
-    yield "Excluded", texts + more or ["nothing: every attempt counts"]
-    outlying = [f"{trial.shown.key}: {', '.join(trial.shown.outlying)}" for trial in trials if trial.shown.outlying]
-    yield "Outliers", [*outlying[:MOST_NAMED], "They are marked, and they count."] if outlying else []
+    yield "Excluded", list(_excluded([trial for trial in trials if not trial.shown.counts]))
+    yield "Outliers", list(_outliers([trial for trial in trials if trial.shown.outlying]))
     skews = [(trial.at.start.skew_ns + trial.at.start.bound_ns, trial.shown.key) for trial in trials if trial.at.start is not None]
-    if skews:
-        yield "Start of measured tasks", [f"at most {max(skews)[0] / 1e6:.2f} ms apart, in {max(skews)[1]}"]
+    yield "Start of measured tasks", [f"at most {max(skews)[0] / 1e6:.2f} ms apart, in {max(skews)[1]}"] if skews else []
     yield "Stored as", sorted({str(side.found.folder) for side in sides})
+
+
+def _excluded(trials: Sequence[ReadTrial]) -> Iterator[str]:
+    for trial in trials[:MOST_EXCLUDED]:
+        yield f"{trial.shown.key}: {'warm-up, ' if trial.at.warmup else ''}{cut(trial.shown.outcome)}"
+    if len(trials) > MOST_EXCLUDED:
+        yield f"and {len(trials) - MOST_EXCLUDED} more, in the table of all attempts"
+    if not trials:
+        yield "nothing: every attempt counts"
+
+
+def _outliers(trials: Sequence[ReadTrial]) -> Iterator[str]:
+    yield from (f"{trial.shown.key}: {', '.join(trial.shown.outlying)}" for trial in trials[:MOST_NAMED])
+    if len(trials) > MOST_NAMED:
+        yield f"and {len(trials) - MOST_NAMED} more"
+    if trials:
+        yield "They are marked, and they count."
 
 
 def _rules(trials: Sequence[ReadTrial]) -> Iterator[str]:

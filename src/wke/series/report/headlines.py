@@ -87,7 +87,7 @@ def _of_comparison(one: ComparedPoint) -> Headline:
     whole = low is not None and high is not None
     decimals = decimals_of((high - low) / 2, 2) if low is not None and high is not None and high > low else decimals_of(factor, 3)
     told = number(factor, decimals)
-    sentence = f"{comparison.metric} at {one.candidate} is {told} times that at {one.baseline}: {verdict_text(comparison)}"
+    sentence = f"{comparison.metric} at {one.candidate} is {told} × that at {one.baseline}: {verdict_text(comparison)}"
     if comparison.verdict is Verdict.UNJUDGED:
         sentence = sentence.partition(":")[0]
     values = f" {_plain(one.centres[0])} against {_plain(one.centres[1])} {comparison.unit}.".replace(" .", ".") if one.centres else ""

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.point import point_key
 from wke.describe.expression.units import convert
 from wke.judge.statistics.latency import fewest
@@ -12,7 +13,7 @@ from wke.judge.statistics.tails import pool_of, rank
 from wke.judge.summary.pointtable import Point, PointRow, varied
 from wke.series.report.sides import ReportSide
 from wke.series.report.trials import ReadTrial
-from wke.tell.page.values import Centre, Recorded, ShownMetric, ShownPoint
+from wke.tell.page.values import Centre, RecordedShares, ShownMetric, ShownPoint
 from wke.tell.tables import shown
 from wke.values import dataclass
 
@@ -77,25 +78,28 @@ def shown_metrics(sides: Sequence[ReportSide]) -> tuple[ShownMetric, ...]:
     return tuple(found.values())
 
 
-def distributions(sides: Sequence[ReportSide], points: PagePoints) -> Iterator[Recorded]:
+def distributions(sides: Sequence[ReportSide], points: PagePoints) -> Iterator[RecordedShares]:
     """Yield how the values that trials recorded are distributed at each point, of each source once: as its first metric."""
     places = points.places
     for index, side in enumerate(sides):
         counting = by_point([one for one in side.summary.trials if one.ok and not one.warmup])
         sources = {metric.source: metric for metric in reversed(side.summary.table.metrics) if metric.source}
         for metric in reversed(sources.values()):
+            unit = side.summary.table.units.get(metric.name, metric.unit)
             for key, trials in counting.items():
                 recorded = [one.recorded[metric.name] for one in trials if metric.name in one.recorded]
                 if recorded and (index, key) in places:
-                    pool, unit = pool_of([[one] for one in recorded])
-                    shares = _shares(pool.whole.total)
-                    wanted = side.summary.table.units.get(metric.name, metric.unit)
-                    scaled = [metric.scaled(pool.whole.bucket(rank(share, pool.whole.total))[1], unit) for share in shares]
-                    values = [
-                        converted for one in scaled if one is not None and (converted := convert(one, metric.unit, wanted)) is not None
-                    ]
-                    if values and len(values) == len(shares):
-                        yield Recorded(places[index, key], metric.name, shares, values)
+                    yield from _distribution(places[index, key], metric, unit, recorded)
+
+
+def _distribution(place: int, metric: Metric, wanted: str, recorded: Sequence[tuple[str, bytes]]) -> Iterator[RecordedShares]:
+    """Yield how values are distributed, unless there are too few or they cannot be converted."""
+    pool, unit = pool_of([[one] for one in recorded])
+    shares = _shares(pool.whole.total)
+    scaled = [metric.scaled(pool.whole.bucket(rank(share, pool.whole.total))[1], unit) for share in shares]
+    values = [converted for one in scaled if one is not None and (converted := convert(one, metric.unit, wanted)) is not None]
+    if values and len(values) == len(shares):
+        yield RecordedShares(place, metric.name, shares, values)
 
 
 def _shares(total: int) -> list[float]:

@@ -120,7 +120,7 @@ def _interval_words(sides: Sequence[ReportSide]) -> str:
     if not rounds:
         return ""
     span = str(min(rounds)) if min(rounds) == max(rounds) else f"{min(rounds)} to {max(rounds)}"
-    return f"95 % intervals over {span} trials of each point"
+    return f"95 % intervals over the trials of each point, of which there are {span}"
 
 
 def _named(name: str, trials: Sequence[ReadTrial]) -> ReadTrial:

@@ -55,6 +55,10 @@ class Timelines:
         """Return whether the page has a trial's telemetry only in part, or not at all."""
         return trial.shown.key not in self.whole
 
+    def has_overview(self, trial: ReadTrial) -> bool:
+        """Return whether the page has a trial's telemetry in part."""
+        return self.lacks(trial) and trial.shown.key in self.packed
+
 
 def choose_timelines(trials: Sequence[ReadTrial], named: Sequence[str], room: int, command: str) -> Timelines:
     """Return the telemetry of trials that fits into `room` bytes; `named` are keys of trials; `command` makes a page of the series."""
@@ -63,17 +67,14 @@ def choose_timelines(trials: Sequence[ReadTrial], named: Sequence[str], room: in
     chosen = Timelines(room)
     for trial in asked:
         chosen.add(trial, _whole(trial), is_whole=True)
-    others = [trial for trial in having if chosen.lacks(trial)]
+    others = list(filter(chosen.lacks, having))
     for trial, (packed, is_whole) in zip(others, _overviews(others), strict=True):
         chosen.add(trial, packed, is_whole=is_whole)
     found = [trial for trial in others if trial.has_finding and trial.shown.key not in named]
-    for trial in found:
-        if chosen.lacks(trial) and trial.shown.key in chosen.packed:
-            chosen.add(trial, _whole(trial), is_whole=True)
-    wanted = [trial for trial in (*asked, *found) if chosen.lacks(trial)]
-    partly = [trial for trial in having if chosen.lacks(trial) and trial.shown.key in chosen.packed]
+    for trial in filter(chosen.has_overview, found):
+        chosen.add(trial, _whole(trial), is_whole=True)
     bare = [trial for trial in having if trial.shown.key not in chosen.packed]
-    chosen.left_out += _left_out(wanted, partly, bare, command)
+    chosen.left_out += _left_out(list(filter(chosen.lacks, (*asked, *found))), list(filter(chosen.has_overview, having)), bare, command)
     return chosen
 
 

@@ -99,7 +99,7 @@ def print_paths(summary: SeriesSummary, paths: Sequence[Path]) -> None:
     out.talk("")
     for path in paths:
         out.talk(f"  {path}")
-    out.talk("next: wke results " + summary.name + "".join(f"; wke show {trial.id}" for trial in example))
+    out.talk(f"next: wke results {summary.name}; wke report {summary.name}" + "".join(f"; wke show {trial.id}" for trial in example))
 
 
 def print_table(summary: SeriesSummary) -> None:
