@@ -268,12 +268,14 @@ MAY = {
     "display.py": {"rich.text"},
     "load.py": {"sys.stdout", "sys.stderr"},  # runs on machines
 }
+CALLED = {"print", "echo", "secho", "dumps"}
 
 
 def ways(path: Path) -> set[str]:
     """Return the ways to the terminal that a file uses."""
     named = {ast.unparse(node) for node in nodes(path) if isinstance(node, ast.Attribute) and node.attr.strip("_") in {"stdout", "stderr"}}
-    called = {ast.unparse(node.func) for node in nodes(path) if isinstance(node, ast.Call)}
+    calls = (node.func for node in nodes(path) if isinstance(node, ast.Call))
+    called = {ast.unparse(function) for function in calls if getattr(function, "attr", getattr(function, "id", "")) in CALLED}
     imported = {node.module for node in nodes(path) if isinstance(node, ast.ImportFrom)}
     streams = named & {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
     return streams | (called & {"print", "click.echo", "click.secho"}) | (imported & {"rich.text", "rich"}) | _own_json(path, called)
