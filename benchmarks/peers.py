@@ -24,10 +24,17 @@ REQUIREMENTS = {
     "Mitogen": "mitogen>=0.3.54,<0.4 ansible-core>=2.19,<2.20",  # the newest Ansible that it supports
     "paramiko": "paramiko>=4,<6",
     "parallel-ssh": "parallel-ssh>=2.12,<3",
+    "k6": "k6>=1.1,<2",
     "pyinfra": "pyinfra>=3.2,<4",
     "ReFrame": "ReFrame-HPC>=4.7,<5",
 }
-PACKAGES = {"mininet": ("mn", ("mininet", "bridge-utils")), "pdsh": ("pdsh", ("pdsh",))}
+PACKAGES = {
+    "hey": ("hey", ("hey",)),
+    "mininet": ("mn", ("mininet", "bridge-utils")),
+    "pdsh": ("pdsh", ("pdsh",)),
+    "vegeta": ("vegeta", ("vegeta",)),
+    "wrk": ("wrk", ("wrk",)),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truthpage import Line, write_lines
-from truths import budgets, clocks, comparisons, diagnostics, intervals, looks, tails, verdicts, winners
+from truths import budgets, capacity, clocks, comparisons, diagnostics, intervals, looks, tails, verdicts, winners
 
 FIGURES = Path(__file__).parents[1] / "tests" / "known_answers" / "truth-acceptance.csv"
 Simulation = Callable[[random.Random, str, int], bool]
@@ -29,7 +29,7 @@ ONE_BY_ONE: Mapping[tuple[str, str], Simulation] = {
     **looks.SIMULATIONS,
     **winners.SIMULATIONS,
 }
-TOGETHER = {**budgets.SIMULATIONS, **verdicts.SIMULATIONS, **looks.OF_ALL, **winners.OF_ALL, **tails.SIMULATIONS}
+TOGETHER = {**budgets.SIMULATIONS, **capacity.SIMULATIONS, **verdicts.SIMULATIONS, **looks.OF_ALL, **winners.OF_ALL, **tails.SIMULATIONS}
 """Simulations of many series at once, which return the figure."""
 OF_1000 = ("climb: best", "budget: coverage")
 """How features begin whose figure is a mean over series: their bands are those of 1,000 series."""
@@ -62,6 +62,8 @@ class Figure:
 
     def series(self, wanted: int) -> int:
         """Return how many series are simulated if so many are wanted: fewer of those with very many values or decisions."""
+        if self.section.startswith("5."):
+            return min(wanted, capacity.most_series(self.condition, self.n))
         most = budgets.MOST_SERIES if self.section == "2.8" else tails.MOST_VALUES // self.requests if self.requests else wanted
         return min(wanted, most)
 
@@ -110,7 +112,8 @@ def figures() -> Iterator[Figure]:
         if (key in ONE_BY_ONE or key in TOGETHER) and (row["feature"], row["condition"]) not in IMPOSSIBLE:
             known, n = int(row["sims"] if row["sims"].isdigit() else 0), int(row["n"] or 0)
             ends = (float(row["low"]), float(row["high"])) if row["feature"].startswith(VALUES) else None
-            yield Figure(row["section"], row["feature"], row["condition"], n, float(row["figure"]), known, row["must"], ends)
+            must = row["must"] or capacity.MUST.get((row["feature"], row["condition"], n), "")
+            yield Figure(row["section"], row["feature"], row["condition"], n, float(row["figure"]), known, must, ends)
 
 
 def main() -> int:

@@ -35,6 +35,8 @@ TITLES: Mapping[str, str] = {
     "3.9": "Comparisons: stored baselines",
     "4.2": "Quantiles of all values of a point",
     "4.7": "Closed loops: omission is suspected",
+    "5.4": "Capacity",
+    "5.6": "Demand",
 }
 
 
