@@ -21,6 +21,7 @@ from wke.describe.toml.wording import counted
 from wke.errors import InputError, WkeError
 from wke.judge.summary.series import SeriesWork
 from wke.keep.store import Store
+from wke.series.figures import timelines
 from wke.series.folders import PLOTS, RESULTS
 from wke.series.summary import load_summary, load_work
 from wke.tell.exports.results_csv import results_file
@@ -109,7 +110,8 @@ def _toml(benchmark: Benchmark, options: argparse.Namespace) -> int:
     experiment = replace(read, parameters=completed(read.parameters, benchmark.parameters, read.at))
     if options.refresh_plots:
         with Store.open(RESULTS, readonly=True) as store:
-            drawn = draw_figures(experiment, load_work(store, experiment.name).trials, PLOTS)
+            trials = load_work(store, experiment.name).trials
+            drawn = draw_figures(experiment, trials, PLOTS, timelines(store, experiment, trials))
         _say_problems(drawn)
         return 1 if drawn.problems else 0
     reuse = Reuse(rerun=options.force_rerun, always=options.force_reuse)
@@ -138,7 +140,7 @@ def _run(benchmark: Benchmark, experiment: Experiment, table: ResultsTable, reus
         def update() -> Drawn:
             work = load_work(store, experiment.name)
             _export(store, work, benchmark.command, table)
-            return draw_figures(experiment, work.trials, PLOTS)
+            return draw_figures(experiment, work.trials, PLOTS, timelines(store, experiment, work.trials))
 
         try:
             with PlainProgress(SeriesState(_cooldown_s(benchmark, experiment), {})) as display:

@@ -13,7 +13,7 @@ from support import ys
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
-from wke.describe.experiment.plot import Filter, Plot
+from wke.describe.experiment.plot import FORMATS, Filter, Plot
 from wke.describe.experiment.sweep import Parameter, Sweep
 from wke.errors import InputError
 from wke.keep.output.distribution import distribution, encode
@@ -163,19 +163,20 @@ PLOTS = {
 @pytest.mark.parametrize(
     ("name", "count"), [(name, 3) for name in PLOTS] + [(name, count) for name in ("line", "log-bar") for count in (0, 1)]
 )
-def test_three_files_whatever_is_there(tmp_path: Path, name: str, count: int) -> None:
+def test_all_files_whatever_is_there(tmp_path: Path, name: str, count: int) -> None:
     """Every kind of plot is drawn, without a warning, from no trial to all of them, and nothing else is left in the folder."""
     files, notes = draw(PLOTS[name], trials(count), tmp_path / "plots" / name, EXPERIMENT)
     assert notes == []
-    assert [path.name for path in files] == [f"{name}.pdf", f"{name}.svg", f"{name}.png"]
+    assert [path.name for path in files] == [f"{name}.{suffix}" for suffix in FORMATS]
     assert sorted((tmp_path / "plots").iterdir()) == sorted(files)
-    pdf, svg, png = (path.read_bytes() for path in files)
+    pdf, svg, png, csv = (path.read_bytes() for path in files)
+    assert csv.startswith(b"panel,facet,group,x,trials,centre,low,high,summary,suspect\n")
     assert (pdf[:5], svg[:5], png[:4]) == (b"%PDF-", b"<?xml", b"\x89PNG")
 
 
 def test_fonts_are_embedded_as_publishers_ask_and_text_is_text(tmp_path: Path) -> None:
     """The PDF has TrueType fonts (type 42) and none of type 3; the SVG keeps its words; the PNG has 160 dots an inch."""
-    pdf, svg, png = (path.read_bytes() for path in draw(PLOTS["panels"], trials(), tmp_path / "a", EXPERIMENT)[0])
+    pdf, svg, png = (path.read_bytes() for path in draw(PLOTS["panels"], trials(), tmp_path / "a", EXPERIMENT)[0][:3])
     plain = pdf + b"".join(_inflated(stream) for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL))
     assert b"/FontFile2" in plain
     assert b"/Type3" not in plain
@@ -192,11 +193,10 @@ def _inflated(stream: bytes) -> bytes:
 
 
 def test_the_same_trials_give_the_same_bytes(tmp_path: Path) -> None:
-    """Another process, another day, the trials in another order and a user's own style: every byte is the same."""
-    (tmp_path / "matplotlibrc").write_text("axes.facecolor: red\nfont.size: 20\n")
+    """Another process, another day and the trials in another order: every byte is the same."""
     script = (
         "import sys; sys.path[:0] = sys.argv[1:]\nfrom pathlib import Path\n"
-        "from test_figures import EXPERIMENT, PLOTS, draw, trials\ndraw(PLOTS['panels'], trials()[::-1], Path('b'), EXPERIMENT)"
+        "from dataclasses import replace\nfrom test_figures import EXPERIMENT, FORMATS, PLOTS, draw, trials\ndraw(replace(PLOTS['panels'], formats=FORMATS + ('pgf', 'tex', 'md')), trials()[::-1], Path('b'), EXPERIMENT)"
     )
     subprocess.run(
         [sys.executable, "-c", script, Path(__file__).parent, Path(__file__).parent.parent],
@@ -204,7 +204,7 @@ def test_the_same_trials_give_the_same_bytes(tmp_path: Path) -> None:
         check=True,
         env={"SOURCE_DATE_EPOCH": "1", "HOME": str(tmp_path)},
     )
-    for path in draw(PLOTS["panels"], trials(), tmp_path / "a", EXPERIMENT)[0]:
+    for path in draw(replace(PLOTS["panels"], formats=(*FORMATS, "pgf", "tex", "md")), trials(), tmp_path / "a", EXPERIMENT)[0]:
         assert path.read_bytes() == (tmp_path / f"b{path.suffix}").read_bytes(), path.suffix
 
 
@@ -295,7 +295,7 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
     shares = replace(PERCENTILES, type="cdf", sort_by=None, facet_by="engine", style="darkgrid")
     for plot, count in ((PERCENTILES, 20), (shares, 1)):
         written, notes = draw(plot, recorded(count, 400), tmp_path / plot.type, CURVES)
-        assert (len(written), notes) == (3, [])
+        assert (len(written), notes) == (4, [])
         with pytest.raises(InputError, match="the recorded values of p99 are not stored with all trials"):
             make_drawing(plot, [replace(trial, recorded={}) for trial in recorded(2, 400)], CURVES)
 

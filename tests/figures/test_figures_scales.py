@@ -11,7 +11,7 @@ from support import ys
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
-from wke.describe.experiment.plot import Plot
+from wke.describe.experiment.plot import FORMATS, Plot
 from wke.describe.experiment.sweep import Parameter, Sweep
 from wke.keep.files import disk
 from wke.keep.trials.trials import StoredAttempt
@@ -150,7 +150,7 @@ def test_whatever_goes_wrong_with_a_figure_is_told(tmp_path: Path, monkeypatch: 
     experiment, trials = made(LINE, {("a", 1): (1.7e308, 1.7e308), ("b", 1): (5.0, 5.0)})
     plots = (LINE, replace(LINE, label="fine", y_axis=ys("x")))
     seen = draw_figures(replace(experiment, plots=plots), trials, tmp_path / "plots")
-    assert [path.name for path in seen.files] == ["s_fine.pdf", "s_fine.svg", "s_fine.png"]
+    assert [path.name for path in seen.files] == [f"s_fine.{suffix}" for suffix in FORMATS]
     (problem,) = seen.problems
     assert problem.what.startswith(f"{tmp_path}/plots/s was not drawn: ValueError: ")
     assert "\n" not in problem.what
@@ -164,3 +164,16 @@ def test_whatever_goes_wrong_with_a_figure_is_told(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr("wke.tell.figures.figure.write_atomically", is_full)
     assert "is full" in draw_figures(fine, trials, tmp_path / "plots").problems[0].what
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+@pytest.mark.parametrize("count", [2, 5])
+def test_error_bars_side_by_side_are_inside_the_axis(scale: str, count: int) -> None:
+    """However many groups stand beside one another at the first and the last x."""
+    values = {(group, x): (100.0 + n, 104.0 + n) for n, group in enumerate("abcde"[:count]) for x in (1, 2, 40)}
+    _, axes = drawn(replace(LINE, x_scale=scale), values)
+    low, high = axes.get_window_extent().x0, axes.get_window_extent().x1
+    for line in axes.lines:
+        places = line.get_transform().transform(line.get_xydata())[:, 0]
+        assert places.min() >= low
+        assert places.max() <= high

@@ -111,7 +111,7 @@ def test_one_plot_that_fails_keeps_no_other_from_being_drawn() -> None:
         Plot("line", "clients", ys("ops"), label="c"),
     )
     drawn = draw_figures(Experiment("x", Path("x.toml"), plots=plots), TRIALS, Path("plots"))
-    assert drawn.files == tuple(Path(f"plots/x_c.{kind}") for kind in ("pdf", "svg", "png"))
+    assert drawn.files == tuple(Path(f"plots/x_c.{kind}") for kind in ("pdf", "svg", "png", "csv"))
     assert [str(problem).split("\n")[0] for problem in drawn.problems] == [
         "experiment: plots[0]: plot script p.sh ended with status 1",
         'experiment: plots[1]: a plot has y-axis = "latency", but no trial has a column of that name',

@@ -11,7 +11,7 @@ from matplotlib.font_manager import findfont
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.metrics import Metric
-from wke.describe.experiment.plot import CURVES, Plot
+from wke.describe.experiment.plot import CURVES, KEYS, Plot
 from wke.describe.experiment.sweep import Parameter, Sweep
 from wke.describe.expression.expression import named
 from wke.keep.output.distribution import distribution, encode
@@ -40,7 +40,9 @@ def trial(point: dict[str, object]) -> StoredAttempt:
 
 
 PLACES = {"groups": ("where", "op", None), "x-axis": ("op", None, None), "facets": ("where", None, "op")}
-CASES = [(kind, place) for kind in figure.KINDS for place in PLACES if place != "x-axis" or kind not in CURVES]
+PLACED = ("line", "bar", "box", *CURVES)
+CASES = [(kind, place) for kind in PLACED for place in PLACES if place != "x-axis" or kind not in CURVES]
+CASES += [("heatmap", "groups"), ("order", "groups")]
 
 
 @pytest.mark.parametrize(("kind", "columns"), [(kind, PLACES[place]) for kind, place in CASES], ids=map("-".join, CASES))
@@ -49,6 +51,7 @@ def test_every_kind_draws_the_users_texts_as_they_are(kind: str, columns: tuple[
     sweep = Sweep((Parameter("op", TEXTS), Parameter("where", (1, 2))))
     experiment = Experiment("s", Path("s.toml"), parameters=sweep, metrics=(Metric("speed $ops_1$", unit="$/s"),))
     x, group, facet = columns
+    x = "" if "x-axis" in KEYS[kind].lacks else x
     plot = Plot(kind, x, (named("speed $ops_1$"),), sort_by=group, facet_by=facet, title="$T_1$\x1b", x_label="$x_1$", y_label=("$y$ $z$",))
     drawing = make_drawing(plot, [trial(point) for point in sweep.points()], experiment)
     found = texts_of(lambda: figure._figure(plot, drawing, Layout()))

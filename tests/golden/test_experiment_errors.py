@@ -88,7 +88,7 @@ x.toml:20:7: metrics.x.log: must have one group in parentheses, around the numbe
 x.toml:20:20: metrics.x.join: must be one of "sum", "mean", "min", "max", "median", not the text "avg"
 x.toml:21:7: metrics.y.log: is not a regular expression: missing ), unterminated subpattern at position 0
 x.toml:21:18: metrics.y.better: must be one of "higher", "lower", not the text "more"
-x.toml:24:1: plots[0].type: must be one of "line", "bar", "percentiles", "cdf", "script", not the text "pie"
+x.toml:24:1: plots[0].type: must be one of "line", "bar", "box", "percentiles", "cdf", "heatmap", "impact", "order", "timeline", "script", not the text "pie"
 x.toml:26:52: plots[0].y-axis[1].right.op: must be one of "mul", "div", "add", "sub", not the text "pow"
 x.toml:27:1: plots[0].maximise-by: unknown key
   hint: did you mean "maximize-by"?
@@ -99,7 +99,7 @@ x.toml:29:1: plots[0].normalize-by: must be a column or a table, not the number 
 x.toml:30:1: plots[0].x-scale: must be one of "linear", "log", "symlog", not the text "cubic"
 x.toml:31:1: plots[0].legend-location: must be one of "best", "upper right", "upper left", "lower left", "lower right", "right", "center left", "center right", "lower center", "upper center", "center", not the text "inside"
 x.toml:32:1: plots[0].font-size: must be more than 2.0, not 0
-x.toml:33:1: plots[0].style: must be one of "whitegrid", "darkgrid", "white", "dark", "ticks", not the text "greygrid"
+x.toml:33:1: plots[0].style: must be one of "whitegrid", "darkgrid", "white", "dark", "ticks", or a style of matplotlib such as "ggplot.mplstyle", not the text "greygrid"
   hint: did you mean "darkgrid"?
 x.toml:34:9: plots[0].args[0]: @VALUE:x must be @VALUE:ROW:COLUMN
   hint: rows count from 0: @VALUE:0:throughput

@@ -413,7 +413,7 @@ def test_figures_are_there_and_can_be_drawn_again_without_running(script: Script
     """--refresh-plots needs no trial; a plot of what no trial shows is a warning, not a failure."""
     Path("x.toml").write_text(SMALL + PLOT)
     assert script("toml", "x.toml") == 0
-    assert {path.name for path in Path("plots").iterdir()} == {"x.pdf", "x.png", "x.svg"}
+    assert {path.name for path in Path("plots").iterdir()} == {"x.csv", "x.pdf", "x.png", "x.svg"}
     Path("x.toml").write_text(SMALL + PLOT + 'label = "again"\n')
     assert script("toml", "x.toml", "--refresh-plots") == 0
     assert (script.calls, Path("plots/x_again.pdf").exists()) == ([], True)

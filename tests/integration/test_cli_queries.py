@@ -228,7 +228,7 @@ def test_logs_and_figures_as_json(asked: Project) -> None:
     ]
     assert 1e18 < lines[0]["at-ns"] <= lines[1]["at-ns"]
     told = asked.wke("plot", "experiments/series.toml", "--json").json
-    assert told == {"files": [f"plots/series_one.{suffix}" for suffix in ("pdf", "svg", "png")]}
+    assert told == {"files": [f"plots/series_one.{suffix}" for suffix in ("pdf", "svg", "png", "csv")]}
 
 
 def test_mistakes_as_json(tmp_path: Path) -> None:
@@ -361,8 +361,27 @@ def test_the_plan_for_people(asked: Project) -> None:
 def test_figures_are_drawn_again_without_machines(asked: Project) -> None:
     """`wke plot` prints the files that it wrote."""
     done = asked.wke("plot", "experiments/series.toml", WKE_EMULATION="processes", WKE_EMULATION_FOLDER="/proc/nowhere")
-    assert (done.out, done.status) == ("".join(f"plots/series_one.{suffix}\n" for suffix in ("pdf", "svg", "png")), 0)
-    assert all((asked.folder / line).stat().st_size > 1000 for line in done.out.splitlines())
+    assert (done.out, done.status) == ("".join(f"plots/series_one.{suffix}\n" for suffix in ("pdf", "svg", "png", "csv")), 0)
+
+
+def test_figures_that_no_file_has(asked: Project) -> None:
+    """`wke plot --figure` draws what its keys say, at a width and in formats of the command line; a wrong key is named."""
+    box = 'type = "box", x-axis = "x", y-axis = "speed"'
+    done = asked.wke("plot", "series", "--figure", box, "--width", "acm", "--format", "pgf", "--format", "csv")
+    assert (done.out, done.status) == ("plots/series_box.pgf\nplots/series_box.csv\n", 0)
+    rows = (asked.folder / "plots/series_box.csv").read_text().splitlines()
+    assert [row.split(",")[-2:] for row in rows[1:]] == [["3.0", "false"]] * 2
+    for keys, said in {
+        'type = "pie"': '--figure: type: must be one of "line"',
+        'type = "box", x-axis = "x"': "--figure: y-axis is missing",
+        'type = "box", x-axis = "y", y-axis = "speed"': '--figure: x-axis: there is no parameter "y"',
+        "type = box": "--figure: 'type = box' is not TOML",
+    }.items():
+        wrong = asked.wke("plot", "series", "--figure", keys)
+        assert (wrong.status, wrong.out) == (2, "")
+        assert said in wrong.err
+    assert "--width must be a length or one of acm" in asked.wke("plot", "series", "--width", "amc").err
+    assert all((asked.folder / line).stat().st_size > 1000 for line in done.out.splitlines() if not line.endswith(".csv"))
 
 
 def test_what_the_files_say_for_people(asked: Project) -> None:

@@ -86,7 +86,7 @@ def test_an_experiment_runs_once_then_is_reused(old_project: OldProject) -> None
     old_project.draw("scale")
     if old_project.draws:
         assert old_project.names("plots") == {
-            f"scale_{label}.{suffix}" for label in ("by-copies", "by-clients") for suffix in ("pdf", "png", "svg")
+            f"scale_{label}.{suffix}" for label in ("by-copies", "by-clients") for suffix in ("csv", "pdf", "png", "svg")
         }
 
 

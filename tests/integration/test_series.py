@@ -42,7 +42,7 @@ def test_a_series_ends_with_table_csv_and_figures_and_is_reused(project: Project
     assert table[0].split() == ["engine", "size", "n", "throughput", "(1/s)", "answers"]
     assert [row.split()[:3] for row in table[1:]] == [[point["engine"], str(point["size"]), "2"] for point in SERIES_POINTS]
     files = sorted(str(path.relative_to(project.folder)) for path in project.folder.glob("plots/[!.]*"))
-    assert files == ["plots/series.pdf", "plots/series.png", "plots/series.svg"]
+    assert files == [f"plots/series.{suffix}" for suffix in ("csv", "pdf", "png", "svg")]
     assert [name for name in [*files, "results/series.csv"] if f"  {name}\n" not in done.err] == []
     rows = (project.folder / "results/series.csv").read_text().splitlines()
     assert rows[0] == "uid,engine,size,throughput,answers"

@@ -162,6 +162,11 @@ def _check_what_is_told(project: Project, telemetry: StoredTelemetry) -> None:
     nothing = project.wke("export", trial.id, "--only", "net.lo.snt")
     assert (nothing.status, "did you mean" in nothing.err) == (2, True)
     assert project.wke("export", trial.id, "--format", "loads").status == 2
+    figure = f'type = "timeline", trial = "{trial.id}", columns = ["cpu.busy", "net.lo.sent"]'
+    drawn = project.wke("plot", trial.series, "--figure", figure, "--format", "csv")
+    assert (drawn.status, drawn.out) == (0, f"plots/{trial.series}_timeline.csv\n"), drawn.err
+    rows = (project.folder / drawn.out.strip()).read_text().splitlines()
+    assert {row.split(" ")[0] for row in rows[1:]} == {"cpu.busy", "net.lo.sent"}
 
 
 def test_perf_counts_what_it_can_and_its_failures_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from wke.keep.store import Store
 from wke.records import Note, Record, Sink
 from wke.series.comparison.comparing import read_threshold
 from wke.series.comparison.regression import Reference, open_reference, regression_report
+from wke.series.figures import timelines
 from wke.series.folders import PLOTS, RESULTS
 from wke.series.growing import plan_series
 from wke.series.machines import MachinesChangedError
@@ -152,7 +153,7 @@ def _measure(asked: Project, reference: Reference | None, options: MeasureOption
         print_findings(summary)
         status, line = worst_status(outcomes), last_line(summary)
         if reference is None:
-            show_results(experiment, summary, figures=options.figures)
+            show_results(store, experiment, summary, figures=options.figures)
             Printer().talk(line)
         else:
             export_csv(RESULTS, summary)
@@ -261,7 +262,8 @@ class Terminal:
         began = time.monotonic()
         if self._figures and self._experiment is not None and began >= self._draw_after:
             work = load_work(self._store, self._experiment.name, recorded=True)
-            drawn = await asyncio.to_thread(draw_figures, self._experiment, work.trials, PLOTS)
+            over_time = timelines(self._store, self._experiment, work.trials)
+            drawn = await asyncio.to_thread(draw_figures, self._experiment, work.trials, PLOTS, over_time)
             for problem in (one for one in drawn.problems if one not in self._told):
                 self._tell(Note(f"warning: {problem}"))
             self._told.update(drawn.problems)
@@ -296,4 +298,4 @@ class Terminal:
             work = load_work(self._store, experiment.name, recorded=True)
             export_csv(RESULTS, work)
             if self._figures:
-                draw_figures(experiment, work.trials, PLOTS)
+                draw_figures(experiment, work.trials, PLOTS, timelines(self._store, experiment, work.trials))

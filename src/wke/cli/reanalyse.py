@@ -57,7 +57,7 @@ def reanalyse(experiment: str, cluster_file: Path, *, dry_run: bool, on: str | N
         store.writer.judge({(each.attempt.id, each.attempt.attempt): each.judgements for each in rejudged})
         _tell(found, rejudged, as_json=as_json, dry_run=False)
         if (answers or rejudged) and not as_json:
-            show_results(described, load_summary(store, described.name), figures=figures)
+            show_results(store, described, load_summary(store, described.name), figures=figures)
 
 
 def _tell(found: tuple[Reanalysed, ...], rejudged: tuple[Rejudged, ...], *, as_json: bool, dry_run: bool) -> None:

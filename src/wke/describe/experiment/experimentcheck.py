@@ -357,7 +357,7 @@ def _use_problems(experiment: Experiment, file: ExperimentFile, is_sound: IsSoun
 
 def _used_names(experiment: Experiment) -> set[str]:
     """Return the names that plots, templates and conditions of steps use."""
-    used = {name for plot in experiment.plots for name in plot.columns()}
+    used = {name for plot in experiment.plots for name in plot.named()}
     used.update(name for _, text in experiment.templates() for name in parameters_of(text))
     used.update(name for step in experiment.steps if step.when is not None for name in step.when.names)
     return used

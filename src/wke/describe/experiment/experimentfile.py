@@ -11,6 +11,8 @@ from wke.describe.experiment.forms import (
     condition,
     enough_rounds,
     expressions,
+    figure_style,
+    figure_width,
     file_name,
     labels,
     listed,
@@ -18,7 +20,7 @@ from wke.describe.experiment.forms import (
     url_path,
 )
 from wke.describe.experiment.metricfile import MetricEntry
-from wke.describe.experiment.plot import CURVES, Filter, read_argument, read_filters
+from wke.describe.experiment.plot import FORMATS, KEYS, Filter, Format, read_argument, read_filters
 from wke.describe.experiment.stepfile import Count, Limit, StepEntry
 from wke.describe.experiment.telemetryfile import TelemetrySection
 from wke.describe.experiment.verdictfile import VerdictsSection
@@ -29,7 +31,7 @@ from wke.documents import TomlValue
 
 FileName = Annotated[str, After(file_name)]
 Scale = Literal["linear", "log", "symlog"]
-Style = Literal["whitegrid", "darkgrid", "white", "dark", "ticks"]
+PlotType = Literal["line", "bar", "box", "percentiles", "cdf", "heatmap", "impact", "order", "timeline", "script"]
 Corner = Literal[
     "best",
     "upper right",
@@ -179,9 +181,10 @@ class EquationEntry(TableModel):
 class PlotEntry(TableModel):
     """One figure."""
 
-    type: Literal["line", "bar", "percentiles", "cdf", "script"] = "line"
-    """Lines with error bars, groups of bars, curves of the recorded values of a metric with `quantile` (all quantiles, or which share of
-    values that each covers), or a figure drawn by your own script."""
+    type: PlotType = "line"
+    """`line`, `bar`: summaries with error bars; `box`: every trial as a dot, with quartiles; `percentiles`, `cdf`: all recorded values of a
+    metric with `quantile`; `heatmap`: a cell for each value of `x-axis` and `sort-by`; `impact`: by how much each parameter moves a metric;
+    `order`: trials in the order in which they ran; `timeline`: telemetry and time series of a trial; `script`: drawn by your own script."""
     label: FileName | None = None
     """Part of the files' names, `NAME_LABEL`. Only one plot may be without a label."""
     title: str | None = None
@@ -221,41 +224,49 @@ class PlotEntry(TableModel):
     font_size: Annotated[float, Bounds(over=2.0, at_most=100.0)] | None = None
     """The size of the text in points; by default 8."""
     plot_scale: Annotated[float, Bounds(over=0.0, at_most=20.0)] = 1.0
-    """The size of the figure, as a multiple of a paper's column (3.5 inches)."""
-    style: Style = "whitegrid"
-    """The background: white or grey (dark), with or without a grid."""
+    """The size of the figure, as a multiple of a paper's column (3.5 inches). `width` sets the exact width."""
+    width: Annotated[float, Before(figure_width, str)] | None = None
+    """The width of the whole figure: that of a column of "acm", "ieee", "usenix" or "springer", of both columns of "acm-wide", "ieee-wide"
+    or "usenix-wide", "springer-column" or "springer-wide" in journals, or a length such as "8.5cm"."""
+    palette: Literal["colour", "grey"] = "colour"
+    """Colours that can be told apart in grey too (the first four by their lightness, all by their markers), or shades of grey."""
+    formats: Annotated[Items[Format], Before(listed, str | list[str])] = FORMATS
+    """The files to write: the figure as `pdf`, `svg`, `png` or `pgf` (for LaTeX), its data as `csv`, or as a table for LaTeX (`tex`) or
+    Markdown (`md`)."""
+    caption: Literal["inside", "beside"] = "inside"
+    """Where the text is that says what is drawn: below the axes, or for LaTeX in a file NAME.caption.tex."""
+    trial: NonEmpty | None = None
+    """The trial that a `timeline` shows, by the beginning of its id; by default the first that counts and that `filter-by` keeps."""
+    columns: Annotated[Items[NonEmpty], Before(listed, str | list[str])] = ()
+    """What a `timeline` shows: columns of telemetry such as `cpu.busy` (`*` stands for any text), and time series that scripts wrote; by
+    default processors, memory, disks, networks and all that scripts wrote."""
+    style: Annotated[str, After(figure_style)] = "whitegrid"
+    """The background: "whitegrid", "darkgrid", "white", "dark" or "ticks"; or a style of matplotlib: your own file such as
+    "paper.mplstyle", or one that comes with matplotlib, such as "ggplot.mplstyle". Settings in a `matplotlibrc` hold too."""
     path: NonEmpty | None = None
     """The script of a plot of type `script`; it runs on the controller in the project's folder."""
     args: Items[Annotated[str, After(read_argument)]] = ()
     """Its arguments: `@PLOT_NAME` is the file to draw, `@EXPFOLDER:0` the log folder of the first row, `@VALUE:0:COLUMN` a value."""
 
     def check(self) -> None:
-        """Require a script for plots of type script, and axes for all others."""
+        """Require a script for plots of type script, and of all others the keys that they have, and no others."""
         if self.type == "script":
             if self.path is None:
                 raise FlawError("path is missing", 'name the script that draws the plot: path = "plots/draw.py"')
             return
-        curve = self.type in CURVES
-        missing = [name for name, value in (("x-axis", self.x_axis or curve), ("y-axis", self.y_axis)) if not value]
-        if missing:
+        keys = KEYS[self.type]
+        if missing := [name for name in keys.needs if not getattr(self, name.replace("-", "_"))]:
             raise FlawError(
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing", "name the columns that the figure shows"
             )
-        if curve:
-            self._check_curve()
+        for name, reason in keys.lacks.items():
+            if name.replace("-", "_") in self.given:
+                raise FlawError(f"is not for a plot of type {self.type}, {reason}", "remove it", key=(name,))
+        if keys.one_y and len(self.y_axis) > 1:
+            raise FlawError(f"must be one metric in a plot of type {self.type}", "write a plot for each, with labels", key=("y-axis",))
         for name, value in (("path", self.path), ("args", self.args)):
             if value:
                 raise FlawError("is only for a plot of type script", 'write type = "script", or remove it', key=(name,))
-
-    def _check_curve(self) -> None:
-        """Refuse what a curve of recorded values does not have."""
-        for name in ("x-axis", "maximize-by", "normalize-by", "set-xticks", "offset"):
-            if name.replace("-", "_") in self.given:
-                raise FlawError(f"is not for a plot of type {self.type}, whose lines are recorded values", "remove it", key=(name,))
-        if self.type == "percentiles" and "x_scale" in self.given:
-            raise FlawError("is not for a plot of type percentiles, which has its own", "remove it", key=("x-scale",))
-        if self.type == "cdf" and len(self.y_axis) > 1:
-            raise FlawError("must be one metric in a plot of type cdf", "write a plot for each, with labels", key=("y-axis",))
 
 
 class ExperimentFile(TableModel, others=True):

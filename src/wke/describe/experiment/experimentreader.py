@@ -1,5 +1,6 @@
 """From an experiment file to its values: entries become values of the same names, templates and expressions stay as they are."""
 
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,15 +18,16 @@ from wke.describe.experiment.metricfile import MetricEntry
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.parameters import ROOT, read_sweep
 from wke.describe.experiment.plot import Plot, Script
+from wke.describe.experiment.plotcheck import KnownColumns, label_problems, plot_problems
 from wke.describe.experiment.stepfile import StepEntry
 from wke.describe.experiment.sweep import Sweep, Value, value_text
 from wke.describe.experiment.telemetryfile import TelemetryRules
 from wke.describe.generators.generators import GENERATORS
 from wke.describe.search.search import MIN
-from wke.describe.toml.shape import FlawError, Key, value_of
-from wke.describe.toml.tables import TomlTable, read, read_draft
+from wke.describe.toml.shape import FlawError, Key, Reader, value_of
+from wke.describe.toml.tables import TomlTable, key_text, read, read_draft
 from wke.describe.toml.userfile import content_digest, is_folder
-from wke.errors import Location, Problem
+from wke.errors import InputError, Location, Problem
 
 
 def read_experiment(path: Path, folder: Path = HERE) -> Experiment:
@@ -39,6 +41,38 @@ def read_experiment(path: Path, folder: Path = HERE) -> Experiment:
 def draft_experiment(path: Path) -> tuple[Experiment | None, tuple[Problem, ...]]:
     """Return an experiment without what is wrong in its file, as far as there is one, and all mistakes."""
     return read_draft(path, ExperimentFile, partial(_build, HERE))
+
+
+def read_plots(texts: Sequence[str], experiment: Experiment, option: str) -> tuple[Plot, ...]:
+    """Return the plots that texts such as `type = "cdf", y-axis = "p99"` describe, each as an entry of [[plots]] in one line.
+
+    Without a label, a plot is labelled with its type. Raises InputError with all mistakes, which have the place `option`.
+    """
+
+    def at(*key: str | int) -> Location:
+        return Location(option, key=key_text(key[2:]) or None)
+
+    entries = []
+    for text in texts:
+        try:
+            data = tomllib.loads(f"plot = {{ {text} }}")["plot"]
+        except ValueError as error:
+            hint = 'keys and values as in [[plots]], joined by commas: type = "cdf", y-axis = "p99"'
+            raise InputError(f"{text!r:.200} is not TOML: {str(error).partition(' (at ')[0]}", where=at(), hint=hint) from None
+        reader = Reader()
+        entry = reader.table(PlotEntry, data)
+        if reader.mistakes or entry is None:
+            raise InputError(*(Problem(one.what, at("plots", 0, *one.key), one.hint) for one in reader.mistakes))
+        entries.append(entry)
+    plots = tuple(replace(plot, label=plot.label or plot.type) for plot in (_plot(entry, experiment.parameters) for entry in entries))
+    problems = list(label_problems(experiment.name, plots, at))
+    if experiment.steps:  # else neither all metrics nor all parameters are known
+        names = [metric.name for metric in experiment.metrics]
+        columns = KnownColumns(experiment.parameters, names, [metric.name for metric in experiment.metrics if metric.source])
+        problems += plot_problems(plots, entries, columns, at)
+    if problems:
+        raise InputError(*problems)
+    return plots
 
 
 def _build(folder: Path, table: TomlTable[ExperimentFile], problems: list[Problem]) -> Experiment:
@@ -178,4 +212,5 @@ def _plot(entry: PlotEntry, sweep: Sweep) -> Plot:
         x_axis=entry.x_axis or "",
         sort_labels={names[key]: label for key, label in entry.sort_labels.items() if key in names},
         script=Script(entry.path, entry.args) if entry.path is not None else None,
+        width_in=entry.width,
     )

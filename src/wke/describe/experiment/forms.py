@@ -12,6 +12,7 @@ from wke.describe.toml.limits import name_excess
 from wke.describe.toml.shape import FlawError
 from wke.describe.toml.wording import shown
 from wke.documents import TomlValue
+from wke.errors import did_you_mean
 
 
 def file_name(value: str) -> str:
@@ -95,4 +96,47 @@ def labels(value: TomlValue) -> TomlValue:
         return dict(enumerate(value))
     if not isinstance(value, dict):
         raise FlawError(f"must be a list of labels or a table from value to label, not {shown(value)}")
+    return value
+
+
+WIDTHS = {  # inches; a point of TeX is 1/72.27 of one
+    "acm": 241.15 / 72.27,  # acmart, two columns
+    "acm-wide": 506.3 / 72.27,
+    "ieee": 252 / 72.27,  # IEEEtran
+    "ieee-wide": 516 / 72.27,
+    "usenix": 3.335,  # two columns of a text of 7 inches, 0.33 inches apart
+    "usenix-wide": 7.0,
+    "springer": 122 / 25.4,  # llncs, one column
+    "springer-column": 84 / 25.4,  # journals
+    "springer-wide": 174 / 25.4,
+}
+UNITS_IN = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4, "pt": 1 / 72.27}
+LEAST_IN, MOST_IN = 1.0, 40.0
+
+
+def figure_width(value: TomlValue) -> float:
+    """Return the width of a figure in inches: that of a column of a publisher, or a length with its unit."""
+    example = 'write width = "acm", or a length such as "8.5cm"'
+    if not isinstance(value, str):
+        raise FlawError(f"must be a text, not {shown(value)}", example)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(in|cm|mm|pt)\s*", value)
+    if found is None and value not in WIDTHS:
+        raise FlawError(f"must be a length or one of {', '.join(WIDTHS)}, not {shown(value)}", did_you_mean(value, WIDTHS) or example)
+    inches = WIDTHS[value] if found is None else float(found[1]) * UNITS_IN[found[2]]
+    if not LEAST_IN <= inches <= MOST_IN:
+        raise FlawError(f"must be from {LEAST_IN:g} to {MOST_IN:g} inches, not {value.strip()}")
+    return inches
+
+
+STYLES = ("whitegrid", "darkgrid", "white", "dark", "ticks")
+"""The styles that wke 0.1 has."""
+STYLE_FILE = ".mplstyle"
+
+
+def figure_style(value: str) -> str:
+    """Return a style unchanged: one of STYLES, or the file of one of matplotlib, which is looked for when it is drawn."""
+    if value not in STYLES and not value.endswith(STYLE_FILE):
+        known = ", ".join(f'"{name}"' for name in STYLES)
+        hint = did_you_mean(value, STYLES)
+        raise FlawError(f'must be one of {known}, or a style of matplotlib such as "ggplot{STYLE_FILE}", not {shown(value)}', hint)
     return value

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from typing import Literal
 
 from wke.describe.experiment.point import meant, point_key, value_key
 from wke.describe.experiment.sweep import Point, Sweep, Value
@@ -15,7 +16,50 @@ from wke.values import dataclass
 
 CURVES = frozenset({"percentiles", "cdf"})
 """Types of plots that show the recorded values of a metric, all of them."""
+Format = Literal["pdf", "svg", "png", "pgf", "csv", "tex", "md"]
+FORMATS: tuple[Format, ...] = ("pdf", "svg", "png", "csv")
+"""The files of a plot by default. The first three have the names that projects for wke 0.1 expect."""
 VALUE, FOLDER, NAME = "@VALUE:", "@EXPFOLDER:", "@PLOT_NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class PlotKeys:
+    """Which keys a type of plot needs, and which it does not take, each with the reason; with `one_y` it shows one metric only."""
+
+    needs: tuple[str, ...] = ("x-axis", "y-axis")
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    one_y: bool = False
+
+
+def _lacking(reason: str, *keys: str) -> dict[str, str]:
+    return dict.fromkeys(keys, reason)
+
+
+_OF_A_TRIAL = _lacking("which shows several trials", "trial", "columns")
+_OF_SUMMARIES = ("x-axis", "maximize-by", "normalize-by", "set-xticks", "offset")
+_OF_SCALES = ("x-scale", "y-scale", "facet-by")
+_RECORDED = _lacking("whose lines are recorded values", *_OF_SUMMARIES) | _OF_A_TRIAL
+KEYS: Mapping[str, PlotKeys] = {
+    "line": PlotKeys(lacks=_OF_A_TRIAL),
+    "bar": PlotKeys(lacks=_OF_A_TRIAL),
+    "box": PlotKeys(lacks=_OF_A_TRIAL | _lacking("whose boxes stand side by side", "offset")),
+    "percentiles": PlotKeys(("y-axis",), _RECORDED | {"x-scale": "which has its own"}),
+    "cdf": PlotKeys(("y-axis",), _RECORDED, one_y=True),
+    "heatmap": PlotKeys(
+        ("x-axis", "sort-by", "y-axis"),
+        _OF_A_TRIAL | _lacking("whose cells are all of one size", "offset", "set-xticks", "x-scale", "legend-location"),
+    ),
+    "impact": PlotKeys(
+        ("y-axis",),
+        _OF_A_TRIAL | _lacking("which shows all parameters that vary", *_OF_SUMMARIES, *_OF_SCALES, "sort-by", "sort-labels"),
+    ),
+    "order": PlotKeys(("y-axis",), _OF_A_TRIAL | _lacking("whose x-axis is the order of execution", *_OF_SUMMARIES, *_OF_SCALES)),
+    "timeline": PlotKeys(
+        (),
+        _lacking("which shows one trial over time", *_OF_SUMMARIES, *_OF_SCALES, "y-axis", "sort-by", "sort-labels"),
+    ),
+}
+"""Every type of plot that is drawn by a file of that name in tell/figures/kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +100,13 @@ class Plot:
     drawn. `maximize_by` keeps, for each x, group and facet, the trials of that column's value whose mean of the first y is the highest.
     `normalize_by` is a column that every y is divided by, trial by trial; or a filter, and every y is divided by the mean y of the trials
     that it keeps, of the same x, group and facet (apart from the column that the filter is on). `offset` is the distance of groups at one
-    x, in points; None to choose it. A plot of type "script" has `script` and no axes, one of CURVES no x-axis.
+    x, in points; None to choose it. A plot of type "script" has `script` and no axes; which axes others have is in KEYS.
+
+    `width_in` is the width of the whole figure; without it, a panel is as wide as a paper's column, times `plot_scale`. A plot of type
+    "timeline" shows one `trial`, by the beginning of its id, or the first that the filters keep; and `columns` of its telemetry.
+
+    For projects of wke 0.1 these stay as they are: `sort_by` (there `group-by`), tables as equations, `set_xticks`, `legend_location`,
+    `font_size`, `plot_scale` as a multiple of 3.5 inches, the five `style`s, scripts with their placeholders, and files NAME_LABEL.pdf.
     """
 
     type: str
@@ -81,14 +131,20 @@ class Plot:
     plot_scale: float = 1.0
     style: str = "whitegrid"
     script: Script | None = None
+    width_in: float | None = None
+    palette: str = "colour"
+    formats: tuple[Format, ...] = FORMATS
+    caption: str = "inside"
+    trial: str | None = None
+    columns: tuple[str, ...] = ()
 
     @property
     def baseline(self) -> Filter | None:
         """The filter of the trials whose mean every y is divided by, if there is one."""
         return self.normalize_by if isinstance(self.normalize_by, Filter) else None
 
-    def columns(self) -> Iterator[str]:
-        """Yield every column that the plot names."""
+    def named(self) -> Iterator[str]:
+        """Yield every parameter and metric that the plot names."""
         yield from (name for name in (self.x_axis, self.sort_by, self.facet_by, self.maximize_by) if name)
         yield from (name for y in self.y_axis for name in y.names)
         yield from (kept.key for kept in self.filter_by)

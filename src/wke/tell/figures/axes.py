@@ -21,6 +21,7 @@ STEPS = (1, 2, 2.5, 5, 10)
 POINTS_PER_INCH = 72
 CATEGORY_LETTERS = 24  # longer names are folded
 LETTER = 0.6  # the width of a letter, as a share of the font's size
+MOST_ROOM = 0.25  # at each end of an axis, as a share of the distance between its first and last place
 NEAR = 0.06  # ticks that are closer than this share of an axis would have overlapping labels
 
 
@@ -36,25 +37,27 @@ class Numbers(Formatter):
         return tick_texts(values)
 
 
-def finish_y(axes: Axes, panels: Sequence[Panel], plot: Plot) -> None:
-    """Set the scale, the limits and the ticks of a y-axis, which has room for all marks of `panels` and their intervals."""
-    bounds, scale = _bounds(panels), panels[0].scale
+def finish_y(axes: Axes, panels: Sequence[Panel], *, from_zero: bool = False, dots: bool = False) -> None:
+    """Set the scale, the limits and the ticks of a y-axis, which has room for all marks of `panels` and their intervals, or `dots`."""
+    bounds, scale = _bounds(panels, dots=dots), panels[0].scale
     set_scale(axes.set_yscale, scale)
     if not bounds:
         axes.set_yticks([])
         return
-    if plot.type == "cdf" and scale.kind == "linear":
-        low, high = 0.0, 1.0
-        axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
-    elif scale.kind == "linear":
-        low, high = _linear_limits(bounds, from_zero=plot.type == "bar")
+    if scale.kind == "linear":
+        low, high = _linear_limits(bounds, from_zero=from_zero)
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
     else:
-        low, high = _log_limits(bounds, scale, from_decade=plot.type == "bar")
-        _set_ticks(axes.yaxis, _scaled_ticks(low, high, scale), (low, high))
+        low, high = _log_limits(bounds, scale, from_decade=from_zero)
+        set_ticks(axes.yaxis, scaled_ticks(low, high, scale), (low, high))
     axes.set_ylim(low, high)
-    axes.yaxis.set_major_formatter(Numbers())
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    write_numbers(axes.yaxis)
+
+
+def write_numbers(axis: Axis) -> None:
+    """Have the ticks of an axis written so that those of different ticks differ."""
+    axis.set_major_formatter(Numbers())
+    axis.set_minor_formatter(NullFormatter())
 
 
 def set_scale(setter: Callable[..., None], scale: AxisScale) -> None:
@@ -65,10 +68,11 @@ def set_scale(setter: Callable[..., None], scale: AxisScale) -> None:
         setter("log", base=scale.base, nonpositive="clip")
 
 
-def _bounds(panels: Iterable[Panel]) -> list[float]:
-    """Return the values that a y-axis must show: the centres and the ends of intervals."""
-    summaries = [mark.summary for panel in panels for mark in panel.marks]
-    return [value for one in summaries for value in (one.centre, one.low, one.high) if value is not None]
+def _bounds(panels: Iterable[Panel], *, dots: bool = False) -> list[float]:
+    """Return the values that a y-axis must show: the centres and the ends of intervals, or also single trials."""
+    marks = [mark for panel in panels for mark in panel.marks]
+    ends = [value for mark in marks for value in (mark.summary.centre, mark.summary.low, mark.summary.high) if value is not None]
+    return [*ends, *(dot.value for mark in marks for dot in mark.dots if dots)]
 
 
 def _linear_limits(bounds: Sequence[float], *, from_zero: bool) -> tuple[float, float]:
@@ -93,7 +97,7 @@ def _log_limits(bounds: Sequence[float], scale: AxisScale, *, from_decade: bool)
     return low, max(positive) * room
 
 
-def _scaled_ticks(low: float, high: float, scale: AxisScale) -> list[float]:
+def scaled_ticks(low: float, high: float, scale: AxisScale) -> list[float]:
     """Return the ticks of a logarithmic axis; the linear part of "symlog" has one at zero."""
     if scale.kind == "log":
         return _log_ticks(low, high)
@@ -114,7 +118,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
     return [float(tick) for tick in even if low <= tick <= high]
 
 
-def _set_ticks(axis: Axis, ticks: Sequence[float], limits: tuple[float, float]) -> None:
+def set_ticks(axis: Axis, ticks: Sequence[float], limits: tuple[float, float]) -> None:
     """Set the ticks of an axis with these limits, without those too near to the one before."""
     first, last = axis.get_transform().transform(list(limits))
     chosen: list[float] = []
@@ -129,52 +133,55 @@ def finish_x(axes: Axes, plot: Plot, drawing: Drawing) -> None:
     """Set the limits and the ticks of the x-axis, with a tick at every place that was measured, if they fit."""
     if not drawing.xs:
         axes.xaxis.set_major_locator(NullLocator())
-        return
-    if plot.type == "percentiles":
-        return  # its axis is that of quantiles, and ready
-    if plot.type == "bar" or not drawing.numeric:
-        _label_categories(axes, plot, drawing)
-        return
+    elif drawing.numeric:
+        finish_numbers(axes, drawing, all_ticks=plot.set_xticks)
+    else:
+        finish_categories(axes, drawing)
+
+
+def finish_numbers(axes: Axes, drawing: Drawing, *, all_ticks: bool = False, curve: bool = False) -> None:
+    """Set the limits and the ticks of an x-axis of numbers; that of a `curve` has many places, none of which needs a tick."""
     scale, places = drawing.x_scale, [drawing.place(x) for x in drawing.xs]
-    low, high = _x_limits(axes.xaxis, drawing, places)
+    low, high = _x_limits(axes, drawing, places)
     axes.set_xlim(low, high)
     at = axes.xaxis.get_transform().transform([low, *places, high]).tolist()
-    texts = ["0.00"] if plot.type == "cdf" else tick_texts(places)  # those of the many values of a curve are not shown
+    texts = ["0.00"] if curve else tick_texts(places)
     label = LETTER * (2 + max(map(len, texts))) * float(axes.xaxis.label.get_fontsize()) / length_pt(axes)  # as a share of the axis
-    few = plot.type != "cdf" and not drawing.measured and len(places) <= MOST_TICKS and not _crowded(at, label)
-    if plot.set_xticks or few:
+    few = not curve and not drawing.measured and len(places) <= MOST_TICKS and not _crowded(at, label)
+    if all_ticks or few:
         axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_minor_locator(NullLocator())
     elif scale.kind == "linear":
         axes.xaxis.set_major_locator(MaxNLocator(min(MOST_TICKS - 2, max(2, int(1 / label))), steps=STEPS))
     elif scale.base != 2:
-        _set_ticks(axes.xaxis, _scaled_ticks(low, high, scale), (low, high))
-    axes.xaxis.set_major_formatter(Numbers())
-    axes.xaxis.set_minor_formatter(NullFormatter())
+        set_ticks(axes.xaxis, scaled_ticks(low, high, scale), (low, high))
+    write_numbers(axes.xaxis)
 
 
-def _x_limits(axis: Axis, drawing: Drawing, places: Sequence[float]) -> tuple[float, float]:
-    """Return limits with some room at both ends; a linear axis whose first place is near zero begins there."""
+def _x_limits(axes: Axes, drawing: Drawing, places: Sequence[float]) -> tuple[float, float]:
+    """Return limits with room at both ends, more where groups stand side by side; a linear axis near zero begins there."""
     across = [mark.across for panel in drawing.panels for mark in panel.marks if mark.across]
     ends = [end for one in across for end in (one.low, one.high) if end is not None]
     if drawing.x_scale.kind == "log":
         ends = [end for end in ends if end > 0]
     low, high = min([*places, *ends]), max([*places, *ends])
-    scale = axis.get_transform()
+    scale = axes.xaxis.get_transform()
     first, last = scale.transform([low, high])
-    room = 0.05 * (last - first) or 0.1 * abs(last) or 0.5
+    beside = drawing.offset * (len(drawing.panels[0].groups) - 1) / 2 / length_pt(axes)
+    room = min(0.05 + beside, MOST_ROOM) * (last - first) or 0.1 * abs(last) or 0.5
     low_end, high_end = (float(end) for end in scale.inverted().transform([first - room, last + room]))
-    near_zero = drawing.x_scale.kind == "linear" and 0 < low <= 0.25 * high
+    near_zero = drawing.x_scale.kind == "linear" and max(0.0, beside * (high - low)) < low <= 0.25 * high
     return (0.0 if near_zero else low_end), high_end
 
 
-def _label_categories(axes: Axes, plot: Plot, drawing: Drawing) -> None:
+def finish_categories(axes: Axes, drawing: Drawing, *, ticks: bool = True) -> None:
+    """Set the limits and the labels of an x-axis with a place for each value."""
     texts = [tick_text(x) if isinstance(x, int | float) and not isinstance(x, bool) else str(x) for x in drawing.xs]
     texts = [textwrap.fill(visible(text), CATEGORY_LETTERS, replace_whitespace=False) for text in texts]
     longest = max(len(line) for text in texts for line in text.split("\n"))
     crowded = (longest + 1) * LETTER * float(axes.xaxis.label.get_fontsize()) > length_pt(axes) / (len(texts) + 0.2)
     axes.set_xticks(range(len(texts)), texts, rotation=30 if crowded else 0, ha="right" if crowded else "center")
-    axes.tick_params(axis="x", length=0 if plot.type == "bar" else 2.5)
+    axes.tick_params(axis="x", length=2.5 if ticks else 0)
     axes.set_xlim(-0.6, len(texts) - 0.4)
 
 

@@ -20,6 +20,7 @@ from matplotlib.transforms import Bbox
 
 from wke.errors import Problem
 from wke.tell.figures.fonts import families_for
+from wke.tell.figures.pgf import pgf
 from wke.tell.figures.style import Layout, settings
 from wke.tell.terminal.sanitize import visible
 from wke.values import dataclass
@@ -29,6 +30,7 @@ METADATA: Mapping[str, Mapping[str, str | None]] = {
     "svg": {"Creator": "wke", "Date": None},
     "png": {"Software": "wke"},
 }
+FIGURES = (*METADATA, "pgf")
 LACKING = re.compile(r"Glyph (\d+) ")
 MOST_SHOWN = 8  # characters that no font has
 DOTS_PER_INCH = 160
@@ -51,14 +53,18 @@ def render(make: Callable[[], Figure], layout: Layout, suffixes: Sequence[str] =
         mpl.rcdefaults()
         mpl.rcParams.update(settings(layout))
         figure = make()
-        families = families_for(_texts(figure))
-        if len(families) > 1:
-            mpl.rcParams["font.family"] = families
+        base = tuple(mpl.rcParams["font.family"])
+        families = families_for(_texts(figure), base)
+        if families != base:
+            mpl.rcParams["font.family"] = list(families)
             figure = make()
         _draw_as_they_are(figure)
         FigureCanvasAgg(figure)
         _settle_layout(figure)
         for suffix in suffixes:
+            if suffix == "pgf":
+                files[suffix] = pgf(figure)
+                continue
             data = io.BytesIO()
             figure.savefig(data, format=suffix, dpi=DOTS_PER_INCH, metadata=dict(METADATA[suffix]))
             files[suffix] = data.getvalue()

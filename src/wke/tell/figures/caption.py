@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from wke.describe.experiment.experiment import Experiment
-from wke.describe.experiment.plot import CURVES, Filter, Plot
+from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.experiment.point import value_key
 from wke.describe.experiment.sweep import value_text
 from wke.describe.toml.wording import counted
@@ -13,6 +13,7 @@ from wke.judge.policies.choose import policy_of
 from wke.judge.statistics.statistics import POOLED, Summary
 from wke.judge.summary.pointtable import varied
 from wke.keep.trials.trials import StoredAttempt
+from wke.tell.figures.kind import Kind, kind_of
 from wke.tell.figures.panels import Drawing, Panel
 from wke.tell.figures.rows import Row, shows
 from wke.tell.figures.scales import AxisScale
@@ -25,31 +26,69 @@ from wke.tell.words import worded
 
 def footnote(plot: Plot, drawing: Drawing, rows: Sequence[Row], shown: Sequence[StoredAttempt], experiment: Experiment) -> str:
     """Return all sentences. `rows` are drawn, and `shown` are the trials that the plot's filters keep."""
-    sentences = (
-        _marks(plot, drawing),
+    kind = kind_of(plot.type)
+    sentences = [
+        _drawn(kind, plot, drawing),
         _loops(plot, experiment),
-        _suspect(rows),
+        _suspect(rows, crossed=kind.crossed) if kind.of_series else (),
         _selections(plot, drawing.panels, rows),
-        _mixed(plot, rows, measured=drawing.measured),
-        _missing(plot, shown, experiment),
-        _hints(plot, shown, experiment),
-    )
+        _mixed(plot, rows) if kind.joined and not drawing.measured else (),
+        *([_missing(plot, shown, experiment), _hints(plot, shown, experiment)] if kind.of_series else []),
+    ]
     return " ".join(sentence for several in sentences for sentence in several)
 
 
-def _marks(plot: Plot, drawing: Drawing) -> Iterator[str]:
+def _drawn(kind: Kind, plot: Plot, drawing: Drawing) -> Iterator[str]:
     """Yield what marks and whiskers are, how many trials they have, and which trials have no value."""
-    summaries = [mark.summary for panel in drawing.panels for mark in panel.marks]
     undefined = dict.fromkeys(f"{panel.undefined}." for panel in drawing.panels if panel.undefined)
-    if summaries:
-        yield _marks_text(plot, drawing, summaries)
-        yield from () if plot.type in CURVES else _without_interval(summaries)
-        if drawing.offset:
-            yield "Groups stand side by side at each x."
+    if any(panel.marks for panel in drawing.panels):
+        yield from kind.said(plot, drawing)
+        yield from drawing.notes
         yield from _scale_sentences(drawing)
     elif not undefined:
         yield "No trial has been completed yet."
     yield from undefined
+
+
+def summaries_said(drawing: Drawing, things: str, whiskers: str, *, every: int = 1) -> Iterator[str]:
+    """Yield what marks of summaries are: `things` such as "Points", with `whiskers` such as "bars"; one in `every` has a marker."""
+    summaries = summaries_of(drawing)
+    shown = {panel.name: _kind_name(panel.kind) for panel in drawing.panels if panel.marks}
+    alike = len(set(shown.values())) == 1
+    names = list(shown.values())[:1] if alike else [f"{name}: {kind}" for name, kind in shown.items()]
+    text = f"{things}: {', '.join(names)} of {trials_said(summaries)}"
+    if every > 1:
+        text += f", {_ordinal(every)} marked"
+    yield f"{text}{interval_said(summaries, whiskers) if whiskers else ''}."
+
+
+def curves_said(drawing: Drawing, lines: str) -> Iterator[str]:
+    """Yield what `lines` and bands of recorded values are; `lines` has a place for the number of trials."""
+    summaries = summaries_of(drawing)
+    text = lines.format(f"all values of {trials_said(summaries)}")
+    text += interval_said(summaries, "bands", of=" of each point")
+    if any(summary.high is None for summary in summaries):
+        text += "; dashed: too few trials or values for its upper end"
+    yield f"{text}."
+
+
+def interval_said(summaries: Sequence[Summary], whiskers: str, of: str = "") -> str:
+    """Return what whiskers are, with the semicolon before it; "" if there are none."""
+    if all(summary.low is None for summary in summaries):
+        return ""
+    return f"; {whiskers}: {summaries[0].confidence * 100:g}\u00a0% confidence interval{of}"
+
+
+def summaries_of(drawing: Drawing) -> list[Summary]:
+    """Return the summaries of all marks."""
+    return [mark.summary for panel in drawing.panels for mark in panel.marks]
+
+
+def trials_said(summaries: Sequence[Summary]) -> str:
+    """Return how many trials marks have, such as "1–2 trials"."""
+    counts = [summary.n for summary in summaries]
+    low, high = min(counts), max(counts)
+    return f"{low} trial{'s' if low > 1 else ''}" if low == high else f"{low}\u2013{high} trials"
 
 
 def _loops(plot: Plot, experiment: Experiment) -> Iterator[str]:
@@ -59,10 +98,10 @@ def _loops(plot: Plot, experiment: Experiment) -> Iterator[str]:
     yield from (f"{note}." for note in loop_notes(shown, closed=experiment.verdicts.little.clients is not None))
 
 
-def _suspect(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield how many trials are suspect; marks with such trials are crossed."""
+def _suspect(rows: Sequence[Row], *, crossed: bool) -> Iterator[str]:
+    """Yield how many trials are suspect; marks with such trials may be crossed."""
     if suspect := sum(row.suspect for row in rows):
-        yield f"Crossed: with suspect trials ({suspect} of {len(rows)})."
+        yield f"Crossed: with suspect trials ({suspect} of {len(rows)})." if crossed else f"Suspect: {suspect} of {len(rows)} trials."
 
 
 def _hints(plot: Plot, shown: Sequence[StoredAttempt], experiment: Experiment) -> Iterator[str]:
@@ -73,7 +112,7 @@ def _hints(plot: Plot, shown: Sequence[StoredAttempt], experiment: Experiment) -
         yield f"{line}."
 
 
-def _without_interval(summaries: Sequence[Summary]) -> Iterator[str]:
+def without_interval(summaries: Sequence[Summary]) -> Iterator[str]:
     """Yield why marks have no interval."""
     counts = {summary.n for summary in summaries}
     if any(one.low is not None and one.high is None and one.kind == POOLED for one in summaries):
@@ -84,32 +123,6 @@ def _without_interval(summaries: Sequence[Summary]) -> Iterator[str]:
         yield "A median of fewer than 6 trials has no interval."
     if marked := sum(summary.marked for summary in summaries):
         yield f"No interval where a value is 0 or less: the mean ({marked} of {len(summaries)} marks)."
-
-
-def _marks_text(plot: Plot, drawing: Drawing, summaries: Sequence[Summary]) -> str:
-    if plot.type in CURVES:
-        return _curves_text(plot, summaries)
-    things, whiskers = ("Bars", "whiskers") if plot.type == "bar" else ("Points", "bands" if drawing.banded else "bars")
-    shown = {panel.name: _kind_name(panel.kind) for panel in drawing.panels if panel.marks}
-    alike = len(set(shown.values())) == 1
-    names = list(shown.values())[:1] if alike else [f"{name}: {kind}" for name, kind in shown.items()]
-    text = f"{things}: {', '.join(names)} of {_range([summary.n for summary in summaries])}"
-    if drawing.every > 1:
-        text += f", {_ordinal(drawing.every)} marked"
-    if any(summary.low is not None for summary in summaries):
-        text += f"; {whiskers}: {summaries[0].confidence * 100:g}\u00a0% confidence interval"
-    return text + "."
-
-
-def _curves_text(plot: Plot, summaries: Sequence[Summary]) -> str:
-    """Return what lines and bands of recorded values are."""
-    of = f"all values of {_range([summary.n for summary in summaries])}"
-    text = f"Lines: quantiles of {of}" if plot.type == "percentiles" else f"Lines: how many of {of} are at most as large as x"
-    if any(summary.low is not None for summary in summaries):
-        text += f"; bands: {summaries[0].confidence * 100:g}\u00a0% confidence interval of each point"
-    if any(summary.high is None for summary in summaries):
-        text += "; dashed: too few trials or values for its upper end"
-    return f"{text}."
 
 
 def _ordinal(every: int) -> str:
@@ -164,15 +177,10 @@ def _kind_name(kind: str) -> str:
     return "quantile of all values" if kind == POOLED else kind.replace("-", " ")
 
 
-def _range(counts: Sequence[int]) -> str:
-    low, high = min(counts), max(counts)
-    return f"{low} trial{'s' if low > 1 else ''}" if low == high else f"{low}\u2013{high} trials"
-
-
-def _mixed(plot: Plot, rows: Sequence[Row], *, measured: bool) -> Iterator[str]:
+def _mixed(plot: Plot, rows: Sequence[Row]) -> Iterator[str]:
     """Yield a warning when a mark joins points that differ in parameters that the figure does not show."""
     told = {plot.x_axis, plot.sort_by, plot.facet_by, plot.maximize_by}
-    others = [] if measured else [name for name in varied([row.point for row in rows]) if name not in told]
+    others = [name for name in varied([row.point for row in rows]) if name not in told]
     if others:
         yield f"Joined over different {' and '.join(map(worded, others))}."
 

@@ -49,6 +49,3 @@ def _shares(total: int) -> Iterator[float]:
 def _scaled(metric: Metric, unit: str, summary: Summary) -> Summary:
     centre, low, high = (None if end is None else metric.scaled(end, unit) for end in (summary.centre, summary.low, summary.high))
     return replace(summary, centre=centre or 0.0, low=low, high=high)
-
-
-CURVE_MARKS = {"percentiles": quantile_marks, "cdf": share_marks}

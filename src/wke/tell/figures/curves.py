@@ -1,49 +1,32 @@
-"""Curves of recorded values: quantiles by their share, and how many values a value covers; one line for each group, with a band.
+"""Curves of recorded values: one line for each group, with a band.
 
 A curve is a line of marks. Where there are too few trials or values for an interval with two ends, the line is dashed, and its band ends at
 the line: the quantile is at least the lower end.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from wke.judge.statistics.tails import SHARE
-from wke.tell.figures.curvemarks import FIRST, MARKED
-from wke.tell.figures.panels import Drawing, Group, Mark, Panel
-from wke.tell.figures.style import COLOURS, DASHES, MARKERS
+from wke.tell.figures.curvemarks import MARKED
+from wke.tell.figures.panels import Group, Mark, Panel
+from wke.tell.figures.style import look
 
 NEAR = 0.1
 """By how much the share of a mark may be less than that of its marker, as a share of what is left to 1."""
 
 
-def draw_percentiles(axes: Axes, panel: Panel, drawing: Drawing) -> list[Line2D]:
-    """Draw quantiles on an axis on which each further nine takes as much room as the one before."""
-    drawn = [
-        _draw_curve(axes, group, [_nines(float(str(mark.x))) for mark in group.marks], index) for index, group in enumerate(panel.groups)
-    ]
-    ends = [_nines(float(str(x))) for x in drawing.xs]
-    axes.set_xlim(_nines(FIRST), max(ends, default=2.0) + 0.05)
-    ticks = [share for share in MARKED if _nines(share) <= max(ends, default=2.0) + 0.05]
-    axes.xaxis.set_major_locator(FixedLocator([_nines(share) for share in ticks]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{100 * (1 - 10**-at):.7g} %"))
-    return drawn
-
-
-def draw_shares(axes: Axes, panel: Panel, drawing: Drawing) -> list[Line2D]:
-    """Draw the share of values that each value covers."""
-    return [_draw_curve(axes, group, [drawing.place(mark.x) for mark in group.marks], index) for index, group in enumerate(panel.groups)]
+def draw_curves(axes: Axes, panel: Panel, place: Callable[[object], float]) -> list[Line2D]:
+    """Draw a curve for each group, whose marks are at these places on the x-axis."""
+    return [_draw_curve(axes, group, [place(mark.x) for mark in group.marks], index) for index, group in enumerate(panel.groups)]
 
 
 def _draw_curve(axes: Axes, group: Group, places: Sequence[float], index: int) -> Line2D:
-    colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
-    dash: Any = DASHES[index // len(COLOURS) % len(DASHES)]
-    marks = group.marks
+    looks, marks = look(index), group.marks
+    colour = looks.colour
     centres = [mark.summary.centre for mark in marks]
     known = [mark.summary.high is not None and mark.summary.low is not None for mark in marks]
     beyond = [
@@ -54,14 +37,13 @@ def _draw_curve(axes: Axes, group: Group, places: Sequence[float], index: int) -
     axes.fill_between(
         places, [c - down for c, down, _ in reaches], [c + up for c, _, up in reaches], color=colour, alpha=0.2, linewidth=0, zorder=2
     )
-    axes.plot(places, beyond, linestyle=(0, (2, 1.5)), color=colour, zorder=3)
+    axes.plot(places, beyond, linestyle=(0, (2, 1.5)), marker="", color=colour, zorder=3)
     solid = [centre if whole else math.nan for centre, whole in zip(centres, known, strict=True)]
-    axes.plot(places, solid, linestyle=dash, color=colour, zorder=3)
+    axes.plot(places, solid, linestyle=looks.dash, marker="", color=colour, zorder=3)
     shown = sorted(set(_marked(marks)))
-    axes.plot(
-        [places[at] for at in shown], [centres[at] for at in shown], linestyle="", marker=marker, color=colour, clip_on=False, zorder=4
-    )
-    return Line2D([], [], linestyle=dash, marker=marker, color=colour)
+    at_x, at_y = [places[at] for at in shown], [centres[at] for at in shown]
+    axes.plot(at_x, at_y, linestyle="", marker=looks.marker, color=colour, clip_on=False, zorder=4)
+    return Line2D([], [], linestyle=looks.dash, marker=looks.marker, color=colour)
 
 
 def _marked(marks: Sequence[Mark]) -> Iterator[int]:
@@ -70,7 +52,3 @@ def _marked(marks: Sequence[Mark]) -> Iterator[int]:
     for share in MARKED:
         if marks and share <= shares[-1] + NEAR * (1 - share):
             yield min(range(len(marks)), key=lambda at: abs(shares[at] - share))
-
-
-def _nines(share: float) -> float:
-    return -math.log10(1 - share)

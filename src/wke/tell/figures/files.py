@@ -1,8 +1,9 @@
 """Draws the figures of an experiment. Whatever goes wrong with one of them is told and stops nothing: measuring goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.plot import Plot
@@ -11,6 +12,9 @@ from wke.keep.trials.trials import StoredAttempt
 from wke.keep.trials.units import in_units
 from wke.tell.figures.script import run_script
 from wke.values import dataclass
+
+if TYPE_CHECKING:  # numpy, which commands that draw nothing do without
+    from wke.judge.telemetry.trial import TrialTelemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +26,12 @@ class Drawn:
     notes: tuple[Problem, ...] = ()
 
 
-def draw_figures(experiment: Experiment, trials: Sequence[StoredAttempt], folder: Path) -> Drawn:
+def draw_figures(
+    experiment: Experiment, trials: Sequence[StoredAttempt], folder: Path, telemetry: "Mapping[str, TrialTelemetry] | None" = None
+) -> Drawn:
     """Draw every plot of an experiment into `folder`, by the trials of its series, in the units that the experiment declares now.
 
-    Problems have the place of their plot in the file.
+    `telemetry` is that of the trials that timelines show, by their ids: series/figures.py. Problems have the place of their plot.
     """
     files: list[Path] = []
     problems: list[Problem] = []
@@ -34,7 +40,7 @@ def draw_figures(experiment: Experiment, trials: Sequence[StoredAttempt], folder
     for index, plot in enumerate(experiment.plots):
         place, path = experiment.at("plots", index), stem(folder, experiment.name, plot)
         try:
-            drawn, told = _draw(plot, in_units(trials, {}, declared=units), path, experiment)
+            drawn, told = _draw(plot, in_units(trials, {}, declared=units), path, experiment, telemetry or {})
         except WkeError as error:
             problems += [replace(problem, where=problem.where or place) for problem in error.problems]
         except Exception as error:  # noqa: BLE001 - matplotlib raises anything, and no figure is worth a series
@@ -50,9 +56,11 @@ def stem(folder: Path, name: str, plot: Plot) -> Path:
     return folder / (f"{name}_{plot.label}" if plot.label else name)
 
 
-def _draw(plot: Plot, trials: Sequence[StoredAttempt], path: Path, experiment: Experiment) -> tuple[list[Path], Sequence[Problem]]:
+def _draw(
+    plot: Plot, trials: Sequence[StoredAttempt], path: Path, experiment: Experiment, telemetry: "Mapping[str, TrialTelemetry]"
+) -> tuple[list[Path], Sequence[Problem]]:
     if plot.script is not None:
         return run_script(plot.script, trials, path.with_name(f"{path.name}.pdf")), ()
     from wke.tell.figures.figure import draw  # noqa: PLC0415 - matplotlib takes half a second to import
 
-    return draw(plot, trials, path, experiment)
+    return draw(plot, trials, path, experiment, telemetry)

@@ -1,29 +1,30 @@
-"""Fonts: DejaVu Sans for all figures, and for characters that it lacks the installed fonts that have most of them."""
+"""Fonts: DejaVu Sans or those of a user's style, and for characters that they lack the installed fonts that have most of them."""
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from functools import cache
 from pathlib import Path
 
-from matplotlib.font_manager import FontEntry, findfont, findSystemFonts, fontManager, get_font
+from matplotlib.font_manager import FontEntry, FontProperties, findfont, findSystemFonts, fontManager, get_font
 
 OURS = "DejaVu Sans"
 BOXES = "Last Resort"  # a font that comes with matplotlib and has a box for every character
 MOST = 4  # fonts beside ours
 
 
-def families_for(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return the families of fonts for texts, in the order in which a character is looked up."""
+def families_for(texts: Iterable[str], base: tuple[str, ...] = (OURS,)) -> tuple[str, ...]:
+    """Return the families of fonts for texts, in the order in which a character is looked up: the `base`, then those with what it lacks."""
     needed = {ord(sign) for text in texts for sign in text if not sign.isspace()}
-    return _families(frozenset(needed - _characters(findfont(OURS))))
+    known = _characters(findfont(FontProperties(family=list(base))))
+    return _families(frozenset(needed - known), base)
 
 
 @cache
-def _families(lacking: frozenset[int]) -> tuple[str, ...]:
-    families, rest = [OURS], set(lacking)
+def _families(lacking: frozenset[int], base: tuple[str, ...]) -> tuple[str, ...]:
+    families, rest = [*base], set(lacking)
     offers = dict(_offers(lacking)) if lacking else {}
-    while rest and offers and len(families) <= MOST:
-        name = max(offers, key=lambda name: (len(offers[name] & rest), "Sans" in name, name))
+    while rest and offers and len(families) - len(base) < MOST:
+        name = max(offers, key=lambda name: (len(offers[name] & rest), name == OURS, "Sans" in name, name))
         if not offers[name] & rest:
             break
         families.append(name)

@@ -11,16 +11,26 @@ MOST_ERROR_BARS = 16  # more whiskers on one line would hide it, so a band repla
 
 
 @dataclass(frozen=True, slots=True)
+class Dot:
+    """One of the values that a mark is made of, by its name: of a trial, by its id."""
+
+    value: float
+    name: str
+    suspect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """One point of a figure: its place on the x-axis, the summary of its trials, and `across`, their summary of x if x is a metric.
 
-    One of its trials may be `suspect`.
+    One of its trials may be `suspect`. `dots` are its trials.
     """
 
     x: object
     summary: Summary
     across: Summary | None = None
     suspect: bool = False
+    dots: tuple[Dot, ...] = ()
 
     @property
     def reach(self) -> tuple[float, float] | None:
@@ -66,7 +76,8 @@ class Drawing:
     """A whole figure. `xs` are the places on the x-axis in order: numbers (of a metric if `measured`), or names of categories.
 
     `panels` has `facets` panels for each y, which share their y-axis. `group_title` stands above labels that are bare values; labels that
-    the user wrote speak for themselves. `offset` is the distance of neighbouring groups at one x, in points.
+    the user wrote speak for themselves. `offset` is the distance of neighbouring groups at one x, in points. `height` is that of a
+    panel, as a multiple of the usual one. `notes` are further sentences for the caption, `spans` times to shade, with their names.
     """
 
     panels: tuple[Panel, ...]
@@ -79,6 +90,9 @@ class Drawing:
     facets: int = 1
     x_scale: AxisScale = LINEAR
     offset: float = 0.0
+    height: float = 1.0
+    notes: tuple[str, ...] = ()
+    spans: tuple[tuple[float, float, str], ...] = ()
 
     @property
     def numeric(self) -> bool:

@@ -44,6 +44,7 @@ class Row:
     recorded: Mapping[str, Recorded] = field(default_factory=dict)
     round: int = 0
     rivals: int = 0
+    id: str = ""
 
     @property
     def fresh(self) -> bool:
@@ -135,9 +136,8 @@ def _row(plot: Plot, trial: StoredAttempt, columns: Columns, units: Mapping[str,
     own = float(x) if measured and isinstance(x, int | float) and not isinstance(x, bool) else math.nan
     ys = tuple(number_or_nan(y, columns, units) for y in expressions(plot))
     group, facet = (columns.get(name or "") for name in (plot.sort_by, plot.facet_by))
-    return Row(
-        trial.point, columns, x, own if math.isfinite(own) else None, group, facet, ys, trial.suspect, trial.recorded, trial.iteration
-    )
+    own_x = own if math.isfinite(own) else None
+    return Row(trial.point, columns, x, own_x, group, facet, ys, trial.suspect, trial.recorded, trial.iteration, trial.id)
 
 
 def _at_their_mean(rows: Sequence[Row]) -> list[Row]:

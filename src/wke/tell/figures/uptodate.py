@@ -5,6 +5,7 @@ A figure that a script draws may show anything, so an experiment with one is alw
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -44,7 +45,17 @@ def _digest(path: Path) -> str:
 def _shown(experiment: Experiment, trials: Sequence[StoredAttempt]) -> str:
     """Return the digest of plots, trials and what else decides how figures look."""
     whole = hashlib.sha256(f"{version('wke')} {version('matplotlib')} {experiment.plots} {rules_of(experiment)}".encode())
+    for path in _settings(experiment):
+        whole.update(path.read_bytes())
     for trial in trials:
         seen = (trial.id, trial.attempt, trial.outcome, trial.warmup, dict(trial.point), dict(trial.observations), dict(trial.units))
-        whole.update(f"{seen}\n".encode("utf-8", "surrogatepass"))
+        whole.update(f"{seen} {trial.suspect} {trial.started_ns}\n".encode("utf-8", "surrogatepass"))
     return whole.hexdigest()
+
+
+def _settings(experiment: Experiment) -> list[Path]:
+    """Return the files of settings for matplotlib that may decide how figures look; importing matplotlib to ask it would take long."""
+    named, own = os.environ.get("MATPLOTLIBRC", ""), os.environ.get("XDG_CONFIG_HOME")
+    homes = [os.environ.get("MPLCONFIGDIR"), Path(own or Path.home() / ".config", "matplotlib")]
+    files = [Path("matplotlibrc"), Path(named), Path(named, "matplotlibrc"), *(Path(home, "matplotlibrc") for home in homes if home)]
+    return [path for path in (*files, *(Path(plot.style) for plot in experiment.plots)) if path.is_file()]

@@ -1,7 +1,8 @@
 """Lines: one for each group, with an error bar or a band for each interval."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,11 +10,42 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from wke.tell.figures.axes import POINTS_PER_INCH, length_pt
+from wke.describe.experiment.plot import Plot
+from wke.describe.experiment.point import value_key
+from wke.tell.figures.axes import POINTS_PER_INCH, finish_x, finish_y, length_pt
+from wke.tell.figures.caption import summaries_of, summaries_said, without_interval
+from wke.tell.figures.drawing import scaled, summaries
+from wke.tell.figures.kind import Kind
 from wke.tell.figures.panels import Drawing, Group, Mark, Panel
-from wke.tell.figures.style import COLOURS, CROSSED, DASHES, MARKERS
+from wke.tell.figures.source import Source
+from wke.tell.figures.style import CROSSED, look
 
+BESIDE_PT = 5.0  # the distance at which error bars with their end marks stand beside one another
 SHARE = 0.7  # of the distance between two places on the x-axis, that groups side by side may take
+
+
+def make_lines(source: Source) -> Drawing:
+    """Return a mark for each x of each group; groups stand apart as the plot says, else if their error bars overlap."""
+    plot, drawing = source.plot, scaled(source.plot, summaries(source))
+    apart = not drawing.measured and not drawing.banded and any(map(_overlaps, drawing.panels))
+    offset = BESIDE_PT if apart else 0.0
+    return replace(drawing, offset=0.0 if drawing.measured else offset if plot.offset is None else plot.offset)
+
+
+def _overlaps(panel: Panel) -> bool:
+    """Return whether error bars of two groups overlap at an x."""
+    places: dict[Hashable, list[tuple[float, float]]] = {}
+    for mark in panel.marks:
+        if mark.summary.low is not None and mark.summary.high is not None:
+            places.setdefault(value_key(mark.x), []).append((mark.summary.low, mark.summary.high))
+    return any(after[0] <= before[1] for here in places.values() for before, after in pairwise(sorted(here)))
+
+
+def _said(_: Plot, drawing: Drawing) -> Iterator[str]:
+    yield from summaries_said(drawing, "Points", "bands" if drawing.banded else "bars", every=drawing.every)
+    yield from without_interval(summaries_of(drawing))
+    if drawing.offset:
+        yield "Groups stand side by side at each x."
 
 
 def draw_lines(axes: Axes, panel: Panel, drawing: Drawing) -> list[Line2D]:
@@ -33,11 +65,11 @@ def _beside(axes: Axes, drawing: Drawing, count: int) -> list[Transform]:
 
 
 def _draw_line(axes: Axes, group: Group, drawing: Drawing, index: int, beside: Transform) -> Line2D:
-    colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
-    dash = DASHES[index // len(COLOURS) % len(DASHES)]
-    drawn: dict[str, Any] = {"color": colour, "marker": marker, "markeredgewidth": 0.9, "clip_on": False, "transform": beside}
+    looks = look(index)
+    colour = looks.colour
+    drawn: dict[str, Any] = {"color": colour, "marker": looks.marker, "markeredgewidth": 0.9, "clip_on": False, "transform": beside}
     ys = [mark.summary.centre for mark in group.marks]
-    (line,) = axes.plot(_places(group.marks, drawing), ys, linestyle=dash, markevery=drawing.every, zorder=3, **drawn)
+    (line,) = axes.plot(_places(group.marks, drawing), ys, linestyle=looks.dash, markevery=drawing.every, zorder=3, **drawn)
     single = [mark for mark in group.marks if mark.summary.n == 1]
     if single:
         axes.plot(_places(single, drawing), [m.summary.centre for m in single], linestyle="", markerfacecolor="white", zorder=4, **drawn)
@@ -75,3 +107,11 @@ def _draw_across(axes: Axes, marks: Sequence[Mark], colour: str) -> None:
 
 def _places(marks: Sequence[Mark], drawing: Drawing) -> list[float]:
     return [drawing.place(mark.x) for mark in marks]
+
+
+def _finish(axes: Axes, panels: Sequence[Panel], drawing: Drawing, plot: Plot) -> None:
+    finish_y(axes, panels)
+    finish_x(axes, plot, drawing)
+
+
+KIND = Kind(make=make_lines, said=_said, draw=draw_lines, finish=_finish)
