@@ -137,7 +137,7 @@ def _row(plot: Plot, trial: StoredAttempt, columns: Columns, units: Mapping[str,
     ys = tuple(number_or_nan(y, columns, units) for y in expressions(plot))
     group, facet = (columns.get(name or "") for name in (plot.sort_by, plot.facet_by))
     own_x = own if math.isfinite(own) else None
-    return Row(trial.point, columns, x, own_x, group, facet, ys, trial.suspect, trial.recorded, trial.iteration, trial.id)
+    return Row(trial.point, columns, x, own_x, group, facet, ys, trial.suspect, trial.recorded, trial.iteration, id=trial.id)
 
 
 def _at_their_mean(rows: Sequence[Row]) -> list[Row]:

@@ -53,7 +53,8 @@ def _draw_mark(axes: Axes, mark: Mark, place: float, width: float, looks: Look) 
 
 def _pale(colour: str) -> str:
     """Return a colour that is three quarters white."""
-    return to_hex([1 - (1 - part) / 4 for part in to_rgb(colour)])
+    red, green, blue = (1 - (1 - part) / 4 for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def _said(_: Plot, drawing: Drawing) -> Iterator[str]:
