@@ -79,10 +79,8 @@ def impacts(observed: Sequence[PointValue], parameters: Sequence[str]) -> Impact
     if not varied:
         raise EntangledError("no parameter has several values")
     _refuse_entangled(list(points.values()), varied)
-    rounds: dict[int, dict[Hashable, list[float]]] = {}
-    for one in observed:
-        rounds.setdefault(one.round, {}).setdefault(point_key(one.point), []).append(one.value)
-    whole = [{key: mean(values) for key, values in found.items()} for _, found in sorted(rounds.items()) if len(found) == len(points)]
+    rounds = _rounds(observed)
+    whole = [found for found in rounds if len(found) == len(points)]
     if not whole:
         raise EntangledError(f"no round has a value at all {len(points)} points")
     ratios = all(value > 0 for found in whole for value in found.values())
@@ -91,6 +89,14 @@ def impacts(observed: Sequence[PointValue], parameters: Sequence[str]) -> Impact
     found = [_impact(table, points, name, shares.get(name), ratios=ratios) for name in varied]
     found.sort(key=lambda one: -abs(math.log(one.summary.centre) if ratios else one.summary.centre))
     return Impacts(tuple(found), ratios, len(whole), len(rounds) - len(whole), combined, noise)
+
+
+def _rounds(observed: Sequence[PointValue]) -> list[dict[Hashable, float]]:
+    """Return the values of each round, by the keys of their points."""
+    rounds: dict[int, dict[Hashable, list[float]]] = {}
+    for one in observed:
+        rounds.setdefault(one.round, {}).setdefault(point_key(one.point), []).append(one.value)
+    return [{key: mean(values) for key, values in found.items()} for _, found in sorted(rounds.items())]
 
 
 def _refuse_entangled(points: Sequence[Mapping[str, object]], varied: Sequence[str]) -> None:

@@ -96,36 +96,27 @@ def outliers(values: Sequence[float]) -> list[int]:
 def _draw(axes: Axes, panel: Panel, drawing: Drawing) -> list[Artist]:
     if panel.marks and panel.kind == RELATIVE:
         axes.axhline(1.0, color=DARK, linewidth=0.6, zorder=1)
-    drawn: list[Artist] = []
-    for index, group in enumerate(panel.groups):
-        looks = look(index)
-        if group.label == FAILED:
-            stroke: dict[str, Any] = {"linestyle": "", "marker": "|", "markersize": 6.0, "color": DARK, "clip_on": False}
-            drawn += axes.plot(
-                [drawing.place(mark.x) for mark in group.marks],
-                [0.03] * len(group.marks),
-                transform=axes.get_xaxis_transform(),
-                **stroke,
-            )
-            continue
-        places, values = [drawing.place(mark.x) for mark in group.marks], [mark.summary.centre for mark in group.marks]
-        drawn += axes.plot(places, values, linestyle="", marker=looks.marker, color=looks.colour, markersize=3.2, zorder=3)
-        suspect = [(drawing.place(mark.x), mark.summary.centre) for mark in group.marks if mark.suspect]
-        if suspect:
-            axes.plot(*zip(*suspect, strict=True), **{**CROSSED, "markersize": 5.5})
+    drawn = [_draw_group(axes, group, drawing, index) for index, group in enumerate(panel.groups)]
     marks = [mark for mark in panel.marks if mark.summary.n]
-    far = [marks[at] for at in outliers([mark.summary.centre for mark in marks])]
-    ring: dict[str, Any] = {
-        "linestyle": "",
-        "marker": "o",
-        "markersize": 7.0,
-        "markerfacecolor": "none",
-        "color": DARK,
-        "markeredgewidth": 0.8,
-        "zorder": 4,
-    }
-    axes.plot([drawing.place(mark.x) for mark in far], [mark.summary.centre for mark in far], **ring)
+    values = [mark.summary.centre for mark in marks]
+    far = outliers(values)
+    ring: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 7.0, "markerfacecolor": "none", "color": DARK}
+    axes.plot([drawing.place(marks[at].x) for at in far], [values[at] for at in far], markeredgewidth=0.8, zorder=4, **ring)
     return drawn or [Line2D([], [])]
+
+
+def _draw_group(axes: Axes, group: Group, drawing: Drawing, index: int) -> Artist:
+    """Draw a dot for each trial, crossed if it is suspect; strokes at the bottom for those without a value."""
+    looks = look(index)
+    places, values = [drawing.place(mark.x) for mark in group.marks], [mark.summary.centre for mark in group.marks]
+    if group.label == FAILED:
+        stroke: dict[str, Any] = {"linestyle": "", "marker": "|", "markersize": 6.0, "color": DARK, "clip_on": False}
+        return axes.plot(places, [0.03] * len(places), transform=axes.get_xaxis_transform(), **stroke)[0]
+    (dots,) = axes.plot(places, values, linestyle="", marker=looks.marker, color=looks.colour, markersize=3.2, zorder=3)
+    suspect = [at for at, mark in enumerate(group.marks) if mark.suspect]
+    if suspect:
+        axes.plot([places[at] for at in suspect], [values[at] for at in suspect], **{**CROSSED, "markersize": 5.5})
+    return dots
 
 
 def _said(_: Plot, drawing: Drawing) -> Iterator[str]:

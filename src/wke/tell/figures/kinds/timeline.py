@@ -1,7 +1,6 @@
 """Timelines: what machines did during one trial, and the time series that scripts wrote, on one axis of time."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
@@ -59,38 +58,39 @@ class _Line:
 
 def _make(source: Source) -> Drawing:
     trial = shown_trial(source.plot, source.attempts, source.experiment)
-    empty = Drawing((Panel("", "", MEAN, ()),), (), "time (s)", "")
     if trial is None:
-        return empty
+        return Drawing((Panel("", "", MEAN, ()),), (), "time (s)", "")
     telemetry = source.telemetry.get(trial.id)
     whole = _range(telemetry) if telemetry else None
     if telemetry is None or whole is None or not telemetry.machines:
         raise InputError(f"trial {trial.id} has no telemetry and no time series", hint="a plot of another trial: trial, or filter-by")
     at = edges(whole, max(SHORTEST_NS, (whole.end_ns - whole.start_ns) // MOST_STEPS))
-    zero = telemetry.window.start_ns if telemetry.window else whole.start_ns
-    times = ((at[:-1] + at[1:]) / 2 - zero) / 1e9
-    found = {
-        name: lines
-        for name, lines in _lines(telemetry, source.plot.columns, at).items()
-        if any(np.isfinite(one.means).any() for one in lines)
-    }
-    if not found:
-        wanted = ", ".join(source.plot.columns)
-        known = sorted({column.name for machine in telemetry.machines for column in telemetry.columns(machine)})
-        hint = f"it has {', '.join(known[:8])} and so on" if known else None
-        raise InputError(f"trial {trial.id} has no column {wanted} while it is shown", hint=hint)
+    window = telemetry.window or whole
+    times = ((at[:-1] + at[1:]) / 2 - window.start_ns) / 1e9
+    found = _known_lines(trial, telemetry, source.plot.columns, at)
     labels = list(dict.fromkeys(line.label for lines in found.values() for line in lines))
-    panels = tuple(_panel(name, lines, labels, times) for name, lines in found.items())
-    measured = ((telemetry.window.start_ns - zero) / 1e9, (telemetry.window.end_ns - zero) / 1e9, "measured") if telemetry.window else None
-    return replace(
-        empty,
-        panels=panels,
-        xs=((whole.start_ns - zero) / 1e9, (whole.end_ns - zero) / 1e9),
-        x_label=source.plot.x_label or ("time since the start of the measured step (s)" if telemetry.window else "time (s)"),
+    start, end, last = ((one - window.start_ns) / 1e9 for one in (whole.start_ns, whole.end_ns, window.end_ns))
+    label = "time since the start of the measured step (s)" if telemetry.window else "time (s)"
+    return Drawing(
+        panels=tuple(_panel(name, lines, labels, times) for name, lines in found.items()),
+        xs=(start, end),
+        x_label=source.plot.x_label or label,
+        group_title="",
         height=HEIGHT,
-        spans=(measured,) if measured else (),
+        spans=((0.0, last, "measured"),) if telemetry.window else (),
         notes=tuple(_notes(source, trial, telemetry, times, labels)),
     )
+
+
+def _known_lines(trial: StoredAttempt, telemetry: TrialTelemetry, wanted: Sequence[str], at: Whole) -> dict[str, list[_Line]]:
+    """Return the lines of the panels of which something is known; raise InputError if there are none."""
+    lines = _lines(telemetry, wanted, at)
+    found = {name: each for name, each in lines.items() if any(np.isfinite(one.means).any() for one in each)}
+    if not found:
+        known = sorted({column.name for machine in telemetry.machines for column in telemetry.columns(machine)})
+        hint = f"it has {', '.join(known[:8])} and so on" if known else None
+        raise InputError(f"trial {trial.id} has no column {', '.join(wanted)} while it is shown", hint=hint)
+    return found
 
 
 def _range(telemetry: TrialTelemetry) -> Window | None:
