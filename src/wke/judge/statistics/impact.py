@@ -75,10 +75,7 @@ def impacts(observed: Sequence[PointValue], parameters: Sequence[str]) -> Impact
     Raises EntangledError with a sentence if parameters vary together, or if no round is complete.
     """
     points = {point_key(one.point): one.point for one in observed}
-    varied = [name for name in parameters if len({value_key(point.get(name)) for point in points.values()}) > 1]
-    if not varied:
-        raise EntangledError("no parameter has several values")
-    _refuse_entangled(list(points.values()), varied)
+    varied = _varied(points, parameters)
     rounds = _rounds(observed)
     whole = [found for found in rounds if len(found) == len(points)]
     if not whole:
@@ -89,6 +86,15 @@ def impacts(observed: Sequence[PointValue], parameters: Sequence[str]) -> Impact
     found = [_impact(table, points, name, shares.get(name), ratios=ratios) for name in varied]
     found.sort(key=lambda one: -abs(math.log(one.summary.centre) if ratios else one.summary.centre))
     return Impacts(tuple(found), ratios, len(whole), len(rounds) - len(whole), combined, noise)
+
+
+def _varied(points: Points, parameters: Sequence[str]) -> list[str]:
+    """Return the parameters that have several values; raise EntangledError if there are none, or if they vary together."""
+    varied = [name for name in parameters if len({value_key(point.get(name)) for point in points.values()}) > 1]
+    if not varied:
+        raise EntangledError("no parameter has several values")
+    _refuse_entangled(list(points.values()), varied)
+    return varied
 
 
 def _rounds(observed: Sequence[PointValue]) -> list[dict[Hashable, float]]:
