@@ -38,7 +38,7 @@ from wke.keep.output.logs import LogWriter, tail
 from wke.keep.telemetry.columns import HOST, Column
 from wke.keep.telemetry.reader import read_telemetry
 from wke.keep.telemetry.writer import TelemetryWriter
-from wke.series.planned import on_cluster, plan_series
+from wke.series.growing import on_cluster, plan_series
 from wke.series.project import read_project
 
 EXAMPLE = Path(__file__).parents[1] / "examples/etcd"
@@ -49,9 +49,17 @@ SLACK_S = 1.0  # that a switch takes at most
 MOST_LACKING, CLOCK_NS = 0.1, 5_000_000
 SERVERS, WRITERS = 3, 32
 NOTE = """\
-    with open(os.path.join(os.environ["WKE_DIR"], "answers"), "wb") as file:
-        load.ends.tofile(file)
-        load.latencies.tofile(file)
+import array, os
+noted, add = array.array("q"), load.Tally.add
+def note(tally, due, at, free, end, problem=None):
+    if problem is None:
+        noted.extend((end, end - due))
+    add(tally, due, at, free, end, problem)
+load.Tally.add = note
+"""
+KEEP = """\
+with open(os.path.join(os.environ["WKE_DIR"], "answers"), "wb") as file:
+    noted.tofile(file)
 """
 EDITS = {
     "cluster.toml": [('"server[1-5]"', f'"server[1-{SERVERS}]"')],
@@ -64,12 +72,8 @@ EDITS = {
         ("seconds = 2 }", "seconds = {seconds} }"),
     ],
     "etcd/targets/load": [
-        ('self.latencies = array.array("d")', 'self.latencies, self.ends = array.array("d"), array.array("d")'),
-        (
-            "self.latencies.append(time_now - connection.intended)",
-            "self.latencies.append(time_now - connection.intended)\n            self.ends.append(time_now)",
-        ),
-        ("    load.run()\n    report(load)\n", f"    load.run()\n    report(load)\n{NOTE}"),
+        ("load.run(\n", f"{NOTE}load.run(\n"),
+        ('print("wke: elections', f'{KEEP}print("wke: elections'),
     ],
 }
 """What is otherwise than in the example: one point, a long load, the time of each answer, no plots."""
@@ -233,8 +237,8 @@ async def _measure(place: Place, trial: Trial, folder: Path, windows: int, secon
 
 def _answers(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return when each request was answered, by the monotonic clock, and how long that took."""
-    noted = [np.fromfile(path).reshape(2, -1) for path in folder.rglob("answers")]
-    ends, latencies = np.concatenate(noted, axis=1)
+    noted = [np.fromfile(path, np.int64).reshape(-1, 2) for path in folder.rglob("answers")]
+    ends, latencies = np.concatenate(noted).T / 1e9
     return ends, latencies
 
 
