@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from support import limit
+from support import eventually, limit
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (
@@ -84,6 +84,8 @@ class Browser:
         self.pages[session] = page
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.call(f"{domain}.enable")
+        page.call("Emulation.setFocusEmulationEnabled", enabled=True)
+        page.call("Page.bringToFront")
         page.size(width, height)
         return page
 
@@ -131,19 +133,22 @@ class Page:
         return answer["result"].get("value")
 
     def until(self, condition: str) -> Any:
-        """Return the value of an expression once it is true."""
-        for _ in range(int(limit(120))):
-            answer = self.call(
-                "Runtime.evaluate",
-                expression=f"new Promise(done => {{ const value = (() => {{ try {{ return {condition} }} catch {{ return null }} }})();"
-                "value ? done(typeof value === 'object' ? true : value) : setTimeout(() => done(null), 25) })",
-                awaitPromise=True,
-                returnByValue=True,
-            )
-            if value := answer.get("result", {}).get("value"):
-                return value
-        msg = f"never true: {condition}"
-        raise AssertionError(msg)
+        """Return the value of an expression once it is true; an element is True."""
+        tried = (
+            f"(() => {{ try {{ const value = {condition}; return value instanceof Object ? true : value }} catch {{ return null }} }})()"
+        )
+        found: list[Any] = []
+
+        def is_true() -> bool:
+            found.append(self.call("Runtime.evaluate", expression=tried, returnByValue=True)["result"].get("value"))
+            return bool(found[-1])
+
+        try:
+            eventually(is_true)
+        except AssertionError:
+            msg = f"never true: {condition}"
+            raise AssertionError(msg) from None
+        return found[-1]
 
     def box(self, query: str) -> dict[str, float]:
         """Return where an element is, after scrolling it into view."""

@@ -92,7 +92,7 @@ def test_keys_hide_lines_and_places_are_chosen(page: Page) -> None:
 def test_attempts_are_filtered_and_sorted(page: Page) -> None:
     """Words filter the table of attempts; a column's button sorts it by number, both ways."""
     page.js("document.querySelector('#attempts').open = true")
-    page.js("document.querySelector('#find').focus()")
+    page.click("document.querySelector('#find')")
     page.call("Input.insertText", text="suspect")
     page.until("document.querySelector('#found').textContent === '1 of 37 attempts'")
     assert page.js("[...document.querySelectorAll('#attempts tbody tr:not([hidden])')].length") == 1

@@ -11,6 +11,7 @@ from wke.tell.page.scales import Scale, value_scale
 from wke.tell.page.values import Centre, Report, ShownMetric, ShownTrial
 
 BARS = 2  # metrics whose intervals are drawn in the table
+ROOM = 4  # more metrics leave no room for them
 FULL = 6  # metrics whose values have a column in the table of points
 
 
@@ -26,7 +27,7 @@ def _points(report: Report, layout: Arrangement) -> Html | None:
     if not metrics:
         return html("p", "No point has a result.")
     named = (["series"] if len(report.series) > 1 else []) + list(report.parameters)
-    scales = {metric.name: _scale(report, metric) for metric in metrics[:BARS]}
+    scales = _scales(report, metrics)
     columns = [(name, False) for name in named]
     for metric in metrics[:FULL]:
         columns.append((metric_title(metric.name, metric.unit), True))
@@ -39,6 +40,11 @@ def _points(report: Report, layout: Arrangement) -> Html | None:
     left = [metric.name for metric in metrics[FULL:]]
     more = html("p", f"Further metrics are in the page of each trial: {', '.join(left)}.", class_="small") if left else None
     return joined(scrolling("Results by point", table, "stack"), more)
+
+
+def _scales(report: Report, metrics: Sequence[ShownMetric]) -> dict[str, Scale]:
+    """Return the axes of the metrics whose intervals are drawn."""
+    return {metric.name: _scale(report, metric) for metric in metrics[:BARS]} if len(metrics) <= ROOM else {}
 
 
 def _scale(report: Report, metric: ShownMetric) -> Scale:
