@@ -216,7 +216,7 @@ import os, sys
 from wke import load
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 def request():
-    sum(range(3000))
+    sum(range(20000))
 print("loaded from", load.__file__)
 rate = float(sys.argv[1])
 load.run(request, rate=rate, seconds=2.5, clients=4, timeout=0.2)
@@ -229,7 +229,7 @@ target = "load"
 on = "m0"
 measure = true
 collect = "latency.hlog"
-options = { rate = 60000 }
+options = { rate = 10000 }
 [verdicts]
 generator = { windows = 2, suspect-busy = "1%" }  # on a machine with other work it gets less than a core
 [metrics]
