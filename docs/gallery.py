@@ -15,15 +15,16 @@ PAGE, IMAGES = DOCS / "howto" / "figures.md", DOCS / "images"
 SECTION = re.compile(r"(?<=<!-- gallery: begin -->\n).*?(?=<!-- gallery: end -->)", re.DOTALL)
 RECORDS = """
 import os
-os.makedirs("out", exist_ok=True)
-with open("out/latencies.txt", "w") as file:
+folder = os.path.join(os.environ["WKE_DIR"], "out")
+os.makedirs(folder, exist_ok=True)
+with open(os.path.join(folder, "latencies.txt"), "w") as file:
     file.writelines("%.6f\\n" % (1000 * latency) for latency in latencies)
 """
 EXPERIMENT = """
 [experiment]
 about = "What durability and concurrency cost: the gallery of figures"
 configuration = "kv"
-iterations = 8
+iterations = 4
 
 [parameters]
 durability = ["none", "fsync"]
@@ -43,26 +44,26 @@ multiply = "{num-clients}"
 measure = true
 timeout = "60s"
 collect = "out/*"
-options = { server = "{servers[0].internal-addr}", seconds = 1.5, warmup = 0.2 }
+options = { server = "{servers[0].internal-addr}", seconds = 0.8, warmup = 0.1 }
 
 [metrics]
 throughput = { join = "sum", unit = "1/s", better = "higher" }
-p99 = { raw = "out/latencies.txt", quantile = 0.99, unit = "ms", better = "lower" }
+latency = { raw = "out/latencies.txt", quantile = 0.95, unit = "ms", better = "lower" }
 """
 FIGURES = {
     "line": (
-        'x-axis = "num-clients", y-axis = ["throughput", "p99"], sort-by = "durability", y-scale = "log"',
+        'x-axis = "num-clients", y-axis = ["throughput", "latency"], sort-by = "durability", y-scale = "log"',
         "Lines: summaries with intervals.",
     ),
     "bar": ('x-axis = "num-clients", y-axis = "throughput", sort-by = "durability"', "Bars: the same from zero."),
-    "box": ('x-axis = "num-clients", y-axis = "p99", sort-by = "durability", y-scale = "log"', "Boxes and dots: every trial."),
+    "box": ('x-axis = "num-clients", y-axis = "latency", sort-by = "durability", y-scale = "log"', "Boxes and dots: every trial."),
     "percentiles": (
-        'y-axis = "p99", sort-by = "durability", facet-by = "num-clients", y-scale = "log"',
+        'y-axis = "latency", sort-by = "durability", facet-by = "num-clients", y-scale = "log"',
         "Percentiles: all recorded values.",
     ),
-    "cdf": ('y-axis = "p99", sort-by = "durability", x-scale = "log"', "Distribution functions: which share is at most x."),
+    "cdf": ('y-axis = "latency", sort-by = "durability", x-scale = "log"', "Distribution functions: which share is at most x."),
     "heatmap": ('x-axis = "num-clients", sort-by = "durability", y-axis = "throughput", y-scale = "log"', "Heat maps: two parameters."),
-    "impact": ('y-axis = ["throughput", "p99"]', "Impact: which parameter moves the metric how much."),
+    "impact": ('y-axis = ["throughput", "latency"]', "Impact: which parameter moves the metric how much."),
     "order": ('y-axis = "throughput", sort-by = "durability"', "Order of execution: drift, outliers, failures."),
     "timeline": ('filter-by = { key = "num-clients", value = 4 }', "Timelines: telemetry and time series of a trial."),
 }
