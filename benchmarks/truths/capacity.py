@@ -104,14 +104,17 @@ def _capacities(condition: str, n: int, series: int) -> tuple[Capacity, ...]:
 
 
 def _trial(luck: np.random.Generator, rate: float, limit: float, n: int) -> RateTrial:
-    """Return a trial of `n` requests on a queue whose service takes 1; it counts as if each search wanted no more completions."""
-    arrivals = np.cumsum(luck.standard_exponential(n)) / rate
-    work = np.cumsum(luck.standard_exponential(n))
+    """Return a trial of `n` requests on a queue whose service takes 1, after a tenth that does not count.
+
+    It counts as if each search wanted no more completions.
+    """
+    sent = n * 10 // 9
+    arrivals = np.cumsum(luck.standard_exponential(sent)) / rate
+    work = np.cumsum(luck.standard_exponential(sent))
     free = arrivals.copy()
     free[1:] -= work[:-1]
     ends = work + np.maximum.accumulate(free)
-    kept = n // 10
-    latencies = (ends - arrivals)[kept:]
+    latencies = (ends - arrivals)[sent - n :]
     place = rank(QUANTILE, len(latencies)) - 1
     excess = math.log(float(np.partition(latencies, place)[place]) / limit)
     if _overloaded(arrivals, ends):
