@@ -31,7 +31,7 @@ from wke.documents import TomlValue
 
 FileName = Annotated[str, After(file_name)]
 Scale = Literal["linear", "log", "symlog"]
-PlotType = Literal["line", "bar", "box", "percentiles", "cdf", "heatmap", "impact", "order", "timeline", "script"]
+PlotType = Literal["line", "bar", "box", "percentiles", "cdf", "heatmap", "impact", "order", "capacity", "timeline", "script"]
 Corner = Literal[
     "best",
     "upper right",
@@ -184,7 +184,8 @@ class PlotEntry(TableModel):
     type: PlotType = "line"
     """`line`, `bar`: summaries with error bars; `box`: every trial as a dot, with quartiles; `percentiles`, `cdf`: all recorded values of a
     metric with `quantile`; `heatmap`: a cell for each value of `x-axis` and `sort-by`; `impact`: by how much each parameter moves a metric;
-    `order`: trials in the order in which they ran; `timeline`: telemetry and time series of a trial; `script`: drawn by your own script."""
+    `order`: trials in the order in which they ran; `capacity`: what a search found; `timeline`: telemetry and time series of a trial;
+    `script`: drawn by your own script."""
     label: FileName | None = None
     """Part of the files' names, `NAME_LABEL`. Only one plot may be without a label."""
     title: str | None = None

@@ -22,6 +22,7 @@ from wke.describe.experiment.plotcheck import KnownColumns, label_problems, plot
 from wke.describe.experiment.stepfile import StepEntry
 from wke.describe.experiment.sweep import Sweep, Value, value_text
 from wke.describe.experiment.telemetryfile import TelemetryRules
+from wke.describe.expression.expression import named
 from wke.describe.generators.generators import GENERATORS
 from wke.describe.search.search import MIN
 from wke.describe.toml.shape import FlawError, Key, Reader, value_of
@@ -116,7 +117,7 @@ def _habits(experiment: Experiment) -> Iterator[Problem]:
 def _experiment(table: TomlTable[ExperimentFile], folder: Path, sweep: Sweep, problems: list[Problem]) -> Experiment:
     file, section = table.value, table.value.experiment
     metrics = tuple(_metric(name, entry) for name, entry in file.metrics.items())
-    plots = tuple(_plot(entry, sweep) for entry in file.plots)
+    plots = tuple(_of_search(_plot(entry, sweep), sweep, metrics) for entry in file.plots)
     if section.name is None:
         problems += _stem_problems(table.path, table.at)
     return value_of(
@@ -201,6 +202,16 @@ def _narrowed(section: ExperimentSection, metrics: Sequence[Metric], plots: Sequ
     names = [metric.name for metric in metrics]
     shown = {column for plot in plots for y in plot.y_axis for column in y.names}
     return section.iterations.of or tuple(name for name in names if name in shown) or tuple(names)
+
+
+def _of_search(plot: Plot, sweep: Sweep, metrics: Sequence[Metric]) -> Plot:
+    """Return a plot; one of a search has its axes, unless the file gives a parameter for the x-axis."""
+    search = sweep.searched.search if sweep.searched else None
+    if plot.type != "capacity" or sweep.searched is None or search is None:
+        return plot
+    bounds = search.bounds({metric.name: metric.unit for metric in metrics})
+    along = sweep.load_of(search)[0] or "" if search.find == MIN else sweep.searched.name
+    return replace(plot, x_axis=plot.x_axis or along, y_axis=tuple(named(bound.metric) for bound in bounds[:1]))
 
 
 def _plot(entry: PlotEntry, sweep: Sweep) -> Plot:

@@ -54,6 +54,11 @@ KEYS: Mapping[str, PlotKeys] = {
         _OF_A_TRIAL | _lacking("which shows all parameters that vary", *_OF_SUMMARIES, *_OF_SCALES, "sort-by", "sort-labels"),
     ),
     "order": PlotKeys(("y-axis",), _OF_A_TRIAL | _lacking("whose x-axis is the order of execution", *_OF_SUMMARIES, *_OF_SCALES)),
+    "capacity": PlotKeys(
+        (),
+        _OF_A_TRIAL
+        | _lacking("which has the axes and groups of the search", "y-axis", *_OF_SUMMARIES[1:], "facet-by", "sort-by", "sort-labels"),
+    ),
     "timeline": PlotKeys(
         (),
         _lacking("which shows one trial over time", *_OF_SUMMARIES, *_OF_SCALES, "y-axis", "sort-by", "sort-labels"),

@@ -51,6 +51,8 @@ def plot_problems(plots: Sequence[Plot], entries: Sequence[PlotEntry], columns: 
         def here(*key: str | int, index: int = index) -> Location:
             return at("plots", index, *key)
 
+        if plot.type == "capacity" and columns.sweep.searched is None:
+            yield Problem("is of type capacity, and no parameter is searched", here("type"), 'write find = "max" in [parameters]')
         yield from _axis_problems(plot, columns, here)
         yield from _y_problems(plot, columns, here)
         yield from _curve_problems(plot, columns, here)
