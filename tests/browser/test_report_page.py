@@ -143,6 +143,23 @@ def test_the_timeline_zooms_and_pans(page: Page) -> None:
     page.until(f"+document.querySelector('#tl .step.measured').getAttribute('x') === {start}")
 
 
+def test_a_row_out_of_sight_is_zoomed_when_it_comes_into_sight(page: Page) -> None:
+    """Zooming draws the rows that are seen; the last row of a small window follows once it is scrolled to."""
+    page.size(1280, 420)
+    opened(page)
+    last = "[...document.querySelectorAll('#tl .uplot canvas')].at(-1)"
+    page.js("document.querySelector('#tl').scrollIntoView({block: 'start'})")
+    page.js("document.querySelector('#tl').focus({preventScroll: true})")
+    page.until(f"{last}.getBoundingClientRect().top > innerHeight")
+    whole = page.js(f"{last}.toDataURL()")
+    start, _ = measured_bar(page)
+    page.key("+")
+    page.until(f"+document.querySelector('#tl .step.measured').getAttribute('x') !== {start}")
+    assert page.js(f"{last}.toDataURL()") == whole
+    page.js(f"{last}.scrollIntoView()")
+    page.until(f"{last}.toDataURL() !== {whole!r}")
+
+
 def test_the_crosshair_reads_all_rows(page: Page) -> None:
     """Over one row the crosshair stands in all of them, and each legend says the values there; by keyboard they are said aloud, too."""
     opened(page)

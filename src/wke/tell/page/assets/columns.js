@@ -65,7 +65,7 @@ function dataOf(telemetry, row) {
   return row.data;
 }
 function placed(xs, own, found) {
-  const out = new Array(xs.length);
+  const out = new Array(xs.length).fill(undefined);
   for (let i = 0, k = 0; i < own.length; i++) {
     while (k + 1 < xs.length && Math.abs(xs[k + 1] - own[i]) <= Math.abs(xs[k] - own[i])) k++;
     out[k] = found[i];

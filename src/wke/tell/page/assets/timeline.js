@@ -15,7 +15,7 @@ function newTimeline(host, telemetry, names, { partner = null, aloud = null, rea
   line.range = [0, line.end];
   line.redraw = () => { if (line.host.isConnected && line.host.clientWidth) drawTimeline(line); };
   line.setRange = (from, to) => setRange(line, from, to);
-  line.destroy = () => { line.plots.forEach(plot => plot.destroy()); line.plots = []; line.legends = []; };
+  line.destroy = () => { line.watcher?.disconnect(); line.plots.forEach(plot => plot.destroy()); line.plots = []; line.legends = []; };
   line.zoom = (factor, around) => {
     const [from, to] = line.range, middle = around ?? line.at ?? (from + to) / 2;
     line.setRange(middle - (middle - from) * factor, middle + (to - middle) * factor);
@@ -34,11 +34,28 @@ function setRange(line, from, to) {
   if (line.partner && line.partner.range.join() !== line.range.join()) line.partner.setRange(...line.range);
   if (!line.pending) line.pending = requestAnimationFrame(() => {
     line.pending = 0;
-    const [min, max] = line.range;
-    line.plots.forEach(plot => plot.setScale("x", { min, max }));
+    line.plots.forEach(plot => { plot.stale = true; });
+    line.plots.filter(plot => line.seen.has(plot.root)).forEach(plot => zoomed(line, plot));
     drawSteps(line);
     moveCross(line, line.at);
   });
+}
+
+// Only rows in sight are drawn anew; the others are when they come into sight.
+function zoomed(line, plot) {
+  if (!plot.stale) return;
+  plot.stale = false;
+  const [min, max] = line.range;
+  plot.setScale("x", { min, max });
+}
+function watchRows(line) {
+  line.seen = new Set();
+  const watcher = new IntersectionObserver(changes => {
+    for (const { target, isIntersecting } of changes) line.seen[isIntersecting ? "add" : "delete"](target);
+    line.plots.filter(plot => line.seen.has(plot.root)).forEach(plot => zoomed(line, plot));
+  });
+  line.plots.forEach(plot => { line.seen.add(plot.root); watcher.observe(plot.root); });
+  return watcher;
 }
 
 function drawTimeline(line) {
@@ -49,6 +66,7 @@ function drawTimeline(line) {
   line.host.replaceChildren(line.steps, line.cross);
   const shown = line.names.map(name => line.telemetry.rows.get(name)).filter(Boolean);
   shown.forEach((row, at) => addRow(line, row, at === shown.length - 1));
+  line.watcher = watchRows(line);
   drawSteps(line);
   readOut(line, null);
 }
