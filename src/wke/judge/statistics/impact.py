@@ -79,7 +79,7 @@ def impacts(observed: Sequence[PointValue], parameters: Sequence[str]) -> Impact
     rounds = _rounds(observed)
     whole = [found for found in rounds if len(found) == len(points)]
     if not whole:
-        raise EntangledError(f"no round has a value at all {len(points)} points")
+        raise EntangledError(f"no round has a value at all {counted(len(points), 'point')}")
     ratios = all(value > 0 for found in whole for value in found.values())
     table = [{key: math.log(value) if ratios else value for key, value in found.items()} for found in whole]
     shares, combined, noise = _shares(table, points, varied)
