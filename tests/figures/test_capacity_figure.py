@@ -1,11 +1,13 @@
 """Figures of searches: every trial, the limit, the line and the interval; the frontier; the smallest sizes."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
 
 from wke.describe.experiment.experiment import Experiment
+from wke.describe.experiment.forms import WIDTHS
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.plot import Plot
 from wke.describe.experiment.sweep import Parameter, Sweep
@@ -89,6 +91,17 @@ def test_the_smallest_sizes() -> None:
     assert isinstance(panel, SizePanel)
     assert panel.least == (((7000.0, 1.0), (22_000.0, 3.0)),)
     assert render(lambda: figure._figure(plot, drawing, Layout()), Layout(), ["svg"]).files["svg"]
+
+
+def test_it_is_as_wide_as_a_column_with_embedded_fonts(tmp_path: Path) -> None:
+    """At the width of an ACM column the page is 241.15 points of TeX wide, and its fonts are TrueType; the data stand beside it."""
+    plot = Plot("capacity", "rate", (named("p99"),), width_in=WIDTHS["acm"], formats=("pdf", "csv"))
+    pdf, csv = (path.read_bytes() for path in figure.draw(plot, measured(RATES), tmp_path / "capacity", RATES)[0])
+    width = float(re.search(rb"/MediaBox \[ ?0 0 ([\d.]+)", pdf)[1])  # type: ignore[index]
+    assert width / 72 * 72.27 == pytest.approx(241.15, abs=0.05)
+    assert b"/CIDFontType2" in pdf or b"/FontFile2" in pdf
+    assert b"/Type3" not in pdf
+    assert len(csv.splitlines()) > 24
 
 
 def test_without_a_search_there_is_nothing_to_draw() -> None:

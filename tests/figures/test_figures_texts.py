@@ -40,7 +40,7 @@ def trial(point: dict[str, object]) -> StoredAttempt:
 
 
 PLACES = {"groups": ("where", "op", None), "x-axis": ("op", None, None), "facets": ("where", None, "op")}
-PLACED = ("line", "bar", "box", *CURVES)
+PLACED = ("line", "bar", "box", *sorted(CURVES))
 CASES = [(kind, place) for kind in PLACED for place in PLACES if place != "x-axis" or kind not in CURVES]
 CASES += [("heatmap", "groups"), ("order", "groups")]
 

@@ -10,7 +10,7 @@ import madeup
 import pytest
 
 from wke.describe.experiment.forms import WIDTHS, figure_width
-from wke.describe.experiment.plot import KEYS, Plot
+from wke.describe.experiment.plot import Plot
 from wke.describe.toml.shape import FlawError
 from wke.errors import InputError
 from wke.tell.figures.figure import draw
@@ -39,7 +39,7 @@ def plain(pdf: bytes) -> bytes:
     return b"\n".join(found)
 
 
-@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("name", madeup.PLOTS)
 def test_every_kind_is_as_wide_as_a_column_with_embedded_fonts(name: str, tmp_path: Path) -> None:
     """At the width of an ACM column: the page is 241.15 points of TeX wide, all fonts are TrueType and embedded, none is of type 3."""
     plot = replace(madeup.PLOTS[name], width_in=WIDTHS["acm"], formats=("pdf", "pgf"))

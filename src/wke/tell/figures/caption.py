@@ -101,7 +101,8 @@ def _loops(plot: Plot, experiment: Experiment) -> Iterator[str]:
 def _suspect(rows: Sequence[Row], *, crossed: bool) -> Iterator[str]:
     """Yield how many trials are suspect; marks with such trials may be crossed."""
     if suspect := sum(row.suspect for row in rows):
-        yield f"Crossed: with suspect trials ({suspect} of {len(rows)})." if crossed else f"Suspect: {suspect} of {counted(len(rows), 'trial')}."
+        share = f"{suspect} of {counted(len(rows), 'trial')}"
+        yield f"Crossed: with suspect trials ({share})." if crossed else f"Suspect: {share}."
 
 
 def _hints(plot: Plot, shown: Sequence[StoredAttempt], experiment: Experiment) -> Iterator[str]:
