@@ -88,7 +88,7 @@ x.toml:20:7: metrics.x.log: must have one group in parentheses, around the numbe
 x.toml:20:20: metrics.x.join: must be one of "sum", "mean", "min", "max", "median", not the text "avg"
 x.toml:21:7: metrics.y.log: is not a regular expression: missing ), unterminated subpattern at position 0
 x.toml:21:18: metrics.y.better: must be one of "higher", "lower", not the text "more"
-x.toml:24:1: plots[0].type: must be one of "line", "bar", "box", "percentiles", "cdf", "heatmap", "impact", "order", "timeline", "script", not the text "pie"
+x.toml:24:1: plots[0].type: must be one of "line", "bar", "box", "percentiles", "cdf", "heatmap", "impact", "order", "capacity", "timeline", "script", not the text "pie"
 x.toml:26:52: plots[0].y-axis[1].right.op: must be one of "mul", "div", "add", "sub", not the text "pow"
 x.toml:27:1: plots[0].maximise-by: unknown key
   hint: did you mean "maximize-by"?

@@ -101,8 +101,8 @@ def _loops(plot: Plot, experiment: Experiment) -> Iterator[str]:
 def _suspect(rows: Sequence[Row], *, crossed: bool) -> Iterator[str]:
     """Yield how many trials are suspect; marks with such trials may be crossed."""
     if suspect := sum(row.suspect for row in rows):
-        share = f"{suspect} of {counted(len(rows), 'trial')}"
-        yield f"Crossed: with suspect trials ({share})." if crossed else f"Suspect: {share}."
+        of = counted(len(rows), "trial")
+        yield f"Crossed: with suspect trials ({suspect} of {len(rows)})." if crossed else f"Suspect: {suspect} of {of}."
 
 
 def _hints(plot: Plot, shown: Sequence[StoredAttempt], experiment: Experiment) -> Iterator[str]:
