@@ -1,7 +1,8 @@
-"""Runs the commands that the pages show, and puts their output and figures into the pages: `python docs/refresh.py`.
+"""Runs the commands that the pages show, and puts their output and pictures into the pages: `python docs/refresh.py`.
 
-The README shows the demo, the tutorial the first experiment of `wke init`, and docs/howto/your-system.md and docs/howto/read-a-figure.md
-the replicated system. Read the sentences around them afterwards, because they describe the figures.
+The README shows the demo and its report page (pictures of it need Chromium), the tutorial the first experiment of `wke init`, and
+docs/howto/your-system.md and docs/howto/read-a-figure.md the replicated system. Read the sentences around them afterwards, because they
+describe the figures.
 """
 
 import re
@@ -30,13 +31,14 @@ def main() -> None:
 
 def _refresh_readme(folder: Path) -> None:
     shutil.copytree(ROOT / "examples" / "etcd", folder, ignore=shutil.ignore_patterns("results", "plots"))
-    printed = _wke(folder, "measure", "experiments/scale.toml")
+    printed = _shortened(_wke(folder, "measure", "experiments/scale.toml"))
+    page = _wke(folder, "report", "scale")
     _replace(
         ROOT / "README.md",
         SESSION,
-        f"{NOT_RUN}\n```console\n$ cd examples/etcd\n$ wke measure experiments/scale.toml\n{_shortened(printed)}```\n",
+        f"{NOT_RUN}\n```console\n$ cd examples/etcd\n$ wke measure experiments/scale.toml\n{printed}$ wke report scale\n{page}```\n",
     )
-    shutil.copyfile(folder / "plots" / "scale_throughput.png", IMAGES / "etcd-throughput.png")
+    subprocess.run([sys.executable, DOCS / "screenshots.py", folder / "reports" / "scale.html"], check=True)
 
 
 def _refresh_tutorial(folder: Path) -> None:
