@@ -150,6 +150,7 @@ def test_mistakes(tmp_path: Path, parameters: str, mistake: str) -> None:
         read(tmp_path, whole)
     assert mistake in str(error.value)
     assert str(tmp_path / "x.toml") in str(error.value)
+    assert "step-size" not in str(error.value)  # the keys of a range
 
 
 OTHERS = {

@@ -1,6 +1,6 @@
 """What searches found, in sentences, as a table and as values for `json.dumps`.
 
-The value to rely on is the low end of the interval: in one of twenty searches the system holds less than the middle says.
+The value to rely on is the low end of the interval: in half of all searches the system holds less than the middle says.
 """
 
 import math

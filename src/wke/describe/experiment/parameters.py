@@ -89,8 +89,12 @@ class _Reader:
 
     def parameter(self, form: TomlValue, table: str, name: str) -> Parameter:
         """Read one parameter."""
-        search = self.search(form, table, name) if isinstance(form, Mapping) and FIND in form else None
-        values = search.values if search else tuple(self.values(form, table, name))
+        search = None
+        if isinstance(form, Mapping) and FIND in form:
+            search = self.search(form, table, name)
+            values: tuple[Value, ...] = search.values if search else ()
+        else:
+            values = tuple(self.values(form, table, name))
         self.read["values"] += len(values)
         if self.read["values"] > MOST_POINTS:
             raise OverflowError
@@ -185,7 +189,7 @@ class _Reader:
             if part == CLIMB:
                 continue  # see climbs
             if part not in known:
-                self.wrong("unknown key", did_you_mean(part, [*known, CLIMB]), *key, written)
+                self.wrong("unknown key", did_you_mean(part, [*known, CLIMB, FIND]), *key, written)
             elif isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number):
                 self.wrong(f"must be a number, not {shown(number)}", None, *key, written)
             else:
