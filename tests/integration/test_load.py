@@ -136,6 +136,15 @@ def test_every_request_is_sent_and_counted(way: str, processes: int) -> None:
     assert "only 180 answers: too few for p99" in seen.stderr
 
 
+def test_answers_over_tcp_cause_no_page_faults() -> None:
+    """The buffer for an answer is memory that the process has: to ask the kernel for it anew took half of the processor time."""
+    faults = "resource.getrusage(resource.RUSAGE_SELF).ru_minflt"
+    with serving() as server:
+        warm = f"count=300, clients=2); import resource; before = {faults}; "
+        seen = run(server, "bytes", f"{warm}load.run(request, connect, count=2000, clients=2); print('wke: faults=%d' % ({faults} - before)")
+    assert seen.metrics["faults"] < 400
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_failures_are_told_by_kind(way: str) -> None:
     """In a closed loop of a known count, an answer that is refused fails, and its connection stays."""
