@@ -175,7 +175,7 @@ class Tally:
         self.latest = closes + (MOST_EXTENDED - 1) * (closes - opens)
         self.rows, self.errors, self.sent_at = [], {}, array.array("q")
         self.answered = self.counted = self.waited = self.failed = self.unfinished = self.late = self.last = 0
-        self.began = self.cpu = processor_time()
+        self.cpu = processor_time()
 
     def row(self, at):
         """Return the second in which a moment lies; what is after the window is not in its last second."""
@@ -249,7 +249,8 @@ class Tally:
         if self.closes == NEVER:
             self.closes = max(self.last, self.opens) + 1
         self.row(self.closes - 1)
-        cpu = (self.cpu - self.began) / max(1, clock() - self.start)
+        length = max(1, self.closes - self.start)  # what we use while we wait for the last answers says nothing
+        cpu = sum(row[3] for row in self.rows[: -(-length // SECOND)]) / length
         names = "start opens closes answered counted waited failed unfinished late rows errors".split()
         return dict({name: getattr(self, name) for name in names}, cpu=cpu, sent_at=self.sent_at.tobytes())
 
@@ -278,6 +279,9 @@ class LoadPlan:
     """What all processes of this task have to do together; refuses what makes no sense."""
 
     def __init__(self, rate, law, seconds, count, warmup, clients, think, timeout, processes, seed, enough, share):
+        numbers = {"seconds": seconds, "count": count, "warmup": warmup, "clients": clients, "timeout": timeout, "processes": processes}
+        for name, value in dict(numbers, enough=enough, think=0 if callable(think) else think).items():
+            _refuse(not isinstance(value, (int, float, type(None))), "%s must be a number, not %r" % (name, value))
         told = int(os.environ.get("WKE_GROUP_INDEX", "0")), int(os.environ.get("WKE_GROUP_SIZE", "1"))
         self.index, self.size = told if share is None else share
         self.law, self.count, self.warmup, self.clients, self.enough = law, count, warmup, clients, enough
@@ -306,8 +310,11 @@ def _pieces(rate, warmup):
     if isinstance(rate, (int, float)):
         _refuse(not 0 < rate < math.inf, "rate must be more than 0, not %r" % (rate,))
         return [(math.inf, rate, rate)]
-    pieces = [(seconds, rates[0], rates[-1]) for seconds, *rates in rate]
-    good = all(0 < seconds < math.inf and min(low, high) >= 0 and max(low, high) < math.inf for seconds, low, high in pieces)
+    try:
+        pieces = [(seconds, rates[0], rates[-1]) for seconds, *rates in rate]
+        good = all(0 < seconds < math.inf and min(low, high) >= 0 and max(low, high) < math.inf for seconds, low, high in pieces)
+    except (TypeError, IndexError):  # other than numbers, or no list of lists
+        pieces, good = [], False
     _refuse(not good or not pieces, "rate must be a number, or a list of (seconds, rate) and (seconds, from, to), not %r" % (rate,))
     return ([(warmup, pieces[0][1], pieces[0][1])] if warmup else []) + pieces
 
@@ -424,13 +431,19 @@ class _Threads:
             return work.finish([self.flight.pop(number) for number in list(self.flight)])
 
     def client(self, number):
-        """Be a client. All clients are alike, so each takes the next request that nobody has, and sleeps until it is due."""
+        """Be a client; what a request does not catch, such as an error of `think`, ends the run."""
+        try:
+            self.serve(number)
+        except BaseException as error:
+            self.broken.append(error)
+
+    def serve(self, number):
+        """Send requests. All clients are alike, so each takes the next one that nobody has, and sleeps until it is due."""
         work = self.work
         try:
             connection = self.connect() if self.connect else None
         except Exception as error:
-            self.broken.append(SystemExit("load: cannot connect: %s" % (error or type(error).__name__)))
-            return
+            raise SystemExit("load: cannot connect: %s" % (error or type(error).__name__))
         self.ready.append(number)
         self.go.wait()
         with self.lock:
@@ -466,8 +479,6 @@ class _Threads:
         except Exception as error:
             _close(connection)
             return _kind(error), None
-        except BaseException as error:
-            self.broken.append(error)
         return None, connection
 
 
@@ -583,7 +594,10 @@ def tcp(addresses, requests, answer):
     `requests(client)` returns an iterator of bytes without end, one for each request of a client. `answer(data)` tells whether `data` is a
     whole answer, and raises Failed if it is whole and not as it should be.
     """
-    return _Tcp(list(addresses), requests, answer)
+    addresses = list(addresses)
+    good = addresses and all(isinstance(address, (tuple, list)) and len(address) == 2 for address in addresses)
+    _refuse(not good, "the addresses of tcp must be a list of (host, port), not %r" % (addresses,))
+    return _Tcp(addresses, requests, answer)
 
 
 class _Tcp:
@@ -627,12 +641,24 @@ class _Connection:
         self.due = self.at = self.free = 0
 
 
+def _server(address):
+    """Return the family and address of a server."""
+    try:
+        return socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise _unreachable(address, error) from None
+
+
+def _unreachable(address, error):
+    return SystemExit("load: cannot connect to %s port %s: %s" % (address[0], address[1], error.strerror or error))
+
+
 class _Loop:
     """All connections of a process, driven by one epoll."""
 
     def __init__(self, work, wire, spin):
         self.work, self.wire, self.spin, self.poll = work, wire, spin, select.epoll()
-        self.servers = [socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0] for address in wire.addresses]
+        self.servers = [_server(address) for address in wire.addresses]
         plan = work.plan
         self.connections = [_Connection(k, iter(wire.requests(k)), (plan.index + k * plan.size) % len(self.servers)) for k in work.clients]
         self.of_file, self.coming, self.flying = {}, [], 0
@@ -666,21 +692,17 @@ class _Loop:
             try:
                 self._open(connection)
             except OSError as error:
-                self._refuse(connection, error)
+                raise _unreachable(self.wire.addresses[connection.place], error) from None
         while left:
             for file, _ in self.poll.poll(TICK_S):
                 connection = self.of_file[file]
                 try:
                     self._opened(connection)
                 except OSError as error:
-                    self._refuse(connection, error)
+                    raise _unreachable(self.wire.addresses[connection.place], error) from None
                 left.discard(connection)
             if left and clock() > until:
-                self._refuse(left.pop(), OSError(errno.ETIMEDOUT, SILENT))
-
-    def _refuse(self, connection, error):
-        where = "%s port %d" % self.wire.addresses[connection.place][:2]
-        raise SystemExit("load: cannot connect to %s: %s" % (where, error.strerror or error))
+                raise _unreachable(self.wire.addresses[left.pop().place], OSError(errno.ETIMEDOUT, SILENT))
 
     def _expect(self, connection):
         """Let a connection that is free wait for the next request."""
@@ -863,8 +885,9 @@ def _be_child(plan, number, drive, tell, hear):
 
     try:
         random.seed("%s/%d" % (plan.seed, number))  # or all processes draw the same
-        with os.fdopen(tell, "wb") as file:
-            file.write(marshal.dumps(drive(LoadWork(plan, number, agree))))
+        state = marshal.dumps(drive(LoadWork(plan, number, agree)))
+        with os.fdopen(tell, "wb") as file:  # once it is closed without that, we are killed: not before we have said why
+            file.write(state)
     except BaseException as error:
         if isinstance(error, SystemExit):
             sys.stderr.write("%s\n" % error)

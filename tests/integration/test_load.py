@@ -141,7 +141,9 @@ def test_answers_over_tcp_cause_no_page_faults() -> None:
     faults = "resource.getrusage(resource.RUSAGE_SELF).ru_minflt"
     with serving() as server:
         warm = f"count=300, clients=2); import resource; before = {faults}; "
-        seen = run(server, "bytes", f"{warm}load.run(request, connect, count=2000, clients=2); print('wke: faults=%d' % ({faults} - before)")
+        seen = run(
+            server, "bytes", f"{warm}load.run(request, connect, count=2000, clients=2); print('wke: faults=%d' % ({faults} - before)"
+        )
     assert seen.metrics["faults"] < 400
 
 
@@ -179,6 +181,23 @@ def test_a_server_that_is_not_there() -> None:
         assert (seen.status, seen.metrics) == (1, {})
         assert "cannot connect" in seen.stderr
         assert "refused" in seen.stderr or "Errno 111" in seen.stderr
+
+
+def test_a_server_whose_name_nobody_knows() -> None:
+    """The program ends with a sentence, too."""
+    with serving() as server:
+        server.address = ("no-such-host.invalid", 80)
+        seen = run(server, "bytes", "count=20")
+    assert (seen.status, seen.metrics) == (1, {})
+    assert "load: cannot connect to no-such-host.invalid port 80: " in seen.stderr
+
+
+def test_an_error_in_a_client_ends_the_run() -> None:
+    """A thread does not die unseen: the program fails, and prints no figures of the other threads."""
+    script = "from wke import load\nload.run(lambda: None, seconds=5, clients=2, think=lambda: 1 / 0)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=limit(60), check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"ZeroDivisionError" in done.stderr
 
 
 @pytest.mark.parametrize("way", WAYS)

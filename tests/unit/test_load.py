@@ -193,6 +193,18 @@ def test_a_window_stays_open_for_enough_answers() -> None:
     assert late.closes == S
 
 
+def test_the_share_of_a_processor_is_that_of_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generator that was busy to the end of its window was, also if it waits long for the last answer and does nothing meanwhile."""
+    used = [0]
+    monkeypatch.setattr(load, "processor_time", lambda: used[0])
+    tally = load.Tally(0, 0, 2 * S)
+    for end in (0.0, 0.5, 1.0, 1.5, 2.0):
+        used[0] = int(end * S)
+        tally.add(int(end * 0.9 * S), int(end * 0.9 * S), 0, int(end * S))
+    tally.lose(int(1.9 * S), int(1.9 * S), 0, 12 * S)
+    assert tally.state()["cpu"] == pytest.approx(1)
+
+
 def worked(number: int = 0, **known: object) -> load.LoadWork:
     given_by_user = {"rate": None, "law": "poisson", "seconds": 1.0, "count": None, "warmup": 0.0, "clients": 4, "think": 0.0}
     rest = {"timeout": 1.0, "processes": 1, "seed": 1, "enough": 0, "share": (0, 1)}
@@ -330,6 +342,10 @@ def test_an_http_answer_that_refuses() -> None:
         ({"rate": 0}, "rate must be more than 0"),
         ({"rate": [(1, 5), (0, 5)]}, "rate must be a number, or a list of"),
         ({"rate": [(1, -5, 5)]}, "rate must be a number, or a list of"),
+        ({"rate": "100"}, "rate must be a number, or a list of"),
+        ({"rate": [100, 200]}, "rate must be a number, or a list of"),
+        ({"timeout": "5"}, "timeout must be a number, not '5'"),
+        ({"think": "5"}, "think must be a number, not '5'"),
         ({"arrivals": "gamma"}, 'arrivals must be "poisson" or "constant"'),
         ({"seconds": 1, "count": 5}, "either seconds or count"),
         ({"seconds": 0}, "seconds must be more than 0"),
@@ -344,6 +360,13 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, object], said: str) -> 
     """Before anything is sent."""
     with pytest.raises(ValueError, match=said):
         load.run(lambda: None, **wrong)
+
+
+@pytest.mark.parametrize("addresses", [[], ("127.0.0.1", 80), [("127.0.0.1",)]])
+def test_addresses_are_pairs(addresses: object) -> None:
+    """Anything else is a mistake that is named."""
+    with pytest.raises(ValueError, match=r"must be a list of \(host, port\)"):
+        load.tcp(addresses, None, None)
 
 
 @pytest.mark.parametrize(
