@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import click
@@ -10,6 +11,8 @@ from click.testing import CliRunner
 
 from wke.cli.main import COMMANDS, cli
 from wke.cli.options import grouped
+from wke.cli.report import report
+from wke.errors import WkeError
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -19,6 +22,13 @@ def test_every_command_loads_and_explains_itself(name: str) -> None:
     assert command is not None
     assert command.help
     assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option))  # type: ignore[attr-defined]
+
+
+def test_a_name_that_is_no_text_is_looked_for(tmp_path: Path) -> None:
+    """Bytes of a command line that are not UTF-8 arrive as halves of characters, which a file's name can have."""
+    done = CliRunner().invoke(report, ["d\udcff", "--cwd", str(tmp_path)])
+    assert isinstance(done.exception, WkeError)
+    assert "there are no results" in str(done.exception)
 
 
 @dataclass(frozen=True)

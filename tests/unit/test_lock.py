@@ -28,6 +28,16 @@ def test_who_holds_a_lock_is_told_in_parts(tmp_path: Path) -> None:
     assert (holder_of(path), writer_of(path)) == (None, None)
 
 
+def test_a_command_line_may_have_bytes_that_are_no_text(tmp_path: Path) -> None:
+    """As the name of a file may: it is locked like others, and the command is told with an escape."""
+    path = tmp_path / "a.lock"
+    lock = WriterLock(path, "wke measure \udcff.toml", "a")
+    found = holder_of(path)
+    assert found is not None
+    assert found.facts["command"] == "wke measure \\udcff.toml"
+    lock.release()
+
+
 def test_words_of_others_have_no_parts() -> None:
     """A line that somebody else wrote is shown as it is."""
     assert Holder("somebody", alive=True).facts == {}

@@ -36,7 +36,7 @@ def report(series: str, others: tuple[str, ...], *, trials: tuple[str, ...], out
 
     The page has at most 10 MB. It says what it leaves out, and how to see that.
     """
-    path = output or REPORTS / f"{quote(' and '.join((series, *others)), safe=SAFE)[:LONGEST]}.html"
+    path = output or REPORTS / f"{quote(' and '.join((series, *others)), safe=SAFE, errors='surrogateescape')[:LONGEST]}.html"
     if path.is_dir():
         raise InputError(f"{path} is a folder", hint="give the name of a file")
     page = make_page((series, *others), trials)

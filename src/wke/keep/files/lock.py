@@ -61,7 +61,7 @@ class WriterLock:
                 os.close(self._descriptor)
                 raise
             os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"{holder()}: {command or 'unknown command'}\n".encode(), 0)
+            os.pwrite(self._descriptor, f"{holder()}: {command or 'unknown command'}\n".encode(errors="backslashreplace"), 0)
 
     def release(self) -> None:
         """Release the lock; may be called again. The file stays: if it were removed, two writers could lock two different files."""
