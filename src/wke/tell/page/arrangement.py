@@ -49,11 +49,14 @@ class _Rows:
         """The different values of each parameter, in the order in which they come."""
         return {at: list(dict.fromkeys(row[at] for row in self.texts)) for at in range(len(self.names))}
 
-    def place(self, point: int, axis: int | None, *, is_numeric: bool) -> float:
-        """Return where a point lies on the axis."""
+    def places(self, axis: int | None, *, is_numeric: bool) -> list[float]:
+        """Return where each point lies on the axis."""
         if axis is None:
-            return 0.0
-        return (self.numbers[point][axis] or 0.0) if is_numeric else float(self.kinds[axis].index(self.texts[point][axis]))
+            return [0.0] * len(self.texts)
+        if is_numeric:
+            return [row[axis] or 0.0 for row in self.numbers]
+        order = {text: float(at) for at, text in enumerate(self.kinds[axis])}
+        return [order[row[axis]] for row in self.texts]
 
 
 def arrange(report: Report) -> Arrangement:
@@ -68,10 +71,10 @@ def arrange(report: Report) -> Arrangement:
         Seat(
             panels.index(_label(of_panels, names, row)),
             lines.index(_label(of_lines, names, row)),
-            rows.place(at, axis, is_numeric=is_numeric),
+            place,
             row[axis] if axis is not None else "",
         )
-        for at, row in enumerate(rows.texts)
+        for row, place in zip(rows.texts, rows.places(axis, is_numeric=is_numeric), strict=True)
     ]
     short = [_short(of_lines, names, one) for one in lines]
     return Arrangement(names[axis] if axis is not None else "", is_numeric, short, ", ".join(names[at] for at in of_lines), panels, seats)

@@ -9,7 +9,7 @@ MOST = 1e300
 
 
 def drawable(report: Report) -> Report:
-    """Return a report whose values can all be drawn. A bound that cannot be drawn is none, and a centre or value is left out."""
+    """Return a report whose values can all be drawn. An interval with a bound that cannot be drawn is left out, and so is a value."""
     return replace(
         report,
         points=[replace(one, metrics=_centres(one.metrics)) for one in report.points],

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from wke.describe.toml.wording import counted
 from wke.tell.page.arrangement import Arrangement
 from wke.tell.page.frame import DASHES, SIGN, WIDE, Size, both, cut, horizontal_axis, mark, spread, vertical_axis
-from wke.tell.page.markup import Html, html, joined, number
+from wke.tell.page.markup import Html, html, joined
 from wke.tell.page.scales import Scale, parameter_scale, value_scale
 from wke.tell.page.values import Report, ShownMetric, ShownTrial
 from wke.values import dataclass
@@ -135,8 +135,3 @@ def trial_mark(trial: ShownTrial, at: int, line: int, x: float, y: float, *, out
     else:
         drawn = html("use", href="#mx", x=x, y=y, class_="dot gone", data_t=at, data_line=line)
     return joined(drawn, around and html("g", around, data_line=line))
-
-
-def value_words(metric: ShownMetric, value: float) -> str:
-    """Return a value with its unit."""
-    return f"{number(value, 4)}{' ' + metric.unit if metric.unit else ''}"
