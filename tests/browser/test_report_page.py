@@ -1,8 +1,13 @@
 """The report page in a real browser: every interaction, by mouse, keyboard and touch."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
-from chromium import Page
+from chromium import Browser, Page
 from shownreport import SUSPECT, shown_report
+
+from wke.tell.page.page import report_page
 
 REPORT = shown_report()
 TRIAL = REPORT.trials[SUSPECT]
@@ -87,6 +92,27 @@ def test_keys_hide_lines_and_places_are_chosen(page: Page) -> None:
     assert page.js(visible) == "3,3"
     page.click("document.querySelector('[data-pick=\"0\"]')")
     assert page.js(visible) == "0,0"
+
+
+def test_a_place_is_chosen_where_it_was_recorded(browser: Browser, tmp_path: Path) -> None:
+    """A place is shown in all figures that have it, under its own name; figures without it stay as they are."""
+    at = [point.values[1] for point in REPORT.points]
+    first, last = at[0], at[-1]
+    early = [one for one in REPORT.distributions if at[one.point] != last]
+    late = [replace(one, metric="p50") for one in REPORT.distributions if at[one.point] != first]
+    path = tmp_path / "places.html"
+    path.write_text(report_page(replace(REPORT, distributions=(*early, *late))))
+    page = browser.page()
+    page.open(path)
+    page.until("document.documentElement.dataset.ready")
+    chosen = "[...new Set([...document.querySelectorAll('.chosen')].map(one => one.textContent))].sort().join()"
+    labels = "[...document.querySelectorAll('.place:not([hidden]) svg.wide')].map(one => one.getAttribute('aria-label').split(' at ')[1])"
+    seen = f"[...new Set({labels})].map(one => 'At ' + one).sort().join()"
+    page.click(f"[...document.querySelectorAll('[data-pick]')].find(one => one.textContent.endsWith(' {at[1]}'))")
+    page.until(f"{chosen} === 'At connections {at[1]}' && {seen} === {chosen}")
+    page.click(f"[...document.querySelectorAll('[data-pick]')].find(one => one.textContent.endsWith(' {first}'))")
+    page.until(f"{chosen}.includes('At connections {first}') && {chosen}.includes(',') && {seen} === {chosen}")
+    page.close()
 
 
 def test_attempts_are_filtered_and_sorted(page: Page) -> None:
@@ -220,6 +246,12 @@ def test_two_trials_stand_side_by_side(page: Page) -> None:
         )
     page.until("document.querySelectorAll('#sideA .uplot, #sideB .uplot').length === 2")
     assert f"wke compare {a.key} {b.key} --why" in page.js("document.querySelector('#cmpwhy').textContent")
+    earlier = next(one.key for one in REPORT.trials if one.key != one.id)  # an attempt that the command cannot name
+    choose = "{{ const one = document.querySelector('#cmpA'); one.value = '{}'; one.dispatchEvent(new Event('change')) }}"
+    page.js(choose.format(earlier))
+    page.until("!document.querySelector('#cmpwhy').textContent.includes('wke compare')")
+    page.js(choose.format(a.key))
+    page.until("document.querySelectorAll('#sideA .uplot, #sideB .uplot').length === 2")
     bars = "[...document.querySelectorAll('#two .step.measured')].map(one => one.getAttribute('width')).join()"
     before = page.js(bars)
     page.drag(middle(page, "document.querySelector('#sideA .u-over')", 0.3), middle(page, "document.querySelector('#sideA .u-over')", 0.6))

@@ -36,6 +36,7 @@ def _overview(report: Report, layout: Arrangement) -> Json:
 def _trial(report: Report, layout: Arrangement, trial: ShownTrial) -> Json:
     return {
         "key": trial.key,
+        "id": trial.id,
         "where": trial_words(report, trial),
         "line": layout.seats[trial.point].line if trial.point is not None else 0,
         "point": trial.point,

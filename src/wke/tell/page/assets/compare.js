@@ -20,7 +20,7 @@ async function compare() {
     el("td", { class: "n" }, a.m[name] != null && b.m[name] ? num(a.m[name] / b.m[name]) + "×" : "–")));
   $("#cmptable").replaceChildren(table("Metrics of both trials", [["Metric"], ["A", true], ["B", true], ["A / B", true]], rows));
   const found = DATA.differences.find(([one, other]) => one === a.key && other === b.key || one === b.key && other === a.key);
-  $("#cmpwhy").replaceChildren(el("h3", null, "What differs"), found ? whyList(found[2]) : el("p", { class: "meta" }, "Not worked out for these two trials. This command says it:"), found ? "" : command(`wke compare ${a.key} ${b.key} --why`));
+  $("#cmpwhy").replaceChildren(el("h3", null, "What differs"), found ? whyList(found[2]) : whyCommand(a, b));
   const both = await Promise.all([a, b].map(trial => trial.has ? telemetryOf(trial).catch(() => null) : null));
   if (BY_KEY.get(sideA.value) !== a || BY_KEY.get(sideB.value) !== b) return;
   const names = [...new Set(both.flatMap(telemetry => telemetry ? [...telemetry.show, ...telemetry.rows.keys()] : []))], choice = $("#cmprow"), kept = choice.value;
@@ -29,6 +29,13 @@ async function compare() {
   choice.disabled = !names.length;
   pair.both = [[a, both[0], $("#sideA")], [b, both[1], $("#sideB")]];
   drawSides();
+}
+
+// The command knows trials by their ids, which mean the attempt that counts.
+function whyCommand(a, b) {
+  const missing = "This file does not say what differs between these two.";
+  if (a.key !== a.id || b.key !== b.id) return el("p", { class: "meta" }, missing);
+  return el("div", null, el("p", { class: "meta" }, missing + " This command does:"), command(`wke compare ${a.key} ${b.key} --why`));
 }
 
 function drawSides() {

@@ -97,10 +97,11 @@ $$("[data-toggle]").forEach(key => key.addEventListener("click", () => {
   $$(`svg.chart [data-line="${key.dataset.toggle}"]`).forEach(node => node.classList.toggle("off", !shown));
 }));
 $$("[data-pick]").forEach(button => button.addEventListener("click", () => {
-  const size = $$("[data-pick]", button.parentNode).length;
-  for (const group of $$(".seg.pick").filter(one => one.children.length === size)) {
-    $$("[data-pick]", group).forEach(one => one.setAttribute("aria-pressed", String(one.dataset.pick === button.dataset.pick)));
-    $$("[data-place]", group.parentNode).forEach(one => { one.hidden = one.dataset.place !== button.dataset.pick; });
+  for (const group of $$(".seg.pick")) {
+    const all = $$("[data-pick]", group), chosen = all.find(one => one.textContent === button.textContent);
+    if (!chosen) continue;
+    all.forEach(one => one.setAttribute("aria-pressed", String(one === chosen)));
+    $$("[data-place]", group.parentNode).forEach(one => { one.hidden = one.dataset.place !== chosen.dataset.pick; });
     $(".chosen", group.parentNode).textContent = "At " + button.textContent;
   }
 }));
