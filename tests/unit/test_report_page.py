@@ -166,6 +166,27 @@ def test_exact_numbers_and_texts() -> None:
     assert html("p", "<", Html("&amp;"), title='"') == '<p title="&quot;">&lt;&amp;</p>'
 
 
+def test_what_has_no_figure_is_named() -> None:
+    """Metrics and panels beyond the first ones have no figure, and the page says which; the first figure drawn is the one explained."""
+    names = [f"metric-{at}" for at in range(9)]
+    metrics = [replace(SHOWN.metrics[0], name=name) for name in ("empty", *names)]
+    rows = [(str(a), b, c) for a in range(9) for b in "tuvwxyz" for c in "lmnopqrs"]
+    points = [replace(one, metrics=dict.fromkeys(names, Centre(1.0, None, None, 1))) for one in points_of(*rows).points]
+    page = report_page(replace(points_of(*rows), points=points, metrics=metrics))
+    assert "These have none: metric-6, metric-7, metric-8." in page
+    assert "Only the first 12 of 56 panels are drawn." in page
+    assert page.count("Lines join the centres of points.") == 1
+    assert "have figures over the parameters" not in PAGE
+
+
+def test_attempts_that_do_not_count_are_not_said_to_count() -> None:
+    """A valid warmup does not count, so the page does not say that every attempt counts."""
+    good = [replace(one, verdict="ok", counts=True) for one in SHOWN.trials]
+    said = "Every attempt counts"
+    assert said in report_page(replace(SHOWN, trials=good))
+    assert said not in report_page(replace(SHOWN, trials=[replace(good[0], counts=False), *good[1:]]))
+
+
 def test_a_report_with_nothing_in_it_is_a_page() -> None:
     """A series without trials, points and metrics still has a page that says so."""
     empty = replace(

@@ -21,10 +21,11 @@ MARKS = (
 
 def figures(report: Report, layout: Arrangement) -> Html | None:
     """Return the section of figures, or None if there is nothing to draw."""
-    metrics = [metric for metric in report.metrics if _has_values(report, metric)][:MOST]
+    drawable = [metric for metric in report.metrics if _has_values(report, metric)]
+    metrics = drawable[:MOST]
     if not metrics:
         return None
-    first = [one for metric in metrics[:FIRST] for one in _lines(report, layout, metric)]
+    first = [one for metric in metrics[:FIRST] for one in _lines(report, layout, metric, is_explained=metric is metrics[0])]
     first += [one for metric in metrics[:1] for one in _orders(report, layout, metric)]
     first += _recorded(report, layout)
     rest = [one for metric in metrics[FIRST:] for one in _lines(report, layout, metric)]
@@ -35,9 +36,17 @@ def figures(report: Report, layout: Arrangement) -> Html | None:
         html("div", html("div", *rest, class_="figs")),
         id="more-figures",
     )
-    return section(
-        "figures", "Figures", _keys(report, layout), html("div", *first, class_="figs"), more if rest else None, lead=_lead(report)
-    )
+    shown = html("div", *first, class_="figs")
+    left = _left_out(layout, [metric.name for metric in drawable[MOST:]])
+    return section("figures", "Figures", _keys(report, layout), shown, more if rest else None, left, lead=_lead(report))
+
+
+def _left_out(layout: Arrangement, metrics: Sequence[str]) -> Html | None:
+    """Return which metrics have no figure over the parameters, and how many panels have none; None if all have one."""
+    words = [f"Only the first {MOST} metrics have figures over the parameters. These have none: {', '.join(metrics)}."] if metrics else []
+    if len(layout.panels) > MOST_PANELS:
+        words.append(f"Only the first {MOST_PANELS} of {len(layout.panels)} panels are drawn. The table of results has all points.")
+    return html("p", " ".join(words), class_="small") if words else None
 
 
 def _has_values(report: Report, metric: ShownMetric) -> bool:
@@ -76,7 +85,7 @@ def _figure(title: str, subtitle: str, drawing: Html, words: tuple[str, str | No
     )
 
 
-def _lines(report: Report, layout: Arrangement, metric: ShownMetric) -> Iterator[Html]:
+def _lines(report: Report, layout: Arrangement, metric: ShownMetric, *, is_explained: bool = False) -> Iterator[Html]:
     for at, panel in enumerate(layout.panels[:MOST_PANELS]):
         drawing = line_figure(LinePanel(report, layout, metric, at))
         if drawing is None:
@@ -89,9 +98,10 @@ def _lines(report: Report, layout: Arrangement, metric: ShownMetric) -> Iterator
             title,
             f"{metric.unit or 'no unit'}{better}",
             drawing,
-            (words if at == 0 and metric == report.metrics[0] else "", report.commands.get(f"lines:{metric.name}")),
+            (words if is_explained else "", report.commands.get(f"lines:{metric.name}")),
             name,
         )
+        is_explained = False
 
 
 def _number(report: Report, metric: ShownMetric) -> int:

@@ -91,7 +91,7 @@ def _evidence(report: Report) -> Iterator[Html]:
         yield html("p", html("a", more, href="#attempts"), class_="small")
     yield from (html("p", doubt, class_="evid") for doubt in report.doubts)
     if not found and not report.doubts:
-        every = all(trial.verdict == "ok" for trial in report.trials)
+        every = all(trial.verdict == "ok" and trial.counts for trial in report.trials)
         yield html("p", "Every attempt counts, and no rule found a fault." if every else "No rule found a fault.", class_="evid good")
 
 
