@@ -8,7 +8,8 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from chromium import Page, chromium
 
 IMAGES = Path(__file__).parent / "images"
-PAPER = (680, 980)  # what the margins leave of A4, at 96 dots per inch
+PAPER = (794, 1123)  # A4 at 96 dots per inch
+MARGINS = "document.body.style.margin = '16mm 15mm 18mm'"  # those of print.css, which a picture does not have
 SUSPECT = "(document.querySelector('.evid [data-open]') || document.querySelector('[data-cell]')).click()"
 FIGURES = "document.querySelector('#figures').scrollIntoView({behavior: 'instant'})"
 
@@ -40,6 +41,7 @@ def main(report: Path, name: str) -> None:
         page.size(*PAPER)
         opened(page, report, "light")
         page.media("print")
+        page.js(MARGINS)
         page.picture(IMAGES / f"{name}-print.png")
 
 
