@@ -8,13 +8,14 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+import answering
 import pytest
+from answering import Server
 from projects import Project
 from support import limit
 
@@ -56,49 +57,17 @@ request, connect = load.tcp([address], lambda client: itertools.repeat(b"ask\\n"
 WAYS = {"blocking": BLOCKING, "asyncio": COROUTINE, "bytes": BYTES}
 
 
-@dataclass
-class Server:
-    """Answers lines, each connection in a thread: `behave` returns the answer to the request of a number, None for none."""
-
-    behave: Callable[[int], bytes | None]
-    listener: socket.socket
-    address: tuple[str, int]
-    connections: int = 0
-    requests: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while connection.recv(4096):
-                with self.lock:
-                    self.requests += 1
-                    number = self.requests
-                answer = self.behave(number)
-                if answer is not None:
-                    connection.sendall(answer)
-
-
 @contextlib.contextmanager
 def serving(behave: Callable[[int], bytes | None] = lambda _: b"ok\n") -> Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        server = Server(behave, listener, listener.getsockname())
-        thread = threading.Thread(target=server.accept)
-        thread.start()
-        try:
-            yield server
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join(timeout=limit(60))
+    """Run a server of lines: `behave` returns the answer to the request of a number, None for none."""
+
+    def respond(connection: socket.socket, number: int) -> None:
+        answer = behave(number)
+        if answer is not None:
+            connection.sendall(answer)
+
+    with answering.serving(respond, b"ask\n") as server:
+        yield server
 
 
 @dataclass(frozen=True)

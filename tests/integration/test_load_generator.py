@@ -1,6 +1,7 @@
 """The scripts of examples/etcd as they are: the load generator against servers that misbehave, and all of them against a real etcd."""
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -12,11 +13,13 @@ import threading
 import time
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import answering
 import pytest
+from answering import Behaviour, Server
 from support import eventually, limit, marked
 
 from wke.act.telemetry.httpanswer import body
@@ -33,58 +36,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
 REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 
-Behaviour = Callable[[socket.socket, int], None]
-"""Answers the request of that number (over all connections); a connection it shuts down ends."""
-
-
-@dataclass
-class Server:
-    """An HTTP server of few words, one thread a connection."""
-
-    behave: Behaviour
-    listener: socket.socket
-    connections: int = 0
-    requests: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return self.listener.getsockname()
-
-    def accept(self) -> None:
-        """Serve until the listener is closed."""
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection: socket.socket) -> None:
-        """Read requests, whose bodies are short enough to come in one piece with their heads."""
-        with connection, contextlib.suppress(OSError):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while request := connection.recv(65536):
-                assert request.startswith(b"POST /v3/kv/put HTTP/1.1\r\n")
-                with self.lock:
-                    self.requests += 1
-                    number = self.requests
-                self.behave(connection, number)
-
-
-@contextlib.contextmanager
-def serving(behave: Behaviour, address: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
-    """Run a server, on a free port if none is given."""
-    with socket.create_server((address, port), backlog=128) as listener:
-        server = Server(behave, listener)
-        thread = threading.Thread(target=server.accept)
-        thread.start()
-        try:
-            yield server
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join(timeout=limit(60))
+serving = functools.partial(answering.serving, head=b"POST /v3/kv/put HTTP/1.1\r\n")
 
 
 def sending(answer: bytes) -> Behaviour:
@@ -262,7 +214,7 @@ def test_clients_share_the_connections(index: int, share: int) -> None:
 
 def test_connections_go_around_the_servers() -> None:
     """Five connections over two servers are three and two."""
-    with serving(sending(OK)) as first, serving(sending(OK), "127.0.0.2", first.address[1]) as second:
+    with serving(sending(OK)) as first, serving(sending(OK), address="127.0.0.2", port=first.address[1]) as second:
         load(("127.0.0.1,127.0.0.2", first.address[1]), connections=5)
     assert (first.connections, second.connections) == (3, 2)
 
