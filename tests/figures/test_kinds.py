@@ -26,7 +26,6 @@ from wke.tell.figures.canvas import render
 from wke.tell.figures.drawing import make_drawing
 from wke.tell.figures.figure import _figure, draw
 from wke.tell.figures.kind import kind_of
-from wke.tell.figures.kinds.order import outliers
 from wke.tell.figures.panels import Drawing
 from wke.tell.figures.style import Layout
 from wke.tell.figures.table import table_text
@@ -172,15 +171,6 @@ def test_the_order_of_execution_shows_outliers_and_failures(tmp_path: Path) -> N
     assert 42 in rings[0].get_xdata()
     assert "Ringed: " in drawing.footnote
     assert "Below: trials that failed or are invalid" in drawing.footnote
-
-
-@pytest.mark.parametrize(
-    ("values", "far"),
-    [([1.0] * 20, []), ([1.0, 1.1, 0.9, 1.0, 1.05, 0.95, 1.0], []), ([1.0, 1.1, 0.9, 1.0, 1.05, 0.95, 1.02, 2.0], [7]), ([], [])],
-)
-def test_outliers(values: list[float], far: list[int]) -> None:
-    """Far from the median by the median deviation; of equal or of few values there is none."""
-    assert outliers(values) == far
 
 
 def test_impact_names_both_values_and_shares(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def _outlying(found: Sequence[Mapping[str, float]], metrics: Sequence[str]) -> l
     far: list[list[str]] = [[] for _ in found]
     for name in metrics:
         places = [place for place, shares in enumerate(found) if name in shares]
-        for place, is_far in zip(places, outliers([found[place][name] for place in places]), strict=True):
+        for place, is_far in zip(places, outliers([1 + found[place][name] for place in places]), strict=True):
             far[place] += [name] if is_far else []
     return [tuple(names) for names in far]
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from statistics import median
 from typing import Any
 
 from matplotlib.artist import Artist
@@ -13,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from wke.describe.experiment.plot import Plot
 from wke.describe.experiment.point import point_key
+from wke.judge.diagnostics.outliers import FAR, outliers
 from wke.judge.statistics.statistics import Summary, summarise
 from wke.keep.trials.trials import INTERRUPTED, RUNNING
 from wke.tell.figures.axes import STEPS, finish_numbers, finish_y, write_numbers
@@ -25,13 +25,7 @@ from wke.tell.figures.style import CROSSED, DARK, look
 from wke.tell.figures.table import dots_table
 from wke.tell.words import worded
 
-OUTLYING = 3.5
-"""How many standard deviations, as estimated by the median deviation, an outlier is at least away from the median."""
-FEWEST = 8
-"""Fewer trials do not tell what is usual."""
-TO_DEVIATION = 1.4826
 FAILED, RELATIVE = "failed or invalid", "relative"
-EVEN = 1e-9  # trials that differ by less than this share are equal: the rest is rounding
 
 
 def _make(source: Source) -> Drawing:
@@ -84,22 +78,13 @@ def _relative(pairs: Sequence[tuple[Row, float]], kind: str) -> tuple[list[tuple
     return [(row, value / centres[point_key(row.point)]) for row, value in pairs], True
 
 
-def outliers(values: Sequence[float]) -> list[int]:
-    """Return the positions of values that are far from the median, compared with the median distance; none of fewer than FEWEST values."""
-    if len(values) < FEWEST:
-        return []
-    middle = median(values)
-    spread = TO_DEVIATION * median(abs(value - middle) for value in values)
-    return [at for at, value in enumerate(values) if abs(value - middle) > max(OUTLYING * spread, EVEN * abs(middle))] if spread else []
-
-
 def _draw(axes: Axes, panel: Panel, drawing: Drawing) -> list[Artist]:
     if panel.marks and panel.kind == RELATIVE:
         axes.axhline(1.0, color=DARK, linewidth=0.6, zorder=1)
     drawn = [_draw_group(axes, group, drawing, index) for index, group in enumerate(panel.groups)]
     marks = [mark for mark in panel.marks if mark.summary.n]
     values = [mark.summary.centre for mark in marks]
-    far = outliers(values)
+    far = [at for at, is_far in enumerate(outliers(values)) if is_far]
     ring: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 7.0, "markerfacecolor": "none", "color": DARK}
     axes.plot([drawing.place(marks[at].x) for at in far], [values[at] for at in far], markeredgewidth=0.8, zorder=4, **ring)
     return drawn or [Line2D([], [])]
@@ -123,8 +108,8 @@ def _said(_: Plot, drawing: Drawing) -> Iterator[str]:
     relative = any(panel.kind == RELATIVE for panel in drawing.panels)
     yield "Dots: single trials" + (", each divided by the summary of all trials at its point." if relative else ".")
     found = [[mark.summary.centre for mark in panel.marks if mark.summary.n] for panel in drawing.panels]
-    if count := sum(len(outliers(values)) for values in found):
-        yield f"Ringed: {count} more than {OUTLYING:g} standard deviations from the median (estimated by the median deviation)."
+    if count := sum(sum(outliers(values)) for values in found):
+        yield f"Ringed: {count} more than {FAR:g} standard deviations from the median (estimated by the median deviation)."
     if any(group.label == FAILED for panel in drawing.panels for group in panel.groups):
         yield "Below: trials that failed or are invalid, and have no value here."
 
