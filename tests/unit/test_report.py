@@ -12,6 +12,8 @@ from telemetry_of import AHEAD, LOAD, START, S, made_up
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.rules import Rules
 from wke.errors import InputError
+from wke.judge.statistics.statistics import Summary
+from wke.judge.summary.pointtable import PointRow, PointTable
 from wke.keep.output.logs import LogWriter
 from wke.keep.store import Store
 from wke.keep.trials.judgements import Judgement, Level
@@ -20,6 +22,7 @@ from wke.keep.trials.trials import PlannedTrial, Result
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Output, StartedTogether, TaskEnded
 from wke.series.report import report as making
 from wke.series.report import timelines
+from wke.series.report.headlines import headlines
 from wke.series.report.points import PagePoints
 from wke.series.report.report import _report, make_page
 from wke.series.report.sides import open_sides
@@ -107,6 +110,14 @@ def test_the_largest_decided_comparison_comes_first() -> None:
     assert [point.values for point in found.points] == [("old",), ("new",)]
     assert found.points[1].verdicts == {"ok": 7, "failed": 1}
     assert found.parameters == ("engine",)
+
+
+def test_a_value_is_rounded_once() -> None:
+    """The large number of a headline is the one in the sentence below it."""
+    summary = Summary(8, 2417.3, 2385.0, 2449.6, "mean")
+    table = PointTable((), {"tput": "1/s"}, (PointRow({"engine": "old"}, 8, 0, 0, {"tput": summary}),))
+    (found,) = headlines([], table)
+    assert (found.figure, found.sentence) == ("2417 1/s", "tput is 2417 ± 32 1/s.")
 
 
 def test_series_are_compared_side_by_side() -> None:

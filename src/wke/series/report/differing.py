@@ -107,7 +107,7 @@ def _from_baseline(side: ReportSide, comparisons: PageComparisons) -> Iterator[D
     decided = [one for one in comparisons.found if one.comparison.verdict in {Verdict.WORSE, Verdict.BETTER}]
     if not baseline or not decided:
         return
-    point = max(decided, key=lambda one: abs((one.ratio or (1.0,))[0] - 1)).comparison.point
+    point = max(decided, key=lambda one: one.size).comparison.point
     values = {name: value for name, value in point.items() if name in baseline}
     there, here = (_at(side, wanted) for wanted in ({**point, **baseline}, {**point, **values}))
     yield from _told(here.name, there.name, _why(there, here))

@@ -42,6 +42,12 @@ class ComparedPoint:
             return None
         return effect.estimate, effect.low, effect.high
 
+    @property
+    def size(self) -> float:
+        """How far the factor is from 1, in either direction; 0 without one."""
+        factor = self.ratio[0] if self.ratio else 1.0
+        return abs(math.log(factor)) if factor > 0 else 0.0
+
 
 def place_words(point: Mapping[str, object], parameters: Sequence[str]) -> str:
     """Return the parameters that tell a point from others, as `engine=new`; "" for the only point."""
@@ -67,18 +73,13 @@ def shown_comparisons(found: Sequence[ComparedPoint]) -> tuple[ShownComparison, 
 def headlines(compared: Sequence[ComparedPoint], table: PointTable) -> tuple[Headline, ...]:
     """Return at most MOST results: of comparisons with a baseline or another series, else of the points of the series."""
     ratios = [one for one in compared if one.ratio is not None]
-    ordered = sorted(ratios, key=lambda one: (TOLD[one.comparison.verdict], -_size(one)))
+    ordered = sorted(ratios, key=lambda one: (TOLD[one.comparison.verdict], -one.size))
     chosen: dict[str, ComparedPoint] = {}
     for one in ordered:  # of each metric the largest
         chosen.setdefault(one.comparison.metric, one)
     rest = [one for one in ordered if one not in chosen.values() and TOLD[one.comparison.verdict] == 0]
     found = [_of_comparison(one) for one in (*chosen.values(), *rest)[:MOST]]
     return tuple(found) or tuple(_of_points(table))[:MOST]
-
-
-def _size(one: ComparedPoint) -> float:
-    factor = one.ratio[0] if one.ratio else 1.0
-    return abs(math.log(factor)) if factor > 0 else 0.0
 
 
 def _of_comparison(one: ComparedPoint) -> Headline:
@@ -120,7 +121,7 @@ def _of_point(name: str, unit: str, row: PointRow, where: str) -> Headline:
     decimals = decimals_of(half, 2) if half else decimals_of(summary.centre, 3)
     between = "" if summary.low is None or summary.high is None else f"{number(summary.low, decimals)} to {number(summary.high, decimals)}"
     return Headline(
-        figure=f"{_plain(summary.centre)} {unit}".rstrip(),
+        figure=f"{interval(summary).partition(' ')[0]} {unit}".rstrip(),
         sentence=f"{name} is {interval(summary)} {unit}".rstrip() + f"{where}.",
         detail=f"{summary.kind.replace('-', ' ')} of {counted(row.n, 'trial')}{', with its 95 % interval' if between else ''}.",
         interval=between,
