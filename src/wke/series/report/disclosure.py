@@ -78,10 +78,8 @@ def _steps(inputs: Inputs) -> Iterator[str]:
             continue
         marks = [word for word, there in (("measured", step.get("measure")), ("in the background", step.get("background"))) if there]
         options = [f"{name}={value if isinstance(value, str) else '(secret)'}" for name, value in step.get("options", ())]
-        machines = step.get("machines", ())
-        names = ", ".join(machines[:MOST_NAMED]) + (f" and {len(machines) - MOST_NAMED} more" if len(machines) > MOST_NAMED else "")
         how, given = ", ".join(marks), " ".join(options)
-        yield cut(f"{number}  {target} on {names}{f' ({how})' if how else ''}{f': {given}' if given else ''}")
+        yield cut(f"{number}  {target} on {_names(step.get('machines', ()))}{f' ({how})' if how else ''}{f': {given}' if given else ''}")
 
 
 # -- machines

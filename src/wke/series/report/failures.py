@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from wke.keep.trials.judgements import Level
 from wke.keep.trials.trials import RUNNING
-from wke.series.report.trials import FAILED, MORE_LINES, ReadTrial, cut
-from wke.tell.page.values import FailureCause, LogLine
+from wke.series.report.trials import ENDS_WELL, FAILED, MORE_LINES, ReadTrial, cut
+from wke.tell.page.values import FailureCause, LogLine, ShownTask
 
 DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?")
 """Numbers differ from one failure to the next of the same cause."""
@@ -34,15 +34,15 @@ def _cause(found: Sequence[ReadTrial]) -> FailureCause:
 
 def _evidence(trial: ReadTrial) -> Iterator[str]:
     """Yield which tasks did not end well."""
-    for task in trial.shown.tasks:
-        if task.outcome.partition(" ")[0].rstrip(":") not in {"ok", "cancelled"}:
-            yield f"{task.target} on {task.machine}: {task.outcome}"
+    yield from (f"{task.target} on {task.machine}: {task.outcome}" for task in _bad(trial))
 
 
 def _lines(trial: ReadTrial) -> list[LogLine]:
     """Return the last lines of the tasks that did not end well, or else of all."""
-    bad = {
-        (task.target, task.machine) for task in trial.shown.tasks if task.outcome.partition(" ")[0].rstrip(":") not in {"ok", "cancelled"}
-    }
+    bad = {(task.target, task.machine) for task in _bad(trial)}
     theirs = [line for line in trial.shown.lines if (line.target, line.machine) in bad]
     return list(theirs or trial.shown.lines)[-MORE_LINES:]
+
+
+def _bad(trial: ReadTrial) -> list[ShownTask]:
+    return [task for task in trial.shown.tasks if task.outcome.partition(" ")[0].rstrip(":") not in ENDS_WELL]
