@@ -291,7 +291,10 @@ def shown_report() -> Report:
         ),
         disclosure=(("Start", ("At one instant, at most 0.07 ms apart",)), ("Excluded", ("1 failed attempt", "1 invalid attempt"))),
         left_out=("Full resolution of 24 trials. To see one: wke report scale --trial ID",),
-        commands={"lines:throughput": "wke plot scale --type lines --metric throughput", "order:throughput": "wke plot scale --type order"},
+        commands={
+            "lines:throughput": "wke plot scale --type lines --metric throughput",
+            "order:throughput:0": "wke plot scale --type order",
+        },
         reproduce=("wke measure experiments/scale.toml", "wke report scale"),
         version="1.0",
         fixed=(("value-size", "128"),),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from attempts import EXPECTED, store_attempts
 from telemetry_of import AHEAD, LOAD, START, S, made_up
 
+from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.rules import Rules
 from wke.errors import InputError
@@ -22,15 +24,33 @@ from wke.keep.trials.trials import PlannedTrial, Result
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Output, StartedTogether, TaskEnded
 from wke.series.report import report as making
 from wke.series.report import timelines
+from wke.series.report.figurecommands import figure_commands
 from wke.series.report.headlines import headlines
 from wke.series.report.points import PagePoints
 from wke.series.report.report import _report, make_page
 from wke.series.report.sides import open_sides
 from wke.series.report.timelines import choose_timelines
 from wke.series.report.trials import LONGEST_LINE, read_trials
+from wke.tell.page.arrangement import Arrangement
 from wke.tell.page.values import Report
 
 OK, FAILED = Outcome(OutcomeKind.OK), Outcome(OutcomeKind.FAILED, 3)
+PLOTTED = """
+[experiment]
+configuration = "kv"
+[parameters]
+clients = [1, 2]
+engine = ["old", "new"]
+size = [1, 2]
+[[steps]]
+target = "load"
+on = "all"
+measure = true
+collect = "out/x.hlog"
+options = { clients = "{clients}", engine = "{engine}", size = "{size}" }
+[metrics]
+p99 = { hdr = "out/x.hlog", quantile = 0.99, unit = "ms" }
+"""
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\x1b[31m\u202e\u200b\x00\"'`&lt;"
 
 
@@ -129,6 +149,49 @@ def test_series_are_compared_side_by_side() -> None:
     assert found.headlines[0].figure == "3.00×"
     assert {point.series for point in found.points} == {0, 1}
     assert len({trial.key for trial in found.trials}) == 24
+
+
+def test_commands_beside_figures_work_where_the_page_is_made() -> None:
+    """Each series has its own; those of another project change to it, and a folder that is not called results has none."""
+    series("now", 5)
+    series("then", 5)
+    shutil.copytree("results", "other/results")
+    shutil.copytree("results", "old")
+    assert read("now").commands["lines:tput"] == "wke results now"
+    found = read("now", "then")
+    assert found.commands["lines:tput"] == "wke results now; wke results then"
+    assert (found.commands["order:tput:0"], found.commands["order:tput:1"]) == ("wke results now --trials", "wke results then --trials")
+    assert found.commands["compare:"] == "wke results now; wke compare then now"
+    found = read("now", "other")
+    assert found.commands["order:tput:1"] == "wke results now --trials --cwd other"
+    assert "wke results now --trials --csv --cwd other > now-2.csv" in found.reproduce
+    assert {trial.commands[0].endswith(" --cwd other") for trial in found.trials if trial.series} == {True}
+    found = read("now", "old")
+    assert "lines:tput" not in found.commands
+    assert "order:tput:1" not in found.commands
+    assert {trial.commands for trial in found.trials if trial.series} == {()}
+
+
+def test_figures_have_the_command_that_draws_them() -> None:
+    """With up to three parameters `wke plot` draws what the page shows; it refuses none of these commands."""
+    Path("now.toml").write_text(PLOTTED)
+    experiment = read_experiment(Path("now.toml"))
+    series("now", 1)
+    with open_sides(["now"]) as sides:
+        found = {
+            number: figure_commands(sides, ["p99"], names, Arrangement("clients", True, [], "", [], []), experiment)
+            for number, names in enumerate((("clients",), ("clients", "engine"), ("clients", "engine", "size")), 1)
+        }
+    line = 'wke plot now --figure \'type = "line", y-axis = "p99", x-axis = "clients"'
+    assert [each["lines:p99"] for each in found.values()] == [
+        f"{line}'",
+        f'{line}, sort-by = "engine"\'',
+        f'{line}, sort-by = "engine", facet-by = "size"\'',
+    ]
+    assert found[1]["cdf:p99"] == 'wke plot now --figure \'type = "cdf", y-axis = "p99", sort-by = "clients"\''
+    assert found[2]["percentiles:p99"].endswith(', sort-by = "engine", facet-by = "clients"\'')
+    assert "cdf:p99" not in found[3]
+    assert found[3]["order:p99:0"] == 'wke plot now --figure \'type = "order", y-axis = "p99"\''
 
 
 def test_names_that_mean_nothing_are_refused() -> None:

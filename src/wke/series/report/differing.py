@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from shlex import quote
 
 from wke.describe.experiment.point import point_key
 from wke.errors import InputError
@@ -46,7 +47,7 @@ def compared(sides: Sequence[ReportSide]) -> PageComparisons:
         tuple(chain.from_iterable(part.found for part in parts)),
         ", ".join(part.baseline for part in parts if part.baseline),
         tuple(chain.from_iterable(part.doubts for part in parts)),
-        next((part.command for part in reversed(parts) if part.command), ""),
+        "; ".join(part.command for part in parts if part.command),
     )
 
 
@@ -59,7 +60,7 @@ def _with_baseline(side: ReportSide) -> PageComparisons:
         ComparedPoint(one, place_words(one.point, table.parameters), words, _centres(side, one.point, side, {**one.point, **baseline}, one))
         for one in table.comparisons
     ]
-    return PageComparisons(tuple(found), words, (), f"wke results {side.name}")
+    return PageComparisons(tuple(found), words, (), side.command(f"results {quote(side.wanted)}"))
 
 
 def _with_other(first: ReportSide, other: ReportSide) -> PageComparisons:
@@ -73,7 +74,7 @@ def _with_other(first: ReportSide, other: ReportSide) -> PageComparisons:
         place = place_words(one.point, names)
         candidate = f"{first.name}, {place}" if place else first.name
         found.append(ComparedPoint(one, candidate, other.name, _centres(first, one.point, other, one.point, one)))
-    return PageComparisons(tuple(found), other.name, tuple(doubts(report)), f"wke compare {other.name} {first.name}")
+    return PageComparisons(tuple(found), other.name, tuple(doubts(report)), f"wke compare {quote(other.name)} {quote(first.name)}")
 
 
 def _centres(side: ReportSide, point: Point, other: ReportSide, partner: Point, one: Comparison) -> tuple[float, float] | None:

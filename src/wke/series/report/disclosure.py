@@ -150,7 +150,7 @@ def page_doubts(sides: Sequence[ReportSide]) -> Iterator[str]:
 
 
 def _changed(side: ReportSide) -> str:
-    return inputs_text(side.summary, input_changes(side.summary)) if side.found.folder == RESULTS else ""
+    return inputs_text(side.summary, input_changes(side.summary)) if _is_here(side) else ""
 
 
 def full_disclosure(sides: Sequence[ReportSide], trials: Sequence[ReadTrial]) -> Iterator[Term]:
@@ -198,19 +198,17 @@ def _rules(trials: Sequence[ReadTrial]) -> Iterator[str]:
 
 def reproducing(sides: Sequence[ReportSide], command: str) -> Iterator[str]:
     """Yield the commands that make the page and its numbers again."""
-    for side in sides:
-        plan = side.summary.plan
-        if plan.cluster:
-            yield f"wke measure {quote(plan.file)}"
+    yield from dict.fromkeys(
+        f"wke measure {quote(side.summary.plan.file)}" for side in sides if side.summary.plan.cluster and _is_here(side)
+    )
     yield command
-    for side in sides:
-        yield f"wke results {quote(side.name)} --trials --csv > {quote(side.found.series)}.csv"
+    names = Counter(side.found.series for side in sides)
+    for number, side in enumerate(sides, 1):
+        file = side.found.series if names[side.found.series] == 1 else f"{side.found.series}-{number}"
+        if words := side.command(f"results {quote(side.wanted)} --trials --csv"):
+            yield f"{words} > {quote(f'{file}.csv')}"
     yield "wke check --store"
 
 
-def commands(sides: Sequence[ReportSide], metrics: Sequence[str]) -> Mapping[str, str]:
-    """Return the command that reproduces the numbers of each figure and table."""
-    name = quote(sides[0].name)
-    found = {f"lines:{metric}": f"wke results {name}" for metric in metrics}
-    found |= {f"order:{metric}": f"wke results {name} --trials" for metric in metrics}
-    return found | {f"{kind}:{metric}": f"wke plot {quote(sides[0].found.series)}" for metric in metrics for kind in ("percentiles", "cdf")}
+def _is_here(side: ReportSide) -> bool:
+    return side.found.folder == RESULTS

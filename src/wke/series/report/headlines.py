@@ -95,7 +95,7 @@ def _of_comparison(one: ComparedPoint) -> Headline:
     return Headline(
         figure=f"{told}×",
         sentence=f"{sentence}.",
-        detail=f"{share_words(1 - comparison.level)} interval over {counted(comparison.n, 'round')}.{values}",
+        detail=f"{f'{share_words(1 - comparison.level)} interval over' if whole else 'Over'} {counted(comparison.n, 'round')}.{values}",
         interval=f"{number(low, decimals)} to {number(high, decimals)}" if low is not None and high is not None else "",
         ratio=(factor, low, high) if whole and low is not None and high is not None else None,
     )

@@ -6,18 +6,22 @@ from importlib.metadata import version
 from pathlib import Path
 from shlex import quote
 
+from wke.describe.experiment.experiment import Experiment
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.toml.wording import counted
 from wke.errors import InputError, did_you_mean
 from wke.series.folders import RESULTS
 from wke.series.report.differing import compared, differences
-from wke.series.report.disclosure import commands, full_disclosure, machine_grids, page_doubts, reproducing, what_was_run
+from wke.series.report.disclosure import full_disclosure, machine_grids, page_doubts, reproducing, what_was_run
 from wke.series.report.failures import failure_causes
+from wke.series.report.figurecommands import figure_commands
 from wke.series.report.headlines import headlines, shown_comparisons
 from wke.series.report.points import PagePoints, distributions, shown_metrics, shown_points
 from wke.series.report.sides import ReportSide, open_sides
 from wke.series.report.timelines import choose_timelines
 from wke.series.report.trials import ReadTrial, read_trials, utc
+from wke.series.resolve import SeriesSelection
+from wke.tell.page.arrangement import arrange
 from wke.tell.page.page import report_page
 from wke.tell.page.values import Report
 from wke.values import dataclass
@@ -64,10 +68,10 @@ def _report(sides: Sequence[ReportSide], points: PagePoints, trials: Sequence[Re
     """Return the page without telemetry."""
     comparisons = compared(sides)
     metrics = shown_metrics(sides)
-    names = [metric.name for metric in metrics]
-    return Report(
+    experiment = _experiment(sides[0])
+    report = Report(
         title=" and ".join(side.name for side in sides),
-        description=_about(sides),
+        description=experiment.about if experiment else "",
         measured=_measured(sides, trials),
         series=tuple(side.name for side in sides),
         parameters=points.parameters,
@@ -85,22 +89,26 @@ def _report(sides: Sequence[ReportSide], points: PagePoints, trials: Sequence[Re
         machines=tuple(machine_grids(trials)),
         disclosure=tuple(term for term in full_disclosure(sides, trials) if term[1]),
         left_out=(),
-        commands={**commands(sides, names), **({"compare:": comparisons.command} if comparisons.command else {})},
+        commands={"compare:": comparisons.command} if comparisons.command else {},
         reproduce=tuple(reproducing(sides, command)),
         version=version("wke"),
         fixed=points.fixed,
         interval_words=_interval_words(sides),
     )
+    is_plotted = experiment is not None and len(sides) == 1 and sides[0].found.selection == SeriesSelection(experiment.name)
+    drawn = experiment if is_plotted else None
+    figures = figure_commands(sides, [metric.name for metric in metrics], points.parameters, arrange(report), drawn)
+    return replace(report, commands={**figures, **report.commands})
 
 
-def _about(sides: Sequence[ReportSide]) -> str:
-    """Return what the experiment's file says of itself; "" if it is gone or says nothing."""
-    path = Path(sides[0].summary.plan.file)
+def _experiment(side: ReportSide) -> Experiment | None:
+    """Return the experiment of a series by its file; None if that is gone, or of another project."""
+    path = Path(side.summary.plan.file)
     try:
-        known = sides[0].found.folder == RESULTS and bool(sides[0].summary.plan.cluster) and path.is_file()
-        return read_experiment(path).about if known else ""
+        known = side.found.folder == RESULTS and bool(side.summary.plan.cluster) and path.is_file()
+        return read_experiment(path) if known else None
     except InputError:
-        return ""
+        return None
 
 
 def _measured(sides: Sequence[ReportSide], trials: Sequence[ReadTrial]) -> str:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from shlex import quote
 
 from wke.describe.expression.units import convert
+from wke.describe.names import FolderOf, GitRef, parse_name
 from wke.errors import InputError
 from wke.judge.statistics.statistics import Summary
 from wke.judge.summary.pointtable import PointTable
@@ -13,6 +15,7 @@ from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
 from wke.keep.trials.units import Units, in_units
 from wke.series.comparison.comparands import Found, meanings, pair_of
+from wke.series.folders import RESULTS
 from wke.series.summary import load_summary
 from wke.values import dataclass
 
@@ -34,6 +37,19 @@ class ReportSide:
     def counts(self, attempt: StoredAttempt) -> bool:
         """Return whether an attempt counts in tables and figures."""
         return (attempt.id, attempt.attempt) in self.shown and attempt.ok and not attempt.warmup
+
+    @property
+    def wanted(self) -> str:
+        """The name of the series, or that of its points, as `wke results` takes it: not the folder or the commit that means it."""
+        keeps = self.found.folder == RESULTS and not isinstance(parse_name(self.name), GitRef | FolderOf)
+        return self.name if keeps else self.found.series
+
+    def command(self, words: str) -> str:
+        """Return a wke command as it works from here on the store of this side; "" if none does, as in a folder that is not `results`."""
+        folder = self.found.folder
+        if folder.name != RESULTS.name:
+            return ""
+        return f"wke {words}" if folder == RESULTS else f"wke {words} --cwd {quote(str(folder.parent))}"
 
 
 @contextmanager

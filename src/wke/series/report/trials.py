@@ -103,7 +103,7 @@ def _of_side(index: int, side: ReportSide, points: Mapping[tuple[int, object], i
             tasks=tuple(_tasks(one, of)),
             notes=tuple(_notes(one, of)),
             folder=str(one.folder),
-            commands=tuple(_commands(one)),
+            commands=tuple(_commands(side, one)),
         )
         yield ReadTrial(shown, one, of, side.store.inputs.of(one.ran[0]))
 
@@ -158,11 +158,10 @@ def _notes(one: StoredAttempt, of: AttemptDetails) -> Iterator[str]:
         yield "its files are gone"
 
 
-def _commands(one: StoredAttempt) -> Iterator[str]:
+def _commands(side: ReportSide, one: StoredAttempt) -> Iterator[str]:
     number = f" --attempt {one.attempt}" if one.attempt > 1 else ""
-    yield f"wke show {quote(one.id)}{number}"
-    yield f"wke logs {quote(one.id)}"
-    yield f"wke export {quote(one.id)}{number}"
+    words = (f"show {quote(one.id)}{number}", f"logs {quote(one.id)}", f"export {quote(one.id)}{number}")
+    yield from filter(None, map(side.command, words))
 
 
 # -- tasks and what they wrote

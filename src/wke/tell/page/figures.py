@@ -114,7 +114,7 @@ def _orders(report: Report, layout: Arrangement, metric: ShownMetric) -> Iterato
         if drawing is not None:
             title = f"Order of execution{f': {name}' if len(report.series) > 1 else ''}"
             words = "A slow spell shows as marks on one side of 0. A ring marks a suspect trial, a dashed ring an outlier of its point."
-            reproduce = report.commands.get(f"order:{metric.name}")
+            reproduce = report.commands.get(f"order:{metric.name}:{series}")
             number = f"f-order-{_number(report, metric)}-{series}"
             yield _figure(title, f"{metric.name} of each trial, relative to the centre of its point", drawing, (words, reproduce), number)
 

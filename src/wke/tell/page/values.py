@@ -172,8 +172,8 @@ class Grid:
 class Report:
     """Everything that a report page shows. Texts are plain: the page escapes them and shows control characters as such.
 
-    `commands` have the command that reproduces a figure by `KIND:METRIC` (`lines`, `percentiles`, `cdf`, `order`) or `compare:`.
-    `facts` and `disclosure` are terms with texts. `left_out` says what this file does not hold and how to see it.
+    `commands` have the command that reproduces a figure or table by `KIND:METRIC` (`lines`, `percentiles`, `cdf`), `order:METRIC:SERIES`
+    (an index) or `compare:`. `facts` and `disclosure` are terms with texts. `left_out` says what this file does not hold and how to see it.
     """
 
     title: str
