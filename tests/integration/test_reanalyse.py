@@ -62,6 +62,13 @@ def reanalyse(project: Project, *arguments: str) -> str:
     return done.out
 
 
+def report(project: Project) -> bytes:
+    """Return the bytes of the report page."""
+    done = project.wke("report", "experiments/series.toml", "--output", "page.html")
+    assert done.status == 0, done.err
+    return (project.folder / "page.html").read_bytes()
+
+
 def originals(project: Project) -> tuple[object, ...]:
     """Return all that the store has of what ran, and every byte of the trials' folders."""
     with sqlite3.connect(project.folder / "results/wke.sqlite") as store:
@@ -115,9 +122,13 @@ def test_back_and_forth_the_first_run_counts(emulated: Project) -> None:
     """Metrics that change twice are read from what ran, not from what was read; the old file's results still count as they were."""
     project = measured(emulated)
     first = [trial.id for trial in project.trials()]
+    page = report(project)
+    assert reanalyse(project).startswith("nothing to reanalyse: ")
+    assert report(project) == page
     for unit in ("k/s", "M/s"):
         project.write("experiments/series.toml", SERIES.replace('"1/s"', f'"{unit}"'))
         reanalyse(project)
+    assert report(project) != page
     assert {trial.derivation.trial for trial in project.trials()} == set(first)
     project.write("experiments/series.toml", SERIES)
     assert project.due() == []
