@@ -10,9 +10,6 @@ from wke.errors import InputError
 from wke.series.report.sides import ReportSide
 from wke.tell.page.arrangement import Arrangement
 
-MOST_OTHERS = 2
-"""Parameters that a figure of `wke plot` shows beside that of its axis: as lines and as panels."""
-
 
 def figure_commands(
     sides: Sequence[ReportSide], metrics: Sequence[str], parameters: Sequence[str], layout: Arrangement, experiment: Experiment | None
@@ -21,27 +18,33 @@ def figure_commands(
 
     A figure that `wke plot` cannot draw, as one of several series, has the command that prints its numbers, if there is one.
     """
-    rest = [name for name in parameters if name != layout.axis]
-    first, second = [*rest, "", ""][:2]
-    line = {"x-axis": layout.axis, "sort-by": first, "facet-by": second}
-    curve = {"sort-by": first or layout.axis, "facet-by": layout.axis if first else ""}
+    line, curve = _axes(parameters, layout)
     results = [side.command(f"results {quote(side.wanted)}") for side in sides]
+    printed = "; ".join(results) if all(results) else ""
     found = {}
     for metric in metrics:
-        drawn = layout.axis and len(rest) <= MOST_OTHERS and _drawn(experiment, {"type": "line", "y-axis": metric} | line)
-        found[f"lines:{metric}"] = drawn or ("; ".join(results) if all(results) else "")
-        for kind in ("percentiles", "cdf") if len(rest) < MOST_OTHERS else ():
-            found[f"{kind}:{metric}"] = _drawn(experiment, {"type": kind, "y-axis": metric} | curve)
-        order = _drawn(experiment, {"type": "order", "y-axis": metric})
+        found[f"lines:{metric}"] = _drawn(experiment, "line", metric, line) or printed
+        found |= {f"{kind}:{metric}": _drawn(experiment, kind, metric, curve) for kind in ("percentiles", "cdf")}
+        order = _drawn(experiment, "order", metric, {})
         for index, side in enumerate(sides):
             found[f"order:{metric}:{index}"] = order or side.command(f"results {quote(side.wanted)} --trials")
     return {key: words for key, words in found.items() if words}
 
 
-def _drawn(experiment: Experiment | None, keys: Mapping[str, str]) -> str:
-    """Return the command that draws a figure with these keys; "" where `wke plot` would refuse them."""
-    if experiment is None:
+def _axes(parameters: Sequence[str], layout: Arrangement) -> tuple[Mapping[str, str] | None, Mapping[str, str] | None]:
+    """Return the axes, lines and panels of figures of lines and of curves; None where there are more parameters than these can show."""
+    rest = [name for name in parameters if name != layout.axis]
+    first, second = [*rest, "", ""][:2]
+    line = {"x-axis": layout.axis, "sort-by": first, "facet-by": second}
+    curve = {"sort-by": first or layout.axis, "facet-by": layout.axis if first else ""}
+    return line if layout.axis and len(rest) <= 2 else None, curve if len(rest) <= 1 else None
+
+
+def _drawn(experiment: Experiment | None, kind: str, metric: str, axes: Mapping[str, str] | None) -> str:
+    """Return the command that draws a figure; "" where `wke plot` would refuse it."""
+    if experiment is None or axes is None:
         return ""
+    keys = {"type": kind, "y-axis": metric, **axes}
     text = ", ".join(f"{name} = {json.dumps(value)}" for name, value in keys.items() if value)
     try:
         read_plots([text], experiment, "--figure")
