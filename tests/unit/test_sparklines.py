@@ -37,6 +37,16 @@ def test_each_row_has_a_block_for_each_trial_in_the_order_of_time() -> None:
     assert table.notes[-1] == "course: ops of each trial beside the mean of its row, in the order of time; from -10 % to +10 %"
 
 
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [((1.0, 1.0, 1.0, 1.0, 11.0), "from -67 % to +267 %"), ((999.0, 1001.0), "from -0.1 % to +0.1 %"), ((1.0, 2.0), "from -33 % to +33 %")],
+)
+def test_the_ends_of_the_scale_are_plain_numbers(values: tuple[float, ...], ends: str) -> None:
+    """However far or near they are: without an exponent."""
+    whole = summary([trial("a", ops, at) for at, ops in enumerate(values)])
+    assert with_course(text_table(whole.table), whole).notes[-1].endswith(f"; {ends}")
+
+
 @pytest.mark.parametrize("values", [[], [(1.0,), (2.0,)], [(0.0, 0.0)], [(-1.0, 1.0)]], ids=["nothing", "one each", "zeros", "around zero"])
 def test_no_course(values: list[tuple[float, ...]]) -> None:
     """Where there is nothing to compare, or no mean to divide by, the table stays as it is."""

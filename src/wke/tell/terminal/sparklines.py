@@ -30,7 +30,7 @@ def with_course(table: TextTable, summary: SeriesSummary) -> TextTable:
     shares = [1.0, *(share for course in courses for share in course)]
     low, high = min(shares), max(shares)
     cells = tuple((*row, picture(course, low, high)) for row, course in zip(table.cells, courses, strict=True))
-    ends = f"from {100 * (low - 1):+.2g} % to {100 * (high - 1):+.2g} %" if low < high else "all are alike"
+    ends = f"from {_percent(low - 1)} to {_percent(high - 1)}" if low < high else "all are alike"
     note = f"course: {name} of each trial beside the mean of its row, in the order of time; {ends}"
     return TextTable((*table.header, "course"), cells, table.keys, (*table.notes, note))
 
@@ -48,3 +48,9 @@ def _course(name: str, trials: Sequence[StoredAttempt]) -> list[float]:
     values = [value for trial in ordered if math.isfinite(value := trial.observations.get(name, math.nan))]
     mean = fmean(values) if values else 0.0
     return [value / mean for value in values[-MOST:]] if mean else []
+
+
+def _percent(share: float) -> str:
+    """Return a share beside the mean with its sign: `-0.52 %`, `+250 %`."""
+    percent = 100 * share
+    return f"{percent:+.2g} %" if abs(percent) < 10 else f"{percent:+.0f} %"
