@@ -87,7 +87,7 @@ def capacity(folder: Path, runs: int, requests: int) -> tuple[list[str], bool]:
 
 
 def _searches(folder: Path, runs: int, requests: int) -> Iterator[Mapping[str, Any]]:
-    """Search so many times anew, and yield what each search found."""
+    """Run a number of independent searches, and yield what each one found."""
     for number in range(runs):
         name = f"search{number}"
         _experiment(folder, "capacity", name, {"p99 < 70ms": f"p99 < {1000 * LIMIT_S:g}ms", "30000": str(requests)})

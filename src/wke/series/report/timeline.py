@@ -130,7 +130,7 @@ def _task_lines(telemetry: TrialTelemetry, times: TrialTimes) -> Iterator[LineCo
 
 
 def _other_lines(telemetry: TrialTelemetry, times: TrialTimes) -> Iterator[LineCourse]:
-    """Yield all series that are none of the others, nor a part of them alone."""
+    """Yield the series of each machine that no line of ROWS shows as they are."""
     for machine in telemetry.machines:
         shown = {columns[0] for columns in _chosen(telemetry, machine).values() if len(columns) == 1}
         rest = [one for one in telemetry.columns(machine) if one.scope != SCRIPT and one not in shown]

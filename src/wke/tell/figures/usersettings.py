@@ -46,7 +46,7 @@ NOT_LOOKS = (
 
 
 def user_settings(style: str) -> dict[str, Any]:
-    """Return the settings of the user's matplotlibrc, if there is one, and of a style that is none of STYLES.
+    """Return the settings of the user's matplotlibrc, if there is one, and of a style that is not in STYLES.
 
     Raises InputError for a style that there is not, and a file that matplotlib cannot read.
     """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from wke.values import dataclass
 
-STEEP = 12  # a range whose end is so many times its start is drawn on a logarithmic axis
+STEEP = 12  # a range is drawn on a logarithmic axis if its end is at least this many times its start
 LEAST = 1e-300  # smaller values have no logarithmic axis
 
 

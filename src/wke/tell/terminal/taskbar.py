@@ -1,7 +1,7 @@
 """Progress in the terminal's own frame: some terminals show it in their tab, in the task bar, or as a bar above the text (OSC 9;4).
 
-What a terminal cannot do is not told by any query that all of them answer, so only terminals that are known to take the codes get them:
-others may print them, or take them for a message. Inside tmux and screen the terminal is another one.
+No query that all terminals answer tells whether one can do this. So only terminals that are known to take the codes get them: others may
+print them, or show them as a message. Inside tmux and screen the terminal is another one.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ class Taskbar:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    """Return the numbers of a version up to the first part that is none."""
+    """Return the numbers that a version starts with."""
     numbers = []
     for part in text.split("."):
         if not part.isdecimal():
