@@ -847,8 +847,8 @@ def _in_processes(plan, drive):
             hear, heard = os.pipe()
             child = os.fork()
             if not child:
-                for _, *handles in children:
-                    os.closerange(*(handles[0], handles[0] + 1)), os.close(handles[1])
+                for handle in [handle for _, *handles in children for handle in handles]:
+                    os.close(handle)
                 os.close(told), os.close(heard)
                 _be_child(plan, number, drive, tell, hear)
             os.close(tell), os.close(hear)
