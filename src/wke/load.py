@@ -313,6 +313,7 @@ def _pieces(rate, warmup):
     try:
         pieces = [(seconds, rates[0], rates[-1]) for seconds, *rates in rate]
         good = all(0 < seconds < math.inf and min(low, high) >= 0 and max(low, high) < math.inf for seconds, low, high in pieces)
+        good = good and all(len(piece) < 4 for piece in rate)
     except (TypeError, IndexError):  # other than numbers, or no list of lists
         pieces, good = [], False
     _refuse(not good or not pieces, "rate must be a number, or a list of (seconds, rate) and (seconds, from, to), not %r" % (rate,))

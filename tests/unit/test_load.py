@@ -342,6 +342,7 @@ def test_an_http_answer_that_refuses() -> None:
         ({"rate": 0}, "rate must be more than 0"),
         ({"rate": [(1, 5), (0, 5)]}, "rate must be a number, or a list of"),
         ({"rate": [(1, -5, 5)]}, "rate must be a number, or a list of"),
+        ({"rate": [(1, 2, 3, 4)]}, "rate must be a number, or a list of"),
         ({"rate": "100"}, "rate must be a number, or a list of"),
         ({"rate": [100, 200]}, "rate must be a number, or a list of"),
         ({"timeout": "5"}, "timeout must be a number, not '5'"),

@@ -63,7 +63,7 @@ def _plans(lacking: Mapping[float, Mapping[str, Summary]]) -> Iterator[str]:
         (trials, values), *others = plans(quantile)
         least = min(metrics.values(), key=lambda one: (one.n, one.values))
         more = " or ".join(f"{trials} of {values:,}" for trials, values in others)
-        have = f"there are {counted(least.n, 'trial')} of {least.values:,}"
+        have = f"there {'is' if least.n == 1 else 'are'} {counted(least.n, 'trial')} of {least.values:,}"
         yield f"{', '.join(metrics)}: an interval with two ends takes {trials} trials of {values:,} values, or {more}; {have}"
 
 

@@ -23,7 +23,9 @@ async function compare() {
   $("#cmpwhy").replaceChildren(el("h3", null, "What differs"), found ? whyList(found[2]) : whyCommand(a, b));
   const both = await Promise.all([a, b].map(trial => trial.has ? telemetryOf(trial).catch(() => null) : null));
   if (BY_KEY.get(sideA.value) !== a || BY_KEY.get(sideB.value) !== b) return;
-  const names = [...new Set(both.flatMap(telemetry => telemetry ? [...telemetry.show, ...telemetry.rows.keys()] : []))], choice = $("#cmprow"), kept = choice.value;
+  const having = both.filter(Boolean), all = [...new Set(having.flatMap(telemetry => [...telemetry.show, ...telemetry.rows.keys()]))];
+  const common = all.filter(name => having.every(telemetry => telemetry.rows.has(name))), names = [...new Set([...common, ...all])];
+  const choice = $("#cmprow"), kept = choice.value;
   choice.replaceChildren(...names.map(name => el("option", { value: name }, name)));
   if (names.includes(kept)) choice.value = kept;
   choice.disabled = !names.length;
