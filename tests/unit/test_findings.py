@@ -66,7 +66,7 @@ FINDINGS: Mapping[str, Finding] = {
     'search of rate at engine="old": 0 of at most 12 trials; next 10,000': RateFound(
         "rate", SEARCH, {"engine": "old"}, (), search_rate((), RateRange(10_000)), 10_000, "p99", "ms", 10.0
     ),
-    'search of rate at engine="old": 0 of at most 12 trials; stopped at 10,000, whose trial was invalid too often': RateFound(
+    'search of rate at engine="old": 0 of at most 12 trials; stopped at 10,000: its trial has no result and is not repeated now': RateFound(
         "rate", SEARCH, {"engine": "old"}, (), search_rate((), RateRange(10_000)), 10_000, "p99", "ms", 10.0, stuck=True
     ),
     "search of n: 2 or 3 at load=7; none up to 9 is enough at load=8": SizesFound(

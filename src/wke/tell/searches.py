@@ -72,7 +72,9 @@ def _rate_text(found: RateFound) -> str:
             f"{word} at {_grouped(readable(rate))}" for word, rate in (("holds", state.held), ("fails", state.failed)) if rate is not None
         ]
         following = f"next {_grouped(found.next)}" if found.next is not None else ""
-        following = f"stopped at {following.removeprefix('next ')}, whose trial was invalid too often" if found.stuck else following
+        following = (
+            f"stopped at {following.removeprefix('next ')}: its trial has no result and is not repeated now" if found.stuck else following
+        )
         return "; ".join(
             filter(None, (f"{len(found.tried)} of at most {counted(found.search.trials, 'trial')}", ", ".join(known), following))
         )

@@ -43,8 +43,8 @@ class TriedRate:
 class RateFound(Finding):
     """How far the search of one `setting` of the other parameters is, by its trials; `next` is the value that it tries next.
 
-    It is `stuck` if that trial does not run again although it has no result: it was invalid too often. The latency `metric` has this
-    `unit` and `limit`.
+    It is `stuck` if that trial has no result but does not run now: it was invalid too often, or the running command attempted it. The
+    latency `metric` has this `unit` and `limit`.
     """
 
     parameter: str
