@@ -10,6 +10,7 @@ holds up its search: what it would have said is not known.
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.point import point_key
@@ -132,7 +133,7 @@ class Largest(Policy):
         tried: list[TriedRate] = []
         times: Counter[int | float] = Counter()
         while True:
-            state = search_rate([one.says for one in tried], rates)
+            state = _state(tuple(one.says for one in tried), rates)
             if state.next is None:
                 return _Walk(start, tuple(tried), state, None, None)
             rate = search.value(state.next)
@@ -161,3 +162,9 @@ class Largest(Policy):
 
     def _setting(self, point: Place) -> Place:
         return {name: value for name, value in point.items() if name != self.parameter}
+
+
+@lru_cache(maxsize=1 << 10)  # a plan that grows replays each search from its start at every trial
+def _state(trials: tuple[RateTrial, ...], rates: RateRange) -> RateSearch:
+    """Return how far a search is, as `search_rate` does."""
+    return search_rate(trials, rates)
