@@ -13,6 +13,7 @@ from telemetry_of import AHEAD, LOAD, START, S, made_up
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.rules import Rules
+from wke.describe.experiment.timeseries import TimeSeries
 from wke.errors import InputError
 from wke.judge.statistics.statistics import Summary
 from wke.judge.summary.pointtable import PointRow, PointTable
@@ -29,8 +30,10 @@ from wke.series.report.headlines import headlines
 from wke.series.report.points import PagePoints
 from wke.series.report.report import _report, make_page
 from wke.series.report.sides import open_sides
+from wke.series.report.timeline import _task_lines
 from wke.series.report.timelines import choose_timelines
 from wke.series.report.trials import LONGEST_LINE, read_trials
+from wke.series.telemetry import stored_telemetry
 from wke.tell.page.arrangement import Arrangement
 from wke.tell.page.values import Report
 
@@ -244,6 +247,17 @@ def test_what_does_not_fit_is_left_out_in_order(monkeypatch: pytest.MonkeyPatch)
         assert any("no room for that of scale00-4, scale01-4" in text for text in some.left_out)
         none = choose_timelines(trials, ["scale00-0"], 0, "wke report scale")
         assert none.packed == {}
+
+
+def test_requests_are_shown_as_a_rate() -> None:
+    """The last window is half as long and has half as many requests: the line does not fall. Other series stay as they were written."""
+    series("scale", 1, telemetry=True)
+    with open_sides(["scale"]) as sides:
+        trial = read_trials(sides, PagePoints.of(sides).places, ["tput"])[0]
+    written = {name: TimeSeries("", (1.0, 2.0, 2.5), (500.0, 500.0, 250.0)) for name in ("done", "mine")}
+    telemetry = replace(stored_telemetry(trial.at, trial.of), written={LOAD: written})
+    found = {line.name: (line.row.unit, list(course.values)) for line, course in _task_lines(telemetry, trial.times)}
+    assert found == {"done": ("1/s", [500, 500]), "mine": ("", [500, 250])}
 
 
 def test_a_page_keeps_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
