@@ -49,6 +49,15 @@ def test_series(store: Store) -> None:
     assert [trial.id for trial in store.plans.trials("scale") if selection.has(trial.point)] == ["n200", "n200-1"]
 
 
+def test_a_series_whose_file_has_a_name_that_is_no_text(store: Store) -> None:
+    """By the bytes of the name, by the file, and as tables print it."""
+    series(store, "d\udcff", [PlannedTrial("y1", {"n": 1}, 0, False, 0)], {"y1": OK})
+    Path("d\udcff.toml").write_text("[experiment]\n")
+    stored = SeriesSelection("d\\udcff")
+    assert find_series(store, "d\udcff") == find_series(store, "d\udcff.toml") == find_series(store, "d\\udcff") == stored
+    assert find_series(store, "d\udcff:n=1").series == stored.series
+
+
 def test_trials(store: Store) -> None:
     """By the start of the id, or by points if one trial has run there; the attempt comes back."""
     assert find_trial(store, "o1").id == find_trial(store, "scale:rate=100,engine=old").id == "o100"

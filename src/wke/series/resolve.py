@@ -11,6 +11,7 @@ from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.point import point_key
 from wke.describe.names import FileOf, FolderOf, GitRef, GivenName, Point, PointsOf, Word, parse_name, points_with
 from wke.errors import InputError, did_you_mean
+from wke.keep.database.checkedconnection import storable
 from wke.keep.store import Store
 from wke.keep.trials.trials import StoredAttempt
 from wke.series.folders import RESULTS
@@ -44,9 +45,9 @@ def select_series(store: Store, text: str | None) -> tuple[SeriesSelection, ...]
 def find_series(store: Store, text: str) -> SeriesSelection:
     """Return the series that a text names: its name, its experiment's file, or SERIES:PARAMETER=VALUE for some of its points."""
     names = store.plans.names()
-    if text in names:
-        return SeriesSelection(text)
-    name = series_name(text)
+    if storable(text) in names:
+        return SeriesSelection(storable(text))
+    name = storable(series_name(text))
     if name not in names:
         raise store.plans.unknown(name)
     kind = parse_name(text)
