@@ -38,7 +38,7 @@ bench: $(VENV)/installed  ## the figures of docs/benchmarks.md, peers beside us 
 	@scripts/setup system test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py
 
-truth: $(VENV)/installed  ## how often the statistics are right, beside known figures (about five minutes)
+truth: $(VENV)/installed  ## how often the statistics are right, beside known figures (about half an hour)
 	@$(BIN)/python benchmarks/truth.py
 
 fuzz: $(VENV)/analysis  ## 50,000 cases of nearly valid files, damaged stores, odd output and lying machines (about a quarter of an hour)
