@@ -223,7 +223,7 @@ def _take_note(series: RunningSeries, found: Mapping[MachineSpec, Facts]) -> Ref
     for machine, facts in now.items():
         for change in drift(before[machine], facts) if machine in before else ():
             series.sink(Note(f"not as it was when it was last measured on: {change}", machine[0]))
-    others = [str(change) for machine in now.keys() & settled.keys() for change in deciding(machine[0], settled[machine], now[machine])]
+    others = [str(change) for machine in now if machine in settled for change in deciding(machine[0], settled[machine], now[machine])]
     if others:
         what = f"no longer what it was when this command began: {'; '.join(others)}"
         raise MachineError(what, hint="what was measured is stored; run the same command again to continue")

@@ -35,7 +35,7 @@ def _families(lacking: frozenset[int], base: tuple[str, ...]) -> tuple[str, ...]
 def _offers(lacking: AbstractSet[int]) -> Iterator[tuple[str, AbstractSet[int]]]:
     """Yield every installed family that has some of these characters, and which. Fonts may have been installed since the last look."""
     known = {entry.fname for entry in fontManager.ttflist}
-    for path in set(findSystemFonts()) - known:
+    for path in sorted(set(findSystemFonts()) - known):
         try:
             fontManager.addfont(path)
         except Exception:  # noqa: BLE001, S112 - matplotlib raises anything for a font that it cannot read
