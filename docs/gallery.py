@@ -1,6 +1,6 @@
 """Measures the series of docs/howto/figures.md, draws its pictures with `wke plot`, and puts them into the page: `python docs/gallery.py`.
 
-It takes about three minutes. With `--draw FOLDER` it draws a series that it measured before, in the project that FOLDER is.
+It takes two to three minutes. With `--draw FOLDER` it draws a series that it measured before, in the project that FOLDER is.
 """
 
 import re

@@ -2,19 +2,24 @@
 
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 import madeup
+import matplotlib as mpl
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.transforms import Bbox
 
 from wke.describe.experiment.forms import WIDTHS, figure_width
-from wke.describe.experiment.plot import Plot
+from wke.describe.experiment.plot import Filter, Plot
 from wke.describe.toml.shape import FlawError
 from wke.errors import InputError
-from wke.tell.figures.figure import draw
-from wke.tell.figures.style import COLOURS, GREYS
+from wke.tell.figures.drawing import make_drawing
+from wke.tell.figures.figure import _figure, draw
+from wke.tell.figures.style import COLOURS, GREYS, layout_of, settings
 
 SHOWN = madeup.trials()
 BAR = replace(madeup.PLOTS["bar"], facet_by=None)
@@ -52,6 +57,29 @@ def test_every_kind_is_as_wide_as_a_column_with_embedded_fonts(name: str, tmp_pa
     width, height = map(float, re.search(r"pgfqpoint\{([\d.]+)in\}\{([\d.]+)in\}", files["pgf"].decode()).groups())  # type: ignore[union-attr]
     assert width == pytest.approx(WIDTHS["acm"], abs=1e-5)
     assert 0.5 < height < 9
+
+
+def overlaps(boxes: Sequence[Bbox]) -> bool:
+    """Return whether any two boxes overlap."""
+    return any(one.overlaps(other) for one, other in combinations(boxes, 2))
+
+
+@pytest.mark.parametrize(
+    "plot", [madeup.PLOTS["percentiles"], replace(madeup.PLOTS["percentiles"], type="cdf")], ids=lambda plot: plot.type
+)
+def test_texts_of_three_facets_in_a_column_do_not_overlap(plot: Plot) -> None:
+    """They stand in two columns, and only quantiles whose labels have room have a tick."""
+    three = replace(plot, facet_by="threads", filter_by=(Filter("threads", (1, 2, 4)),), width_in=WIDTHS["acm"])
+    drawing, layout = make_drawing(three, SHOWN, madeup.EXPERIMENT), layout_of(three)
+    with mpl.rc_context(settings(layout)):
+        figure = _figure(three, drawing, layout)
+        FigureCanvasAgg(figure).draw()
+        panels = figure.axes[1:4]
+        labels = [[label.get_window_extent() for label in axes.get_xticklabels()] for axes in panels[1:]]  # those at the bottom
+        titles = [axes.title.get_window_extent() for axes in panels]
+    assert [axes.get_subplotspec().colspan.start for axes in panels] == [0, 1, 0]
+    assert min(map(len, labels)) >= 2
+    assert not any(map(overlaps, [titles, *labels]))
 
 
 @pytest.mark.parametrize(

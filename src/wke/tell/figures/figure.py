@@ -28,6 +28,7 @@ from wke.tell.figures.table import table_text
 TABLES = ("csv", "tex", "md")
 CAPTION = "caption.tex"
 MOST_COLUMNS = 3  # more facets go to further rows
+NARROW_IN, NARROW_COLUMNS = 4.5, 2  # in a figure that is narrower, titles and ticks of three would overlap
 LEGEND_LETTERS = 48  # longer labels are folded
 FACET_WIDTH = 0.67  # of a paper's column
 LOWEST_IN, TALLEST_IN = 1.45, 2.4  # a panel beside others, and one across two columns
@@ -56,7 +57,7 @@ def draw(
 
 
 def _figure(plot: Plot, drawing: Drawing, layout: Layout) -> Figure:
-    columns = _columns(drawing)
+    columns = _columns(drawing, layout)
     width, panel_height = _size(drawing, layout, columns)
     note = textwrap.fill(drawing.footnote, int(width * 72 / (layout.font_pt - INK_PT) / 0.53)) if layout.captioned else ""
     title = textwrap.fill(drawing.title, int(width * 72 / (layout.font_pt + 1) / 0.64), replace_whitespace=False)
@@ -86,16 +87,17 @@ def _size(drawing: Drawing, layout: Layout, columns: int) -> tuple[float, float]
     return wide, PANEL_HEIGHT_IN * layout.scale * drawing.height
 
 
-def _columns(drawing: Drawing) -> int:
+def _columns(drawing: Drawing, layout: Layout) -> int:
     """Return how many facets stand side by side; four make a square."""
-    return 2 if drawing.facets == 4 else min(drawing.facets, MOST_COLUMNS)
+    narrow = layout.width_in is not None and layout.width_in < NARROW_IN
+    return 2 if drawing.facets == 4 else min(drawing.facets, NARROW_COLUMNS if narrow else MOST_COLUMNS)
 
 
 def _draw_panels(figure: Figure, grid: Any, plot: Plot, drawing: Drawing) -> Sequence[Artist]:
     """Draw all panels, those of one y in rows; return what stands for the groups."""
     handles: Sequence[Artist] = ()
     kind = kind_of(plot.type)
-    columns = _columns(drawing)
+    columns = grid.ncols
     rows = -(-drawing.facets // columns)
     for index, panel in enumerate(drawing.panels):
         y, facet = divmod(index, drawing.facets)
