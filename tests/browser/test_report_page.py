@@ -174,6 +174,9 @@ def test_a_row_out_of_sight_is_zoomed_when_it_comes_into_sight(page: Page) -> No
     page.size(1280, 420)
     opened(page)
     last = "[...document.querySelectorAll('#tl .uplot canvas')].at(-1)"
+    empty = page.js(f"{last}.toDataURL()")
+    page.js(f"{last}.scrollIntoView()")
+    page.until(f"{last}.toDataURL() !== {empty!r}")
     page.js("document.querySelector('#tl').scrollIntoView({block: 'start'})")
     page.js("document.querySelector('#tl').focus({preventScroll: true})")
     page.until(f"{last}.getBoundingClientRect().top > innerHeight")
@@ -184,6 +187,22 @@ def test_a_row_out_of_sight_is_zoomed_when_it_comes_into_sight(page: Page) -> No
     assert page.js(f"{last}.toDataURL()") == whole
     page.js(f"{last}.scrollIntoView()")
     page.until(f"{last}.toDataURL() !== {whole!r}")
+
+
+def test_a_row_out_of_sight_is_drawn_when_it_comes_into_sight(page: Page) -> None:
+    """Opening a trial draws the rows that are seen; the last row of a small window gets its lines once it is scrolled to."""
+    page.size(1280, 420)
+    page.js(
+        "globalThis.strokes = 0; const stroke = CanvasRenderingContext2D.prototype.stroke;"
+        "CanvasRenderingContext2D.prototype.stroke = function (path) { strokes += path instanceof Path2D; return stroke.apply(this, arguments) }"
+    )
+    opened(page)
+    last = "[...document.querySelectorAll('#tl .uplot canvas')].at(-1)"
+    page.until(f"{last}.getBoundingClientRect().top > innerHeight")
+    empty = page.js(f"{last}.toDataURL()")
+    assert page.js("strokes") == 0
+    page.js(f"{last}.scrollIntoView()")
+    page.until(f"{last}.toDataURL() !== {empty!r} && strokes > 0")
 
 
 def test_the_crosshair_reads_all_rows(page: Page) -> None:

@@ -18,7 +18,8 @@ function addRow(line, row, last) {
       columns.push(one.low);
     }
   }
-  const plot = new uPlot(optionsOf(line, series, bands, last, highest(shown)), columns, box);
+  const plot = new uPlot(optionsOf(line, series, bands, last, highest(shown)), columns.map(() => []), box);
+  Object.assign(plot, { stale: true, waiting: columns });
   $$("canvas", plot.root).forEach(canvas => canvas.setAttribute("aria-hidden", "true"));
   line.plots.push(plot);
   line.legends.push({ name: row.name, xs: data.xs, lines: shown });

@@ -41,12 +41,12 @@ function setRange(line, from, to) {
   });
 }
 
-// Only rows in sight are drawn anew; the others are when they come into sight.
+// Only rows in sight are drawn, at first and anew; the others are when they come into sight.
 function zoomed(line, plot) {
   if (!plot.stale) return;
   plot.stale = false;
-  const [min, max] = line.range;
-  plot.setScale("x", { min, max });
+  if (plot.waiting) plot.setData(plot.waiting); else plot.setScale("x", { min: line.range[0], max: line.range[1] });
+  plot.waiting = null;
 }
 function watchRows(line) {
   line.seen = new Set();
@@ -54,7 +54,7 @@ function watchRows(line) {
     for (const { target, isIntersecting } of changes) line.seen[isIntersecting ? "add" : "delete"](target);
     line.plots.filter(plot => line.seen.has(plot.root)).forEach(plot => zoomed(line, plot));
   });
-  line.plots.forEach(plot => { line.seen.add(plot.root); watcher.observe(plot.root); });
+  line.plots.forEach(plot => watcher.observe(plot.root));
   return watcher;
 }
 
