@@ -28,6 +28,13 @@ def facts() -> dict[str, str]:
     }
 
 
+def taken_by(command: str) -> str:
+    """Return the line above the figures of a section: the command that took them, and the facts that matter most."""
+    known = facts()
+    told = ", ".join(f"{name}: {known[name]}" for name in ("date", "wke", "processor", "kernel", "Python", "load"))
+    return f"Taken by `{command}` ({told})"
+
+
 def load() -> str:
     """Return the load of the last minute, because figures taken on a busy computer mean little."""
     return f"{os.getloadavg()[0]:.1f}"

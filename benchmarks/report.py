@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from facts import facts
+from facts import taken_by
 from page import write_between
 from telemetry_store import RATE, SECOND_NS, SERIES, START_NS, MadeUp
 
@@ -142,9 +142,7 @@ def lines(folder: Path, trials: int, machines: int, seconds: int) -> Iterator[st
     wall_s, cpu_s, memory = (statistics.median(run[at] for run in runs) for at in range(3))
     size = (folder / "reports" / f"{NAME}.html").stat().st_size / 1e6
     held = sum(path.stat().st_size for path in (folder / "results").rglob("telemetry.wke")) / 1e6
-    known = facts()
-    told = ", ".join(f"{name}: {known[name]}" for name in ("date", "wke", "processor", "kernel", "Python", "load"))
-    yield f"Taken by `python benchmarks/report.py --trials {trials} --machines {machines} --seconds {seconds}` ({told})"
+    yield taken_by(f"python benchmarks/report.py --trials {trials} --machines {machines} --seconds {seconds}")
     yield ""
     yield f"`wke report` of {trials} trials on {machines} machines, each with {seconds} s of {SERIES} series at {RATE} Hz:"
     samples = trials * machines * seconds * RATE * SERIES

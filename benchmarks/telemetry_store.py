@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
-from facts import facts
+from facts import taken_by
 from page import write_between
 
 from wke.act.connection import bootstrap
@@ -280,9 +280,7 @@ def lines(machines: int, seconds: int) -> Iterator[str]:
         asked = [ask(folder, window) for _ in range(QUERIES)]
     assert samples == machines * seconds * RATE * SERIES, samples
     query_s, query_cpu_s = (statistics.median(side) for side in zip(*asked, strict=True))
-    known = facts()
-    told = ", ".join(f"{name}: {known[name]}" for name in ("date", "wke", "processor", "kernel", "Python", "load"))
-    yield f"Taken by `python benchmarks/telemetry_store.py --machines {machines} --seconds {seconds}` ({told})"
+    yield taken_by(f"python benchmarks/telemetry_store.py --machines {machines} --seconds {seconds}")
     yield ""
     yield "### Telemetry of many machines on the controller"
     yield ""
