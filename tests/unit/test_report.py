@@ -14,7 +14,12 @@ from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.rules import Rules
 from wke.describe.experiment.timeseries import TimeSeries
+from wke.describe.search.searchform import read_search
 from wke.errors import InputError
+from wke.judge.policies.largest import RateFound
+from wke.judge.policies.smallest import SizesFound
+from wke.judge.statistics.capacity import Capacity, Phase, RateSearch, Refusal
+from wke.judge.statistics.demand import Demand
 from wke.judge.statistics.statistics import Summary
 from wke.judge.summary.pointtable import PointRow, PointTable
 from wke.keep.output.logs import LogWriter
@@ -139,8 +144,27 @@ def test_a_value_is_rounded_once() -> None:
     """The large number of a headline is the one in the sentence below it."""
     summary = Summary(8, 2417.3, 2385.0, 2449.6, "mean")
     table = PointTable((), {"tput": "1/s"}, (PointRow({"engine": "old"}, 8, 0, 0, {"tput": summary}),))
-    (found,) = headlines([], table)
+    (found,) = headlines([], (), table)
     assert (found.figure, found.sentence) == ("2417 1/s", "tput is 2417 ± 32 1/s.")
+
+
+def test_what_a_search_found_comes_before_single_points() -> None:
+    """The load that a system sustains is what its series was measured for, not the best of the points on the way there."""
+    rows = tuple(PointRow({"rate": rate}, 1, 0, 0, {"p99": Summary(1, 9.0, None, None, "mean")}) for rate in (100, 200))
+    table = PointTable(("rate",), {"p99": "ms"}, rows)
+    search = read_search({"find": "max", "while": "p99 < 10ms", "from": 100, "to": "1M"})
+    state = RateSearch(Phase.OVER, None, capacity=Capacity(12, 12_412.0, 12_104.0, 12_796.0))
+    found = RateFound("rate", search, {}, (), state, None, "p99", "ms", 10.0)
+    (told,) = headlines([], (found,), table)
+    assert (told.figure, told.interval, told.detail) == ("12,400 requests/s", "12,100 to 12,800", "p99 < 10ms.")
+    assert told.sentence.startswith("search of rate: holds up to 12,400 requests/s (95 %: 12,100 to 12,800; 12 trials)")
+    unsure = replace(found, state=replace(state, capacity=Capacity(12, 12_412.0, refusal=Refusal.UNCERTAIN)))
+    (told,) = headlines([], (unsure,), table)
+    assert (told.figure, told.interval) == ("about 12,400 requests/s", "")
+    size = read_search({"find": "min", "while": "p99 < 10ms", "from": 1, "to": 9})
+    demands = (Demand(7, 2, None, 3, known=True, sure=False), Demand(8, None, None, None, known=False, sure=True))
+    (told,) = headlines([], (SizesFound("n", size, {}, "rate", demands, (), None, 9),), table)
+    assert (told.figure, told.sentence) == ("2 or 3", "search of n: 2 or 3 at rate=7.")
 
 
 def test_series_are_compared_side_by_side() -> None:

@@ -38,6 +38,16 @@ def search_text(found: RateFound | SizesFound, varied: Sequence[str]) -> str:
     return f"search of {found.parameter}{f' at {at}' if at else ''}: {said}"
 
 
+def short_answer(found: RateFound | SizesFound) -> str:
+    """Return the value that a search found, without its interval."""
+    if isinstance(found, SizesFound):
+        return ", ".join(size_words(found, demand) for demand in found.demands if demand.known) or "not known yet"
+    capacity = found.state.capacity
+    if capacity is None or capacity.estimate is None:
+        return "no answer" if capacity is not None else "not known yet"
+    return f"{'' if ends(capacity) else 'about '}{rate_words(capacity.estimate, found.search.unit)}"
+
+
 def rate_words(value: float, unit: str) -> str:
     """Return a value with its unit, as in 12,400 requests/s."""
     return f"{_grouped(readable(value))}{f' {unit}' if unit else ''}"

@@ -1,14 +1,18 @@
-"""The sentences at the head of a page: comparisons that are decided, largest first; without any, the best value of each metric."""
+"""The sentences at the head of a page: decided comparisons, largest first; without any, what searches found, or the best values."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from wke.describe.toml.wording import counted
+from wke.judge.policies.largest import RateFound
+from wke.judge.policies.policy import Finding
+from wke.judge.policies.smallest import SizesFound
 from wke.judge.statistics.comparison import Comparison, Verdict
 from wke.judge.statistics.pairs import Rule
 from wke.judge.summary.pointtable import PointRow, PointTable
 from wke.tell.comparisons import baseline_text, share_words, verdict_text
 from wke.tell.page.values import Headline, ShownComparison
+from wke.tell.searches import ends, search_text, searches_of, short_answer
 from wke.tell.tables import decimals_of, interval, number
 from wke.values import dataclass
 
@@ -70,8 +74,8 @@ def shown_comparisons(found: Sequence[ComparedPoint]) -> tuple[ShownComparison, 
     )
 
 
-def headlines(compared: Sequence[ComparedPoint], table: PointTable) -> tuple[Headline, ...]:
-    """Return at most MOST results: of comparisons with a baseline or another series, else of the points of the series."""
+def headlines(compared: Sequence[ComparedPoint], findings: Sequence[Finding], table: PointTable) -> tuple[Headline, ...]:
+    """Return at most MOST results: of comparisons with a baseline or another series, else of searches, else of the points of the series."""
     ratios = [one for one in compared if one.ratio is not None]
     ordered = sorted(ratios, key=lambda one: (TOLD[one.comparison.verdict], -one.size))
     chosen: dict[str, ComparedPoint] = {}
@@ -79,7 +83,19 @@ def headlines(compared: Sequence[ComparedPoint], table: PointTable) -> tuple[Hea
         chosen.setdefault(one.comparison.metric, one)
     rest = [one for one in ordered if one not in chosen.values() and TOLD[one.comparison.verdict] == 0]
     found = [_of_comparison(one) for one in (*chosen.values(), *rest)[:MOST]]
-    return tuple(found) or tuple(_of_points(table))[:MOST]
+    searches = [_of_search(one, table.parameters) for one in searches_of(findings)[:MOST]]
+    return tuple(found) or tuple(searches) or tuple(_of_points(table))[:MOST]
+
+
+def _of_search(found: RateFound | SizesFound, varied: Sequence[str]) -> Headline:
+    capacity = found.state.capacity if isinstance(found, RateFound) else None
+    between = ends(capacity) if capacity is not None and capacity.refusal is None else None
+    return Headline(
+        figure=short_answer(found),
+        sentence=f"{search_text(found, varied)}.",
+        detail=f"{found.search.condition.text}.",
+        interval=" to ".join(f"{end:,}" for end in between) if between else "",
+    )
 
 
 def _of_comparison(one: ComparedPoint) -> Headline:

@@ -76,7 +76,7 @@ def _report(sides: Sequence[ReportSide], points: PagePoints, trials: Sequence[Re
         series=tuple(side.name for side in sides),
         parameters=points.parameters,
         metrics=metrics,
-        headlines=headlines(comparisons.found, sides[0].summary.table),
+        headlines=headlines(comparisons.found, sides[0].summary.findings, sides[0].summary.table),
         doubts=(*comparisons.doubts, *page_doubts(sides)),
         points=shown_points(points, trials),
         trials=tuple(trial.shown for trial in trials),
