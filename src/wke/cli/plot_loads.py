@@ -1,10 +1,11 @@
 """`wke plot-loads`: draws the loads of machines during a session, also while they are recorded."""
 
-import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
+from wke.cli.ctrlc import waiting
 from wke.cli.options import project
 from wke.keep.output.telemetry import is_growing, read_loads
 from wke.tell.figures.loads import draw_loads, make_load_drawing
@@ -26,15 +27,10 @@ def plot_loads(folder: Path, out: Path, *, follow: bool, update_interval: float,
     LOGFOLDER is the log folder of a session that collected statistics, such as current-measurement. The measured time is shaded.
     """
     folder = folder.resolve()  # the link current-measurement is removed when the session ends
-    drawn = growing = False
-    try:
-        while not drawn or growing:
-            growing = follow and is_growing(folder)  # asked before drawing, so that the last lines are drawn too
+    with waiting() if follow else nullcontext(lambda _: False) as wait:
+        while True:
+            growing = is_growing(folder)  # asked before drawing, so that the last lines are drawn too
             draw_loads(make_load_drawing(read_loads(folder), machine_index), out)
-            drawn = True
-            if growing:
-                time.sleep(update_interval)
-    except KeyboardInterrupt:
-        if not drawn:
-            raise
+            if not growing or not wait(update_interval):
+                break
     Printer().data(str(out))
