@@ -9,14 +9,14 @@ import pytest
 import wke
 from wke.act.providers.provide import PROVIDERS, provide, provider_of
 from wke.describe.cluster.cluster import read_cluster
-from wke.describe.cluster.clusterfile import ADDRESSED, ClusterSection
+from wke.describe.cluster.clusterfile import MACHINES_ARE, ClusterSection
 from wke.errors import InputError
 
 
 def test_each_name_has_a_provider() -> None:
     """The names in the shape of the file, in its table and in act are the same."""
     words = get_args(ClusterSection.__annotations__["provider"])[0]
-    assert set(get_args(words)) == set(ADDRESSED) == set(PROVIDERS)
+    assert set(get_args(words)) == set(MACHINES_ARE) == set(PROVIDERS)
 
 
 @pytest.mark.parametrize(("text", "made"), [('[machines]\na = "host"\n', False), ("[cluster]\nmachines = 2\n", True)])
@@ -26,7 +26,7 @@ def test_machines_with_addresses_need_not_be_made(tmp_path: Path, text: str, *, 
     path.write_text(text)
     cluster = read_cluster(path)
     assert provider_of(cluster).makes_machines is made
-    assert ADDRESSED[cluster.provider] is not made
+    assert (MACHINES_ARE[cluster.provider] != "named") is made
 
 
 def test_only_one_place_asks_which_provider_it_is() -> None:

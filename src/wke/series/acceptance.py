@@ -37,7 +37,7 @@ def changes_to_accept(what: str, store: Store, cluster_file: Path) -> AcceptedCh
         raise InputError(
             f'"{what}" selects machines and is also the start of a trial id', hint="give more of the trial's id, or machines as [0]"
         )
-    changes = list(_machines(store, {(machine.name, place(machine.external_addr)) for machine in machines}))
+    changes = list(_machines(store, {(machine.name, place(machine.known_as)) for machine in machines}))
     if not changes:
         hint = "wke why TRIAL explains why a trial has to run"
         raise InputError("these machines have not changed since results were measured on them, as far as is known", hint=hint)

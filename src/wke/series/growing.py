@@ -46,5 +46,7 @@ def all_planned(cluster_file: Path) -> list[PlannedSeries]:
 
 
 def on_cluster(series: PlannedSeries, cluster: ClusterSpec) -> PlannedSeries:
-    """Plan the same series again for machines whose addresses are now known."""
+    """Plan the same series again for machines whose addresses are now known; a plan on lent machines does not depend on them."""
+    if any(machine.is_lent for machine in cluster.machines):
+        return series
     return plan_series(replace(series.project, whole=cluster), series.plan.seed)

@@ -113,14 +113,15 @@ class _Measuring:
 
     def _run_once(self) -> Sequence[Outcome]:
         """Run the missing trials; raise as `confirm_machines` does before anything runs."""
-        series = grown(self.series, self.store)
+        series, cluster = grown(self.series, self.store), self.place.cluster
 
         def due(attempted: Collection[str]) -> list[IdentifiedTrial]:
             nonlocal series
             series = grown(series, self.store)
-            return self.choice.due(series, load_results(series, self.store), attempted)
+            return [item.on(cluster) for item in self.choice.due(series, load_results(series, self.store), attempted)]
 
         left, first = left_running(series, self.store), len(due(()))
+        left = left and (left[0], left[1].on(cluster))
         self.watcher.begins(series, load_results(series, self.store), first)
         if first and (hint := reanalysis_hint(series, self.store)):
             self.watcher.note(hint)
@@ -129,7 +130,7 @@ class _Measuring:
         with self.watcher.display(series) as sink:
             running = self._running(series, sink)
             if self.choice.remeasure and left is None:
-                run_to_end(look(running, series.trials))
+                run_to_end(look(running, [item.on(cluster) for item in series.trials]))
             return run_to_end(run_due(running, left, due))
 
     def _running(self, series: PlannedSeries, sink: Sink) -> RunningSeries:

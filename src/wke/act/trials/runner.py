@@ -219,7 +219,7 @@ def _take_note(series: RunningSeries, found: Mapping[MachineSpec, Facts]) -> Ref
     Raises MachineError when one is not what this command has settled: it was away and came back as another one.
     """
     before, settled = series.store.examinations.latest(), series.store.examinations.confirmed(series.number)
-    now = {(machine.name, place(machine.external_addr)): facts for machine, facts in found.items()}
+    now = {(machine.name, place(machine.known_as)): facts for machine, facts in found.items()}
     for machine, facts in now.items():
         for change in drift(before[machine], facts) if machine in before else ():
             series.sink(Note(f"not as it was when it was last measured on: {change}", machine[0]))

@@ -1,17 +1,16 @@
 """The cluster: its machines, their classes, and the links between them, as cluster.toml describes them."""
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from wke.describe.cluster.clusterfile import ADDRESSED, MOST_MACHINES, ClusterFile, LinkEntry, MachineEntry
+from wke.describe.cluster.clusterfile import MACHINES_ARE, ClusterFile, LinkEntry
+from wke.describe.cluster.drafts import Draft, machine_drafts, name_problem
 from wke.describe.cluster.folding import unfold
 from wke.describe.cluster.machinelimits import MachineLimits, read_limits
 from wke.describe.cluster.selector import select
-from wke.describe.toml.shape import Key
 from wke.describe.toml.tables import TomlTable, read
 from wke.describe.toml.userfile import is_folder
 from wke.describe.toml.wording import counted
@@ -20,8 +19,6 @@ from wke.values import dataclass
 
 LOCAL_NETWORK = ip_network("10.181.0.0/16")
 """The network of emulated machines; the first one is 10.181.0.2."""
-
-RESERVED_NAMES = frozenset({"all"})
 
 DETACHED_LEASE_S = 7200.0
 """The lease of a trial that is left running, if the file gives none."""
@@ -34,7 +31,8 @@ WAIT_S = 300.0
 class MachineSpec:
     """One host under test. wke connects to `external_addr` (None for emulated machines), machines connect to `internal_addr`.
 
-    `python` is the program that runs wke's code there; None for the first one that is new enough.
+    `python` is the program that runs wke's code there; None for the first one that is new enough. A machine that is lent is known by its
+    name; its addresses are other ones each time, and stand in plans as `later_addr` returns them.
     """
 
     name: str
@@ -45,6 +43,17 @@ class MachineSpec:
     ssh_port: int | None = None
     username: str | None = None
     python: str | None = None
+    is_lent: bool = False
+
+    @property
+    def known_as(self) -> str | None:
+        """The address by which the store knows the machine, of a lent one the same text whichever it is now; None if it is emulated."""
+        return later_addr(self.name, "external") if self.is_lent else self.external_addr
+
+
+def later_addr(name: str, kind: str) -> str:
+    """Return the text that stands in a plan for the `external` or `internal` address of a lent machine (plan/binding.py replaces it)."""
+    return f"<{name}.{kind}-addr>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +140,12 @@ def restricted(cluster: ClusterSpec, selector: str) -> ClusterSpec:
     return replace(cluster, machines=machines, classes=kept)
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A machine with a name and an entry, but without an index yet."""
-
-    name: str
-    entry: MachineEntry
-    key: Key
-    external: str | None
-    internal: str | None
-
-
 def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpec:
     section = table.value.cluster
-    drafts = _drafts(table, problems)
+    drafts = machine_drafts(table, problems)
     addressed = any(draft.external or draft.internal for draft in drafts)
     provider = section.provider or ("ssh" if addressed else "local")
-    if ADDRESSED[provider]:
+    if MACHINES_ARE[provider] == "named":
         problems += _missing_addresses(table, drafts)
     classes = _classes(table, drafts, problems)
     own = _memberships(classes)
@@ -162,7 +160,7 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
         connect_limit=section.connect_limit,
         connect_timeout_s=section.connect_timeout,
         lease_s=section.lease,
-        wait_s=(WAIT_S if ADDRESSED[provider] else 0.0) if section.wait is None else section.wait,
+        wait_s=(0.0 if MACHINES_ARE[provider] == "emulated" else WAIT_S) if section.wait is None else section.wait,
         detached_lease_s=section.lease if "lease" in section.given else DETACHED_LEASE_S,
         ssh_options=section.ssh_options,
         forward_agent=section.forward_agent,
@@ -180,26 +178,31 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
 def _refusals(table: TomlTable[ClusterFile], provider: str) -> Iterator[Problem]:
     """Yield what a provider cannot do, so that whatever uses its machines is refused."""
     for key in table.value.links:
-        if not ADDRESSED[provider] and key != "default":
+        if MACHINES_ARE[provider] == "emulated" and key != "default":
             hint = "remove it, or write default = { ... } for the links of all machines"
             yield Problem('only "default" can be emulated yet, the same link for every machine', table.at("links", key), hint)
-    for index, folder in enumerate(table.value.cluster.share if not ADDRESSED[provider] else ()):
+    for index, folder in enumerate(table.value.cluster.share if MACHINES_ARE[provider] == "emulated" else ()):
         if not is_folder(table.path.parent / Path(folder).expanduser()):
             yield Problem(f"{folder} is not a folder", table.at("cluster", "share", index), "relative paths start at the project's folder")
 
 
-def _machine(draft: _Draft, index: int, provider: str, classes: tuple[str, ...]) -> MachineSpec:
-    """Make a machine of a draft. The address of an emulated machine follows from its index; those in the file are for other providers."""
-    addressed = ADDRESSED[provider]
+def _machine(draft: Draft, index: int, provider: str, classes: tuple[str, ...]) -> MachineSpec:
+    """Make a machine of a draft. Addresses in the file are those of machines that exist already; others get theirs elsewhere."""
+    kind, external, internal = MACHINES_ARE[provider], draft.external, draft.internal or draft.external or ""
+    if kind == "lent":
+        external, internal = later_addr(draft.name, "external"), later_addr(draft.name, "internal")
+    elif kind == "emulated":
+        external, internal = None, str(LOCAL_NETWORK[index + 2])
     return MachineSpec(
         name=draft.name,
         index=index,
-        external_addr=draft.external if addressed else None,
-        internal_addr=(draft.internal or draft.external or "") if addressed else str(LOCAL_NETWORK[index + 2]),
+        external_addr=external,
+        internal_addr=internal,
         classes=classes,
         ssh_port=draft.entry.ssh_port,
         username=draft.entry.username,
         python=draft.entry.python,
+        is_lent=kind == "lent",
     )
 
 
@@ -214,72 +217,14 @@ def _with_pythons(table: TomlTable[ClusterFile], cluster: ClusterSpec, problems:
     return tuple(replace(machine, python=machine.python or pythons.get(machine.name)) for machine in cluster.machines)
 
 
-def _drafts(table: TomlTable[ClusterFile], problems: list[Problem]) -> list[_Draft]:
-    """Return the machines, with folded names expanded and without wrong and repeated ones."""
-    value = table.value
-    number = value.cluster.machines
-    if number is not None and value.machines:
-        problems.append(Problem("machines are given here and in [machines]", table.at("cluster", "machines"), "keep one of the two"))
-    if number is None and not value.machines:
-        problems.append(Problem("the cluster has no machines", table.at(), 'write machines = 3 in [cluster], or a = "host" in [machines]'))
-    entries: Mapping[str | int, MachineEntry] = value.machines or {f"m{i}": MachineEntry() for i in range(number or 0)}
-    drafts: dict[str, _Draft] = {}
-    for key, entry in entries.items():
-        try:
-            unfolded = list(_unfolded(key, entry))
-        except ValueError as error:
-            problems.append(Problem(str(error), table.at("machines", key)))
-            continue
-        for draft in unfolded:
-            what = _name_problem("machine", draft.name)
-            if draft.name in drafts:
-                first = table.at(*drafts[draft.name].key)
-                what = f'machine "{draft.name}" is defined twice, the first time in line {first.line}'
-            if what:
-                problems.append(Problem(what, table.at(*draft.key)))
-            drafts.setdefault(draft.name, draft)
-        if len(drafts) > MOST_MACHINES:
-            problems.append(Problem(f"there are more than {MOST_MACHINES} machines", table.at("machines", key), "divide the cluster"))
-            break
-    return list(drafts.values())[:MOST_MACHINES]
-
-
-def _unfolded(key: str | int, entry: MachineEntry) -> Iterator[_Draft]:
-    """Yield the machines of one entry. In a list of machines, the address is the name."""
-    if isinstance(key, int) and not entry.external_addr:
-        msg = "has no external-addr, which in a list of machines is also the name"
-        raise ValueError(msg)
-    names = unfold(key if isinstance(key, str) else entry.external_addr or "")
-    addresses: list[tuple[str | None, ...]] = []
-    for word, address in (("external-addr", entry.external_addr), ("internal-addr", entry.internal_addr)):
-        unfolded = (None,) * len(names) if address is None else unfold(address)
-        if len(unfolded) != len(names):
-            msg = f"means {counted(len(names), 'machine')}, but its {word} means {len(unfolded)}"
-            raise ValueError(msg)
-        addresses.append(unfolded)
-    for name, external, internal in zip(names, *addresses, strict=True):
-        yield _Draft(name, entry, ("machines", key), external, internal)
-
-
-def _name_problem(noun: str, name: str) -> str | None:
-    """Return what is wrong with the name of a machine or class: it must fit into selectors, file names and host names."""
-    if not name:
-        return f"the name of a {noun} must not be empty"
-    if name in RESERVED_NAMES:
-        return f'"{name}" is reserved and cannot be the name of a {noun}'
-    if re.search(r"[\s,!&/\[\]]|^[-.]|\.\.", name):
-        return f'"{name}" cannot be the name of a {noun}: it contains a space or one of , ! & / [ ] or starts with a dash or a dot'
-    return None
-
-
-def _missing_addresses(table: TomlTable[ClusterFile], drafts: Iterable[_Draft]) -> Iterator[Problem]:
+def _missing_addresses(table: TomlTable[ClusterFile], drafts: Iterable[Draft]) -> Iterator[Problem]:
     for key in dict.fromkeys(draft.key for draft in drafts if not draft.external):
         hint = 'write external-addr = "host", or provider = "local" in [cluster] for emulated machines'
         where = table.at(*key) if key in table.positions else table.at("cluster", "machines")
         yield Problem("has no external-addr, which wke connects to", where, hint)
 
 
-def _classes(table: TomlTable[ClusterFile], drafts: list[_Draft], problems: list[Problem]) -> dict[str, tuple[str, ...]]:
+def _classes(table: TomlTable[ClusterFile], drafts: list[Draft], problems: list[Problem]) -> dict[str, tuple[str, ...]]:
     """Return the machines of each class: those listed in [classes], those that name the class, or as many free ones as it asks for."""
     names = {draft.name: place for place, draft in enumerate(drafts)}
     members: dict[str, set[str]] = {name: set() for name in table.value.classes}
@@ -333,10 +278,10 @@ def _hand_out(table: TomlTable[ClusterFile], names: Collection[str], members: di
 
 
 def _class_name_problems(
-    table: TomlTable[ClusterFile], names: Collection[str], drafts: list[_Draft], members: Iterable[str]
+    table: TomlTable[ClusterFile], names: Collection[str], drafts: list[Draft], members: Iterable[str]
 ) -> Iterator[Problem]:
     for name in members:
-        what = _name_problem("class", name)
+        what = name_problem("class", name)
         if name in names:
             what = f'"{name}" is already the name of a machine'
         if what:

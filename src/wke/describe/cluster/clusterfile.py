@@ -146,8 +146,8 @@ class LimitEntry(TableModel):
     """The numbers of the cores of this computer on which the machine runs, such as `[0]`."""
 
 
-ADDRESSED = {"ssh": True, "local": False}
-"""The providers, and whether their machines have addresses, which the file has to give."""
+MACHINES_ARE = {"ssh": "named", "local": "emulated"}
+"""The providers, and what their machines are: *named* ones have addresses in the file; *lent* ones have addresses only while they are up."""
 
 
 class ClusterSection(TableModel):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 
-from wke.describe.cluster.clusterfile import ADDRESSED, ClusterFile, LimitEntry
+from wke.describe.cluster.clusterfile import MACHINES_ARE, ClusterFile, LimitEntry
 from wke.describe.cluster.selector import Grouped, Named, select
 from wke.describe.toml.tables import TomlTable
 from wke.documents import Json
@@ -55,7 +55,7 @@ def _entry_problems(table: TomlTable[ClusterFile], selector: str, entry: LimitEn
 
 
 def _provider_problems(table: TomlTable[ClusterFile], provider: str) -> Iterator[Problem]:
-    if not ADDRESSED[provider]:
+    if MACHINES_ARE[provider] == "emulated":
         return
     hint = 'remove it, or write provider = "local" in [cluster]; machines of your own keep the limits that they have'
     cluster = table.value.cluster

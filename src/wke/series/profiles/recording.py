@@ -12,6 +12,7 @@ from wke.act.trials.profiled import TrialToProfile, run_profiled
 from wke.describe.experiment.point import point_key
 from wke.describe.experiment.sweep import Point, point_text
 from wke.describe.names import PointsOf, parse_name, points_with
+from wke.describe.plan.binding import bound
 from wke.describe.plan.plan import Trial
 from wke.describe.plan.profiling import ProfilingWish
 from wke.errors import InputError
@@ -72,7 +73,7 @@ def record_profile(asked: AskedPoint, wish: ProfilingWish, display: Display) -> 
     with provide(series.project.whole) as place, profiles.begin(name, shlex.join(["wke", *sys.argv[1:]])) as (number, folder):
         if place.cluster != series.project.whole:
             series = on_cluster(series, place.cluster)
-        trial, at_ns = asked.trial(series), place.now()
+        trial, at_ns = bound(asked.trial(series), place.cluster), place.now()
         profiling = wish.of(trial, series.project.cluster)
         with display(series) as sink:
             ran = run_to_end(run_profiled(place, TrialToProfile(series.plan.experiment, trial, profiling, folder), sink))
