@@ -83,6 +83,12 @@ class TargetError(WkeError):
     """A target ran and failed."""
 
 
+class StillUpError(WkeError):
+    """Machines that were made could not be removed."""
+
+    exit_status = 5
+
+
 class StoreError(WkeError):
     """The results cannot be read or written."""
 

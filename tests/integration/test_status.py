@@ -152,7 +152,7 @@ def test_a_command_that_does_not_say_its_step_is_shown_by_what_the_store_has(mea
 def test_machines_are_asked_who_has_them(emulated: Project) -> None:
     """A machine that is measured on names the series and who measures it; one that is not is free. Nobody is asked unless one wants it."""
     project = written(emulated)
-    assert "each command emulates its own machines" in project.wke("status", "--machines").err
+    assert "each command makes its own machines" in project.wke("status", "--machines").err
     assert project.wke("status", "--machines", "--follow").status == 2
     project.edit("experiments/series.toml", 'on = "all"', 'on = "m0"')
     assert project.wke("cluster", "up").status == 0

@@ -174,7 +174,7 @@ a machine has no attribute "internal"
   hint: for example wke connect m0
 """,
     "cluster up -f ssh.toml": """
-ssh.toml: cluster.provider: the machines of provider "ssh" exist already; only those of "local" are emulated
+ssh.toml: cluster.provider: the machines of provider "ssh" exist already; only those of "local" and "command" are made
   hint: write provider = "local" in [cluster] to emulate the machines on this computer
 """,
     "cluster upp": """

@@ -19,7 +19,10 @@ def test_each_name_has_a_provider() -> None:
     assert set(get_args(words)) == set(MACHINES_ARE) == set(PROVIDERS)
 
 
-@pytest.mark.parametrize(("text", "made"), [('[machines]\na = "host"\n', False), ("[cluster]\nmachines = 2\n", True)])
+COMMAND = '[cluster]\nprovider = "command"\nup = ["./up"]\ndown = ["./down"]\nmachines = 2\n'
+
+
+@pytest.mark.parametrize(("text", "made"), [('[machines]\na = "host"\n', False), ("[cluster]\nmachines = 2\n", True), (COMMAND, True)])
 def test_machines_with_addresses_need_not_be_made(tmp_path: Path, text: str, *, made: bool) -> None:
     """Which provider it is follows from the file, and what it does from the provider."""
     path = tmp_path / "cluster.toml"

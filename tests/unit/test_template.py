@@ -78,7 +78,7 @@ REFUSED = {
         'parameter "engine" is not set at every point\n'
         "  hint: set engine in every table that sub-parameters chooses from, or give it a default before them"
     ),
-    "{d.external-addr}": "machine d has no external address\n  hint: emulated machines have internal-addr only",
+    "{d.external-addr}": "machine d has no external-addr\n  hint: emulated machines have internal-addr only",
     "{server.name}": (
         'selector "server" names "server", which is neither a machine nor a class\n'
         '  hint: did you mean "servers"? machines: a, b.c, d; classes: servers'

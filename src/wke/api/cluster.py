@@ -15,6 +15,7 @@ from wke.api.scripterrors import ClusterError, RemoteExecutionError, RunTargetEr
 from wke.api.selection import Machine, Selection
 from wke.api.slices import OldClusterNames
 from wke.describe.cluster.cluster import read_cluster
+from wke.describe.cluster.clusterfile import MACHINES_ARE
 from wke.errors import InputError, MachineError
 
 
@@ -114,7 +115,7 @@ class Cluster(OldClusterNames):
 
     def _opened_as(self, username: str | None) -> Opened:
         """Return the machines, with another login if one is given and they have logins."""
-        if username is None or provider_of(self.description).makes_machines:
+        if username is None or MACHINES_ARE[self.description.provider] == "emulated":
             return self.opened
         machines = tuple(replace(machine, username=username) for machine in self.description.machines)
         return Opened(replace(self.description, username=username, machines=machines))

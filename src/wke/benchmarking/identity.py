@@ -41,11 +41,16 @@ def _cluster(path: Path) -> Json:
         return None
     cluster: ClusterSpec = read_cluster(path)
     limits: dict[str, Json] = {"limits": {name: one.given() for name, one in cluster.limits.items()}} if cluster.limits else {}
-    return limits | {
-        "provider": cluster.provider,
-        "machines": {m.name: [m.external_addr, m.internal_addr, *m.classes] for m in cluster.machines},
-        "links": {ends: [link.delay_s, link.jitter_s, link.loss, link.rate_bits] for ends, link in cluster.links.items()},
-    }
+    ways = {m.name: list(m.via.words) for m in cluster.machines if m.via is not None}
+    return (
+        limits
+        | ({"via": ways} if ways else {})
+        | {
+            "provider": cluster.provider,
+            "machines": {m.name: [m.external_addr, m.internal_addr, *m.classes] for m in cluster.machines},
+            "links": {ends: [link.delay_s, link.jitter_s, link.loss, link.rate_bits] for ends, link in cluster.links.items()},
+        }
+    )
 
 
 def _digest(path: Path) -> str:

@@ -50,7 +50,10 @@ def check(files: tuple[Path, ...], cluster_file: Path, *, store: bool, as_json: 
         _print_json(readers)
         return
     out = Printer()
-    for warning in _warnings(gather(*readers)):
+    checked = gather(*readers)
+    for note in _notes(checked):
+        out.talk(f"note: {note}")
+    for warning in _warnings(checked):
         out.talk(f"warning: {warning}")
     out.talk(f"{cluster_file}, {counted(len(configurations), 'configuration')}, {counted(len(experiments), 'experiment')}: no mistake")
 
@@ -77,11 +80,12 @@ def _check_store(*, as_json: bool) -> None:
 def _print_json(readers: list[Callable[[], object]]) -> None:
     """Print what was found as JSON; then raise an InputError with the mistakes, if there are any."""
     try:
-        warnings = [warning.facts() for warning in _warnings(gather(*readers))]
+        checked = gather(*readers)
     except InputError as error:
-        Printer().document({"mistakes": [mistake.facts() for mistake in error.problems], "warnings": []})
+        Printer().document({"mistakes": [mistake.facts() for mistake in error.problems], "warnings": [], "notes": []})
         raise
-    Printer().document({"mistakes": [], "warnings": warnings})
+    warnings = [warning.facts() for warning in _warnings(checked)]
+    Printer().document({"mistakes": [], "warnings": warnings, "notes": _notes(checked)})
 
 
 def _check_cluster(cluster_file: Path) -> ClusterSpec:
@@ -109,3 +113,8 @@ def _warnings(checked: tuple[object, ...]) -> Iterator[Problem]:
             if warning not in seen:
                 seen.add(warning)
                 yield warning
+
+
+def _notes(checked: tuple[object, ...]) -> list[str]:
+    """Return what machines cannot do by the way in which they are reached."""
+    return [note for value in checked if isinstance(value, ClusterSpec) for note in value.notes]

@@ -1,11 +1,12 @@
 """`wke show-cluster`, `show-machine`, `show-config`, `get-machine-attribute`: print what the files say."""
 
+import shlex
 from pathlib import Path
 
 import click
 
 from wke.cli.options import as_json, project
-from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, read_cluster
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, facts_of, read_cluster
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.configuration import ConfigurationSpec, OptionSpec, read_configuration
 from wke.errors import InputError, did_you_mean
@@ -23,6 +24,7 @@ def machine_facts(machine: MachineSpec, cluster: ClusterSpec) -> dict[str, objec
         "username": machine.username or cluster.username,
         "workdir": cluster.workdir,
         "python": machine.python,
+        **({} if machine.via is None else {"via": list(machine.via.filled(facts_of(machine, cluster.username)))}),
     }
 
 
@@ -36,11 +38,14 @@ def show_cluster(cluster_file: Path, *, as_json: bool) -> None:
     if as_json:
         machines = {m.name: machine_facts(m, cluster) for m in cluster.machines}
         classes = {name: list(members) for name, members in cluster.classes.items()}
-        out.document({"provider": cluster.provider, "machines": machines, "classes": classes})
+        noted = {"notes": list(cluster.notes)} if cluster.notes else {}
+        out.document({"provider": cluster.provider, "machines": machines, "classes": classes, **noted})
         return
     rows = [("machine", "index", "external", "internal", "classes")]
-    rows += [(m.name, str(m.index), m.external_addr or "–", m.internal_addr, ", ".join(m.classes) or "–") for m in cluster.machines]
+    rows += [(m.name, str(m.index), m.external_addr or "–", m.internal_addr or "–", ", ".join(m.classes) or "–") for m in cluster.machines]
     out.table(rows)
+    for note in cluster.notes:
+        out.talk(note)
 
 
 @click.command()
@@ -54,7 +59,7 @@ def show_machine(machine: str, cluster_file: Path, *, as_json: bool) -> None:
     if as_json:
         out.document(facts)
     else:
-        out.table([(name, _text(value)) for name, value in facts.items()])
+        out.table([(name, _text(name, value)) for name, value in facts.items()])
 
 
 @click.command()
@@ -66,7 +71,7 @@ def get_machine_attribute(machine: str, attribute: str, cluster_file: Path) -> N
     facts = _facts(machine, cluster_file)
     if attribute not in facts:
         raise InputError(f'a machine has no attribute "{attribute}"', hint=did_you_mean(attribute, facts))
-    Printer().data(_text(facts[attribute]))
+    Printer().data(_text(attribute, facts[attribute]))
 
 
 @click.command()
@@ -95,9 +100,9 @@ def _facts(machine: str, cluster_file: Path) -> dict[str, object]:
     return machine_facts(found[0], cluster)
 
 
-def _text(value: object) -> str:
+def _text(name: str, value: object) -> str:
     if isinstance(value, list):
-        return ",".join(map(str, value))
+        return shlex.join(value) if name == "via" else ",".join(map(str, value))
     return "" if value is None else str(value)
 
 

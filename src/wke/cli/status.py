@@ -77,14 +77,14 @@ def _json(seen: list[SeriesStatus]) -> dict[str, object]:
 
 
 def _owners(cluster_file: Path) -> dict[str, dict[str, str]]:
-    """Ask the machines who has them. Those that are emulated for one command only are that command's."""
+    """Ask the machines who has them. Those that are made for one command only are that command's."""
     from wke.act.interrupt import run_to_end  # noqa: PLC0415 - only for `--machines`, here and below
     from wke.act.providers.provide import provide, provider_of  # noqa: PLC0415
     from wke.act.session.owners import owners  # noqa: PLC0415
 
     cluster = read_cluster(cluster_file)
     if not provider_of(cluster).is_up(cluster):
-        Printer().talk("each command emulates its own machines, so no other command can use them")
+        Printer().talk("each command makes its own machines, so no other command can use them")
         return {}
     with provide(cluster) as place:
         return {name: asdict(owner) for name, owner in run_to_end(owners(place)).items()}

@@ -70,7 +70,8 @@ def _find(cluster: ClusterSpec) -> Place | None:
 
 
 def _looking(cluster: ClusterSpec, machines: Sequence[MachineSpec]) -> AbstractAsyncContextManager[Onlooker]:
-    are_shared = provider_of(cluster).makes_machines
+    place = _find(cluster)
+    are_shared = place is not None and place.is_here
     return looking_at(lambda: _find(cluster), machines, cluster, are_shared=are_shared)
 
 

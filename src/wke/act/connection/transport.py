@@ -11,16 +11,24 @@ import subprocess
 from collections.abc import Sequence
 from functools import cache
 from math import ceil
+from pathlib import Path
 
-from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, facts_of
 
 CHEAP_EXCHANGES = ("mlkem768x25519-sha256", "curve25519-sha256")
 DEAR_EXCHANGE = "sntrup761x25519"
 ASK_SSH_S = 10.0
+LOGIN = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash -il; exec sh -i")
 
 
 class SshTransport(tuple[str, ...]):
     """An argument list whose far end is a login shell: a program is appended as one word, quoted for the shell."""
+
+    __slots__ = ()
+
+
+class QuotedTransport(tuple[str, ...]):
+    """An argument list of the user's whose far end is a shell: a program is appended as one word, quoted for that shell."""
 
     __slots__ = ()
 
@@ -34,6 +42,8 @@ def command_line(transport: Transport, program: Sequence[str]) -> list[str]:
     """Return the argument list that runs `program` through `transport`."""
     if isinstance(transport, SshTransport):
         return [*transport, "exec " + shlex.join(program)]
+    if isinstance(transport, QuotedTransport):
+        return [*transport, shlex.join(program)]
     return [*transport, *program]
 
 
@@ -44,6 +54,25 @@ def process_environment(transport: Transport) -> dict[bytes, bytes] | None:
     library would fetch each from the kernel and give it back: with sixteen machines an eighth of all CPU time. Here it keeps them.
     """
     return {**SSH_MEMORY, **os.environb} if isinstance(transport, SshTransport) else None
+
+
+def transport_to(cluster: ClusterSpec, machine: MachineSpec) -> Transport:
+    """Return the transport to a machine: the list that `via` gives it, else the user's OpenSSH client."""
+    return _via(cluster, machine) if machine.via is not None else ssh_transport(cluster, machine)
+
+
+def shell_on(cluster: ClusterSpec, machine: MachineSpec) -> list[str]:
+    """Return the command that opens an interactive shell on a machine in the same way."""
+    return command_line(_via(cluster, machine, terminal=True), LOGIN) if machine.via is not None else ssh_shell(cluster, machine)
+
+
+def _via(cluster: ClusterSpec, machine: MachineSpec, *, terminal: bool = False) -> Transport:
+    """Return the list of the user's that leads to a machine. A program with a relative path is looked for beside the cluster file."""
+    assert machine.via is not None
+    program, *words = machine.via.filled(facts_of(machine, cluster.username), terminal=terminal)
+    if "/" in program and cluster.path is not None:
+        program = str(cluster.path.parent.resolve() / Path(program).expanduser())
+    return (QuotedTransport if machine.via.is_quoted else tuple)((program, *words))
 
 
 def ssh_transport(cluster: ClusterSpec, machine: MachineSpec) -> SshTransport:
@@ -90,7 +119,7 @@ def _key_exchange(cluster: ClusterSpec) -> str | None:
     """
     if cluster.key_exchange is not None:
         return None if cluster.key_exchange == "default" else cluster.key_exchange
-    first = cluster.machines[0]
+    first = next(machine for machine in cluster.machines if machine.via is None)
     return _cheaper_exchange(tuple(cluster.ssh_options), first.external_addr or first.name)
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from wke.act.emulation import emulation
 from wke.act.providers.place import Place
+from wke.act.providers.provider import Standing
 from wke.describe.cluster.cluster import ClusterSpec
 
 SHELL = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash --norc -i; exec sh -i")
@@ -26,7 +27,7 @@ class LocalProvider:
             if kept is None:
                 emulated.close()
 
-    def is_up(self, cluster: ClusterSpec) -> bool:
+    def is_up(self, cluster: ClusterSpec, *, for_good: bool = False) -> bool:  # noqa: ARG002 - those that are kept stay for good
         """Tell whether `wke cluster up` keeps them."""
         return emulation.find(cluster) is not None
 
@@ -34,6 +35,24 @@ class LocalProvider:
         """Return the place of those that `wke cluster up` keeps, or else of those that a running command has made for itself."""
         emulated = emulation.find(cluster) or emulation.find_own(cluster)
         return None if emulated is None else _place(emulated)
+
+    def stand(self, cluster: ClusterSpec) -> Standing:
+        """Make machines that stay."""
+        emulated = emulation.up(cluster, keep=True)
+        return Standing(emulated.mode, _facts(emulated), emulated.missing)
+
+    def end(self, cluster: ClusterSpec) -> bool:
+        """End those that stay."""
+        return emulation.down(cluster)
+
+    def standing(self, cluster: ClusterSpec) -> Standing | None:
+        """Return those that stay."""
+        emulated = emulation.find(cluster)
+        return Standing(emulated.mode, _facts(emulated)) if emulated else None
+
+
+def _facts(emulated: emulation.Emulation) -> dict[str, dict[str, object]]:
+    return {machine.name: {"address": machine.address, "pid": machine.pid} for machine in emulated.machines.values()}
 
 
 def _place(emulated: emulation.Emulation) -> Place:

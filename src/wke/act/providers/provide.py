@@ -1,16 +1,18 @@
 """The choice of a provider. Nothing else asks which one a cluster has.
 
 A provider yields a `Place`; what follows (connections, sessions, the runner, the commands) is the same for all. A new provider is a module
-here with the methods of `Provider`, a line in PROVIDERS, and its name in the table of `describe/cluster/clusterfile.py`.
+here with the methods of `Provider`, a line in PROVIDERS, and its name in the tables of `describe/cluster/clusterfile.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import cast
 
 from wke.act.providers.place import Place
-from wke.act.providers.provider import Provider
+from wke.act.providers.provider import Maker, Provider
 from wke.act.providers.ssh import SshProvider
 from wke.describe.cluster.cluster import ClusterSpec
+from wke.describe.cluster.clusterfile import MACHINES_ARE
 from wke.errors import InputError, Location
 
 
@@ -20,7 +22,13 @@ def _local() -> Provider:
     return LocalProvider()
 
 
-PROVIDERS: Mapping[str, Callable[[], Provider]] = {"ssh": SshProvider, "local": _local}
+def _command() -> Provider:
+    from wke.act.providers.command import CommandProvider  # noqa: PLC0415 - and without the user's programs
+
+    return CommandProvider()
+
+
+PROVIDERS: Mapping[str, Callable[[], Provider]] = {"ssh": SshProvider, "local": _local, "command": _command}
 
 
 def provider_of(cluster: ClusterSpec) -> Provider:
@@ -28,14 +36,17 @@ def provider_of(cluster: ClusterSpec) -> Provider:
     return PROVIDERS[cluster.provider]()
 
 
-def check_made(cluster: ClusterSpec) -> None:
-    """Raise InputError if a cluster's machines do not have to be made."""
-    if not provider_of(cluster).makes_machines:
+def maker_of(cluster: ClusterSpec) -> Maker:
+    """Return a cluster's provider if it makes machines; raise InputError if they exist already."""
+    provider = provider_of(cluster)
+    if not provider.makes_machines:
+        makers = [f'"{name}"' for name, kind in MACHINES_ARE.items() if kind != "named"]
         raise InputError(
-            f'the machines of provider "{cluster.provider}" exist already; only those of "local" are emulated',
+            f'the machines of provider "{cluster.provider}" exist already; only those of {" and ".join(makers)} are made',
             where=Location(str(cluster.path), key="cluster.provider"),
             hint='write provider = "local" in [cluster] to emulate the machines on this computer',
         )
+    return cast("Maker", provider)
 
 
 @contextmanager
@@ -46,9 +57,9 @@ def provide(cluster: ClusterSpec, *, lasting: bool = False) -> Iterator[Place]:
     Raises MachineError when machines cannot be made, InputError when they have to be although `lasting` ones are wanted.
     """
     provider = provider_of(cluster)
-    if lasting and not provider.is_up(cluster):
+    if lasting and not provider.is_up(cluster, for_good=True):
         raise InputError(
-            "nothing can outlive this command on machines that are emulated for it alone",
+            "nothing can outlive this command on machines that are made for it alone",
             hint="make machines that stay: wke cluster up",
         )
     with provider.reach(cluster) as place:

@@ -43,9 +43,10 @@ def task_specs(step: PlannedStep, users: Mapping[str, str]) -> Iterator[TaskSpec
 
 
 def _environment(name: TaskName, machine: MachineSpec, index: int, size: int) -> dict[str, str]:
+    address = {"WKE_INTERNAL_ADDR": machine.internal_addr} if machine.internal_addr else {}
     return {
         "WKE_MACHINE": machine.name,
-        "WKE_INTERNAL_ADDR": machine.internal_addr,
+        **address,
         "WKE_TARGET": name.target,
         "WKE_COPY": str(name.copy),
         "WKE_GROUP_INDEX": str(index),

@@ -31,7 +31,7 @@ async def scraping(session: Session, trial: Trial, scrapes: tuple[Scrape, ...], 
     """Scrape while the block runs, into the attempt's `folder`; `sink` hears afterwards what was not possible. Nothing fails by it."""
     writer = ScrapeWriter(folder)
     scrapers = [
-        _Scraper(session.connection(machine.name), machine.internal_addr, scrape, writer)
+        _Scraper(session.connection(machine.name), machine.internal_addr or "127.0.0.1", scrape, writer)
         for scrape in scrapes
         for machine in scraped(scrape, trial)
         if machine.name in session.machines

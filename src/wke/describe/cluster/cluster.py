@@ -1,21 +1,25 @@
 """The cluster: its machines, their classes, and the links between them, as cluster.toml describes them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wke.describe.cluster.clusterfile import MACHINES_ARE, ClusterFile, LinkEntry
 from wke.describe.cluster.drafts import Draft, machine_drafts, name_problem
 from wke.describe.cluster.folding import unfold
 from wke.describe.cluster.machinelimits import MachineLimits, read_limits
 from wke.describe.cluster.selector import select
+from wke.describe.cluster.upanddown import UpAndDown, read_up_and_down
 from wke.describe.toml.tables import TomlTable, read
 from wke.describe.toml.userfile import is_folder
 from wke.describe.toml.wording import counted
 from wke.errors import InputError, Problem, did_you_mean
 from wke.values import dataclass
+
+if TYPE_CHECKING:
+    from wke.describe.cluster.via import ViaSpec
 
 LOCAL_NETWORK = ip_network("10.181.0.0/16")
 """The network of emulated machines; the first one is 10.181.0.2."""
@@ -32,7 +36,8 @@ class MachineSpec:
     """One host under test. wke connects to `external_addr` (None for emulated machines), machines connect to `internal_addr`.
 
     `python` is the program that runs wke's code there; None for the first one that is new enough. A machine that is lent is known by its
-    name; its addresses are other ones each time, and stand in plans as `later_addr` returns them.
+    name; its addresses are other ones each time, and stand in plans as `later_addr` returns them. `via` is how a program is started there
+    if not by ssh; then `external_addr` may be None, and `internal_addr` "": wke does not know it.
     """
 
     name: str
@@ -44,6 +49,7 @@ class MachineSpec:
     username: str | None = None
     python: str | None = None
     is_lent: bool = False
+    via: "ViaSpec | None" = None
 
     @property
     def known_as(self) -> str | None:
@@ -54,6 +60,18 @@ class MachineSpec:
 def later_addr(name: str, kind: str) -> str:
     """Return the text that stands in a plan for the `external` or `internal` address of a lent machine (plan/binding.py replaces it)."""
     return f"<{name}.{kind}-addr>"
+
+
+def facts_of(machine: MachineSpec, username: str | None = None) -> dict[str, str]:
+    """Return what is known of a machine as `via` names it; `username` is the login name of the cluster."""
+    known = {
+        "name": machine.name,
+        "index": str(machine.index),
+        "external-addr": machine.external_addr,
+        "internal-addr": machine.internal_addr,
+        "username": machine.username or username,
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +90,8 @@ class ClusterSpec:
 
     `classes` has the names of each class's machines in that order; `links` has the keys of the file; `limits` has the machines that are
     limited, and the emulation `tries_limits` that it cannot keep; `warnings` are the file's old spellings, `refusals` what its provider
-    cannot do. `detached_lease_s` is the lease of trials that are left running on purpose, `wait_s` how long a series waits for a machine
-    to come back.
+    cannot do, `notes` what its machines lack. `detached_lease_s` is the lease of trials that are left running on purpose, `wait_s` how long
+    a series waits for a machine to come back.
     """
 
     path: Path | None
@@ -97,6 +115,8 @@ class ClusterSpec:
     tries_limits: bool = False
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     refusals: tuple[Problem, ...] = field(default=(), compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    commands: UpAndDown | None = field(default=None, compare=False)
 
 
 def read_cluster(path: Path) -> ClusterSpec:
@@ -143,10 +163,8 @@ def restricted(cluster: ClusterSpec, selector: str) -> ClusterSpec:
 def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpec:
     section = table.value.cluster
     drafts = machine_drafts(table, problems)
-    addressed = any(draft.external or draft.internal for draft in drafts)
-    provider = section.provider or ("ssh" if addressed else "local")
-    if MACHINES_ARE[provider] == "named":
-        problems += _missing_addresses(table, drafts)
+    exist = section.via is not None or table.value.via or any(draft.external or draft.internal for draft in drafts)
+    provider = section.provider or ("ssh" if exist else "local")
     classes = _classes(table, drafts, problems)
     own = _memberships(classes)
     cluster = ClusterSpec(
@@ -168,7 +186,12 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
         share=section.share,
         tries_limits=section.limits == "try",
         warnings=table.old_spellings,
+        commands=read_up_and_down(table, provider, problems),
     )
+    before = len(problems)
+    cluster = _with_vias(table, cluster, drafts, problems)
+    if MACHINES_ARE[provider] == "named" and len(problems) == before:
+        problems += _missing_addresses(table, drafts, cluster)
     links = _links(table, cluster, problems)
     limits = read_limits(table, cluster, provider, problems)
     machines = _with_pythons(table, cluster, problems)
@@ -206,6 +229,23 @@ def _machine(draft: Draft, index: int, provider: str, classes: tuple[str, ...]) 
     )
 
 
+def _with_vias(table: TomlTable[ClusterFile], cluster: ClusterSpec, drafts: Sequence[Draft], problems: list[Problem]) -> ClusterSpec:
+    """Return the cluster with what the file says of machines that are not reached by ssh."""
+    section, key = table.value.cluster, ("via",) if table.value.via else ("cluster", "via")
+    if section.via is None and not table.value.via:
+        return cluster
+    if MACHINES_ARE[cluster.provider] == "emulated":
+        hint = 'remove it, or write provider = "ssh" in [cluster] for machines that exist already'
+        problems.append(Problem("emulated machines are entered by wke itself", table.at(*key), hint))
+        return cluster
+    from wke.describe.cluster.via import read_via, what_lacks  # noqa: PLC0415 - few clusters have it
+
+    facts = {machine.name: facts_of(machine, section.username) for machine in cluster.machines}
+    vias = read_via(table, cluster, drafts, facts, problems)
+    machines = tuple(replace(machine, via=vias.get(machine.name)) for machine in cluster.machines)
+    return replace(cluster, machines=machines, notes=what_lacks(vias, facts))
+
+
 def _with_pythons(table: TomlTable[ClusterFile], cluster: ClusterSpec, problems: list[Problem]) -> tuple[MachineSpec, ...]:
     """Return the machines, each with its own Python or else the last one whose selector matches it."""
     pythons: dict[str, str] = {}
@@ -217,8 +257,9 @@ def _with_pythons(table: TomlTable[ClusterFile], cluster: ClusterSpec, problems:
     return tuple(replace(machine, python=machine.python or pythons.get(machine.name)) for machine in cluster.machines)
 
 
-def _missing_addresses(table: TomlTable[ClusterFile], drafts: Iterable[Draft]) -> Iterator[Problem]:
-    for key in dict.fromkeys(draft.key for draft in drafts if not draft.external):
+def _missing_addresses(table: TomlTable[ClusterFile], drafts: Iterable[Draft], cluster: ClusterSpec) -> Iterator[Problem]:
+    reached = {machine.name for machine in cluster.machines if machine.via is not None}
+    for key in dict.fromkeys(draft.key for draft in drafts if not draft.external and draft.name not in reached):
         hint = 'write external-addr = "host", or provider = "local" in [cluster] for emulated machines'
         where = table.at(*key) if key in table.positions else table.at("cluster", "machines")
         yield Problem("has no external-addr, which wke connects to", where, hint)

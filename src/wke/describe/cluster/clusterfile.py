@@ -49,7 +49,7 @@ class MachineEntry(TableModel):
     """One machine, or several if its name is folded."""
 
     external_addr: Word | None = None
-    """Where wke connects: a host name, an address, or a name from ~/.ssh/config. Required, except that emulated machines have none."""
+    """Where wke connects: a host name, an address, or a name from ~/.ssh/config. Required for ssh."""
     internal_addr: Word | None = None
     """The address that machines use among themselves (`@INTERNAL`); by default the external address."""
     class_: Annotated[Items[Word], Before(_listed, str | list[str])] = ()
@@ -81,6 +81,13 @@ def _as_machine_table(value: TomlValue) -> TomlValue:
 
 
 MachineForm = Annotated[MachineEntry, Before(_as_machine_table, str | list[str] | MachineEntry)]
+
+
+class ListedMachine(TableModel):
+    """One machine as a program lists it that made it."""
+
+    machine: MachineForm
+    """Its address, a list of its addresses, or a table."""
 
 
 def _numbered(value: TomlValue) -> TomlValue:
@@ -146,15 +153,72 @@ class LimitEntry(TableModel):
     """The numbers of the cores of this computer on which the machine runs, such as `[0]`."""
 
 
-MACHINES_ARE = {"ssh": "named", "local": "emulated"}
-"""The providers, and what their machines are: *named* ones have addresses in the file; *lent* ones have addresses only while they are up."""
+def _argument(value: str) -> str:
+    """Refuse what no program can be given."""
+    if "\0" in value:
+        raise FlawError("must not contain a NUL character: arguments of programs cannot")
+    return value
+
+
+Argument = Annotated[str, After(_argument)]
+
+
+def _command(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a list that names no program."""
+    if not value or not value[0]:
+        raise FlawError("must begin with a program", 'a list of its words, such as ["./up", "--small"]')
+    return value
+
+
+Command = Annotated[Items[Argument], After(_command)]
+
+
+class ViaEntry(TableModel, others=True):
+    """How a program is started on machines that are not reached by ssh. Further keys are settings of the preset."""
+
+    preset: NonEmpty | None = None
+    """A way that wke knows by name: `docker`, `kubectl`, `lxc`, `nsenter`, `podman` or `sudo`."""
+    command: Command | None = None
+    """Any other way: the argument list to which the program is appended. `{name}` and other facts of a machine stand for their values."""
+    quoted: bool = False
+    """Append the program as one word, quoted for the shell that `command` gives it to at the far end, as `["ssh", "HOST"]` does."""
+
+    def check(self) -> None:
+        """Raise FlawError unless there is one way."""
+        if (self.preset is None) == (self.command is None):
+            raise FlawError("needs a preset or a command, and not both", 'for example { preset = "docker" }')
+        if self.quoted and self.preset is not None:
+            raise FlawError("goes with command only", key=("quoted",))
+
+
+def _as_via_table(value: TomlValue) -> TomlValue:
+    """Turn the short forms `"PRESET"` and `["PROGRAM", "ARGUMENT"]` into a table."""
+    if isinstance(value, str):
+        return {"preset": value}
+    if isinstance(value, list):
+        return {"command": value}
+    if not isinstance(value, dict):
+        raise FlawError(
+            f"must be a list of words or a preset, not {shown(value)}", 'write ["kubectl", "exec", "-i", "{name}", "--"] or "kubectl"'
+        )
+    return value
+
+
+ViaForm = Annotated[ViaEntry, Before(_as_via_table, str | list[str] | ViaEntry)]
+
+
+MACHINES_ARE = {"ssh": "named", "local": "emulated", "command": "lent"}
+"""The providers, and what their machines are: *named* ones have addresses in the file, *lent* ones only while they are up."""
+OWN_KEYS = {"up": "command", "down": "command", "keep-machines": "command"}
+"""The keys of [cluster] that are for one provider only."""
 
 
 class ClusterSection(TableModel):
     """Settings of the whole cluster."""
 
-    provider: Literal["ssh", "local"] | None = None
-    """Where the machines are: existing ones (`ssh`) or emulated on this computer (`local`). Default: `ssh` if a machine has an address."""
+    provider: Literal["ssh", "local", "command"] | None = None
+    """Where the machines are: existing ones (`ssh`), emulated on this computer (`local`), or made by your own programs (`command`).
+    Default: `ssh` if a machine has an address or `via` is given, else `local`."""
     machines: Annotated[int, Bounds(at_least=1, at_most=MOST_MACHINES)] | None = None
     """The number of machines, which are called m0, m1 and so on; instead of [machines]."""
     username: Word | None = None
@@ -178,6 +242,15 @@ class ClusterSection(TableModel):
     """Let programs on the machines use your ssh agent."""
     key_exchange: Word | None = None
     """KexAlgorithms of ssh, or `default` for those of ssh. By default wke chooses a cheaper exchange if that of your OpenSSH is slow."""
+    via: ViaForm | None = None
+    """How wke starts a program on the machines, if not by ssh: an argument list such as `["docker", "exec", "-i", "{name}"]`, the name of a
+    preset, or `{ preset = NAME, SETTING = VALUE }`. [via] does the same for some machines."""
+    up: Command | None = None
+    """Provider `command`: the program that makes the machines, and its arguments. It prints a line `NAME ADDRESS` for each, or JSON."""
+    down: Command | None = None
+    """Provider `command`: the program that removes the machines, and its arguments. Its standard input is what `up` printed."""
+    keep_machines: Duration = 0.0
+    """Provider `command`: how long the machines stay after the last command that used them, such as `10m`; by default they go at once."""
     python: Annotated[Mapping[str, Program], Before(_for_selectors, str | Mapping[str, Program])] = {}
     """The Python that wke uses on machines, or `{ SELECTOR = PYTHON }`: the last that matches. Default: the first that is 3.6 or newer."""
     limits: Literal["require", "try"] = "require"
@@ -195,6 +268,8 @@ class ClusterFile(TableModel):
     """The machines in order: NAME = ADDRESS, or a list of addresses. A folded name such as `node[1-3]` means three machines."""
     classes: Mapping[str, ClassMembers] = {}
     """NAME = a list of machines, or a number: that many machines that are in no class yet."""
+    via: Mapping[str, ViaForm] = {}
+    """SELECTOR = how wke starts a program on these machines, as `via` in [cluster]; where several match a machine, the last one counts."""
     links: Annotated[Mapping[str, LinkEntry], Most()] = {}
     """`default`, or `"FROM -> TO"` with selectors on both sides. Provider `local` applies `default`; the others are not applied yet."""
     limits: Annotated[Mapping[str, LimitEntry], Most()] = {}

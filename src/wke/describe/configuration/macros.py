@@ -4,6 +4,7 @@ A value is a macro if it consists of `@` and capital letters. Other text with an
 """
 
 import re
+from collections.abc import Iterable
 
 from wke.describe.cluster.cluster import MachineSpec
 from wke.errors import InputError, did_you_mean
@@ -16,6 +17,8 @@ MACROS = {
     "@EXTERNAL": "the machine's external address, or the internal one if it has none",
     "@USERNAME": "the user who is logged in on the machine",
 }
+
+ADDRESSES = ("@INTERNAL", "@EXTERNAL")
 
 _MACRO = re.compile(r"@[A-Z_]+")
 
@@ -43,3 +46,13 @@ def expand_macros(text: str, *, machine: MachineSpec, username: str, index: int,
         "@USERNAME": username,
     }
     return meanings.get(text, text)
+
+
+def check_addresses(values: Iterable[object], machines: Iterable[MachineSpec]) -> None:
+    """Raise InputError if a value is the address of a machine, and one of the machines has none that is known."""
+    asked = [value for value in values if value in ADDRESSES]
+    unknown = [machine.name for machine in machines if not (machine.internal_addr or machine.external_addr)] if asked else []
+    if unknown:
+        raise InputError(
+            f"{asked[0]} is not known of machine {unknown[0]}", hint="give it in [machines] of the cluster file: internal-addr"
+        )

@@ -1,6 +1,6 @@
 """A step as it will run: one target on its machines, with everything that it names looked up and checked."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field, replace
 from functools import partial
@@ -9,6 +9,7 @@ from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.describe.cluster.selector import select
 from wke.describe.configuration.configuration import ConfigurationSpec, Prelude, TargetSpec, bind_options
 from wke.describe.configuration.copies import Copy
+from wke.describe.configuration.macros import check_addresses
 from wke.describe.configuration.secret import Secret
 from wke.describe.toml.limits import MOST_COPIES
 from wke.describe.toml.wording import quoted
@@ -114,7 +115,7 @@ def plan_step(
         machines = select(cluster, selector) if machines is None and cluster is not None else machines
     found_target, found_prelude = _find_both(configuration, target, prelude, problems, at)
     if found_target is not None:
-        bound = _bound(found_target, options, problems, at)
+        bound = _bound(found_target, options, machines or (), problems, at)
     if not 1 <= multiply <= MOST_COPIES:
         what = f"must be between 1 and {MOST_COPIES}, not {multiply}"
         problems.append(Problem(what, at("multiply"), "it is the number of tasks per machine"))
@@ -180,9 +181,13 @@ def _find_prelude(configuration: ConfigurationSpec, name: str | None) -> Prelude
     return configuration.preludes[wanted]
 
 
-def _bound(target: TargetSpec, values: Mapping[str, object], problems: list[Problem], at: At) -> tuple[tuple[str, str | Secret], ...]:
-    with collecting(problems, None):
-        return bind_options(target, values, partial(at, "options"))
+def _bound(
+    target: TargetSpec, values: Mapping[str, object], machines: Sequence[MachineSpec], problems: list[Problem], at: At
+) -> tuple[tuple[str, str | Secret], ...]:
+    with collecting(problems, at("options")):
+        bound = bind_options(target, values, partial(at, "options"))
+        check_addresses((value for _, value in bound), machines)
+        return bound
     return ()
 
 

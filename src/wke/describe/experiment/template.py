@@ -164,11 +164,11 @@ def _value(part: Fact | ParameterRef | Formula, point: Point, cluster: ClusterSp
 def _told(machine: MachineSpec, attribute: str) -> str:
     if attribute == "name":
         return machine.name
-    if attribute == "internal-addr":
-        return machine.internal_addr
-    if machine.external_addr is None:
-        raise InputError(f"machine {machine.name} has no external address", hint="emulated machines have internal-addr only")
-    return machine.external_addr
+    address = machine.internal_addr if attribute == "internal-addr" else machine.external_addr
+    if not address:
+        hint = "give it in [machines]" if machine.via is not None else "emulated machines have internal-addr only"
+        raise InputError(f"machine {machine.name} has no {attribute}", hint=hint)
+    return address
 
 
 def _unknown_hint(name: str, names: tuple[str, ...]) -> str:

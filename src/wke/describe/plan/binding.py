@@ -46,7 +46,9 @@ class _Now:
         return replace(
             planned,
             machines=tuple(map(self.machine, planned.machines)),
-            options=tuple((name, value if isinstance(value, Secret) else _LATER.sub(self._address, value)) for name, value in planned.options),
+            options=tuple(
+                (name, value if isinstance(value, Secret) else _LATER.sub(self._address, value)) for name, value in planned.options
+            ),
             ready_step=planned.ready_step and self.step(planned.ready_step),
         )
 

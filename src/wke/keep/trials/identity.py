@@ -129,8 +129,9 @@ def _cluster(cluster: ClusterSpec, steps: Sequence[PlannedStep]) -> Json:
 
 
 def _machine(machine: MachineSpec, cluster: ClusterSpec) -> Json:
-    limits: dict[str, Json] = {"limits": cluster.limits[machine.name].given()} if machine.name in cluster.limits else {}
-    return limits | {
+    given: dict[str, Json] = {"limits": cluster.limits[machine.name].given()} if machine.name in cluster.limits else {}
+    given |= {"via": list(machine.via.words)} if machine.via is not None else {}
+    return given | {
         "external-addr": machine.external_addr,
         "internal-addr": machine.internal_addr,
         "classes": sorted(machine.classes),
