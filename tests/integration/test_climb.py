@@ -61,9 +61,7 @@ def test_a_climb_runs_what_leads_to_the_top(emulated: Project) -> None:
     again = emulated.measure()
     assert (again.status, again.out) == (0, rest.out)
     assert "series: nothing to run: every climb along n is over, 68 trials are stored\n" in again.err
-    over = (
-        "best 11 with a mean ops of 1000 in 5 fresh rounds (1000 when it was chosen); over: neither neighbour of the best value is better\n"
-    )
+    over = "best 11 with a mean ops of 1,000 in 5 fresh rounds (1,000 when it was chosen); over: neither neighbour of the best value is better\n"
     for done in (rest, again):
         assert f"climb along n at broken=0: tried {', '.join(map(str, TRIED))}; {over}" in done.err
         assert f"climb along n at broken=16: tried {', '.join(map(str, TRIED[:-1]))}; {over}" in done.err

@@ -112,7 +112,7 @@ def test_every_finding_and_every_outlook_has_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.05, "±5 %"), (0.05001, "±5.1 %"), (0.0, "±0 %"), (None, "unknown"), (math.inf, "±more than 1000 %")]
+    ("share", "text"), [(0.05, "±5 %"), (0.05001, "±5.1 %"), (0.0, "±0 %"), (None, "unknown"), (math.inf, "±more than 1,000 %")]
 )
 def test_a_share_is_rounded_up(share: float | None, text: str) -> None:
     """What is too wide never looks narrow enough."""

@@ -54,7 +54,7 @@ def test_the_whole_table() -> None:
         ("2", "new", "2", "105 [57, 192]", "5.2 [2.9, 9.6]", "–", "0"),
         ("2", "old", "1", "7.000", "–", "3.000", "0"),
         ("4", "new", "0", "–", "–", "–", "1"),
-        ("16", "new", "3", "950 [830, 1080]", "13.0 [10.7, 15.7]", "–", "0"),
+        ("16", "new", "3", "950 [830, 1,080]", "13.0 [10.7, 15.7]", "–", "0"),
     ]
 
 
@@ -132,7 +132,7 @@ def test_json_is_unrounded_and_complete() -> None:
 @pytest.mark.parametrize(
     ("centre", "low", "high", "kind", "text"),
     [
-        (12345.6, 12111.1, 12580.1, "mean", "12350 ± 230"),
+        (12345.6, 12111.1, 12580.1, "mean", "12,350 ± 230"),
         (1.23456, 1.2222, 1.24692, "mean", "1.235 ± 0.012"),
         (0.001234, 0.001222, 0.001246, "mean", "0.001234 ± 0.000012"),
         (5.0, 5.0, 5.0, "mean", "5"),
@@ -140,27 +140,27 @@ def test_json_is_unrounded_and_complete() -> None:
         (-0.0, -0.0, -0.0, "median", "0"),
         (0.1, 0.1, 0.1, "mean", "0.1"),
         (0.1 + 0.2, 0.1 + 0.2 - 4e-17, 0.1 + 0.2 + 4e-17, "mean", "0.3"),
-        (1234567.0, 1234567.0, 1234567.0, "geometric-mean", "1234567"),
-        (123456.7, 123456.7, 123456.7, "median", "123457"),
+        (1234567.0, 1234567.0, 1234567.0, "geometric-mean", "1,234,567"),
+        (123456.7, 123456.7, 123456.7, "median", "123,457"),
         (4e15, 4e15, 4e15, "mean", "4e+15"),
         (170.0, 0.0, 450.0, "mean", "170 [0, 450]"),
         (1.5, None, None, "mean", "1.500 (mean)"),
         (-3.14159, -3.5, -2.78, "mean", "-3.14 ± 0.36"),
         (100.0, 80.0, 125.0, "geometric-mean", "100 [80, 125]"),
-        (24.0, 0.0001, 240_000_000.0, "geometric-mean", "24 [0, 240000000]"),
+        (24.0, 0.0001, 240_000_000.0, "geometric-mean", "24 [0, 240,000,000]"),
         (3.5, 1.0, 6.0, "median", "3.5 [1.0, 6.0]"),
-        (1234567.0, None, None, "median", "1235000"),
+        (1234567.0, None, None, "median", "1,235,000"),
         (0.0, None, None, "median", "0"),
         (4.2e15, 4.1e15, 4.3e15, "mean", "4.20e+15 ± 1.0e+14"),
     ],
 )
 def test_digits_follow_the_interval(centre: float, low: float | None, high: float | None, kind: str, text: str) -> None:
-    """Two digits of the half-width count; the centre is written to the same place; four digits where there is no interval."""
+    """Two digits of the half-width count; the centre is written to the same place; four digits where there is no interval; thousands are apart."""
     assert interval(Summary(5, centre, low, high, kind)) == text
 
 
 @pytest.mark.parametrize(
-    ("value", "decimals", "text"), [(-0.0001, 2, "0.00"), (1250.0, -2, "1200"), (2.5e-9, 10, "2.5e-09"), (0.0, 3, "0.000")]
+    ("value", "decimals", "text"), [(-0.0001, 2, "0.00"), (1250.0, -2, "1,200"), (2.5e-9, 10, "2.5e-09"), (0.0, 3, "0.000")]
 )
 def test_number(value: float, decimals: int, text: str) -> None:
     """Rounding never leaves a minus before zero; sizes beyond reading become powers of ten."""

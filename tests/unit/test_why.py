@@ -266,7 +266,7 @@ def test_the_first_lines_answer(project: Path, capsys: pytest.CaptureFixture[str
     """The metric that differs most, then the ranking; all lines fit; in a wide terminal, a column says by how much."""
     monkeypatch.setenv("COLUMNS", columns)
     out, err = run(capsys, "scale:system=none", "scale:system=slower disk", "--why")
-    assert re.fullmatch(r"throughput is \d+ 1/s \(\d+ 1/s at system=none\): × 0\.\d+ \[0\.\d+, 0\.\d+\]", out[0])
+    assert re.fullmatch(r"throughput is [\d,]+ 1/s \([\d,]+ 1/s at system=none\): × 0\.\d+ \[0\.\d+, 0\.\d+\]", out[0])
     assert re.match(r" 1  server1 waits for its disks \d+ % of the time \([\d.]+ % at system=none\)", out[1])
     assert re.search(r"\+[\d.]+ \[\+[\d.]+, \+[\d.]+\] points$", out[1] if columns == "120" else out[2])
     assert max(map(len, out)) <= int(columns)

@@ -185,6 +185,6 @@ def _signed(value: float, decimals: int) -> str:
 def _rounded_up(share: float) -> str:
     """Return a share in per cent, two digits, rounded up: no smaller difference is promised."""
     if share > 10:
-        return "more than 1000 %"
+        return "more than 1,000 %"
     step = 10.0 ** -decimals_of(100 * share, 2)
     return f"{math.ceil(100 * share / step) * step:.{max(0, decimals_of(100 * share, 2))}f} %"

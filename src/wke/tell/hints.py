@@ -10,6 +10,7 @@ from wke.judge.diagnostics.deployments import OneDeployment, SeveralDeployments
 from wke.judge.diagnostics.observed import Hint
 from wke.judge.diagnostics.skew import Skewed
 from wke.tell.precision import place_text
+from wke.tell.words import value_words
 
 REDEPLOY = 'redeploy = "round" in [experiment] includes them'
 KINDS = {
@@ -51,7 +52,7 @@ def _words(hint: Hint) -> tuple[str, str]:
             what = f"each round resembles the one before it, so that intervals are too narrow (about {hint.covered:.0%} hold, not 95%)"
             return what.replace("%", " %"), "write a cooldown, or measure over a longer time; comparisons within rounds are sound"
         case TwoGroups(low=low, high=high):
-            what = f"values lie in two groups, {low.n} around {low.middle:.4g} and {high.n} around {high.middle:.4g}"
+            what = f"values lie in two groups, {low.n} around {value_words(low.middle)} and {high.n} around {value_words(high.middle)}"
             more = f", and so at {counted(hint.points - 1, 'other point')}" if hint.points > 1 else ""
             return f"{what}{more}", 'find the cause, or declare summary = "median"'
         case Skewed():

@@ -9,7 +9,7 @@ from wke.judge.policies.precision import Precision
 def share_text(share: float | None) -> str:
     """Return a precision as `±3.2 %`, rounded up, so that an interval that is too wide never looks narrow enough."""
     if share is None or share > 10:
-        return "unknown" if share is None else "±more than 1000 %"
+        return "unknown" if share is None else "±more than 1,000 %"
     thousandths = -int(-share * 1000 // 1)
     return f"±{thousandths / 10:g} %"
 

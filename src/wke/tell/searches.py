@@ -54,7 +54,7 @@ def rate_words(value: float, unit: str) -> str:
 
 
 def _grouped(value: Number) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,g}"
 
 
 def ends(capacity: Capacity) -> tuple[Number, Number] | None:

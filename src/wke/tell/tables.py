@@ -140,7 +140,7 @@ def interval(summary: Summary) -> str:
     if half is None or summary.low is None or summary.high is None:
         return number(centre, decimals_of(centre, 4)) + (" (mean)" if summary.marked else "")
     if half <= SAME * abs(centre):
-        return f"{centre + 0.0:.0f}" if abs(centre) < 1e12 and (centre.is_integer() or abs(centre) >= 1e5) else f"{centre:.6g}"
+        return f"{centre + 0.0:,.0f}" if abs(centre) < 1e12 and (centre.is_integer() or abs(centre) >= 1e5) else f"{centre:,.6g}"
     decimals = decimals_of(half, 2)
     if summary.kind == "mean" and not summary.clipped:
         return f"{number(centre, decimals)} ± {number(half, decimals)}"
@@ -150,10 +150,10 @@ def interval(summary: Summary) -> str:
 
 
 def number(value: float, decimals: int) -> str:
-    """Return `value` rounded to a number of decimals, or to tens or hundreds where `decimals` is negative."""
+    """Return `value` rounded to a number of decimals, or to tens or hundreds where it is negative; thousands are apart from 1,000 on."""
     size = max(abs(value), 10.0**-decimals)
     if 1e-6 <= size < 1e12 or value == 0:
-        return f"{round(value, decimals) + 0.0:.{max(decimals, 0)}f}"
+        return f"{round(value, decimals) + 0.0:,.{max(decimals, 0)}f}"
     return f"{value:.{min(max(0, decimals + math.floor(math.log10(size))), 5)}e}"
 
 

@@ -51,10 +51,11 @@ def point_words(point: Mapping[str, object], iteration: int, *, warmup: bool) ->
 
 def observation_words(values: Mapping[str, float], units: Mapping[str, str]) -> str:
     """Return observations as text: `throughput 1,234 1/s, p99 3.41 ms`."""
-    return ", ".join(f"{name} {_number(value)}{' ' + units[name] if units.get(name) else ''}" for name, value in values.items())
+    return ", ".join(f"{name} {value_words(value)}{' ' + units[name] if units.get(name) else ''}" for name, value in values.items())
 
 
-def _number(value: float) -> str:
+def value_words(value: float) -> str:
+    """Return a value to four digits, whole ones in full, with thousands apart from 1,000 on: the rule for all values that are told."""
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e12 else f"{value:.4g}"
 
 

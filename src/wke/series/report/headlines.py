@@ -145,6 +145,5 @@ def _of_point(name: str, unit: str, row: PointRow, where: str) -> Headline:
 
 
 def _plain(value: float) -> str:
-    """Return a value to three digits, whole ones with their thousands apart."""
-    decimals = decimals_of(value, 3)
-    return f"{value:,.0f}" if decimals <= 0 and abs(value) < 1e12 else number(value, decimals)
+    """Return a value to three digits, whole ones in full."""
+    return number(value, max(0, decimals_of(value, 3)))

@@ -68,13 +68,13 @@ def metric_rows(kept: KeptProfile, usual: Mapping[str, Summary]) -> list[list[st
     rows = [["metric", "this trial", "the series", "difference"]]
     for name, value in kept.values.items():
         unit = f" {kept.units[name]}" if kept.units.get(name) else ""
-        mine = f"{value:.6g}{unit}"
+        mine = f"{value:,.6g}{unit}"
         summary = usual.get(name)
         if summary is None:
             rows.append([name, mine, "not measured", ""])
         else:
             relative = f"{100 * (value / summary.centre - 1):+.1f} %" if summary.centre else ""
-            rows.append([name, mine, f"{summary.centre:.6g}{unit} ({summary.kind.replace('-', ' ')} of {summary.n})", relative])
+            rows.append([name, mine, f"{summary.centre:,.6g}{unit} ({summary.kind.replace('-', ' ')} of {summary.n})", relative])
     return rows
 
 

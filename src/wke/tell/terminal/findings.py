@@ -19,7 +19,7 @@ from wke.judge.statistics.comparison import Comparison
 from wke.tell.precision import place_text, share_text, shares_text
 from wke.tell.searches import search_text
 from wke.tell.tables import interval
-from wke.tell.words import seconds, worded
+from wke.tell.words import seconds, value_words, worded
 
 MOST_PLACES = 5
 LEFT = {2: 37, 3: 60, 5: 82}
@@ -122,10 +122,10 @@ def _places(points: Sequence[Precision], varied: Sequence[str], *, precise: bool
 def _again(again: Again | None, chosen: float) -> str:
     """Return the mean at the best value: that of the fresh rounds, and which neighbours may be better; before them, the first one."""
     if again is None:
-        return f"{chosen:.4g}"
+        return value_words(chosen)
     if again.summary is None or again.missing:
-        return f"{chosen:.4g} when it was chosen, which is too good; {counted(again.missing, 'trial')} to measure it again"
-    text = f"{interval(again.summary)} in {again.summary.n} fresh rounds ({chosen:.4g} when it was chosen)"
+        return f"{value_words(chosen)} when it was chosen, which is too good; {counted(again.missing, 'trial')} to measure it again"
+    text = f"{interval(again.summary)} in {again.summary.n} fresh rounds ({value_words(chosen)} when it was chosen)"
     close = [value for value in again.rivals if value not in again.ahead]
     if close:
         text += f"; not told apart from {' and '.join(map(value_text, close))}"
@@ -138,7 +138,7 @@ def _best(best: Best) -> str:
     """Return what a plot maximises by at one setting, and what fresh rounds say of the value that was chosen."""
     at = place_text(best.setting, list(best.setting))
     goal, again = best.contest.goal({}).printed(), best.again
-    chosen = f"{best.mean:.4g}, too good because it was chosen" if again is None else _again(again, best.mean)
+    chosen = f"{value_words(best.mean)}, too good because it was chosen" if again is None else _again(again, best.mean)
     return f"best {worded(best.contest.parameter)}{f' at {at}' if at else ''}: {value_text(best.value)} with a mean {goal} of {chosen}"
 
 
