@@ -7,15 +7,20 @@ import os
 import select
 import shutil
 import signal
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from support import eventually, limit
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PROGRAMS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome", "microsoft-edge")
+NAMED = "WKE_BROWSER"
+"""A variable that names the browser to use."""
+OF_PLAYWRIGHT = ("chromium-*/chrome-linux*/chrome", "chromium_headless_shell-*/chrome-*/*headless*shell")
 FLAGS = (
     "--headless=new",
     "--no-sandbox",  # tests run as root
@@ -37,9 +42,40 @@ FLAGS = (
 MOUSE = {"button": "left", "clickCount": 1}
 
 
-def program() -> str | None:
-    """Return the path of a Chromium, or None."""
-    return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+@cache
+def browser_here() -> tuple[str | None, str]:
+    """Return the browser of this machine, see `found_browser`; it is looked for once."""
+    return found_browser(os.environ)
+
+
+def found_browser(environment: Mapping[str, str]) -> tuple[str | None, str]:
+    """Return the path of a browser that tests can use, or None and why there is none: what was looked at, and what is wrong with it."""
+    named, path = environment.get(NAMED), environment.get("PATH", os.defpath)
+    cached = Path(environment.get("PLAYWRIGHT_BROWSERS_PATH") or Path(environment.get("HOME", "/"), ".cache", "ms-playwright"))
+    on_path = [one for name in PROGRAMS if (one := shutil.which(name, path=path))]
+    of_playwright = [str(one) for pattern in OF_PLAYWRIGHT for one in sorted(cached.glob(pattern))]
+    refused = []
+    for one in [named] if named else [*on_path, *of_playwright]:
+        wrong = _wrong_with(one)
+        if wrong is None:
+            return one, ""
+        refused.append(f"{one} {wrong}")
+    looked = "; ".join(refused) or f"none of {', '.join(PROGRAMS)} is on PATH, and Playwright has installed none"
+    return None, f"no browser: {looked}. `scripts/setup system test` installs one or says how; {NAMED} names one"
+
+
+def _wrong_with(browser: str) -> str | None:
+    """Return what is wrong with a browser, None for one that works. Ubuntu's is a snap, or a stub that asks to install the snap."""
+    try:
+        done = subprocess.run([browser, "--version"], capture_output=True, text=True, errors="replace", timeout=limit(30), check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"does not run: {error}"
+    if done.returncode:
+        said = next((line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()), "")
+        return f"does not run: status {done.returncode}{f', {said}' if said else ''}"
+    if "snap" in done.stdout.split():
+        return "is a snap: it has a /tmp of its own and cannot open the pages of tests"
+    return None
 
 
 class Browser:
@@ -189,8 +225,10 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyDown", key=name, modifiers=modifiers, **text, **code)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=name, modifiers=modifiers, **code)
 
-    def picture(self, path: Path, *, full: bool = False) -> None:
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=full)["data"]))
+    def picture(self, path: Path) -> None:
+        """Write a picture of what is seen, as PNG or WebP by the suffix of the file."""
+        kind = {"format": "png"} if path.suffix == ".png" else {"format": "webp", "quality": 82}
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", **kind)["data"]))
 
     def paper(self) -> bytes:
         """Return the page as PDF."""
@@ -204,8 +242,8 @@ class Page:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start a browser with a profile of its own, and end it and its processes. It reads requests at descriptor 3 and answers at 4."""
-    path = program()
-    assert path, "no chromium"
+    path, why = browser_here()
+    assert path, why
     pipes = [*os.pipe(), *os.pipe()]
     for_it, to, out, from_it = (fcntl.fcntl(pipe, fcntl.F_DUPFD_CLOEXEC, 10) for pipe in pipes)
     for pipe in pipes:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import Browser, Page, chromium, program
+from chromium import Browser, Page, browser_here, chromium
 from shownreport import shown_report
 
 from wke.tell.page.page import report_page
@@ -12,9 +12,10 @@ from wke.tell.page.page import report_page
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Yield the browser, or skip where none is installed (`scripts/setup system test` installs one)."""
-    if program() is None:
-        pytest.skip("chromium is not installed")
+    """Yield the browser, or skip with the reason where there is none: under CI that is a failure."""
+    path, why = browser_here()
+    if path is None:
+        pytest.skip(why)
     with chromium() as found:
         yield found
 
