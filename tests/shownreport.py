@@ -6,6 +6,7 @@ import math
 import random
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from wke.tell.page.values import (
     Centre,
@@ -58,7 +59,7 @@ def packed(telemetry: dict[str, object], arrays: bytes) -> dict[str, object]:
 
 
 def telemetry_of(
-    servers: int, seed: int, *, full: bool = True, machines: int = 0, mark: str = "", seconds: int = 70, columns: int = 4
+    servers: int, seed: int, *, full: bool = True, machines: int = 0, seconds: int = 70, columns: int = 4
 ) -> dict[str, object]:
     """Return a minute of telemetry at 10 Hz of some machines, with a measured step from second 6 to 66."""
     chance, arrays, listed = random.Random(seed), bytearray(), list[dict[str, object]]()
@@ -103,7 +104,6 @@ def telemetry_of(
     listed.append(
         {**listed[0], "machine": "", "name": "requests", "title": "Requests", "unit": "1/s", "row": "Requests", "group": "", "scale": 10.0}
     )
-    marks = [[20.0, 40.0, "suspect", mark]] if mark else []
     steps = [
         ["start-server on servers", 0.0, 69.0, "background"],
         ["healthy on servers", 0.2, 1.2, ""],
@@ -111,7 +111,7 @@ def telemetry_of(
     ]
     show = ["Requests", "CPU", "Disk busy"]
     return packed(
-        {"end": float(seconds), "measured": [6.0, 66.0], "full": full, "steps": steps, "marks": marks, "columns": listed, "show": show},
+        {"end": float(seconds), "measured": [6.0, 66.0], "full": full, "steps": steps, "columns": listed, "show": show},
         bytes(arrays),
     )
 
@@ -202,10 +202,15 @@ def shown_trial(place: int, number: int, at: tuple[int, int, int], chance: rando
         tasks=tasks,
         folder=f"results/trials/{name}/0",
         commands=[f"wke show {name}", f"wke logs {name}"],
-        telemetry=telemetry_of(servers, place, full=place < 12, mark="other processes" if place == SUSPECT else "")
-        if place % 3 == 0
-        else None,
+        telemetry=telemetry_of(servers, place, full=place < 12) if place % 3 == 0 else None,
     )
+
+
+def recorded_shares(point: int, shares: Sequence[float], median: float) -> RecordedShares:
+    """Return the recorded latencies of a point, whose intervals have no upper end in the tail."""
+    values = [median * (1 + 0.8 * -math.log10(1 - share)) for share in shares]
+    highs = [1.2 * value if share < 0.99 else None for share, value in zip(shares, values, strict=True)]
+    return RecordedShares(point, "p99", shares, values, [0.9 * value for value in values], highs)
 
 
 def shown_report() -> Report:
@@ -217,11 +222,8 @@ def shown_report() -> Report:
         metrics = {metric.name: centre([trial.metrics[metric.name] for trial in own]) for metric in METRICS}
         verdicts = {word: sum(trial.verdict == word for trial in own) for word in ("ok", "suspect")}
         points.append(ShownPoint(0, (str(servers), str(connections)), (float(servers), float(connections)), metrics, verdicts))
-    shares = [*(at / 20 for at in range(1, 20)), *(1 - 10 ** -(1 + at / 30) for at in range(1, 91))]
-    recorded = [
-        RecordedShares(at, "p99", shares, [point.metrics["p50"].value * (1 + 0.8 * -math.log10(1 - share)) for share in shares])
-        for at, point in enumerate(points)
-    ]
+    shares = sorted([*(at / 20 for at in range(1, 20)), *(1 - 10 ** -(1 + at / 30) for at in range(1, 91))])
+    recorded = [recorded_shares(at, shares, point.metrics["p50"].value) for at, point in enumerate(points)]
     suspect, other = trials[SUSPECT], next(trial for trial in trials if trial.point == trials[SUSPECT].point and trial.round == 2)
     return Report(
         title="scale",
@@ -299,4 +301,20 @@ def shown_report() -> Report:
         version="1.0",
         fixed=(("value-size", "128"),),
         interval_words="95 % intervals over 3 rounds (Student's t on logarithms)",
+    )
+
+
+def shown_beside() -> Report:
+    """Return a report of two series, `scale` and `old`, whose trials are alike."""
+    one = shown_report()
+    n = len(one.points)
+    return replace(
+        one,
+        title="scale and old",
+        series=("scale", "old"),
+        points=(*one.points, *(replace(point, series=1) for point in one.points)),
+        trials=(*one.trials, *(replace(trial, key=f"{trial.key}@2", series=1, point=(trial.point or 0) + n) for trial in one.trials)),
+        distributions=(*one.distributions, *(replace(curve, point=curve.point + n) for curve in one.distributions)),
+        differences=(Difference("scale", "old", ("The kernel is another one.",)),),
+        commands={f"order:throughput:{at}": f"wke results {name} --trials" for at, name in enumerate(("scale", "old"))},
     )

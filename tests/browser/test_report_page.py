@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from chromium import Browser, Page
-from shownreport import SUSPECT, shown_report
+from shownreport import SERVERS, SUSPECT, shown_beside, shown_report, telemetry_of
 
 from wke.tell.page.page import report_page
 
@@ -171,7 +171,7 @@ def test_the_timeline_zooms_and_pans(page: Page) -> None:
 
 def test_a_row_out_of_sight_is_zoomed_when_it_comes_into_sight(page: Page) -> None:
     """Zooming draws the rows that are seen; the last row of a small window follows once it is scrolled to."""
-    page.size(1280, 420)
+    page.size(1280, 390)
     opened(page)
     last = "[...document.querySelectorAll('#tl .uplot canvas')].at(-1)"
     empty = page.js(f"{last}.toDataURL()")
@@ -180,6 +180,7 @@ def test_a_row_out_of_sight_is_zoomed_when_it_comes_into_sight(page: Page) -> No
     page.js("document.querySelector('#tl').scrollIntoView({block: 'start'})")
     page.js("document.querySelector('#tl').focus({preventScroll: true})")
     page.until(f"{last}.getBoundingClientRect().top > innerHeight")
+    page.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # the page has noticed
     whole = page.js(f"{last}.toDataURL()")
     start, _ = measured_bar(page)
     page.key("+")
@@ -191,7 +192,7 @@ def test_a_row_out_of_sight_is_zoomed_when_it_comes_into_sight(page: Page) -> No
 
 def test_a_row_out_of_sight_is_drawn_when_it_comes_into_sight(page: Page) -> None:
     """Opening a trial draws the rows that are seen; the last row of a small window gets its lines once it is scrolled to."""
-    page.size(1280, 420)
+    page.size(1280, 390)
     page.js(
         "globalThis.strokes = 0; const stroke = CanvasRenderingContext2D.prototype.stroke;"
         "CanvasRenderingContext2D.prototype.stroke = function (path) { strokes += path instanceof Path2D; return stroke.apply(this, arguments) }"
@@ -317,3 +318,64 @@ def test_motion_is_reduced_where_it_is_asked_for(page: Page) -> None:
     assert page.js(scroll) == "smooth"
     page.media(prefers_reduced_motion="reduce")
     page.until(f"{scroll} === 'auto'")
+
+
+def test_two_series_share_the_figures(browser: Browser, tmp_path: Path) -> None:
+    """Series side by side are lines of the same figures, hidden together or alone; each has its order; trials of both open and compare."""
+    report, path = shown_beside(), tmp_path / "both.html"
+    path.write_text(report_page(report))
+    page = browser.page()
+    page.open(path)
+    page.until("document.documentElement.dataset.ready")
+    keys = "[...document.querySelectorAll('.keys [data-toggle]')].map(one => one.textContent)"
+    assert page.js(keys) == [f"{name}, {servers}" for name in report.series for servers in SERVERS]
+    shown = f"{FIGURE}.querySelectorAll('svg.wide [data-line=\"{{}}\"]:not(.off)').length"
+    page.click("document.querySelector('[data-toggle=\"3\"]')")
+    assert page.js(shown.format(3)) == 0 < page.js(shown.format(0))
+    titles = "[...document.querySelectorAll('.ftitle')].map(one => one.textContent).filter(one => one.startsWith('Order'))"
+    assert page.js(titles)[:2] == [f"Order of execution: {name}" for name in report.series]
+    page.js("document.querySelector('#attempts').open = true")
+    page.click("document.querySelector('#find')")
+    page.call("Input.insertText", text="old")
+    page.until("document.querySelector('#found').textContent === '37 of 74 attempts'")
+    other = report.trials[len(REPORT.trials) + SUSPECT]
+    opened(page, other.key)
+    assert page.js(TITLE) == other.key
+    assert page.js("document.querySelector('#dsub').textContent").startswith("old, num-servers ")
+    page.key("Escape")
+    page.until(f"!{OPEN}")
+    page.box("document.querySelector('#two')")
+    for name, trial in (("A", TRIAL), ("B", other)):
+        choose = f"one.value = '{trial.key}'; one.dispatchEvent(new Event('change'))"
+        page.js(f"{{ const one = document.querySelector('#cmp{name}'); {choose} }}")
+    page.until("document.querySelectorAll('#sideA .uplot, #sideB .uplot').length === 2")
+    assert page.js("[...document.querySelectorAll('#cmptable td')].at(-1).textContent") == "–"
+    assert "The kernel is another one." in page.js("document.querySelector('#compare').textContent")
+    page.size(390)
+    page.until("document.scrollingElement.scrollWidth <= innerWidth")
+    assert not page.complaints
+    page.close()
+
+
+def test_lines_of_many_samples_are_drawn_and_hidden(browser: Browser, tmp_path: Path) -> None:
+    """A line with more samples than pixels has a mark in every column of pixels but where nothing is known; its key hides it."""
+    trials = [replace(one, telemetry=telemetry_of(1, 5, seconds=900)) if one.key == TRIAL.key else one for one in REPORT.trials]
+    path = tmp_path / "long.html"
+    path.write_text(report_page(replace(REPORT, trials=trials)))
+    page = browser.page()
+    page.open(path)
+    page.until("document.documentElement.dataset.ready")
+    opened(page)
+    drawn = """(() => {
+        const canvas = document.querySelectorAll('#tl .uplot canvas')[0], ground = 60, width = canvas.width - ground - 12;
+        const {data} = canvas.getContext('2d').getImageData(ground, 8, width, canvas.height - 20);
+        const dark = at => data[at + 3] && data[at] < 60 && data[at + 2] > 90;
+        return [...Array(width).keys()].filter(x => [...Array(canvas.height - 20).keys()].some(y => dark(4 * (y * width + x)))).length / width
+    })()"""
+    page.until(f"{drawn} > 0.97")
+    page.js("document.querySelector('#tl').focus()")
+    page.key("+")
+    page.until(f"{drawn} > 0.97")
+    page.click("document.querySelector('#tl .k')")
+    page.until(f"{drawn} < 0.05")
+    page.close()

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from matplotlib import image
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from support import ys
 
 from wke.describe.experiment.experimentfile import PlotType
@@ -157,6 +159,19 @@ def test_a_box_needs_five_trials(tmp_path: Path) -> None:
     assert "No box: fewer than 5 trials." in drawing.footnote
     assert axes_of(plot, drawing)[0].collections[:] == []
     assert "boxes: quartiles; lines: medians" in drawing_of(plot, tmp_path).footnote
+    for shown, key in ((drawing, Line2D), (drawing_of(plot, tmp_path), Patch)):
+        legend = _figure(plot, shown, Layout()).axes[0].get_legend()
+        assert legend is not None
+        assert [isinstance(one, key) for one in legend.legend_handles] == [True, True]
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_the_colour_bar_of_a_heat_map_has_several_ticks(scale: str, tmp_path: Path) -> None:
+    """With one number a colour means nothing, also where all values lie in one decade."""
+    plot = replace(madeup.PLOTS["heatmap"], y_scale=scale)
+    bar = _figure(plot, drawing_of(plot, tmp_path), Layout()).axes[-1]
+    low, high = bar.get_ylim()
+    assert sum(low <= tick <= high for tick in bar.get_yticks()) >= 2
 
 
 def test_the_order_of_execution_shows_outliers_and_failures(tmp_path: Path) -> None:

@@ -380,7 +380,7 @@ def test_figures_that_no_file_has(asked: Project) -> None:
         wrong = asked.wke("plot", "series", "--figure", keys)
         assert (wrong.status, wrong.out) == (2, "")
         assert said in wrong.err
-    assert "--width must be a length or one of acm" in asked.wke("plot", "series", "--width", "amc").err
+    assert "--width must be a length or one of acm" in asked.wke("plot", "nothing", "--width", "amc").err
     assert all((asked.folder / line).stat().st_size > 1000 for line in done.out.splitlines() if not line.endswith(".csv"))
 
 

@@ -145,7 +145,7 @@ def test_a_value_is_rounded_once() -> None:
     summary = Summary(8, 2417.3, 2385.0, 2449.6, "mean")
     table = PointTable((), {"tput": "1/s"}, (PointRow({"engine": "old"}, 8, 0, 0, {"tput": summary}),))
     (found,) = headlines([], (), table)
-    assert (found.figure, found.sentence) == ("2417 1/s", "tput is 2417 ± 32 1/s.")
+    assert (found.figure, found.sentence) == ("2,417 1/s", "tput is 2,417 ± 32 1/s.")
 
 
 def test_what_a_search_found_comes_before_single_points() -> None:
@@ -274,14 +274,17 @@ def test_what_does_not_fit_is_left_out_in_order(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_requests_are_shown_as_a_rate() -> None:
-    """The last window is half as long and has half as many requests: the line does not fall. Other series stay as they were written."""
+    """The last window is half as long and has half as many requests: the line does not fall. The first one begins with the measured step.
+
+    So the mean of the step is known. Other series stay as they were written.
+    """
     series("scale", 1, telemetry=True)
     with open_sides(["scale"]) as sides:
         trial = read_trials(sides, PagePoints.of(sides).places, ["tput"])[0]
     written = {name: TimeSeries("", (1.0, 2.0, 2.5), (500.0, 500.0, 250.0)) for name in ("done", "mine")}
     telemetry = replace(stored_telemetry(trial.at, trial.of), written={LOAD: written})
     found = {line.name: (line.row.unit, list(course.values)) for line, course in _task_lines(telemetry, trial.times)}
-    assert found == {"done": ("1/s", [500, 500]), "mine": ("", [500, 250])}
+    assert found == {"done": ("1/s", [500, 500, 500]), "mine": ("", [500, 250])}
 
 
 def test_a_page_keeps_its_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from shownreport import HOSTILE, shown_report
 
 from wke.tell.page.arrangement import arrange
+from wke.tell.page.figures import SHADED
 from wke.tell.page.markup import Html, exact, html, number, plain, shown
 from wke.tell.page.page import report_page
 from wke.tell.page.scales import Scale, parameter_scale, value_scale
@@ -119,9 +120,20 @@ def test_the_axis_is_the_parameter_with_the_most_numbers(rows: list[tuple[str, .
 
 
 def test_series_side_by_side_are_lines() -> None:
-    """Several series are told apart as lines of the same figure."""
+    """Several series are told apart as lines of the same figure, by their names and the values of other parameters."""
     layout = arrange(points_of(("1",), ("2",), ("1",), ("2",), series=(0, 0, 1, 1)))
     assert (layout.axis, list(layout.lines)) == ("a", ["new", "old"])
+    layout = arrange(points_of(("1", "x"), ("1", "y"), ("2", "x"), ("2", "y"), series=(0, 0, 1, 1)))
+    assert (list(layout.lines), layout.of_lines) == (["new, x", "new, y", "old, x", "old, y"], "series, b")
+
+
+def test_curves_have_the_intervals_of_their_values() -> None:
+    """Each curve of both figures and sizes has an area, which the caption explains; curves without intervals have neither."""
+    assert PAGE.count('<path class="area') == 4 * len(SHOWN.distributions)
+    assert SHADED in PAGE
+    bare = report_page(replace(SHOWN, distributions=[replace(one, lows=(), highs=()) for one in SHOWN.distributions]))
+    assert '<path class="area' not in bare
+    assert SHADED not in bare
 
 
 @pytest.mark.parametrize("values", [[0.0], [5, 5], [-3, 2], [1e-9, 1e12], [0, 1e300], [0.1, 0.11], [1, 2, 3]])

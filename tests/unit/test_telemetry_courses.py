@@ -1,14 +1,16 @@
 """What telemetry means: rates, figures of a window, sums over machines, times on the controller's clock, spans."""
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from telemetry_of import made_up
 
-from wke.judge.telemetry.course import Course, Window, course_of, course_unit, edges, summed
+from wke.judge.telemetry.course import Course, Window, course_of, course_unit, edges, rate_of, summed
 from wke.judge.telemetry.placement import on_our_clock
 from wke.judge.telemetry.spans import Span, measured_window, spans_of
 from wke.judge.telemetry.windowfigures import window_figures
@@ -165,3 +167,16 @@ def test_spans_of_steps_and_tasks() -> None:
     assert measured_window(spans, 190) == Window(190, 450)
     assert measured_window(spans, None) is None
     assert measured_window(spans[:2], 190) is None
+
+
+def test_machines_are_in_the_order_of_their_names(tmp_path: Path) -> None:
+    """Numbers in names count as numbers, however telemetry came: server2 is before server10."""
+    written = {TaskName(1, "load", name): {} for name in ("server10", "server2", "client1")}
+    assert replace(made_up(tmp_path), written=written).machines == ("client1", "node1", "node2", "server2", "server10")
+
+
+def test_counts_of_windows_are_rates() -> None:
+    """Each number of events is divided by the time since the one before, the first one by that since the beginning."""
+    found = rate_of(Readings(np.array([2 * S, 3 * S, 3 * S + S // 2]), np.array([20.0, 10.0, 5.0])), S)
+    assert (found.unit, found.values.tolist()) == ("1/s", [20, 10, 10])
+    assert (found.starts_ns[0], found.ends_ns[-1]) == (S, 3 * S + S // 2)

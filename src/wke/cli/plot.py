@@ -41,7 +41,8 @@ def plot(experiment: str, *, figures: Sequence[str], width: str | None, formats:
     KEYS are those of [[plots]] in one line, such as --figure 'type = "box", x-axis = "num-clients", y-axis = "p99"'. Without a label, the
     figure is labelled with its type.
     """
-    described = _with_plots(read_experiment(experiment_file(experiment)), figures, width, formats)
+    inches = _inches(width)
+    described = _with_plots(read_experiment(experiment_file(experiment)), figures, inches, formats)
     with Store.open(RESULTS, readonly=True) as store:
         work = load_work(store, described.name, recorded=True)
         over_time = timelines(store, described, work.trials)
@@ -58,16 +59,20 @@ def plot(experiment: str, *, figures: Sequence[str], width: str | None, formats:
         raise InputError(*drawn.problems)
 
 
-def _with_plots(described: Experiment, figures: Sequence[str], width: str | None, formats: Sequence[Format]) -> Experiment:
+def _inches(width: str | None) -> float | None:
+    """Return the width that is asked for; raise InputError for one that means nothing."""
+    try:
+        return None if width is None else figure_width(width)
+    except FlawError as error:
+        raise InputError(f"--width {error}", hint=error.hint) from None
+
+
+def _with_plots(described: Experiment, figures: Sequence[str], inches: float | None, formats: Sequence[Format]) -> Experiment:
     """Return an experiment with the plots that the command line asks for; raise InputError for none."""
     if figures:
         plots = read_plots(figures, described, FIGURE)
         described = replace(described, plots=plots, at=lambda *_: Location(FIGURE))
     if not described.plots:
         raise InputError("has no [[plots]]", where=described.where, hint="a plot needs type, x-axis and y-axis")
-    try:
-        inches = None if width is None else figure_width(width)
-    except FlawError as error:
-        raise InputError(f"--width {error}", hint=error.hint) from None
     wanted = [replace(each, width_in=inches or each.width_in, formats=tuple(formats) or each.formats) for each in described.plots]
     return replace(described, plots=tuple(wanted))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from wke.keep.telemetry.columns import Column
+from wke.keep.telemetry.columns import SCRIPT, Column
 from wke.keep.telemetry.reader import Readings
 from wke.values import dataclass
 
@@ -121,6 +121,12 @@ def course_of(column: Column, readings: Readings, begun_ns: int | None = None) -
     known = np.ones(len(steps), bool)
     known[restarts - 1] = False
     return Course(unit, times[:-1][known], times[1:][known], factor * 1e9 * np.diff(values)[known] / steps[known])
+
+
+def rate_of(readings: Readings, begun_ns: int) -> Course:
+    """Return the rate of numbers of events, each of which counts those since the sample before; the first one counts from `begun_ns` on."""
+    counter = Column(SCRIPT, "", "1", "counter")
+    return course_of(counter, Readings(readings.times_ns, np.cumsum(readings.values)), begun_ns)
 
 
 def course_unit(column: Column) -> tuple[str, float]:

@@ -1,12 +1,13 @@
 """The telemetry of one trial: what machines and tasks did, on the controller's clock, beside its steps, tasks and measured window."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import field
 
 import numpy as np
 
-from wke.describe.experiment.timeseries import TimeSeries
-from wke.judge.telemetry.course import Course, Figures, Window, course_of
+from wke.describe.experiment.timeseries import COUNTS, TimeSeries
+from wke.judge.telemetry.course import Course, Figures, Window, course_of, rate_of
 from wke.judge.telemetry.placement import Clock, on_our_clock
 from wke.judge.telemetry.spans import Span
 from wke.judge.telemetry.windowfigures import window_figures
@@ -37,8 +38,8 @@ class TrialTelemetry:
 
     @property
     def machines(self) -> tuple[str, ...]:
-        """The machines that have telemetry."""
-        return tuple(dict.fromkeys((*self.stored.machines, *self.scrapes.machines, *(task.machine for task in self.written))))
+        """The machines that have telemetry, in the order of their names, with numbers in them as numbers."""
+        return tuple(sorted({*self.stored.machines, *self.scrapes.machines, *(task.machine for task in self.written)}, key=_by_name))
 
     @property
     def damage(self) -> tuple[str, ...]:
@@ -60,10 +61,18 @@ class TrialTelemetry:
         return placed | {column: each for column, each in self._written(machine).items() if column in columns}
 
     def courses(self, machine: str, columns: Collection[Column]) -> dict[Column, Course]:
-        """Return the courses of several columns, which are decoded together; none for a machine that cannot be placed."""
+        """Return the courses of several columns, which are decoded together; none for a machine that cannot be placed.
+
+        What load generators count of requests is a rate: each sample counts those since the one before, or since the window began.
+        """
         begun = {span.task: span.start_ns for span in self.spans if span.task is not None}
         found = self.readings(machine, columns)
-        return {column: course_of(column, each, begun.get(column.task) if column.task else None) for column, each in found.items()}
+        return {column: self._course(column, each, begun.get(column.task) if column.task else None) for column, each in found.items()}
+
+    def _course(self, column: Column, readings: Readings, begun_ns: int | None) -> Course:
+        if column.scope == SCRIPT and column.name in COUNTS and self.window is not None:
+            return rate_of(readings, self.window.start_ns)
+        return course_of(column, readings, begun_ns)
 
     def figures(self, machine: str, columns: Collection[Column], window: Window) -> dict[Column, Figures]:
         """Return the figures of a window for several columns that tasks did not write; none for a machine that cannot be placed."""
@@ -86,3 +95,7 @@ class TrialTelemetry:
 
     def _unplaced(self) -> list[str]:
         return [machine for machine in self.machines if not self.clocks.get(machine)]
+
+
+def _by_name(name: str) -> list[str | int]:
+    return [int(part) if at % 2 else part for at, part in enumerate(re.split(r"(\d+)", name))]

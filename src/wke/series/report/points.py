@@ -9,7 +9,7 @@ from wke.describe.experiment.point import point_key
 from wke.describe.expression.units import convert
 from wke.judge.statistics.latency import fewest
 from wke.judge.statistics.summaries import by_point
-from wke.judge.statistics.tails import pool_of, rank
+from wke.judge.statistics.tails import pool_of, summary_of
 from wke.judge.summary.pointtable import Point, PointRow, varied
 from wke.series.report.sides import ReportSide
 from wke.series.report.trials import ReadTrial
@@ -96,10 +96,14 @@ def _distribution(place: int, metric: Metric, wanted: str, recorded: Sequence[tu
     """Yield how values are distributed, unless there are too few or they cannot be converted."""
     pool, unit = pool_of([[one] for one in recorded])
     shares = _shares(pool.whole.total)
-    scaled = [metric.scaled(pool.whole.bucket(rank(share, pool.whole.total))[1], unit) for share in shares]
-    values = [converted for one in scaled if one is not None and (converted := convert(one, metric.unit, wanted)) is not None]
-    if values and len(values) == len(shares):
-        yield RecordedShares(place, metric.name, shares, values)
+    found = [summary_of(pool.quantile(share)) for share in shares]
+    values, lows, highs = (
+        [None if end is None or (scaled := metric.scaled(end, unit)) is None else convert(scaled, metric.unit, wanted) for end in ends]
+        for ends in ([one.centre for one in found], [one.low for one in found], [one.high for one in found])
+    )
+    known = [value for value in values if value is not None]
+    if known and len(known) == len(shares):
+        yield RecordedShares(place, metric.name, shares, known, lows, highs)
 
 
 def _shares(total: int) -> list[float]:

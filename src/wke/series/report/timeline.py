@@ -1,13 +1,11 @@
 """The timeline of a trial, as the page reads it: all series as they are, or six series of each machine as the extremes of 100 parts."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wke.describe.experiment.timeseries import COUNTS
 from wke.documents import Json
 from wke.judge.telemetry.course import Course, Figures, Whole, Window
 from wke.judge.telemetry.outline import drawn, outlines, together
@@ -140,20 +138,14 @@ def _other_lines(telemetry: TrialTelemetry, times: TrialTimes) -> Iterator[LineC
 
 
 def _plain_lines(telemetry: TrialTelemetry, times: TrialTimes, machine: str, columns: Sequence[Column]) -> Iterator[LineCourse]:
-    for column, found in telemetry.courses(machine, columns).items():
-        if not len(found.values):
+    for column, course in telemetry.courses(machine, columns).items():
+        if not len(course.values):
             continue
-        course = _per_second(found) if column.scope == SCRIPT and column.name in COUNTS else found
         task, unit = column.task, UNITS.get(course.unit, ("" if course.unit == "1" else course.unit, 1.0))
         if column.kind == "counter" and course.unit == "1":
             unit = ("% of the time", 100.0)
         owner = machine if task is None else f"{task.target} on {machine}{f'.{task.copy}' if task.copy else ''}"
         yield TimelineLine(owner, column.name, TimelineRow(_title(column), *unit), times.classes.get(machine, "")), course
-
-
-def _per_second(course: Course) -> Course:
-    """Return numbers of requests, each counted since the sample before, as a rate: the last window is seldom as long as the others."""
-    return replace(course, unit="1/s", values=1e9 * course.values / (course.ends_ns - course.starts_ns))
 
 
 def _row(part: str, column: Column) -> TimelineRow:
@@ -205,7 +197,6 @@ def _description(telemetry: TrialTelemetry, times: TrialTimes, columns: Sequence
             for span in telemetry.spans
             if span.kind == "step"
         ],
-        "marks": [],
         "columns": list(columns),
         "show": [row for row in dict.fromkeys((*list(written)[:2], *FIRST, *rows)) if row in rows][:MOST_SHOWN],
     }

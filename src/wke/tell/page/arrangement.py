@@ -76,7 +76,7 @@ def arrange(report: Report) -> Arrangement:
         )
         for row, place in zip(rows.texts, rows.places(axis, is_numeric=is_numeric), strict=True)
     ]
-    short = [_short(of_lines, names, one) for one in lines]
+    short = list({_label(of_lines, names, row): ", ".join(row[at] for at in of_lines) for row in rows.texts}.values())
     return Arrangement(names[axis] if axis is not None else "", is_numeric, short, ", ".join(names[at] for at in of_lines), panels, seats)
 
 
@@ -112,7 +112,3 @@ def _label(dims: Sequence[int], names: Sequence[str], row: Sequence[str]) -> str
 
 def _labels(dims: Sequence[int], names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return list(dict.fromkeys(_label(dims, names, row) for row in rows))
-
-
-def _short(dims: Sequence[int], names: Sequence[str], label: str) -> str:
-    return label.removeprefix(f"{names[dims[0]]} ") if len(dims) == 1 else label

@@ -1,6 +1,6 @@
 """Leaves out what no axis can show: values that are infinite, not a number, or beyond the range of calculations with them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from wke.tell.page.values import Centre, Report
@@ -19,13 +19,21 @@ def drawable(report: Report) -> Report:
             else replace(one, metrics=_values(one.metrics), deviations=_values(one.deviations))
             for one in report.trials
         ],
-        distributions=[one for one in report.distributions if all(map(_fits, one.values)) and all(0 < share < 1 for share in one.shares)],
+        distributions=[
+            replace(one, lows=_ends(one.lows), highs=_ends(one.highs))
+            for one in report.distributions
+            if all(map(_fits, one.values)) and all(0 < share < 1 for share in one.shares)
+        ],
     )
 
 
 def _fits(value: float | None) -> bool:
     """Tell whether an axis can show a value; comparisons with what is not a number are false."""
     return value is not None and -MOST < value < MOST
+
+
+def _ends(ends: Sequence[float | None]) -> list[float | None]:
+    return [end if _fits(end) else None for end in ends]
 
 
 def _values(values: Mapping[str, float]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from wke.tell.page.values import Report, ShownMetric
 
 FIRST, MOST = 2, 6  # metrics whose figures are seen at once, and that have figures at all
 MOST_PANELS = 12
+SHADED = "Shaded: 95 % intervals over the trials. Where one ends at the line, only its lower end is known."
 MARKS = (
     "Each small mark is one trial: a ring marks a suspect trial, a cross an attempt that does not count. Click a mark to open its trial."
 )
@@ -122,6 +123,7 @@ def _orders(report: Report, layout: Arrangement, metric: ShownMetric) -> Iterato
 def _recorded(report: Report, layout: Arrangement) -> Iterator[Html]:
     """Yield the figures of recorded values: for each metric the percentiles and the distribution, at one place of the axis at a time."""
     known = {one.metric for one in report.distributions if one.shares}
+    shaded = {one.metric for one in report.distributions if any(low is not None for low in one.lows)}
     for metric in (metric for metric in report.metrics if metric.name in known):
         for kind, title, draw, words in (
             (
@@ -134,13 +136,14 @@ def _recorded(report: Report, layout: Arrangement) -> Iterator[Html]:
                 "cdf",
                 "cumulative distribution",
                 cdf_figure,
-                "The share of all recorded values that are at most as large as the value on the axis.",
+                "The share of all recorded values at or below the value on the axis.",
             ),
         ):
             drawing = _places(report, layout, metric, draw)
             subtitle = metric.unit if kind == "percentiles" else f"Share of values; {metric.name} on the axis"
+            caption = f"{words} {SHADED}" if metric.name in shaded else words
             reproduce = report.commands.get(f"{kind}:{metric.name}")
-            yield _figure(f"{metric.name}: {title}", subtitle, drawing, (words, reproduce), f"f-{kind}-{_number(report, metric)}")
+            yield _figure(f"{metric.name}: {title}", subtitle, drawing, (caption, reproduce), f"f-{kind}-{_number(report, metric)}")
 
 
 def _places(report: Report, layout: Arrangement, metric: ShownMetric, draw: Drawing) -> Html:

@@ -46,7 +46,7 @@ def shown(text: str, longest: int = LONGEST) -> Html:
 def html(name: str, /, *kids: str | None, **attributes: str | float | bool | None) -> Html:
     """Return an element. Names of attributes are written with `_` for `-`, and one at the end (`class_`) is left out.
 
-    Attributes that are None or False are left out; True stands for one without a value.
+    Attributes that are None or False are left out; True stands for one without a value; `Html` is as long as it is.
     """
     head = name + "".join(_attribute(key, value) for key, value in attributes.items() if value is not None and value is not False)
     if name in VOID:
@@ -58,7 +58,7 @@ def _attribute(key: str, value: str | float) -> str:
     name = key.removesuffix("_").replace("_", "-") if key != "viewBox" else key
     if value is True:
         return f" {name}"
-    text = coordinate(value) if isinstance(value, float) else plain(str(value))
+    text = coordinate(value) if isinstance(value, float) else value if isinstance(value, Html) else plain(str(value))
     return f' {name}="{escape(text)}"'
 
 

@@ -117,12 +117,17 @@ class ShownPoint:
 
 @dataclass(frozen=True, slots=True)
 class RecordedShares:
-    """The recorded values of a metric at a point: shares of values that are at most so large, in ascending order, 0 < share < 1."""
+    """The recorded values of a metric at a point: which share of them, in ascending order, 0 < share < 1, is at or below each of `values`.
+
+    `lows` and `highs` are the ends of the 95 % interval of each value, None for one that is not known; both are empty if none is known.
+    """
 
     point: int
     metric: str
     shares: Sequence[float]
     values: Sequence[float]
+    lows: Sequence[float | None] = ()
+    highs: Sequence[float | None] = ()
 
 
 @dataclass(frozen=True, slots=True)

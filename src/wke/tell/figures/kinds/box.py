@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from wke.describe.experiment.plot import Plot
@@ -34,7 +35,14 @@ def _draw(axes: Axes, panel: Panel, drawing: Drawing) -> list[Artist]:
         shift = (index - (len(panel.groups) - 1) / 2) * width
         for mark in group.marks:
             _draw_mark(axes, mark, drawing.positions[value_key(mark.x)] + shift, look(index), width=BOX * width, size=size)
-    return [Patch(facecolor=_pale(look(index).colour), edgecolor=look(index).colour) for index in range(len(panel.groups))]
+    return _keys(panel, drawing)
+
+
+def _keys(panel: Panel, drawing: Drawing) -> list[Artist]:
+    """Return what stands for the groups: boxes, or dots where no mark has enough trials for a box."""
+    if any(len(mark.dots) >= FEWEST for each in drawing.panels for mark in each.marks):
+        return [Patch(facecolor=_pale(look(at).colour), edgecolor=look(at).colour) for at in range(len(panel.groups))]
+    return [Line2D([], [], linestyle="", marker=look(at).marker, color=look(at).colour) for at in range(len(panel.groups))]
 
 
 def _draw_mark(axes: Axes, mark: Mark, place: float, looks: Look, *, width: float, size: float) -> None:

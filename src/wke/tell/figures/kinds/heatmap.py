@@ -10,11 +10,11 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from wke.describe.experiment.plot import Plot
 from wke.describe.experiment.point import value_key
-from wke.tell.figures.axes import STEPS, Numbers, finish_categories, length_pt
+from wke.tell.figures.axes import STEPS, Numbers, finish_categories, length_pt, scaled_ticks
 from wke.tell.figures.caption import summaries_of, summaries_said
 from wke.tell.figures.drawing import summaries
 from wke.tell.figures.kind import Kind
@@ -75,10 +75,12 @@ def _add_bar(axes: Axes, mesh: Any, panel: Panel) -> None:
     bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, fraction=0.06, aspect=14)
     bar.outline.set_visible(False)
     bar.set_label(panel.label)
-    if panel.scale.kind != "log":
+    if isinstance(mesh.norm, LogNorm):
+        bar.locator = FixedLocator(scaled_ticks(*bar.ax.get_ylim(), panel.scale))
+        bar.minorlocator = NullLocator()
+    else:
         bar.locator = MaxNLocator(3, steps=STEPS)
     bar.formatter = Numbers()
-    bar.ax.yaxis.set_minor_formatter(NullFormatter())
     bar.ax.tick_params(length=2)
     bar.update_ticks()
 

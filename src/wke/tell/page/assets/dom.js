@@ -42,7 +42,8 @@ function num(value, digits = 3) {
   const decimals = Math.min(9, Math.max(0, digits - 1 - Math.floor(Math.log10(size))));
   return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
-const exact = value => value == null ? "–" : value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
+const stripped = text => /^[^e]*\.[^e]*$/.test(text) ? text.replace(/\.?0+$/, "") : text;
+const exact = (value, digits = 6) => stripped(num(value, digits));
 
 // ---- what the page knows of its trials
 const parsed = name => JSON.parse(document.getElementById(name).textContent);
@@ -53,7 +54,7 @@ const METRICS = DATA.metrics.map(([name, unit]) => ({ name, unit }));
 const UNIT = new Map(DATA.metrics);
 const ORDER = DATA.trials.slice().sort((a, b) => a.series - b.series || (a.place ?? 1e9) - (b.place ?? 1e9) || a.at - b.at);
 const word = verdict => DATA.words[verdict] || verdict;
-const valueWords = (trial, metric) => `${num(trial.m[metric], 4)} ${UNIT.get(metric) || ""}`.trim();
+const valueWords = (trial, metric) => `${exact(trial.m[metric], 4)} ${UNIT.get(metric) || ""}`.trim();
 
 function details(trial) {
   trial.details = trial.details || parsed("t" + trial.at);

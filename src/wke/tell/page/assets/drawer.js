@@ -60,7 +60,7 @@ function metricsPart(trial) {
   const list = el("dl", { class: "vals" });
   for (const { name, unit } of METRICS) {
     if (trial.m[name] == null) continue;
-    const value = el("dd", null, num(trial.m[name], 4), " ", el("small", null, unit));
+    const value = el("dd", null, exact(trial.m[name], 4), " ", el("small", null, unit));
     list.append(el("div", null, el("dt", null, name), value, el("dd", { class: "small", "aria-hidden": "true" }, spread(trial, name))));
   }
   return list.children.length ? el("section", { "aria-label": "Metrics" }, list, el("p", { class: "small" }, "Open circles: the other trials of this point.")) : null;

@@ -1,5 +1,5 @@
 // One row of a timeline: a plot of the columns of one unit, with a legend whose keys hide lines. Hue is the class of a machine,
-// strength the rank: the busiest machine of a class has the strongest line and comes first.
+// strength the rank: the busiest machine of a class has the strongest line.
 const MOST_KEYS = 6;
 
 function addRow(line, row, last) {
@@ -14,7 +14,8 @@ function addRow(line, row, last) {
       columns.push(one.high, one.low);
       bands.push({ series: [one.at, one.at + 1], fill: one.faint });
     } else {
-      series.push({ stroke: one.colour, width: one.width, dash: one.dash, fill: shown.length === 1 ? one.faint : null, points: { show: false } });
+      const { colour, width, dash } = one, area = shown.length === 1 ? one.faint : null;
+      series.push({ stroke: colour, width, dash, fill: area, points: { show: false }, paths: pathsOf, colour, area });
       columns.push(one.low);
     }
   }
@@ -41,14 +42,16 @@ function styled(lines) {
     const colour = css("--s" + at % 6);
     own.forEach((one, rank) => {
       const alpha = own.length > 1 ? Math.max(.36, 1 - rank * .62 / (own.length - 1)) : 1;
-      ranked.push({ ...one, rank, colour: faded(colour, alpha), faint: faded(colour, .13), width: rank ? 1.2 : 2, dash: at >= 6 ? [5, 3] : null });
+      ranked.push({ ...one, rank, place: lines.indexOf(one), colour: faded(colour, alpha), faint: faded(colour, .13), width: rank ? 1.2 : 2, dash: at >= 6 ? [5, 3] : null });
     });
   }
   return ranked.sort((a, b) => a.rank - b.rank);
 }
 const faded = (colour, alpha) => alpha === 1 ? colour : colour + Math.round(alpha * 255).toString(16).padStart(2, "0");
 
-function legend(head, shown, plot) {
+// Keys are in the order of machines; where there is no room for all, those of the busiest machines are seen first.
+function legend(head, lines, plot) {
+  const shown = lines.length > MOST_KEYS ? lines : lines.slice().sort((a, b) => a.place - b.place);
   const keys = shown.map(one => {
     one.said = el("span");
     const sign = sv("svg", { viewBox: "0 0 14 8", "aria-hidden": "true" }, sv("path", { d: "M0 4H14", stroke: one.colour, "stroke-width": 3, "stroke-dasharray": one.dash && "4 3" }));
@@ -87,6 +90,7 @@ function optionsOf(line, series, bands, last, [least, most]) {
         if (plot.select.width) plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
       }],
       drawClear: [plot => shade(line, plot)],
+      drawSeries: [drawColumns],
     },
   };
 }
@@ -98,19 +102,58 @@ function compact(value) {
   return +(value / size).toPrecision(4) + sign;
 }
 
-// The measured step is shaded, and so are times with findings.
+// The measured step is shaded.
 function shade(line, plot) {
-  const { telemetry } = line, context = plot.ctx, { left, top, width, height } = plot.bbox;
-  const fill = (from, to, colour) => {
-    const a = plot.valToPos(from, "x", true), b = plot.valToPos(to, "x", true);
-    context.fillStyle = colour;
-    context.fillRect(a, top, b - a, height);
-  };
-  context.save();
-  context.beginPath();
-  context.rect(left, top, width, height);
-  context.clip();
-  if (telemetry.measured) fill(...telemetry.measured, css("--surface"));
-  for (const [from, to] of telemetry.marks || []) fill(from, to, css("--sus-bg"));
-  context.restore();
+  const { measured } = line.telemetry, { left, top, width, height } = plot.bbox;
+  if (!measured) return;
+  const [from, to] = measured.map(at => clamp(plot.valToPos(at, "x", true), left, left + width));
+  plot.ctx.save();
+  plot.ctx.fillStyle = css("--surface");
+  plot.ctx.fillRect(from, top, to - from, height);
+  plot.ctx.restore();
+}
+
+// A line with more samples than pixels is drawn as columns of pixels, each from the least to the largest value in it: it looks the same as
+// a stroke, and is drawn several times as quickly.
+const strokes = uPlot.paths.linear(), NOTHING = { stroke: null, fill: null, clip: null, band: null, gaps: null, flags: 0 };
+function pathsOf(plot, at, from, to) {
+  const line = plot.series[at];
+  line.columns = to - from > plot.bbox.width && !line.dash ? columnsOf(plot, plot.data[at], from, to) : null;
+  return line.columns ? NOTHING : strokes(plot, at, from, to);
+}
+function columnsOf(plot, values, from, to) {
+  const xs = plot.data[0], { min, max } = plot.scales.x, { width } = plot.bbox, per = width / (max - min), found = [];
+  const add = (column, low, high) => { if (column >= 0 && column < width) found.push(column, low, high); };
+  let column = null, low = 0, high = 0, last = null;      // `last` is the value before, null where nothing is known
+  for (let i = from; i <= to; i++) {
+    const value = values[i];
+    if (value === undefined) continue;
+    if (value === null) { last = null; continue; }
+    const here = Math.floor((xs[i] - min) * per);
+    if (here === column) { if (value < low) low = value; else if (value > high) high = value; }
+    else {
+      if (column !== null) add(column, low, high);
+      for (let empty = column + 1; last !== null && empty < here; empty++) { const there = last + (value - last) * (empty - column) / (here - column); add(empty, there, there); }
+      column = here;
+      low = last === null ? value : Math.min(value, last);
+      high = last === null ? value : Math.max(value, last);
+    }
+    last = value;
+  }
+  if (column !== null) add(column, low, high);
+  return found;
+}
+function drawColumns(plot, at) {
+  const { columns, colour, area, width } = plot.series[at];
+  if (!columns) return;
+  const { left, top, height } = plot.bbox, { min, max } = plot.scales.y, per = height / (max - min), thick = Math.max(1, Math.round(width * devicePixelRatio));
+  const place = value => Math.round(top + height - (value - min) * per), ground = place(0);
+  plot.ctx.save();
+  for (let i = 0; i < columns.length; i += 3) {
+    const x = Math.round(left) + columns[i], head = place(columns[i + 2]), foot = place(columns[i + 1]);
+    if (area) { plot.ctx.fillStyle = area; plot.ctx.fillRect(x, head, 1, ground - head); }
+    plot.ctx.fillStyle = colour;
+    plot.ctx.fillRect(x, head - (thick >> 1), 1, foot - head + thick);
+  }
+  plot.ctx.restore();
 }

@@ -71,19 +71,18 @@ function drawTimeline(line) {
   readOut(line, null);
 }
 
-// ---- the steps, and times with findings
+// ---- the steps
 function drawSteps(line) {
   const [from, to] = line.range, high = 20, width = line.width;
   const x = at => line.left + (at - from) / (to - from) * (width - line.left - line.right);
-  const marks = (line.telemetry.marks || []).map(([a, b, kind, words]) => [words || kind, a, b, "mark"]);
-  const steps = [...line.telemetry.steps, ...marks], bars = steps.slice(0, MOST_STEPS);
+  const { steps } = line.telemetry, bars = steps.slice(0, MOST_STEPS);
   const words = steps.map(([name, a, b]) => `${name}: ${num(a)} to ${num(b)} s`).join("; ");
   const svg = sv("svg", { class: "steps", viewBox: `0 0 ${width} ${bars.length * high + 4}`, height: bars.length * high + 4, role: "img", "aria-label": "Steps. " + words });
   bars.forEach(([name, a, b, kind], at) => {
     const start = clamp(x(a), line.left, width - line.right), end = clamp(x(b), line.left, width - line.right);
     if (b < from || a > to) return;
     const long = name.length * 6.6 + 12, inside = end - start > long, room = width - end > long;
-    const kinds = ["measured", "background", "mark"].includes(kind) ? kind : "";
+    const kinds = ["measured", "background"].includes(kind) ? kind : "";
     svg.append(sv("rect", { class: "step " + kinds, x: start, y: at * high + 2, width: Math.max(2, end - start), height: 15, rx: 2 }, sv("title", null, `${name}: ${num(a)} to ${num(b)} s`)));
     const place = inside ? { x: start + 6 } : room ? { x: end + 6 } : { x: start - 6, "text-anchor": "end" };
     svg.append(sv("text", { ...place, y: at * high + 14, class: inside && (kinds === "measured") ? "in" : "" }, name));
