@@ -38,7 +38,7 @@ class Lasting:
     said: list[str] = field(default_factory=list)
 
     def carriers(self) -> list[int]:
-        """Return the processes that carry the bytes here: a program, and its relay where the program is the relay's shell."""
+        """Return the processes that carry the bytes here: a program, and its carrier where the program is the shell of that."""
         carrier = self.connection.link.wire.pid
         return [carrier, *map(int, Path(f"/proc/{carrier}/task/{carrier}/children").read_text().split())]
 

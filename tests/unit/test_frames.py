@@ -20,7 +20,7 @@ from wke.agent.files import WorkFolder
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode, prefix
 
 BY_THE_LINK = {frames.HELLO, frames.SOURCE, frames.BROKEN}  # which are no affair of a connection's parts
-BY_MAIN = {frames.OPEN}
+BY_MAIN = {frames.OPEN, frames.JOIN}
 
 
 def kinds_for(receiver: int) -> set[int]:

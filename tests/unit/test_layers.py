@@ -73,14 +73,14 @@ def test_only_series_and_above_read_the_store() -> None:
 
 
 def test_only_act_imports_of_the_agent_what_both_ends_run() -> None:
-    """The border is crossed by the frames, and by what is the same work at either end: files that are sent and land, control groups."""
+    """The border is crossed by the frames, and by what is the same work at either end: files that are sent and land, trees, control groups."""
     outside = [p for p in SOURCES if "agent" not in p.parts]
     crossing = {
         (p.relative_to(ROOT).parts[0], ".".join(name.split(".")[:3])) for p in outside for name in imports(p) if layer(name) == "agent"
     }
     assert {part for part, _ in crossing} == {"act"}
     assert {name for _, name in crossing} <= {
-        f"wke.agent.{name}" for name in ("frames", "protocol", "files", "tree", "sender", "landing", "cgroups")
+        f"wke.agent.{name}" for name in ("frames", "protocol", "files", "tree", "sender", "landing", "cgroups", "batch", "handshake")
     }
 
 

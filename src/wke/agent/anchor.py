@@ -1,6 +1,6 @@
 """The anchor: holds an agent's pipes on the machine, so that controllers may come and go while tasks run on.
 
-    controller == transport == relay == socket == anchor == pipes == guardian, agent
+    controller == transport == carrier == socket == anchor == pipes == guardian, agent
 
 The output of tasks goes into the journal first, and from there to the controller as fast as the controller reads. So every byte has an
 offset, and nothing piles up here. A task has a key that its controller gave it; a known key is not started again. Everything else passes
@@ -18,12 +18,12 @@ import _signal
 import _socket
 
 from wke.agent import frames
+from wke.agent.carrier import carry
 from wke.agent.files import remove_tree, to_bytes
 from wke.agent.guardian import DEAF_TO
 from wke.agent.journal import Journal
 from wke.agent.loop import Loop, Outgoing, steady_ns
 from wke.agent.protocol import Decoder, Frame, ProtocolError, dump, encode, prefix
-from wke.agent.relay import relay
 
 SOCKET = b"attach"
 READ_SIZE = CHUNK = 1 << 18
@@ -35,7 +35,7 @@ TELEMETRY = (frames.WATCHED, frames.SERIES, frames.SAMPLE, frames.UNWATCHED)  # 
 def drop(source, sink, decoder, folder, claim):
     """Separate the process that the transport started from those that are to outlive it.
 
-    That process becomes a relay: to the anchor in the work folder `folder` if there is one, to a new anchor otherwise. Returns only in a
+    That process becomes a carrier: to the anchor in the work folder `folder` if there is one, to a new anchor otherwise. Returns only in a
     third process, which becomes guardian and agent: their source, their sink, and a decoder. An existing anchor has the machine's lock
     already; then `claim` only names its new holder.
     """
@@ -45,11 +45,11 @@ def drop(source, sink, decoder, folder, claim):
             from wke.agent.lock import sign_again
 
             sign_again(claim)
-        relay(source, sink, found)
+        carry(source, sink, found)
     near, far = _socket.socketpair()
     if posix.fork():
         far.close()
-        relay(source, sink, near.detach())
+        carry(source, sink, near.detach())
     posix.setsid()
     near.close()
     nothing = posix.open("/dev/null", posix.O_RDWR)
@@ -71,7 +71,7 @@ def drop(source, sink, decoder, folder, claim):
     posix.chdir("/")
     anchor = Anchor(from_agent, to_agent, far.detach(), decoder)
     anchor.run()
-    posix.waitpid(guardian, 0)  # so that the relay's end proves that the machine is clean
+    posix.waitpid(guardian, 0)  # so that the carrier's end proves that the machine is clean
     anchor.clean()
     _exit(0)
 

@@ -1,4 +1,4 @@
-"""The frames that controller, agent and anchor send each other: one line for each kind. Both ends read this table.
+"""The frames that controller, agent, anchor and relays send each other: one line for each kind. Both ends read this table.
 
 A line names the kind, who receives it, the most bytes of payload it may carry, and the fields of its head. A new kind is a line here, its
 name among the constants, and a handler at the end that receives it; a question stands in ANSWERS too.
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     Check = Callable[[object], bool]
 
-CONTROLLER, AGENT, ANCHOR = 1, 2, 4  # who receives a frame; added where several do
+CONTROLLER, AGENT, ANCHOR, TREE = 1, 2, 4, 8  # who receives a frame; added where several do
 BOTH = CONTROLLER + AGENT
-ANYONE = CONTROLLER + AGENT + ANCHOR
+ANYONE = CONTROLLER + AGENT + ANCHOR + TREE
 BULK = 1 << 20
 LARGEST = 1 << 63  # what logs and the store can hold
 LATEST_NS = 1 << 62  # in the year 2116
@@ -32,6 +32,7 @@ WHAT_TO_RUN = "script:text name:text arguments:[text] environment:{text} workdir
 HOW_TO_RUN = " timeout:seconds? grace:seconds stop-signal?:text held:flag kept:flag key?:text"
 WATCH_MORE = "shared?:flag perf?:[text:32] controller?:text"
 LEFT = "leftovers:[text:100] survivors?:[text:100]"  # what tasks had left running, and what of it could not be stopped
+BATCHED = "of:[count] kind:count channels:[count] same:{any} each:{any} sizes?:[count]"
 
 FRAMES = (
     ("open", AGENT, 0, "token:text lease:seconds environment:{text} claim?:{any} outlive?:text"),
@@ -79,12 +80,21 @@ FRAMES = (
     ("scraped", CONTROLLER, BULK, "at:time why:text"),  # the answer, compressed, or why there is none
     ("look", AGENT, 0, ""),  # what do tasks use, those of other connections too?
     ("seen", CONTROLLER, 0, "at:time tasks:[any:200]"),
+    ("join", AGENT, 0, "address:text port:count secret:text variable:text"),  # be a node of a tree: see node.py
+    ("node", TREE, 0, "key:text port:count number?:count relays?:flag why?:text"),  # who dials, and where it listens
+    ("seat", TREE, 0, "number:count relays:flag address?:text port?:count"),  # under which relay; the end that sent it if none is named
+    ("here", TREE, 0, ""),  # from here on a relay speaks of a machine, see relay.py
+    ("gone", TREE, 0, "why:text lasting:flag"),  # its agent, or for good the way to it
+    ("alive", TREE, 0, ""),
+    ("taken", TREE, 0, "bytes:number"),
+    ("batch", TREE, BULK, BATCHED),  # see batch.py
 )
 KINDS = range(1, len(FRAMES) + 1)
 OPEN, HELLO, SOURCE, MODULES, BROKEN, PUT, START, STAGED, RELEASE, STARTED, OUTPUT, ENDED, STOP, CLEAR, CLEARED, BYE, FAREWELL = KINDS[:17]
 PING, PONG, WAIT_PORT, PORT, EXAMINE, EXAMINED, WATCH, WATCHED, SAMPLE, UNWATCH = KINDS[17:27]
 COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, HOLD, FOLLOW, JOURNAL, SERIES, UNWATCHED = KINDS[27:41]
-SCRAPE, SCRAPED, LOOK, SEEN = KINDS[41:]
+SCRAPE, SCRAPED, LOOK, SEEN = KINDS[41:45]
+JOIN, NODE, SEAT, HERE, GONE, ALIVE, TAKEN, BATCH = KINDS[45:]
 ANSWERS = {CLEAR: CLEARED, BYE: FAREWELL, PING: PONG, WAIT_PORT: PORT, EXAMINE: EXAMINED, WATCH: WATCHED, UNWATCH: UNWATCHED}
 ANSWERS.update({SCRAPE: SCRAPED, LOOK: SEEN})
 METRICS = 3  # the stream of what a task wrote to $WKE_METRICS, beside 1 and 2

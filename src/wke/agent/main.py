@@ -2,7 +2,7 @@
 
 The process that was started becomes the guardian (see guardian.py), its child the agent (see agent.py). If tasks are to outlive the
 controller, an anchor comes between these two and the transport first (see anchor.py). If the machine is claimed, both hold its lock
-(see lock.py).
+(see lock.py). A process may be the node of a tree first (see node.py).
 """
 
 import posix
@@ -27,9 +27,8 @@ def main(heard):
     posix.dup2(nothing, 0)
     posix.dup2(nothing, 1)
     posix.close(nothing)
-    decoder = Decoder(frames.AGENT)
     try:
-        opening = _opening(source, decoder, heard)
+        source, sink, decoder, opening = _begin(source, sink, heard)
         token, lease_s = to_bytes(opening["token"]), float(opening["lease"])
         claim = opening.get("claim")
     except ProtocolError as error:
@@ -108,13 +107,26 @@ def _lock(claim, sink):
         _refuse(sink, "its claim is not complete: {!r}".format(error))
 
 
-def _opening(source, decoder, heard):
-    """Return the head of the first frame; what was read behind it stays in the decoder."""
+def _begin(source, sink, heard):
+    """Return what an agent needs: source, sink, decoder, and the head of its first frame. What was read behind that is in the decoder."""
+    decoder = Decoder(frames.AGENT)
+    first = _first(source, decoder, heard)
+    if first.kind == frames.JOIN:
+        from wke.agent.node import join  # which comes along only then
+
+        posix.close(source)
+        posix.close(sink)
+        return join(first.head)
+    return source, sink, decoder, first.head
+
+
+def _first(source, decoder, heard):
+    """Return the first frame."""
     while True:
         for frame in decoder.frames(heard):
-            if frame.kind != frames.OPEN:
+            if frame.kind not in (frames.OPEN, frames.JOIN):
                 raise ProtocolError(f"{frame!r} came first")
-            return frame.head
+            return frame
         heard = posix.read(source, READ_SIZE)
         if not heard:
             _exit(0)

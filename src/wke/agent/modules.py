@@ -29,13 +29,18 @@ def bring(block):
 def start(read, magic, ask):
     """Bring the modules that `read(size)` gives and be an agent. Does not return.
 
-    They are compiled for the Python with that `magic`; another one writes the frame `ask`, and the same modules come as source.
+    They are compiled for the Python with that `magic`; another one writes the frame `ask`, and the same modules come as source. If there is
+    no one to ask, they come as source, too, behind.
     """
     sys.modules[PACKAGE] = type(sys)(PACKAGE)
     sys.modules[PACKAGE + ".modules"] = itself = type(sys)("modules")
     itself.bring = bring
     block, heard = _block(read), b""
-    if magic != machinery.MAGIC_NUMBER:
+    is_ours = magic == machinery.MAGIC_NUMBER
+    if not ask:
+        source = _block(read)
+        block = block if is_ours else source
+    elif not is_ours:
         posix.write(1, ask)
         header = read(HEADER_SIZE)  # of the controller's first frame, which is on its way
         heard = header + read(int.from_bytes(header[HEAD_LENGTH], "little"))

@@ -8,6 +8,7 @@ few sessions need are sent when they are needed.
 import importlib.util
 import marshal
 import zlib
+from collections.abc import Mapping
 from functools import cache
 from importlib.machinery import SourceFileLoader
 from types import CodeType
@@ -18,7 +19,8 @@ from wke.agent import frames, protocol
 FUNCTION = 2  # a flag of the code of functions: CO_NEWLOCALS of `inspect`, which takes long to import
 FIRST = ("frames", "protocol", "files", "processes", "scripts", "loop", "ladder", "order", "task", "tasks", "guardian", "agent", "main")
 CLAIMING = ("lock",)  # added where the machine is locked for measuring
-OUTLIVING = ("journal", "relay", "anchor")  # added where tasks are to outlive us
+OUTLIVING = ("journal", "carrier", "anchor")  # added where tasks are to outlive us
+NODES = ("batch", "handshake", "relay", "node")  # added where machines are reached through a tree of relays
 NEEDED = dict.fromkeys((frames.COPY_IN, frames.COPY_OUT), ("tree", "sender", "partial", "places", "landing", "transfer")) | {
     frames.WATCH: (
         "cgroups",
@@ -95,12 +97,23 @@ def package(*, claiming: bool = False, outliving: bool = False) -> bytes:
     """
     ask = protocol.encode(frames.SOURCE, 0, {})
     program = f"{_module('wke.agent.modules', compiled=False)}\n\nstart(read, {importlib.util.MAGIC_NUMBER!r}, {ask!r})\n"
-    return LEAVE + _sized(zlib.compress(program.encode())) + _sized(bundle(_first(claiming, outliving), compiled=True))
+    return LEAVE + _sized(zlib.compress(program.encode())) + _sized(bundle(_first(claiming=claiming, outliving=outliving), compiled=True))
+
+
+def node_package(order: Mapping[str, object]) -> bytes:
+    """Return the bytes that a process started by `command` expects that is to be a node of a tree; `order` is the head of a JOIN frame.
+
+    They serve in every Python, since there is no one to ask for others: many processes may read the same bytes.
+    """
+    names = (*_first(claiming=True, outliving=False)[:-1], *NODES, FIRST[-1])
+    program = f"{_module('wke.agent.modules', compiled=False)}\n\nstart(read, {importlib.util.MAGIC_NUMBER!r}, b'')\n"
+    blocks = (zlib.compress(program.encode()), bundle(names, compiled=True), bundle(names, compiled=False))
+    return LEAVE + b"".join(map(_sized, blocks)) + protocol.encode(frames.JOIN, 0, dict(order))
 
 
 def sources(*, claiming: bool = False, outliving: bool = False) -> bytes:
     """Return what an agent expects that has asked for the same as source."""
-    return _sized(bundle(_first(claiming, outliving), compiled=False))
+    return _sized(bundle(_first(claiming=claiming, outliving=outliving), compiled=False))
 
 
 @cache
@@ -109,7 +122,7 @@ def bundle(names: tuple[str, ...], *, compiled: bool) -> bytes:
     return zlib.compress(marshal.dumps([(name, _module(f"wke.agent.{name}", compiled=compiled)) for name in names], 2))
 
 
-def _first(claiming: bool, outliving: bool) -> tuple[str, ...]:  # noqa: FBT001 - private
+def _first(*, claiming: bool, outliving: bool) -> tuple[str, ...]:
     return (*FIRST[:-1], *(CLAIMING if claiming else ()), *(OUTLIVING if outliving else ()), FIRST[-1])
 
 
