@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from wke.agent import frames
-from wke.agent.handshake import dial, family_of
+from wke.agent.handshake import dial
 from wke.agent.loop import steady_ns
 from wke.agent.node import sit_down
 from wke.agent.protocol import HEADER, dump, prefix
@@ -84,11 +84,10 @@ class Machine:
 def seated(order, number, *, relays):
     """Let a machine take its seat, and be a relay in a process of its own if it is to be one; return the socket to what is above it."""
     secret = order["secret"].encode()
-    listener = socket.socket(family_of(order["address"]))
-    listener.bind(("", 0))
-    listener.listen(512)
+    address = order["addresses"][0]
+    listener = socket.create_server(("", 0), backlog=512)
     me = {"key": str(number), "port": listener.getsockname()[1]}
-    upstream, seat = sit_down(dial(order["address"], order["port"], secret), me, secret)
+    upstream, seat = sit_down(dial(address, order["port"], secret), me, secret)
     assert seat["relays"] == relays
     if relays:
         near, far = socket.socketpair()

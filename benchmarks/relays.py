@@ -117,7 +117,7 @@ async def one(machines: int, fan_out: int, commands: int) -> list[str]:
     figures = {}
     for output in outputs:
         players.clear()
-        tree = Tree(Planting({str(n): f"m{n}" for n in range(machines)}, "NODE", "127.0.0.1", fan_out, launch))
+        tree = Tree(Planting({str(n): f"m{n}" for n in range(machines)}, "NODE", ("127.0.0.1",), fan_out, launch))
         figures[output] = await measured(tree, machines, commands, players, idle=not output)
     plain, talking = figures[False], figures[True]
     return [

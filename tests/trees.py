@@ -43,7 +43,7 @@ class Grove:
 
     def tree(self) -> Tree:
         members = {str(number): f"m{number}" for number in range(self.count)}
-        return Tree(Planting(members, "NODE", "127.0.0.1", self.fan_out, self.launch))
+        return Tree(Planting(members, "NODE", ("127.0.0.1",), self.fan_out, self.launch))
 
     async def launch(self, program: bytes) -> None:
         """Start the machines and wait for their end; what lives when we are cancelled is killed."""

@@ -80,7 +80,7 @@ FRAMES = (
     ("scraped", CONTROLLER, BULK, "at:time why:text"),  # the answer, compressed, or why there is none
     ("look", AGENT, 0, ""),  # what do tasks use, those of other connections too?
     ("seen", CONTROLLER, 0, "at:time tasks:[any:200]"),
-    ("join", AGENT, 0, "address:text port:count secret:text variable:text"),  # be a node of a tree: see node.py
+    ("join", AGENT, 0, "addresses:[text:64] port:count secret:text variable:text"),  # be a node of a tree: see node.py
     ("node", TREE, 0, "key:text port:count number?:count relays?:flag why?:text"),  # who dials, and where it listens
     ("seat", TREE, 0, "number:count relays:flag address?:text port?:count"),  # under which relay; the end that sent it if none is named
     ("here", TREE, 0, ""),  # from here on a relay speaks of a machine, see relay.py

@@ -17,7 +17,7 @@ try:
 except ImportError:
     from hashlib import blake2b
 
-DIAL_S = 20.0
+DIAL_S = 10.0
 CHALLENGE, PROOF = 16, 32
 STRANGER = "it does not know the secret of this tree"
 OPTIONS = (  # a machine that vanished is noticed within a minute, even if nothing is sent

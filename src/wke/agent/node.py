@@ -31,7 +31,7 @@ def join(order):
     try:
         upstream = _seated(order, key)
     except (OSError, ProtocolError) as error:
-        _fail("it cannot take its place in the tree at {}:{}: {}".format(order["address"], order["port"], error))
+        _fail("it cannot take its place in the tree: {}".format(error))
     _signal.alarm(0)  # from here on our socket limits our life
     while True:
         agent = _agent(upstream)
@@ -47,11 +47,12 @@ def join(order):
 def _seated(order, key):
     """Take a seat; return the socket to who sits above. If we are to be a relay, that is another process from here on."""
     secret = to_bytes(order["secret"])
-    listener = _socket.socket(family_of(order["address"]), _socket.SOCK_STREAM)
+    controller, family = _dialled(order["addresses"], order["port"], secret)
+    listener = _socket.socket(family, _socket.SOCK_STREAM)
     listener.bind(("", 0))
     listener.listen(BACKLOG)
     me = {"key": key, "port": listener.getsockname()[1]}
-    upstream, seat = sit_down(dial(order["address"], order["port"], secret), me, secret)
+    upstream, seat = sit_down(controller, me, secret)
     if seat["relays"]:
         near, far = _socket.socketpair()
         if posix.fork():
@@ -65,6 +66,17 @@ def _seated(order, key):
         upstream = far.detach()
     listener.close()
     return upstream
+
+
+def _dialled(addresses, port, secret):
+    """Return a socket to the controller at the first address that answers, and its family."""
+    problems = []
+    for address in addresses:
+        try:
+            return dial(address, port, secret), family_of(address)
+        except OSError as error:
+            problems.append("{}:{}: {}".format(address, port, error))
+    raise OSError("; ".join(problems))
 
 
 def sit_down(controller, me, secret):

@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, cast
 
 from wke.act.connection import bootstrap
@@ -39,12 +39,12 @@ Raises MachineError when they cannot be started. When it is cancelled it ends th
 class Planting:
     """How a tree is made: `members` has the machines by their keys, which the variable `variable` holds on each.
 
-    They dial `address`, this computer's, once `launch` has started them.
+    They dial the first of `addresses`, this computer's, that answers, once `launch` has started them.
     """
 
     members: Mapping[str, str]
     variable: str
-    address: str
+    addresses: Sequence[str]
     fan_out: int
     launch: Launch
 
@@ -87,14 +87,11 @@ class Growth:
         self._listening: dict[int, tuple[str, int]] = {}  # where machines that have dialled can be dialled themselves
         self._dialled: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
         self.is_closed = False
-        self._listener = socket.socket(family_of(planting.address))
-        self._listener.setblocking(False)
-        self._listener.bind(("", 0))
-        self._listener.listen(BACKLOG)
+        self._listener = _listener(planting.addresses)
         self._welcomes: set[asyncio.Task[None]] = set()
         self._accepting = self.loop.create_task(self._accept())
         port = self._listener.getsockname()[1]
-        order = {"address": planting.address, "port": port, "secret": self._secret, "variable": planting.variable}
+        order = {"addresses": list(planting.addresses), "port": port, "secret": self._secret, "variable": planting.variable}
         self._launching = asyncio.ensure_future(planting.launch(bootstrap.node_package(order)))
         self._launching.add_done_callback(self._launched)
 
@@ -293,6 +290,15 @@ class Growth:
         for number in list(trunk.machines):
             itself = number == trunk.number
             self._lose(number, f"the connection to it broke: {why}" if itself else f"the connection to its relay {name} broke: {why}")
+
+
+def _listener(addresses: Sequence[str]) -> socket.socket:
+    """Return a socket that listens at all addresses of this computer, by the protocols that these need."""
+    is_six = any(family_of(address) == socket.AF_INET6 for address in addresses)
+    family = socket.AF_INET6 if is_six else socket.AF_INET
+    listener = socket.create_server(("", 0), family=family, backlog=BACKLOG, dualstack_ipv6=is_six and socket.has_dualstack_ipv6())
+    listener.setblocking(False)
+    return listener
 
 
 def _gone(why: str) -> Frame:
