@@ -15,6 +15,7 @@ from wke.act.connection import bootstrap
 from wke.act.connection.claim import Claim
 from wke.act.connection.heartbeat import Heartbeat
 from wke.act.connection.hello import Hello, read_hello
+from wke.act.connection.transport import SshTransport, command_line, process_environment
 from wke.act.connection.untrusted import number_of, text_of
 from wke.act.connection.wire import Wire
 from wke.agent import frames
@@ -107,8 +108,11 @@ class Link:
     async def open(self, way: Way) -> None:
         """Start the agent and wait for its greeting. Raises OSError, or MachineError when contact breaks off."""
         self._way = way
+        argv = command_line(way.transport, bootstrap.command(way.python))
+        self.wire.start(argv, process_environment(way.transport), with_group=isinstance(way.transport, SshTransport))
         opening = self._opening() | {"environment": dict(way.environment)}
-        self.wire.begin(way.transport, way.python, opening, self._extras())
+        self.wire.send(bootstrap.package(**self._extras()))
+        self.wire.tell(frames.OPEN, 0, opening)
         await self._greeted
         if self.wire.can_break:
             self._heartbeat.start()

@@ -3,12 +3,10 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
-from wke.act.connection import bootstrap
 from wke.act.connection.pipedprocess import Listener, PipedProcess
-from wke.act.connection.transport import SshTransport, command_line, process_environment
 from wke.act.connection.untrusted import shown
 from wke.agent import frames
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
@@ -43,12 +41,6 @@ class Wire:
         self._heard_at = self._loop.time()
         self._paused_at: float | None = None
         self._paused_s = 0.0
-
-    def begin(self, transport: Sequence[str], python: str | None, opening: dict[str, object], extras: Mapping[str, bool]) -> None:
-        """Start an agent through a transport, in `python`: send its code, for what it must be able to do, and its first frame. Raises OSError."""
-        argv = command_line(transport, bootstrap.command(python))
-        self.start(argv, process_environment(transport), with_group=isinstance(transport, SshTransport))
-        self.send(bootstrap.package(**extras) + encode(frames.OPEN, 0, opening))
 
     def start(self, argv: list[str], environment: Mapping[bytes, bytes] | None = None, *, with_group: bool = False) -> None:
         """Start the process; with its group, processes that it starts itself are ended with it. Raises OSError."""
@@ -154,9 +146,9 @@ class Wire:
             return
         if len(data) == PIPE_SIZE:
             self.widen()
-        self.hand_on(self._decoder.frames(data))
+        self._hand_on(self._decoder.frames(data))
 
-    def hand_on(self, arrived: Iterable[Frame]) -> None:
+    def _hand_on(self, arrived: Iterable[Frame]) -> None:
         """Pass on frames, which are a sign of life."""
         self._heard_at = self._loop.time()
         try:

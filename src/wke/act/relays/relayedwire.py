@@ -1,7 +1,7 @@
 """The wire of a machine that is reached through a tree of relays: no process of its own carries its frames."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from wke.act.connection.untrusted import number_of, text_of
 from wke.act.connection.wire import Wire
@@ -33,13 +33,11 @@ class RelayedWire(Wire):
 
     # -- what a link asks
 
-    def begin(self, transport: Sequence[str], python: str | None, opening: dict[str, object], extras: Mapping[str, bool]) -> None:  # noqa: ARG002
-        """Have an agent made on the machine, as soon as it is reached. Its code is there."""
-        if "outlive" in opening:
-            raise MachineError("what runs on machines behind relays cannot outlive this command")
-        self._opening = opening
-        self._growth = self._grow()
-        self._growth.enter(self)
+    def start(self, argv: list[str], environment: Mapping[bytes, bytes] | None = None, *, with_group: bool = False) -> None:
+        """Need not start anything: the tree has started a process on the machine, or does so with the first frame."""
+
+    def send(self, data: bytes) -> None:
+        """Drop the code of the agent, which is there already."""
 
     @property
     def input_was_taken(self) -> bool:
@@ -60,8 +58,14 @@ class RelayedWire(Wire):
                 self._trunk.resume()
 
     def tell(self, kind: int, channel: int, head: dict[str, object], payload: bytes = b"") -> None:
-        """Send a frame, or drop it when the machine has no agent. The head must not be changed any more."""
-        if self._trunk is not None:
+        """Send a frame, or drop it when the machine has no agent; the first one waits until it is reached. The head must not change any more."""
+        if kind == frames.OPEN and self._growth is None:
+            if "outlive" in head:
+                raise MachineError("what runs on machines behind relays cannot outlive this command")
+            self._opening = head
+            self._growth = self._grow()
+            self._growth.enter(self)
+        elif self._trunk is not None:
             self._trunk.tell(self.number, Frame(kind, channel, head, payload))
             if self._trunk.relays:
                 self._count(len(payload))
@@ -120,7 +124,7 @@ class RelayedWire(Wire):
             self._break(text_of(frame.head, "why"))
         else:
             try:
-                self.hand_on((frame,))
+                self._hand_on((frame,))
             except Exception as error:  # noqa: BLE001
                 self._loop.call_exception_handler({"message": f"a frame of machine {self.number}", "exception": error})
 
