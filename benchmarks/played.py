@@ -2,9 +2,9 @@
 
     played.py      (a JSON object on standard input: order, numbers, relays, output)
 
-A played machine dials, proves that it knows the secret, takes its seat, greets, and answers every frame of a controller at once, in the bytes
-in which an agent would answer. It starts no process, and understands no more of a frame than its header. A machine that is to be a relay
-becomes one: a process with wke's own code, whose own machine is played here.
+A played machine dials, proves that it knows the secret, takes its seat, greets, and answers every frame of a controller at once, in the
+bytes in which an agent would answer. It starts no process, and understands no more of a frame than its header. A machine that is to be a
+relay becomes one: a process with wke's own code, whose own machine is played here.
 """
 
 import contextlib

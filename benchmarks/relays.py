@@ -2,10 +2,10 @@
 
     python benchmarks/relays.py [--machines 64,512,4000] [--fan-out 64] [--commands 20] [--write docs/benchmarks.md]
 
-The controller is real: connections, heartbeats, tasks and records, in a process of its own for each row. Relays are real: processes with wke's
-code. Machines are played (see played.py): processes with many sockets each speak the true protocol and start nothing. All share the
-computer, so the time of a command has the work of all machines in it; the controller's processor time is its own. A command runs one task on
-every machine, whose orders differ as those of `wke run` do. With output, each machine writes a line of its own.
+The controller is real: connections, heartbeats, tasks and records, in a process of its own for each row. Relays are real: processes with
+wke's code. Machines are played (see played.py): processes with many sockets each speak the true protocol and start nothing. All share the
+computer, so the time of a command has the work of all machines in it; the controller's processor time is its own. A command runs one task
+on every machine, whose orders differ as those of `wke run` do. With output, each machine writes a line of its own.
 """
 
 import argparse
@@ -53,10 +53,10 @@ HEADER = (
     "relays' CPU, ms",
     "busiest relay, ms",
 )
-ABOUT = """Time until all machines have greeted, and the controller's processor time for it; the memory that its connections added to the
-controller; the median of {commands} commands on all machines, the controller's processor time for one, and for one with a line of output from
-each machine; the processor time that heartbeats alone take, in percent of one core; the processor time of all relays for one command, and of
-the busiest one. Machines are played, by processes on the same cores."""
+ABOUT = """Time until all machines have greeted, and the controller's processor time for it; the memory that its connections added to
+the controller; the median of {commands} commands on all machines, the controller's processor time for one, and for one with
+a line of output from each machine; the processor time that heartbeats alone take, in percent of one core; the processor time
+of all relays for one command, and of the busiest one. Machines are played, by processes on the same cores."""
 
 
 def main() -> None:
@@ -103,7 +103,7 @@ async def one(machines: int, fan_out: int, commands: int) -> list[str]:
         for player in range(PLAYERS):
             numbers = list(range(machines * player // PLAYERS, machines * (player + 1) // PLAYERS))
             words = {"order": join.head, "numbers": numbers, "relays": sorted(relays.intersection(numbers)), "output": output}
-            players.append(subprocess.Popen([sys.executable, "-I", PLAYED], stdin=subprocess.PIPE))
+            players.append(subprocess.Popen([sys.executable, "-I", PLAYED], stdin=subprocess.PIPE))  # noqa: ASYNC220
             assert players[-1].stdin is not None
             players[-1].stdin.write(json.dumps(words).encode())
             players[-1].stdin.close()
@@ -171,7 +171,13 @@ async def measured(tree: Tree, machines: int, commands: int, players: list[subpr
 
 def spec(number: int, machine: str) -> TaskSpec:
     """Return what a machine runs as a command's task."""
-    environment = {"WKE_MACHINE": machine, "WKE_INTERNAL_ADDR": machine, "WKE_TARGET": "target", "WKE_COPY": "0", "WKE_GROUP_INDEX": machine}
+    environment = {
+        "WKE_MACHINE": machine,
+        "WKE_INTERNAL_ADDR": machine,
+        "WKE_TARGET": "target",
+        "WKE_COPY": "0",
+        "WKE_GROUP_INDEX": machine,
+    }
     return TaskSpec(TaskName(number, "target", machine), b"#!/bin/sh\ntrue\n", (), environment, None, None, None)
 
 

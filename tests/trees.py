@@ -55,7 +55,7 @@ class Grove:
                 path = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY)
                 environment = os.environ | {"NODE": str(number)}
                 command = bootstrap.command(sys.executable)
-                self.processes[number] = subprocess.Popen(command, stdin=path, stdout=subprocess.DEVNULL, env=environment)
+                self.processes[number] = subprocess.Popen(command, stdin=path, stdout=subprocess.DEVNULL, env=environment)  # noqa: ASYNC220
                 os.close(path)
         try:
             await asyncio.to_thread(lambda: [process.wait() for process in self.processes.values()])

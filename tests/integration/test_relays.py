@@ -42,7 +42,7 @@ def test_machines_behind_relays_answer_as_others_do(fan_out: int) -> None:
             for _ in range(3):
                 runs = await asyncio.gather(*(talk.run(ANSWER, name) for name, talk in talks.items()))
                 assert {name: _seen(run) for name, run in zip(talks, runs, strict=True)} == {
-                    f"m{n}": ("failed(%d)" % (n % 3) if n % 3 else "ok", b"%d" % n, b"err m%d" % n) for n in range(7)
+                    f"m{n}": (f"failed({n % 3})" if n % 3 else "ok", b"%d" % n, b"err m%d" % n) for n in range(7)
                 }
             run = await long
             assert (run.outcome, len(run.out)) == ("ok", LINE + 1)
@@ -207,7 +207,7 @@ def test_strangers_and_liars_get_nothing_and_disturb_no_one() -> None:
                 await asyncio.to_thread(dial, address, port, b"wrong")
             opening = asyncio.create_task(grove.open(tree, 2))
             relay_port = await asyncio.to_thread(_lie, address, port, secret)
-            with pytest.raises(MachineError, match="m2.*makes no sense"):
+            with pytest.raises(MachineError, match=r"m2.*makes no sense"):
                 await opening
             with pytest.raises(OSError, match="secret"):
                 await asyncio.to_thread(dial, address, relay_port, b"wrong")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wke.agent import frames
 from wke.agent.batch import MOST, SMALL, batched, unbatched
-from wke.agent.handshake import Acceptance
+from wke.agent.handshake import Admission
 from wke.agent.protocol import Decoder, Frame, ProtocolError
 
 ENDS = frames.CONTROLLER + frames.AGENT
@@ -52,12 +52,24 @@ def test_an_equal_answer_of_many_machines_costs_one_frame_and_few_bytes() -> Non
 def test_what_differs_costs_its_own_bytes_only() -> None:
     """Of orders that differ in a variable and in an argument, the rest travels once; so does a script; outputs follow each other."""
     script = b"x" * (SMALL + 1)
-    order = {"script": "s" * 32, "name": "target", "workdir": None, "prelude": None, "held": False, "timeout": None, "grace": 5, "kept": False}
+    order = {
+        "script": "s" * 32,
+        "name": "target",
+        "workdir": None,
+        "prelude": None,
+        "held": False,
+        "timeout": None,
+        "grace": 5,
+        "kept": False,
+    }
     rest = {f"WKE_OPTION_{n}": "value" * 20 for n in range(10)}
     pending = []
     for number in range(60):
         head = {**order, "environment": {**rest, "WKE_MACHINE": f"m{number}"}, "arguments": ["-n", str(number)]}
-        pending += [(number, Frame(frames.PUT, 0, {"script": "s", "name": "t", "offset": 0}, script)), (number, Frame(frames.START, 1, head))]
+        pending += [
+            (number, Frame(frames.PUT, 0, {"script": "s", "name": "t", "offset": 0}, script)),
+            (number, Frame(frames.START, 1, head)),
+        ]
     pending += [(number, Frame(frames.OUTPUT, 1, {"stream": 1, "at": 8}, b"%d\n" % number)) for number in range(60)]
     batches = read(parts := batched(pending))
     assert len(batches) == 3
@@ -110,9 +122,9 @@ def test_each_wrong_part_of_a_batch_is_refused(wrong: dict[str, object]) -> None
 
 def test_a_wrong_proof_is_refused_however_it_arrives() -> None:
     """Who does not know the secret gets no answer but an error, also when its bytes come one by one."""
-    acceptance = Acceptance(b"secret")
+    admission = Admission(b"secret")
     for _ in range(47):
-        assert acceptance.take(b"x") == b""
+        assert admission.take(b"x") == b""
     with pytest.raises(ProtocolError, match="does not know the secret"):
-        acceptance.take(b"x")
-    assert not acceptance.done
+        admission.take(b"x")
+    assert not admission.done

@@ -51,24 +51,30 @@ def unbatched(batch: Frame, receivers: int) -> "list[Numbered]":
     head = batch.head
     kind, channels, each, sizes = head["kind"], head["channels"], head["each"], head.get("sizes")
     if kind not in KINDS or kind == BATCH or not is_for(kind, receivers):
-        raise ProtocolError("a batch of frames that are not for this end: kind {}".format(kind))
+        raise ProtocolError(f"a batch of frames that are not for this end: kind {kind}")
     numbers = list(_numbers(head["of"]))
     if not each and sizes is None and len(channels) == 1:
         one = _checked(Frame(kind, channels[0], head["same"], batch.payload))
         return [(number, one) for number in numbers]
     if {len(channels), len(numbers if sizes is None else sizes)} - {1, len(numbers)} or (sizes and sum(sizes) != len(batch.payload)):
         raise ProtocolError("a batch whose parts do not fit together")
-    found, start, payload = [], 0, batch.payload
     try:
-        for index, number in enumerate(numbers):
-            if sizes is not None:
-                payload = batch.payload[start : start + sizes[index]]
-                start += sizes[index]
-            channel = channels[index if len(channels) > 1 else 0]
-            found.append((number, _checked(Frame(kind, channel, _picked(head["same"], each, index), payload))))
+        return list(_parted(batch, numbers))
     except (IndexError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise ProtocolError("a batch whose parts do not fit together: {!r}".format(error)) from None
-    return found
+        raise ProtocolError(f"a batch whose parts do not fit together: {error!r}") from None
+
+
+def _parted(batch: Frame, numbers: "list[int]") -> "Iterator[Numbered]":
+    """Yield the frames of a batch whose frames differ."""
+    head = batch.head
+    kind, channels, same, each, sizes = head["kind"], head["channels"], head["same"], head["each"], head.get("sizes")
+    start, payload = 0, batch.payload
+    for index, number in enumerate(numbers):
+        if sizes is not None:
+            payload = batch.payload[start : start + sizes[index]]
+            start += sizes[index]
+        channel = channels[index if len(channels) > 1 else 0]
+        yield number, _checked(Frame(kind, channel, _picked(same, each, index), payload))
 
 
 def _encode(group: "list[Numbered]", parts: "list[bytes]") -> None:
@@ -125,7 +131,7 @@ def _picked(same: "dict[str, object]", each: "dict[str, object]", index: int) ->
 def _checked(frame: Frame) -> Frame:
     problem = flaw(frame.kind, frame.head)
     if problem or len(frame.payload) > most_payload(frame.kind):
-        raise ProtocolError("{!r:.300}: {}".format(frame, problem or "its payload is too large"))
+        raise ProtocolError(f"{frame!r:.300}: {problem or 'its payload is too large'}")
     return frame
 
 
@@ -151,5 +157,5 @@ def _numbers(pairs: "list[int]") -> "Iterator[int]":
     for index in range(0, len(pairs), 2):
         first, before, end = pairs[index], end, pairs[index + 1]
         if not before <= first < end <= MOST_MACHINES:
-            raise ProtocolError("a batch of machines that there cannot be: {!r:.100}".format(pairs))
+            raise ProtocolError(f"a batch of machines that there cannot be: {pairs!r:.100}")
         yield from range(first, end)

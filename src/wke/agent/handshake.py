@@ -29,7 +29,7 @@ OPTIONS = (  # a machine that vanished is noticed within a minute, even if nothi
 )
 
 
-class Acceptance:
+class Admission:
     """The accepting end, without input or output: send `challenge`, `take` what comes; when it is `done`, `rest` are bytes of frames."""
 
     def __init__(self, secret: bytes) -> None:
@@ -61,7 +61,7 @@ def dial(address: str, port: int, secret: bytes) -> int:
         theirs, ours = _exactly(channel, CHALLENGE), posix.urandom(CHALLENGE)
         channel.sendall(ours + _proof(secret, b"dial", theirs + ours))
         if not _compare_digest(_exactly(channel, PROOF), _proof(secret, b"accept", ours + theirs)):
-            raise OSError(STRANGER)
+            raise OSError(STRANGER)  # noqa: TRY301
         channel.settimeout(None)
     except BaseException:
         channel.close()

@@ -16,7 +16,7 @@ import _socket
 from wke.agent import frames
 from wke.agent.batch import SMALL, batched, unbatched
 from wke.agent.guardian import DEAF_TO
-from wke.agent.handshake import Acceptance, prepare
+from wke.agent.handshake import Admission, prepare
 from wke.agent.loop import Loop, Outgoing
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
 
@@ -49,7 +49,7 @@ class Guest:
 
     def __init__(self, handle, secret):
         self.handle = handle
-        self.acceptance = Acceptance(secret)
+        self.admission = Admission(secret)
         self.decoder = Decoder(frames.TREE)
 
 
@@ -99,7 +99,7 @@ class Relay:
         channel = _socket.socket(fileno=handle)
         try:
             prepare(channel)
-            posix.write(handle, guest.acceptance.challenge)
+            posix.write(handle, guest.admission.challenge)
         except OSError:  # it has gone already
             return
         channel.detach()
@@ -112,11 +112,11 @@ class Relay:
             return
         try:
             if not data:
-                raise ProtocolError("it has gone")
-            if not guest.acceptance.done:
-                posix.write(guest.handle, guest.acceptance.take(data))
-                data = guest.acceptance.rest
-            for frame in guest.decoder.frames(data if guest.acceptance.done else b""):
+                raise ProtocolError("it has gone")  # noqa: TRY301
+            if not guest.admission.done:
+                posix.write(guest.handle, guest.admission.take(data))
+                data = guest.admission.rest
+            for frame in guest.decoder.frames(data if guest.admission.done else b""):
                 self._admit(guest, frame)
                 return
         except (ProtocolError, OSError, KeyError):
@@ -125,7 +125,7 @@ class Relay:
     def _admit(self, guest, frame):
         """Take what has introduced itself for one of those below."""
         if frame.kind != frames.NODE:
-            raise ProtocolError("{!r} is no introduction".format(frame))
+            raise ProtocolError(f"{frame!r} is no introduction")
         number, relays = frame.head["number"], frame.head["relays"]
         handle, guest.handle = guest.handle, None
         self._loop.forget(handle)
@@ -171,7 +171,7 @@ class Relay:
                 if branch.number is not None:
                     self._take_of_node(branch.number, frame)
                 elif frame.kind != frames.BATCH:
-                    raise ProtocolError("{!r} does not come from a relay".format(frame))
+                    raise ProtocolError(f"{frame!r} does not come from a relay")  # noqa: TRY301
                 else:
                     self._take_of_relay(branch, frame)
         except ProtocolError as error:
@@ -181,7 +181,7 @@ class Relay:
         if frame.kind == frames.PONG and not frame.channel:
             frame = ALIVE
         elif frame.kind != frames.GONE and not frames.is_for(frame.kind, frames.CONTROLLER):
-            raise ProtocolError("{!r} does not come from a node".format(frame))
+            raise ProtocolError(f"{frame!r} does not come from a node")
         self._say(number, frame)
 
     def _take_of_relay(self, branch, batch):

@@ -16,7 +16,7 @@ from wke.act.connection.untrusted import number_of, text_of
 from wke.act.relays.seats import seats
 from wke.act.relays.trunk import Trunk, TrunkListener
 from wke.agent import frames
-from wke.agent.handshake import Acceptance, family_of, prepare
+from wke.agent.handshake import Admission, family_of, prepare
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
 from wke.errors import MachineError
 from wke.values import dataclass
@@ -177,13 +177,13 @@ class Growth:
                 channel.close()
 
     async def _introduction(self, channel: socket.socket) -> _Node:
-        acceptance, decoder = Acceptance(self._secret.encode()), Decoder(frames.TREE)
+        admission, decoder = Admission(self._secret.encode()), Decoder(frames.TREE)
         async with asyncio.timeout(ADMIT_S):
-            await self.loop.sock_sendall(channel, acceptance.challenge)
-            while not acceptance.done:
-                answer = acceptance.take(await self._received(channel))
+            await self.loop.sock_sendall(channel, admission.challenge)
+            while not admission.done:
+                answer = admission.take(await self._received(channel))
                 await self.loop.sock_sendall(channel, answer)
-            head = await self._node(channel, decoder, acceptance.rest)
+            head = await self._node(channel, decoder, admission.rest)
         number = self._numbers.get(cast("str", head["key"]))
         if number is None:
             raise ProtocolError("it is not a machine of this tree")

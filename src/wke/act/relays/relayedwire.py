@@ -58,7 +58,7 @@ class RelayedWire(Wire):
                 self._trunk.resume()
 
     def tell(self, kind: int, channel: int, head: dict[str, object], payload: bytes = b"") -> None:
-        """Send a frame, or drop it when the machine has no agent; the first one waits until it is reached. The head must not change any more."""
+        """Send a frame, or drop it when the machine has no agent; the first one waits for a way. The head must not change any more."""
         if kind == frames.OPEN and self._growth is None:
             if "outlive" in head:
                 raise MachineError("what runs on machines behind relays cannot outlive this command")
@@ -81,7 +81,7 @@ class RelayedWire(Wire):
         """Need not do anything: sockets grow by themselves."""
 
     async def end(self, within_s: float) -> None:
-        """Wait for the end of the machine's agent, which is asked to end if nobody has done so; it also ends with the tree, or by its lease."""
+        """Wait for the end of the machine's agent, which is asked to end if nobody did so; it also ends with the tree, or by its lease."""
         self._broken = None
         if self._growth is None or self._left:
             return

@@ -59,11 +59,7 @@ class Trunk:
         told, self._told = self._told, []
         if not self._is_open:
             return
-        if self.relays:
-            parts = batched(told)
-        else:
-            parts = [encode(frame.kind, frame.channel, frame.head, frame.payload) for _, frame in told]
-        data = b"".join(parts)
+        data = b"".join(batched(told) if self.relays else [encode(one.kind, one.channel, one.head, one.payload) for _, one in told])
         if not self._pending:
             data = data[self._written(data) :]
         if data and self._is_open:
@@ -127,7 +123,7 @@ class Trunk:
                     for number, one in unbatched(frame, OF_MACHINES):
                         self._listener.said(self, number, one)
                 else:
-                    raise ProtocolError(f"{frame} does not come from a relay")
+                    raise ProtocolError(f"{frame} does not come from a relay")  # noqa: TRY301
         except ProtocolError as error:
             self._break(f"something came that makes no sense: {error}")
 
