@@ -80,6 +80,7 @@ class Growth:
         self._relays = self._seats.relays
         self._secret = os.urandom(32).hex()  # as long as the key of a proof may be
         self._members: dict[int, Member] = {}
+        self._waiting: dict[int, Member] = {}  # those that have not begun
         self._trunks: set[Trunk] = set()
         self._routes: dict[int, Trunk] = {}
         self._busy: dict[int, Member] = {}  # machines where an agent is, and whose
@@ -104,12 +105,14 @@ class Growth:
         if number in self._lost:
             member.hear(_gone(self._lost[number]))
         else:
+            self._waiting[number] = member
             self._offer(number)
 
     async def leave(self, member: Member) -> None:
         """Tell a member nothing more. The tree is closed with the last one."""
         if self._members.get(member.number) is member:
             del self._members[member.number]
+            self._waiting.pop(member.number, None)
             if not self._members:
                 await self.close()
 
@@ -131,9 +134,9 @@ class Growth:
 
     def _offer(self, number: int) -> None:
         """Let a member begin that waits, if its machine is reached and no agent of an earlier connection is there."""
-        member, trunk = self._members.get(number), self._routes.get(number)
-        if member is not None and trunk is not None and number not in self._busy:
-            self._busy[number] = member
+        trunk = self._routes.get(number)
+        if trunk is not None and number in self._waiting and number not in self._busy:
+            self._busy[number] = member = self._waiting.pop(number)
             member.reached(trunk)
 
     def _launched(self, launching: asyncio.Future[None]) -> None:
@@ -257,7 +260,7 @@ class Growth:
     def _route(self, number: int, trunk: Trunk) -> None:
         if number >= len(self.names):
             raise ProtocolError("there is no such machine")
-        before = self._routes.get(number)
+        before = self._routes.pop(number, None)
         if before is not None:
             before.machines.discard(number)
             self._end(number, "it has dialled again", lasting=False)
@@ -268,18 +271,17 @@ class Growth:
 
     def _end(self, number: int, why: str, *, lasting: bool) -> None:
         """Note that a machine's agent has ended, or with it, if that is `lasting`, the way to the machine."""
-        owner, member = self._busy.pop(number, None), self._members.get(number)
+        concerned = [self._busy.pop(number, None)]
         if lasting:
             trunk = self._routes.pop(number, None)
             if trunk is not None:
                 trunk.machines.discard(number)
             self._lost[number] = why
-        if owner is not None:
-            owner.hear(_gone(why))
-        if member is not owner and member is not None and lasting:
-            member.hear(_gone(why))
-        elif member is not owner:
-            self._offer(number)
+            concerned.append(self._waiting.pop(number, None))
+        for member in concerned:
+            if member is not None:
+                member.hear(_gone(why))
+        self._offer(number)
 
     def _lose(self, number: int, why: str) -> None:
         self._end(number, why, lasting=True)
