@@ -32,6 +32,7 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGHUP})
     os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands would fit their tables into it
+    os.environ["XDG_RUNTIME_DIR"] = "/nowhere"  # connections that this user keeps are no part of a test
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,12 +12,14 @@ from masters import Masters
 from project import configured_ssh_cluster, emulated_cluster, ssh_cluster, write_project
 from rig import Absent, Contender, Phase
 from sections.emulating import mininet
-from sections.fanout import RUN, Fanout
+from sections.fanout import PYTHON_BY_SSH, RUN, Fanout
 from sections.shellscript import WAYS, Prefix, step
-from table import Goal, Table, measured
+from table import Goal, Lead, Table, measured
 
 COUNT = 8
 RUNS = 10
+KEPT_S = 0.2  # for a command whose connections are there
+COLD = 1.3  # times what ssh takes that starts a Python
 MADE = """\
 The machines are created for this one command and removed after it. All figures include the machines' own work, because they are processes
 on this computer. wke starts an agent on every machine. The agent runs the script in its own session, returns output and outcome and
@@ -30,8 +32,8 @@ that Python's start takes."""
 SSH = f"""\
 Eight separate sshd processes on loopback addresses, {KEY_EXCHANGE} for all (the servers accept nothing else), separate keys, prepared
 known_hosts, no ssh agent, eight machines at a time. Logins are counted in the servers' logs. The servers work on the same cores at the
-same time; the client's CPU excludes them. Rows marked (open) use connections that an earlier command left open. wke leaves none open: its
-connections last as long as a command or a series. These rows therefore show where a connection kept between two commands is ahead of wke.
+same time; the client's CPU excludes them. Rows marked (open) use connections that an earlier command left open, which wke does with
+`keep-connections`. `xargs ssh python3 -c pass` starts a Python on each machine, as wke does when it connects.
 wke, OpenSSH and the tools that start it, pyinfra and asyncssh check host keys here. Fabric, parallel-ssh and old wke accept any key."""
 
 
@@ -97,7 +99,9 @@ def _over_ssh(bench: Bench) -> Table:
         fanout = Fanout(bench, fleet, folder)
         entries = [
             fanout.ours(),
+            fanout.our_kept(),
             fanout.plain_ssh(),
+            fanout.python_by_ssh(),
             fanout.open_ssh(masters),
             *fanout.ssh_starters(),
             fanout.old_wke(),
@@ -107,6 +111,7 @@ def _over_ssh(bench: Bench) -> Table:
             *fanout.open_ansible("raw", "command"),
         ]
         try:
-            return measured(f"`true` on {COUNT} machines over ssh", SSH, entries, runs=bench.times(RUNS))
+            goals = (Goal("wke (open)", KEPT_S), Lead(PYTHON_BY_SSH, "time", 1 / COLD))
+            return measured(f"`true` on {COUNT} machines over ssh", SSH, entries, runs=bench.times(RUNS), goals=goals)
         finally:
             fanout.end_left_connections()

@@ -1,5 +1,7 @@
 """Each tool's way to run `true` on all machines of a fleet over ssh, once or several times, as its own manual says."""
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +13,7 @@ from project import CONFIG, IN_BASH, TARGET
 from rig import DEADLINE_S, Absent, Contender, ContenderError, Phase, nothing
 
 MACHINES_PYTHON = "/usr/bin/python3"
+PYTHON_BY_SSH = "xargs ssh python3 -c pass"
 MITOGEN = "lib/python*/site-packages/ansible_mitogen/plugins/strategy"
 WIDTH = 64
 RUN = (WKE, "run", CONFIG, "all", TARGET)
@@ -75,6 +78,18 @@ class Fanout:
         """Return ssh, a process and a login for every machine and command."""
         how = How(logins=self.count, marks=self.count, most=self._repeated)
         return self.contender("xargs ssh", PEER_SCRIPTS / "ssh_true.sh", *self._ssh_words(), how=how)
+
+    def our_kept(self) -> Contender:
+        """Return `wke run` with connections that its warm-up round left for it."""
+        runtime = self.fleet.folder / "runtime"
+        runtime.mkdir()
+        environment = {"WKE_KEEP_CONNECTIONS": "1h", "XDG_RUNTIME_DIR": str(runtime)}
+        return Contender("wke (open)", (Phase(RUN),), environment=environment, folder=self.project, machines=self.fleet.keeper)
+
+    def python_by_ssh(self) -> Contender | Absent:
+        """Return ssh that starts a Python, as wke does, which does nothing."""
+        how = How({"COMMAND": f"{MACHINES_PYTHON} -c pass"}, marks=self.count)
+        return self.contender(PYTHON_BY_SSH, PEER_SCRIPTS / "ssh_true.sh", *self._ssh_words(), how=how)
 
     def multiplexed_ssh(self) -> Contender | Absent:
         """Return ssh with shared connections: the first command opens them, and the last one leaves them open."""
@@ -172,6 +187,8 @@ class Fanout:
 
     def end_left_connections(self) -> None:
         """End the connections that contenders have left open on purpose."""
+        environment = {**os.environ, "XDG_RUNTIME_DIR": str(self.fleet.folder / "runtime")}
+        subprocess.run([WKE, "disconnect", "--all"], env=environment, capture_output=True, check=True)
         for folder in self.fleet.folder.glob("ansible-*"):
             end_left_masters(folder)
 

@@ -21,12 +21,15 @@ RUNS, DEADLINE_S = 3, 300.0
 LINES, LINE_SIZE, LINES_PER_S = 1 << 22, 64, 400_000
 LINE_LENGTHS = (25, 100)  # MiB
 FLOOD, GROWTH = 10_000_000_000, 64  # bytes; MB
-SHARE = 0.8
+SHARES = {1: (0.95, 0.85), COUNT: (0.85, 0.6)}  # of ssh as it is typed, and with the same cipher; by machines
+CIPHER = "aes128-gcm@openssh.com"
 POLL_S = 0.1
+SSH, SSH_SAME = "ssh, default cipher", "ssh -c aes128-gcm"
 ABOUT = """\
 A script runs `cat` on a file of random bytes, which is in the page cache. Its output is stored in one file per machine and compared with
 the source. wke is `wke run -q --log-dir`; its start, agent, lease and the index of times are included. ssh is `ssh HOST cat FILE > OUT`,
-one process per machine, started by xargs. The machines' ends work on the same cores at the same time."""
+one process per machine, started by xargs. The machines' ends work on the same cores at the same time. wke prefers the cipher aes128-gcm
+where OpenSSH's default is in force and the processor has AES; the other rows say which cipher they have."""
 ABOUT_LINES = f"""\
 {LINES:,} lines of {LINE_SIZE} bytes from one machine. *shown* also prints every line, prefixed with its machine's name, into a pipe that
 `cat` reads."""
@@ -45,7 +48,8 @@ def tables(bench: Bench) -> Iterator[Table | Listing]:
             entries = tuple(Outputting(bench, fleet, home / "source").all())
             machines = "one machine" if count == 1 else f"{count} machines at once"
             title = f"{size:,} MiB of output from {machines}"
-            yield measured(title, ABOUT if count == 1 else "", entries, runs=bench.times(RUNS), goals=(Lead("ssh", "time", SHARE),))
+            goals = tuple(Lead(peer, "time", share) for peer, share in zip((SSH, SSH_SAME), SHARES[count], strict=True))
+            yield measured(title, ABOUT if count == 1 else "", entries, runs=bench.times(RUNS), goals=goals)
         shutil.rmtree(home)
     yield from _on_one_machine(bench)
 
@@ -80,6 +84,8 @@ class Outputting:
         """Yield all contenders."""
         yield self.ours()
         yield self.ssh()
+        yield self.ssh(SSH_SAME, "-c", CIPHER)
+        yield self._contender("wke, default cipher", (*self._run, "-q", "-f", "usual.toml"))
         yield self._library("asyncssh")
         yield self._library("paramiko")
         yield self._old_wke()
@@ -92,12 +98,12 @@ class Outputting:
         """Return wke, which shows every line to a pipe."""
         return self._contender("wke, shown", ("sh", "-c", '"$@" | cat > /dev/null', "sh", *self._run))
 
-    def ssh(self) -> Contender:
+    def ssh(self, name: str = SSH, *options: str) -> Contender:
         """Return plain ssh, one process per machine."""
         hosts = self.fleet.folder / "hosts"
         hosts.write_text("".join(f"{host}\n" for host in self.fleet.hosts))
-        one = f"ssh -F {self.fleet.config} {{}} cat {self.source} > {self._logs}/{{}}.out"
-        return self._contender("ssh", ("xargs", "-a", hosts, "-P", str(COUNT), "-I", "{}", "sh", "-c", one))
+        one = f"ssh -F {self.fleet.config} {' '.join(options)} {{}} cat {self.source} > {self._logs}/{{}}.out"
+        return self._contender(name, ("xargs", "-a", hosts, "-P", str(COUNT), "-I", "{}", "sh", "-c", one))
 
     def _library(self, name: str) -> Contender | Absent:
         python = self.bench.program(name, "python")
@@ -174,7 +180,10 @@ def _most_mb(fleet: Fleet, size: int) -> float:
 
 
 def _project(folder: Path, fleet: Fleet, command: str) -> Path:
-    return write_project(folder, f"#!/usr/bin/env bash\nexec {command}\n", cluster=configured_ssh_cluster(fleet), old=ssh_cluster(fleet))
+    """Write a project whose target is `command`; usual.toml leaves the cipher to ssh."""
+    ours = configured_ssh_cluster(fleet)
+    usual = ours.replace("[machines]", 'ciphers = "default"\n[machines]')
+    return write_project(folder, f"#!/usr/bin/env bash\nexec {command}\n", cluster=ours, usual=usual, old=ssh_cluster(fleet))
 
 
 def _folder(bench: Bench, name: str) -> Path:

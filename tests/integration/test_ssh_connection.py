@@ -395,6 +395,7 @@ def test_the_key_exchange_is_chosen_where_the_user_has_not(  # noqa: PLR0917 - t
 def forget_answers() -> None:
     transport._cheaper_exchange.cache_clear()
     transport._known_exchanges.cache_clear()
+    transport.said_by_ssh.cache_clear()
 
 
 def test_only_ssh_itself_is_told_how_to_keep_memory(monkeypatch: pytest.MonkeyPatch) -> None:

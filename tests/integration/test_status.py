@@ -69,7 +69,7 @@ def measuring(emulated: Project) -> "Iterator[tuple[Project, subprocess.Popen[st
 def test_nothing_is_told_where_nothing_was_measured(emulated: Project) -> None:
     """Without a store that is no mistake; a name that no series has is one."""
     assert emulated.wke("status").out == "nothing has been measured here yet\n"
-    assert emulated.wke("status", "--json").json == {"series": {}}
+    assert emulated.wke("status", "--json").json == {"series": {}, "connections": []}
     assert emulated.wke("status", "--follow").out == "nothing has been measured here yet\n"
     named = emulated.wke("status", "series")
     assert (named.status, named.err.splitlines()[0]) == (1, "there are no results in results")

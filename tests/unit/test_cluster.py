@@ -79,6 +79,8 @@ def test_all_keys_of_a_cluster_are_read(tmp_path: Path) -> None:
         ssh-options = ["-o", "Compression=yes"]
         forward-agent = true
         key-exchange = "default"
+        ciphers = "aes256-ctr"
+        keep-connections = "10m"
         share = ["/data"]
         [machines]
         a = { external-addr = "h", ssh-port = 23, username = "ann", class = "servers" }
@@ -99,6 +101,8 @@ def test_all_keys_of_a_cluster_are_read(tmp_path: Path) -> None:
         ssh_options=("-o", "Compression=yes"),
         forward_agent=True,
         key_exchange="default",
+        ciphers="aes256-ctr",
+        keep_s=600.0,
         share=("/data",),
     )
     assert [str(problem) for problem in found.warnings] == [

@@ -158,7 +158,7 @@ def test_a_length_is_checked_before_it_is_believed() -> None:
             for _ in range(50):
                 with pytest.raises(ProtocolError):
                     list(decoder.frames(data + bytes(100_000)))
-            assert len(decoder._buffer) <= 100_100
+            assert len(decoder._begun) <= 100_100
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()

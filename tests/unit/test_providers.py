@@ -7,8 +7,9 @@ from typing import get_args
 import pytest
 
 import wke
+from wke.act.connection import transport
 from wke.act.providers.provide import PROVIDERS, provide, provider_of
-from wke.describe.cluster.cluster import read_cluster
+from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, read_cluster
 from wke.describe.cluster.clusterfile import MACHINES_ARE, ClusterSection
 from wke.errors import InputError
 
@@ -46,3 +47,27 @@ def test_what_outlives_a_command_needs_machines_that_stay(tmp_path: Path, monkey
     path.write_text("[cluster]\nmachines = 2\n")
     with pytest.raises(InputError, match="nothing can outlive this command"), provide(read_cluster(path), lasting=True):
         pytest.fail("machines were made")
+
+
+@pytest.mark.parametrize(
+    ("configured", "aes", "asked", "expected"),
+    [
+        (transport.USUAL_CIPHERS[0], True, None, "^aes128-gcm@openssh.com"),
+        (transport.USUAL_CIPHERS[1], True, None, "^aes128-gcm@openssh.com"),
+        (transport.USUAL_CIPHERS[0], False, None, None),
+        ("aes256-gcm@openssh.com,aes128-ctr", True, None, None),
+        ("", True, None, None),
+        (transport.USUAL_CIPHERS[0], True, "default", None),
+        (transport.USUAL_CIPHERS[0], False, "aes256-ctr", "aes256-ctr"),
+    ],
+    ids=["usual", "usual since 10", "no AES", "user chose", "no answer", "left alone", "given"],
+)
+def test_the_cipher_is_chosen_where_the_user_has_not(
+    monkeypatch: pytest.MonkeyPatch, configured: str, *, aes: bool, asked: str | None, expected: str | None
+) -> None:
+    """AES is preferred only where OpenSSH's own list stands, and only with a processor that has instructions for it."""
+    monkeypatch.setattr(transport, "said_by_ssh", lambda command, host: (f"user joe\nciphers {configured}\n", ""))
+    monkeypatch.setattr(transport, "_has_aes", lambda: aes)
+    machine = MachineSpec("m", 0, "node1", "10.0.0.1")
+    words = transport.ssh_transport(ClusterSpec(None, "ssh", (machine,), key_exchange="default", ciphers=asked), machine)
+    assert [w.partition("=")[2] for w in words if w.startswith("Ciphers=")] == ([expected] if expected else [])

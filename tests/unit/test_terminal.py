@@ -81,7 +81,8 @@ COMMAND_LINES = {
     "completion": [["zsh"], [EVIL]],
     "run": [["kv", "all", "load", "--dry-run"], ["kv", EVIL, "load"], ["kv", "all", EVIL], ["kv", "all", "load", "-D", f"{EVIL}=1"]],
     "copy": [[EVIL, "all:"], ["a:b", EVIL]],
-    "connect": [[EVIL]],
+    "connect": [[EVIL], ["--keep", EVIL, "all"]],
+    "disconnect": [["-f", EVIL]],
     "compare": [
         ["scale", EVIL],
         [EVIL, EVIL],

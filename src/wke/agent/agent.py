@@ -233,6 +233,8 @@ class Agent:
             self.tasks.forget_ended(keep)
             if self.tasks.by_channel.keys() <= set(keep):
                 self.files.forget_tasks(keep)
+                if head.get("scripts"):
+                    self.files.forget_scripts()
             if self._watches is not None:  # a trial ends so, and wants its rows
                 self._watches.flush()
             tell(leftovers, survivors)

@@ -77,6 +77,13 @@ class WorkFolder:
             if name.startswith(TASK) and name not in spare and name.partition(b".")[0] not in kept:
                 remove(self.path + b"/" + name)
 
+    def forget_scripts(self):
+        """Remove all scripts: the controller sends again what it needs."""
+        self.beginnings.clear()
+        for name in posix.listdir(self.path):
+            if name.startswith(SCRIPT):
+                remove_tree(self.path + b"/" + name)
+
     def problem(self, error):
         """Return why nothing can be written: the folder may be gone, because something empties the folder above it."""
         path = to_text(self.path)

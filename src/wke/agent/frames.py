@@ -48,7 +48,7 @@ FRAMES = (
     ("output", CONTROLLER, BULK, "stream:stream at:time"),
     ("ended", CONTROLLER, 0, "kind:text code:code? started:time ended:time rung:text detail:text began?:flag"),
     ("stop", AGENT, 0, ""),
-    ("clear", AGENT, 0, "grace:seconds task?:number keep?:[number]"),  # stop every task and what tasks left running
+    ("clear", AGENT, 0, "grace:seconds task?:number keep?:[number] scripts?:flag"),  # stop every task and what tasks left running
     ("cleared", CONTROLLER, 0, LEFT),
     ("bye", AGENT, 0, "grace:seconds"),  # the same, and the agent ends
     ("farewell", CONTROLLER, 0, LEFT),

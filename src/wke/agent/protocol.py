@@ -76,6 +76,8 @@ class Decoder:
 
     Only frames for `receivers` are frames. Never holds more than one frame of the largest size allowed and the bytes of the last `frames`
     call. Up to `noise` bytes may come before the first frame, which a shell's start-up files print; their beginning is kept in `heard`.
+
+    A frame that arrives whole is read where it lies; only one that arrives in parts is put together first.
     """
 
     def __init__(self, receivers: int = ANYONE, max_head: int = MAX_HEAD, noise: int = 0) -> None:
@@ -83,7 +85,9 @@ class Decoder:
         self.max_head = max_head
         self.heard = b""
         self._noise = noise
-        self._buffer = bytearray()
+        self._begun = bytearray()  # a frame that is not complete, or what may be noise
+        self._data = b""  # what came last; everything before `_at` is done
+        self._at = 0
         self._error = None  # type: ProtocolError | None
 
     def admit(self, receivers: int) -> None:
@@ -93,20 +97,27 @@ class Decoder:
     def frames(self, data: bytes) -> "Iterator[Frame]":
         """Add `data` and return an iterator over the frames that are complete now; it raises ProtocolError where they end being frames."""
         if self._error is None:
-            self._buffer += data
+            self._data = self._rest() + data if self._at < len(self._data) else data
+            self._at = 0
         return self._complete()
 
     @property
     def noise(self) -> bytes:
         """What came before the first frame, as far as it is kept; all of it if there is no frame."""
-        return self.heard + bytes(self._buffer if self._noise > 0 else b"")
+        return self.heard + bytes(self._begun if self._noise > 0 else b"")
+
+    @property
+    def is_between_frames(self) -> bool:
+        """True if no part of a frame has come yet that would be the next one."""
+        return not self._begun and self._at == len(self._data) and self._error is None
 
     def end(self) -> None:
         """Take the end of the stream; raise ProtocolError when that is in the middle of a frame."""
         if self._error is not None:
             raise self._error
-        if self._buffer:
-            raise ProtocolError(f"the stream ended in the middle of a frame ({len(self._buffer)} bytes of it)")
+        size = len(self._begun) + len(self._data) - self._at
+        if size:
+            raise ProtocolError(f"the stream ended in the middle of a frame ({size} bytes of it)")
 
     def _complete(self) -> "Iterator[Frame]":
         while self._error is None:
@@ -114,7 +125,8 @@ class Decoder:
                 frame = self._next()
             except ProtocolError as error:
                 self._error = error
-                self._buffer.clear()
+                self._begun.clear()
+                self._rest()
                 break
             if frame is None:
                 return
@@ -122,41 +134,75 @@ class Decoder:
         raise self._error
 
     def _next(self) -> "Frame | None":
-        buffer = self._buffer
         if self._noise and not self._skip_noise():
             return None
-        size = len(buffer)
-        if size < HEADER.size:
-            if not MAGIC.startswith(buffer[:4]) and not buffer.startswith(MAGIC):
-                raise ProtocolError(f"not a frame: {bytes(buffer[:64])!r}")
+        if self._begun:
+            if not self._continue():
+                return None
+            frame = self._read(self._begun, 0, self._size(self._begun, 0))
+            self._begun = bytearray()
+            return frame
+        at, size = self._at, self._size(self._data, self._at)
+        if len(self._data) - at < (size or HEADER.size):
+            self._begun += self._rest()
             return None
-        magic, version, kind, reserved, channel, head_size, payload_size, crc = HEADER.unpack_from(buffer)
-        most = self._most.get(kind, -1)
-        if magic != MAGIC or version != VERSION or reserved or head_size > self.max_head or payload_size > most:
-            raise self._refusal()
-        body = HEADER.size + head_size
-        end = body + payload_size
-        if size < end:
-            return None
-        head = buffer[HEADER.size : body]
-        if zlib.crc32(head, zlib.crc32(buffer[:UNSUMMED])) != crc:
+        self._at = at + size
+        return self._read(self._data, at, size)
+
+    def _rest(self) -> bytes:
+        """Take all that came and is not done."""
+        rest, self._data, self._at = self._data[self._at :], b"", 0
+        return rest
+
+    def _continue(self) -> bool:
+        """Add to the frame that has begun what belongs to it, and tell whether it is complete."""
+        begun = self._begun
+        while True:
+            size = self._size(begun, 0)
+            if size and len(begun) == size:
+                return True
+            lacking = (size or HEADER.size) - len(begun)
+            part = self._data[self._at : self._at + lacking]
+            begun += part
+            self._at += len(part)
+            if len(part) < lacking:
+                self._size(begun, 0)
+                self._rest()
+                return False
+
+    def _size(self, data: "bytes | bytearray", at: int) -> int:
+        """Return the size of the frame that begins there, 0 while its header is not complete; raise ProtocolError if it cannot be one."""
+        if len(data) - at < HEADER.size:
+            if not MAGIC.startswith(data[at : at + len(MAGIC)]) and not data.startswith(MAGIC, at):
+                raise ProtocolError(f"not a frame: {bytes(data[at : at + 64])!r}")
+            return 0
+        magic, version, kind, reserved, _, head_size, payload_size, _ = HEADER.unpack_from(data, at)
+        if magic != MAGIC or version != VERSION or reserved or head_size > self.max_head or payload_size > self._most.get(kind, -1):
+            raise self._refusal(data, at)
+        return HEADER.size + head_size + payload_size
+
+    def _read(self, data: "bytes | bytearray", at: int, size: int) -> Frame:
+        """Return the frame of that size."""
+        _, _, kind, _, channel, head_size, payload_size, crc = HEADER.unpack_from(data, at)
+        body = at + HEADER.size
+        head = data[body : body + head_size]
+        if zlib.crc32(head, zlib.crc32(data[at : at + UNSUMMED])) != crc:
             raise ProtocolError("frame with a wrong checksum")
         payload = b""
         if payload_size:
-            with memoryview(buffer) as view:
-                payload = bytes(view[body:end])
-        del buffer[:end]
+            with memoryview(data) as view:
+                payload = bytes(view[body + head_size : at + size])
         frame = Frame(kind, channel, load(head), payload)
         problem = flaw(kind, frame.head)
         if problem:
             raise ProtocolError(f"{frame!r:.300}: {problem}")
         return frame
 
-    def _refusal(self) -> ProtocolError:
-        """Return what is wrong with the header that begins the buffer."""
-        magic, version, kind, reserved, _, head_size, payload_size, _ = HEADER.unpack_from(self._buffer)
+    def _refusal(self, data: "bytes | bytearray", at: int) -> ProtocolError:
+        """Return what is wrong with the header there."""
+        magic, version, kind, reserved, _, head_size, payload_size, _ = HEADER.unpack_from(data, at)
         if magic != MAGIC:
-            return ProtocolError(f"not a frame: {bytes(self._buffer[:64])!r}")
+            return ProtocolError(f"not a frame: {bytes(data[at : at + 64])!r}")
         if version != VERSION or reserved:
             return ProtocolError(f"frame of version {version}, not {VERSION}")
         if kind not in KINDS:
@@ -167,17 +213,19 @@ class Decoder:
 
     def _skip_noise(self) -> bool:
         """Drop what comes before the first frame, and tell whether that has begun."""
-        buffer = self._buffer
-        at = buffer.find(MAGIC)
-        noise = at if at >= 0 else max(0, len(buffer) - len(MAGIC) + 1)
-        self.heard = (self.heard + bytes(buffer[:noise]))[:KEPT_NOISE]
+        begun = self._begun
+        begun += self._rest()
+        at = begun.find(MAGIC)
+        noise = at if at >= 0 else max(0, len(begun) - len(MAGIC) + 1)
+        self.heard = (self.heard + bytes(begun[:noise]))[:KEPT_NOISE]
         self._noise -= noise
         if self._noise <= 0:
             raise ProtocolError(f"no frame but {self.heard!r}")
-        del buffer[:noise]
-        if at >= 0:
-            self._noise = 0
-        return at >= 0
+        if at < 0:
+            del begun[:noise]
+            return False
+        self._data, self._begun, self._noise = bytes(begun[at:]), bytearray(), 0
+        return True
 
 
 def _bounded_int(digits: str) -> int:

@@ -40,7 +40,8 @@ GROUPS = {  # group -> name -> (module in wke.cli, one line of help)
     "Machines": {
         "run": ("run", "Run targets of a configuration on machines."),
         "copy": ("copy", "Copy files and folders to machines and back."),
-        "connect": ("connect", "Open an interactive shell on a machine."),
+        "connect": ("connect", "Open an interactive shell on a machine, or connections that later commands use."),
+        "disconnect": ("disconnect", "End the connections that are kept for later commands."),
         "top": ("top", "Show what machines and the tasks on them use now, the most loaded first."),
         "cluster": ("cluster", "Make machines that stay, remove them, show them."),
         "show-cluster": ("describe", "Describe the cluster."),

@@ -1,17 +1,13 @@
 """`wke run`: runs targets on machines, one after the other, until one fails."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import click
 
-from wke.act.interrupt import run_to_end
-from wke.act.providers.place import Place
+from wke.act.providers.beginning import beginning
 from wke.act.providers.provide import provide
-from wke.act.session.steps import run_steps, steps_session
 from wke.api.request import Request
 from wke.cli.options import grouped, project
 from wke.describe.assignments import assignments
@@ -22,11 +18,6 @@ from wke.describe.configuration.step import DEFAULT_PRELUDE, PlannedStep
 from wke.describe.expression.quantity import seconds as read_seconds
 from wke.describe.toml.tables import gather
 from wke.errors import InputError, did_you_mean
-from wke.records import Record, Sink, TaskEnded
-from wke.tell.terminal.connecting import ConnectingLine
-from wke.tell.terminal.console import Printer, TaskLines, worst_status
-from wke.tell.terminal.nonblocking_output import NonblockingOutput
-from wke.tell.words import seconds
 from wke.values import dataclass
 
 COPY_HINT = f"run {COPY_DATA} alone, or use `wke copy`, which copies to machines and back"
@@ -101,44 +92,12 @@ def run(config: str, selector: str, targets: str, cluster_file: Path, *, options
 
 def _run_here(cluster: ClusterSpec, configuration: ConfigurationSpec, request: Request, options: RunOptions) -> int:
     """Run the steps on the cluster's machines, print what they write, and return the exit status."""
-    with provide(cluster) as place, NonblockingOutput() as outlet:
+    with provide(cluster) as place:
         steps = _plan(configuration, place.cluster, request)
-        lines = TaskLines(tuple(m.name for m in steps[0].machines), quiet=options.quiet, verbose=options.verbose)
-        if options.verbose:
-            lines.say(place.notes)
-        with _keeping(options.log_dir, lines) as sink:
-            ends = run_to_end(_run(place, steps, sink, outlet))
-        lines.summary()
-    return worst_status([end.outcome for end in ends])
+        with beginning(place, {m.name: m for step in steps for m in step.machines}.values()):
+            from wke.cli.run_steps import run_and_print  # noqa: PLC0415 - ssh logs in while this is imported
 
-
-async def _run(place: Place, steps: list[PlannedStep], sink: Sink, outlet: NonblockingOutput) -> tuple[TaskEnded, ...]:
-    """Run the steps; reading from the machines pauses while our own output is blocked."""
-    session = steps_session(place, steps, sink)
-    return await outlet.through(run_steps(session, steps), pause=session.connections.pause, resume=session.connections.resume)
-
-
-@contextmanager
-def _keeping(folder: Path | None, lines: Sink) -> Iterator[Sink]:
-    """Yield a sink that stores what tasks write in `folder`, unless it is None, and then shows it."""
-    connecting = ConnectingLine()
-
-    def show(record: Record) -> None:
-        connecting(record)
-        lines(record)
-
-    if folder is None:
-        yield show
-        return
-    from wke.keep.output.logs import LogWriter  # noqa: PLC0415 - rarely used, and it imports the database
-
-    with LogWriter(folder) as logs:
-
-        def keep_and_show(record: Record) -> None:
-            logs(record)
-            show(record)
-
-        yield keep_and_show
+            return run_and_print(place, steps, options.log_dir, quiet=options.quiet, verbose=options.verbose)
 
 
 def _read(cluster_file: Path, config: str) -> tuple[ClusterSpec, ConfigurationSpec]:
@@ -183,6 +142,9 @@ def _timeout(text: str | None) -> float | None:
 
 
 def _print_steps(steps: list[PlannedStep]) -> None:
+    from wke.tell.terminal.console import Printer  # noqa: PLC0415 - only here, and ssh waits for imports
+    from wke.tell.words import seconds  # noqa: PLC0415
+
     out = Printer()
     for step in steps:
         machines = ", ".join(m.name for m in step.machines)

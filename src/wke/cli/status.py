@@ -9,6 +9,7 @@ from typing import Self
 
 import click
 
+from wke.act.kept.client import held_connections
 from wke.cli.options import as_json, project
 from wke.describe.cluster.cluster import read_cluster
 from wke.errors import InputError
@@ -20,6 +21,7 @@ from wke.series.folders import RESULTS
 from wke.series.resolve import series_name
 from wke.series.status import load_status
 from wke.tell.terminal.console import Printer, json_text
+from wke.tell.terminal.keptconnections import kept_lines
 from wke.tell.terminal.output import flush, redraws
 from wke.tell.terminal.status import change_line, status_json, status_lines, summary_line
 
@@ -47,14 +49,18 @@ def status(experiment: str | None, cluster_file: Path, *, follow: bool, machines
         return
     seen = read(name)
     asked = _owners(cluster_file) if machines else None
+    kept = held_connections()
     if as_json:
-        Printer().document(_json(seen) | ({} if asked is None else {"machines": asked}))
+        connections = [{"machine": one.machine, "cluster": one.cluster, "in-use": one.in_use, "left-s": one.left_s} for one in kept]
+        Printer().document(_json(seen) | {"connections": connections} | ({} if asked is None else {"machines": asked}))
         return
     for line in _lines(seen, named=name is not None):
         Printer().data(line)
     for machine, owner in (asked or {}).items():
         words = f"cannot be asked: {owner['problem']}" if owner["problem"] else owner["holder"] or "free"
         Printer().data(f"{machine}: {in_local_time(words)}")
+    for line in kept_lines(kept, Path.cwd()):
+        Printer().data(line)
 
 
 def read(name: str | None) -> list[SeriesStatus]:

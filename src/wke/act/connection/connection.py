@@ -5,12 +5,12 @@ end `lost`, and the guardian on the machine stops them there.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from wke.act.connection.claim import Claim
 from wke.act.connection.clock import Clock
 from wke.act.connection.files import Files
-from wke.act.connection.hello import Hello
+from wke.act.connection.hello import Hello, Waiting
 from wke.act.connection.link import Link, LinkListener, MakeWire, Terms, Way
 from wke.act.connection.questions import Questions
 from wke.act.connection.resumer import NoResumer, Resumer
@@ -19,6 +19,7 @@ from wke.act.connection.tasks import Tasks
 from wke.act.connection.telemetry import Telemetry
 from wke.act.connection.untrusted import Left, facts_of, left_of, text_of
 from wke.act.connection.wire import Wire
+from wke.act.pipes import Pipes
 from wke.act.steadyclock import CLOCK
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
@@ -100,9 +101,30 @@ class Connection:
         """How contact was lost."""
         return self.link.why
 
-    async def greet(self, transport: Sequence[str], environment: Mapping[str, str], python: str | None) -> None:
+    async def greet(self, way: Way) -> None:
         """Start the agent and wait for its greeting. Raises OSError, or MachineError when contact breaks off."""
-        await self.link.open(Way(transport, environment, python))
+        await self.link.open(way)
+
+    def take(self, pipes: Pipes, waiting: Waiting) -> None:
+        """Go on with an agent that waits behind ssh, in place of `greet`; `wake` tells whether it is still there."""
+        self.link.take(pipes, waiting, with_group=True)
+
+    async def wake(self, within_s: float) -> None:
+        """Return when an agent that waited has answered. Raises MachineError if it does not within that time."""
+        try:
+            async with asyncio.timeout(within_s):
+                self.link.offset_ns = (await self.clock.read(bool)).offset_ns
+        except TimeoutError:
+            raise MachineError(f"machine {self.machine}: {NO_ANSWER} within {within_s:g} s") from None
+
+    async def leave(self) -> tuple[Left, tuple[Pipes, Waiting] | None]:
+        """Stop everything, and close the connection but leave the agent waiting: return what tasks had left running, and what `take` wants.
+
+        The latter is None if not all is well; the connection has to be closed then.
+        """
+        left = await self.tasks.clear(scripts=True)
+        is_idle = self.files.is_idle and self.telemetry.is_idle and self.questions.is_idle and not self.tasks.running
+        return left, None if left.survivors or not is_idle else self.link.release()
 
     async def close(self, grace_s: float = GRACE_S) -> Left:
         """Stop everything, end the agent and return what tasks had left running. Needs no contact and may be called again."""

@@ -8,6 +8,7 @@ from wke.act.connection.link import Link
 from wke.act.connection.task import RunningTask
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
+from wke.errors import MachineError
 
 if TYPE_CHECKING:
     from wke.act.connection.transfer import Channel, Copied, Digests, OnProgress
@@ -49,6 +50,11 @@ class Files:
         source = f"{self._link.hello.workfolder}/task-{task.channel}/."
         return await receive(self._channel(), source, f"{destination}/", only=only)
 
+    @property
+    def is_idle(self) -> bool:
+        """True if no copy is under way."""
+        return not self._copies
+
     def lose(self, why: str) -> None:
         """End all copies: contact is lost."""
         copies, self._copies = self._copies, {}
@@ -59,7 +65,8 @@ class Files:
         from wke.act.connection.transfer import Channel  # noqa: PLC0415
 
         link = self._link
-        link.check()
+        if link.is_closed or link.lost.is_set():
+            raise MachineError(f"machine {link.machine}: {link.why or 'the connection is closed'}")
         link.wire.widen()
         number = link.new_channel()
 

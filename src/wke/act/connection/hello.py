@@ -28,3 +28,12 @@ def read_hello(head: Mapping[str, object]) -> Hello:
     """Return what a HELLO frame says; the decoder has checked its fields."""
     texts = {name: text_of(head, name) for name in ("python", "hostname", "user", "home", "uname", "workfolder")}
     return Hello(**texts, cpus=number_of(head, "cpus"), pid=number_of(head, "pid"))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a later link has to know about an agent that waits: its greeting, the channels in use so far, and if it takes compiled code."""
+
+    hello: Hello
+    channels: int
+    takes_compiled: bool

@@ -8,16 +8,18 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from wke.act.connection import bootstrap
 from wke.act.connection.claim import Claim
 from wke.act.connection.heartbeat import Heartbeat
-from wke.act.connection.hello import Hello, read_hello
-from wke.act.connection.transport import SshTransport, command_line, process_environment
+from wke.act.connection.hello import Hello, Waiting, read_hello
+from wke.act.connection.transport import SshTransport, agent_command, process_environment
 from wke.act.connection.untrusted import number_of, text_of
 from wke.act.connection.wire import Wire
+from wke.act.pipes import Pipes
 from wke.agent import frames
 from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError
@@ -31,11 +33,15 @@ OUR_PYTHON = "{}.{}.".format(*sys.version_info)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How an agent is started: by which transport, with which variables for its tasks, in which Python (None: the first that serves)."""
+    """How an agent is started: by which transport, with which variables for its tasks, in which Python (None: the first that serves).
+
+    The transport's process may have `begun` already, by `begin`.
+    """
 
     transport: Sequence[str]
     environment: Mapping[str, str]
     python: str | None
+    begun: Pipes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +97,9 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._way: Way | None = None
         self._folder = terms.outlive.folder if terms.outlive else ""  # the work folder of the agent to attach to
-        self._channels = 0
+        self.channels = 0  # those in use so far have the numbers up to this
         self._brought: set[tuple[str, ...]] = set()  # modules of the agent that it did not start with
-        self._offset_ns = 0
+        self.offset_ns = 0  # how far the machine's clock is ahead of ours, about
         self._renew()
         beat = partial(self.tell, frames.PING, 0, {})
         self._heartbeat = Heartbeat(terms.lease_s, beat=beat, heard_at=lambda: self.wire.heard_at, fail=self._wire_broke)
@@ -107,15 +113,40 @@ class Link:
 
     async def open(self, way: Way) -> None:
         """Start the agent and wait for its greeting. Raises OSError, or MachineError when contact breaks off."""
-        self._way = way
-        argv = command_line(way.transport, bootstrap.command(way.python))
-        self.wire.start(argv, process_environment(way.transport), with_group=isinstance(way.transport, SshTransport))
+        self._way = replace(way, begun=None)
+        with_group = isinstance(way.transport, SshTransport)
+        if way.begun is not None:
+            self.wire.take(way.begun, with_group=with_group)
+        else:
+            self.wire.start(agent_command(way.transport, way.python), process_environment(way.transport), with_group=with_group)
         opening = self._opening() | {"environment": dict(way.environment)}
         self.wire.send(bootstrap.package(**self._extras()))
         self.wire.tell(frames.OPEN, 0, opening)
         await self._greeted
         if self.wire.can_break:
             self._heartbeat.start()
+
+    def take(self, pipes: Pipes, waiting: Waiting, *, with_group: bool) -> None:
+        """Go on with an agent that waits, whose transport is a process that runs. It has not shown yet that it is still there."""
+        self.wire.take(pipes, with_group=with_group)
+        self.hello, self._folder = waiting.hello, waiting.hello.workfolder
+        self.channels, self._takes_compiled = waiting.channels, waiting.takes_compiled
+        self.is_attached = True
+        self._greeted.set_result(None)
+        self.tell(frames.PING, 0, {})  # the lease may be old
+        self._heartbeat.start()
+
+    def release(self) -> tuple[Pipes, Waiting] | None:
+        """Close the link and leave its agent waiting: return what `take` wants. None if that is not possible; nothing has changed then."""
+        if not self.is_attached or self.is_closed or self._terms.claim is not None or self._terms.outlive is not None:
+            return None
+        pipes = self.wire.release()
+        if pipes is None:
+            return None
+        self._heartbeat.stop()
+        self.is_closed = True
+        self._let_go(CLOSED)
+        return pipes, Waiting(self.hello, self.channels, self._takes_compiled)
 
     async def reopen(self) -> None:
         """Open the link once more in the same way, on a new wire. Raises as `open` does."""
@@ -193,12 +224,8 @@ class Link:
 
     def new_channel(self) -> int:
         """Return the number of a channel that is not in use."""
-        self._channels = self._channels % 0xFFFFFFFF + 1
-        return self._channels
-
-    def reserve_channels(self, channels: Iterable[int]) -> None:
-        """Take channels that the machine uses already for used."""
-        self._channels = max(self._channels, *channels, 0)
+        self.channels = self.channels % 0xFFFFFFFF + 1
+        return self.channels
 
     def patience_s(self, within_s: float) -> float:
         """Return how long to wait for what an honest agent does within `within_s`, if the network is cut for a lease at most."""
@@ -207,17 +234,12 @@ class Link:
 
     def machine_now_ns(self) -> int:
         """Return an estimate of what the machine's clock shows now."""
-        return self._now() + self._offset_ns
-
-    def check(self) -> None:
-        """Raise MachineError when the link is lost or closed."""
-        if self.is_closed or self.lost.is_set():
-            raise MachineError(f"machine {self.machine}: {self.why or 'the connection is closed'}")
+        return self._now() + self.offset_ns
 
     # -- from the agent
 
     def _receive(self, frame: Frame) -> None:
-        if frame.channel > self._channels:
+        if frame.channel > self.channels:
             raise ProtocolError(f"{frame} is about something that was never asked for")
         if frame.kind == frames.BROKEN:
             self._agent_broke(text_of(frame.head, "why"))
@@ -237,7 +259,7 @@ class Link:
         self.hello, self._folder = hello, hello.workfolder
         self._brought.clear()
         self._takes_compiled = self._takes_compiled and hello.python.startswith(OUR_PYTHON)
-        self._offset_ns = number_of(frame.head, "at") - self._now()
+        self.offset_ns = number_of(frame.head, "at") - self._now()
         self.is_attached = True
         self.wire.forget_words()
         self._greeted.set_result(None)

@@ -8,19 +8,21 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import select
 import signal
 import socket
 import termios
 import threading
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Sequence
+from typing import cast
 
+from wke.act.pipes import Pipes
 from wke.values import dataclass
 
-READ_SIZE = 1 << 18
+READ_SIZE = 1 << 16  # what a pipe holds that was not widened
 MUCH = 1 << 16  # bytes that wait to be written: with more than this a writer should wait until there is
 LITTLE = 1 << 14
-RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)  # which Python ignores
+FILL_S = 0.001  # in which a fast machine fills a wide pipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +36,27 @@ class Listener:
 
 
 class PipedProcess:
-    """A process in a session of its own, out of reach of the terminal's signals. Raises OSError when it cannot be started.
+    """A process that was started (`pipes`), from now on served by the event loop.
 
-    It is reaped when it ends; `status` is None until then. With its group, signals go to the processes that it starts itself, too.
+    It is reaped when it ends; `status` is None until then, and 0 at the end of a process that is not our child. With its group, signals go
+    to the processes that it starts itself, too.
     """
 
-    def __init__(
-        self, argv: list[str], listener: Listener, environment: Mapping[bytes, bytes] | None = None, *, with_group: bool = False
-    ) -> None:
+    def __init__(self, pipes: Pipes, listener: Listener, *, with_group: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
-        self._signal = os.killpg if with_group else os.kill
+        self._with_group = with_group
         self._listener = listener
-        self._pid, ours, output, complaints = _spawn(argv, os.environb if environment is None else environment)
+        self._pid, self._handle, self._is_child = pipes.pid, pipes.handle, pipes.is_child
         self._status: int | None = None
         self.writable = asyncio.Event()
         self.writable.set()
         self.exited = asyncio.Event()
         self._pending = bytearray()
-        self._input: socket.socket | None = ours
-        ours.setblocking(False)
+        self._input: socket.socket | None = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, pipes.input)
         self._closing = False
-        self._outputs: dict[int, int | None] = {1: output, 2: complaints}
+        self._outputs: dict[int, int | None] = {1: pipes.output, 2: pipes.complaints}
         self._paused = False
+        self._read_size = READ_SIZE
         self._hear(1, listener.output, listener.output_ended)
         self._hear(2, listener.complaint, _nothing)
         self._await_exit()
@@ -83,11 +84,13 @@ class PipedProcess:
         waiting = fcntl.ioctl(self._input, termios.TIOCOUTQ, bytes(4))
         return not self._pending and not any(waiting)
 
-    def widen(self, size: int) -> None:
-        """Make its output pipe hold that many bytes; nothing happens if the user has too many large pipes already."""
-        if self._outputs[1] is not None:
+    def widen(self, sizes: Sequence[int]) -> None:
+        """Make its output pipe hold as many bytes as the first of these sizes that the user may have, and read as many at once."""
+        stream = self._outputs[1]
+        for size in sizes if stream is not None else ():
             with contextlib.suppress(OSError):
-                fcntl.fcntl(self._outputs[1], fcntl.F_SETPIPE_SZ, size)
+                self._read_size = fcntl.fcntl(cast("int", stream), fcntl.F_SETPIPE_SZ, size)
+                return
 
     # -- input
 
@@ -149,14 +152,27 @@ class PipedProcess:
         if stream is None:
             return
         try:
-            data = os.read(stream, READ_SIZE)
+            data = os.read(stream, self._read_size)
         except BlockingIOError:
             return
         if data:
+            if number == 1 and MUCH <= len(data) < self._read_size // 2:
+                self._let_fill()
             hear(data)
         else:
             self._drop_output(number)
             ended()
+
+    def _let_fill(self) -> None:
+        """Leave a wide pipe alone for a moment: few large reads take much less than many small ones, and much is on its way."""
+        stream = self._outputs[1]
+        assert stream is not None
+        self._loop.remove_reader(stream)
+        self._loop.call_later(FILL_S, self._hear_again)
+
+    def _hear_again(self) -> None:
+        if self._outputs[1] is not None and not self._paused:
+            self._loop.add_reader(self._outputs[1], self._read, 1, self._listener.output, self._listener.output_ended)
 
     def pause(self) -> None:
         """Leave its output where it is, so that it has to wait when the pipe is full."""
@@ -166,9 +182,9 @@ class PipedProcess:
 
     def resume(self) -> None:
         """Read its output again."""
-        if self._outputs[1] is not None and self._paused:
-            self._loop.add_reader(self._outputs[1], self._read, 1, self._listener.output, self._listener.output_ended)
-        self._paused = False
+        if self._paused:
+            self._paused = False
+            self._hear_again()
 
     def _drop_output(self, number: int) -> None:
         stream, self._outputs[number] = self._outputs[number], None
@@ -184,60 +200,52 @@ class PipedProcess:
         self._drop_output(1)
         self._drop_output(2)
 
+    def release(self) -> Pipes | None:
+        """Stop serving the process and return its pipes, from which nothing is lost; None if that is not possible now."""
+        output, complaints = self._outputs[1], self._outputs[2]
+        if self._input is None or output is None or complaints is None or self._handle is None:
+            return None
+        if self._pending or self._closing or self._paused or self.exited.is_set():
+            return None
+        for stream in (output, complaints, self._handle):
+            self._loop.remove_reader(stream)
+        pipes = Pipes(self._pid, self._input.detach(), output, complaints, self._handle, is_child=self._is_child)
+        self._input, self._outputs, self._handle = None, {1: None, 2: None}, None
+        return pipes
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens when it has ended."""
-        if not self.exited.is_set():
-            self._signal(self._pid, number)  # the pid is still its own, because only we reap it
+        if self.exited.is_set() or not (self._is_child or self._lives()):
+            return
+        (os.killpg if self._with_group else os.kill)(self._pid, number)  # the pid is still its own: we reap it, or have just seen it alive
+
+    def _lives(self) -> bool:
+        poll = select.poll()
+        poll.register(cast("int", self._handle), select.POLLIN)
+        return not poll.poll(0)
 
     def _await_exit(self) -> None:
-        try:
-            handle = os.pidfd_open(self._pid)
-        except (OSError, AttributeError):  # a kernel before 5.3
+        if self._handle is None:  # a kernel before 5.3
             threading.Thread(target=self._wait, daemon=True).start()
         else:
-            self._loop.add_reader(handle, partial(self._ended, handle))
+            self._loop.add_reader(self._handle, self._ended)
 
     def _wait(self) -> None:
         os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._ended)
 
-    def _ended(self, handle: int | None = None) -> None:
-        if handle is not None:
-            self._loop.remove_reader(handle)
-            os.close(handle)
+    def _ended(self) -> None:
+        if self._handle is not None:
+            self._loop.remove_reader(self._handle)
+            os.close(self._handle)
+            self._handle = None
         try:
             self._status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
-        except ChildProcessError:  # the program that uses us as a library ignores SIGCHLD
+        except ChildProcessError:  # another command has started it; or the program that uses us as a library ignores SIGCHLD
             self._status = 0
         self.exited.set()
         self._listener.exited()
-
-
-def _spawn(argv: list[str], environment: Mapping[bytes, bytes]) -> tuple[int, socket.socket, int, int]:
-    """Start a process; return its id, what leads to its input, and what comes from its output and its error. Raises OSError.
-
-    A tenth of what subprocess.Popen takes. Nothing else of ours is inheritable, so there is nothing to close.
-    """
-    ours, theirs = socket.socketpair()
-    output, their_output = os.pipe2(os.O_CLOEXEC)
-    complaints, their_complaints = os.pipe2(os.O_CLOEXEC)
-    handles = (theirs.fileno(), their_output, their_complaints)
-    actions = [(os.POSIX_SPAWN_DUP2, handle, number) for number, handle in enumerate(handles)]
-    try:
-        pid = os.posix_spawnp(argv[0], argv, environment, file_actions=actions, setsid=True, setsigdef=RESTORED)
-    except BaseException:
-        ours.close()
-        os.close(output)
-        os.close(complaints)
-        raise
-    finally:
-        theirs.close()
-        os.close(their_output)
-        os.close(their_complaints)
-    os.set_blocking(output, False)
-    os.set_blocking(complaints, False)
-    return pid, ours, output, complaints
 
 
 def _nothing() -> None:

@@ -63,6 +63,11 @@ class Questions:
         if not question.answer.done():
             question.answer.set_result(frame)
 
+    @property
+    def is_idle(self) -> bool:
+        """True if no answer is waited for."""
+        return not self._open
+
     def repeat(self) -> None:
         """Ask everything again that has no answer yet."""
         for question in list(self._open.values()):

@@ -111,7 +111,7 @@ class AnchorResumer:
     def hello(self, frame: Frame) -> None:
         """Learn from a greeting what the anchor holds."""
         self.held = _held(frame)
-        self._link.reserve_channels(self.held.tasks.values())
+        self._link.channels = max(self._link.channels, *self.held.tasks.values(), 0)
         self._tasks.know_scripts(_scripts(frame))
 
     async def hand_over(self, task: RunningTask, order: Order) -> None:

@@ -79,16 +79,22 @@ class Tasks:
         task.released_at_ns = at_ns
         self._link.tell(frames.RELEASE, task.channel, {"at": at_ns})
 
-    async def clear(self, grace_s: float = GRACE_S, *, task: RunningTask | None = None, keep: Collection[RunningTask] = ()) -> Left:
+    async def clear(
+        self, grace_s: float = GRACE_S, *, task: RunningTask | None = None, keep: Collection[RunningTask] = (), scripts: bool = False
+    ) -> Left:
         """Stop every task (or only `task`) and all that it left running, even after it ended; return what was left.
 
         Those of `keep` stay with what they started, and so does the connection. `grace_s` is for a single task and for what is of none.
+        With `scripts`, the machine forgets those that it got.
         """
         if self._link.is_closed:
             return Left()
         head: dict[str, object] = {"grace": grace_s} if task is None else {"grace": grace_s, "task": task.channel}
         if keep:
             head["keep"] = [kept.channel for kept in keep]
+        if scripts:
+            head["scripts"] = True
+            self._scripts.clear()
         try:
             answer = await self._questions.ask(frames.CLEAR, head, within_s=max(grace_s, self.longest_grace_s))
             if task is None:

@@ -117,6 +117,11 @@ class Telemetry:
         finally:
             self._watches.pop(channel, None)
 
+    @property
+    def is_idle(self) -> bool:
+        """True if nothing is read."""
+        return not self._watches
+
     def repeat(self) -> None:
         """Ask for everything again: the link was opened once more, and the machine reads nothing for us until then."""
         for channel, watch in self._watches.items():

@@ -7,16 +7,25 @@ there may be a thousand machines. The cluster's `ssh-options` come first, so tha
 
 import os
 import shlex
-import subprocess
 from collections.abc import Sequence
 from functools import cache
 from math import ceil
 from pathlib import Path
 
+from wke.act.connection import bootstrap
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, facts_of
 
 CHEAP_EXCHANGES = ("mlkem768x25519-sha256", "curve25519-sha256")
 DEAR_EXCHANGE = "sntrup761x25519"
+FAST_CIPHER = "aes128-gcm@openssh.com"
+USUAL_CIPHERS = tuple(  # what OpenSSH has where nobody chose: before version 10, and since
+    ",".join(("chacha20-poly1305@openssh.com", *order))
+    for order in (
+        ("aes128-ctr", "aes192-ctr", "aes256-ctr", FAST_CIPHER, "aes256-gcm@openssh.com"),
+        (FAST_CIPHER, "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"),
+    )
+)
+FIRST_PROCESSOR = 1 << 13  # bytes of /proc/cpuinfo that describe the first one
 ASK_SSH_S = 10.0
 LOGIN = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash -il; exec sh -i")
 
@@ -45,6 +54,11 @@ def command_line(transport: Transport, program: Sequence[str]) -> list[str]:
     if isinstance(transport, QuotedTransport):
         return [*transport, shlex.join(program)]
     return [*transport, *program]
+
+
+def agent_command(transport: Transport, python: str | None) -> list[str]:
+    """Return the argument list that starts an agent through `transport`, in `python` if that is given."""
+    return command_line(transport, bootstrap.command(python))
 
 
 def process_environment(transport: Transport) -> dict[bytes, bytes] | None:
@@ -78,7 +92,7 @@ def _via(cluster: ClusterSpec, machine: MachineSpec, *, terminal: bool = False) 
 def ssh_transport(cluster: ClusterSpec, machine: MachineSpec) -> SshTransport:
     """Return the transport to a machine through the user's OpenSSH client.
 
-    Asks that client once per process and cluster for its settings, to choose the key exchange.
+    Asks that client once per process and cluster for its settings, to choose the key exchange and the cipher.
     """
     options = {
         "BatchMode": "yes",
@@ -95,6 +109,9 @@ def ssh_transport(cluster: ClusterSpec, machine: MachineSpec) -> SshTransport:
     exchange = _key_exchange(cluster)
     if exchange is not None:
         options["KexAlgorithms"] = exchange
+    ciphers = _ciphers(cluster)
+    if ciphers is not None:
+        options["Ciphers"] = ciphers
     ours = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     return SshTransport(["ssh", *cluster.ssh_options, "-T", *ours, *_address(cluster, machine)])
 
@@ -126,7 +143,7 @@ def _key_exchange(cluster: ClusterSpec) -> str | None:
 @cache
 def _cheaper_exchange(options: tuple[str, ...], host: str) -> str | None:
     """Return a cheaper key exchange where OpenSSH's default is dear and the user left it alone."""
-    configured = settings_of(["ssh", *options], host).get("kexalgorithms")
+    configured = _settings(said_by_ssh(("ssh", *options), host)[0]).get("kexalgorithms")
     if configured is None or not configured.startswith(DEAR_EXCHANGE):
         return None
     default = settings_of(["ssh", "-F", "none"], host).get("kexalgorithms")
@@ -136,19 +153,54 @@ def _cheaper_exchange(options: tuple[str, ...], host: str) -> str | None:
 
 @cache
 def _known_exchanges() -> tuple[str, ...]:
-    return tuple(_asked(["ssh", "-Q", "kex"]).split())
+    return tuple(_asked(["ssh", "-Q", "kex"])[0].split())
+
+
+def _ciphers(cluster: ClusterSpec) -> str | None:
+    """Return what to ask for as Ciphers, None to leave them alone.
+
+    With instructions for AES, a processor is about twice as fast with AES-GCM as with the ChaCha20 that OpenSSH puts first.
+    """
+    if cluster.ciphers is not None:
+        return None if cluster.ciphers == "default" else cluster.ciphers
+    first = cluster.machines[0]
+    configured = _settings(said_by_ssh(("ssh", *cluster.ssh_options), first.external_addr or first.name)[0]).get("ciphers", "")
+    return f"^{FAST_CIPHER}" if configured in USUAL_CIPHERS and _has_aes() else None
+
+
+@cache
+def _has_aes() -> bool:
+    """Tell whether this computer's processor has instructions for AES."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="ascii", errors="replace") as file:
+            first = file.read(FIRST_PROCESSOR)
+    except OSError:
+        return False
+    return any("aes" in line.split() for line in first.splitlines() if line.startswith(("flags", "Features")))
 
 
 def settings_of(command: Sequence[str], host: str) -> dict[str, str]:
     """Return the settings that the OpenSSH client `command` (`ssh` and options) has for a host, by their names in lower case."""
-    lines = (line.partition(" ") for line in _asked([*command, "-G", "--", host]).splitlines())
+    return _settings(_asked([*command, "-G", "--", host])[0])
+
+
+@cache
+def said_by_ssh(command: tuple[str, ...], host: str) -> tuple[str, str]:
+    """Return the settings that an OpenSSH client has for a host, a line each, and its log of how it got them; asks once per process."""
+    return _asked([*command, "-v", "-G", "--", host])
+
+
+def _settings(text: str) -> dict[str, str]:
+    lines = (line.partition(" ") for line in text.splitlines())
     return {key: value for key, _, value in reversed(list(lines))}
 
 
-def _asked(command: Sequence[str]) -> str:
-    """Return what the OpenSSH client prints about itself, "" if there is none: that is reported when it is used."""
+def _asked(command: Sequence[str]) -> tuple[str, str]:
+    """Return what the OpenSSH client prints about itself and its log, "" if there is none: that is reported when it is used."""
+    import subprocess  # noqa: PLC0415 - nothing is asked where connections are kept
+
     try:
         answer = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=ASK_SSH_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.decode("utf-8", "replace")
+        return "", ""
+    return answer.stdout.decode("utf-8", "replace"), answer.stderr.decode("utf-8", "replace")

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 from wke.act.connection.pipedprocess import Listener, PipedProcess
 from wke.act.connection.untrusted import shown
+from wke.act.pipes import Pipes, spawn
 from wke.agent import frames
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
 
@@ -15,10 +18,13 @@ MAX_HEAD = 1 << 20
 NOISE = 1 << 16  # what a machine's shell start-up files may print before the agent speaks
 KEPT_WORDS = 1 << 13
 PIPE_SIZE = 1 << 16  # what the kernel gives
-WIDE_SIZE = 1 << 18  # for a machine that fills that
+WIDE_SIZES = (1 << 20, 1 << 18)  # for a machine that fills that: the first for some of them, if the user may have it
+MOST_WIDEST = 16  # Linux makes all new pipes of a user small who has more than 64 MiB in pipes
 KEPT_MEMORY = 4 << 20
 LAST_WORDS_S = 1.0  # from the end of the output to the end of the process, which may have a complaint
 KILL_S = 2.0
+
+_widest: "weakref.WeakSet[Wire]" = weakref.WeakSet()
 
 
 class Wire:
@@ -44,9 +50,22 @@ class Wire:
 
     def start(self, argv: list[str], environment: Mapping[bytes, bytes] | None = None, *, with_group: bool = False) -> None:
         """Start the process; with its group, processes that it starts itself are ended with it. Raises OSError."""
+        self.take(spawn(argv, os.environb if environment is None else environment), with_group=with_group)
+
+    def take(self, pipes: Pipes, *, with_group: bool = False) -> None:
+        """Carry bytes by a process that runs already."""
         listener = Listener(self._hear, self._complain, self._output_ended, self._exited)
-        self._process = PipedProcess(argv, listener, environment, with_group=with_group)
-        self.pid = self._process.pid
+        self._process = PipedProcess(pipes, listener, with_group=with_group)
+        self.pid = pipes.pid
+
+    def release(self) -> Pipes | None:
+        """Let go of the process between two frames, and return its pipes; None if that is not possible now, and nothing has changed."""
+        if self._process is None or self._broken is None or not self._decoder.is_between_frames:
+            return None
+        pipes = self._process.release()
+        if pipes is not None:
+            self._process = self._broken = None
+        return pipes
 
     @property
     def words(self) -> str:
@@ -107,11 +126,13 @@ class Wire:
             await self._process.writable.wait()
 
     def widen(self) -> None:
-        """Get ready for much output: a larger pipe from the machine wakes us less often."""
+        """Get ready for much output: a larger pipe from the machine wakes us less often, and more is read at once."""
         if self._process is not None and not self._wide:
             self._wide = True
             _keep_memory()
-            self._process.widen(WIDE_SIZE)
+            if len(_widest) < MOST_WIDEST:
+                _widest.add(self)
+            self._process.widen(WIDE_SIZES if self in _widest else WIDE_SIZES[1:])
 
     async def end(self, within_s: float) -> None:
         """Close the input and wait for the process; kill it when that takes too long or the wait is cancelled.

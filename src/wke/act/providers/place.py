@@ -7,6 +7,8 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from wke.act.connection.claim import Claim
+from wke.act.kept.terms import KeepingTerms
+from wke.act.pipes import Pipes
 from wke.act.steadyclock import CLOCK
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.values import dataclass
@@ -29,6 +31,8 @@ class Place:
     shell there, `locks` to the name of the lock that means this machine; `notes` are sentences a person should read once, such as what an
     emulation cannot do here. `connection` makes a connection to a machine, given its name, the lease and a claim; `now` is the clock of the
     times that trials are stored with, in nanoseconds since the epoch. `is_here` says that machines have this computer's kernel and clock.
+    `keeping` says whether connections are kept for the next command, if that is possible there. `begun` are transports that run already, by
+    their machines (see beginning.py); whoever opens a connection takes one out.
     """
 
     cluster: ClusterSpec
@@ -39,3 +43,5 @@ class Place:
     connection: Callable[[str, float, Claim | None], Connection] = _connection
     now: Callable[[], int] = CLOCK.now
     is_here: bool = False
+    keeping: KeepingTerms | None = None
+    begun: dict[str, Pipes] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from wke.act.connection.claim import Claim
 from wke.act.connection.connection import Connection
@@ -14,10 +15,14 @@ from wke.act.providers.place import Place
 from wke.act.session.detacher import Detacher
 from wke.describe.cluster.cluster import MachineSpec
 from wke.errors import MachineError, Problem
-from wke.records import Note, Sink
+from wke.records import Connected, Note, Sink
 from wke.values import dataclass
 
+if TYPE_CHECKING:
+    from wke.act.kept.keeping import KeptConnections
+
 LOCK_WAIT_S = 10.0  # what a killed controller left is gone sooner
+WAKE_S = 3.0  # for an agent that has waited to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Connections:
         self._examined: dict[str, Connection] = {}
         self._opening: dict[str, Connection] = {}
         self._survivors: dict[str, tuple[str, ...]] = {}
+        self._keeping = _keeping(place, manner)
 
     def __getitem__(self, machine: str) -> Connection:
         return self._connections[machine]
@@ -60,6 +66,9 @@ class Connections:
         self.machines |= wanted
         missing = [machine for machine in wanted.values() if self.is_missing(machine.name)]
         allow_connections(len(self._connections) + len(missing))
+        if self._keeping is not None:
+            await self._take_kept(self._keeping, [machine for machine in missing if machine.name not in self._connections])
+            missing = [machine for machine in missing if self.is_missing(machine.name)]
         errors: list[MachineError] = []
 
         async def open_one(machine: MachineSpec, handshakes: Handshakes) -> None:
@@ -130,13 +139,50 @@ class Connections:
             raise MachineError(*(Problem(what, hint=hint if machine == max(words) else None) for machine, what in sorted(words.items())))
 
     async def close(self) -> None:
-        """Stop everything everywhere and close all connections."""
-        await self.sweep(Connection.close)
+        """Stop everything everywhere and close all connections, or keep them for the next command."""
+        await self.sweep(self._end)
+        if self._keeping is not None:
+            self._keeping.close()
         self._connections.clear()
+
+    async def _take_kept(self, keeping: "KeptConnections", machines: Sequence[MachineSpec]) -> None:
+        """Go on with those connections to machines that were kept and still answer."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        async def wake(machine: str, connection: Connection) -> None:
+            try:
+                await connection.wake(WAKE_S)
+            except MachineError as error:
+                del self._connections[machine]
+                keeping.drop(machine)
+                await connection.abort()
+                self._manner.emit(Note(f"connected anew: the connection that was kept does not answer: {error.problems[0].what}", machine))
+            else:
+                self._manner.emit(Connected(machine, loop.time() - began))
+
+        async with asyncio.TaskGroup() as group:
+            for kept in keeping.take(machines):
+                self._connections[kept.machine] = connection = self._make(kept.machine, self._place.cluster.lease_s)
+                connection.take(kept.pipes, kept.waiting)
+                group.create_task(wake(kept.machine, connection))
+
+    async def _end(self, connection: Connection) -> Left:
+        """Stop everything on a machine, then keep its connection for the next command, or close it."""
+        left = Left()
+        if self._keeping is not None and self._keeping.is_on:
+            left, kept = await connection.leave()
+            if kept is not None:
+                self._keeping.give(connection.machine, *kept)
+                return left
+        more = await connection.close()
+        return Left(tuple(dict.fromkeys(left.running + more.running)), tuple(dict.fromkeys(left.survivors + more.survivors)))
 
     async def _open(self, machine: MachineSpec) -> Connection:
         old = self._connections.pop(machine.name, None)
         if old is not None:
+            if self._keeping is not None:
+                self._keeping.drop(machine.name)
             self._manner.reopened()
             await old.close()
         cluster = self._place.cluster
@@ -146,6 +192,7 @@ class Connections:
             deadline_s=cluster.connect_timeout_s,
             lease_s=cluster.lease_s,
             python=machine.python,
+            begun=self._place.begun.pop(machine.name, None),
             made=self._make,
         )
 
@@ -178,3 +225,13 @@ def problems_of(errors: Sequence[MachineError]) -> tuple[Problem, ...]:
     from wke.act.connection.hostkeys import together  # noqa: PLC0415
 
     return others + together(unknown)
+
+
+def _keeping(place: Place, manner: Manner) -> "KeptConnections | None":
+    """Return what keeps the connections to a place, None if nothing does: connections that hold a machine's lock end with their command."""
+    terms = place.keeping
+    if terms is None or not terms.keep_s or manner.holder is not None:
+        return None
+    from wke.act.kept.keeping import KeptConnections  # noqa: PLC0415 - only where connections are kept
+
+    return KeptConnections(terms, manner.emit)

@@ -1,9 +1,10 @@
 """A run outside any experiment: steps on machines, nothing stored."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from wke.act.providers.place import Place
 from wke.act.session.session import Session
+from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.configuration.step import PlannedStep
 from wke.records import Sink, TaskEnded
 
@@ -25,3 +26,9 @@ async def run_steps(session: Session, steps: Sequence[PlannedStep]) -> tuple[Tas
             if not all(end.outcome.ok for end in ends):
                 break
     return tuple(ends)
+
+
+async def connect_once(place: Place, machines: Iterable[MachineSpec], sink: Sink) -> None:
+    """Open connections to machines and end the session at once: what the place keeps, waits for later commands."""
+    async with Session(place, machines, sink):
+        pass

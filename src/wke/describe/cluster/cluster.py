@@ -90,8 +90,8 @@ class ClusterSpec:
 
     `classes` has the names of each class's machines in that order; `links` has the keys of the file; `limits` has the machines that are
     limited, and the emulation `tries_limits` that it cannot keep; `warnings` are the file's old spellings, `refusals` what its provider
-    cannot do, `notes` what its machines lack. `detached_lease_s` is the lease of trials that are left running on purpose, `wait_s` how long
-    a series waits for a machine to come back.
+    cannot do, `notes` what its machines lack. `detached_lease_s` is the lease of trials that are left running on purpose, `keep_s` how long
+    connections are kept after a command, `wait_s` how long a series waits for a machine to come back.
     """
 
     path: Path | None
@@ -106,9 +106,11 @@ class ClusterSpec:
     lease_s: float = 30.0
     wait_s: float = 0.0
     detached_lease_s: float = DETACHED_LEASE_S
+    keep_s: float = 0.0
     ssh_options: tuple[str, ...] = ()
     forward_agent: bool = False
     key_exchange: str | None = None
+    ciphers: str | None = None
     share: tuple[str, ...] = ()
     links: Mapping[str, LinkSpec] = field(default_factory=dict)
     limits: Mapping[str, MachineLimits] = field(default_factory=dict)
@@ -180,9 +182,11 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
         lease_s=section.lease,
         wait_s=(0.0 if MACHINES_ARE[provider] == "emulated" else WAIT_S) if section.wait is None else section.wait,
         detached_lease_s=section.lease if "lease" in section.given else DETACHED_LEASE_S,
+        keep_s=section.keep_connections,
         ssh_options=section.ssh_options,
         forward_agent=section.forward_agent,
         key_exchange=section.key_exchange,
+        ciphers=section.ciphers,
         share=section.share,
         tries_limits=section.limits == "try",
         warnings=table.old_spellings,
@@ -204,6 +208,9 @@ def _refusals(table: TomlTable[ClusterFile], provider: str) -> Iterator[Problem]
         if MACHINES_ARE[provider] == "emulated" and key != "default":
             hint = "remove it, or write default = { ... } for the links of all machines"
             yield Problem('only "default" can be emulated yet, the same link for every machine', table.at("links", key), hint)
+    if table.value.cluster.keep_connections and table.value.cluster.forward_agent:
+        what = "keeps connections that let programs on the machines use your ssh agent, also between commands"
+        yield Problem(what, table.at("cluster", "keep-connections"), "remove it, or forward-agent = true")
     for index, folder in enumerate(table.value.cluster.share if MACHINES_ARE[provider] == "emulated" else ()):
         if not is_folder(table.path.parent / Path(folder).expanduser()):
             yield Problem(f"{folder} is not a folder", table.at("cluster", "share", index), "relative paths start at the project's folder")

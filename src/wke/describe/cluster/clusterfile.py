@@ -236,6 +236,8 @@ class ClusterSection(TableModel):
     5 min, and 0 for emulated machines, which do not come back."""
     lease: Duration = 30.0
     """After contact was lost for this long, a machine stops what was started on it. From 5 min on, `wke measure` detaches (`--detach`)."""
+    keep_connections: Duration = 0.0
+    """How long ssh connections wait for the next command after one has ended, such as `10m`; by default they end with their command."""
     ssh_options: Items[str] = ()
     """Further arguments for ssh, one text each; they come first, so they take precedence."""
     forward_agent: bool = False
@@ -251,6 +253,8 @@ class ClusterSection(TableModel):
     """Provider `command`: the program that removes the machines, and its arguments. Its standard input is what `up` printed."""
     keep_machines: Duration = 0.0
     """Provider `command`: how long the machines stay after the last command that used them, such as `10m`; by default they go at once."""
+    ciphers: Word | None = None
+    """Ciphers of ssh, or `default` for those of ssh. By default aes128-gcm comes first if nobody chose and the processor has AES."""
     python: Annotated[Mapping[str, Program], Before(_for_selectors, str | Mapping[str, Program])] = {}
     """The Python that wke uses on machines, or `{ SELECTOR = PYTHON }`: the last that matches. Default: the first that is 3.6 or newer."""
     limits: Literal["require", "try"] = "require"
