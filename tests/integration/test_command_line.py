@@ -28,16 +28,21 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_a_run_imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:
-    """A command that runs a target over ssh does not import what experiments, results and emulated machines need."""
+    """A command that runs a target over ssh does not import what experiments, results and emulated machines need.
+
+    Before ssh is started, it does without the event loop, too.
+    """
     (tmp_path / "cluster.toml").write_text('[machines]\na = "a.example.org"\n')
     (tmp_path / "kv" / "targets").mkdir(parents=True)
     (tmp_path / "kv" / "config.toml").write_text("[targets]\nhello = []\n")
     (tmp_path / "kv" / "targets" / "hello").write_text("#!/bin/sh\necho hello\n")
-    code = "import sys, wke.cli.main as m\ntry: m.main()\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    told = "print(*sys.modules, file=sys.stderr)"
+    code = f"import sys, wke.cli.main as m\ntry: m.main()\nexcept SystemExit: pass\n{told}\nimport wke.cli.run_steps\n{told}"
     command = [sys.executable, "-c", code, "run", "--dry-run", "kv", "all", "hello"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "hello: on a\n"
-    modules = set(done.stderr.split())
+    before, modules = (set(line.split()) for line in done.stderr.splitlines())
+    assert not before & {"asyncio", "ssl", "subprocess"}
     assert "wke.act.connection.connection" in modules
     assert not (HEAVY - {"asyncio"}) & modules
     assert not {"wke.describe.experiment.experiment", "wke.keep.store", "wke.act.emulation.emulation", "wke.act.trials.runner"} & modules

@@ -63,7 +63,10 @@ def others(before: Sequence[int], done: Done) -> list[int]:
 
 
 def run(project: Project, **variables: str) -> Done:
-    return project.wke("run", "kv", "all", "agent", **variables)
+    """Run a target that tells its agents, and wait until the keeper has begun, if there is to be one."""
+    done = project.wke("run", "kv", "all", "agent", **variables)
+    eventually(lambda: variables or (project.folder / "wke/socket").exists())
+    return done
 
 
 def wait(project: Project) -> "tuple[subprocess.Popen[str], list[int]]":
@@ -181,6 +184,7 @@ def test_a_keeper_that_is_killed_does_no_harm(keeping: Project, servers: list[Ss
     os.kill(keeper, signal.SIGKILL)
     (keeping.folder / "ledger/go").touch()
     assert end(command) == (0, "")
+    eventually((keeping.folder / "wke/socket").exists)
     assert agents(run(keeping)) == kept
     assert logins(servers) == before
 
@@ -190,7 +194,7 @@ def test_a_folder_that_others_may_enter_is_not_used(keeping: Project, servers: l
     (keeping.folder / "wke").mkdir(mode=0o755)
     before = logins(servers)
     for number in (1, 2):
-        done = run(keeping)
+        done = keeping.wke("run", "kv", "all", "agent")
         assert done.status == 0
         assert "connections are not kept: " in done.err
         assert logins(servers) - before == 2 * number
