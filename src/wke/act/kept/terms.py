@@ -28,8 +28,8 @@ class KeepingTerms:
 def keeping_terms(cluster: ClusterSpec) -> KeepingTerms:
     """Return the terms for a cluster: the variable comes before the file. Raises InputError when the variable is no duration.
 
-    What programs on the machines could do with the user's ssh agent ends with the command, so connections that forward it are not kept. Neither
-    are those that do not go over ssh alone.
+    What programs on the machines could do with the user's ssh agent ends with the command, so connections that forward it are not kept.
+    Neither are those that `via` opens.
     """
     text = os.environ.get(VARIABLE, "")
     try:
