@@ -1,6 +1,8 @@
 """Provider `command`: machines that the user's programs make and remove, for one command or for several, whatever goes wrong."""
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +12,9 @@ from pathlib import Path
 import pytest
 from projects import Project, write_series
 from sshd import SSHD, cluster_toml, sshd_machine
-from support import LEASE, eventually, limit
+from support import LEASE, alive, eventually, limit
+
+from wke.keep.store import Store
 
 CLUSTER = f"""
 [cluster]
@@ -168,6 +172,22 @@ def test_machines_of_a_killed_command_are_used_and_removed_by_the_next(project: 
     assert (project.wke("run", "kv", "all", "hello").status, ran(project)) == (0, [MADE, REMOVED])
 
 
+def test_programs_of_a_killed_command_are_waited_for(project: Project) -> None:
+    """While its `up` runs on, no `down` runs beside it; when that has ended, what it may have made is removed first."""
+    project.write("wait", "")
+    process = project.start("run", "kv", "all", "hello", under=("env",))
+    eventually(lambda: "waiting" in (project.folder / ".wke/cluster.toml.log").read_text() if record(project).exists() else False)
+    process.kill()
+    process.communicate(timeout=limit(30))
+    done = project.wke("run", "kv", "all", "hello")
+    found = re.search(r"which a command started that was killed, still runs \(process (\d+)\)", done.err)
+    assert (done.status, ran(project), found is not None) == (3, [MADE], True), done.err
+    os.kill(int(found[1]), signal.SIGKILL)
+    eventually(lambda: not alive(int(found[1])))
+    (project.folder / "wait").unlink()
+    assert (project.wke("run", "kv", "all", "hello").status, ran(project)) == (0, [MADE, "down of 0", MADE, REMOVED])
+
+
 def test_a_changed_file_gives_the_old_machines_back_first(project: Project) -> None:
     """Machines that stay are those of the file as it was; others are made for it as it is."""
     assert project.wke("cluster", "up").out == "m0  127.0.0.1\nm1  127.0.0.1\n"
@@ -216,5 +236,7 @@ def test_a_series_goes_on_with_other_machines(tmp_path: Path) -> None:
     assert (again.status, project.outcomes()) == (0, ["ok"] * 12), again.err
     assert [trial.attempt for trial in project.trials()] == [1] * 12
     assert sum(entry["what"] == "server" for entry in project.ledger()) == 12
+    with Store.open(tmp_path / "results", readonly=True) as store:
+        assert set(store.examinations.latest()) == {(name, f"<{name}.external-addr>") for name in ("m0", "m1")}
     assert not (tmp_path / "pids").exists()
     project.end()
