@@ -119,3 +119,83 @@ def test_it_can_be_rehearsed_in_the_plan(project: Project) -> None:
     assert project.wke("plan", "experiments/series.toml").status == 0
     shutil.rmtree(project.folder / "data")
     assert project.wke("plan", "experiments/series.toml").status == 2
+
+
+RENDERED = """
+[experiment]
+configuration = "kv"
+[parameters]
+limit = [1, 2]
+[[steps]]
+target = "copy-data"
+on = "all"
+options = { source = "conf", destination = "etc", render = true }
+[[steps]]
+target = "load"
+on = "m1"
+measure = true
+options = { trace = "{limit}" }
+[metrics]
+ops = {}
+"""
+APP = '{"limit": ${wke:limit}, "me": "${wke:@NAME}", "peers": "${wke:for all: @INTERNAL:1}"}\n'
+
+
+@pytest.fixture
+def templated(emulated: Project) -> Project:
+    """Return a project that renders a configuration file for each machine."""
+    emulated.targets({"load": '["trace"]'}, load="cat etc/app.json\necho \"wke: ops=$(sed 's/[^0-9]*\\([0-9]*\\).*/\\1/' etc/app.json)\"\n")
+    emulated.write("conf/app.json", APP)
+    emulated.write("experiments/series.toml", RENDERED)
+    return emulated
+
+
+def test_configuration_is_rendered_for_each_machine(templated: Project) -> None:
+    """Each machine gets its own file, which is stored with the trial, part of its identity, shown by `wke show`, and compared by `wke why`."""
+    done = templated.measure()
+    assert done.status == 0, done.err
+    assert {trial.point["limit"]: trial.observations["ops"] for trial in templated.trials()} == {1: 1, 2: 2}
+    trial = next(trial for trial in templated.trials() if trial.point["limit"] == 2)
+    shown = templated.wke("show", trial.id, "--full")
+    assert "0  ~/etc/app.json on m1: SHA-256" in shown.out
+    assert '{"limit": 2, "me": "m1", "peers": "' in shown.out
+    assert "configuration  ok: 2 rendered files were as deployed to the end" in shown.out
+    document = templated.wke("show", trial.id, "--json").json
+    assert [(each["step"], each["path"], each["machines"]) for each in document["rendered"]] == [
+        (0, "etc/app.json", "m0"),
+        (0, "etc/app.json", "m1"),
+    ]
+    assert "conf to ~/etc, rendered" in templated.wke("plan", "experiments/series.toml").out
+    assert templated.due() == []
+    templated.write("conf/app.json", APP.replace("${wke:limit}", "${wke:limit + 0}"))
+    assert templated.due() == []
+    templated.write("conf/app.json", APP.replace('"me"', '"self"'))
+    assert len(templated.due()) == 2
+    plan = templated.wke("plan", "experiments/series.toml", "--json").json
+    why = templated.wke("why", plan["trials"][0]["id"])
+    assert "copy-data: rendered etc/app.json m0 changed" in why.out
+    assert '+{"limit": ' in why.out
+
+
+def test_a_file_that_the_system_changed_makes_the_trial_suspect(templated: Project) -> None:
+    """After the measured step the files of all machines are compared with what was asked; the rule can be switched off with a reason."""
+    templated.targets(
+        {"load": '["trace"]'}, load='echo "wke: ops=1"\n[ $1 = 2 ] && echo >> etc/app.json\n[ $1 = 1 ] && rm etc/app.json\ntrue\n'
+    )
+    done = templated.measure()
+    assert done.status == 0, done.err
+    said = {trial.point["limit"]: trial.doubts for trial in templated.trials()}
+    assert said[2] == "etc/app.json on m1 was not what had been deployed when the measured step had ended"
+    assert said[1].startswith("etc/app.json on m1 (machine m1: ")
+    templated.write("experiments/series.toml", RENDERED + '[verdicts]\nconfiguration = { off = "it rewrites its file" }\n')
+    assert templated.wke("reanalyse", "experiments/series.toml").status == 0
+    assert {trial.doubts for trial in templated.trials()} == {""}
+
+
+def test_a_wrong_placeholder_is_told_before_anything_starts(templated: Project) -> None:
+    """With the template and its line, by `wke check` too."""
+    templated.write("conf/app.json", "{\n  ${wke:limits}\n}\n")
+    for command in (("measure", "experiments/series.toml"), ("check",)):
+        done = templated.wke(*command)
+        assert done.status == 2
+        assert 'conf/app.json:2: there is no parameter "limits"\n  hint: did you mean "limit"?' in done.err

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec, later_addr
 from wke.describe.configuration.configuration import TargetSpec
+from wke.describe.configuration.copies import Copy, RenderedFile
 from wke.describe.configuration.secret import Secret
 from wke.describe.configuration.step import PlannedStep
 from wke.describe.plan.binding import bound
@@ -47,6 +48,15 @@ def test_addresses_are_put_in_wherever_a_trial_has_them() -> None:
     assert step.ready_step.options == now.versions[0].options == (("server", "10.0.0.1,10.0.0.2"),)
     for machine in (*step.machines, *now.cluster.machines[:1], *now.versions[0].machines):
         assert (machine.external_addr, machine.internal_addr, machine.ssh_port) == ("192.0.2.1", "10.0.0.1", 2222)
+
+
+def test_rendered_files_have_the_addresses_of_now() -> None:
+    """What is deployed names the machines as they are; the digest, which is part of the identity, stays that of the plan."""
+    file = RenderedFile("etc/x", ("m0",), 0o644, b"\xff <m1.internal-addr> <x.internal-addr>", "digest")
+    copied = replace(LOAD, copy=Copy("x", "etc/", "", "", renders=True, rendered=(file,)))
+    now = bound(replace(TRIAL, steps=(copied,)), lent(1)).steps[0].copy
+    assert now is not None
+    assert now.rendered == (replace(file, content=b"\xff 10.0.0.2 <x.internal-addr>"),)
 
 
 def test_the_classes_of_a_trial_stay() -> None:

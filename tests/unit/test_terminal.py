@@ -94,6 +94,13 @@ COMMAND_LINES = {
     "cluster show": [[], ["--json"], ["-f", EVIL]],
     "cluster up": [["-f", EVIL]],
     "cluster down": [["-f", EVIL]],
+    "cluster import": [
+        [EVIL],
+        ["node[1-2]", "--out", EVIL + "/x"],
+        ["cluster.toml"],
+        ["broken.toml", "--format", "hosts"],
+        ["a.csv", "--format", "hosts"],
+    ],
     "show-cluster": [[], ["--json"], ["-f", EVIL]],
     "show-machine": [["m" + EVIL], ["m1", "--json"], [EVIL]],
     "get-machine-attribute": [["[0]", "classes"], ["[0]", EVIL]],

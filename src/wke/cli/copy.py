@@ -72,6 +72,9 @@ def copy_data(request: Request, cluster_file: Path, *, quiet: bool, dry_run: boo
     A relative destination starts at the folder in which scripts run, which is also the default.
     """
     options = {"source", "destination"}
+    if "render" in request.options:
+        hint = f'write the step in an experiment: target = "{COPY_DATA}", options = {{ render = true, ... }}'
+        raise InputError('option "render" fills in the parameters of an experiment, and wke run has none', hint=hint)
     for name in request.options:
         if name not in options:
             raise InputError(f'target "{COPY_DATA}" has no option "{name}"', hint=did_you_mean(name, sorted(options)))

@@ -118,8 +118,8 @@ def _step_lines(series: PlannedSeries, have: StoredResults, most: str) -> Iterat
     for index, step in enumerate(series.plan.experiment.steps):
         kind = " in the background" if step.background else ", measured" if step.measure else ""
         often = f", {most}{counted(deployed[index], 'time')} for the trials to run" if index in deployed else ""
-        copies = dict.fromkeys(planned.copy for steps in at_points.values() if (planned := steps[index]).copy)
-        to = "".join(f", {copy.source} to {told_landing(copy.destination)}" for copy in copies)
+        copies = [planned.copy for steps in at_points.values() if (planned := steps[index]).copy]
+        to = "".join(dict.fromkeys(f", {copy.source} to {told_landing(copy.destination)}{', rendered' * copy.renders}" for copy in copies))
         skipped = sum(steps[index].is_skipped for steps in at_points.values())
         where = f", skipped at {skipped} of {counted(len(at_points), 'point')}" if skipped else ""
         yield f"{step.target} on {step.on}{kind}{to}{often}{where}"

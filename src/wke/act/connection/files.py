@@ -19,6 +19,9 @@ COPIES = (frames.OFFER, frames.HAVE, frames.DATA, frames.COMPLETE, frames.COPIED
 class Files:
     """Copies files and folders; where they land and what is kept of them, transfer.py says."""
 
+    keeps = True
+    """Whether the machine has the files that were sent to it."""
+
     def __init__(self, link: Link) -> None:
         self._link = link
         self._copies: dict[int, Channel] = {}

@@ -110,6 +110,8 @@ class ScriptedClock(Clock):
 class ScriptedFiles(Files):
     """The files of a scripted machine: only what its tasks leave, `left` by their channels."""
 
+    keeps = False
+
     def __init__(self, link: Link, left: Mapping[int, Mapping[str, bytes]]) -> None:
         super().__init__(link)
         self._left = left

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from wke.act.connection.task import RunningTask
 from wke.act.session.connections import Connections
 from wke.act.session.detacher import Detacher
+from wke.describe.configuration.copies import RenderedFile
 from wke.describe.configuration.step import PlannedStep
 from wke.describe.toml.wording import labelled
 from wke.errors import InputError, MachineError, Problem
+from wke.keep.output.configuration import ChangedFile, ConfigurationCheck
 from wke.records import Sink, StepStarted
 
 if TYPE_CHECKING:
@@ -46,15 +48,61 @@ class Copies:
         if self._detacher.skips(step):
             return ""
         self._emit(StepStarted(step.index, step.target.name, tuple(names), len(names)))
-        if copy.has_changed:
+        if copy.has_changed and not copy.renders:
             return f"{copy.source} has changed since this command began; run the same command again to use what it is now"
         try:
-            await self.send(names, copy.source, copy.destination)
+            if copy.renders:
+                await self._send_rendered(copy.rendered)
+            else:
+                await self.send(names, copy.source, copy.destination)
         except MachineError as error:
             if any(self._connections[name].lost.is_set() for name in names):
                 raise
             return f"{step.target.name}: {error}"
         return ""
+
+    async def _send_rendered(self, files: Iterable[RenderedFile]) -> None:
+        """Put rendered files where they belong, under their names; raise MachineError naming all machines that failed."""
+        from tempfile import TemporaryDirectory  # noqa: PLC0415 - few steps render
+
+        from wke.act.connection.transfer import Digests  # noqa: PLC0415
+
+        digests = Digests()
+        with TemporaryDirectory(prefix="wke-") as folder:
+            sends = []
+            for number, file in enumerate(files):
+                parent, slash, _ = file.path.rpartition("/")
+                place = _write(file, Path(folder, str(number)))
+                sends += [self._connections[name].files.send(place, parent + slash, digests=digests) for name in file.machines]
+            _all_or_error(await asyncio.gather(*sends, return_exceptions=True))
+
+    async def compare(self, steps: Iterable[PlannedStep]) -> ConfigurationCheck | None:
+        """Return which rendered files of these steps are no longer what was deployed; None if there is none to look at.
+
+        Of several that land in one place, the last counts. Raises MachineError when contact is lost.
+        """
+        files = {(name, file.path): file for step in steps if step.copy for file in step.copy.rendered for name in file.machines}
+        wanted = {place: file for place, file in files.items() if self._connections[place[0]].files.keeps}
+        if not wanted:
+            return None
+        from tempfile import TemporaryDirectory  # noqa: PLC0415 - few steps render
+
+        with TemporaryDirectory(prefix="wke-") as folder:
+            looks = [self._look(name, file, Path(folder, str(number))) for number, ((name, _), file) in enumerate(wanted.items())]
+            found = await asyncio.gather(*looks)
+        return ConfigurationCheck(len(wanted), tuple(change for change in found if change is not None))
+
+    async def _look(self, machine: str, file: RenderedFile, folder: Path) -> ChangedFile | None:
+        """Return how a file of a machine differs from what was deployed, None if it does not; what is the same is not carried."""
+        place = _write(file, folder)
+        try:
+            await self.receive(machine, file.path, place)
+            same = place.is_file() and place.read_bytes() == file.content
+        except (MachineError, InputError) as error:
+            if self._connections[machine].lost.is_set():
+                raise
+            return ChangedFile(machine, file.path, error.problems[0].what)
+        return None if same else ChangedFile(machine, file.path)
 
     async def receive(self, machine: str, source: str, destination: str | Path, *, progress: "OnProgress | None" = None) -> "Copied":
         """Copy a file or a folder from a machine, as `Files.receive` does."""
@@ -99,6 +147,15 @@ class Copies:
         tasks = self._collected.get(step.index, []) if step.background else self._collected.pop(step.index, [])
         found = await asyncio.gather(*map(one, tasks))
         return tuple(filter(None, found))
+
+
+def _write(file: RenderedFile, folder: Path) -> Path:
+    """Write a rendered file into a new folder, under the name that it has on machines; return where it is."""
+    folder.mkdir()
+    place = folder / file.path.rpartition("/")[2]
+    place.write_bytes(file.content)
+    place.chmod(file.mode)
+    return place
 
 
 def _all_or_error(results: "Iterable[Copied | BaseException]") -> "tuple[Copied, ...]":

@@ -13,6 +13,7 @@ from wke.errors import StoreError
 from wke.judge.clocks import knots, offset, placer
 from wke.judge.verdicts.evidence import Evidence
 from wke.judge.verdicts.rules import judge_trial
+from wke.keep.output.configuration import read_check
 from wke.keep.output.timeseries import series_of_tasks
 from wke.keep.trials.details import AttemptTimes
 from wke.keep.trials.judgements import Judgement, Level, doubts, verdict
@@ -49,6 +50,7 @@ def judge_attempt(
         has_generator=bool(_backgrounds(trial)) or any(metric.from_ for metric in experiment.metrics),
         uses=partial(_uses, trial, folder, times),
         clients=experiment.verdicts.little.clients,
+        configuration=read_check(folder),
     )
     return judge_trial(evidence, experiment.verdicts)
 

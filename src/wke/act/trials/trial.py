@@ -1,5 +1,6 @@
 """One trial: its steps in order, on machines that are already connected."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
@@ -8,6 +9,7 @@ from wke.act.session.session import Session
 from wke.describe.configuration.step import PlannedStep
 from wke.describe.plan.plan import Trial
 from wke.errors import MachineError
+from wke.keep.output.configuration import write_check
 from wke.records import Outcome, OutcomeKind, TaskEnded, TaskName
 from wke.values import dataclass
 
@@ -40,10 +42,11 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: i
     1. Foreground steps run to their end on all their machines.
     2. Background steps are started, awaited until ready, and keep running.
     3. When a background task ends before the trial does, the trial has failed, however the steps ended.
-    4. When contact breaks off while a machine is asked something (a port, its clock), the trial is lost.
-    5. The files that a step is to leave are copied to the trial's `folder` when it has ended. For that, background steps are stopped at the
+    4. When the measured step has ended, rendered files are compared with what was deployed.
+    5. When contact breaks off while a machine is asked something (a port, its clock), the trial is lost.
+    6. The files that a step is to leave are copied to the trial's `folder` when it has ended. For that, background steps are stopped at the
        end of the trial; only those with a scope keep running.
-    6. Everything that still runs is stopped; after a trial that went well, steps with a scope stay as they are.
+    7. Everything that still runs is stopped; after a trial that went well, steps with a scope stay as they are.
     """
     kept = 0
     session.clocks.bystanders = trial.machines
@@ -52,6 +55,8 @@ async def run_trial(session: Session, trial: Trial, folder: Path, *, deployed: i
             problem = await _take(session, step, around) or (None if step.background else await _fetch(session, step, folder))
             if problem:
                 return problem
+            if step.measure and (check := await session.copies.compare(trial.steps)):
+                await asyncio.to_thread(write_check, folder, check)
         if any(step.background and step.collect for step in trial.steps):
             await session.end_backgrounds(len(trial.deployment))
         for step in trial.steps:

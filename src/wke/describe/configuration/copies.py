@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from wke.describe.toml.wording import shown
 from wke.errors import InputError, did_you_mean
 from wke.values import dataclass
 
 COPY_DATA = "copy-data"
 """The target that copies."""
 ABOUT = "Copy a file or a folder from here to the machines"
-OPTIONS = ("source", "destination")
+OPTIONS = ("source", "destination", "render")
 BLOCK = 1 << 20
 HERE = Path()
 OF_NO_REVISION = "commit it; or have a step fetch or build it from the commit in WKE_REVISION, which every script gets"
@@ -21,13 +22,29 @@ OF_NO_REVISION = "commit it; or have a step fetch or build it from the commit in
 
 
 @dataclass(frozen=True, slots=True)
+class RenderedFile:
+    """A file that was made from a template: where it lands, as `Copy.destination` does, and on which machines it has this content."""
+
+    path: str
+    machines: tuple[str, ...]
+    mode: int
+    content: bytes
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Copy:
-    """What to copy from here, and where to on the machines; `state` tells whether the source changed without reading its content."""
+    """What to copy from here, and where to on the machines; `state` tells whether the source changed without reading its content.
+
+    With `renders`, the files of the source are templates; `rendered` are the files that are deployed instead.
+    """
 
     source: str
     destination: str
     digest: str
     state: str
+    renders: bool = False
+    rendered: tuple[RenderedFile, ...] = ()
 
     @property
     def has_changed(self) -> bool:
@@ -54,20 +71,23 @@ def told_landing(place: str) -> str:
 
 
 def read_copy(options: Mapping[str, object], workdir: str | None = None, folder: Path = HERE) -> Copy:
-    """Return the copy that the options `source`, a path in `folder`, and `destination` ask for; raise InputError if it is impossible.
+    """Return the copy that the options of the target ask for; raise InputError if it is impossible. Rendered files are not made yet.
 
-    `workdir` is the folder on machines in which scripts run, None for the home folder.
+    `source` is a path in `folder`. `workdir` is the folder on machines in which scripts run, None for the home folder.
     """
     for name in options:
         if name not in OPTIONS:
             raise InputError(f'target "{COPY_DATA}" has no option "{name}"', hint=did_you_mean(name, OPTIONS))
-    source, destination = (str(options.get(name, "")) for name in OPTIONS)
+    source, destination = (str(options.get(name, "")) for name in OPTIONS[:2])
+    renders = options.get("render", False)
+    if not isinstance(renders, bool):
+        raise InputError(f'option "render" must be true or false, not {shown(renders)}')
     if not source:
         raise InputError(f'target "{COPY_DATA}" needs option "source"', hint='write options = { source = "FILE OR FOLDER" }')
     source = source if folder == HERE else os.path.join(folder, source)  # noqa: PTH118 - "code/." is not "code"
     try:
         state = _state(source)
-        return Copy(source, landing(destination, workdir), _digest(source, state), state)
+        return Copy(source, landing(destination, workdir), _digest(source, state), state, renders)
     except (OSError, ValueError) as error:  # ValueError: a name with NUL
         reason = (error.filename or source, error.strerror) if isinstance(error, OSError) else (source, error)
         what = "{} cannot be copied: {}".format(*reason)

@@ -39,7 +39,7 @@ class StepEntry(TableModel):
 
     target: Name
     """The target to run. `copy-data` copies the option `source`, a local path, to `destination` on the machines; a relative one
-    starts at the folder in which scripts run."""
+    starts at the folder in which scripts run. With `render = true`, `${wke:NAME}` in the files is filled in for each machine."""
     on: NonEmpty = "all"
     """A selector: the machines to run on."""
     when: Annotated[Expression, Before(condition, str)] | None = None

@@ -198,6 +198,13 @@ class ProcessesRule(TableModel):
     """The rule judges background tasks that use more than this share of a processor in their other windows."""
 
 
+class ConfigurationRule(TableModel):
+    """A rendered configuration file was no longer what was deployed when the measured step had ended."""
+
+    off: NonEmpty | None = None
+    """Why this rule is not applied."""
+
+
 class LimitRule(TableModel):
     """What limits the trial: the resources that it used up. This is a finding and no fault: no trial is suspect because of it."""
 
@@ -241,5 +248,7 @@ class VerdictsSection(TableModel):
     """The telemetry of a machine has gaps."""
     processes: ProcessesRule = ProcessesRule()
     """A background task stood still."""
+    configuration: ConfigurationRule = ConfigurationRule()
+    """A rendered configuration file was changed by something else. Only trials that render files are judged."""
     limit: LimitRule = LimitRule()
     """What the trial used up: a finding, which makes no trial suspect."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
+from wke.describe.configuration.copies import Copy, RenderedFile
 from wke.describe.configuration.secret import Secret
 from wke.describe.configuration.step import PlannedStep
 from wke.describe.plan.plan import Trial
@@ -50,7 +51,16 @@ class _Now:
                 (name, value if isinstance(value, Secret) else _LATER.sub(self._address, value)) for name, value in planned.options
             ),
             ready_step=planned.ready_step and self.step(planned.ready_step),
+            copy=planned.copy and self.copy(planned.copy),
         )
+
+    def copy(self, planned: Copy) -> Copy:
+        """Return a copy whose rendered files have the addresses of now; their digests stay those of the plan."""
+        return replace(planned, rendered=tuple(map(self._file, planned.rendered)))
+
+    def _file(self, planned: RenderedFile) -> RenderedFile:
+        text = _LATER.sub(self._address, planned.content.decode(errors="surrogateescape"))
+        return replace(planned, content=text.encode(errors="surrogateescape"))
 
     def _address(self, found: "re.Match[str]") -> str:
         machine = self.machines.get(found[1])

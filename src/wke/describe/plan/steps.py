@@ -16,6 +16,7 @@ from wke.describe.experiment.experiment import Step
 from wke.describe.experiment.sweep import Point, Value
 from wke.describe.experiment.template import fill, parameters_of
 from wke.describe.expression.evaluation import ExpressionError, holds
+from wke.describe.plan.rendering import rendered
 from wke.describe.plan.revisions import Side
 from wke.describe.toml.shape import Key
 from wke.describe.toml.wording import shown
@@ -172,9 +173,11 @@ class StepPlanner:
         if UNKNOWN not in options.values():
             with collecting(problems, self.at("options")):
                 copy = read_copy(options, self.cluster.workdir if self.cluster else None, self.side.folder)
+                if copy.renders and machines and self.cluster is not None and self.point is not None:
+                    copy = rendered(copy, machines, self.point, self.cluster)
         if problems or copy is None or not machines:
             raise InputError(*problems)
-        bound = (("source", str(options["source"])), ("destination", copy.destination))
+        bound = (("source", str(options["source"])), ("destination", copy.destination), *([("render", "true")] if copy.renders else []))
         return PlannedStep(self.index, TargetSpec(COPY_DATA, ABOUT, builtin=True), machines, bound, scope=self.scope, copy=copy)
 
     def _ready(

@@ -41,6 +41,8 @@ class Change:
             return f"{last} changed"
         if head == "point":
             return f"parameter {'.'.join(self.place[1:])} changed"
+        if _is_rendered(self.place):
+            return f"rendered file {self.place[3]} changed"
         if head == "steps" and "options" in self.place[:-1]:
             return f"option {last} changed"
         return f"{KINDS.get(head, head)} changed"
@@ -69,7 +71,7 @@ def differences(before: Inputs, now: Inputs, script: Script) -> Iterator[str]:
     names: Sequence[str] = now.get("targets", ())
     for path, old, new in paths(before["depends"], now["depends"]):
         text = f"{_place(path, names)} was {_value(old)}, is {_value(new)}"
-        if _is_script(path) and old is not None and new is not None:
+        if (_is_script(path) or _is_rendered(path)) and old is not None and new is not None:
             text = "\n".join([f"{_place(path, names)} changed", *_diff(script(old), script(new))])
         yield text
 
@@ -89,6 +91,11 @@ def paths(old: Json, new: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[tu
 
 def _is_script(path: tuple[str, ...]) -> bool:
     return path[0] == "steps" and path[-1] in FILES and not {"options", "environment"} & set(path)
+
+
+def _is_rendered(path: tuple[str, ...]) -> bool:
+    """Return whether a place is the digest of a rendered file, behind its path and its machines."""
+    return len(path) == 5 and path[0] == "steps" and path[2] == "rendered"
 
 
 def _place(path: tuple[str, ...], targets: Sequence[str]) -> str:

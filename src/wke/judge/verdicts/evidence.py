@@ -17,6 +17,7 @@ from wke.describe.expression.units import convert
 from wke.judge.verdicts.generator import GeneratorUse
 from wke.judge.verdicts.little import ClosedLoop
 from wke.judge.verdicts.omission import Completions
+from wke.keep.output.configuration import ConfigurationCheck
 from wke.records import TaskName
 from wke.values import dataclass
 
@@ -41,6 +42,7 @@ class Evidence:
     of the measured tasks. The start skew lies between the `starts`, in seconds. `clocks` maps each machine to the largest error of its
     clock's offset in seconds, None for a clock that was set. `uses` reads telemetry. With `has_generator` the measured tasks put load on
     a system, even if they do not say so themselves. `clients` calculates how many clients a closed loop has.
+    `configuration` tells what became of rendered files, None if there are none.
 
     `disturbed` are the times that somebody disturbed on purpose, in seconds since the release, in order and apart. Windows that share some
     of them are left out by all rules, as if they had not been.
@@ -56,6 +58,7 @@ class Evidence:
     has_generator: bool
     uses: "Callable[[Sequence[Times]], Uses]"
     clients: Expression | None = None
+    configuration: ConfigurationCheck | None = None
     disturbed: tuple[Times, ...] = ()
 
     @cached_property

@@ -10,6 +10,7 @@ from typing import Any
 from wke.describe.experiment.verdictfile import VerdictsSection
 from wke.judge.verdicts.backlog import judge_backlog
 from wke.judge.verdicts.clock import judge_clocks
+from wke.judge.verdicts.configuration import judge_configuration
 from wke.judge.verdicts.evidence import Evidence
 from wke.judge.verdicts.foreign import judge_foreign
 from wke.judge.verdicts.gaps import judge_gaps
@@ -41,17 +42,21 @@ RULES: Mapping[str, Callable[[Evidence, Any], Ruling]] = {
     "memory": lambda seen, rule: judge_memory((*seen.telemetry.machines, *seen.telemetry.hosts), rule),
     "gaps": lambda seen, rule: judge_gaps(seen.telemetry.machines, rule),
     "processes": lambda seen, rule: judge_processes(seen.telemetry.tasks, rule),
+    "configuration": lambda seen, rule: judge_configuration(seen.configuration, rule),
     "limit": lambda seen, rule: judge_limit(seen.telemetry.shares, rule),
 }
 
 FINDING = "limit"
 """The rule that judges nothing, and only finds something."""
+OF_RENDERED = "configuration"
+"""The rule that says nothing of trials that render no files."""
 FAILED = "the rule failed, which is a defect of wke: "
 
 
 def judge_trial(seen: Evidence, rules: VerdictsSection) -> tuple[Judgement, ...]:
     """Return what each rule says of a trial that ended well."""
-    return tuple(_judgement(name, seen, getattr(rules, name)) for name in RULES)
+    asked = (name for name in RULES if name != OF_RENDERED or seen.configuration is not None)
+    return tuple(_judgement(name, seen, getattr(rules, name)) for name in asked)
 
 
 def too_short(rules: VerdictsSection, window_s: float) -> dict[str, int]:

@@ -133,6 +133,12 @@ def _processes(seen: Numbers, where: str) -> str:
     return f"{where} used no processor time for {seen['still']:g} s in a row, and {percent(seen['busy'])} of a core otherwise"
 
 
+def _configuration(seen: Numbers, where: str) -> str:
+    if where:
+        return f"{where} was not what had been deployed when the measured step had ended"
+    return f"{counted(round(seen['checked']), 'rendered file')} {'was' if seen['checked'] == 1 else 'were'} as deployed to the end"
+
+
 def _limit(seen: Numbers, where: str) -> str:
     resource = next(name for name in seen if name in FULL)
     processors, threads = (f"one {noun}" if seen["size"] == 1 else f"{seen['size']:.3g} {noun}s" for noun in ("processor", "thread"))
@@ -167,5 +173,6 @@ SENTENCES: Mapping[str, Callable[[Numbers, str], str]] = {
     "memory": _memory,
     "gaps": _gaps,
     "processes": _processes,
+    "configuration": _configuration,
     "limit": _limit,
 }

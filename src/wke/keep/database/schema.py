@@ -31,7 +31,7 @@ CREATE TABLE inputs (                -- what a trial's identity was computed fro
     trial TEXT PRIMARY KEY,
     json TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE scripts (               -- scripts and preludes that were planned, to show their changes: a trial's inputs hold their digests
+CREATE TABLE scripts (               -- scripts, preludes and rendered files that were planned: a trial's inputs hold their digests
     digest TEXT PRIMARY KEY,
     content BLOB NOT NULL
 ) WITHOUT ROWID;

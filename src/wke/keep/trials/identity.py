@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec
+from wke.describe.cluster.folding import fold
+from wke.describe.configuration.copies import Copy
 from wke.describe.configuration.loadmodule import module_beside
 from wke.describe.configuration.step import PlannedStep, Ready
 from wke.describe.experiment.metrics import Metric
@@ -72,10 +74,11 @@ def addresses(inputs: Inputs) -> dict[str, str]:
 
 
 def scripts(trial: Trial) -> dict[str, bytes]:
-    """Return the scripts, preludes and modules of a trial by the digests in its inputs."""
+    """Return the scripts, preludes, modules and rendered files of a trial by the digests in its inputs."""
     each = ((step.target.content, step.prelude.content if step.prelude else None) for step in trial.steps)
     files = [file for script, prelude in each for file in (script, prelude, module_beside(script))]
-    return {hashlib.sha256(content).hexdigest(): content for content in files if content is not None}
+    rendered = {file.digest: file.content for step in trial.steps if step.copy for file in step.copy.rendered}
+    return {hashlib.sha256(content).hexdigest(): content for content in files if content is not None} | rendered
 
 
 def digest(value: Json) -> str:
@@ -151,7 +154,7 @@ def _step(step: PlannedStep) -> Json:
     if (module := module_beside(step.target.content)) is not None:
         kept["module"] = _bytes(module)
     if step.copy is not None:
-        kept["files"] = step.copy.digest
+        kept |= _copied(step.copy)
     scope: dict[str, Json] = {"scope": step.scope} if step.scope != "trial" else {}
     return (
         kept
@@ -170,6 +173,16 @@ def _step(step: PlannedStep) -> Json:
             "environment": dict(step.environment),
         }
     )
+
+
+def _copied(copy: Copy) -> dict[str, Json]:
+    """Return what is copied; of rendered files the digests, by where they are and then by the machines that have this content."""
+    if not copy.renders:
+        return {"files": copy.digest}
+    files: dict[str, dict[str, Json]] = {}
+    for file in copy.rendered:
+        files.setdefault(file.path, {})[",".join(fold(file.machines))] = file.digest
+    return {"rendered": files, "modes": {file.path: file.mode for file in copy.rendered}}
 
 
 def _ready(ready: Ready, ready_step: PlannedStep | None) -> Json:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from wke.describe.configuration.copies import told_landing
 from wke.describe.toml.wording import counted
 from wke.judge.clocks import knots
 from wke.judge.reuse.state import facts_words
@@ -48,6 +49,7 @@ def trial_lines(shown: TrialRecord, store: Path, *, usage: Iterable[str] = (), f
         ("start", _start(at.start)),
         ("clocks", _few([_clock(machine, clock) for machine, clock in of.clocks.items()], "machines")),
         ("deployed", _deployed(of.deployments, at.ran, store)),
+        ("rendered", _rendered(shown, full=full)),
         ("machines", _machines(of.machines)),
         ("software", software_lines(of.command.software)),
         ("versions", _versions(of.versions, shown.now_ns)),
@@ -161,6 +163,13 @@ def _deployed(deployments: Iterable[StoredDeployment], ran: tuple[str, int], sto
         yield f"{'step' if len(numbers) == 1 else 'steps'} {', '.join(numbers)} {where}"
 
 
+def _rendered(shown: TrialRecord, *, full: bool) -> Iterator[str]:
+    """Yield the configuration files that were deployed; with `full` their lines, too."""
+    for each in shown.rendered:
+        yield f"{each.step}  {told_landing(each.path)} on {each.machines}: SHA-256 {each.sha256[:12]}"
+        yield from (f"     {line}" for line in (each.text or "").splitlines() if full)
+
+
 def _machines(machines: Reference) -> Iterator[str]:
     """Yield the facts of machines; identical machines share a line."""
     alike: dict[str, list[str]] = {}
@@ -253,6 +262,7 @@ def shown_json(shown: TrialRecord, details: Mapping[int, AttemptDetails], usage:
         "answers-for": dict(shown.answers_for),
         "acceptances": [_kebab(asdict(each)) for each in shown.acceptances],
         "cleaned": [_kebab(asdict(each)) for each in shown.cleaned],
+        "rendered": [asdict(each) for each in shown.rendered],
         "between": None if shown.between is None else str(shown.between),
     }
 
