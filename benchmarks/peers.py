@@ -24,6 +24,7 @@ REQUIREMENTS = {
     "Mitogen": "mitogen>=0.3.54,<0.4 ansible-core>=2.19,<2.20",  # the newest Ansible that it supports
     "paramiko": "paramiko>=4,<6",
     "parallel-ssh": "parallel-ssh>=2.12,<3",
+    "IOPS": "iops-benchmark>=3.5,<4",
     "k6": "k6>=1.1,<2",
     "pyinfra": "pyinfra>=3.2,<4",
     "ReFrame": "ReFrame-HPC>=4.7,<5",
