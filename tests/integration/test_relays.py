@@ -33,7 +33,7 @@ LONG_LINE = b"head -c 10000000 /dev/zero | tr '\\0' x; echo"
 @pytest.mark.parametrize("fan_out", [2, 8], ids=["two levels of relays", "no relay"])
 def test_machines_behind_relays_answer_as_others_do(fan_out: int) -> None:
     """Output, error and status are each machine's own, also while one of them writes a line of 10 MB; nothing is left at the end."""
-    grove = Grove(7, fan_out)
+    grove, mark = Grove(7, fan_out), b"1717%d" % fan_out
 
     async def body() -> None:
         async with standing(grove):
@@ -49,14 +49,14 @@ def test_machines_behind_relays_answer_as_others_do(fan_out: int) -> None:
             assert hashlib.sha256(run.out).digest() == hashlib.sha256(b"x" * LINE + b"\n").digest()
             reading = await talks["m5"].connection.clock.read()
             assert abs(reading.offset_ns) <= reading.bound_ns
-            await talks["m3"].start(b"exec sleep 1717")
-            await talks["m4"].run(b"sleep 1717 >/dev/null 2>&1 & exit 0")
+            await talks["m3"].start(b"exec sleep " + mark)
+            await talks["m4"].run(b"sleep " + mark + b" >/dev/null 2>&1 & exit 0")
 
     asyncio.run(body())
     running = {name: [words.split()[0] for words in left.running] for name, left in grove.left.items() if left.running}
     assert running == {"m4": ["sleep"]}
     assert not grove.were_killed
-    assert marked("1717") == []
+    assert marked(mark.decode()) == []
 
 
 def _seen(run: Run) -> tuple[str, bytes, bytes]:

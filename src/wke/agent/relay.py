@@ -188,9 +188,8 @@ class Relay:
         for number, frame in unbatched(batch, BY_RELAYS):
             if frame.kind == frames.HERE:
                 self._place(branch, number)
-            elif number not in branch.machines:
-                raise ProtocolError("it speaks of a machine that is not behind it")
-            self._say(number, frame)
+            if number in branch.machines:  # else it has dialled again, and is elsewhere
+                self._say(number, frame)
 
     def _lose(self, branch, why=None):
         """Forget a branch, and report that all machines behind it are out of reach."""

@@ -249,7 +249,7 @@ class Growth:
             self._route(number, trunk)
             return
         if number not in trunk.machines:
-            raise ProtocolError("it speaks of a machine that is not behind it")
+            return  # the machine has dialled again, and this one does not know it yet
         if frame.kind == frames.GONE:
             self._end(number, text_of(frame.head, "why"), lasting=frame.head["lasting"] is True)
             return
