@@ -111,8 +111,8 @@ EXPECTED: dict[str, tuple[str, list[Row]]] = {
     "pods.json": (
         "kubernetes",
         [
-            ("etcd-0", "10.244.1.7", "10.244.1.7", ("etcd",), None, None),
-            ("load-5f7bd8-x2x4z", "10.244.2.3", "10.244.2.3", ("load", "driver"), None, None),
+            ("etcd-0", "", "10.244.1.7", ("etcd",), None, None),
+            ("load-5f7bd8-x2x4z", "", "10.244.2.3", ("load", "driver"), None, None),
         ],
     ),
 }
@@ -148,7 +148,7 @@ def read_back(text: ClusterText, folder: Path) -> ClusterSpec:
 def rows(cluster: ClusterSpec) -> list[Row]:
     """Return the machines of a cluster, with the settings that hold for each."""
     return [
-        (m.name, str(m.external_addr), m.internal_addr, m.classes, m.username or cluster.username, m.ssh_port or cluster.ssh_port)
+        (m.name, m.external_addr or "", m.internal_addr, m.classes, m.username or cluster.username, m.ssh_port or cluster.ssh_port)
         for m in cluster.machines
     ]
 
@@ -200,6 +200,22 @@ def test_a_file_tells_where_it_came_from(tmp_path: Path) -> None:
     text = imported(source_of("oar_nodefile"))
     assert '"paravance-[9-11].rennes.grid5000.fr" = "paravance-[9-11].rennes.grid5000.fr"\n' in text.text
     assert read_back(text, tmp_path).machines[2].name == "paravance-10.rennes.grid5000.fr"
+
+
+def test_pods_are_reached_by_kubectl(tmp_path: Path) -> None:
+    """In their namespace; those of several are refused."""
+    text = imported(source_of("pods.json"))
+    assert 'via = { preset = "kubectl", namespace = "bench" }' in text.text
+    assert 'etcd-0 = { internal-addr = "10.244.1.7" }  # on worker-1' in text.text
+    via = read_back(text, tmp_path).machines[0].via
+    assert via is not None
+    assert via.filled({"name": "etcd-0"}) == ("kubectl", "--namespace=bench", "exec", "-i", "etcd-0", "--")
+    pods = json.loads(source_of("pods.json").text)
+    pods["items"][0]["metadata"]["namespace"] = "default"
+    with pytest.raises(InputError, match="has pods of several namespaces: default, bench\n  hint: import one: kubectl get pods -n default"):
+        imported(ImportSource("x", json.dumps(pods)))
+    alone = {**pods, "items": pods["items"][:1]}
+    assert '\nvia = "kubectl"\n' in imported(ImportSource("x", json.dumps(alone))).text
 
 
 def test_your_own_ssh_config_needs_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,9 @@ def cluster_text(source: ImportSource, importer: Importer, found: ImportedMachin
         "# The file is yours: change it, and check it with `wke check`.",
         *(f"# Note: {_comment(note)}" for note in notes),
         "",
-        *_section("cluster", [*(f"{key} = {_toml(value)}" for key, value in cluster.items()), *_options(found.ssh_options)]),
+        *_section(
+            "cluster", [*(f"{key} = {_toml(value)}" for key, value in cluster.items()), *_options(found.ssh_options), *_via(found.via)]
+        ),
         *_section("machines", _machine_lines(machines, cluster)),
         *_section("classes", [f"{_key(name)} = {_list(fold(members))}" for name, members in classes.items()]),
     ]
@@ -123,10 +125,14 @@ def _plain_lines(names: Sequence[str]) -> Iterator[str]:
 def _value(machine: ImportedMachine, common: Mapping[str, str | int]) -> str:
     settings = {"username": machine.username, "ssh-port": machine.ssh_port, "python": machine.python}
     own = {key: value for key, value in settings.items() if value is not None and key not in common}
-    addresses = [machine.external_addr, *([machine.internal_addr] if machine.internal_addr else [])]
-    if not own:
-        return _toml(addresses[0]) if len(addresses) == 1 else _list(addresses)
-    entry = {**dict(zip(("external-addr", "internal-addr"), addresses, strict=False)), **own}
+    addresses = {"external-addr": machine.external_addr, "internal-addr": machine.internal_addr}
+    given = {key: value for key, value in addresses.items() if value}
+    if not own and machine.external_addr:
+        return _toml(machine.external_addr) if len(given) == 1 else _list(given.values())
+    return _table({**given, **own})
+
+
+def _table(entry: Mapping[str, str | int]) -> str:
     return f"{{ {', '.join(f'{key} = {_toml(value)}' for key, value in entry.items())} }}"
 
 
@@ -137,6 +143,10 @@ def _section(name: str, lines: Iterable[str]) -> list[str]:
 
 def _options(options: Sequence[str]) -> list[str]:
     return [f"ssh-options = {_list(options)}"] if options else []
+
+
+def _via(via: Mapping[str, str]) -> list[str]:
+    return [f"via = {_table(via) if len(via) > 1 else _toml(via['preset'])}"] if via else []
 
 
 def _key(name: str) -> str:

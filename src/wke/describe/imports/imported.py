@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import field
 from pathlib import Path
 
 from wke.documents import Json
@@ -40,7 +41,8 @@ class ImportSource:
 class ImportedMachine:
     """A machine as a source describes it. Its name need not be one that cluster.toml allows; `about` becomes a comment.
 
-    wke connects to `external_addr`; `internal_addr` is None if the source does not tell another one. `line` is where it is described.
+    wke connects to `external_addr`, "" for a machine that it reaches `via` a program; `internal_addr` is None if the source does not tell
+    another one. `line` is where it is described.
     """
 
     name: str
@@ -56,10 +58,14 @@ class ImportedMachine:
 
 @dataclass(frozen=True, slots=True)
 class ImportedMachines:
-    """All machines of a source, in its order. A machine may be there more than once. `notes` say what was not taken over, and why."""
+    """All machines of a source, in its order. A machine may be there more than once.
+
+    With `via`, a preset and its settings, they are not reached by ssh. `notes` say what was not taken over, and why.
+    """
 
     machines: tuple[ImportedMachine, ...]
     ssh_options: tuple[str, ...] = ()
+    via: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

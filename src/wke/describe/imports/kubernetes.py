@@ -1,4 +1,4 @@
-"""What `kubectl get pods -o json` prints: each running pod is a machine; its labels say in which classes it is."""
+"""What `kubectl get pods -o json` prints: each running pod is a machine, reached by `kubectl exec`; its labels are its classes."""
 
 from collections.abc import Mapping
 
@@ -16,13 +16,16 @@ def recognises(text: str) -> bool:
 
 
 def read(source: ImportSource) -> ImportedMachines:
-    """Return the running pods that have an address."""
+    """Return the running pods that have an address; raise InputError if they are of several namespaces."""
     document = source.json()
     pods = _pods(document) if isinstance(document, dict) else []
     if not pods:
         raise source.wrong("has no pod", hint="save what `kubectl get pods -o json` prints")
     machines, notes = list[ImportedMachine](), list[str]()
-    namespaces = {str(_part(pod, "metadata").get("namespace", "default")) for pod in pods}
+    namespace, *others = dict.fromkeys(str(_part(pod, "metadata").get("namespace", "default")) for pod in pods)
+    if others:
+        what = f"has pods of several namespaces: {namespace}, {', '.join(others)}"
+        raise source.wrong(what, hint=f"import one: kubectl get pods -n {namespace} -o json")
     for pod in pods:
         about, state = _part(pod, "metadata"), _part(pod, "status")
         name, address = str(about.get("name", "")), state.get("podIP")
@@ -35,14 +38,13 @@ def read(source: ImportSource) -> ImportedMachines:
             continue
         labels = _part(about, "labels")
         classes = dict.fromkeys(str(labels[label]) for label in LABELS if labels.get(label))
-        space = f"{about.get('namespace')}, " if len(namespaces) > 1 else ""
         machines.append(
-            ImportedMachine(name, address, classes=tuple(classes), about=f"{space}on {_part(pod, 'spec').get('nodeName', 'no node')}")
+            ImportedMachine(name, "", address, classes=tuple(classes), about=f"on {_part(pod, 'spec').get('nodeName', 'no node')}")
         )
     if not machines:
         raise source.wrong("has no pod that runs and has an address", hint="wait for them: kubectl wait --for=condition=Ready pod --all")
-    notes.append("wke connects to the addresses of the pods by ssh: they have to run an ssh server, and to be reachable from here")
-    return ImportedMachines(tuple(machines), notes=tuple(notes))
+    via = {"preset": "kubectl"} | ({"namespace": namespace} if namespace != "default" else {})
+    return ImportedMachines(tuple(machines), via=via, notes=tuple(notes))
 
 
 def _pods(document: Mapping[str, Json]) -> list[Mapping[str, Json]]:

@@ -55,7 +55,7 @@ def read(source: ImportSource) -> ImportedMachines:
         return ImportedMachines(machines, notes=tuple(notes))
     path = source.path.expanduser().resolve()
     is_own = path == USERS_OWN.expanduser().resolve()
-    return ImportedMachines(machines, () if is_own else ("-F", str(path)), tuple(notes))
+    return ImportedMachines(machines, () if is_own else ("-F", str(path)), notes=tuple(notes))
 
 
 def _blocks(source: ImportSource) -> tuple[list[_Block], list[str]]:
