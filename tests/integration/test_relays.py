@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import importlib.util
 import os
 import signal
 import socket
@@ -61,6 +62,19 @@ def test_machines_behind_relays_answer_as_others_do(fan_out: int) -> None:
 
 def _seen(run: Run) -> tuple[str, bytes, bytes]:
     return run.outcome, run.out, run.err
+
+
+def test_another_python_makes_a_node_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where compiled code of our Python cannot run, the same bytes bring the code as source: there is no one to ask for it."""
+    monkeypatch.setattr(importlib.util, "MAGIC_NUMBER", b"else")
+    grove = Grove(3, 2)
+
+    async def body() -> None:
+        async with standing(grove):
+            runs = await asyncio.gather(*(talk.run(ANSWER, name) for name, talk in grove.talks.items()))
+            assert sorted(run.out for run in runs) == [b"0", b"1", b"2"]
+
+    asyncio.run(body())
 
 
 def test_a_measured_step_starts_together_behind_relays(tmp_path: Path) -> None:
