@@ -62,8 +62,9 @@ def _strip(report: Report) -> Html:
         return joined(_cells(report, trials, "Attempts in order of execution"), note)
     rows = dict[str, list[ShownTrial]]()
     for trial in trials:
-        name = f"round {trial.round}" if trial.round is not None else "other"
-        rows.setdefault(f"{report.series[trial.series]}, {name}" if len(report.series) > 1 else name.capitalize(), []).append(trial)
+        number = "other" if trial.round is None else str(trial.round)
+        name = f"Round {number}" if trial.round is not None else "Other"
+        rows.setdefault(f"{report.series[trial.series]}, {number}" if len(report.series) > 1 else name, []).append(trial)
     lines = [html("div", html("span", name), _cells(report, row, name), class_="strip-row") for name, row in rows.items()]
     return joined(html("div", *lines, class_="strip"), note)
 
