@@ -14,6 +14,7 @@ from support import LEASE_S, eventually, limit, marked
 from talk import Run, until
 from trees import Grove, children, standing
 
+from wke.act.connection import bootstrap
 from wke.act.providers.place import Place
 from wke.act.relays import growth
 from wke.act.session.session import Session
@@ -66,7 +67,11 @@ def _seen(run: Run) -> tuple[str, bytes, bytes]:
 
 def test_another_python_makes_a_node_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where compiled code of our Python cannot run, the same bytes bring the code as source: there is no one to ask for it."""
+    bundle = bootstrap.bundle
     monkeypatch.setattr(importlib.util, "MAGIC_NUMBER", b"else")
+    monkeypatch.setattr(
+        bootstrap, "bundle", lambda names, *, compiled: bundle(() if compiled and "node" in names else names, compiled=compiled)
+    )
     grove = Grove(3, 2)
 
     async def body() -> None:
