@@ -39,7 +39,9 @@ def measured_bar(page: Page) -> tuple[float, float]:
 
 def test_a_mark_shows_its_trial_and_a_click_leads_to_its_log_lines(page: Page) -> None:
     """Pointing at a mark shows value and id in every figure; a click opens the trial with its evidence and last lines; Escape goes back."""
-    page.mouse("mouseMoved", *middle(page, MARK))
+    place = middle(page, MARK)
+    page.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # scrolling, which hides the words, is over
+    page.mouse("mouseMoved", *place)
     page.until("!document.querySelector('.tip').hidden")
     tip = page.js("document.querySelector('.tip').textContent")
     assert TRIAL.key in tip
