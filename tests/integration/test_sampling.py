@@ -186,7 +186,7 @@ def test_a_recording_is_followed_to_its_end(tmp_path: Path) -> None:
     finally:
         for process in follow:
             process.kill()
-            process.wait()
+            process.communicate()
     assert ended == [(f"{figure}\n", "") for figure in figures]
     assert [process.returncode for process in follow] == [0, 0]
 

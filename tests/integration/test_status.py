@@ -102,7 +102,7 @@ def test_another_terminal_sees_how_far_it_is(measuring: "tuple[Project, subproce
 
 
 def test_who_follows_gets_a_line_a_change(measuring: "tuple[Project, subprocess.Popen[str]]") -> None:
-    """Nothing is told twice, off a terminal nothing is redrawn, and it ends when the series does; the writer is not disturbed."""
+    """Nothing is told twice, off a terminal nothing is redrawn, and it ends when the series does, or by Ctrl-C; the writer is not disturbed."""
     project, process = measuring
     following = project.start("status", "--follow")
     lines = [following.stdout.readline()]
@@ -112,6 +112,11 @@ def test_who_follows_gets_a_line_a_change(measuring: "tuple[Project, subprocess.
     logs = project.start("logs", "series", "--follow")
     begun = [logs.stdout.readline() for _ in range(2)]
     assert re.fullmatch(r" +0\.000 work m\d │ at 3\n +0\.\d{3} work m\d │ at 3\n", "".join(begun))
+    for words in (["status", "--follow"], ["logs", "series", "--follow"]):
+        stopped = project.start(*words)
+        stopped.stdout.readline()
+        stopped.send_signal(signal.SIGINT)
+        assert (stopped.communicate(timeout=limit(60))[1].endswith("interrupted\n"), stopped.returncode) == (True, 130)
     (project.folder / "ledger/go").touch()
     process.communicate(timeout=limit(60))
     assert process.returncode == 1

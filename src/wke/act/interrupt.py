@@ -37,3 +37,15 @@ def run_to_end(main: Coroutine[object, object, T]) -> T:
         return asyncio.run(guarded())
     except asyncio.CancelledError:
         raise AskedToEndError(f"asked to end by {asked[0].name if asked else 'cancellation'}") from None
+
+
+async def wait_until_set(event: asyncio.Event, within_s: float) -> None:
+    """Return as soon as the event is set, or after `within_s` seconds.
+
+    `asyncio.wait_for` of Python 3.11 forgets that it was cancelled, and with that Ctrl-C, if the event is set in the same moment.
+    """
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait([waiting], timeout=within_s)
+    finally:
+        waiting.cancel()

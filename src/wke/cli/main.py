@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import click
 
+from wke.cli.ctrlc import press_again
 from wke.errors import WkeError, did_you_mean
 from wke.tell.terminal.output import flush, prepare_streams, put
 from wke.tell.terminal.sanitize import Safe, visible
@@ -140,6 +141,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and exit with one of STATUSES."""
     gc.set_threshold(GARBAGE_THRESHOLD)
+    sys.unraisablehook = press_again
     prepare_streams()
     status = run_command()
     gc.freeze()  # the process ends: a last collection would take another tenth

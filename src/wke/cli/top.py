@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from wke.act.interrupt import run_to_end
+from wke.act.interrupt import run_to_end, wait_until_set
 from wke.act.providers.place import Place
 from wke.act.providers.provide import provider_of
 from wke.act.telemetry.onlooker import Onlooker, looking_at
@@ -112,8 +112,7 @@ async def _live(cluster: ClusterSpec, machines: Sequence[MachineSpec], view: Vie
             while not view.over and failure is None:
                 screen.show(_lines(onlooker, view.by, *screen.size))
                 changed.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), PACE_S)
+                await wait_until_set(changed, PACE_S)
                 seen = seen or not onlooker.sees_nothing()
                 failure = None if seen else onlooker.failure()
     if failure is not None:

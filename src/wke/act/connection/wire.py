@@ -1,7 +1,6 @@
 """The process that carries a connection's bytes: frames go in and come out; what it complains of is kept for the diagnosis."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import weakref
@@ -10,6 +9,7 @@ from functools import cache
 
 from wke.act.connection.pipedprocess import Listener, PipedProcess
 from wke.act.connection.untrusted import shown
+from wke.act.interrupt import wait_until_set
 from wke.act.pipes import Pipes, spawn
 from wke.agent import frames
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
@@ -144,11 +144,11 @@ class Wire:
             return
         self._process.close_input()
         try:
-            await _set(self._process.exited, within_s)
+            await wait_until_set(self._process.exited, within_s)
         finally:
             try:
                 self._process.send_signal(signal.SIGKILL)
-                await _set(self._process.exited, KILL_S)
+                await wait_until_set(self._process.exited, KILL_S)
             finally:
                 self._process.close()
 
@@ -215,13 +215,6 @@ class Wire:
             self._process.writable.set()  # a task that waits for room learns elsewhere what happened
         if broken is not None:
             broken(why)
-
-
-async def _set(event: asyncio.Event, within_s: float) -> None:
-    """Return when the event is set, or the time is up."""
-    if not event.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), within_s)
 
 
 @cache
