@@ -3,8 +3,10 @@
 import gc
 import os
 import signal
+import sys
 import time
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -13,11 +15,14 @@ import pytest
 import pytest_timeout
 from forks import FORKS
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from support import eventually, limit, marked
 
 # No limits of time: a loaded machine must not fail a property.
 settings.register_profile("wke", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wke")
+# Hypothesis would read all of our sources for constants to try: five seconds in each process of a new clone.
+providers._get_local_constants = lambda: providers._local_constants
 
 LONG = ("test_pages.py", "integration")
 SESSION_VARIABLE = "PYTEST_OF_WKE"
@@ -46,10 +51,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places[item.path])
 
 
-def pytest_collection_finish() -> None:
-    """Take thousands of tests out of the sight of the garbage collector: else each collection costs a quarter of a second."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """Let the garbage collector rest while thousands of tests are made, and leave them out of its sight: each look at them takes a quarter of a second."""
+    gc.disable()
+    made = yield
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)
+    gc.enable()
+    return made
 
 
 @pytest.hookimpl
@@ -72,6 +83,20 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: pytest_timeout.Setting
     signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, settings.timeout)
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Forget what a failed test left open: it would be found during the next test, which would fail, too."""
+    failures = item.session.testsfailed
+    handled = yield
+    if item.session.testsfailed > failures:
+        sys.last_type = sys.last_value = sys.last_traceback = sys.last_exc = None  # where pytest keeps all variables of the test
+        told, sys.unraisablehook = sys.unraisablehook, lambda _: None
+        with warnings.catch_warnings(action="ignore"):
+            gc.collect()
+        sys.unraisablehook = told
+    return handled
 
 
 @pytest.fixture(scope="session", autouse=True)
