@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from support import eventually, limit, marked
 
-# No limits of time: a loaded machine must not fail a property.
-settings.register_profile("wke", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No limits of time: a loaded machine must not fail a property. Each run draws other examples, so that few of them are enough.
+settings.register_profile("wke", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wke")
 # Hypothesis would read all of our sources for constants to try: five seconds in each process of a new clone.
 providers._get_local_constants = lambda: providers._local_constants

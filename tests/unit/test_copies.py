@@ -156,7 +156,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_any_tree_arrives_as_it_was_also_in_pieces() -> None:
     """Names of any bytes, modes, times, links and empty folders; the copy after one that broke off anywhere completes it."""
 
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, max_examples=60)
     @given(TREES, st.integers(0, 30))
     def check(tree: dict[bytes, tuple[str, object, int, int]], frames: int) -> None:
         root = Path(tempfile.mkdtemp())

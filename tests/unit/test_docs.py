@@ -177,6 +177,8 @@ FROM_PYPI = re.compile(r"wke(?:\[[^\]]*\])?(?:[=<>~!]=?[\w.*]+)?")
 
 def installs_from_pypi(told: str) -> list[str]:
     """Return the commands in a text that install the package `wke` of that name from PyPI; files and folders called so are none."""
+    if not re.search("pip|uv", told):
+        return []  # nothing but these installs; what follows takes long
     lines = re.sub(r"(?<!`)`[^`]+`(?!`)", lambda code: code[0].replace("\n", " "), told.replace("\\\n", " "))
     found = INSTALLING.finditer(re.sub(r"[ \t]+", " ", lines))
     return [

@@ -192,7 +192,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=40).map(" ".join)))
 def test_no_text_does_harm(text: str) -> None:
     """Whatever it is, there is a value or one of our two errors, and as it is written back it means the same."""

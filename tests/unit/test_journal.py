@@ -36,7 +36,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     made.clear()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(frames=FRAMES, sizes=SIZES, break_after=st.integers(0, 2000))
 def test_reading_on_from_any_offset_loses_and_repeats_nothing(
     folder: bytes, frames: list[Frame], sizes: list[int], break_after: int
@@ -59,7 +59,7 @@ def test_reading_on_from_any_offset_loses_and_repeats_nothing(
     assert journal.size(7) == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(frames=FRAMES, cut=st.integers(0, 3000))
 def test_a_torn_end_costs_the_torn_frame_only(frames: list[Frame], cut: int) -> None:
     """What a power cut leaves of a file is read up to its last whole frame, and nothing is made up."""

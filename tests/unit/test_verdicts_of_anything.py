@@ -61,7 +61,7 @@ EVIDENCE = st.builds(
 RULES_OF_A_CLOSED_LOOP = VerdictsSection(little=LittleRule(clients=parse_calculation("n"), latency="latency"))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(EVIDENCE)
 def test_every_rule_has_something_to_say(seen: Evidence) -> None:
     """Zeros, gaps, texts where numbers are expected, windows of any length: each rule gives a level and a sentence."""
