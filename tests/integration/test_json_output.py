@@ -32,7 +32,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert base.wke("init", "project").status == 0
     folder = base.folder / "project"
     inputs = {"depends": {"point": {"clients": 1}}, "digests": {"point": "0"}}
-    trial = PlannedTrial("3fa9c1d2e0b4-0", {"clients": 1}, 0, warmup=False, position=0, inputs_json=json.dumps(inputs))
+    trial = PlannedTrial("3fa9c1d2e0b4-0", {"clients": 1}, 0, warmup=False, position=0, source=json.dumps(inputs))
     with Store.open(folder / "results") as store:
         number = store.writer.begin_series("series", StoredPlan("experiments/series.toml", 7), command="wke measure", planned=[trial])
         attempt = store.writer.begin_attempt(number, trial)

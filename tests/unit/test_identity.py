@@ -14,10 +14,13 @@ from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec, rea
 from wke.describe.cluster.machinelimits import MachineLimits
 from wke.describe.configuration.configuration import Prelude, TargetSpec, read_configuration
 from wke.describe.configuration.step import PlannedStep, Ready
+from wke.describe.experiment.experiment import Check
 from wke.describe.experiment.experimentreader import read_experiment
 from wke.describe.experiment.metrics import Metric
+from wke.describe.expression.parser import parse_condition
 from wke.describe.plan.plan import Trial, make_plan
-from wke.keep.trials.identity import digest, inputs, trial_id
+from wke.describe.plan.revisions import Revision, Revisions, Side
+from wke.keep.trials.identity import digest, inputs, planned_trials, trial_id
 
 MACHINES = (
     MachineSpec("s", 0, "s.example.org", "10.0.0.1", ("servers",)),
@@ -271,3 +274,26 @@ def test_edits_of_a_project(tmp_path: Path, *, file: str, old: str, new: str, sa
     before, after = identities(tmp_path / "before"), identities(tmp_path / "after", edit)
     assert len(before) == len(set(before)) == 4
     assert (before == after) if same else set(before).isdisjoint(after)
+
+
+def test_planned_trials_have_the_identities_and_inputs_of_each_trial(tmp_path: Path) -> None:
+    """All trials of a point are identified at once, and come out as if each had been: with files, checks, sizes, conditions, revisions."""
+    for name, text in PROJECT.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    experiment, configuration = read_experiment(tmp_path / "x.toml"), read_configuration("kv", tmp_path)
+    cluster = read_cluster(tmp_path / "cluster.toml")
+    checked = replace(experiment, files={"b": "1", "a": "2", "folder": None}, checks=(Check(parse_condition("memory > 0")),))
+    revisions = Revisions(Revision("a" * 40), Revision("b" * 40, "c"), Side(checked, configuration))
+    compared = revisions.experiment(checked)
+    for asked, sides in ((experiment, None), (checked, None), (compared, revisions)):
+        plan = make_plan(asked, configuration, cluster, seed=1, revisions=sides)
+        metrics, checks = asked.metrics, [check.text for check in asked.checks]
+        found = list(planned_trials(plan))
+        besides = {one.inputs["depends"].get("beside", "") for one in found}
+        assert (besides == {""}) is (sides is None)
+        for one, trial in zip(found, plan.trials, strict=True):
+            beside = one.inputs["depends"].get("beside", "")
+            assert (one.id, one.point) == (trial_id(trial, metrics, checks, beside), trial.point)
+            assert one.inputs_json == json.dumps(inputs(trial, metrics, checks, beside), sort_keys=True)

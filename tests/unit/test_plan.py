@@ -17,7 +17,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.describe.experiment.sweep import Choice, Parameter, Sweep, Value, point_text
 from wke.describe.expression.parser import parse_condition
 from wke.describe.plan.plan import Plan, Trial, make_plan, sources
-from wke.errors import InputError
+from wke.errors import InputError, Location
 from wke.records import TaskName
 
 SERVERS = ("s0", "s1", "s2")
@@ -421,3 +421,36 @@ def test_a_step_has_the_experiments_timeout_unless_it_has_its_own() -> None:
     (trial,) = plan(experiment(steps=steps, step_timeout_s=30.0)).trials
     assert [step.limit_s for step in trial.steps] == [None, 2.0, 30.0]
     assert (trial.steps[0].grace_s, trial.steps[0].stop_signal) == (9.0, "SIGINT")
+
+
+def test_places_are_looked_up_for_mistakes_only() -> None:
+    """A plan without mistakes asks for the place of nothing, which would take most of its time; one with a mistake names it."""
+    asked: list[tuple[object, ...]] = []
+
+    def at(*key: str | int) -> Location:
+        asked.append(key)
+        return Location("x.toml", 1, 1, ".".join(map(str, key)))
+
+    step = Step("serve", "servers", options={"memory": "{memory}", "peers": "{clients.name}"})
+    loops = (Parameter("memory", (1, 2, 3)), Parameter("mode", ("fast", "safe")))
+    measured = replace(MEASURED, options={"mode": "{mode}"})
+    good = experiment(*loops, steps=(step, measured), metrics=(Metric("ops", "(.*)", "sum"),), at=at)
+    assert len(plan(good).trials) == 6
+    assert asked == []
+    with pytest.raises(InputError, match=r"x\.toml:1:1: steps\.0\.options"):
+        plan(replace(good, steps=(replace(step, options={**step.options, "nothing": 1}), measured)))
+
+
+def test_points_share_what_they_have_in_common() -> None:
+    """A step that depends on one of two parameters is planned once for each of its values, 0.0 and -0.0 apart; the others at each point."""
+    step = Step("serve", "servers", options={"memory": 1, "peers": "{peers}"})
+    loops = (Parameter("peers", (0.0, -0.0, 1)), Parameter("mode", ("fast", "safe")))
+    loading = replace(MEASURED, options={"to": "{peers}", "mode": "{mode}"})
+    trials = plan(experiment(*loops, steps=(step, loading), classes={"servers": "{2 - 1}"})).trials
+    assert Counter(dict(trial.steps[0].options)["peers"] for trial in trials) == {"0.0": 2, "-0.0": 2, "1": 2}
+    assert len({id(trial.steps[0]) for trial in trials}) == 3
+    assert len({id(trial.steps[1]) for trial in trials}) == 6
+    assert len({id(trial.cluster) for trial in trials}) == 1
+    assert [(dict(trial.steps[1].options)["to"], dict(trial.steps[1].options)["mode"]) for trial in trials] == [
+        (str(trial.point["peers"]), trial.point["mode"]) for trial in trials
+    ]

@@ -171,7 +171,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         store.acceptances.add(changes, who=EVIL, reason=EVIL)
         for name, outcome in ((ID, Outcome(OutcomeKind.OK)), ("bb-0", Outcome(OutcomeKind.FAILED, 3))):
             trial = replace(
-                planned(name, 0, n=EVIL), inputs_json=json.dumps({"depends": {"point": {}, EVIL: EVIL}, "digests": {}, "targets": [EVIL]})
+                planned(name, 0, n=EVIL), source=json.dumps({"depends": {"point": {}, EVIL: EVIL}, "digests": {}, "targets": [EVIL]})
             )
             attempt = store.writer.begin_attempt(number, trial)
             with LogWriter(attempt.folder) as logs:

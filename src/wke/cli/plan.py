@@ -54,7 +54,7 @@ def plan(file: Path, cluster_file: Path, *, on: str | None, verbose: bool, as_js
         Printer().document(_json(series, facts))
     else:
         print_plan(series, facts, listed=_known(series, facts) if verbose else ())
-        for name, targets in unreached((step for item in series.trials for step in item.trial.steps), os.environ).items():
+        for name, targets in unreached((step for trial in series.one_per_point for step in trial.steps), os.environ).items():
             Printer().talk(
                 f"{name} is set here and read by target {', '.join(targets)}, but does not reach it: make it an option of the target"
             )
@@ -108,13 +108,15 @@ def _total(series: PlannedSeries, have: StoredResults, outlook: Outlook) -> int:
 
 def _known(series: PlannedSeries, facts: PlanState) -> list[IdentifiedTrial]:
     """Return the trials that will run or have a result, as far as that is known: of those of fresh rounds only some do."""
+    if not any(item.planned.fresh for item in series.trials):
+        return list(series.trials)
     known = {item.planned.id for item in facts.have.due(series, series.trials)} | facts.have.stored.keys()
     return [item for item in series.trials if not item.planned.fresh or item.planned.id in known]
 
 
 def _step_lines(series: PlannedSeries, have: StoredResults, most: str) -> Iterator[str]:
     deployed = {} if series.plan.experiment.parameters.searched else dict(enumerate(_deployments(series, have)))
-    at_points = {point_key(item.trial.point): item.trial.steps for item in series.trials}
+    at_points = {point_key(trial.point): trial.steps for trial in series.one_per_point}
     for index, step in enumerate(series.plan.experiment.steps):
         kind = " in the background" if step.background else ", measured" if step.measure else ""
         often = f", {most}{counted(deployed[index], 'time')} for the trials to run" if index in deployed else ""

@@ -47,8 +47,13 @@ class PlannedSeries:
     @property
     def points(self) -> tuple[Mapping[str, object], ...]:
         """The points in the order of the file; those that results have asked for last."""
-        points = [*self.plan.experiment.parameters.points(), *(trial.point for trial in self.plan.trials)]
+        points = [*self.plan.experiment.parameters.points(), *(trial.point for trial in self.one_per_point)]
         return tuple({point_key(point): point for point in points}.values())
+
+    @property
+    def one_per_point(self) -> tuple[Trial, ...]:
+        """A trial of each point: trials of a point have the same steps. A point that results have asked for may have several."""
+        return tuple({id(trial.point): trial for trial in self.plan.trials}.values())
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
@@ -156,10 +161,10 @@ def select_trials(series: PlannedSeries, only: Mapping[str, str]) -> list[Identi
 def record(series: PlannedSeries, store: Store) -> int:
     """Store the plan of the series as it is now; return the number of this command in the store."""
     plan = series.plan
-    copied = {source: None for source in copied_sources(plan.trials) if Path(source).is_dir()}
+    copied = {source: None for source in copied_sources(series.one_per_point) if Path(source).is_dir()}
     whole, on = series.project.whole, series.project.on
     kept = StoredPlan.of(plan.experiment, plan.seed, software({**plan.experiment.files, **copied}, PROJECT))
     kept = replace(kept, cluster=str(whole.path or ""), on=on)
-    store.writer.keep_scripts({name: content for trial in plan.trials for name, content in scripts(trial).items()})
+    store.writer.keep_scripts({name: content for trial in series.one_per_point for name, content in scripts(trial).items()})
     command = shlex.join(["wke", *sys.argv[1:]])
     return store.writer.begin_series(plan.experiment.name, kept, command=command, planned=series.planned)

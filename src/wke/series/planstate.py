@@ -28,7 +28,7 @@ class PlanState:
 def load_plan_state(series: PlannedSeries) -> PlanState:
     """Return the state of a plan by the store in results/; every trial is new where there is none."""
     if not Store.exists(RESULTS):
-        return PlanState(StoredResults({}, {}), {trial.id: State(TO_RUN, "new") for trial in series.planned}, None)
+        return PlanState(StoredResults({}, {}), dict.fromkeys((trial.id for trial in series.planned), State(TO_RUN, "new")), None)
     with Store.open(RESULTS, readonly=True) as store:
         have = load_results(series, store)
         last = max(have.stored.values(), key=lambda attempt: attempt.started_ns, default=None)

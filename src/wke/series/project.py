@@ -46,13 +46,13 @@ def read_project(file: Path, cluster_file: Path, on: str | None = None) -> Proje
     """
     problems: list[Problem] = []
     cluster = configuration = experiment = None
-    with collecting(problems, None):
+    with collecting(problems):
         cluster = read_cluster(cluster_file)
-    with collecting(problems, None):
+    with collecting(problems):
         experiment, wrong = draft_experiment(file)
         problems += wrong
     if experiment is not None and experiment.configuration is not None:
-        with collecting(problems, experiment.at("experiment", "configuration")):
+        with collecting(problems, experiment.at, "experiment", "configuration"):
             configuration = read_configuration(experiment.configuration, Path())
     elif experiment is not None and not problems:
         hint = 'add [[steps]] and configuration = "FOLDER" in [experiment]; or run the Python script that the file was written for'

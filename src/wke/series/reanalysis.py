@@ -15,7 +15,7 @@ from wke.keep.output.logs import not_left
 from wke.keep.store import Store
 from wke.keep.trials.details import AttemptTimes
 from wke.keep.trials.identified import IdentifiedTrial
-from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, StoredAttempt
+from wke.keep.trials.trials import Answer, Derivation, PlannedTrial, StoredAttempt, inputs_of
 from wke.records import OutcomeKind
 from wke.series.folders import RESULTS
 from wke.series.growing import grown
@@ -98,7 +98,7 @@ def _candidates(series: PlannedSeries, store: Store) -> Iterator[tuple[Identifie
     if not missing:
         return
     now, cleaned = store.examinations.latest(), store.cleaning.attempts()
-    same = same_runs({name: item.planned.inputs for name, item in missing.items()}, store.inputs.of_ended_trials())
+    same = same_runs(inputs_of([item.planned for item in missing.values()]), store.inputs.of_ended_trials())
     for name, others in same.items():
         attempts = [attempt for attempt in store.attempts.of_trials(others, now) if not attempt.changes and attempt.ran not in cleaned]
         usable = tuple(readable(store.attempts.of_trial(name), attempts, missing[name].trial.steps, store.details.task_ends))

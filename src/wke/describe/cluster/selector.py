@@ -13,6 +13,7 @@ A selector resolves to machines in the cluster's order, each once. A selector th
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NoReturn, Protocol, TypeVar
 
 from wke.describe.cluster.folding import is_folded, unfold
@@ -48,8 +49,14 @@ def select(cluster: Grouped[N], text: str, *, may_be_empty: bool = False) -> tup
 
     With `may_be_empty`, a selector that names a class without machines may name none.
     """
-    chosen = _Reader(tuple(machine.name for machine in cluster.machines), cluster.classes, text, may_be_empty=may_be_empty).chosen()
+    names = tuple(machine.name for machine in cluster.machines)
+    chosen = _chosen(names, tuple(cluster.classes.items()), text, may_be_empty=may_be_empty)
     return tuple(machine for machine in cluster.machines if machine.name in chosen)
+
+
+@lru_cache(maxsize=64)  # every point of an experiment asks for the same
+def _chosen(names: tuple[str, ...], classes: tuple[tuple[str, tuple[str, ...]], ...], text: str, *, may_be_empty: bool) -> frozenset[str]:
+    return _Reader(names, dict(classes), text, may_be_empty=may_be_empty).chosen()
 
 
 _RANGE = re.compile(r"(?P<first>[0-9]{0,9})(?P<mark>:|\.\.)(?P<last>[0-9]{0,9})|(?P<only>[0-9]{1,9})")

@@ -1,9 +1,10 @@
 """A step as it will run: one target on its machines, with everything that it names looked up and checked."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
+from types import TracebackType
+from typing import Any
 
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
 from wke.describe.cluster.selector import select
@@ -104,14 +105,16 @@ def plan_step(
     timeout_s: float | None = None,
     workdir: str | None = None,
     at: At = lambda *_: None,
+    **more: Any,
 ) -> PlannedStep:
-    """Look up everything that a foreground step names; raise InputError with all mistakes. A prelude of None means none.
+    """Look up everything that a step names; raise InputError with all mistakes. A prelude of None means none.
 
-    It runs on `machines`, if they are known already, else on those of the selector. `at` returns where a key of the step is.
+    It runs on `machines`, if they are known already, else on those of the selector. `at` returns where a key of the step is. `more` are
+    further fields of the planned step.
     """
     problems: list[Problem] = []
     bound: tuple[tuple[str, str | Secret], ...] = ()
-    with collecting(problems, at("on")):
+    with collecting(problems, at, "on"):
         machines = select(cluster, selector) if machines is None and cluster is not None else machines
     found_target, found_prelude = _find_both(configuration, target, prelude, problems, at)
     if found_target is not None:
@@ -131,16 +134,33 @@ def plan_step(
         timeout_s=timeout_s,
         workdir=workdir or (cluster.workdir if cluster else None),
         environment=_environment(configuration, found_target),
+        **more,
     )
 
 
-@contextmanager
-def collecting(problems: list[Problem], where: Location | None) -> Iterator[None]:
-    """Append the problems of an InputError raised inside; those without a place get `where`."""
-    try:
-        yield
-    except InputError as error:
-        problems += [problem if problem.where else replace(problem, where=where) for problem in error.problems]
+class collecting:  # noqa: N801 - reads as a verb, like contextlib.suppress
+    """Append the problems of an InputError raised inside; those without a place get `at(*key)`, which is not called otherwise.
+
+    To look up places takes most of the time of a large plan, and a plan without mistakes needs none.
+    """
+
+    __slots__ = ("_at", "_key", "_problems")
+
+    def __init__(self, problems: list[Problem], at: At | None = None, *key: str | int) -> None:
+        self._problems = problems
+        self._at = at
+        self._key = key
+
+    def __enter__(self) -> None:
+        """Begin to collect."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        """Take the problems of an InputError."""
+        if not isinstance(error, InputError):
+            return False
+        where = self._at(*self._key) if self._at is not None else None
+        self._problems += [problem if problem.where else replace(problem, where=where) for problem in error.problems]
+        return True
 
 
 def _find_both(
@@ -149,9 +169,9 @@ def _find_both(
     """Return the target and the prelude; add to `problems` why one is not found."""
     found_target: TargetSpec | None = None
     found_prelude: Prelude | None = None
-    with collecting(problems, at("target")):
+    with collecting(problems, at, "target"):
         found_target = find_target(configuration, target)
-    with collecting(problems, at("prelude")):
+    with collecting(problems, at, "prelude"):
         found_prelude = _find_prelude(configuration, _prelude_of(found_target, prelude))
     return found_target, found_prelude
 
@@ -184,7 +204,7 @@ def _find_prelude(configuration: ConfigurationSpec, name: str | None) -> Prelude
 def _bound(
     target: TargetSpec, values: Mapping[str, object], machines: Sequence[MachineSpec], problems: list[Problem], at: At
 ) -> tuple[tuple[str, str | Secret], ...]:
-    with collecting(problems, at("options")):
+    with collecting(problems, at, "options"):
         bound = bind_options(target, values, partial(at, "options"))
         check_addresses((value for _, value in bound), machines)
         return bound

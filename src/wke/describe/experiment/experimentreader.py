@@ -161,7 +161,7 @@ def _files(paths: Sequence[str], folder: Path, at: Callable[..., Location], prob
     found: dict[str, str | None] = {}
     hint = "paths start at the project's folder, in which wke runs" if folder == HERE else OF_NO_REVISION
     for index, path in enumerate(paths):
-        with collecting(problems, None):
+        with collecting(problems):
             where = at("experiment", "files", index)
             found[path] = None if is_folder(folder / path) else content_digest(folder / path, where=where, hint=hint)
     return found

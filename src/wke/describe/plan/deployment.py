@@ -80,7 +80,7 @@ def shared(before: Deployment, after: Deployment) -> int:
 
 def times(trials: Sequence[Deployment]) -> tuple[int, ...]:
     """Return how often each layer is deployed if these trials run in this order and all succeed."""
-    if not trials:
+    if not trials or not trials[0]:
         return ()
     new = [0, *(shared(before, after) for before, after in pairwise(trials))]
     return tuple(sum(kept <= depth for kept in new) for depth in range(len(trials[0])))

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from wke.describe.experiment.point import point_key
 from wke.describe.experiment.sweep import Point
-from wke.describe.plan.plan import Plan, Trial, plan_point, set_apart
+from wke.describe.plan.plan import Plan, Trial, set_apart
+from wke.describe.plan.points import PointPlanner
 from wke.describe.plan.revisions import Side
 from wke.describe.search.search import WantedTrial
 
@@ -20,10 +21,11 @@ def with_trials(plan: Plan, wanted: Iterable[WantedTrial]) -> Plan:
     new = {key: one for one in wanted if (key := (point_key(one.point), one.iteration)) not in known}
     if not new:
         return plan
-    return replace(plan, trials=set_apart([*plan.trials, *(_trial(plan, one) for one in new.values())]))
+    planner = PointPlanner(Side(plan.experiment, plan.configuration), plan.cluster)
+    return replace(plan, trials=set_apart([*plan.trials, *(_trial(planner, one) for one in new.values())]))
 
 
-def _trial(plan: Plan, wanted: WantedTrial) -> Trial:
+def _trial(planner: PointPlanner, wanted: WantedTrial) -> Trial:
     point: Point = {name: value for name, value in wanted.point.items() if isinstance(value, bool | int | float | str)}
-    one = plan_point(Side(plan.experiment, plan.configuration), plan.cluster, point)
+    one = planner.plan(point)
     return Trial(point, wanted.iteration, False, wanted.iteration, one.cluster, one.steps, (), one.files, one.versions)

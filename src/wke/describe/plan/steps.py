@@ -3,11 +3,10 @@
 What is wrong does not hide what else is wrong: each part is checked as far as what it needs is known.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from wke.describe.cluster.cluster import ClusterSpec, MachineSpec
-from wke.describe.cluster.selector import select
 from wke.describe.configuration.configuration import ConfigurationSpec, TargetSpec
 from wke.describe.configuration.copies import ABOUT, COPY_DATA, read_copy
 from wke.describe.configuration.secret import Secret, secret_variable
@@ -29,7 +28,10 @@ UNKNOWN = "@NAME"
 
 @dataclass(frozen=True, slots=True)
 class StepPlanner:
-    """One step of the file at one point. In a draft, the configuration, the cluster and the values of the point may not be known."""
+    """One step of the file at one point. In a draft, the configuration, the cluster and the values of the point may not be known.
+
+    `select` returns the machines that a selector names, perhaps none, or raises InputError.
+    """
 
     side: Side
     cluster: ClusterSpec | None
@@ -38,6 +40,7 @@ class StepPlanner:
     index: int
     scope: str
     usual_timeout_s: float | None
+    select: Callable[[ClusterSpec, str], tuple[MachineSpec, ...]]
 
     @property
     def configuration(self) -> ConfigurationSpec | None:
@@ -48,10 +51,14 @@ class StepPlanner:
         """Return where a key of the step is."""
         return self.side.experiment.at("steps", self.index, *key)
 
+    def place(self) -> Location | None:
+        """Return where the step is."""
+        return self.step.where
+
     def plan(self) -> PlannedStep:
         """Return the planned step; raise InputError with all that is wrong, without problems if something is not known."""
         problems: list[Problem] = []
-        with collecting(problems, self.at("when")):
+        with collecting(problems, self.at, "when"):
             if not self._is_wanted():
                 return self._skipped()
         filled = self._filled(problems)
@@ -68,19 +75,7 @@ class StepPlanner:
         ready, ready_step = self._ready(filled, machines, problems)
         if problems or planned is None:
             raise InputError(*problems)
-        step = self.step
-        return replace(
-            planned,
-            background=step.background,
-            measure=step.measure,
-            usual_timeout_s=None if step.background else self.usual_timeout_s,
-            grace_s=step.grace_s,
-            stop_signal=step.stop_signal,
-            ready=ready,
-            ready_step=ready_step,
-            collect=step.collect,
-            scope=self.scope,
-        )
+        return planned if ready is None else replace(planned, ready=ready, ready_step=ready_step)
 
     def _exposed(self, planned: PlannedStep | None) -> Iterator[Problem]:
         """Yield the secrets that would come from parameters."""
@@ -106,7 +101,7 @@ class StepPlanner:
         """Return the values of the step's templates, as far as they are known."""
         filled: dict[Key, Value] = {}
         for key, template in self.step.templates():
-            with collecting(problems, self.at(*key)):
+            with collecting(problems, self.at, *key):
                 if self.cluster is not None and (self.point is not None or not parameters_of(template)):
                     filled[key] = fill(template, self.point or {}, self.cluster)
                 elif "{" not in template:
@@ -115,9 +110,9 @@ class StepPlanner:
 
     def _machines(self, filled: Mapping[Key, Value], problems: list[Problem]) -> tuple[MachineSpec, ...] | None:
         """Return the machines of the step, None if they are not known."""
-        with collecting(problems, self.at("on")):
+        with collecting(problems, self.at, "on"):
             if self.cluster is not None and ("on",) in filled:
-                return select(self.cluster, str(filled["on",]), may_be_empty=True)
+                return self.select(self.cluster, str(filled["on",]))
         return None
 
     def _planned(
@@ -129,11 +124,11 @@ class StepPlanner:
     ) -> PlannedStep | None:
         """Return the step with its target and options, None if something is not known."""
         multiply = 1
-        with collecting(problems, self.at("multiply")):
+        with collecting(problems, self.at, "multiply"):
             multiply = whole(filled.get(("multiply",), 1))
         if self.configuration is None or ("target",) not in filled:
             return None
-        with collecting(problems, self.step.where):
+        with collecting(problems, self.place):
             planned = plan_step(
                 self.configuration,
                 self.cluster,
@@ -145,6 +140,13 @@ class StepPlanner:
                 index=self.index,
                 timeout_s=self.step.timeout_s,
                 at=self.at,
+                background=self.step.background,
+                measure=self.step.measure,
+                usual_timeout_s=None if self.step.background else self.usual_timeout_s,
+                grace_s=self.step.grace_s,
+                stop_signal=self.step.stop_signal,
+                collect=self.step.collect,
+                scope=self.scope,
             )
             return planned if machines else None
         return None
@@ -171,7 +173,7 @@ class StepPlanner:
                 problems.append(Problem(f'is not for "{COPY_DATA}", which runs no task', self.at(name), "remove it"))
         copy = None
         if UNKNOWN not in options.values():
-            with collecting(problems, self.at("options")):
+            with collecting(problems, self.at, "options"):
                 copy = read_copy(options, self.cluster.workdir if self.cluster else None, self.side.folder)
                 if copy.renders and machines and self.cluster is not None and self.point is not None:
                     copy = rendered(copy, machines, self.point, self.cluster)
@@ -188,10 +190,10 @@ class StepPlanner:
         if ready is None:
             return None, None
         if ("ready", "port") in filled:
-            with collecting(problems, self.at("ready", "port")):
+            with collecting(problems, self.at, "ready", "port"):
                 ready = replace(ready, port=str(_port(filled["ready", "port"])))
         if ready.target is not None and self.configuration is not None:
-            with collecting(problems, self.at("ready", "target")):
+            with collecting(problems, self.at, "ready", "target"):
                 find_target(self.configuration, ready.target)
                 ready_step = plan_step(
                     self.configuration,

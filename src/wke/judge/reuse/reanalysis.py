@@ -12,9 +12,16 @@ from wke.records import OutcomeKind, TaskName
 def same_runs(planned: Mapping[str, Inputs], stored: Mapping[str, Inputs]) -> dict[str, tuple[str, ...]]:
     """Return the planned trials for which other stored trials ran the same in the same iteration, with the ids of these."""
     found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    digests: dict[int, str] = {}
+
+    def ran(inputs: Inputs) -> str:
+        if id(inputs) not in digests:  # all trials of a point have the same inputs
+            digests[id(inputs)] = run_digest(inputs)
+        return digests[id(inputs)]
+
     for trial, inputs in stored.items():
-        found[run_digest(inputs), _iteration(trial)].append(trial)
-    same = {trial: found.get((run_digest(inputs), _iteration(trial)), []) for trial, inputs in planned.items()}
+        found[ran(inputs), _iteration(trial)].append(trial)
+    same = {trial: found.get((ran(inputs), _iteration(trial)), []) for trial, inputs in planned.items()}
     others = {trial: tuple(other for other in ids if other != trial) for trial, ids in same.items()}
     return {trial: ids for trial, ids in others.items() if ids}
 

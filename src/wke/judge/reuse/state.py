@@ -33,15 +33,22 @@ class Relatives:
     def __init__(self, results: Mapping[str, Inputs]) -> None:
         self._results = results
         self._by_turn: dict[object, list[str]] = {}
+        self._changes: dict[tuple[int, int], tuple[object, tuple[Change, ...]]] = {}
         for trial, inputs in results.items():
             self._by_turn.setdefault(_turn(trial, inputs["depends"]["point"]), []).append(trial)
 
     def of(self, trial: PlannedTrial) -> list[tuple[str, tuple[Change, ...]]]:
         """Return the relatives of a trial with what changed since, the one with the fewest changes first."""
         names = self._by_turn.get(_turn(trial.id, trial.point), ())
-        inputs = trial.inputs if names else {}
-        found = [(name, changes(self._results[name], inputs)) for name in names if name != trial.id]
+        found = [(name, self._changed(self._results[name], trial)) for name in names if name != trial.id]
         return sorted(found, key=lambda relative: len(relative[1]))
+
+    def _changed(self, before: Inputs, trial: PlannedTrial) -> tuple[Change, ...]:
+        """Return what changed since; all trials of a point depend on the same, so it is found once for them."""
+        key = id(before), id(trial.source)
+        if key not in self._changes:
+            self._changes[key] = trial.source, changes(before, trial.inputs)  # with the source, so that no other one gets its id
+        return self._changes[key][1]
 
 
 def _turn(trial: str, point: Mapping[str, Json]) -> object:

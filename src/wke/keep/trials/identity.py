@@ -7,8 +7,8 @@ change what one trial shows.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache, partial
 
 from wke.describe.cluster.cluster import ClusterSpec, LinkSpec, MachineSpec
 from wke.describe.cluster.folding import fold
@@ -26,6 +26,10 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 SCHEME = 1
 """Part of every identity: a higher number invalidates all stored results."""
+
+MOST_TEXTS = 4096
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
 def trial_id(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str] = (), beside: str = "") -> str:
@@ -58,13 +62,61 @@ def run_digest(inputs: Inputs) -> str:
 
 
 def planned_trials(plan: Plan) -> Iterator[PlannedTrial]:
-    """Yield the trials of a plan with their ids and inputs, in running order."""
+    """Yield the trials of a plan with their ids and inputs, in running order. All trials of a point depend on the same."""
     metrics, checks = plan.experiment.metrics, [check.text for check in plan.experiment.checks]
     pairs = _pairs(plan, metrics, checks) if REVISION in plan.experiment.baseline else {}
+    identities, known = _Identities(metrics, checks), dict[tuple[int, int], tuple[str, Callable[[], str]]]()
     for position, trial in enumerate(plan.trials):
-        beside = pairs.get(_without_revision(trial), "") if pairs else ""
-        text = json.dumps(inputs(trial, metrics, checks, beside), sort_keys=True)
-        yield PlannedTrial(trial_id(trial, metrics, checks, beside), trial.point, trial.iteration, trial.warmup, position, text)
+        key = id(trial.point), id(trial.steps)
+        if key not in known:
+            beside = pairs.get(_without_revision(trial), "") if pairs else ""
+            known[key] = identities.of(trial, beside), cache(partial(_inputs_json, trial, metrics, checks, beside))
+        identity, text = known[key]
+        name = f"{identity}-{turn_name(trial.iteration, warmup=trial.warmup)}"
+        yield PlannedTrial(name, trial.point, trial.iteration, trial.warmup, position, text)
+
+
+class _Identities:
+    """The identities of the trials of a plan: the hash of the text of `_dependencies`, parts of which many points share."""
+
+    def __init__(self, metrics: Sequence[Metric], checks: Sequence[str]) -> None:
+        asked: dict[str, Json] = {"scheme": SCHEME, "metrics": {metric.name: _metric(metric) for metric in metrics}}
+        self._asked = {name: _canonical(value) for name, value in (asked | ({"checks": list(checks)} if checks else {})).items()}
+        self._steps: dict[int, str] = {}
+        self._clusters: dict[tuple[int, frozenset[str]], str] = {}
+
+    def of(self, trial: Trial, beside: str) -> str:
+        """Return the part of a trial's id that is the hash of its inputs; trials that are given must stay as long as this."""
+        parts = {
+            **self._asked,
+            "point": _canonical(dict(trial.point)),
+            "cluster": self._cluster(trial.cluster, trial.steps),
+            "steps": f"[{','.join(map(self._step, trial.steps))}]",
+        }
+        if bytes_of := _bytes_of(trial):
+            parts["files"] = _canonical(bytes_of)
+        if beside:
+            parts["beside"] = _canonical(beside)
+        text = ",".join(f'"{name}":{parts[name]}' for name in sorted(parts))
+        return _sha256(f"{{{text}}}")[:12]
+
+    def _step(self, step: PlannedStep) -> str:
+        found = self._steps.get(id(step))
+        if found is None:
+            if len(self._steps) >= MOST_TEXTS:  # of steps that are different at each point
+                self._steps.clear()
+            found = self._steps[id(step)] = _canonical(_step(step))
+        return found
+
+    def _cluster(self, cluster: ClusterSpec, steps: Sequence[PlannedStep]) -> str:
+        key = id(cluster), _taking_part(steps)
+        if key not in self._clusters:
+            self._clusters[key] = _canonical(_cluster(cluster, steps))
+        return self._clusters[key]
+
+
+def _inputs_json(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str], beside: str) -> str:
+    return json.dumps(inputs(trial, metrics, checks, beside), sort_keys=True)
 
 
 def addresses(inputs: Inputs) -> dict[str, str]:
@@ -83,7 +135,10 @@ def scripts(trial: Trial) -> dict[str, bytes]:
 
 def digest(value: Json) -> str:
     """Return the SHA-256 of a value's canonical JSON: keys in order, no blanks, ASCII only."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _sha256(_canonical(value))
+
+
+def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -93,7 +148,7 @@ def _pairs(plan: Plan, metrics: Sequence[Metric], checks: Sequence[str]) -> dict
     So an edit makes those trials due that depend on it and those they are compared with, and no others.
     """
     sides: dict[str, dict[str, str]] = {}
-    for trial in plan.trials:
+    for trial in {id(trial.point): trial for trial in plan.trials}.values():
         both = sides.setdefault(_without_revision(trial), {})
         if str(trial.point[REVISION]) not in both:
             both[str(trial.point[REVISION])] = digest(_dependencies(trial, metrics, checks, ""))
@@ -106,7 +161,7 @@ def _without_revision(trial: Trial) -> str:
 
 def _dependencies(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str], beside: str) -> dict[str, Json]:
     judged: dict[str, Json] = ({"checks": list(checks)} if checks else {}) | ({"beside": beside} if beside else {})
-    bytes_of = {path: digest for path, digest in trial.files.items() if digest is not None}
+    bytes_of = _bytes_of(trial)
     listed: dict[str, Json] = {"files": bytes_of} if bytes_of else {}
     return (
         judged
@@ -121,9 +176,17 @@ def _dependencies(trial: Trial, metrics: Sequence[Metric], checks: Sequence[str]
     )
 
 
+def _bytes_of(trial: Trial) -> dict[str, Json]:
+    return {path: digest for path, digest in trial.files.items() if digest is not None}
+
+
+def _taking_part(steps: Iterable[PlannedStep]) -> frozenset[str]:
+    return frozenset(machine.name for step in steps for machine in step.machines)
+
+
 def _cluster(cluster: ClusterSpec, steps: Sequence[PlannedStep]) -> Json:
     """Return the cluster as far as it counts: only machines on which a step runs."""
-    taking_part = {machine.name for step in steps for machine in step.machines}
+    taking_part = _taking_part(steps)
     return {
         "provider": cluster.provider,
         "machines": {machine.name: _machine(machine, cluster) for machine in cluster.machines if machine.name in taking_part},

@@ -1,6 +1,6 @@
 """Trials and attempts in the store: planned, running, ended."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 
@@ -24,19 +24,24 @@ LOGS = "logs"
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """One trial of a plan; `position` counts from 0 in running order, its id was computed from `inputs_json`."""
+    """One trial of a plan; `position` counts from 0 in running order. `source` is, or returns, the text of its inputs: few are needed."""
 
     id: str
     point: Mapping[str, object]
     iteration: int
     warmup: bool
     position: int
-    inputs_json: str = "{}"
+    source: str | Callable[[], str] = field(default="{}", compare=False)
 
     @property
     def fresh(self) -> bool:
         """Whether it is of a fresh round, which measures again what results chose."""
         return self.iteration >= FRESH_FROM
+
+    @property
+    def inputs_json(self) -> str:
+        """What the id was computed from, as the store has it."""
+        return self.source if isinstance(self.source, str) else self.source()
 
     @property
     def inputs(self) -> Inputs:
@@ -232,6 +237,17 @@ class StoredAttempt:
     def word(self) -> str:
         """The outcome, or "broken"."""
         return BROKEN if self.broken else self.outcome
+
+
+def inputs_of(trials: Sequence[PlannedTrial]) -> dict[str, Inputs]:
+    """Return the inputs of trials by their ids; those of the trials of one point are read once."""
+    read: dict[int, Inputs] = {}
+    found: dict[str, Inputs] = {}
+    for trial in trials:
+        if id(trial.source) not in read:
+            read[id(trial.source)] = trial.inputs
+        found[trial.id] = read[id(trial.source)]
+    return found
 
 
 def counting_attempts(attempts: Iterable[StoredAttempt]) -> tuple[StoredAttempt, ...]:
