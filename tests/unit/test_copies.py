@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wke.act.connection.transfer import OneOfMany, SharedSource
 from wke.agent import frames, landing, sender, tree
 from wke.agent.landing import Landing
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
@@ -635,3 +636,54 @@ def test_what_patterns_keep_of_a_folder(path: bytes, kind: str, patterns: list[b
     """Part by part; what leads to a match or lies in one is kept, too."""
     entry = Entry(path, kind, 0o644, 0)
     assert wanted(entry, [pattern.split(b"/") for pattern in patterns]) is kept
+
+
+def test_a_source_is_walked_once_and_its_files_are_opened_once_for_all_machines(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three machines that have all files but one: each file is opened once to be compared, and once more where it is sent."""
+    source = folder / "source"
+    source.mkdir()
+    for number in range(3):
+        (source / f"file{number}").write_bytes(b"x" * (number + 1))
+    for number in range(3):
+        shutil.copytree(source, folder / f"m{number}")
+    (folder / "m1" / "file2").write_bytes(b"yyy")
+    opened, listed = [], []
+    real_open, real_list = os.open, tree.posix.listdir
+    for module in (tree.posix, os):
+        monkeypatch.setattr(module, "open", lambda path, *rest, **more: (opened.append(path), real_open(path, *rest, **more))[1])
+        monkeypatch.setattr(module, "listdir", lambda path, *rest: (listed.append(path), real_list(path, *rest))[1])
+    shared = SharedSource(source, 3)
+    copies = [Copy(source, Landing(os.fsencode(folder / f"m{number}"), b"")) for number in range(3)]
+    for each in copies:
+        each.sender = OneOfMany(shared, each._tell)
+        each.run()
+    ours = [os.fsdecode(path).rpartition("/")[2] for path in opened if os.fsdecode(path).startswith(str(source))]
+    assert sorted(ours) == ["file0", "file1", "file2", "file2"]
+    assert [os.fsdecode(path) for path in listed if os.fsdecode(path) == str(source)] == [str(source)]
+    assert [(each.sender.files, each.sender.unchanged, each.sender.size) for each in copies] == [(3, 3, 0), (3, 2, 3), (3, 3, 0)]
+    assert all((folder / f"m{number}" / "file2").read_bytes() == b"xxx" for number in range(3))
+
+
+def test_a_walk_that_fails_fails_for_every_machine(folder: Path) -> None:
+    """Also for the machines that are behind: none of them takes the copy for complete."""
+    shared = SharedSource(folder / "nothing", 2)
+    for _ in range(2):
+        with pytest.raises(CopyError, match="no such file"):
+            list(shared.batches())
+
+
+def test_a_file_that_changes_after_the_walk_is_sent_as_it_is(folder: Path) -> None:
+    """What was found by the walk is compared with what is there: the digest of an old content counts for nothing."""
+    source = folder / "source"
+    source.mkdir()
+    (source / "file").write_bytes(b"old")
+    os.utime(source / "file", ns=(1, 1))
+    shutil.copytree(source, folder / "m")
+    copy = Copy(source, Landing(os.fsencode(folder / "m"), b""))
+    copy.sender = OneOfMany(SharedSource(source), copy._tell)
+    walked = copy.sender.batches()
+    batches = list(walked)
+    copy.sender.batches = lambda: iter(batches)
+    (source / "file").write_bytes(b"new")
+    copy.run()
+    assert (folder / "m" / "file").read_bytes() == b"new"

@@ -14,7 +14,7 @@ from wke.agent.partial import PartialFile, lasting_part
 from wke.agent.places import is_folder, make_folders
 from wke.agent.protocol import ProtocolError
 from wke.agent.tree import CHUNK, FOLDER, FORMAT, IS_FILE, IS_FOLDER, IS_LINK, LINK, MOST_ENTRIES, MOST_FOLDERS, MOST_STREAMED, PART
-from wke.agent.tree import STREAM, CopyError, digest, is_name, joined, natural
+from wke.agent.tree import ROOM, STREAM, CopyError, digest, is_name, joined, natural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,15 +34,16 @@ IS_LINK_THERE = "is a link there, and a folder here; links are not followed: cop
 
 
 class Expected:
-    """A file that was offered, of which we `have` some bytes, as a whole file or in `part`."""
+    """A file that was offered, of which we `have` some bytes, whole or in `part`; a whole one `fits` if it has its mode and time."""
 
-    __slots__ = ("entry", "have", "index", "part")
+    __slots__ = ("entry", "fits", "have", "index", "part")
 
     def __init__(self, index: int, entry: "Entry", have: int, part: "PartialFile | None") -> None:
         self.index = index
         self.entry = entry
         self.have = have
         self.part = part
+        self.fits = False
 
 
 class Landing:
@@ -77,6 +78,7 @@ class Landing:
         if first != self._offered:
             raise ProtocolError(f"an offer that begins with {first}, not {self._offered}")
         have = []
+        hashed = 0  # since others had a turn
         for index, entry in enumerate(entries, first):
             if not index:
                 self._arrive(entry)
@@ -89,6 +91,10 @@ class Landing:
                 raise self._problem(entry.path, error) from None
             if known is not None:
                 have.append([index, *known])
+                hashed += known[0]
+                if hashed > CHUNK:
+                    hashed = 0
+                    yield ROOM
         return have
 
     def data(self, parts: object, payload: bytes) -> None:
@@ -228,6 +234,7 @@ class Landing:
         if status is not None and status.st_mode & FORMAT == IS_FILE and status.st_size == entry.size:
             known = yield from self._whole(item, folder, name)
             if known:
+                item.fits = status.st_mode & 0o7777 == entry.mode and status.st_mtime_ns == entry.mtime_ns
                 return entry.size, known
         if entry.size > CHUNK and not any(other.part for other in self._expected):  # a copy that broke off left one part
             item.part = lasting_part(folder, name, posix.O_RDWR)
@@ -300,7 +307,9 @@ class Landing:
         is_last = not data if entry.kind == STREAM else end == entry.size
         if item.part is None and offset:  # the file that is there is the one that was offered
             self._current = None
-            self._confirm(entry, folder, name)
+            self.unchanged += 1
+            if not item.fits:
+                self._adjust(entry, folder, name)
         else:
             part = item.part = item.part or self._new_part(folder, name, entry.size > CHUNK)
             if part.written != offset:  # a part is begun anew, or there is a hole
@@ -316,13 +325,12 @@ class Landing:
         self.size += len(data)
         self.files += is_last
 
-    def _confirm(self, entry: "Entry", folder: int, name: bytes) -> None:
+    def _adjust(self, entry: "Entry", folder: int, name: bytes) -> None:
         handle = posix.open(name, READ_FILE, dir_fd=folder)
         try:
             _attribute(handle, entry)
         finally:
             posix.close(handle)
-        self.unchanged += 1
 
     def _complete(self, item: Expected, folder: int, name: bytes) -> None:
         """Give a file its final name."""

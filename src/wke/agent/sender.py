@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Tell = Callable[[int, dict[str, object], bytes], None]
     Digest = Callable[[int, int], Generator[object, object, str]]
+    Batch = tuple[int, list[Entry], list[list[object]]]
 
 ENXIO = 6
 READ_FILE = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK  # it may have become a link or a pipe
@@ -39,7 +40,7 @@ class Sender:
     def __init__(self, root: bytes, tell: "Tell", digest: "Digest" = digest, only: "list[bytes] | None" = None) -> None:
         self.files = self.size = self.unchanged = 0
         self.left_out = []  # type: list[bytes]
-        self._root = root
+        self.root = root
         self._only = None if only is None else [pattern.strip(b"/").split(b"/") for pattern in only]
         self._tell = tell
         self._digest = digest
@@ -49,14 +50,14 @@ class Sender:
 
     def run(self) -> "Generator[object, object, None]":
         """Do it in steps: each yields what it waits for, ROOM or ANSWER, and is then sent the answer's head. Raises CopyError."""
-        batches = self._batches()
-        unanswered = []  # type: list[tuple[int, list[Entry]]]
+        batches = self.batches()
+        unanswered = []  # type: list[Batch]
         while True:
             while len(unanswered) < WINDOW:
                 batch = next(batches, None)
                 if batch is None:
                     break
-                self._tell(frames.OFFER, {"first": batch[0], "entries": [entry.form() for entry in batch[1]]}, b"")
+                self._tell(frames.OFFER, {"first": batch[0], "entries": batch[2]}, b"")
                 unanswered.append(batch)
                 yield ROOM
             if not unanswered:
@@ -65,28 +66,29 @@ class Sender:
             yield from self._deliver(unanswered.pop(0), answer)
         self._tell(frames.COMPLETE, {"left-out": [path.decode("utf-8", "replace") for path in self.left_out]}, b"")
 
-    def _batches(self) -> "Iterator[tuple[int, list[Entry]]]":
+    def batches(self) -> "Iterator[Batch]":
+        """Yield for each offer the number of its first entry, the entries, and their forms."""
         first, size = 0, 0
         entries = []  # type: list[Entry]
-        for entry in walk(self._root, self.left_out, self._follows):
+        for entry in walk(self.root, self.left_out, self._follows):
             if self._only is not None and entry.path and not wanted(entry, self._only):
                 continue
             entries.append(entry)
             size += len(entry.path) + len(entry.target)
             if len(entries) == BATCH or size > BATCH_SIZE or not first:  # the root goes alone: it decides whether there is a copy at all
-                yield first, entries
+                yield first, entries, [one.form() for one in entries]
                 first, entries, size = first + len(entries), [], 0
         if entries:
-            yield first, entries
+            yield first, entries, [one.form() for one in entries]
 
     def _follows(self, path: bytes) -> bool:
         """Tell whether a link is followed: if a pattern matches it, or something in it. So links cannot lead deeper than patterns do."""
         parts = path.split(b"/")
         return self._only is not None and any(len(parts) <= len(pattern) and matches(parts, pattern) for pattern in self._only)
 
-    def _deliver(self, batch: "tuple[int, list[Entry]]", answer: object) -> "Generator[object, object, None]":
+    def _deliver(self, batch: "Batch", answer: object) -> "Generator[object, object, None]":
         """Send the files of a batch, except for what the other end has."""
-        first, entries = batch
+        first, entries, _ = batch
         have = _have(answer, first, len(entries))
         for index, entry in enumerate(entries, first):
             if entry.kind in (FILE, STREAM):
@@ -94,7 +96,7 @@ class Sender:
         self._flush()
 
     def _file(self, index: int, entry: "Entry", have: "tuple[int, str] | None") -> "Generator[object, object, None]":
-        path = joined(self._root, entry.path)
+        path = joined(self.root, entry.path)
         try:
             handle = posix.open(path, READ_FILE if entry.path and not self._follows(entry.path) else READ_FILE & ~posix.O_NOFOLLOW)
         except OSError as error:
@@ -114,6 +116,15 @@ class Sender:
         finally:
             posix.close(handle)
         self.files += 1
+
+    def confirm(self, index: int, entry: "Entry") -> "Generator[object, object, None]":
+        """Say of a file that the other end has it as it is here."""
+        self._add([index, entry.size, 0], b"")
+        self.unchanged += 1
+        self.files += 1
+        if len(self._parts) == BATCH:
+            self._flush()
+            yield ROOM
 
     def _pieces(self, path: bytes, handle: int, entry: "Entry", offset: int) -> "Iterator[tuple[int, bytes]]":
         """Yield the content from `offset` on, as far as there is room each time, with the place of each piece; holes lie between pieces."""

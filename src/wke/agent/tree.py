@@ -189,7 +189,7 @@ def base_name(path: bytes) -> bytes:
 
 
 def digest(handle: int, length: int) -> "Generator[str, None, str]":
-    """Return the SHA-256 of the first bytes of a file in steps, that is, yield ROOM between them; nothing when it is shorter."""
+    """Return the SHA-256 of the first bytes of a file in steps, that is, yield ROOM between large parts; nothing when it is shorter."""
     import hashlib  # not cheap, and seldom needed
 
     state, at = hashlib.sha256(), 0
@@ -199,5 +199,6 @@ def digest(handle: int, length: int) -> "Generator[str, None, str]":
             return ""
         state.update(data)
         at += len(data)
-        yield ROOM
+        if at < length:
+            yield ROOM
     return state.hexdigest()

@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from wke.act.connection import transfer
 from wke.act.connection.transfer import Copied, OnProgress, size_of
@@ -115,7 +113,7 @@ def read_order(source: str, destination: str) -> CopyOrder:
     return CopyOrder(selector, source, path, outwards=True)
 
 
-async def _copy(place: Place, machines: Sequence[MachineSpec], order: CopyOrder, on_progress: OnProgress) -> tuple[Copied, ...]:
+async def _copy(place: Place, machines: Sequence[MachineSpec], order: CopyOrder, on_progress: OnProgress | None) -> tuple[Copied, ...]:
     names = [m.name for m in machines]
     async with Session(place, machines, _say) as session:
         if order.outwards:
@@ -132,12 +130,18 @@ def _require_lasting_machines(cluster: ClusterSpec) -> None:
 
 
 @contextmanager
-def _display(total: int | None, *, quiet: bool) -> Iterator[OnProgress]:
-    """Yield a function that takes the copies' progress, and show it on a terminal."""
+def _display(total: int | None, *, quiet: bool) -> Iterator[OnProgress | None]:
+    """Yield a function that takes the copies' progress and shows it on a terminal; None where nothing is shown."""
+    if quiet or not redraws("stderr"):
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - takes long to import, here and below
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
+
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     sizes: dict[str, int] = {}
-    with Progress(*columns, console=console, transient=True, disable=quiet or not redraws("stderr")) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         shown = bar.add_task("copying", total=total)
 
         def take(progress: transfer.Progress) -> None:

@@ -11,7 +11,7 @@ from wke.agent.protocol import Frame, ProtocolError
 from wke.errors import MachineError
 
 if TYPE_CHECKING:
-    from wke.act.connection.transfer import Channel, Copied, Digests, OnProgress
+    from wke.act.connection.transfer import Channel, Copied, Digests, OnProgress, SharedSource
 
 COPIES = (frames.OFFER, frames.HAVE, frames.DATA, frames.COMPLETE, frames.COPIED, frames.COPY_FAILED)
 
@@ -28,15 +28,15 @@ class Files:
         self.handlers: Mapping[int, Callable[[Frame], None]] = dict.fromkeys(COPIES, self._take)
 
     async def send(
-        self, source: str | Path, destination: str, *, progress: "OnProgress | None" = None, digests: "Digests | None" = None
+        self, source: str | Path, destination: str, *, progress: "OnProgress | None" = None, shared: "SharedSource | None" = None
     ) -> "Copied":
-        """Copy a file or a folder to the machine; what is there already is not sent again.
+        """Copy a file or a folder to the machine; what is there already is not sent again. Several machines have a `shared` source.
 
         Raises InputError for what is wrong here and MachineError for what is wrong there.
         """
-        from wke.act.connection.transfer import send  # noqa: PLC0415 - takes long to import and is rarely wanted, here and below
+        from wke.act.connection.transfer import SharedSource, send  # noqa: PLC0415 - takes long to import and is rarely wanted, here and below
 
-        return await send(self._channel(), source, destination, progress, digests)
+        return await send(self._channel(), shared or SharedSource(source), destination, progress)
 
     async def receive(
         self, source: str, destination: str | Path, *, progress: "OnProgress | None" = None, digests: "Digests | None" = None

@@ -17,6 +17,7 @@ import errno
 import os
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import tee
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,12 +26,13 @@ from wke.agent import frames
 from wke.agent.files import to_text
 from wke.agent.landing import Landing
 from wke.agent.protocol import Frame, ProtocolError
-from wke.agent.sender import Sender
-from wke.agent.tree import ANSWER, CHUNK, ROOM, WINDOW, CopyError, Entry, base_name, digest, walk
+from wke.agent.sender import READ_FILE, Sender
+from wke.agent.tree import ANSWER, CHUNK, ROOM, WINDOW, CopyError, Entry, base_name, digest, joined, walk
 from wke.errors import InputError, MachineError, WkeError
 from wke.values import dataclass
 
 HASHED_AT_ONCE = 8 << 20
+Batch = tuple[int, list[Entry], list[list[object]]]
 LAST = (frames.COMPLETE, frames.COPIED, frames.COPY_FAILED)
 HINTS = {
     errno.ENOSPC: "make room there; what has arrived is not sent again",
@@ -106,6 +108,78 @@ async def _digest(handle: int, length: int) -> str:
     finally:
         os.close(own)
     return state.hexdigest()
+
+
+class SharedSource:
+    """What is copied from here to several machines at once: walked once, each file hashed once. Where nothing is sent, no file is opened.
+
+    Each of the machines takes its `batches` once, as many as were announced. What lies between the first and the last of them is kept.
+    """
+
+    def __init__(self, path: str | Path, machines: int = 1) -> None:
+        self.root = os.fsencode(path)
+        self.left_out: list[bytes] = []
+        self.digests = Digests()
+        self._known: dict[tuple[bytes, int, int], str] = {}
+        self._walks = list(tee(self._walk(), machines))
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield what is there, as `Sender.batches` does, for one more machine."""
+        for batch in self._walks.pop():
+            if isinstance(batch, CopyError):
+                raise CopyError(batch.path, batch.why, batch.code)
+            yield batch
+
+    def digest(self, path: bytes, entry: Entry) -> Generator[object, object, str]:
+        """Return the digest of a file as it was found, nothing if it has changed since; for a large one yield something to await."""
+        key = (path, entry.size, entry.mtime_ns)
+        if key not in self._known:
+            handle = os.open(path, READ_FILE if entry.path else READ_FILE & ~os.O_NOFOLLOW)
+            try:
+                status = os.fstat(handle)
+                if (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns):
+                    return ""
+                self._known[key] = yield from self.digests.steps(handle, entry.size)
+            finally:
+                os.close(handle)
+        return self._known[key]
+
+    def _walk(self) -> Iterator[Batch | CopyError]:
+        walker = Sender(self.root, _tell_nobody)
+        walker.left_out = self.left_out
+        try:
+            yield from walker.batches()
+        except CopyError as error:  # to all machines, not only to the one that is ahead
+            yield error
+
+
+def _tell_nobody(kind: int, head: dict[str, object], payload: bytes) -> None:
+    raise AssertionError(kind, head, payload)
+
+
+class OneOfMany(Sender):
+    """Sends a source to one of several machines."""
+
+    def __init__(self, source: SharedSource, tell: Callable[..., None]) -> None:
+        super().__init__(source.root, tell, source.digests.steps)
+        self.left_out = source.left_out
+        self._source = source
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield what the source has."""
+        return self._source.batches()
+
+    def _file(self, index: int, entry: Entry, have: tuple[int, str] | None) -> Generator[object, object, None]:
+        if have is not None and have[0] == entry.size:
+            path = joined(self.root, entry.path)
+            try:
+                ours = yield from self._source.digest(path, entry)
+            except OSError as error:
+                raise CopyError(path, error.strerror or "", error.errno or 0) from None
+            if ours == have[1]:
+                yield from self.confirm(index, entry)
+                return
+        yield from super()._file(index, entry, have)
 
 
 class Channel:
@@ -245,13 +319,12 @@ def size_of(source: str | Path) -> int:
         raise here(error) from None
 
 
-async def send(channel: Channel, source: str | Path, destination: str, on_progress: OnProgress | None, digests: Digests | None) -> Copied:
+async def send(channel: Channel, source: SharedSource, destination: str, on_progress: OnProgress | None) -> Copied:
     """Copy `source` to the channel's machine. Raises InputError for what is wrong here, MachineError for what is wrong there."""
-    root = os.fsencode(source)
-    sender = Sender(root, channel.tell, (digests or Digests()).steps)
+    sender = OneOfMany(source, channel.tell)
     channel.report = _reporter(channel.machine, sender, on_progress)
     with channel.ending():
-        channel.tell(frames.COPY_IN, {"path": to_text(os.fsencode(destination)), "name": to_text(base_name(root))})
+        channel.tell(frames.COPY_IN, {"path": to_text(os.fsencode(destination)), "name": to_text(base_name(source.root))})
         await channel.drive(sender.run())
         await channel.heard(frames.COPIED)
     left_out = tuple(shown(os.fsdecode(path)) for path in sender.left_out)

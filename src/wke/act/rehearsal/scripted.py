@@ -16,7 +16,7 @@ from wke.act.connection.connection import Connection
 from wke.act.connection.files import Files
 from wke.act.connection.link import Link
 from wke.act.connection.task import RunningTask
-from wke.act.connection.transfer import Copied, Digests, OnProgress
+from wke.act.connection.transfer import Copied, Digests, OnProgress, SharedSource
 from wke.act.connection.wire import Wire
 from wke.act.providers.place import Place
 from wke.act.rehearsal.timelapse import BEGINNING_NS, TimelapseLoop
@@ -122,7 +122,7 @@ class ScriptedFiles(Files):
         destination: str,  # noqa: ARG002
         *,
         progress: OnProgress | None = None,  # noqa: ARG002
-        digests: Digests | None = None,  # noqa: ARG002
+        shared: SharedSource | None = None,  # noqa: ARG002
     ) -> Copied:
         """Accept a file or a folder, and keep nothing of it."""
         return Copied(self._link.machine, 0, 0, 0)

@@ -35,10 +35,11 @@ class Copies:
 
         A machine that fails does not stop the others. Raises MachineError naming all that failed.
         """
-        from wke.act.connection.transfer import Digests  # noqa: PLC0415 - takes long to import and is rarely wanted
+        from wke.act.connection.transfer import SharedSource  # noqa: PLC0415 - takes long to import and is rarely wanted
 
-        digests = Digests()
-        sends = [self._connections[name].files.send(source, destination, progress=progress, digests=digests) for name in machines]
+        names = list(machines)
+        shared = SharedSource(source, len(names))
+        sends = [self._connections[name].files.send(source, destination, progress=progress, shared=shared) for name in names]
         return _all_or_error(await asyncio.gather(*sends, return_exceptions=True))
 
     async def run(self, step: PlannedStep) -> str:
