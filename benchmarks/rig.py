@@ -96,13 +96,14 @@ class Warm:
 class Sample:
     """Wall time of one process, and CPU time of it and its descendants.
 
-    `machines_s` is the CPU time of the machines until then.
+    `machines_s` is the CPU time of the machines until then, `peak_kib` the most memory that the process or one that it waited for had.
     """
 
     wall_s: float
     cpu_s: float
     machines_s: float = 0.0
     warm: Warm = Warm()
+    peak_kib: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,10 @@ class Result:
     def machines_s(self) -> float:
         """Return the median of the CPU times of the machines; 0 if they were not measured."""
         return self._median(lambda sample: sample.machines_s)
+
+    def peak_mib(self) -> float:
+        """Return the most memory that a round took."""
+        return max(sample.peak_kib for samples in self.rounds for sample in samples) / 1024
 
     def net_s(self) -> float:
         """Return the median of the wall times minus the machines' work, assuming that this was spread over all cores and waited for."""
@@ -204,7 +209,7 @@ def _timed(phase: Phase, contender: Contender) -> Sample:
         if timed["status"] != phase.status:
             raise ContenderError(f"{phase.name}: exit status {timed['status']}: {_last_words(output)}")
         warm = _warm(marks, phase)
-    return Sample(timed["wall_s"], timed["cpu_s"], timed["machines_s"], warm)
+    return Sample(timed["wall_s"], timed["cpu_s"], timed["machines_s"], warm, timed["peak_kib"])
 
 
 def _warm(marks: Path, phase: Phase) -> Warm:

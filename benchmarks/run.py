@@ -14,7 +14,7 @@ from bench import Bench
 from facts import facts, load
 from page import keep, marks, report, write_between
 from peers import Peers
-from sections import commanding, copying, dispatching, emulating, fanning, outputting, series, session, starting, thousand
+from sections import commanding, copying, dispatching, emulating, fanning, large, outputting, series, session, starting, thousand
 
 import wke
 
@@ -25,6 +25,7 @@ SECTIONS = {
     "fanout": fanning,
     "session": session,
     "series": series,
+    "large": large,
     "warm": dispatching,
     "thousand": thousand,
     "copy": copying,

@@ -1,4 +1,4 @@
-"""Runs one command and prints its wall time, the CPU time of all its processes and its exit status as JSON.
+"""Runs one command and prints its wall time, the CPU time of all its processes, its most memory and its exit status as JSON.
 
     stopwatch.py FILE PID COMMAND [ARGUMENT...]
 
@@ -37,7 +37,13 @@ def main() -> None:
     wall_s = time.perf_counter() - started
     machines_s = _used_s(machines) - before_s if machines else 0.0
     cpu_s = usage.ru_utime + usage.ru_stime + _left_behind_s()
-    report = {"wall_s": wall_s, "cpu_s": cpu_s, "machines_s": machines_s, "status": os.waitstatus_to_exitcode(status)}
+    report = {
+        "wall_s": wall_s,
+        "cpu_s": cpu_s,
+        "machines_s": machines_s,
+        "peak_kib": usage.ru_maxrss,
+        "status": os.waitstatus_to_exitcode(status),
+    }
     print(json.dumps(report))
 
 
