@@ -100,10 +100,6 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "results/trials/aa-0/1: the folder of an attempt that ended failed(3) is missing",
     ),
     "a folder of no attempt": (lambda f: (f / "trials/aa-0/3").mkdir(), "results/trials/aa-0/3: no attempt that has ended has this folder"),
-    "a partial folder of no attempt": (
-        lambda f: (f / "partial/ff-0.1").mkdir(),
-        "results/partial/ff-0.1: no attempt that has ended has this folder",
-    ),
     "an open door": (lambda f: f.chmod(0o750), "results: other users than its owner may enter it: its mode is 0750"),
     "a row of no attempt": (
         sql("INSERT INTO observations VALUES (99, 'ops', 1, '')"),
@@ -130,6 +126,14 @@ def test_a_torn_database_is_found(folder: Path) -> None:
     assert seen.findings
     assert all("is damaged" in problem.what for problem in seen.findings)
     assert all(problem.hint for problem in seen.findings)
+
+
+def test_a_folder_of_an_attempt_whose_beginning_was_lost_is_noted(folder: Path) -> None:
+    """A power cut may leave a folder without a row: that is no damage, and the number is not used again."""
+    (folder / "partial/aa-0.9").mkdir()
+    seen = inspect_store(folder)
+    assert told(seen, folder) == []
+    assert any("the store does not know" in note.what and "aa-0.9" in str(note.where) for note in seen.notes)
 
 
 def test_nothing_is_changed_by_looking(folder: Path) -> None:

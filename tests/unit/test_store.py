@@ -15,14 +15,16 @@ import pytest
 from stored import FAILED, OK, begin, planned, result, run
 
 from wke.errors import InputError, StoreError
-from wke.keep.database.database import database_errors
-from wke.keep.files.disk import write_atomically
+from wke.keep.database.database import Database, database_errors
+from wke.keep.files.disk import write_atomically, write_if_new
 from wke.keep.files.lock import series_lock, writer_of
 from wke.keep.inspection import inspect_store
 from wke.keep.store import Store
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import Answer, Derivation, Result, StoredAttempt, StoredStart
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, Release, StartedTogether, TaskEnded, TaskName
+
+NORMAL, FULL = 1, 2  # values of SQLite's `synchronous`
 
 
 @pytest.fixture
@@ -217,7 +219,7 @@ def test_an_unknown_series_is_an_error_with_the_nearest_name(store: Store) -> No
 
 
 def test_every_byte_is_on_the_disk_before_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the commit comes, each file and folder of the attempt has been fsynced; when finishing ends, so has the folder it moved to."""
+    """When the commit comes, each file and folder of the attempt has been fsynced, and nothing is after it: the rename can be repeated."""
     synced: set[str] = set()
     seen: dict[str, set[str]] = {}
     real = os.fsync
@@ -228,10 +230,48 @@ def test_every_byte_is_on_the_disk_before_the_commit(tmp_path: Path, monkeypatch
         (attempt.folder / "00-load" / "node1.out").write_text("x")
         store.writer.finish_attempt(attempt, result())
     partial = tmp_path / "partial" / "aa-0.1"
-    assert {str(path) for path in (partial, partial / "log", partial / "00-load", partial / "00-load" / "node1.out")} <= seen[
-        "finish: synced"
-    ]
-    assert {str(tmp_path / "partial"), str(tmp_path / "trials" / "aa-0"), str(tmp_path / "trials")} <= seen["finish: renamed"]
+    inside = (partial, partial / "log", partial / "00-load", partial / "00-load" / "node1.out")
+    assert {str(path) for path in (partial.parent, *inside)} <= seen["finish: synced"] == seen["finish: renamed"]
+
+
+def test_only_what_may_be_lost_does_not_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That an attempt began is on the disk with the next commit; its end is there at once, and so is everything where there is no log."""
+    for kind, of_beginning in (("ext4", NORMAL), ("nfs4", FULL)):
+        monkeypatch.setattr("wke.keep.database.database.file_system", lambda _, kind=kind: kind)
+        (tmp_path / kind).mkdir()
+        database = Database(tmp_path / kind, readonly=False)
+        seen = []
+        for at_once in (False, True):
+            with database.transaction(at_once=at_once) as sql:
+                seen.append(sql.execute("PRAGMA synchronous").fetchone()[0])
+        database.close()
+        assert seen == [of_beginning, FULL], kind
+
+
+def test_a_plan_that_is_stored_already_is_not_written_again(store: Store) -> None:
+    """A command that continues a series writes a row for itself only; another order of the trials is another plan."""
+    plan, trials = StoredPlan("scale.toml", 7), [planned("aa-0", 0), planned("bb-0", 1)]
+    sql, counts = store.writer._database._connection, []
+    for each in (trials, trials, [planned("bb-0", 0), planned("aa-0", 1)]):
+        before = sql.total_changes
+        store.writer.begin_series("scale", plan, command="", planned=each)
+        counts.append(sql.total_changes - before)
+    assert counts[1] == 1 < min(counts[0], counts[2])
+    assert [trial.id for trial in store.plans.trials("scale")] == ["bb-0", "aa-0"]
+
+
+def test_a_file_is_written_only_if_it_is_new(tmp_path: Path) -> None:
+    """One that has the bytes already is not touched, unless others may read what is private."""
+    path = tmp_path / "scale.csv"
+    write_if_new(path, b"a", private=True)
+    first = path.stat().st_ino
+    write_if_new(path, b"a", private=True)
+    assert path.stat().st_ino == first
+    path.chmod(0o644)
+    write_if_new(path, b"a", private=True)
+    assert (path.stat().st_ino != first, stat.S_IMODE(path.stat().st_mode)) == (True, 0o600)
+    write_if_new(path, b"b")
+    assert path.read_bytes() == b"b"
 
 
 def test_a_second_writer_is_told_who_the_first_is(store: Store) -> None:

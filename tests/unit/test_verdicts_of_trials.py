@@ -387,3 +387,21 @@ def test_figures_cross_marks_with_suspect_trials() -> None:
     assert [mark.suspect for mark in drawing.panels[0].marks] == [False, True]
     assert "Crossed: with suspect trials (1 of 4)." in drawing.footnote
     assert not re.search("Crossed", make_drawing(Plot("line", "n", ys("ops")), trials[:3], experiment).footnote)
+
+
+def test_a_history_may_leave_out_judgements_that_no_table_shows(store: Store) -> None:
+    """With rules it has what suspects, rejects or was found, and the numbers of these rules; what counts is the same."""
+    store_one(store, FINE, SUSPECT, Judgement("backlog", Level.OK, "", "", {"grows": 0.0}), Judgement("steady", Level.UNKNOWN))
+    whole, part = store.attempts.history(["aa-0"]), store.attempts.history(["aa-0"], rules=("backlog", "steady"))
+    (every,), (some,) = whole.attempts, part.attempts
+    assert ({one.rule for one in every.judgements}, {one.rule for one in some.judgements}) == (
+        {FINE.rule, SUSPECT.rule, "backlog", "steady"},
+        {SUSPECT.rule, "backlog"},
+    )
+    assert (some.verdict, some.doubts, some.outcome, list(part.results)) == (
+        every.verdict,
+        every.doubts,
+        every.outcome,
+        list(whole.results),
+    )
+    assert replace(some, judgements=()) == replace(every, judgements=())

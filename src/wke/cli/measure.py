@@ -149,7 +149,7 @@ def _measure(asked: Project, reference: Reference | None, options: MeasureOption
             Printer().talk(store.note)
         watch = Terminal(store, figures=options.figures and not comparison.ci, plain=comparison.ci)
         outcomes = measure_missing(series, store, choice, watch)
-        summary = load_summary(store, experiment.name)
+        summary = load_summary(store, experiment.name, whole=False)
         print_findings(summary)
         status, line = worst_status(outcomes), last_line(summary)
         if reference is None:

@@ -85,8 +85,8 @@ def _every_row(store: Store, selected: Sequence[SeriesSelection]) -> tuple[Resul
     return tuple(row for selection in selected for row in load_rows(store, selection.series) if selection.has(row.point))
 
 
-def _summary(store: Store, selection: SeriesSelection) -> SeriesSummary:
-    return load_summary(store, selection.series).of_points(selection.has)
+def _summary(store: Store, selection: SeriesSelection, *, whole: bool = False) -> SeriesSummary:
+    return load_summary(store, selection.series, whole=whole).of_points(selection.has)
 
 
 def _print_csv(summaries: Sequence[SeriesSummary]) -> None:
@@ -101,7 +101,7 @@ def _print_csv(summaries: Sequence[SeriesSummary]) -> None:
 
 
 def _json(store: Store, selection: SeriesSelection, *, each: bool) -> dict[str, object]:
-    summary = _summary(store, selection)
+    summary = _summary(store, selection, whole=True)
     changes = inputs_text(summary, input_changes(summary)) or None
     attempts = store.attempts.of_plan(selection.series) if each else summary.trials
     return {**summary_json(summary), "inputs-changed": changes, "trials": [trial_json(one) for one in attempts if selection.has(one.point)]}

@@ -136,7 +136,9 @@ def _look_at_folders(found: Iterable[Path], known: Mapping[Path, _Row], seen: In
     """Check that every folder belongs to an attempt, and note those in partial/."""
     for path in found:
         row, is_partial = known.get(path), path.parent.name == "partial"
-        if row is None or not (row.has_ended or is_partial):
+        if row is None and is_partial:
+            seen.notes.append(Problem(f"partial: {UNKNOWN}", Location(str(path))))
+        elif row is None or not (row.has_ended or is_partial):
             seen.find(
                 path, "no attempt that has ended has this folder", "move it out of the results, or back to the store that it belongs to"
             )
@@ -148,6 +150,8 @@ def _look_at_folders(found: Iterable[Path], known: Mapping[Path, _Row], seen: In
                 )
             )
 
+
+UNKNOWN = "of an attempt that the store does not know: the computer stopped when it had just begun, or the folder is from elsewhere"
 
 _PARTIAL = {
     RUNNING: "of an attempt that is running, or whose command was killed",

@@ -15,10 +15,12 @@ opening for writing does after a crash that comes right after a step:
             4 outcome and observations are committed      the attempt is complete: does step 5
             5 the folder is renamed into trials/          nothing: the attempt is complete
 
-- The row comes before the folder, so that the number of a folder is never used again.
+- The row comes before the folder, so that the number of a folder is never used again. It is on the disk with the next commit that waits
+  for the disk: after a power cut a folder in partial/ may have no row, and its number is not used again because the folder is there.
 - The bytes come before the commit, so that the files of an attempt that is complete in the database are on the disk.
 - The commit comes before the rename, so that there is one instant at which an attempt becomes complete. A rename can be repeated at any
-  time. If the rename came first, a folder could be in place without its numbers in the database.
+  time, so nobody waits until it is on the disk. If the rename came first, a folder could be in place without its numbers in the database.
+- So a trial waits for the disk twice: in step 3, for all its files at once, and in step 4.
 
 Readers therefore look for a folder in trials/ first, then in partial/. Only the holder of a series' lock repairs that series, so an
 attempt without an outcome has no living writer at that moment.

@@ -17,7 +17,7 @@ from wke.keep.files.manifest import seal
 from wke.keep.trials.attempts import AttemptReader
 from wke.keep.trials.folders import partial_folder, put_in_place
 from wke.keep.trials.judgements import Judgement, insert_judgements
-from wke.keep.trials.rows import insert_answer, insert_attempt, insert_planned, insert_result
+from wke.keep.trials.rows import insert_answer, insert_attempt, insert_planned, insert_result, replace_planned
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import INTERRUPTED, Answer, Attempt, PlannedTrial, Result
 from wke.records import Release
@@ -47,8 +47,7 @@ class SeriesWriter:
             row = (series, command, plan.to_json(), time.time_ns())
             cursor = sql.execute("INSERT INTO invocations (series, command, plan, started_ns) VALUES (?, ?, ?, ?)", row)
             if planned:
-                sql.execute("DELETE FROM planned WHERE series = ?", (series,))
-                insert_planned(sql, series, planned)
+                replace_planned(sql, series, planned)
         return int(cursor.lastrowid or 0)
 
     def keep_scripts(self, contents: Mapping[str, bytes]) -> None:
@@ -63,7 +62,7 @@ class SeriesWriter:
         """
         for left in self._attempts.detached(self._own):
             raise StoreError(f"trial {left.attempt.trial} of series {left.series} was left running", hint="wke abandon stops it")
-        with self._database.transaction() as sql:
+        with self._database.transaction(at_once=False) as sql:
             (series,) = sql.execute("SELECT series FROM invocations WHERE id = ?", (command,)).fetchone()
             if sql.execute("SELECT 1 FROM planned WHERE series = ? AND trial = ?", (series, trial.id)).fetchone() is None:
                 (end,) = sql.execute("SELECT coalesce(max(position), -1) + 1 FROM planned WHERE series = ?", (series,)).fetchone()

@@ -34,8 +34,9 @@ def input_changes(work: SeriesWork) -> InputChanges | None:
         now = _by_point(planned_trials(with_trials(first, chosen)))
     except InputError as error:
         return InputChanges(problem=error.problems[0].what)
-    begun = [trial for trial in work.planned if trial.inputs]  # the store has the inputs of no others
-    planned, measured = _by_point(begun), {point_key(trial.point) for trial in work.trials if trial.ok}
+    measured = {point_key(trial.point) for trial in work.trials if trial.ok}
+    begun = {trial.stands_for or trial.id for trial in work.trials}  # the store has the inputs of no others
+    planned = _by_point(trial for trial in work.planned if trial.id in begun)
     return _differences({key: planned[key] for key in planned.keys() & measured}, now)
 
 

@@ -7,12 +7,17 @@ from wke.judge.policies.choose import policy_by
 from wke.judge.policies.costs import spent_s
 from wke.judge.policies.policy import Outlook, Seen
 from wke.judge.policies.repetition import tried_in_vain
+from wke.judge.policies.tried import BACKLOG
 from wke.keep.machines.fingerprint import Reference
 from wke.keep.store import Store
+from wke.keep.trials.history import History
 from wke.keep.trials.identified import IdentifiedTrial
 from wke.keep.trials.trials import Invalid, PlannedTrial, StoredAttempt
 from wke.series.planned import PlannedSeries
 from wke.values import dataclass
+
+LOOKED_AT = (BACKLOG, "steady")
+"""The rules whose numbers policies, tables and figures look at; of the others only what they suspect, reject or find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +53,15 @@ def load_results(series: PlannedSeries, store: Store, reference: Reference | Non
     return results_of(store, experiment.name, series.planned, rules_of(experiment), now)
 
 
-def results_of(store: Store, name: str, planned: Sequence[PlannedTrial], rules: Rules, machines: Reference) -> StoredResults:
-    """Return what a store has of these trials of series `name` on such machines."""
-    ids, policy = [trial.id for trial in planned], policy_by(rules)
-    tried = store.attempts.of_trials(ids, machines) if policy.needs_attempts else ()
+def results_of(
+    store: Store, name: str, planned: Sequence[PlannedTrial], rules: Rules, machines: Reference, *, history: History | None = None
+) -> StoredResults:
+    """Return what a store has of these trials of series `name` on such machines; of their `history`, if that is known already."""
+    policy = policy_by(rules)
+    known = store.attempts.history((trial.id for trial in planned), machines, LOOKED_AT) if history is None else history
+    tried = known.attempts if policy.needs_attempts else ()
     used_s = spent_s(planned, [one for one in tried if one.series == name and not one.changes], rules.cooldown_s)
-    stored = store.attempts.results(ids, machines, name)
-    if policy.needs_recorded:
-        stored = dict(zip(stored, store.distributions.added(tuple(stored.values()), rules.metrics), strict=True))
-    return StoredResults(stored, store.attempts.invalid(ids, machines), used_s, tried)
+    results = known.results
+    stored = store.attempts.units(name).of(tuple(results.values()), refuse=False)
+    stored = store.distributions.added(stored, rules.metrics) if policy.needs_recorded else stored
+    return StoredResults(dict(zip(results, stored, strict=True)), known.invalid, used_s, tried)

@@ -9,17 +9,21 @@ from wke.judge.summary.pointtable import point_table
 from wke.judge.summary.series import SeriesSummary, SeriesWork
 from wke.judge.summary.versions import TrialVersions, VersionReport, version_report
 from wke.keep.store import Store
+from wke.keep.trials.history import History
 from wke.keep.trials.trials import StoredAttempt
 from wke.keep.trials.versions import Version
-from wke.series.storedresults import results_of
+from wke.series.storedresults import LOOKED_AT, results_of
 
 
-def load_summary(store: Store, name: str) -> SeriesSummary:
-    """Return what a series in a store says, by its latest plan; InputError for an unknown name."""
-    work, policy = _read(store, name, (), recorded=True)
+def load_summary(store: Store, name: str, *, whole: bool = True) -> SeriesSummary:
+    """Return what a series in a store says, by its latest plan; InputError for an unknown name.
+
+    Unless it is the `whole`, trials lack the judgements that tables do not show.
+    """
+    work, policy, history = _read(store, name, (), recorded=True, rules=None if whole else LOOKED_AT)
     plan, rules = work.plan, work.plan.rules
     question = Question.of(rules, rules.threshold)
-    attempts = store.attempts.of_plan(name) if question else ()
+    attempts = store.attempts.units(name).of(history.of_plan(name, work.planned), refuse=True) if question else ()
     return SeriesSummary(
         name=name,
         plan=plan,
@@ -38,17 +42,21 @@ def load_work(store: Store, name: str, attempted: Collection[str] = (), *, refus
     """Return what of a series is done and what there is to do; InputError for an unknown name.
 
     `attempted` are the trials that a running command has attempted already, and does not run again. Where no values are shown, there is
-    nothing to `refuse` because of their units. Figures also need how `recorded` values are distributed.
+    nothing to `refuse` because of their units. Figures also need how `recorded` values are distributed. Trials lack the judgements that
+    tables and figures do not show.
     """
-    return _read(store, name, attempted, refuse=refuse, recorded=recorded)[0]
+    return _read(store, name, attempted, refuse=refuse, recorded=recorded, rules=LOOKED_AT)[0]
 
 
-def _read(store: Store, name: str, attempted: Collection[str], *, refuse: bool = True, recorded: bool = False) -> tuple[SeriesWork, Policy]:
+def _read(
+    store: Store, name: str, attempted: Collection[str], *, refuse: bool = True, recorded: bool, rules: Collection[str] | None
+) -> tuple[SeriesWork, Policy, History]:
     """Read a series on the machines that it confirmed; machines that it never confirmed are as last examined."""
     plan, planned = store.plans.latest(name), store.plans.trials(name)
-    machines = {**store.examinations.latest(), **store.examinations.of_series(name)}
-    policy, seen = policy_by(plan.rules), results_of(store, name, planned, plan.rules, machines).seen(attempted)
-    trials = store.attempts.one_per_trial(name, refuse=refuse)
+    machines = store.attempts.machines_of(name)
+    history = store.attempts.history((trial.id for trial in planned), machines, rules)
+    policy, seen = policy_by(plan.rules), results_of(store, name, planned, plan.rules, machines, history=history).seen(attempted)
+    trials = store.attempts.units(name).of(history.one_per_trial(name, planned), refuse=refuse)
     trials = store.distributions.added(trials, plan.rules.metrics) if recorded else trials
     work = SeriesWork(
         name=name,
@@ -60,7 +68,7 @@ def _read(store: Store, name: str, attempted: Collection[str], *, refuse: bool =
         outlook=policy.outlook(planned, seen),
         findings=policy.findings(planned, seen),
     )
-    return work, policy
+    return work, policy, history
 
 
 def load_versions(store: Store, trials: Sequence[StoredAttempt]) -> VersionReport:

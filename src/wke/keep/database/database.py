@@ -60,21 +60,28 @@ class Database:
 
     def __init__(self, folder: Path, *, readonly: bool) -> None:
         self._folder = folder
-        self.note, self.is_new = "", False
+        self.note, self.is_new, self._has_log = "", False, False
         with database_errors(folder):
             if readonly:
                 self._connection = _reader(folder / "wke.sqlite")
             else:
                 self._connection, self.note, self.is_new = _writer(folder / "wke.sqlite")
+                self._has_log = self._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Make all changes of the block, on the disk when it ends, or none."""
+    def transaction(self, *, at_once: bool = True) -> Iterator[sqlite3.Connection]:
+        """Make all changes of the block or none. They are on the disk when it ends, or unless `at_once` with the next ones that are.
+
+        A command that is killed loses neither; only when the computer stops does it matter what is on the disk.
+        """
+        later = not at_once and self._has_log
         with database_errors(self._folder):
+            if later:
+                self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -83,6 +90,9 @@ class Database:
                 if self._connection.in_transaction:  # SQLite rolls back by itself where the disk is full
                     self._connection.execute("ROLLBACK")
                 raise
+            finally:
+                if later:
+                    self._connection.execute("PRAGMA synchronous = FULL")
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:

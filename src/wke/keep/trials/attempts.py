@@ -19,18 +19,30 @@ from wke.keep.machines.examinations import Examinations
 from wke.keep.machines.fingerprint import Reference
 from wke.keep.machines.machine_changes import MachinesNow
 from wke.keep.trials.folders import partial_folder
+from wke.keep.trials.history import History, SeriesUnits, counting
 from wke.keep.trials.identity import addresses
 from wke.keep.trials.inputs import InputReader
 from wke.keep.trials.plans import PlanReader
 from wke.keep.trials.rows import read_release
 from wke.keep.trials.stored import read_attempts
 from wke.keep.trials.trials import Attempt, Detached, Invalid, StoredAttempt, counting_attempts
-from wke.keep.trials.units import Units, in_units
+from wke.keep.trials.units import Units
 
-REJECTED = "outcome = 'invalid' OR id IN (SELECT attempt FROM judgements WHERE level = 'invalid')"
 OF_TRIALS = "a.trial IN (SELECT value FROM json_each(?))"
 OF_PLAN = "a.trial IN (SELECT p.trial FROM planned p JOIN series o ON o.id = p.series WHERE o.name = ?)"
-OF_SERIES = "a.invocation IN (SELECT i.id FROM invocations i JOIN series o ON o.id = i.series WHERE o.name = ?)"
+OF_SERIES = "a.invocation IN (SELECT i.id FROM invocations i JOIN series o ON o.id = i.series WHERE o.name = ?1)"
+ALL = ""
+UNFINISHED = " AND a.outcome IS NULL"
+ENDED_LAST = (
+    " AND a.id IN (SELECT e.id FROM attempts e JOIN invocations i ON i.id = e.invocation JOIN series o ON o.id = i.series "
+    "WHERE o.name = ?1 AND e.outcome IS NOT NULL ORDER BY coalesce(e.ended_ns, e.started_ns) DESC LIMIT 5)"
+)
+"""Which attempts of a series: all, those that run, the five that ended last."""
+
+
+def begun_since(at_ns: int) -> str:
+    """Return which attempts of a series: those that began then or later."""
+    return f" AND a.started_ns >= {at_ns:d}"
 
 
 class AttemptReader:
@@ -44,28 +56,40 @@ class AttemptReader:
         self._examinations = Examinations(database)
         self._acceptances = Acceptances(database)
 
+    def history(self, trials: Iterable[str], machines: Reference | None = None, rules: Collection[str] | None = None) -> History:
+        """Return all that the store has of these trials on such machines, by default as they were last examined.
+
+        With `rules`, the attempts have not all judgements, of which there may be a million: only those that suspect or reject an attempt,
+        findings, and numbers of these rules. Then a `verdict` that is neither suspect nor invalid is unknown.
+        """
+        wanted = set(trials)
+        now = self._examinations.latest() if machines is None else machines
+        attempts = self._read(OF_TRIALS, json.dumps(list(wanted)), now, rules=rules)
+        counts = counting(attempts)
+        return History(attempts, counts, self._accepted(wanted - {trial for trial, one in counts.items() if one.ok}, now))
+
+    def units(self, series: str) -> SeriesUnits:
+        """Return the unit of each metric of a series."""
+        query = (
+            f"SELECT o.metric, o.unit, min(a.id) FROM observations o JOIN attempts a ON a.id = o.attempt WHERE {OF_PLAN} GROUP BY o.metric"  # noqa: S608 - ours, no input
+        )
+        with self._database.snapshot() as sql:
+            first: Units = {metric: unit for metric, unit, _ in sql.execute(query, (series,))}
+        known = self._plans.seed(series) is not None
+        return SeriesUnits(first, {metric.name: metric.unit for metric in self._plans.latest(series).rules.metrics} if known else {})
+
     def results(self, trials: Iterable[str], machines: Reference | None = None, series: str = "") -> dict[str, StoredAttempt]:
         """Return the attempt that counts at each trial that has one, by the trial's id: it is ok, and its machines are what they were.
 
         An attempt at another trial counts where a user accepted that; it then `stands_for` this trial. With a `series` the values are in
         its units; those that cannot be converted are left out here, and refused where the series is shown.
         """
-        wanted = set(trials)
-        now = self._examinations.latest() if machines is None else machines
-        found = self._read(f"a.outcome = 'ok' AND {OF_TRIALS}", json.dumps(list(wanted)), now)
-        counting = {one.id: one for one in counting_attempts(each for each in found if not each.changes) if one.ok}
-        known = counting | self._accepted(wanted - counting.keys(), now)
-        return dict(zip(known, self._in_units(known.values(), series, refuse=False), strict=True)) if series else known
+        known = self.history(trials, machines).results
+        return dict(zip(known, self.units(series).of(tuple(known.values()), refuse=False), strict=True)) if series else known
 
     def invalid(self, trials: Iterable[str], machines: Reference | None = None) -> dict[str, Invalid]:
         """Return which of these trials were invalid on these machines and have no ok attempt there, by their ids."""
-        now = self._examinations.latest() if machines is None else machines
-        once = f"a.trial IN (SELECT trial FROM attempts WHERE {REJECTED}) AND {OF_TRIALS}"  # noqa: S608 - ours, no input
-        outcomes: dict[str, list[str]] = {}
-        for attempt in self._read(once, json.dumps(list(trials)), now):
-            outcomes.setdefault(attempt.id, []).extend([] if attempt.changes else [attempt.outcome])
-        mine = {trial: seen for trial, seen in outcomes.items() if "invalid" in seen and "ok" not in seen}
-        return {trial: Invalid(seen.count("invalid"), seen[-1] == "invalid") for trial, seen in mine.items()}
+        return self.history(trials, machines).invalid
 
     def one_per_trial(self, series: str, *, refuse: bool = True) -> tuple[StoredAttempt, ...]:
         """Return one attempt for each trial of the latest plan of a series that was begun, in running order: the ok one, else the last.
@@ -75,30 +99,22 @@ class AttemptReader:
         """
         if self._plans.seed(series) is None:
             raise self._plans.unknown(series)
-        plan = self._plans.trials(series)
-        machines = self._machines_of(series)
-        found = {one.id: one for one in counting_attempts(each for each in self._read(OF_PLAN, series, machines) if not each.changes)}
-        found |= self._accepted({entry.id for entry in plan if not (entry.id in found and found[entry.id].ok)}, machines)
-        ours = (
-            replace(found[entry.id], series=series, point=entry.point, iteration=entry.iteration, warmup=entry.warmup)
-            for entry in plan
-            if entry.id in found
-        )
-        return self._in_units(ours, series, refuse=refuse)
+        planned = self._plans.trials(series)
+        found = self.history((entry.id for entry in planned), self.machines_of(series)).one_per_trial(series, planned)
+        return self.units(series).of(found, refuse=refuse)
 
     def of_plan(self, series: str) -> tuple[StoredAttempt, ...]:
         """Return all attempts at the trials of the latest plan of a series, in running order, whatever their outcome."""
-        plan = {entry.id: entry for entry in self._plans.trials(series)}
-        attempts = self._read(OF_PLAN, series, self._machines_of(series))
-        ours = (
-            replace(one, series=series, iteration=plan[one.id].iteration, warmup=plan[one.id].warmup)
-            for one in sorted(attempts, key=lambda one: (plan[one.id].position, one.attempt))
-        )
-        return self._in_units(ours, series, refuse=True) if plan else ()
+        planned = self._plans.trials(series)
+        found = self.history((entry.id for entry in planned), self.machines_of(series)).of_plan(series, planned)
+        return self.units(series).of(found, refuse=True) if planned else ()
 
-    def of_series(self, series: str) -> tuple[StoredAttempt, ...]:
-        """Return all attempts that commands of a series made, whatever plan they belonged to, as they were measured, the oldest first."""
-        return tuple(sorted(self._read(OF_SERIES, series), key=lambda attempt: attempt.started_ns))
+    def of_series(self, series: str, which: str = ALL) -> tuple[StoredAttempt, ...]:
+        """Return the attempts that commands of a series made, whatever plan they belonged to, as they were measured, the oldest first.
+
+        `which` is ALL, ENDED_LAST, UNFINISHED, or what `begun_since` returns.
+        """
+        return tuple(sorted(self._read(f"{OF_SERIES}{which}", series), key=lambda attempt: attempt.started_ns))
 
     def of_trial(self, trial: str) -> tuple[StoredAttempt, ...]:
         """Return all attempts at a trial, the oldest first."""
@@ -144,20 +160,9 @@ class AttemptReader:
             for id_, trial, number, name, started_ns, folders, releases in rows
         )
 
-    def _machines_of(self, series: str) -> Reference:
+    def machines_of(self, series: str) -> Reference:
         """Return what the machines are for a series; those that it never confirmed are what the latest examination found."""
         return {**self._examinations.latest(), **self._examinations.of_series(series)}
-
-    def _in_units(self, attempts: Iterable[StoredAttempt], series: str, *, refuse: bool) -> tuple[StoredAttempt, ...]:
-        """Return attempts of a series with each metric in one unit: the declared one, else that of its first stored value."""
-        query = (
-            f"SELECT o.metric, o.unit, min(a.id) FROM observations o JOIN attempts a ON a.id = o.attempt WHERE {OF_PLAN} GROUP BY o.metric"  # noqa: S608 - ours, no input
-        )
-        with self._database.snapshot() as sql:
-            units: Units = {metric: unit for metric, unit, _ in sql.execute(query, (series,))}
-        known = self._plans.seed(series) is not None
-        declared = {metric.name: metric.unit for metric in self._plans.latest(series).rules.metrics} if known else {}
-        return in_units(attempts, units, declared=declared, refuse=refuse)
 
     def _accepted(self, trials: Collection[str], machines: Reference) -> dict[str, StoredAttempt]:
         """Return, by trial, the attempts at other trials that count there because a user accepted them."""
@@ -171,9 +176,15 @@ class AttemptReader:
         return found
 
     def _read(
-        self, condition: str, value: str, machines: Reference | None = None, moved: Mapping[str, str] | None = None
+        self,
+        condition: str,
+        value: str,
+        machines: Reference | None = None,
+        moved: Mapping[str, str] | None = None,
+        *,
+        rules: Collection[str] | None = None,
     ) -> tuple[StoredAttempt, ...]:
         """Return the attempts `a` that meet an SQL condition, by trial and number; with `machines`, also how those have changed."""
         now = MachinesNow(machines, self._acceptances.facts(), moved) if machines else None
         with self._database.snapshot() as sql:
-            return read_attempts(sql, self._folder, condition, value, now)
+            return read_attempts(sql, self._folder, condition, value, now, rules=rules)

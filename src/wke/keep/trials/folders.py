@@ -1,10 +1,9 @@
 """The folder of each attempt: in partial/ until the attempt has ended, then in trials/."""
 
-from functools import partial
 from itertools import count
 from pathlib import Path
 
-from wke.keep.files.disk import disk_errors, private_folder, sync_folder, together
+from wke.keep.files.disk import disk_errors, private_folder
 
 
 def partial_folder(store: Path, trial: str, number: int) -> Path:
@@ -38,10 +37,9 @@ def set_aside(store: Path) -> str:
 
 
 def put_in_place(store: Path, trial: str, number: int) -> Path:
-    """Move the folder of an attempt that has ended from partial/ to trials/; return where it is when that is on the disk."""
+    """Move the folder of an attempt that has ended from partial/ to trials/; return where it is. The next opening repeats what is lost."""
     source, target = partial_folder(store, trial, number), final_folder(store, trial, number)
     with disk_errors(store):
         private_folder(target.parent)
         source.rename(target)
-        together([partial(sync_folder, folder) for folder in (target.parent, target.parent.parent, source.parent)])
     return target

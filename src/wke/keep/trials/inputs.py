@@ -4,6 +4,8 @@ from wke.keep.database.database import Database
 from wke.keep.files.damage import read_object
 from wke.keep.trials.trials import Inputs
 
+AT_ONCE = 1000  # texts of some kilobytes each
+
 
 class InputReader:
     """The inputs of the trials in a store."""
@@ -35,6 +37,13 @@ class InputReader:
         """Return the inputs of the trials with attempts that meet an SQL condition."""
         tried = f"SELECT trial, max(id) AS last FROM attempts WHERE {condition} GROUP BY trial"  # noqa: S608 - ours, no input
         query = f"SELECT i.trial, i.json FROM inputs i JOIN ({tried}) a ON a.trial = i.trial ORDER BY a.last DESC"  # noqa: S608 - ours, no input
+        found: dict[str, Inputs] = {}
+        read: dict[str, Inputs] = {}  # all trials of a point depend on the same
         with self._database.snapshot() as sql:
-            rows = sql.execute(query).fetchall()
-        return {trial: read_object(text, f"what trial {trial} depends on") for trial, text in rows}
+            cursor = sql.execute(query)
+            while rows := cursor.fetchmany(AT_ONCE):
+                for trial, text in rows:
+                    if text not in read:
+                        read[text] = read_object(text, f"what trial {trial} depends on")
+                    found[trial] = read[text]
+        return found

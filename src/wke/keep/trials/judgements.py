@@ -26,6 +26,9 @@ class Level(StrEnum):
     INVALID = "invalid"
 
 
+LEVELS = {level.value: level for level in Level}
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What one rule says of an attempt. `said` is the evidence in a sentence, of the machine or task `place`, and `numbers` are in it."""
@@ -61,5 +64,5 @@ def insert_judgements(sql: sqlite3.Connection, attempt: int, judgements: Iterabl
 
 def read_judgement(rule: str, level: str, place: str, said: str, numbers: str) -> Judgement:
     """Return the judgement of a row of the store."""
-    known = Level(level) if level in list(Level) else Level.UNKNOWN  # a level of a later version
-    return Judgement(rule, known, place, said, read_object(numbers, f"the numbers of rule {rule}"))
+    seen = {} if numbers == "{}" else read_object(numbers, f"the numbers of rule {rule}")
+    return Judgement(rule, LEVELS.get(level, Level.UNKNOWN), place, said, seen)  # unknown: a level of a later version

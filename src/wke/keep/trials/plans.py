@@ -1,10 +1,11 @@
 """Reading plans: which series there are, and what the latest plan of each consists of."""
 
+from functools import partial
 from pathlib import Path
 
 from wke.errors import InputError, did_you_mean
 from wke.keep.database.database import Database
-from wke.keep.files.damage import read_object
+from wke.keep.trials.points import read_point
 from wke.keep.trials.storedplan import StoredPlan
 from wke.keep.trials.trials import PlannedTrial
 
@@ -37,17 +38,23 @@ class PlanReader:
         return StoredPlan.from_json(row[0])
 
     def trials(self, series: str) -> tuple[PlannedTrial, ...]:
-        """Return the trials of the latest plan of a series, in running order."""
+        """Return the trials of the latest plan of a series, in running order. Their inputs are read when they are asked for."""
         query = (
-            "SELECT p.trial, p.point, p.iteration, p.warmup, p.position, coalesce(i.json, '{}') FROM planned p "
-            "JOIN series s ON s.id = p.series LEFT JOIN inputs i ON i.trial = p.trial WHERE s.name = ? ORDER BY p.position"
+            "SELECT p.trial, p.point, p.iteration, p.warmup, p.position FROM planned p "
+            "JOIN series s ON s.id = p.series WHERE s.name = ? ORDER BY p.position"
         )
         with self._database.snapshot() as sql:
             rows = sql.execute(query, (series,)).fetchall()
         return tuple(
-            PlannedTrial(trial, read_object(point, f"the point of trial {trial}"), k, bool(warmup), position, text)
-            for trial, point, k, warmup, position, text in rows
+            PlannedTrial(trial, read_point(point, trial), k, bool(warmup), position, partial(self._inputs, trial))
+            for trial, point, k, warmup, position in rows
         )
+
+    def _inputs(self, trial: str) -> str:
+        """Return the inputs of a trial as JSON; an empty object if no attempt at it was ever begun."""
+        with self._database.snapshot() as sql:
+            row = sql.execute("SELECT json FROM inputs WHERE trial = ?", (trial,)).fetchone()
+        return str(row[0]) if row else "{}"
 
     def unknown(self, series: str) -> InputError:
         """Return the error for a series that does not exist."""

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wke.keep.database.checkedconnection import storable
@@ -16,10 +16,24 @@ from wke.keep.trials.versions import insert_versions
 from wke.records import ClockReading, Release, StartedTogether, TaskEnded
 
 
-def insert_planned(sql: sqlite3.Connection, series: int, trials: Iterable[PlannedTrial]) -> None:
+def insert_planned(sql: sqlite3.Connection, series: int, trials: Sequence[PlannedTrial]) -> None:
     """Add trials to the plan of a series."""
-    rows = [(series, t.position, t.id, json.dumps(dict(t.point)), t.iteration, t.warmup) for t in trials]
-    sql.executemany("INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?)", rows)
+    sql.executemany("INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?)", _planned_rows(series, trials))
+
+
+def replace_planned(sql: sqlite3.Connection, series: int, trials: Sequence[PlannedTrial]) -> None:
+    """Make these trials the plan of a series; write nothing if they are already."""
+    rows = _planned_rows(series, trials)
+    query = "SELECT series, position, trial, point, iteration, warmup FROM planned WHERE series = ? ORDER BY position"
+    if sql.execute(query, (series,)).fetchall() != rows:
+        sql.execute("DELETE FROM planned WHERE series = ?", (series,))
+        insert_planned(sql, series, trials)
+
+
+def _planned_rows(series: int, trials: Sequence[PlannedTrial]) -> list[tuple[object, ...]]:
+    points = {id(trial.point): trial.point for trial in trials}
+    texts = {key: json.dumps(dict(point)) for key, point in points.items()}
+    return [(series, t.position, t.id, texts[id(t.point)], t.iteration, t.warmup) for t in trials]
 
 
 def insert_observations(sql: sqlite3.Connection, attempt: int, values: Mapping[str, float], units: Mapping[str, str]) -> None:

@@ -25,7 +25,10 @@ def in_units(attempts: Iterable[StoredAttempt], units: Units, *, declared: Units
 
 
 def _converted(attempt: StoredAttempt, known: dict[str, str], declared: Units, *, refuse: bool) -> StoredAttempt:
-    values, told = dict(attempt.observations), dict(attempt.units)
+    given = attempt.units
+    if all(name in known and given.get(name) == known[name] for name in attempt.observations):  # as nearly always
+        return attempt
+    values, told = dict(attempt.observations), dict(given)
     for name in attempt.observations:
         own = told.get(name, "") or declared.get(name, "")
         wanted = known.setdefault(name, own)

@@ -7,7 +7,7 @@ from wke.describe.experiment.metrics import Metric
 from wke.judge.statistics.summaries import metric_units
 from wke.judge.summary.pointtable import Point, varied
 from wke.judge.summary.series import SeriesWork
-from wke.keep.files.disk import write_atomically
+from wke.keep.files.disk import write_if_new
 from wke.keep.trials.trials import StoredAttempt, counting_attempts
 from wke.tell.exports.resultrows import column_name
 from wke.tell.exports.resultsfile import ResultsFile
@@ -81,7 +81,7 @@ def export_answers(folder: Path, work: SeriesWork) -> tuple[Path, ...]:
     if not text:
         return ()
     path = folder / f"{work.name}.answers.csv"
-    write_atomically(path, visible(text).encode(), private=True)
+    write_if_new(path, visible(text).encode(), private=True)
     return (path,)
 
 

@@ -17,7 +17,7 @@ from wke.describe.toml.tables import read_text
 from wke.describe.toml.wording import counted
 from wke.errors import InputError
 from wke.keep.files.csvtext import csv_text
-from wke.keep.files.disk import write_atomically
+from wke.keep.files.disk import write_if_new
 from wke.tell.terminal.sanitize import visible
 from wke.values import dataclass
 
@@ -59,8 +59,8 @@ class ResultsFile:
         """Write the file to `path`, and the one beside it: safe to print, each whole or not at all, for the owner only if `private`."""
         if not self.commented:
             facts = {"commands": self.commands, "constants": dict(self.constants), "units": dict(self.units)}
-            write_atomically(_beside(path), json.dumps(facts, indent=2, default=str).encode() + b"\n", private=private)
-        write_atomically(path, visible(self.text).encode(), private=private)
+            write_if_new(_beside(path), json.dumps(facts, indent=2, default=str).encode() + b"\n", private=private)
+        write_if_new(path, visible(self.text).encode(), private=private)
 
 
 def read_results_file(path: Path) -> ResultsFile:
