@@ -232,9 +232,8 @@ class Landing:
         if not entry.size:
             return None
         if status is not None and status.st_mode & FORMAT == IS_FILE and status.st_size == entry.size:
-            known = yield from self._whole(item, folder, name)
+            known = yield from self._whole(item, folder, name, status)
             if known:
-                item.fits = status.st_mode & 0o7777 == entry.mode and status.st_mtime_ns == entry.mtime_ns
                 return entry.size, known
         if entry.size > CHUNK and not any(other.part for other in self._expected):  # a copy that broke off left one part
             item.part = lasting_part(folder, name, posix.O_RDWR)
@@ -244,7 +243,7 @@ class Landing:
                 return item.have, known
         return None
 
-    def _whole(self, item: Expected, folder: int, name: bytes) -> "Generator[object, object, str]":
+    def _whole(self, item: Expected, folder: int, name: bytes, status: "posix.stat_result") -> "Generator[object, object, str]":
         """Return the digest of the file that is there, nothing when it cannot be read."""
         try:
             handle = posix.open(name, READ_FILE, dir_fd=folder)
@@ -252,6 +251,7 @@ class Landing:
             return ""
         try:
             item.have = item.entry.size
+            item.fits = status.st_mode & 0o7777 == item.entry.mode and status.st_mtime_ns == item.entry.mtime_ns
             return (yield from self._digest(handle, item.have))
         finally:
             posix.close(handle)

@@ -1,7 +1,7 @@
 """A plan: every trial of an experiment on a cluster, in running order, fixed before anything runs. All checks happen here."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from itertools import islice
 from typing import TypeVar
@@ -106,14 +106,10 @@ def make_plan(
     points: list[PlannedPoint] = []
     problems: dict[Problem, None] = {}
     too_large: list[tuple[Point, TooFewMachinesError]] = []
-    head, planners = Side(experiment, configuration), dict[bool, PointPlanner]()
+    plan_point = _planner(Side(experiment, configuration), cluster, revisions)
     for point in experiment.parameters.points():
         try:
-            is_base = revisions is not None and revisions.is_base(point)
-            if is_base not in planners:
-                planners[is_base] = PointPlanner(head if revisions is None else revisions.side(point, head), cluster)
-            planned = planners[is_base].plan(point)
-            points.append(planned if revisions is None else replace(planned, steps=revisions.told(point, planned.steps)))
+            points.append(plan_point(point))
         except TooFewMachinesError as error:
             too_large.append((point, error))
         except InputError as error:
@@ -127,6 +123,22 @@ def make_plan(
     left_out = tuple(LeftOut(point, error.problems[0].what) for point, error in too_large)
     fitting = _without(experiment, left_out)
     return Plan(fitting, seed, _trials(fitting, points, seed), left_out, configuration, cluster)
+
+
+def _planner(head: Side, cluster: ClusterSpec, revisions: Revisions | None) -> Callable[[Point], PlannedPoint]:
+    """Return a function that plans a point, with `revisions` by what belongs to the point's revision."""
+    if revisions is None:
+        return PointPlanner(head, cluster).plan
+    planners: dict[bool, PointPlanner] = {}
+
+    def plan(point: Point) -> PlannedPoint:
+        is_base = revisions.is_base(point)
+        if is_base not in planners:
+            planners[is_base] = PointPlanner(revisions.side(point, head), cluster)
+        planned = planners[is_base].plan(point)
+        return replace(planned, steps=revisions.told(point, planned.steps))
+
+    return plan
 
 
 def _without(experiment: Experiment, left_out: Sequence[LeftOut]) -> Experiment:

@@ -16,6 +16,8 @@ from wke.records import OutcomeKind
 
 Rows = Callable[[str, str], list[tuple[Any, ...]]]
 """Return columns from tables that include `attempts a`, after the attempt's id."""
+RuleNames = Collection[str] | None
+"""The rules whose judgements are wanted whatever they say; None for those of all rules."""
 
 COLUMNS = "a.trial, s.name, a.number, a.point, a.iteration, a.warmup, a.outcome, a.why, a.started_ns, a.ended_ns, a.invocation"
 OWNED = "attempts a JOIN invocations v ON v.id = a.invocation JOIN series s ON s.id = v.series"
@@ -26,13 +28,7 @@ DERIVED = "derived d JOIN attempts a ON a.id = d.attempt JOIN attempts r ON r.id
 
 
 def read_attempts(
-    sql: sqlite3.Connection,
-    store: Path,
-    condition: str,
-    value: str,
-    now: MachinesNow | None = None,
-    *,
-    rules: Collection[str] | None = None,
+    sql: sqlite3.Connection, store: Path, condition: str, value: str, now: MachinesNow | None = None, *, rules: RuleNames = None
 ) -> tuple[StoredAttempt, ...]:
     """Return the attempts `a` of the store in this folder that meet an SQL condition, by trial and number.
 
@@ -46,8 +42,7 @@ def read_attempts(
     starts = {id_: StoredStart(*start) for id_, *start in rows("t.skew_ns, t.bound_ns, t.first, t.last", STARTED)}
     derived = {id_: (command, Derivation(*why)) for id_, command, *why in rows(f"r.invocation, {DERIVATION}", DERIVED)}
     judged, makers = _judgements(rows, rules), _makers(rows)
-    changed, found = machine_changes(sql, condition, value, now) if now else {}, []
-    left = _left(store)
+    changed, left, found = machine_changes(sql, condition, value, now) if now else {}, _left(store), []
     for id_, trial, series, number, point, iteration, warmup, outcome, why, started_ns, ended_ns, own in rows(COLUMNS, OWNED):
         command, derivation = derived.get(id_, (own, None))
         machines, judgements = changed.get(id_, MachineChanges()), judged.get(id_, ())
@@ -90,7 +85,7 @@ def _observations(rows: Rows) -> tuple[dict[int, dict[str, float]], dict[int, di
     return values, {id_: shared.setdefault(tuple(each.items()), each) for id_, each in units.items()}
 
 
-def _judgements(rows: Rows, rules: Collection[str] | None) -> dict[int, tuple[Judgement, ...]]:
+def _judgements(rows: Rows, rules: RuleNames) -> dict[int, tuple[Judgement, ...]]:
     """Return what rules say, by attempt, in the order of the rules' names."""
     found: dict[int, list[Judgement]] = {}
     columns, tables = "j.rule, j.level, j.place, j.said, j.numbers", "judgements j JOIN attempts a ON a.id = j.attempt"
