@@ -66,15 +66,15 @@ class Copies:
         """Put rendered files where they belong, under their names; raise MachineError naming all machines that failed."""
         from tempfile import TemporaryDirectory  # noqa: PLC0415 - few steps render
 
-        from wke.act.connection.transfer import Digests  # noqa: PLC0415
+        from wke.act.connection.transfer import SharedSource  # noqa: PLC0415
 
-        digests = Digests()
         with TemporaryDirectory(prefix="wke-") as folder:
             sends = []
             for number, file in enumerate(files):
                 parent, slash, _ = file.path.rpartition("/")
                 place = _write(file, Path(folder, str(number)))
-                sends += [self._connections[name].files.send(place, parent + slash, digests=digests) for name in file.machines]
+                shared = SharedSource(place, len(file.machines))
+                sends += [self._connections[name].files.send(place, parent + slash, shared=shared) for name in file.machines]
             _all_or_error(await asyncio.gather(*sends, return_exceptions=True))
 
     async def compare(self, steps: Iterable[PlannedStep]) -> ConfigurationCheck | None:
