@@ -14,7 +14,7 @@ from bench import Bench
 from facts import facts, load
 from page import keep, marks, report, write_between
 from peers import Peers
-from sections import commanding, copying, dispatching, emulating, fanning, large, outputting, series, session, starting, thousand
+from sections import commanding, copying, dispatching, emulating, fanning, large, outputting, series, session, slurming, starting, thousand
 
 import wke
 
@@ -24,6 +24,7 @@ SECTIONS = {
     "command": commanding,
     "fanout": fanning,
     "session": session,
+    "slurm": slurming,
     "series": series,
     "large": large,
     "warm": dispatching,

@@ -153,7 +153,7 @@ def test_keys_without_effect_and_emulated_machines_are_refused(tmp_path: Path) -
         "is for ssh, and this machine is reached via something else",
         "has no effect: via does not use it",
     ]
-    with pytest.raises(InputError, match="emulated machines are entered by wke itself"):
+    with pytest.raises(InputError, match="are entered by wke itself"):
         cluster(tmp_path, '[cluster]\nprovider = "local"\nvia = "docker"\nmachines = 2\n')
 
 

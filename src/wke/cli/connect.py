@@ -36,7 +36,7 @@ def connect(machine: str, cluster_file: Path, *, keep: str | None) -> int:
     if keep is None and len(found) != 1:
         raise InputError(f'"{machine}" names {len(found)} machines; connect takes one', hint=f"for example wke connect {found[0].name}")
     keep_s = None if keep is None else _time(keep)
-    with provide(cluster) as place:
+    with provide(cluster, tell=Printer().talk) as place:
         if keep_s is None:
             return subprocess.run(place.shells[found[0].name], check=False).returncode
         _keep(place, found, keep_s)

@@ -93,7 +93,7 @@ def carry_out(order: CopyOrder, cluster_file: Path, *, quiet: bool = False, dry_
         return
     _require_lasting_machines(described)
     began = time.monotonic()
-    with provide(described) as place, _display(total, quiet=quiet) as on_progress:
+    with provide(described, tell=Printer().talk) as place, _display(total, quiet=quiet) as on_progress:
         copied = run_to_end(_copy(place, machines, order, on_progress))
     if not quiet:
         _tell(copied, order, time.monotonic() - began)
@@ -125,8 +125,9 @@ async def _copy(place: Place, machines: Sequence[MachineSpec], order: CopyOrder,
 
 def _require_lasting_machines(cluster: ClusterSpec) -> None:
     """Refuse machines that would exist for this command only: the copied files would be gone with them."""
-    if not provider_of(cluster).is_up(cluster):
-        raise InputError("no machine is up that could keep the files", hint="`wke cluster up` makes machines that stay")
+    provider = provider_of(cluster)
+    if not provider.is_up(cluster):
+        raise InputError("no machine is up that could keep the files", hint=provider.staying)
 
 
 @contextmanager

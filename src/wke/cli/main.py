@@ -22,7 +22,7 @@ STATUSES = {
     0: "success",
     1: "something ran and failed",
     2: "wrong input: nothing was started",
-    3: "a machine could not be reached",
+    3: "a machine could not be reached, or was taken from us",
     4: "a regression is confirmed (wke compare, wke measure --ci)",
     5: "machines may still be up: the command that removes them is printed",
     124: "a task ran into its timeout",

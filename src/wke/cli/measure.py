@@ -85,6 +85,10 @@ class MeasureOptions:
     figures: Annotated[
         bool, click.option("--figures/--no-figures", default=True, help="Draw the figures as results arrive (the default), or do not.")
     ]
+    submit: Annotated[
+        bool,
+        click.option("--submit", is_flag=True, help="Let Slurm run this command on nodes of its own, as a batch job; see `wke status`."),
+    ]
     notify: Annotated[
         str | None,
         click.option(
@@ -142,6 +146,11 @@ def _measure(asked: Project, reference: Reference | None, options: MeasureOption
     select_trials(series, choice.only)  # raises for a wrong --only before anything is written
     if options.dry_run:
         return _dry_run(series, choice)
+    if options.submit:
+        from wke.cli.submitting import submit_series  # noqa: PLC0415 - only here
+
+        submit_series(series, shlex.join(["wke", *sys.argv[1:]]))
+        return 0
     experiment = series.plan.experiment
     command = shlex.join(["wke", *sys.argv[1:]])
     with Notifier(options.notify, experiment.name) as news, Store.open(RESULTS, command=command, series=experiment.name) as store:
@@ -177,6 +186,8 @@ def _check(options: MeasureOptions, comparison: ComparisonOptions) -> None:
     if any(one is not None for one in given) and not comparison.ci:
         what = "--baseline, --threshold, --strict and --allow-incomplete need --ci"
         raise InputError(what, hint="or write baseline = {...} and threshold in [experiment]")
+    if options.submit and (comparison.ci or options.detach):
+        raise InputError("--submit does not go with --ci or --detach", hint="the job runs by itself; compare its results when it is over")
     if comparison.ci and options.detach:
         raise InputError("--detach does not work with --ci: the verdict is due when the command ends")
 

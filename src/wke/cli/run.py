@@ -90,9 +90,16 @@ def run(config: str, selector: str, targets: str, cluster_file: Path, *, options
     return _run_here(cluster, configuration, request, options)
 
 
+def _tell(text: str) -> None:
+    """Say what is waited for."""
+    from wke.tell.terminal.console import Printer  # noqa: PLC0415 - only for machines that are waited for
+
+    Printer().talk(text)
+
+
 def _run_here(cluster: ClusterSpec, configuration: ConfigurationSpec, request: Request, options: RunOptions) -> int:
     """Run the steps on the cluster's machines, print what they write, and return the exit status."""
-    with provide(cluster) as place:
+    with provide(cluster, tell=_tell) as place:
         steps = _plan(configuration, place.cluster, request)
         with beginning(place, {m.name: m for step in steps for m in step.machines}.values()):
             from wke.cli.run_steps import run_and_print  # noqa: PLC0415 - ssh logs in while this is imported

@@ -1,5 +1,6 @@
 """`wke status`: shows which series are being measured and how far they are, read from the store while another process writes it."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -26,6 +27,7 @@ from wke.tell.terminal.output import flush, redraws
 from wke.tell.terminal.status import change_line, status_json, status_lines, summary_line
 
 LOOK_S = 0.2  # between two checks of the files' times
+QUEUE_S = 10.0  # between two questions about a job that waits: no file changes when it is cancelled
 READING = 0.05  # at most this share of the time is used for reading: the machines may be emulated on this computer
 NOTHING = "nothing has been measured here yet"
 
@@ -73,7 +75,7 @@ def read(name: str | None) -> list[SeriesStatus]:
 
 def _lines(seen: list[SeriesStatus], *, named: bool) -> Iterator[str]:
     for each in seen:
-        yield from status_lines(each) if named or each.is_measured or each.left else [summary_line(each)]
+        yield from status_lines(each) if named or each.is_measured or each.left or each.queued else [summary_line(each)]
     if not seen:
         yield NOTHING
 
@@ -100,20 +102,22 @@ def _owners(cluster_file: Path) -> dict[str, dict[str, str]]:
 
 
 def _follow(name: str | None, *, as_json: bool) -> None:
-    """Show every change until nothing is measured any more."""
+    """Show every change until nothing is measured any more, and no job that is to measure something waits."""
     shown = _JsonLines() if as_json else _Redrawn(named=name is not None) if redraws("stdout") else _ChangeLines()
     with shown:
         before: object = None
+        again_at = math.inf
         while True:
             marks = _marks()
-            if marks == before:
+            if marks == before and time.monotonic() < again_at:
                 time.sleep(LOOK_S)
                 continue
             before, began = marks, time.monotonic()
             seen = read(name)
             shown.show(seen)
-            if not any(each.is_measured for each in seen):
+            if not any(each.is_measured or each.queued for each in seen):
                 return
+            again_at = time.monotonic() + QUEUE_S if any(each.queued for each in seen) else math.inf
             time.sleep(max(LOOK_S, (time.monotonic() - began) / READING))
 
 

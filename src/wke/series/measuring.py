@@ -80,7 +80,7 @@ def measure_missing(series: PlannedSeries, store: Store, choice: TrialChoice, wa
     detaching = detachment(series.project.cluster, wanted=choice.detach, scoped=scope_at(series))
     if detaching.note:
         watcher.note(detaching.note)
-    with provide(series.project.whole, lasting=detaching.detachment is not None) as place:
+    with provide(series.project.whole, lasting=detaching.detachment is not None, tell=watcher.note) as place:
         for note in place.notes:
             watcher.note(note)
         if place.cluster != series.project.whole:

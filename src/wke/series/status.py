@@ -7,6 +7,7 @@ from wke.judge.policies.pace import Pace, pace
 from wke.judge.summary.status import SeriesStatus, ended_ns
 from wke.keep.files.current import Current, read_current
 from wke.keep.files.lock import holder_of, series_lock
+from wke.keep.files.submitted import read_submitted
 from wke.keep.store import Store
 from wke.keep.trials.attempts import ENDED_LAST, UNFINISHED, begun_since
 from wke.keep.trials.trials import INTERRUPTED, RUNNING, StoredAttempt
@@ -18,8 +19,8 @@ def load_status(store: Store, name: str) -> SeriesStatus:
     holder = holder_of(series_lock(store.folder, name))
     ends = tuple(sorted(store.attempts.of_series(name, ENDED_LAST), key=ended_ns, reverse=True))
     if holder is None or not holder.alive:
-        left = store.attempts.detached(name)
-        return SeriesStatus(load_work(store, name, refuse=False), time.time_ns(), holder, None, None, None, ends=ends, left=left)
+        left, work, queued = store.attempts.detached(name), load_work(store, name, refuse=False), _queued(store, name)
+        return SeriesStatus(work, time.time_ns(), holder, None, None, None, ends=ends, left=left, queued=queued)
     own = store.attempts.of_series(name, begun_since(holder.since_ns or time.time_ns()))
     running = next(reversed(store.attempts.of_series(name, UNFINISHED)), None)
     return SeriesStatus(
@@ -32,6 +33,16 @@ def load_status(store: Store, name: str) -> SeriesStatus:
         ends=ends,
         left=(),
     )
+
+
+def _queued(store: Store, name: str) -> str:
+    """Return which job was submitted to measure a series and is not over, "" if there is none."""
+    submitted = read_submitted(store.folder, name)
+    if submitted is None:
+        return ""
+    from wke.act.slurm.job import queue_words  # noqa: PLC0415 - most series were never submitted
+
+    return queue_words(submitted.job)
 
 
 def _pace(store: Store, name: str, own: Sequence[StoredAttempt]) -> Pace | None:

@@ -11,7 +11,7 @@ from wke.act.providers import expiry
 from wke.act.providers.loan import UP, Loan, LoanBook
 from wke.act.providers.place import Place
 from wke.act.providers.programs import heard_signals
-from wke.act.providers.provider import Standing
+from wke.act.providers.provider import Standing, Tell
 from wke.act.providers.ssh import place_at
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.describe.cluster.machinelist import read_machine_list
@@ -29,9 +29,10 @@ class CommandProvider:
     """
 
     makes_machines = True
+    staying = "`wke cluster up` makes machines that stay"
 
     @contextmanager
-    def reach(self, cluster: ClusterSpec) -> Iterator[Place]:
+    def reach(self, cluster: ClusterSpec, tell: Tell) -> Iterator[Place]:  # noqa: ARG002 - what `up` says is shown as it comes
         """Yield the place where they are, made if need be.
 
         Raises MachineError when `up` fails, InputError when what it prints makes no sense, StillUpError when `down` fails.

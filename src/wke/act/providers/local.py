@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from wke.act.emulation import emulation
 from wke.act.providers.place import Place
-from wke.act.providers.provider import Standing
+from wke.act.providers.provider import Standing, Tell
 from wke.describe.cluster.cluster import ClusterSpec
 
 SHELL = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash --norc -i; exec sh -i")
@@ -15,9 +15,10 @@ class LocalProvider:
     """Emulated machines: those that `wke cluster up` keeps, or else machines made for one command."""
 
     makes_machines = True
+    staying = "`wke cluster up` makes machines that stay"
 
     @contextmanager
-    def reach(self, cluster: ClusterSpec) -> Iterator[Place]:
+    def reach(self, cluster: ClusterSpec, tell: Tell) -> Iterator[Place]:  # noqa: ARG002 - they are made at once
         """Yield the place where they are, made if need be."""
         kept = emulation.find(cluster)
         emulated = kept or emulation.up(cluster, keep=False)

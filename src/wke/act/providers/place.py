@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wke.act.connection.claim import Claim
 from wke.act.kept.terms import KeepingTerms
@@ -23,6 +23,18 @@ def _connection(machine: str, lease_s: float, claim: Claim | None) -> Connection
     return Connection(machine, lease_s, claim)
 
 
+class Term(Protocol):
+    """For how long machines are ours. Both methods may take seconds; they are called in a thread."""
+
+    def ends_at(self) -> float | None:
+        """Return when all machines are taken from us, in seconds since the epoch; None if that is not known."""
+        ...
+
+    def fate(self) -> str:
+        """Return why all machines were taken from us, "" if they were not, or it is not known."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A cluster with the addresses that its machines really have, and how a program is started on each of them.
@@ -33,6 +45,7 @@ class Place:
     times that trials are stored with, in nanoseconds since the epoch. `is_here` says that machines have this computer's kernel and clock.
     `keeping` says whether connections are kept for the next command, if that is possible there. `begun` are transports that run already, by
     their machines (see beginning.py); whoever opens a connection takes one out.
+    `term` says until when the machines are ours, if that is limited.
     """
 
     cluster: ClusterSpec
@@ -45,3 +58,4 @@ class Place:
     is_here: bool = False
     keeping: KeepingTerms | None = None
     begun: dict[str, Pipes] = field(default_factory=dict)
+    term: Term | None = None

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import cast
 
 from wke.act.providers.place import Place
-from wke.act.providers.provider import Maker, Provider
+from wke.act.providers.provider import Maker, Provider, Tell
 from wke.act.providers.ssh import SshProvider
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.describe.cluster.clusterfile import MACHINES_ARE
@@ -28,7 +28,13 @@ def _command() -> Provider:
     return CommandProvider()
 
 
-PROVIDERS: Mapping[str, Callable[[], Provider]] = {"ssh": SshProvider, "local": _local, "command": _command}
+def _slurm() -> Provider:
+    from wke.act.providers.slurm import SlurmProvider  # noqa: PLC0415
+
+    return SlurmProvider()
+
+
+PROVIDERS: Mapping[str, Callable[[], Provider]] = {"ssh": SshProvider, "local": _local, "command": _command, "slurm": _slurm}
 
 
 def provider_of(cluster: ClusterSpec) -> Provider:
@@ -50,17 +56,18 @@ def maker_of(cluster: ClusterSpec) -> Maker:
 
 
 @contextmanager
-def provide(cluster: ClusterSpec, *, lasting: bool = False) -> Iterator[Place]:
+def provide(cluster: ClusterSpec, *, lasting: bool = False, tell: Tell = lambda _: None) -> Iterator[Place]:
     """Yield the place where `cluster` is.
 
     Machines that have to be made are there until the block is left; machines that `wke cluster up` keeps are used as they are and stay.
+    `tell` hears what is waited for until they are there.
     Raises MachineError when machines cannot be made, InputError when they have to be although `lasting` ones are wanted.
     """
     provider = provider_of(cluster)
     if lasting and not provider.is_up(cluster, for_good=True):
         raise InputError(
             "nothing can outlive this command on machines that are made for it alone",
-            hint="make machines that stay: wke cluster up",
+            hint=provider.staying,
         )
-    with provider.reach(cluster) as place:
+    with provider.reach(cluster, tell) as place:
         yield place

@@ -1,6 +1,6 @@
 """What a provider is: where the machines of a cluster come from. One module for each; `provide.py` chooses."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -8,16 +8,21 @@ from wke.act.providers.place import Place
 from wke.describe.cluster.cluster import ClusterSpec
 from wke.values import dataclass
 
+Tell = Callable[[str], None]
+"""Takes a sentence that a person should read now, such as that machines are being waited for."""
+
 
 class Provider(Protocol):
     """A source of machines.
 
     `makes_machines` says whether it has to make them: for one command, or to stay until they are taken down. Then it is a `Maker`.
+    `staying` is a hint how to get machines that stay.
     """
 
     makes_machines: bool
+    staying: str
 
-    def reach(self, cluster: ClusterSpec) -> AbstractContextManager[Place]:
+    def reach(self, cluster: ClusterSpec, tell: Tell) -> AbstractContextManager[Place]:
         """Yield the place; machines that are made for it are gone when the block is left. Raises MachineError when they cannot be made."""
         ...
 

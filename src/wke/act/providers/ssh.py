@@ -9,6 +9,7 @@ from hashlib import sha256
 from wke.act.connection.transport import Transport, shell_on, transport_to
 from wke.act.kept.terms import keeping_terms
 from wke.act.providers.place import Place
+from wke.act.providers.provider import Tell
 from wke.describe.cluster.cluster import ClusterSpec
 
 
@@ -16,8 +17,9 @@ class SshProvider:
     """Machines with an ssh server, or another way in."""
 
     makes_machines = False
+    staying = ""
 
-    def reach(self, cluster: ClusterSpec) -> AbstractContextManager[Place]:
+    def reach(self, cluster: ClusterSpec, tell: Tell) -> AbstractContextManager[Place]:  # noqa: ARG002 - nothing is waited for
         """Yield the place where they are."""
         return nullcontext(self.find(cluster))
 

@@ -19,6 +19,7 @@ from wke.act.telemetry.recorder import Recorder
 from wke.act.trials.deployment import Deployed
 from wke.act.trials.judge_attempt import judge_attempt, judged
 from wke.act.trials.observe_trial import observe_trial
+from wke.act.trials.term import Remaining, check_term, with_fate
 from wke.act.trials.trial import TrialResult, run_trial
 from wke.act.trials.versions import Versions
 from wke.describe.cluster.cluster import MachineSpec
@@ -92,7 +93,8 @@ async def run_series(
     6. Figures are drawn, now that the machines are quiet.
 
     A trial that lost contact runs again, and the series stops early when trials fail alike. Raises MachineError when machines stay out of
-    reach, or when something is left running there that cannot be stopped.
+    reach, when the time for which they are ours is too short for another trial, or when something is left running there that cannot be
+    stopped.
     """
     ends: list[tuple[str, TrialEnd]] = []
     attempted = set(taken_up)
@@ -100,7 +102,7 @@ async def run_series(
         return ()
     with Deployed(series.store.folder / "deployments", series.sink) as deployed:
         async with _session(series, batch, deployed) as session:
-            running = _begun(series, session, deployed)
+            running, remaining = _begun(series, session, deployed), Remaining(series.place)
             while batch:
                 await session.connect(m for name, m in _machines(batch).items() if name not in session.machines)
                 if found := await session.connections.examine():
@@ -108,8 +110,11 @@ async def run_series(
                 done = len(taken_up) + len(ends)
                 for position, item in enumerate(batch, done + 1):
                     await asyncio.sleep(series.experiment.cooldown_s if ends else 0)
+                    await remaining.check()
+                    began = asyncio.get_running_loop().time()
                     ends.append((item.planned.id, await _run_item(running, item, position, done + len(batch))))
                     await series.after_trial()
+                    remaining.took(asyncio.get_running_loop().time() - began)
                     if (series.fail_fast and not ends[-1][1].outcome.ok) or _stops(series, ends):
                         return _last(ends)
                 again = repeat_now((name, end.outcome) for name, end in ends)
@@ -160,6 +165,8 @@ async def _reach(running: _Running) -> None:
     session, sink, loop = running.session, running.series.sink, asyncio.get_running_loop()
     wait_s = running.series.place.cluster.wait_s
     deadline, pause_s, waited = loop.time() + wait_s, FIRST_PAUSE_S, False
+    if any(map(session.connections.is_missing, session.machines)):
+        await check_term(running.series.place)
     while True:
         try:
             await session.connect()
@@ -282,7 +289,7 @@ async def _run_and_store(running: _Running, item: IdentifiedTrial, attempt: Atte
             series.sink(record)
 
         with session.reporting_to(keep), running.recorder.recording(attempt.folder, started_ns):
-            result = await _connect_and_run(running, item.trial, attempt)
+            result = await with_fate(series.place, await _connect_and_run(running, item.trial, attempt))
     seen = Observations({}, {})
     judgements: tuple[Judgement, ...] = ()
     tasks, start = tuple(ends.values()), starts[-1] if starts else None

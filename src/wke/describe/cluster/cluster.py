@@ -6,12 +6,14 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wke.describe.cluster.clusterfile import MACHINES_ARE, ClusterFile, LinkEntry
+from wke.describe.cluster.clusterfile import COME_BACK, ENTERED_BY_WKE, MACHINES_ARE, ClusterFile, LinkEntry
 from wke.describe.cluster.drafts import Draft, machine_drafts, name_problem
 from wke.describe.cluster.folding import unfold
 from wke.describe.cluster.machinelimits import MachineLimits, read_limits
 from wke.describe.cluster.selector import select
+from wke.describe.cluster.slurm import SlurmSpec
 from wke.describe.cluster.upanddown import UpAndDown, read_up_and_down
+from wke.describe.toml.shape import value_of
 from wke.describe.toml.tables import TomlTable, read
 from wke.describe.toml.userfile import is_folder
 from wke.describe.toml.wording import counted
@@ -112,6 +114,7 @@ class ClusterSpec:
     key_exchange: str | None = None
     ciphers: str | None = None
     share: tuple[str, ...] = ()
+    slurm: SlurmSpec = SlurmSpec()
     links: Mapping[str, LinkSpec] = field(default_factory=dict)
     limits: Mapping[str, MachineLimits] = field(default_factory=dict)
     tries_limits: bool = False
@@ -180,7 +183,7 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
         connect_limit=section.connect_limit,
         connect_timeout_s=section.connect_timeout,
         lease_s=section.lease,
-        wait_s=(0.0 if MACHINES_ARE[provider] == "emulated" else WAIT_S) if section.wait is None else section.wait,
+        wait_s=(WAIT_S if provider in COME_BACK else 0.0) if section.wait is None else section.wait,
         detached_lease_s=section.lease if "lease" in section.given else DETACHED_LEASE_S,
         keep_s=section.keep_connections,
         ssh_options=section.ssh_options,
@@ -188,6 +191,7 @@ def _build(table: TomlTable[ClusterFile], problems: list[Problem]) -> ClusterSpe
         key_exchange=section.key_exchange,
         ciphers=section.ciphers,
         share=section.share,
+        slurm=value_of(SlurmSpec, table.value.slurm, time_s=table.value.slurm.time),
         tries_limits=section.limits == "try",
         warnings=table.old_spellings,
         commands=read_up_and_down(table, provider, problems),
@@ -241,9 +245,9 @@ def _with_vias(table: TomlTable[ClusterFile], cluster: ClusterSpec, drafts: Sequ
     section, key = table.value.cluster, ("via",) if table.value.via else ("cluster", "via")
     if section.via is None and not table.value.via:
         return cluster
-    if MACHINES_ARE[cluster.provider] == "emulated":
+    if cluster.provider in ENTERED_BY_WKE:
         hint = 'remove it, or write provider = "ssh" in [cluster] for machines that exist already'
-        problems.append(Problem("emulated machines are entered by wke itself", table.at(*key), hint))
+        problems.append(Problem(f'machines of provider "{cluster.provider}" are entered by wke itself', table.at(*key), hint))
         return cluster
     from wke.describe.cluster.via import read_via, what_lacks  # noqa: PLC0415 - few clusters have it
 

@@ -207,18 +207,55 @@ def _as_via_table(value: TomlValue) -> TomlValue:
 ViaForm = Annotated[ViaEntry, Before(_as_via_table, str | list[str] | ViaEntry)]
 
 
-MACHINES_ARE = {"ssh": "named", "local": "emulated", "command": "lent"}
+MACHINES_ARE = {"ssh": "named", "local": "emulated", "command": "lent", "slurm": "lent"}
 """The providers, and what their machines are: *named* ones have addresses in the file, *lent* ones only while they are up."""
 OWN_KEYS = {"up": "command", "down": "command", "keep-machines": "command"}
 """The keys of [cluster] that are for one provider only."""
+ENTERED_BY_WKE = frozenset({"local", "slurm"})
+"""The providers whose machines are reached in a way of their own, neither by ssh nor by `via`."""
+COME_BACK = frozenset({"ssh", "command"})
+"""The providers whose machines may come back after contact was lost, such as one that reboots."""
+
+
+SET_BY_WKE = ("nodes", "N", "no-shell", "job-name", "J", "jobid", "nodelist", "w", "time", "t", "parsable", "output", "o", "wrap")
+
+
+def _slurm_option(value: str) -> str:
+    """Refuse what is no option, and options that wke sets itself."""
+    if not value.startswith("-"):
+        raise FlawError(f"must be an option with its value in one text, such as --qos=low, not {quoted(value)}")
+    name = value.partition("=")[0] if value.startswith("--") else value[:2]
+    if name.lstrip("-") in SET_BY_WKE:
+        raise FlawError(f"{name} is set by wke", "by machines, by the keys of [slurm], or by wke measure --submit")
+    return value
+
+
+class SlurmSection(TableModel):
+    """Which nodes are asked for with `provider = "slurm"`. Inside an allocation (`salloc`, `sbatch`) its nodes are used instead."""
+
+    nodes: Literal["any", "named"] = "any"
+    """`any`: each machine is one of the nodes that Slurm gives, in Slurm's order. `named`: the name of a machine is that of its node."""
+    partition: Word | None = None
+    """The partition; by default, Slurm's."""
+    time: Annotated[Duration, Bounds(at_least=1)] | None = None
+    """How long the nodes are asked for, such as `4h`; Slurm counts whole minutes. By default, the partition's default. When the time is
+    too short for another trial, the series stops."""
+    account: Word | None = None
+    """The account that is charged."""
+    constraint: NonEmpty | None = None
+    """Features that the nodes must have, such as `ib&haswell`."""
+    exclusive: bool = True
+    """Ask for whole nodes with all their memory, because other jobs on the same node disturb measurements."""
+    options: Items[Annotated[str, After(_slurm_option)]] = ()
+    """Further options of `salloc` and `sbatch`, one text each, such as `--qos=low`."""
 
 
 class ClusterSection(TableModel):
     """Settings of the whole cluster."""
 
-    provider: Literal["ssh", "local", "command"] | None = None
-    """Where the machines are: existing ones (`ssh`), emulated on this computer (`local`), or made by your own programs (`command`).
-    Default: `ssh` if a machine has an address or `via` is given, else `local`."""
+    provider: Literal["ssh", "local", "command", "slurm"] | None = None
+    """Where the machines are: existing ones (`ssh`), emulated on this computer (`local`), made by your own programs (`command`), or nodes
+    of a Slurm cluster (`slurm`). Default: `ssh` if a machine has an address or `via` is given, else `local`."""
     machines: Annotated[int, Bounds(at_least=1, at_most=MOST_MACHINES)] | None = None
     """The number of machines, which are called m0, m1 and so on; instead of [machines]."""
     username: Word | None = None
@@ -233,7 +270,7 @@ class ClusterSection(TableModel):
     """A machine that does not answer for this long counts as unreachable."""
     wait: Duration | None = None
     """How long `wke measure` waits for a machine with which contact was lost, such as one that reboots, before the next trial. By default
-    5 min, and 0 for emulated machines, which do not come back."""
+    5 min, and 0 for emulated machines and nodes of Slurm, which do not come back."""
     lease: Duration = 30.0
     """After contact was lost for this long, a machine stops what was started on it. From 5 min on, `wke measure` detaches (`--detach`)."""
     keep_connections: Duration = 0.0
@@ -278,3 +315,5 @@ class ClusterFile(TableModel):
     """`default`, or `"FROM -> TO"` with selectors on both sides. Provider `local` applies `default`; the others are not applied yet."""
     limits: Annotated[Mapping[str, LimitEntry], Most()] = {}
     """SELECTOR = what each of these emulated machines may use; where several match a machine, the last one counts."""
+    slurm: SlurmSection = SlurmSection()
+    """Which nodes are asked for with `provider = "slurm"`."""

@@ -12,7 +12,8 @@ from wke.values import dataclass
 class SeriesStatus:
     """What is known of a series at `now_ns`. `running`, `current` and `pace` are those of the living `holder`.
 
-    `left` are the attempts that a command has left running; `ends` are the latest ends, the last one first.
+    `left` are the attempts that a command has left running; `ends` are the latest ends, the last one first. `queued` says which job is to
+    measure it and has not begun, "" if none is.
     """
 
     work: SeriesWork
@@ -23,6 +24,7 @@ class SeriesStatus:
     pace: Pace | None
     ends: tuple[StoredAttempt, ...]
     left: tuple[Detached, ...]
+    queued: str = ""
 
     @property
     def name(self) -> str:

@@ -49,6 +49,8 @@ def summary_line(status: SeriesStatus) -> str:
 
 
 def _who(status: SeriesStatus) -> str:
+    if status.queued:
+        return f"not being measured yet: {visible(status.queued)}"
     if status.holder is None:
         return "not being measured"
     words = visible(in_local_time(status.holder.words)) or "an unknown process"
@@ -114,6 +116,7 @@ def status_json(status: SeriesStatus) -> dict[str, object]:
         "total": None if current is None else current.total,
         "counts": asdict(status.work.counts) | {"to-run": status.to_run},
         "pace": None if status.pace is None else {"each-s": status.pace.each_s, "of": status.pace.of, "earlier": status.pace.earlier},
+        "queued": status.queued or None,
         "left-s": left_s,
         "ends-ns": None if left_s is None else status.now_ns + int(left_s * 1e9),
         "ends": [_trial_json(end) for end in status.ends],
