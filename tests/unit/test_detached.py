@@ -63,7 +63,9 @@ def test_files_are_not_copied_over_what_later_steps_made_of_them(m1: Held, *, co
 
     async def copy() -> tuple[str, list[Record]]:
         told: list[Record] = []
-        session = Session(cast("Place", SimpleNamespace(now=lambda: 0, is_here=True)), (), told.append, detacher=detacher(Held(), m1))
+        session = Session(
+            cast("Place", SimpleNamespace(now=lambda: 0, is_here=True, keeping=None)), (), told.append, detacher=detacher(Held(), m1)
+        )
         step = PlannedStep(0, TargetSpec("copy-data", ""), (), copy=Copy("no such file", "", "", ""))
         return await session.copies.run(step), told
 

@@ -99,8 +99,9 @@ def test_a_program_for_a_shell_is_one_word(tmp_path: Path) -> None:
     ]
 
 
-def test_the_last_selector_counts_and_others_stay_with_ssh(tmp_path: Path) -> None:
+def test_the_last_selector_counts_and_others_stay_with_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """[via] is for some machines, whatever [cluster] says of all."""
+    monkeypatch.setattr("wke.act.connection.transport._asked", lambda _: ("", ""))  # as if ssh said nothing of itself
     text = '[cluster]\nkey-exchange = "default"\n[machines]\na = {}\nb = "b.example.org"\n"c[1-2]" = {}\n[classes]\npods = ["c[1-2]"]\n[via]\na = "docker"\npods = "kubectl"\nc2 = "podman"\n'
     transports = place_at(cluster(tmp_path, text)).transports
     assert {name: transport[0] for name, transport in transports.items()} == {"a": "docker", "b": "ssh", "c1": "kubectl", "c2": "podman"}
