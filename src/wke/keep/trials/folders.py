@@ -13,7 +13,7 @@ def partial_folder(store: Path, trial: str, number: int) -> Path:
 
 def final_folder(store: Path, trial: str, number: int) -> Path:
     """Return the folder of an attempt that has ended."""
-    return store / "trials" / trial / str(number)
+    return Path(f"{store}/trials/{trial}/{number}")  # at once: a store may have 100,000
 
 
 def first_free(store: Path, trial: str, number: int) -> int:

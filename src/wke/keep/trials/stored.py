@@ -99,7 +99,7 @@ def _judgements(rows: Rows, rules: RuleNames) -> dict[int, tuple[Judgement, ...]
 
 def _ended(outcome: str | None, why: str, judgements: tuple[Judgement, ...]) -> tuple[str, str]:
     """Return how an attempt ended and why: one that rules reject is invalid."""
-    rejected = outcome == OutcomeKind.OK and verdict(each.level for each in judgements) is Level.INVALID
+    rejected = bool(judgements) and outcome == OutcomeKind.OK and verdict(each.level for each in judgements) is Level.INVALID
     return (OutcomeKind.INVALID.value, doubts(judgements)) if rejected else (outcome or RUNNING, why)
 
 
