@@ -130,7 +130,8 @@ CLUSTERS = {
         [machine]
         """,
         """
-        cluster.toml:2:1: cluster.provider: must be one of "ssh", "local", "command", not the text "slurn"
+        cluster.toml:2:1: cluster.provider: must be one of "ssh", "local", "command", "slurm", not the text "slurn"
+          hint: did you mean "slurm"?
         cluster.toml:3:1: cluster.usernam: unknown key
           hint: did you mean "username"?
         cluster.toml:4:1: cluster.ssh-port: must be a whole number, not the text "22"

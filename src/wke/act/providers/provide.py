@@ -12,7 +12,6 @@ from wke.act.providers.place import Place
 from wke.act.providers.provider import Maker, Provider, Tell
 from wke.act.providers.ssh import SshProvider
 from wke.describe.cluster.cluster import ClusterSpec
-from wke.describe.cluster.clusterfile import MACHINES_ARE
 from wke.errors import InputError, Location
 
 
@@ -46,9 +45,8 @@ def maker_of(cluster: ClusterSpec) -> Maker:
     """Return a cluster's provider if it makes machines; raise InputError if they exist already."""
     provider = provider_of(cluster)
     if not provider.makes_machines:
-        makers = [f'"{name}"' for name, kind in MACHINES_ARE.items() if kind != "named"]
         raise InputError(
-            f'the machines of provider "{cluster.provider}" exist already; only those of {" and ".join(makers)} are made',
+            f'the machines of provider "{cluster.provider}" exist already; only those of "local" and "command" are made',
             where=Location(str(cluster.path), key="cluster.provider"),
             hint='write provider = "local" in [cluster] to emulate the machines on this computer',
         )
