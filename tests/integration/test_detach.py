@@ -260,7 +260,7 @@ def test_machines_made_for_the_command_cannot_outlive_it(new_project: Callable[[
     done = project.measure("--detach")
     assert (done.status, done.out) == (2, "")
     assert done.err == (
-        "nothing can outlive this command on machines that are made for it alone\n  hint: make machines that stay: wke cluster up\n"
+        "nothing can outlive this command on machines that are made for it alone\n  hint: `wke cluster up` makes machines that stay\n"
     )
     assert notes(project, "serve") == []
 

@@ -49,7 +49,7 @@ def test_latencies_are_those_of_theory(emulated: Project) -> None:
         '"server"': '"m0"',
         '"client"': '"m1"',
         "{server.": "{m0.",
-        "[1600, 2240, 2560]": "1600",
+        "[800, 1120, 1280]": "800",
         "40000": "2500",
     }.items():
         assert before in text
@@ -58,6 +58,6 @@ def test_latencies_are_those_of_theory(emulated: Project) -> None:
     done = emulated.measure()
     assert done.status == 0, done.stderr
     (trial,) = emulated.trials()
-    theory_ms = 1000 * Queue(32, 0.010).mean_s(1600)
+    theory_ms = 1000 * Queue(32, 0.020).mean_s(800)
     assert 0.9 * theory_ms < trial.observations["mean"] < 1.2 * theory_ms * crowding()
     assert trial.observations["p99"] > 3 * theory_ms

@@ -60,7 +60,7 @@ class Database:
 
     def __init__(self, folder: Path, *, readonly: bool) -> None:
         self._folder = folder
-        self.note, self.is_new, self._has_log = "", False, False
+        self.note, self.is_new, self._has_log, self.is_open = "", False, False, True
         with database_errors(folder):
             if readonly:
                 self._connection = _reader(folder / "wke.sqlite")
@@ -70,6 +70,7 @@ class Database:
 
     def close(self) -> None:
         """Close the connection."""
+        self.is_open = False
         self._connection.close()
 
     @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Reading plans: which series there are, and what the latest plan of each consists of."""
 
+import contextlib
 from functools import partial
 from pathlib import Path
 
@@ -51,9 +52,13 @@ class PlanReader:
         )
 
     def _inputs(self, trial: str) -> str:
-        """Return the inputs of a trial as JSON; an empty object if no attempt at it was ever begun."""
-        with self._database.snapshot() as sql:
-            row = sql.execute("SELECT json FROM inputs WHERE trial = ?", (trial,)).fetchone()
+        """Return the inputs of a trial as JSON; an empty object if no attempt at it was ever begun. A plan may outlive its open store."""
+        query = "SELECT json FROM inputs WHERE trial = ?"
+        with contextlib.ExitStack() as stack:
+            database = self._database
+            if not database.is_open:
+                database = stack.enter_context(contextlib.closing(Database(self._folder, readonly=True)))
+            row = stack.enter_context(database.snapshot()).execute(query, (trial,)).fetchone()
         return str(row[0]) if row else "{}"
 
     def unknown(self, series: str) -> InputError:
