@@ -96,8 +96,7 @@ def test_a_series_runs_through_pipes_and_survives_the_loss_of_one(spaces: tuple[
     eventually((project.folder / "ledger/stuck").exists, 30)
     cut = carriers(project)
     assert len(cut) == 2
-    for pid in cut:
-        os.kill(pid, signal.SIGKILL)
+    os.kill(cut[0], signal.SIGKILL)  # one way only: the machine no longer hears us, and can still say so
     out, _ = running.communicate(timeout=limit(60))
     assert running.returncode == 0, out
     assert project.outcomes() == ["ok"] * 8

@@ -222,6 +222,11 @@ class Link:
             self.wire.tell(frames.MODULES, 0, {}, bootstrap.bundle(needed, compiled=self._takes_compiled))
         self.wire.tell(kind, channel, head, payload)
 
+    @property
+    def ends_with_us(self) -> bool:
+        """Whether the machine stops all tasks when it no longer hears us, though we did not close the link."""
+        return self._terms.outlive is None and not self.is_closed
+
     def new_channel(self) -> int:
         """Return the number of a channel that is not in use."""
         self.channels = self.channels % 0xFFFFFFFF + 1

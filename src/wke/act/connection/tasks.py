@@ -46,6 +46,7 @@ class Tasks:
         self._link = link
         self._questions = questions
         self._hand_over = hand_over
+        self._stopped: set[int] = set()  # the channels of tasks that we asked to stop
         self._scripts: set[tuple[str, str]] = set()  # key and name of those that the machine has
         kinds = (frames.STAGED, frames.STARTED, frames.OUTPUT, frames.ENDED)
         self.handlers: Mapping[int, Callable[[Frame], None]] = dict.fromkeys(kinds, self.report)
@@ -95,6 +96,7 @@ class Tasks:
         if scripts:
             head["scripts"] = True
             self._scripts.clear()
+        self._stopped |= ({task.channel} if task is not None else self.running.keys()) - {kept.channel for kept in keep}
         try:
             answer = await self._questions.ask(frames.CLEAR, head, within_s=max(grace_s, self.longest_grace_s))
             if task is None:
@@ -156,6 +158,7 @@ class Tasks:
     # -- deadlines
 
     def _stop(self, task: RunningTask) -> None:
+        self._stopped.add(task.channel)
         self._link.tell(frames.STOP, task.channel, {})
         self._expect(task, "end", task.end.done, task.spec.grace_s)
 
@@ -187,14 +190,7 @@ class Tasks:
         if task is None:
             raise ProtocolError(f"{frame} is about a task that does not run")
         if frame.kind == frames.ENDED:
-            end = end_of(head, task.name)
-            if head.get("began") is True:
-                self._note_start(task, frame, end.started_ns)
-            if task.started_ns not in {None, end.started_ns}:
-                raise ProtocolError(f"{frame} tells another start than {task.started_ns}")
-            if task.is_shut_out and not end.outcome.ok:
-                end = replace(end, detail="; ".join(filter(None, (end.detail, SHUT_OUT))))
-            self._end(task, end)
+            self._take_end(task, frame)
         elif (frame.kind == frames.OUTPUT) is (task.started_ns is None):
             raise ProtocolError(f"{frame} does not come in order")
         elif frame.kind == frames.STAGED:
@@ -205,6 +201,23 @@ class Tasks:
             self._take_metrics(task, frame)
         else:
             self._take_output(task, frame)
+
+    def _take_end(self, task: RunningTask, frame: Frame) -> None:
+        end = end_of(frame.head, task.name)
+        if self._was_given_up(task, end):
+            self._link.lose("the machine no longer hears us, and stopped its tasks")
+            return
+        if frame.head.get("began") is True:
+            self._note_start(task, frame, end.started_ns)
+        if task.started_ns not in {None, end.started_ns}:
+            raise ProtocolError(f"{frame} tells another start than {task.started_ns}")
+        if task.is_shut_out and not end.outcome.ok:
+            end = replace(end, detail="; ".join(filter(None, (end.detail, SHUT_OUT))))
+        self._end(task, end)
+
+    def _was_given_up(self, task: RunningTask, end: TaskEnded) -> bool:
+        """Tell whether the machine stopped a task unasked: half of a pipe broke, and it can still speak."""
+        return end.outcome.kind is OutcomeKind.CANCELLED and self._link.ends_with_us and task.channel not in self._stopped
 
     def lose(self) -> None:
         """End all tasks: contact is lost."""
@@ -248,6 +261,7 @@ class Tasks:
 
     def _end(self, task: RunningTask, record: TaskEnded) -> None:
         self.running.pop(task.channel, None)
+        self._stopped.discard(task.channel)
         task.staged.set()
         self._emit(task, record)
         if not task.end.done():

@@ -163,7 +163,7 @@ def _ciphers(cluster: ClusterSpec) -> str | None:
     """
     if cluster.ciphers is not None:
         return None if cluster.ciphers == "default" else cluster.ciphers
-    first = cluster.machines[0]
+    first = next(machine for machine in cluster.machines if machine.via is None)
     configured = _settings(said_by_ssh(("ssh", *cluster.ssh_options), first.external_addr or first.name)[0]).get("ciphers", "")
     return f"^{FAST_CIPHER}" if configured in USUAL_CIPHERS and _has_aes() else None
 
