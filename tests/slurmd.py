@@ -7,9 +7,10 @@
 
 Nodes are called n0, n1, ... and have the addresses 127.0.1.1, 127.0.1.2, ...; they share this computer's processors, disk and ports. Nothing
 of a Slurm that is installed here for other purposes is read. The daemons are children of this process and are ended by their pids. Jobs that
-are left over are cancelled first.
+are left over are cancelled first. Only one Slurm stands at a time: the nodes of two would have the same names, addresses and machine locks.
 """
 
+import fcntl
 import getpass
 import os
 import shutil
@@ -26,6 +27,7 @@ import pytest
 from support import alive, eventually, free_port, limit, marked, parent
 
 SBIN = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
+FOLDER = "/var/tmp"  # it is also what a Slurm that stands has locked
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "salloc", "sbatch", "scontrol", "squeue", "scancel")
 
 CONFIGURATION = """
@@ -176,10 +178,21 @@ def missing_programs() -> list[str]:
 
 @contextmanager
 def slurm(count: int) -> Iterator[Slurm]:
-    """Run a Slurm with `count` nodes. Skips where Slurm is not installed."""
+    """Run a Slurm with `count` nodes, once no other stands any more. Skips where Slurm is not installed."""
     if missing := missing_programs():
         pytest.skip(f"Slurm is not installed: {', '.join(missing)}")
-    folder = Path(tempfile.mkdtemp(prefix="wke-slurm-", dir="/var/tmp"))  # a socket's path must be short
+    lock = os.open(FOLDER, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with _standing(count) as running:
+            yield running
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def _standing(count: int) -> Iterator[Slurm]:
+    folder = Path(tempfile.mkdtemp(prefix="wke-slurm-", dir=FOLDER))  # a socket's path must be short
     folder.chmod(0o755)
     running = Slurm(folder, tuple(f"n{number}" for number in range(count)))
     try:

@@ -29,6 +29,8 @@ from wke.records import OutcomeKind, Output, Record, StartedTogether, TaskEnded
 
 LINE = 10_000_000
 ANSWER = b'printf "$NODE"; printf "err $1" >&2; exit $((NODE % 3))'
+STARTED = b'until read -r name < /proc/$!/comm && [ "$name" = sleep ]; do :; done'
+"""Waits until what runs in the background is no copy of the shell any more."""
 LONG_LINE = b"head -c 10000000 /dev/zero | tr '\\0' x; echo"
 
 
@@ -52,7 +54,7 @@ def test_machines_behind_relays_answer_as_others_do(fan_out: int) -> None:
             reading = await talks["m5"].connection.clock.read()
             assert abs(reading.offset_ns) < reading.bound_ns + 5_000_000  # our clock began at the wall clock earlier
             await talks["m3"].start(b"exec sleep " + mark)
-            await talks["m4"].run(b"sleep " + mark + b" >/dev/null 2>&1 & exit 0")
+            await talks["m4"].run(b"sleep " + mark + b" >/dev/null 2>&1 & " + STARTED)
 
     asyncio.run(body())
     running = {name: [words.split()[0] for words in left.running] for name, left in grove.left.items() if left.running}
