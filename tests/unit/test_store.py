@@ -15,6 +15,7 @@ import pytest
 from stored import FAILED, OK, begin, planned, result, run
 
 from wke.errors import InputError, StoreError
+from wke.keep.database import schema
 from wke.keep.database.database import Database, database_errors
 from wke.keep.files.disk import write_atomically, write_if_new
 from wke.keep.files.lock import series_lock, writer_of
@@ -321,6 +322,17 @@ def test_readers_are_possible_while_a_trial_runs(store: Store) -> None:
         assert reader.attempts.results(["bb-0"]).keys() == {"bb-0"}
         with pytest.raises(StoreError, match="cannot be written"):
             reader.writer.begin_series("x", StoredPlan("scale.toml", 1), command="")
+
+
+def test_a_store_that_another_command_makes_meanwhile_is_not_refused(tmp_path: Path) -> None:
+    """What a reader learns of the file is of one moment: before the tables were made, or after."""
+    path = tmp_path / "wke.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as maker, contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        maker.execute("PRAGMA journal_mode = WAL")
+        reader.set_trace_callback(lambda query: schema.create(maker) if query.startswith("SELECT") else None)
+        assert not schema.is_made(reader, path)
+        reader.set_trace_callback(None)
+        assert schema.is_made(reader, path)
 
 
 def test_private(store: Store) -> None:

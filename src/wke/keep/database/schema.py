@@ -236,10 +236,14 @@ def create(connection: sqlite3.Connection) -> None:
 
 def is_made(connection: sqlite3.Connection, path: Path) -> bool:
     """Tell whether the tables are there; an empty file has none. Raise StoreError when it is not a store of this version."""
-    version, application, tables = (
-        int(connection.execute(query).fetchone()[0])
-        for query in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
-    )
+    connection.execute("BEGIN")  # the three answers are of one moment: another command may be making the tables
+    try:
+        version, application, tables = (
+            int(connection.execute(query).fetchone()[0])
+            for query in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
+        )
+    finally:
+        connection.execute("COMMIT")
     if application != APPLICATION and (tables or version or application):
         raise StoreError(f"{path} is an SQLite database, but not a wke store", hint="move it away, or measure in another folder")
     if version > VERSION:
