@@ -78,9 +78,13 @@ class RunningTask:
         """Return how it ended. Raises what the sink raised, if it did."""
         return await asyncio.shield(self.end)
 
-    async def stop(self) -> TaskEnded:
-        """Stop it with all its descendants, including daemons, and return how it ended; it may have ended by itself just before."""
+    def ask_to_stop(self) -> None:
+        """Ask the machine to stop it with all its descendants, including daemons, unless it has ended."""
         if not self.end.done() and not self.stop_sent:
             self.stop_sent = True
             self._ask_to_stop(self)
+
+    async def stop(self) -> TaskEnded:
+        """Stop it as `ask_to_stop` does, and return how it ended; it may have ended by itself just before."""
+        self.ask_to_stop()
         return await self.wait()

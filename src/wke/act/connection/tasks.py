@@ -22,6 +22,7 @@ from wke.errors import MachineError
 from wke.records import MetricsWritten, Outcome, OutcomeKind, Output, Record, Sink, TaskEnded, TaskName, TaskStarted
 
 PART_SIZE = 1 << 19
+SMALL = 1 << 14  # bytes that a pipe takes if there is room
 FEW_WORDS = 1 << 12
 DENIED = re.compile(rb"Permission denied|can't cd to")
 SHUT_OUT = 'only the login may enter $WKE_DIR; for a program of another user: chmod 711 "$(dirname "$WKE_DIR")" "$WKE_DIR"'
@@ -74,6 +75,10 @@ class Tasks:
             self.running.pop(task.channel, None)
             raise
         return task
+
+    def takes_at_once(self, spec: TaskSpec) -> bool:
+        """Tell whether `start` is not going to wait for the machine's input."""
+        return len(spec.content) + len(spec.module or b"") <= SMALL and self._link.wire.has_room
 
     def release(self, task: RunningTask, at_ns: int) -> None:
         """Let a task that is held start at `at_ns` on the machine's clock."""

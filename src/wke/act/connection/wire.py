@@ -125,6 +125,11 @@ class Wire:
         if self._process is not None:
             await self._process.writable.wait()
 
+    @property
+    def has_room(self) -> bool:
+        """True if `drain` would return at once."""
+        return self._process is None or self._process.writable.is_set()
+
     def widen(self) -> None:
         """Get ready for much output: a larger pipe from the machine wakes us less often, and more is read at once."""
         if self._process is not None and not self._wide:

@@ -72,10 +72,15 @@ class RelayedWire(Wire):
 
     async def drain(self) -> None:
         """Return when nearly everything that was sent has left the last relay, and our own socket."""
-        while self._trunk is not None and not (self._room.is_set() and self._trunk.writable.is_set()):
+        while self._trunk is not None and not self.has_room:
             await self._room.wait()
             if self._trunk is not None:
                 await self._trunk.writable.wait()
+
+    @property
+    def has_room(self) -> bool:
+        """True if `drain` would return at once."""
+        return self._trunk is None or (self._room.is_set() and self._trunk.writable.is_set())
 
     def widen(self) -> None:
         """Need not do anything: sockets grow by themselves."""

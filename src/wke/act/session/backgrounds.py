@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import field
 
 from wke.act.connection.task import RunningTask
-from wke.act.session.waiting import cancel_all
+from wke.act.session.waiting import when_all
 from wke.records import TaskEnded
 from wke.values import dataclass
 
@@ -15,9 +15,15 @@ class Background:
 
     step: int
     tasks: list[RunningTask]
-    watchers: list[asyncio.Task[None]] = field(default_factory=list)
+    is_watched: bool = True
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     first_end: TaskEnded | None = None
+
+    def note(self, end: asyncio.Future[TaskEnded]) -> None:
+        """Take the end of a task."""
+        if self.is_watched and not end.cancelled() and end.exception() is None:
+            self.first_end = self.first_end or end.result()
+            self.ended.set()
 
 
 class Backgrounds:
@@ -29,7 +35,8 @@ class Backgrounds:
     def add(self, step: int, tasks: list[RunningTask]) -> Background:
         """Watch a step that was started."""
         background = Background(step, tasks)
-        background.watchers = [asyncio.create_task(_watch(background, task)) for task in tasks]
+        for task in tasks:
+            task.end.add_done_callback(background.note)
         self._steps.append(background)
         return background
 
@@ -46,17 +53,13 @@ class Backgrounds:
         """Stop all steps but those with an index below `keep`."""
         backgrounds = [b for b in self._steps if b.step >= keep]
         self._steps = [b for b in self._steps if b.step < keep]
-        await cancel_all([watcher for b in backgrounds for watcher in b.watchers])
-        await asyncio.gather(*(task.stop() for b in backgrounds for task in b.tasks))
+        for background in backgrounds:
+            background.is_watched = False
+            for task in background.tasks:
+                task.ask_to_stop()
+        await when_all([task.end for b in backgrounds for task in b.tasks])
 
     def forget(self) -> None:
         """Stop watching; the steps are left running."""
         for background in self._steps:
-            for watcher in background.watchers:
-                watcher.cancel()
-
-
-async def _watch(background: Background, task: RunningTask) -> None:
-    end = await task.wait()
-    background.first_end = background.first_end or end
-    background.ended.set()
+            background.is_watched = False

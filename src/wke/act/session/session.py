@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from wke.act.connection.connection import Connection, PortAnswer
-from wke.act.connection.task import RunningTask
+from wke.act.connection.task import RunningTask, TaskSpec
 from wke.act.masking import forms
 from wke.act.providers.place import Place
 from wke.act.session.backgrounds import Backgrounds
@@ -23,7 +23,7 @@ from wke.act.session.detacher import Detacher, NoDetacher
 from wke.act.session.patience import Patience
 from wke.act.session.readiness import LogWatch, NotReady, not_in_time, port_is_taken
 from wke.act.session.tasks import task_specs
-from wke.act.session.waiting import cancel_all, first_of
+from wke.act.session.waiting import cancel_all, first_of, when_all
 from wke.describe.cluster.cluster import MachineSpec
 from wke.describe.configuration.secret import Secret
 from wke.describe.configuration.step import PlannedStep
@@ -31,6 +31,7 @@ from wke.errors import InputError
 from wke.judge.clocks import RAW_PPM
 from wke.records import Record, Sink, StepReady, StepStarted, TaskEnded, TaskName
 
+STARTS_AT_ONCE = 256
 PING_PAUSE_S = 0.05  # between two runs of a `ready.target` that fails
 
 
@@ -152,17 +153,18 @@ class Session:
         When a task of a background step ends meanwhile, the step is stopped, because its result would not count. `broken` tells.
         """
         running = await self._start(step)
-        waits = [asyncio.ensure_future(task.wait()) for task in running]
-        finished = asyncio.gather(*waits)
+        finished = when_all([task.end for task in running])
         alarms = self._backgrounds.alarms()
         try:
             async with self._patience.waiting(step, running), self.clocks.watched(step):
                 await first_of(finished, *alarms)
             if not finished.done():
-                await asyncio.gather(*(task.stop() for task in running))
-            ends = tuple(await finished)
+                for task in running:
+                    task.ask_to_stop()
+            await finished
+            ends = tuple(task.end.result() for task in running)
         finally:
-            await cancel_all([finished, *waits, *alarms])
+            await cancel_all([finished, *alarms])
         await self.clocks.measured(step, ends)
         return ends
 
@@ -212,9 +214,7 @@ class Session:
         self._secrets |= {form for _, value in step.options if isinstance(value, Secret) for form in forms(value.value)}
         for connection in self.connections:  # a later task, on any machine, may read what this one wrote
             connection.tasks.masking.secrets = self._secrets
-        specs = task_specs(step, users)
-        starts = [self.connections[spec.name.machine].tasks.start(spec, self._emit, held=step.measure) for spec in specs]
-        tasks = list(await asyncio.gather(*starts))
+        tasks = await self._order(task_specs(step, users), held=step.measure)
         if step.measure:
             await self._release(step, tasks, began)
         if step.collect:
@@ -222,6 +222,20 @@ class Session:
         if step.scope != "trial":
             self._scoped[step.index] = tasks
         return tasks
+
+    async def _order(self, specs: Iterable[TaskSpec], *, held: bool) -> list[RunningTask]:
+        """Start tasks on all machines at once, in the plan's order; a machine that does not take its task yet keeps no other waiting."""
+        tasks: list[RunningTask | asyncio.Task[RunningTask]] = []
+        try:
+            for number, spec in enumerate(specs, start=1):
+                there = self.connections[spec.name.machine].tasks
+                start = there.start(spec, self._emit, held=held)
+                tasks.append(await start if there.takes_at_once(spec) else asyncio.create_task(start))
+                if not number % STARTS_AT_ONCE:
+                    await asyncio.sleep(0)  # so that these machines begin while we go on
+            return [task if isinstance(task, RunningTask) else await task for task in tasks]
+        finally:
+            await cancel_all(task for task in tasks if isinstance(task, asyncio.Task))
 
     def _user(self, machine: MachineSpec) -> str:
         return machine.username or self.place.cluster.username or self.connections[machine.name].hello.user

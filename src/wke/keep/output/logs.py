@@ -60,7 +60,8 @@ class LogWriter:
     def __init__(self, folder: Path, *, limit: int = 256) -> None:
         self._folder = folder
         self._files = _OpenFiles(os.O_WRONLY | os.O_CREAT | os.O_APPEND, limit)
-        self._sizes: dict[Path, int] = {}
+        self._paths: dict[TaskName, dict[str, str]] = {}  # of what tasks wrote so far, by its suffix
+        self._sizes: dict[str, int] = {}
         self._made: set[Path] = set()
 
     def __call__(self, record: Record) -> None:
@@ -70,12 +71,11 @@ class LogWriter:
                 self._append(record)
         elif isinstance(record, MetricsWritten):
             with disk_errors(self._folder):
-                path = _path(self._folder, record.task, "metrics")
-                self._make_folder(path.parent)
-                _write(self._files.descriptor(path), record.data)
+                _write(self._files.descriptor(self._written(record.task, "metrics")), record.data)
         elif isinstance(record, TaskEnded):
-            for suffix in ("out", "err", "idx", "metrics"):
-                self._files.close(_path(self._folder, record.task, suffix))
+            for path in self._paths.pop(record.task, {}).values():
+                self._files.close(path)
+                self._sizes.pop(path, None)
 
     def close(self) -> None:
         """Close all files. A later record opens its file again."""
@@ -88,19 +88,28 @@ class LogWriter:
         self.close()
 
     def _append(self, piece: Output) -> None:
-        data, index = (_path(self._folder, piece.task, suffix) for suffix in (STREAMS[piece.stream], "idx"))
-        self._make_folder(data.parent)
-        if data not in self._sizes:
-            self._sizes[data] = data.stat().st_size if data.exists() else 0
-        offset = self._sizes[data]
-        _write(self._files.descriptor(data), piece.data)
+        data, index = self._written(piece.task, STREAMS[piece.stream]), self._written(piece.task, "idx")
+        descriptor = self._files.descriptor(data)
+        offset = self._sizes.get(data, -1)
+        if offset < 0:
+            offset = os.fstat(descriptor).st_size
+        _write(descriptor, piece.data)
         _write(self._files.descriptor(index), PIECE.pack(piece.at_ns, offset, len(piece.data), piece.stream))
         self._sizes[data] = offset + len(piece.data)
 
-    def _make_folder(self, folder: Path) -> None:
-        if folder not in self._made:
-            private_folder(folder)
-            self._made.add(folder)
+    def _written(self, task: TaskName, suffix: str) -> str:
+        """Return the path of a task's file, whose folder exists."""
+        paths = self._paths.get(task)
+        if paths is None:
+            paths = self._paths[task] = {}
+        path = paths.get(suffix)
+        if path is None:
+            found = _path(self._folder, task, suffix)
+            if found.parent not in self._made:
+                private_folder(found.parent)
+                self._made.add(found.parent)
+            path = paths[suffix] = str(found)
+        return path
 
 
 def tasks(folder: Path) -> tuple[TaskName, ...]:
@@ -205,9 +214,9 @@ class _OpenFiles:
     def __init__(self, flags: int, limit: int) -> None:
         self._flags = flags
         self._limit = limit
-        self._open: OrderedDict[Path, int] = OrderedDict()
+        self._open: OrderedDict[Path | str, int] = OrderedDict()
 
-    def descriptor(self, path: Path) -> int:
+    def descriptor(self, path: Path | str) -> int:
         if path in self._open:
             self._open.move_to_end(path)
         else:
@@ -216,7 +225,7 @@ class _OpenFiles:
             self._open[path] = os.open(path, self._flags | os.O_CLOEXEC, 0o600)
         return self._open[path]
 
-    def close(self, path: Path) -> None:
+    def close(self, path: Path | str) -> None:
         if path in self._open:
             os.close(self._open.pop(path))
 
