@@ -15,8 +15,10 @@ from talk import Run, until
 from trees import Grove, children, standing
 
 from wke.act.connection import bootstrap
+from wke.act.connection.clock import Clock
 from wke.act.providers.place import Place
 from wke.act.relays import growth
+from wke.act.session.clockreadings import read_clocks
 from wke.act.session.session import Session
 from wke.agent import frames
 from wke.agent.handshake import dial
@@ -25,6 +27,7 @@ from wke.describe.cluster.cluster import MachineSpec, read_cluster
 from wke.describe.configuration.configuration import TargetSpec
 from wke.describe.plan.plan import PlannedStep
 from wke.errors import MachineError
+from wke.judge.clocks import BESIDE, FEW_BESIDE, enough
 from wke.records import OutcomeKind, Output, Record, StartedTogether, TaskEnded
 
 LINE = 10_000_000
@@ -106,6 +109,37 @@ def test_a_measured_step_starts_together_behind_relays(tmp_path: Path) -> None:
     assert len(facts) == 5
     assert all("kernel" in found for found in facts.values())
     assert not grove.were_killed
+
+
+def test_relays_read_the_clocks_of_the_machines_below_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They tell what probes from here tell, within the bounds of both; one machine that stands still keeps no other; a lost one is left out."""
+    grove = Grove(8, 7)
+
+    async def body() -> None:
+        async with standing(grove):
+            clocks = {name: talk.connection.clock for name, talk in grove.talks.items()}
+            direct = {name: await clock.read() for name, clock in clocks.items()}
+            monkeypatch.setattr(Clock, "read", _refuse)
+            stopped = grove.talks["m3"].connection.hello.pid
+            os.kill(stopped, signal.SIGSTOP)
+            reading = asyncio.create_task(read_clocks(clocks, enough, BESIDE, 0))
+            others = [asyncio.create_task(clocks[name].beside(0, FEW_BESIDE)) for name in ("m2", "m4")]
+            async with asyncio.timeout(limit(10)):
+                await asyncio.gather(*others)
+            assert not reading.done()
+            os.kill(stopped, signal.SIGCONT)
+            for name, found in (await reading).items():
+                assert abs(found.offset_ns - direct[name].offset_ns) <= found.bound_ns + direct[name].bound_ns
+            os.kill(grove.talks["m5"].connection.hello.pid, signal.SIGKILL)
+            async with asyncio.timeout(limit(10)):
+                await grove.talks["m5"].connection.lost.wait()
+            assert (await read_clocks(clocks, enough, BESIDE, 0)).keys() == clocks.keys() - {"m5"}
+
+    asyncio.run(body())
+
+
+async def _refuse(clock: Clock, *_: object) -> None:
+    raise MachineError("no clock is to be read from here")
 
 
 def test_a_lost_relay_loses_its_machines_and_no_others() -> None:

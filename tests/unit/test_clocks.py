@@ -9,7 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wke.judge.clocks import Placed, Probe, ahead_ns, enough, few, knots, offset, one_way, placed, placer, reading, start_skew
+from wke.judge.clocks import (
+    Placed,
+    Probe,
+    ahead_ns,
+    as_good,
+    enough,
+    few,
+    knots,
+    offset,
+    one_way,
+    placed,
+    placer,
+    reading,
+    start_skew,
+    through,
+    wide_ones,
+)
 from wke.judge.telemetry.placement import on_our_clock
 from wke.records import ClockReading, MachineClock, Outcome, OutcomeKind, TaskEnded, TaskName
 
@@ -38,6 +54,42 @@ def test_more_probes_never_know_less(probes: list[tuple[int, int, int]], data: s
     some = data.draw(st.lists(st.sampled_from(all_of_them), min_size=1))
     assert reading(all_of_them).bound_ns <= reading(some).bound_ns
     assert reading(all_of_them[::-1]).bound_ns == reading(all_of_them).bound_ns
+
+
+@given(
+    offsets_ns=st.tuples(st.integers(-(10**18), 10**18), st.integers(-(10**18), 10**18)),
+    ours=st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)),
+    relays=st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)),
+    later_ns=st.integers(-(10**10), 10**10),
+    drift_ppm=st.integers(-100, 100),
+)
+def test_the_true_offset_is_within_the_bound_of_a_reading_through_a_relay(
+    offsets_ns: tuple[int, int], ours: tuple[int, int], relays: tuple[int, int], later_ns: int, drift_ppm: int
+) -> None:
+    """Whatever parts of the two round trips were slow, and however the relay's clock drifted in between."""
+    relay_ns, machine_ns = offsets_ns
+    own = reading([Probe(0, ours[0] + relay_ns, sum(ours))])
+    seen_at_ns = later_ns + relays[0]
+
+    def by_relay(at_ns: int) -> int:
+        return at_ns + relay_ns + (at_ns - ours[0]) * drift_ppm // 10**6
+
+    found = through(own, Probe(by_relay(later_ns), seen_at_ns + machine_ns, by_relay(later_ns + sum(relays))), 101)
+    assert abs(found.offset_ns - machine_ns) <= found.bound_ns + 10**-4 * sum(relays) + 3
+
+
+@pytest.mark.parametrize(
+    ("bounds_ns", "wide"), [([50] * 32, []), ([50] * 30 + [101, 900], [30, 31]), ([50] * 29 + [300] * 3, [29, 30]), ([50, 900], [])]
+)
+def test_a_few_readings_that_are_much_wider_than_most_are_worth_another(bounds_ns: list[int], wide: list[int]) -> None:
+    """At most a sixteenth of all, the widest."""
+    assert wide_ones({str(n): ClockReading(0, bound_ns, 0) for n, bound_ns in enumerate(bounds_ns)}) == set(map(str, wide))
+
+
+@pytest.mark.parametrize(("way_ns", "best_ns", "good"), [(110, 100, True), (112, 100, False), (1, 0, False)])
+def test_a_probe_like_the_best_of_earlier_ones_ends_probing(way_ns: int, best_ns: int, *, good: bool) -> None:
+    """Without an earlier reading none is good enough."""
+    assert as_good(Probe(0, 0, way_ns), best_ns) is good
 
 
 def test_nothing_is_known_without_probes() -> None:

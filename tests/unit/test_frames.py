@@ -68,14 +68,14 @@ def test_every_kind_for_an_anchor_has_a_handler() -> None:
 
 def test_every_question_has_an_answer_for_the_one_who_asked() -> None:
     """Questions go to an agent, answers to the controller, and a scripted machine answers every question but that for its clock."""
-    assert set(frames.ANSWERS) <= kinds_for(frames.AGENT)
+    assert set(frames.ANSWERS) - {frames.PROBE} <= kinds_for(frames.AGENT)
     assert set(frames.ANSWERS.values()) <= kinds_for(frames.CONTROLLER)
     assert set(bootstrap.NEEDED) <= kinds_for(frames.AGENT)
 
     async def scripted() -> set[int]:
         return set(ScriptedWire(PlayedMachine("m", {}, lambda: 0), lambda _: None, lambda _: None).handlers)
 
-    assert set(frames.ANSWERS) - {frames.PING} <= asyncio.run(scripted()) <= kinds_for(frames.AGENT)
+    assert set(frames.ANSWERS) - {frames.PING, frames.PROBE} <= asyncio.run(scripted()) <= kinds_for(frames.AGENT)
 
 
 @given(st.sampled_from(frames.KINDS).flatmap(lambda kind: st.tuples(st.just(kind), heads(kind))))

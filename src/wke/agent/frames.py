@@ -88,15 +88,17 @@ FRAMES = (
     ("alive", TREE, 0, ""),
     ("taken", TREE, 0, "bytes:number"),
     ("batch", TREE, BULK, BATCHED),  # see batch.py
+    ("probe", TREE, 0, "probes:count"),  # compare a machine's clock with that of the relay right above it: see prober.py
+    ("probed", CONTROLLER, 0, "relay:count sent:time at:time back:time wall?:time"),
 )
 KINDS = range(1, len(FRAMES) + 1)
 OPEN, HELLO, SOURCE, MODULES, BROKEN, PUT, START, STAGED, RELEASE, STARTED, OUTPUT, ENDED, STOP, CLEAR, CLEARED, BYE, FAREWELL = KINDS[:17]
 PING, PONG, WAIT_PORT, PORT, EXAMINE, EXAMINED, WATCH, WATCHED, SAMPLE, UNWATCH = KINDS[17:27]
 COPY_IN, COPY_OUT, OFFER, HAVE, DATA, COMPLETE, COPIED, COPY_FAILED, COPY_STOP, HOLD, FOLLOW, JOURNAL, SERIES, UNWATCHED = KINDS[27:41]
 SCRAPE, SCRAPED, LOOK, SEEN = KINDS[41:45]
-JOIN, NODE, SEAT, HERE, GONE, ALIVE, TAKEN, BATCH = KINDS[45:]
+JOIN, NODE, SEAT, HERE, GONE, ALIVE, TAKEN, BATCH, PROBE, PROBED = KINDS[45:]
 ANSWERS = {CLEAR: CLEARED, BYE: FAREWELL, PING: PONG, WAIT_PORT: PORT, EXAMINE: EXAMINED, WATCH: WATCHED, UNWATCH: UNWATCHED}
-ANSWERS.update({SCRAPE: SCRAPED, LOOK: SEEN})
+ANSWERS.update({SCRAPE: SCRAPED, LOOK: SEEN, PROBE: PROBED})
 METRICS = 3  # the stream of what a task wrote to $WKE_METRICS, beside 1 and 2
 LARGEST_SCRAPE = 8 << 20  # of an answer, before it is compressed
 MOST_METRICS = (1 << 20) + 1  # one byte more than may be there

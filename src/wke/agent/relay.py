@@ -17,7 +17,8 @@ from wke.agent import frames
 from wke.agent.batch import SMALL, batched, unbatched
 from wke.agent.guardian import DEAF_TO
 from wke.agent.handshake import Admission, prepare
-from wke.agent.loop import Loop, Outgoing
+from wke.agent.loop import Loop, Outgoing, steady_ns
+from wke.agent.prober import Prober
 from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
 
 READ_SIZE = 1 << 16
@@ -29,6 +30,7 @@ ALIVE = Frame(frames.ALIVE, 0, {})
 HERE = Frame(frames.HERE, 0, {})
 BY_NODES = frames.CONTROLLER + frames.TREE
 BY_RELAYS = frames.CONTROLLER + frames.TREE
+DOWNWARD = frames.AGENT + frames.TREE
 
 
 class Branch:
@@ -42,6 +44,7 @@ class Branch:
         self.number = number
         self.machines = set() if number is None else {number}
         self.untold = 0  # bytes of payload that came for the machine since TAKEN was sent
+        self.is_open = True
 
 
 class Guest:
@@ -69,6 +72,7 @@ class Relay:
         self._pending = []  # what goes up, and
         self._until = None  # when
         self._deaf_below = self._deaf_above = False
+        self._heard_ns = 0
 
     def run(self, number, own):
         """Work until the socket above is closed; `own` leads to the node of our own machine, which has that number. Does not return."""
@@ -79,6 +83,7 @@ class Relay:
         posix.chdir("/")
         posix.set_blocking(self._parent, False)
         self._listener.setblocking(False)
+        self._prober = Prober(self._loop, number, self._say)
         self._loop.watch(self._parent, self._hear_above)
         self._loop.watch(self._listener.fileno(), self._accept)
         self._add(own, Decoder(BY_NODES), number)
@@ -160,6 +165,7 @@ class Relay:
 
     def _hear(self, branch):
         data = _read(branch.handle)
+        self._heard_ns = steady_ns()
         if data:
             self._take(branch, data)
         elif data is not None:
@@ -180,6 +186,8 @@ class Relay:
     def _take_of_node(self, number, frame):
         if frame.kind == frames.PONG and not frame.channel:
             frame = ALIVE
+        elif frame.kind == frames.PONG and self._prober.take(number, frame, self._heard_ns):
+            return
         elif frame.kind != frames.GONE and not frames.is_for(frame.kind, frames.CONTROLLER):
             raise ProtocolError(f"{frame!r} does not come from a node")
         self._say(number, frame)
@@ -195,8 +203,11 @@ class Relay:
         """Forget a branch, and report that all machines behind it are out of reach."""
         if branch not in self._branches:
             return
+        branch.is_open = False
         self._branches.discard(branch)
         self._busy.discard(branch)
+        if branch.number is not None:
+            self._prober.forget(branch.number)
         for handle in (branch.handle, branch.writer):
             self._loop.forget(handle)
             posix.close(handle)
@@ -211,9 +222,9 @@ class Relay:
     # -- the one above
 
     def _say(self, number, frame):
-        """Send a frame of a machine up, soon, or at once if it is a probe of its clock or large."""
+        """Send a frame of a machine up, soon, or at once if it is about its clock or large."""
         self._pending.append((number, frame))
-        if frame.kind == frames.PONG or len(frame.payload) > SMALL:
+        if frame.kind in (frames.PONG, frames.PROBED) or len(frame.payload) > SMALL:
             self._until = 0
         elif self._until is None:
             self._until = time.monotonic() + MERGE_S
@@ -227,12 +238,15 @@ class Relay:
         relayed = {}
         for batch in self._decoder.frames(data):
             encoded = {}
-            for number, frame in unbatched(batch, frames.AGENT):
+            for number, frame in unbatched(batch, DOWNWARD):
                 branch = self._routes.get(number)
                 if branch is None:  # GONE is on its way up
                     continue
                 if branch.number is None:
                     relayed.setdefault(branch, []).append((number, frame))
+                    continue
+                if frame.kind == frames.PROBE:
+                    self._prober.ask(branch, frame)
                     continue
                 if id(frame) not in encoded:
                     encoded[id(frame)] = encode(frame.kind, frame.channel, frame.head, frame.payload)

@@ -28,6 +28,7 @@ LOOKS = (16, 32, 64)  # the numbers of probes after which it is decided whether 
 WORTH = 0.1  # more probes are worth it if they shorten the round trip by this share
 FEW, GOOD_NS = 8, 250_000  # while tasks are measured: so many probes at most, and no more once one is exact to this
 MOST_PROBES = 1000
+BESIDE, FEW_BESIDE = 16, 2  # probes of each machine by the relay right above it
 LEAST_AHEAD_NS = 5_000_000
 MOST_AHEAD_NS, MOST_AHEAD_PER_TASK_NS = 20_000_000, 200_000
 RAW_PPM, SLEWED_PPM = 100, 700
@@ -94,6 +95,11 @@ def enough(probes: Sequence[Probe]) -> bool:
     return len(probes) == LOOKS[-1] or later > earlier * (1 - WORTH)
 
 
+def as_good(probe: Probe, best_ns: int) -> bool:
+    """Return whether a probe is about as exact as the best one of earlier readings, so that more are not worth their time."""
+    return probe.way_ns <= best_ns * (1 + WORTH)
+
+
 def few(probes: Sequence[Probe], machines: int = 1) -> bool:
     """Return whether to stop probing a machine that must not be disturbed: soon, as clocks drift apart until the next reading anyway.
 
@@ -107,6 +113,22 @@ def reading(probes: Iterable[Probe]) -> ClockReading:
     best = min(probes, key=lambda probe: probe.way_ns)
     middle_ns = best.sent_ns + best.way_ns // 2
     return ClockReading(best.at_ns - middle_ns, best.way_ns - best.way_ns // 2, middle_ns)
+
+
+def through(relay: ClockReading, probe: Probe, drift_ppm: int) -> ClockReading:
+    """Return the reading of a clock that a relay probed, whose own clock was read shortly before: the bounds of both add up."""
+    middle_ns = probe.sent_ns + probe.way_ns // 2
+    at_ns = middle_ns - relay.offset_ns
+    bound_ns = probe.way_ns - probe.way_ns // 2 + relay.bound_ns + _drift_ns(at_ns - relay.at_ns, drift_ppm)
+    return ClockReading(probe.at_ns - at_ns, bound_ns, at_ns)
+
+
+def wide_ones(readings: Mapping[str, ClockReading]) -> frozenset[str]:
+    """Return whose readings are so much wider than most that something was in their way: a few, which are worth another reading."""
+    widest = sorted(readings, key=lambda name: -readings[name].bound_ns)
+    return frozenset(
+        name for name in widest[: len(widest) // 16] if readings[name].bound_ns > 2 * readings[widest[len(widest) // 2]].bound_ns
+    )
 
 
 def ahead_ns(staging_ns: int, tasks: int, clocks: Iterable[ClockReading]) -> int:

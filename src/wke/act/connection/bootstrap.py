@@ -20,7 +20,7 @@ FUNCTION = 2  # a flag of the code of functions: CO_NEWLOCALS of `inspect`, whic
 FIRST = ("frames", "protocol", "files", "processes", "scripts", "loop", "ladder", "order", "task", "tasks", "guardian", "agent", "main")
 CLAIMING = ("lock",)  # added where the machine is locked for measuring
 OUTLIVING = ("journal", "carrier", "anchor")  # added where tasks are to outlive us
-NODES = ("batch", "handshake", "relay", "node")  # added where machines are reached through a tree of relays
+NODES = ("batch", "handshake", "prober", "relay", "node")  # added where machines are reached through a tree of relays
 NEEDED = dict.fromkeys((frames.COPY_IN, frames.COPY_OUT), ("tree", "sender", "partial", "places", "landing", "transfer")) | {
     frames.WATCH: (
         "cgroups",

@@ -7,7 +7,8 @@ from wke.act.connection.questions import Questions
 from wke.act.connection.untrusted import number_of
 from wke.agent import frames
 from wke.agent.protocol import Frame
-from wke.judge.clocks import Probe, enough, reading
+from wke.errors import MachineError
+from wke.judge.clocks import LOOKS, Probe, as_good, enough, reading
 from wke.records import ClockReading
 
 
@@ -24,15 +25,45 @@ class Clock:
         self._questions = questions
         self._now = now
         self.wall_ahead_ns = 0
+        self._best_ns = 0  # the shortest round trip of readings by many probes; another one like it need not be looked for
         self._hear: dict[int, Callable[[Frame], None]] = {}
         self.handlers: Mapping[int, Callable[[Frame], None]] = {frames.PONG: self._take}
 
     async def read(self, until: Callable[[Sequence[Probe]], bool] = enough) -> ClockReading:
         """Compare the clocks by probes, one after the other, `until` there are enough. Raises MachineError without contact."""
         while True:
-            probes = await self._probe(until)
+            probes = await self._probe(lambda probes: as_good(probes[-1], self._best_ns) or until(probes))
+            if len(probes) >= LOOKS[0]:
+                self._best_ns = min(self._best_ns or probes[0].way_ns, *(probe.way_ns for probe in probes))
             if probes:
                 return reading(probes)
+
+    @property
+    def relay(self) -> int | None:
+        """What can read this clock and others for us; None if nothing can."""
+        return self._link.wire.relay
+
+    async def beside(self, relay: int, probes: int) -> Probe:
+        """Have the relay compare the machine's clock with its own, or tell its own if there is to be no probe; the times are the relay's.
+
+        Raises MachineError without contact, or when another relay answers.
+        """
+        head = (await self._questions.ask(frames.PROBE, {"probes": probes})).head
+        if head["relay"] != relay:
+            raise MachineError(f"machine {self._link.machine}: it is behind another relay now")
+        at_ns = number_of(head, "at")
+        if "wall" in head:
+            self.wall_ahead_ns = number_of(head, "wall") - at_ns
+        return Probe(number_of(head, "sent"), at_ns, number_of(head, "back"))
+
+    async def of_relay(self, relay: int, until: Callable[[Sequence[Probe]], bool]) -> ClockReading:
+        """Compare the relay's own clock with ours, by probes that go through it only. Raises as `beside` does."""
+        probes: list[Probe] = []
+        while not probes or not until(probes):
+            sent_ns = self._now()
+            at_ns = (await self.beside(relay, 0)).at_ns
+            probes.append(Probe(sent_ns, at_ns, self._now()))
+        return reading(probes)
 
     async def _probe(self, until: Callable[[Sequence[Probe]], bool]) -> list[Probe]:
         """Return the probes; none when contact was lost for a time, because then it is unknown which of two an answer is for."""

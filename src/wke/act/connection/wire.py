@@ -34,6 +34,7 @@ class Wire:
     """
 
     can_break = True
+    relay: int | None = None  # what carries the frames of several machines, if that can read their clocks for us
 
     def __init__(self, receive: Callable[[Frame], None], broken: Callable[[str], None]) -> None:
         self._receive = receive

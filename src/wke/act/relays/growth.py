@@ -151,6 +151,10 @@ class Growth:
         if error is not None and not isinstance(error, MachineError | OSError):
             raise error
 
+    def relay_above(self, number: int) -> int | None:
+        """Return the relay that is to carry a machine's frames, which is on the machine itself if that has others below it."""
+        return number if number in self._relays else self._seats.above[number]
+
     # -- machines that dial
 
     async def _accept(self) -> None:

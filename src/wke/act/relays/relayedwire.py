@@ -78,6 +78,13 @@ class RelayedWire(Wire):
                 await self._trunk.writable.wait()
 
     @property
+    def relay(self) -> int | None:  # type: ignore[override]
+        """The machine whose relay is right above ours; None if there is none."""
+        return (
+            self._growth.relay_above(self.number) if self._growth is not None and self._trunk is not None and self._trunk.relays else None
+        )
+
+    @property
     def has_room(self) -> bool:
         """True if `drain` would return at once."""
         return self._trunk is None or (self._room.is_set() and self._trunk.writable.is_set())

@@ -2,24 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 
 from wke.act.connection.clock import Clock
+from wke.act.session.clockreadings import Until, read_clocks
 from wke.act.session.connections import Connections
 from wke.act.session.waiting import cancel_all
 from wke.act.steadyclock import CLOCK, is_step
 from wke.describe.configuration.step import PlannedStep
 from wke.errors import MachineError
-from wke.judge.clocks import RAW_PPM, SLEWED_PPM, Probe, ahead_ns, enough, few, start_skew
+from wke.judge.clocks import BESIDE, FEW_BESIDE, RAW_PPM, SLEWED_PPM, ahead_ns, enough, few, start_skew
 from wke.records import ClockReading, MachineClock, Note, Release, Sink, StartedTogether, TaskEnded
 from wke.values import dataclass
 
 EVERY_S = 10.0  # between two readings while a step is measured
 FRESH_NS = 100_000_000  # a clock that was read this recently is not read again
-CLOCKS_AT_ONCE = 4  # more of them would wait for each other here, and their round trips would seem longer than they are
 MOST_TOLD = 4
-CLOCK_PATIENCE_S = 0.01  # then the next one begins all the same: these machines are far away
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ class Clocks:
     async def agree(self, step: PlannedStep, staging_ns: int) -> Release:
         """Choose an instant a little ahead for the step's tasks, whose staging took that long. Raises MachineError without contact."""
         names = [m.name for m in step.machines]
-        others = await self._read([name for name in self.bystanders if name not in names], few, FRESH_NS)
-        clocks = await self._read(names, enough, FRESH_NS)
+        others = await self._read([name for name in self.bystanders if name not in names], few, FEW_BESIDE, FRESH_NS)
+        clocks = await self._read(names, enough, BESIDE, FRESH_NS)
         for name in names:
             if name not in clocks:
                 raise MachineError(f"machine {name}: {self._connections[name].why}")
@@ -85,7 +84,9 @@ class Clocks:
         measured = self._measured.pop(step.index, None)
         if measured is None:
             return {}
-        after = await self._read(measured.machines, enough) | await self._read(measured.readings.keys() - measured.machines, few)
+        after = await self._read(measured.machines, enough, BESIDE) | await self._read(
+            measured.readings.keys() - measured.machines, few, FEW_BESIDE
+        )
         self._tell_steps(step, after, self._now() - measured.released_ns)
         for name, reading in after.items():
             measured.readings[name].append(reading)
@@ -100,7 +101,7 @@ class Clocks:
         until = partial(few, machines=len(readings))
         while True:
             await asyncio.sleep(EVERY_S)
-            for name, reading in (await self._read(readings, until)).items():
+            for name, reading in (await self._read(readings, until, FEW_BESIDE)).items():
                 readings[name].append(reading)
 
     def _tell_steps(self, step: PlannedStep, machines: Iterable[str], since_ns: int) -> None:
@@ -115,32 +116,20 @@ class Clocks:
                 Note(f"while {step.target.name} ran, the clock was set {where}; wke's durations are right, those of scripts may not be")
             )
 
-    async def _read(self, names: Iterable[str], until: Callable[[Sequence[Probe]], bool], fresh_ns: int = 0) -> dict[str, ClockReading]:
-        """Read machines' clocks, a few at a time; machines with which contact is lost are left out.
-
-        A clock that was read less than `fresh_ns` ago is not read again.
-        """
+    async def _read(self, names: Iterable[str], until: Until, beside: int, fresh_ns: int = 0) -> dict[str, ClockReading]:
+        """Read machines' clocks as `read_clocks` does. A clock that was read less than `fresh_ns` ago is not read again."""
         found: dict[str, ClockReading] = {}
-        readings: dict[str, asyncio.Task[ClockReading]] = {}
-        busy: set[asyncio.Task[ClockReading]] = set()
-        try:
-            for name in names:
-                clock = self._connections[name].clock
-                *of, known = self._latest.get(name, (clock, CLOCK.epoch, None))
-                if known is not None and of == [clock, CLOCK.epoch] and 0 <= self._now() - known.at_ns < fresh_ns:
-                    found[name] = known
-                    continue
-                readings[name] = asyncio.create_task(clock.read(until))
-                busy.add(readings[name])
-                if len(busy) >= CLOCKS_AT_ONCE:
-                    _, busy = await asyncio.wait(busy, timeout=CLOCK_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
-            for name, read in readings.items():
-                with suppress(MachineError):
-                    found[name] = await read
-                    self._latest[name] = self._connections[name].clock, CLOCK.epoch, found[name]
-            return found
-        finally:
-            await cancel_all(readings.values())
+        stale: dict[str, Clock] = {}
+        for name in names:
+            clock = self._connections[name].clock
+            *of, known = self._latest.get(name, (clock, CLOCK.epoch, None))
+            if known is not None and of == [clock, CLOCK.epoch] and 0 <= self._now() - known.at_ns < fresh_ns:
+                found[name] = known
+            else:
+                stale[name] = clock
+        fresh = await read_clocks(stale, until, beside, self._drift_ppm)
+        self._latest |= {name: (stale[name], CLOCK.epoch, reading) for name, reading in fresh.items()}
+        return found | fresh
 
 
 def _distinct(readings: Iterable[ClockReading]) -> tuple[ClockReading, ...]:
