@@ -34,6 +34,9 @@ MAX_DIGITS = 20
 KEPT_NOISE = 2000
 
 
+_most_for = {}  # type: dict[int, dict[int, int]]
+
+
 class ProtocolError(Exception):
     """What arrived cannot be a frame of ours; nothing after it can be trusted."""
 
@@ -92,7 +95,10 @@ class Decoder:
 
     def admit(self, receivers: int) -> None:
         """From now on, what is for `receivers` is a frame, and nothing else."""
-        self._most = {kind: most_payload(kind) for kind in KINDS if is_for(kind, receivers)}
+        most = _most_for.get(receivers)
+        if most is None:
+            most = _most_for[receivers] = {kind: most_payload(kind) for kind in KINDS if is_for(kind, receivers)}
+        self._most = most
 
     def frames(self, data: bytes) -> "Iterator[Frame]":
         """Add `data` and return an iterator over the frames that are complete now; it raises ProtocolError where they end being frames."""

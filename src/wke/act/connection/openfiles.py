@@ -5,14 +5,18 @@ import resource
 from wke.errors import MachineError
 
 OTHERS = 64
-LEAST_EACH = 4  # a connection's three pipes, and what its start takes for a moment
-ENOUGH_EACH = 8  # with the files in which its output is kept
+PIPED = 4  # a connection's three pipes, and what its start takes for a moment
+DIALLED = 1  # a machine's socket, until it has its place below a relay
+LOGS_EACH = 4  # the files in which its output is kept
 
 
-def allow_connections(count: int) -> None:
-    """Raise our soft limit if that many connections need it; raise MachineError if the hard limit is too low even for them alone."""
+def allow_connections(count: int, each: int = PIPED) -> None:
+    """Raise our soft limit if that many connections need it; raise MachineError if the hard limit is too low even for them alone.
+
+    A connection takes `each` files.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    least, enough = (OTHERS + each * count for each in (LEAST_EACH, ENOUGH_EACH))
+    least, enough = OTHERS + each * count, OTHERS + (each + LOGS_EACH) * count
     if resource.RLIM_INFINITY not in {soft, hard} and hard < least:
         raise MachineError(
             f"{count:,} connections need {least:,} open files, and this process may have {hard:,}",

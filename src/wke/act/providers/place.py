@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from wke.act.connection.claim import Claim
+from wke.act.connection.openfiles import PIPED
 from wke.act.kept.terms import KeepingTerms
 from wke.act.pipes import Pipes
 from wke.act.steadyclock import CLOCK
@@ -45,6 +46,7 @@ class Place:
     times that trials are stored with, in nanoseconds since the epoch. `is_here` says that machines have this computer's kernel and clock.
     `keeping` says whether connections are kept for the next command, if that is possible there. `begun` are transports that run already, by
     their machines (see beginning.py); whoever opens a connection takes one out.
+    `files_each` is how many open files a connection takes.
     `term` says until when the machines are ours, if that is limited.
     """
 
@@ -58,4 +60,5 @@ class Place:
     is_here: bool = False
     keeping: KeepingTerms | None = None
     begun: dict[str, Pipes] = field(default_factory=dict)
+    files_each: int = PIPED
     term: Term | None = None

@@ -65,7 +65,7 @@ class Connections:
         wanted = {m.name: m for m in machines} if machines is not None else self.machines
         self.machines |= wanted
         missing = [machine for machine in wanted.values() if self.is_missing(machine.name)]
-        allow_connections(len(self._connections) + len(missing))
+        allow_connections(len(self._connections) + len(missing), self._place.files_each)
         if self._keeping is not None:
             await self._take_kept(self._keeping, [machine for machine in missing if machine.name not in self._connections])
             missing = [machine for machine in missing if self.is_missing(machine.name)]
