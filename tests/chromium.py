@@ -187,10 +187,14 @@ class Page:
         return found[-1]
 
     def box(self, query: str) -> dict[str, float]:
-        """Return where an element is, after scrolling it into view."""
+        """Return where an element is, after scrolling it into view, once this is drawn: the browser finds what is under a pointer by its frames.
+
+        The third frame begins when the first has been shown.
+        """
         return self.js(
-            f"(() => {{ const node = {query}; node.scrollIntoView({{block: 'center', behavior: 'instant'}}); const box = node.getBoundingClientRect();"
-            "return {x: box.x, y: box.y, width: box.width, height: box.height} })()"
+            f"(async () => {{ const node = {query}; node.scrollIntoView({{block: 'center', behavior: 'instant'}});"
+            "for (const _ of [1, 2, 3]) await new Promise(requestAnimationFrame);"
+            "const {x, y, width, height} = node.getBoundingClientRect(); return {x, y, width, height} })()"
         )
 
     def mouse(self, kind: str, x: float, y: float, **more: object) -> None:

@@ -40,7 +40,6 @@ def measured_bar(page: Page) -> tuple[float, float]:
 def test_a_mark_shows_its_trial_and_a_click_leads_to_its_log_lines(page: Page) -> None:
     """Pointing at a mark shows value and id in every figure; a click opens the trial with its evidence and last lines; Escape goes back."""
     place = middle(page, MARK)
-    page.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # scrolling, which hides the words, is over
     page.mouse("mouseMoved", *place)
     page.until("!document.querySelector('.tip').hidden")
     tip = page.js("document.querySelector('.tip').textContent")
@@ -225,6 +224,27 @@ def test_the_crosshair_reads_all_rows(page: Page) -> None:
     assert "seconds: Requests" in said
     page.key("+")
     page.until(f"+document.querySelector('#tl .step.measured').getAttribute('x') !== {start}")
+
+
+def test_a_timeline_that_is_drawn_anew_keeps_its_crosshair(page: Page) -> None:
+    """Another width or other colours leave what is read; what has its width already is not drawn anew, below a finger."""
+    opened(page)
+    page.js("document.querySelector('#tl').focus()")
+    page.key("ArrowRight")
+    read, plot = page.js(READS), OVER.format(0)
+    assert read.startswith("At ")
+    for change in (lambda: page.size(700), lambda: page.media(prefers_color_scheme="dark")):
+        page.js(f"{{ window.before = {plot} }}")
+        change()
+        page.until(f"{plot} !== before && {PLOTTED} === 3")
+        assert (page.js(READS), page.js("document.querySelector('#tl .cross').hidden")) == (read, False)
+    page.js(
+        "window.resized = new Promise(done => addEventListener('resize', () => setTimeout(done, 200))); true"
+    )  # the page waits for 120 ms
+    page.js(f"{{ window.before = {plot}; const one = document.querySelector('#tl'); one.style.width = `${{one.clientWidth}}px` }}")
+    page.size(800)
+    page.js("resized.then(() => true)")
+    assert page.js(f"{plot} === before")
 
 
 def test_fingers_read_zoom_and_pan(page: Page) -> None:

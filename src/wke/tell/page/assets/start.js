@@ -9,6 +9,7 @@ function setTheme(name) {
   redrawTimelines();
 }
 const redrawTimelines = () => [shownTimeline, ...pair].forEach(line => line && line.redraw());
+const fitTimelines = () => [shownTimeline, ...pair].forEach(line => line && line.width !== line.host.clientWidth && line.redraw());
 $$("[data-set-theme]").forEach(button => button.addEventListener("click", () => setTheme(button.dataset.setTheme)));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawTimelines);
 
@@ -23,7 +24,7 @@ addEventListener("resize", () => {
   if (innerWidth === lastWidth) return;
   lastWidth = innerWidth;
   clearTimeout(resizing);
-  resizing = setTimeout(redrawTimelines, 120);
+  resizing = setTimeout(fitTimelines, 120);
 });
 
 // On paper all folded parts are open.

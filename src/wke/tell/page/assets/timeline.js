@@ -68,7 +68,8 @@ function drawTimeline(line) {
   shown.forEach((row, at) => addRow(line, row, at === shown.length - 1));
   line.watcher = watchRows(line);
   drawSteps(line);
-  readOut(line, null);
+  moveCross(line, line.at);
+  readOut(line, line.at);
 }
 
 // ---- the steps
