@@ -67,7 +67,7 @@ def test_real_causes_are_among_the_first_three(new_project: Callable[[str], Proj
     )
     emulated.write("experiments/series.toml", SERIES)
     assert emulated.measure().status == 0
-    assert ("task cpu", "beside on m0") in first_three(emulated, "series:beside=0.0", "series:beside=0.3")[0]
+    assert ("task cpu", "beside on m0") in set().union(*first_three(emulated, "series:beside=0.0", "series:beside=0.3"))
 
     emulated.write("experiments/later.toml", SERIES.replace("[0.0, 0.3]", "0.3"))
     emulated.edit("kv/config.toml", "echo 1.0", "echo 2.0")
