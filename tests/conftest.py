@@ -8,6 +8,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Iterator
+from itertools import chain, groupby, repeat
 from pathlib import Path
 from types import FrameType
 
@@ -24,7 +25,7 @@ settings.load_profile("wke")
 # Hypothesis would read all of our sources for constants to try: five seconds in each process of a new clone.
 providers._get_local_constants = lambda: providers._local_constants
 
-LONG = ("test_pages.py", "integration")
+LONG = ("test_pages.py", "test_slurm.py", "test_old_project.py")  # in integration/; one for each worker of `make test` to begin with
 SESSION_VARIABLE = "PYTEST_OF_WKE"
 
 
@@ -41,14 +42,24 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every worker of pytest-xdist its share of the long tests first, so that only short ones are left in the end.
+    """Let every worker of pytest-xdist begin with a long file, go on with its share of the other folders, and end with unit tests.
 
-    Workers begin with consecutive parts of the list, equal in number. The tests of a file stay together for the sake of its fixtures.
+    Workers begin with consecutive parts of the list, equal in number, which are filled up with unit tests here: these alone are split or
+    stolen in the end. The tests of a file stay together for the sake of its fixtures.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    files = sorted({item.path for item in items}, key=lambda path: (*map(str.__ne__, LONG, (path.name, path.parent.name)), path))
-    places = {file: (place % workers, place) for place, file in enumerate(files)}
-    items.sort(key=lambda item: places[item.path])
+    short = [item for item in items if item.path.parent.name == "unit"]
+    others = [item for item in items if item.path.parent.name != "unit"]
+    others.sort(key=lambda item: (*map(str.__ne__, LONG, repeat(item.path.name)), item.path))
+    files = [list(tests) for _, tests in groupby(others, lambda item: item.path)]
+    parts = [list(chain.from_iterable(files[worker::workers])) for worker in range(workers)]
+    left = len(items)
+    for worker, part in enumerate(parts):
+        lacking = max(0, left // (workers - worker) - len(part))
+        part.extend(short[:lacking])
+        del short[:lacking]
+        left -= len(part)
+    items[:] = [*chain.from_iterable(parts), *short]
 
 
 @pytest.hookimpl(wrapper=True)
