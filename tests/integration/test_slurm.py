@@ -12,8 +12,8 @@ from support import LEASE, eventually, limit
 
 pytestmark = pytest.mark.timeout(300)
 
-CLUSTER = f'[cluster]\nprovider = "slurm"\nmachines = 8\nlease = "{LEASE}"\n[classes]\nservers = 1\nclients = 7\n'
-EMULATED = CLUSTER.replace('"slurm"', '"local"').replace("[classes]", 'share = ["ledger"]\n[classes]')
+CLUSTER = f'[cluster]\nprovider = "slurm"\nmachines = 8\nlease = "{LEASE}"\n[slurm]\nfan-out = 3\n[classes]\nservers = 1\nclients = 7\n'
+EMULATED = CLUSTER.replace('"slurm"', '"local"').replace("[slurm]\nfan-out = 3\n", 'share = ["ledger"]\n')
 ALL = {" ".join(map(str, point.values())): 2 for point in SERIES_POINTS}
 LONG = ('"seconds", 0.05', '"seconds", 2')
 
@@ -62,7 +62,7 @@ def test_results_of_other_nodes_count(cluster: Slurm, project: Project) -> None:
     project.edit("cluster.toml", "machines = 8", "machines = 4")
     project.edit("cluster.toml", "clients = 7", "clients = 3")
     first = project.measure("--limit", "3")
-    project.edit("cluster.toml", "[classes]", '[slurm]\noptions = ["--exclude=n0,n1"]\n[classes]')
+    project.edit("cluster.toml", "[classes]", 'options = ["--exclude=n0,n1"]\n[classes]')
     second = project.measure()
     assert (first.status, second.status, began(project)) == (0, 0, ALL), second.err
     assert "series: 5 trials to run; 3 of 8 are stored already and reused" in second.err
@@ -75,7 +75,7 @@ def test_inside_an_allocation_its_nodes_are_used(cluster: Slurm, project: Projec
     project.edit(
         "cluster.toml",
         "[classes]\nservers = 1\nclients = 7\n",
-        '[slurm]\nnodes = "named"\n[machines]\n"n[2-4]" = {}\n[classes]\nservers = ["n4"]\nclients = ["n[2-3]"]\n',
+        'nodes = "named"\n[machines]\n"n[2-4]" = {}\n[classes]\nservers = ["n4"]\nclients = ["n[2-3]"]\n',
     )
     inside = ("salloc", "--quiet", "--nodes=8", "--exclusive")
     done = project.measure("--only", "size=1", under=inside)
@@ -88,13 +88,27 @@ def test_inside_an_allocation_its_nodes_are_used(cluster: Slurm, project: Projec
     eventually(lambda: is_quiet(cluster))
 
 
-def test_a_target_runs_on_all_nodes(cluster: Slurm, project: Project) -> None:
-    """`wke run` asks for nodes and gives them back; each task has a node of its own and may use all of its processors."""
-    project.targets(where='echo "$SLURMD_NODENAME $(nproc)"')
+@pytest.mark.parametrize(("connect", "steps"), [("dial-back", 1), ("stdio", 8)])
+def test_a_target_runs_on_all_nodes(cluster: Slurm, project: Project, connect: str, steps: int) -> None:
+    """Nodes are asked for and given back; each task has a node of its own and its processors; one step of the job starts all agents that dial back."""
+    project.edit("cluster.toml", "[slurm]", f'[slurm]\nconnect = "{connect}"')
+    project.targets(where='echo "$(squeue --noheader --steps --me | wc -l) $SLURMD_NODENAME $(nproc)"')
     done = project.wke("run", "kv", "all", "where")
     assert done.status == 0, done.err
     assert {line.split()[-2] for line in done.lines} == set(cluster.nodes)
     assert {line.split()[-1] for line in done.lines} == {str(len(os.sched_getaffinity(0)))}
+    assert {line.split()[-3] for line in done.lines} == {str(steps)}
+    eventually(lambda: is_quiet(cluster))
+
+
+def test_nodes_that_cannot_dial_back_say_so(cluster: Slurm, project: Project) -> None:
+    """The message has the words of the node, and says what to do where a firewall is the reason."""
+    project.edit("cluster.toml", "[slurm]", '[slurm]\naddress = "255.255.255.255"')
+    project.targets(where="true")
+    done = project.wke("run", "kv", "all", "where")
+    assert done.status == 3, done.err
+    assert "it cannot take its place in the tree: 255.255.255.255" in done.err
+    assert 'write connect = "stdio" in [slurm]' in done.err
     eventually(lambda: is_quiet(cluster))
 
 
@@ -142,7 +156,7 @@ def test_the_series_stops_before_its_time_is_over(cluster: Slurm, project: Proje
     """No trial begins that would not end in time: nothing is lost, and the same command continues."""
     project.edit("kv/config.toml", '"seconds", 0.05', '"seconds", 22')
     project.edit("experiments/series.toml", 'timeout = "20s"', 'timeout = "90s"')
-    project.edit("cluster.toml", "[classes]", '[slurm]\ntime = "1m"\n[classes]')
+    project.edit("cluster.toml", "[classes]", 'time = "1m"\n[classes]')
     done = project.measure()
     assert done.status == 3, done.err
     assert re.search(
@@ -153,9 +167,10 @@ def test_the_series_stops_before_its_time_is_over(cluster: Slurm, project: Proje
     eventually(lambda: is_quiet(cluster))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_nodes_are_given_back_however_the_command_ends(cluster: Slurm, project: Project, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("connect", "number"), [("dial-back", signal.SIGINT), ("dial-back", signal.SIGKILL), ("stdio", signal.SIGKILL)])
+def test_nodes_are_given_back_however_the_command_ends(cluster: Slurm, project: Project, connect: str, number: signal.Signals) -> None:
     """After Ctrl-C and kill -9 there is no job, no process and no folder."""
+    project.edit("cluster.toml", "[slurm]", f'[slurm]\nconnect = "{connect}"')
     project.edit("kv/config.toml", *LONG)
     process = project.start("measure", "experiments/series.toml", "--no-figures")
     eventually(lambda: began(project), within_s=60)
@@ -174,7 +189,7 @@ def test_a_question_that_is_not_answered_is_taken_back(cluster: Slurm, project: 
         assert "queued and waiting for resources" in said
         assert process.returncode == 130
         eventually(lambda: len(cluster.jobs()) == 1)
-    project.edit("cluster.toml", "[classes]", '[slurm]\npartition = "nowhere"\n[classes]')
+    project.edit("cluster.toml", "[classes]", 'partition = "nowhere"\n[classes]')
     refused = project.measure()
     assert refused.status == 3
     assert "invalid partition specified: nowhere" in refused.err

@@ -20,10 +20,11 @@ from wke.describe.cluster.cluster import MachineSpec
 def beginning(place: Place, machines: Iterable[MachineSpec]) -> Iterator[None]:
     """Start the transports to `machines`, as many as may be opened at a time. Those that are left in `place.begun` end with the block.
 
-    Nothing is started where connections may have been kept, and where nothing can be: opening a connection tells why.
+    Nothing is started where connections are no such processes, where they may have been kept, and where nothing can be started: opening a
+    connection tells why.
     """
     try:
-        if not _may_be_kept(place):
+        if place.has_pipes and not _may_be_kept(place):
             for machine in islice(machines, place.cluster.connect_limit):
                 transport = place.transports[machine.name]
                 with suppress(OSError):

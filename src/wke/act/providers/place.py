@@ -62,3 +62,8 @@ class Place:
     begun: dict[str, Pipes] = field(default_factory=dict)
     files_each: int = PIPED
     term: Term | None = None
+
+    @property
+    def has_pipes(self) -> bool:
+        """True if a connection is a process here that a machine's transport starts."""
+        return self.connection is _connection

@@ -3,7 +3,9 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
+from wke.act.connection.openfiles import DIALLED
 from wke.act.providers.place import Place
 from wke.act.providers.provider import Standing, Tell
 from wke.act.slurm.asking import allocated, job_name
@@ -62,7 +64,7 @@ def _job_around() -> str:
 def _place(cluster: ClusterSpec, job: Job) -> Place:
     own = os.environ.get("SLURMD_NODENAME", "")
     nodes = nodes_of(cluster, job, own)
-    return Place(
+    place = Place(
         placed(cluster, nodes),
         {name: step(job, [node.name]) for name, node in nodes.items()},
         {name: shell(job, node.name) for name, node in nodes.items()},
@@ -70,6 +72,12 @@ def _place(cluster: ClusterSpec, job: Job) -> Place:
         locks(nodes),
         term=job,
     )
+    if cluster.slurm.connect == "stdio":
+        return place
+    from wke.act.slurm.agents import tree  # noqa: PLC0415 - it takes asyncio, which commands that fail here do without
+
+    at_once = replace(place.cluster, connect_limit=max(cluster.connect_limit, len(nodes)))  # one step starts all agents
+    return replace(place, cluster=at_once, connection=tree(cluster, job, nodes).connection, files_each=DIALLED)
 
 
 def _notes(job: Job, nodes: Mapping[str, Node], own: str) -> Iterator[str]:

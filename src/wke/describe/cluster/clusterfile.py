@@ -248,6 +248,12 @@ class SlurmSection(TableModel):
     """Ask for whole nodes with all their memory, because other jobs on the same node disturb measurements."""
     options: Items[Annotated[str, After(_slurm_option)]] = ()
     """Further options of `salloc` and `sbatch`, one text each, such as `--qos=low`."""
+    connect: Literal["dial-back", "stdio"] = "dial-back"
+    """How wke talks to nodes: `dial-back`, they connect to this computer; `stdio`, one `srun` for each, where a firewall forbids that."""
+    address: Word | None = None
+    """With `dial-back`: the address of this computer to which nodes connect; by default, the one from which it reaches them."""
+    fan_out: Annotated[int, Bounds(at_least=2)] = 32
+    """With `dial-back`: how many nodes wke, and each node that relays what others say, talks to directly."""
 
 
 class ClusterSection(TableModel):

@@ -8,7 +8,11 @@ from wke.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SlurmSpec:
-    """What [slurm] says. `nodes` is "any", or "named" if each machine has the name of its node; `time_s` is None for Slurm's default."""
+    """What [slurm] says. `nodes` is "any", or "named" if each machine has the name of its node; `time_s` is None for Slurm's default.
+
+    `connect` is "dial-back" or "stdio". Nodes dial `address`, None being the one from which we reach them; to `fan_out` of them we, and
+    each relay, have sockets.
+    """
 
     nodes: str = "any"
     partition: str | None = None
@@ -17,6 +21,9 @@ class SlurmSpec:
     constraint: str | None = None
     exclusive: bool = True
     options: tuple[str, ...] = ()
+    connect: str = "dial-back"
+    address: str | None = None
+    fan_out: int = 32
 
     def request(self, machines: Sequence[str], *, others: int = 0) -> list[str]:
         """Return the options of `salloc` and `sbatch` that ask for nodes for these machines, and `others`. The user's come last."""
