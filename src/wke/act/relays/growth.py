@@ -13,20 +13,18 @@ from typing import Protocol, cast
 
 from wke.act.connection import bootstrap
 from wke.act.connection.untrusted import number_of, text_of
+from wke.act.relays.callers import Caller, Door
 from wke.act.relays.seats import seats
 from wke.act.relays.trunk import Trunk, TrunkListener
 from wke.agent import frames
-from wke.agent.handshake import Admission, family_of, prepare
-from wke.agent.protocol import Decoder, Frame, ProtocolError, encode
+from wke.agent.handshake import family_of
+from wke.agent.protocol import Frame, ProtocolError, encode
 from wke.errors import MachineError
 from wke.values import dataclass
 
-ADMIT_S = 20.0
 ABSENT_S = 10.0  # how long machines wait for the relay that is to carry them
 EXIT_S = 5.0
-PAUSE_S = 0.1
 BACKLOG = 4096
-READ_SIZE = 1 << 12
 
 Launch = Callable[[bytes], Awaitable[None]]
 """Starts `bootstrap.command()` on every machine with these bytes as its standard input, and returns when all these processes have ended.
@@ -61,14 +59,6 @@ class Member(Protocol):
         """Take what the machine, or the tree about it, says."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    channel: socket.socket
-    decoder: Decoder
-    number: int
-    port: int
-
-
 class Growth:
     """A tree in the running event loop, which grows as machines dial, until it is closed."""
 
@@ -86,12 +76,11 @@ class Growth:
         self._busy: dict[int, Member] = {}  # machines where an agent is, and whose
         self._lost: dict[int, str] = {}  # machines that will not be reached, and why
         self._listening: dict[int, tuple[str, int]] = {}  # where machines that have dialled can be dialled themselves
-        self._dialled: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
+        self._early: defaultdict[int, list[Caller]] = defaultdict(list)  # machines that wait for the relay of that number
         self.is_closed = False
-        self._listener = _listener(planting.addresses)
-        self._welcomes: set[asyncio.Task[None]] = set()
-        self._accepting = self.loop.create_task(self._accept())
-        port = self._listener.getsockname()[1]
+        listener = _listener(planting.addresses)
+        port = listener.getsockname()[1]
+        self._door = Door(listener, self._secret.encode(), self._introduced)
         order = {"addresses": list(planting.addresses), "port": port, "secret": self._secret, "variable": planting.variable}
         self._launching = asyncio.ensure_future(planting.launch(bootstrap.node_package(order)))
         self._launching.add_done_callback(self._launched)
@@ -119,11 +108,7 @@ class Growth:
     async def close(self) -> None:
         """Close all sockets, whereupon the machines stop what was started on them, and wait a moment for the processes there to end."""
         self.is_closed = True
-        welcoming = [self._accepting, *self._welcomes]
-        for task in welcoming:
-            task.cancel()
-        await asyncio.wait(welcoming)
-        self._listener.close()  # machines that dial once more shall find no one
+        self._door.close()
         for trunk in self._trunks:
             trunk.close()
         try:
@@ -157,94 +142,49 @@ class Growth:
 
     # -- machines that dial
 
-    async def _accept(self) -> None:
-        while True:
-            try:
-                channel, _ = await self.loop.sock_accept(self._listener)
-            except OSError:  # it has gone already, or there are too many open files
-                await asyncio.sleep(PAUSE_S)
-                continue
-            task = self.loop.create_task(self._welcome(channel))
-            self._welcomes.add(task)
-            task.add_done_callback(self._welcomes.discard)
-
-    async def _welcome(self, channel: socket.socket) -> None:
-        """Give whoever dials a seat, here or below a relay."""
-        is_kept = False
-        try:
-            prepare(channel)
-            node = await self._introduction(channel)
-            if not await self._sends_below(node):
-                self._keep(node)
-                is_kept = True
-        except (ProtocolError, OSError, EOFError):  # a stranger, or it has gone: then it is missed as one that never came
-            pass
-        finally:
-            if not is_kept:
-                channel.close()
-
-    async def _introduction(self, channel: socket.socket) -> _Node:
-        admission, decoder = Admission(self._secret.encode()), Decoder(frames.TREE)
-        async with asyncio.timeout(ADMIT_S):
-            await self.loop.sock_sendall(channel, admission.challenge)
-            while not admission.done:
-                answer = admission.take(await self._received(channel))
-                await self.loop.sock_sendall(channel, answer)
-            head = await self._node(channel, decoder, admission.rest)
+    def _introduced(self, caller: Caller, head: Mapping[str, object]) -> None:
+        """Give a machine its seat, here or below a relay."""
+        if caller.number is not None:  # it cannot reach its relay
+            self._keep(caller)
+            return
         number = self._numbers.get(cast("str", head["key"]))
         if number is None:
             raise ProtocolError("it is not a machine of this tree")
-        node = _Node(channel, decoder, number, number_of(head, "port"))
-        self._listening[number] = channel.getpeername()[0], node.port
-        self._dialled[number].set()
-        return node
+        caller.number = number
+        self._listening[number] = caller.channel.getpeername()[0], number_of(head, "port")
+        relay = self._seats.above[number]
+        if relay is None or relay in self._lost:
+            self._keep(caller)
+        elif relay in self._listening:
+            self._send_below(caller, relay)
+        else:
+            self._early[relay].append(caller)
+            caller.wait(ABSENT_S, lambda: self._keep(caller))
+        for early in self._early.pop(number, ()):
+            if early.is_here:
+                self._send_below(early, number)
 
-    async def _sends_below(self, node: _Node) -> bool:
-        """Send a machine to its relay, if it has one, and tell whether it went there."""
-        relay = self._seats.above[node.number]
-        if relay is None:
-            return False
-        try:
-            async with asyncio.timeout(ABSENT_S):
-                await self._dialled[relay].wait()
-        except TimeoutError:
-            return False
-        if relay in self._lost:
-            return False
+    def _send_below(self, caller: Caller, relay: int) -> None:
+        """Send a machine to its relay: it closes our socket once it is there, or introduces itself again."""
         address, port = self._listening[relay]
-        await self.loop.sock_sendall(node.channel, self._seat(node, {"address": address, "port": port}))
-        try:
-            await self._node(node.channel, node.decoder, b"")
-        except EOFError:
-            return True  # it has closed our socket, and is with its relay
-        return False
+        caller.rest()
+        caller.say(self._seat(caller.number, {"address": address, "port": port}))
 
-    async def _node(self, channel: socket.socket, decoder: Decoder, data: bytes) -> Mapping[str, object]:
-        """Return what the next introduction says; `data` has come already."""
-        while True:
-            for frame in decoder.frames(data):
-                if frame.kind != frames.NODE:
-                    raise ProtocolError(f"{frame} is no introduction")
-                return frame.head
-            data = await self._received(channel)
+    def _seat(self, number: int | None, where: Mapping[str, object]) -> bytes:
+        return encode(frames.SEAT, 0, {"number": number, "relays": number in self._relays, **where})
 
-    async def _received(self, channel: socket.socket) -> bytes:
-        data = await self.loop.sock_recv(channel, READ_SIZE)
-        if not data:
-            raise EOFError
-        return data
-
-    def _seat(self, node: _Node, where: Mapping[str, object]) -> bytes:
-        return encode(frames.SEAT, 0, {"number": node.number, "relays": node.number in self._relays, **where})
-
-    def _keep(self, node: _Node) -> None:
+    def _keep(self, caller: Caller) -> None:
         """Let a machine sit below ourselves."""
-        node.channel.send(self._seat(node, {}))
-        relays = node.number in self._relays
-        trunk = Trunk(node.channel, node.decoder, node.number, relays=relays, listener=TrunkListener(self._said, self._broken))
+        number = caller.number
+        caller.say(self._seat(number, {}))
+        if number is None or not caller.is_here:
+            return
+        caller.release()
+        relays = number in self._relays
+        trunk = Trunk(caller.channel, caller.decoder, number, relays=relays, listener=TrunkListener(self._said, self._broken))
         self._trunks.add(trunk)
         if not relays:
-            self._route(node.number, trunk)
+            self._route(number, trunk)
 
     # -- what trunks say
 
