@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -56,8 +57,23 @@ class Removed:
         signal.raise_signal(signal.SIGINT)
 
 
-def test_ctrl_c_is_pressed_again_where_python_only_prints_it(monkeypatch: pytest.MonkeyPatch) -> None:
+class Overtaken(threading.Timer):
+    """Its moment is over before it has started, as on a machine with much other work; but only the first one's."""
+
+    made = 0
+
+    def start(self) -> None:
+        """Press Ctrl-C where nobody can be told."""
+        Overtaken.made += 1
+        if Overtaken.made == 1:
+            signal.raise_signal(signal.SIGINT)
+        super().start()
+
+
+@pytest.mark.parametrize("timer", [threading.Timer, Overtaken])
+def test_ctrl_c_is_pressed_again_where_python_only_prints_it(monkeypatch: pytest.MonkeyPatch, timer: type[threading.Timer]) -> None:
     """An exception that is raised while an object is removed goes nowhere: the command is interrupted a moment later."""
+    monkeypatch.setattr(threading, "Timer", timer)
     monkeypatch.setattr(sys, "unraisablehook", press_again)
     made = [Removed()]
     made.clear()  # nothing is raised here

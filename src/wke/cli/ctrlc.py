@@ -41,9 +41,15 @@ def press_again(lost: "sys.UnraisableHookArgs") -> None:
 
     If that was Ctrl-C, it is pressed again a moment later, when Python may be where it can be passed on. Anything else is printed.
     """
-    if lost.exc_type is KeyboardInterrupt:
-        again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGINT))
-        again.daemon = True
-        again.start()
-    else:
+    if lost.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(lost)
+        return
+    while True:
+        try:
+            again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGINT))
+            again.daemon = True
+            again.start()
+        except KeyboardInterrupt:  # the moment is over already, or it was pressed once more: what is raised here would be lost, too
+            continue
+        else:
+            return
