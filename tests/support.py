@@ -30,13 +30,19 @@ LEASE = f"{LEASE_S}s"
 
 def eventually(predicate: Callable[[], object], within_s: float = 10.0) -> None:
     """Return as soon as `predicate()` is true; fail the test when it is not within `within_s` seconds, longer on a machine with other work."""
-    began = time.monotonic()
+    began = asked = time.monotonic()
     while not predicate():
         waited_s = time.monotonic() - began
         if waited_s > within_s and waited_s > limit(within_s):
             msg = f"not true within {waited_s:.0f} s ({within_s} s on an idle machine): {predicate}"
             raise AssertionError(msg)
-        time.sleep(0.01)
+        time.sleep(pause_s(asked))
+        asked = time.monotonic()
+
+
+def pause_s(asked: float) -> float:
+    """Return how long to wait before a condition is looked at again that was last `asked` for then: what is costly is asked less often."""
+    return min(0.2, max(0.01, 2 * (time.monotonic() - asked)))
 
 
 def ys(*forms: object) -> tuple[Expression, ...]:

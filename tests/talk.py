@@ -1,11 +1,12 @@
 """A talk with one machine's agent, as short as tests want it: run a script and look at how it ended and what it said."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from support import limit
+from support import limit, pause_s
 
 from wke.act.connection.connection import Connection
 from wke.act.connection.opening import open_connection
@@ -86,5 +87,7 @@ def talk(transport: Sequence[str], body: Callable[[Talk], Awaitable[None]], **se
 async def until(predicate: Callable[[], object], within_s: float = 10.0) -> None:
     """Return as soon as `predicate()` is true; fail the test when it is not in time."""
     async with asyncio.timeout(limit(within_s)):
-        while not predicate():  # noqa: ASYNC110 - what is waited for happens in other processes
-            await asyncio.sleep(0.01)
+        asked = time.monotonic()
+        while not predicate():  # what is waited for happens in other processes
+            await asyncio.sleep(pause_s(asked))
+            asked = time.monotonic()

@@ -90,6 +90,8 @@ def test_an_experiment_runs_once_then_is_reused(old_project: OldProject) -> None
         }
 
 
+@pytest.mark.netns
+@pytest.mark.parametrize("project", ["emulated"], indirect=True)  # what runs does not depend on the way to machines
 def test_what_is_missing_or_forced_runs(old_project: OldProject) -> None:
     """With --force-rerun all trials run again; a changed script is a new question for every point; one more iteration is one more trial."""
     points = [("small", "1", "1"), ("small", "1", "2"), ("large", "2", "1")]
@@ -131,6 +133,8 @@ def test_a_session_leaves_its_logs_where_they_always_were(old_project: OldProjec
     old_project.draw("load")
 
 
+@pytest.mark.netns
+@pytest.mark.parametrize("project", ["emulated"], indirect=True)  # what runs does not depend on the way to machines
 def test_flags_describe_points_too(old_project: OldProject) -> None:
     """`cmdline` runs what its flags say and writes the file it is told to; a second command adds to it."""
     flags = ("-C", f"port={free_port()}", "--outfile", "results/mine.csv")

@@ -169,7 +169,7 @@ def test_a_recording_is_followed_to_its_end(tmp_path: Path) -> None:
         async with sampling(session, logs):
             await until(lambda: rows(logs) > 5)
             for figure in figures:
-                follow.append(wke("plot-loads", str(logs), "--follow", "--update-interval", "0.05", "--out", str(figure)))
+                follow.append(wke("plot-loads", str(logs), "--follow", "--update-interval", "0.5", "--out", str(figure)))
             await until(lambda: all(figure.exists() for figure in figures), 30)
             seen = figures[0].stat().st_mtime_ns
             await until(lambda: figures[0].stat().st_mtime_ns > seen, 30)
