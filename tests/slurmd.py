@@ -48,6 +48,8 @@ SchedulerType=sched/backfill
 SchedulerParameters=sched_min_interval=20000,batch_sched_delay=0
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/%n.pid
 SlurmdSpoolDir={folder}/%n
@@ -109,7 +111,7 @@ class Slurm:
 
     @contextmanager
     def holding(self, nodes: int, *options: str) -> Iterator[str]:
-        """Hold that many whole nodes in a job, and yield its number."""
+        """Hold that many whole nodes in a job, and yield its number. In partition "urgent" it takes them from jobs of the other one."""
         command = ["salloc", "--quiet", "--job-name=holding", f"--nodes={nodes}", "--exclusive", *options, "cat"]
         process = subprocess.Popen(command, env=os.environ | self.environment, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
@@ -223,6 +225,7 @@ def _write(running: Slurm) -> None:
         address = f"127.0.{1 + number // 250}.{1 + number % 250}"
         lines.append(f"NodeName={node} NodeHostname={host} NodeAddr={address} Port={ports[number + 1]}")
     lines.append("PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP")
+    lines.append("PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=2")
     (folder / "slurm.conf").write_text("\n".join(lines) + "\n")
     (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
 

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 from projects import SERIES_POINTS, Project, by_point, write_series
@@ -112,19 +113,19 @@ def test_nodes_that_cannot_dial_back_say_so(cluster: Slurm, project: Project) ->
     eventually(lambda: is_quiet(cluster))
 
 
-def test_a_job_that_is_taken_away_is_an_outcome_and_the_series_resumes(cluster: Slurm, project: Project) -> None:
-    """After scancel in the middle the trial is lost and says why; nothing is left, and the command continues in a new job."""
+@pytest.mark.parametrize("how", ["was cancelled (scancel)", "was preempted by another job"])
+def test_a_job_that_is_taken_away_is_an_outcome_and_the_series_resumes(cluster: Slurm, project: Project, how: str) -> None:
+    """The trial in the middle is lost and says why; nothing is left, and the command continues in a new job."""
     project.edit("kv/config.toml", *LONG)
     process = project.start("measure", "experiments/series.toml", "--no-figures")
     eventually(lambda: len(began(project)) > 1, within_s=60)
     (job,) = cluster.running()
-    cluster.run("scancel", job)
-    _, err = process.communicate(timeout=limit(60))
-    why = f"job {job} was cancelled (scancel)"
+    with cluster.holding(8, "--partition=urgent") if "preempted" in how else nullcontext(cluster.run("scancel", job)):
+        _, err = process.communicate(timeout=limit(60))
     assert process.returncode == 3, err
-    assert f"{why}; the series stops here" in err
+    assert f"job {job} {how}; the series stops here" in err
     (lost,) = [trial for trial in project.trials() if trial.outcome != "ok"]
-    assert (lost.outcome, lost.why.startswith(why)) == ("lost", True), lost.why
+    assert (lost.outcome, lost.why.startswith(f"job {job} {how}")) == ("lost", True), lost.why
     eventually(lambda: is_quiet(cluster))
     project.edit("kv/config.toml", *reversed(LONG))
     resumed = project.measure()
