@@ -10,6 +10,7 @@ one task on every machine, whose orders differ as those of `wke run` do. With ou
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -36,6 +37,7 @@ from wke.act.session.clockreadings import read_clocks
 from wke.act.session.session import Session
 from wke.agent import frames
 from wke.agent.protocol import MAGIC, Decoder
+from wke.cli.main import GARBAGE_THRESHOLD
 from wke.describe.cluster.cluster import read_cluster
 from wke.describe.configuration.configuration import TargetSpec
 from wke.describe.configuration.step import PlannedStep
@@ -84,6 +86,7 @@ def main() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if options.one is not None:
+        gc.set_threshold(GARBAGE_THRESHOLD)
         machines, fan_out, real = options.one
         print(json.dumps(asyncio.run(one(machines, fan_out, options.commands, are_real=bool(real)))))
         return

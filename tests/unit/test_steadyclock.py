@@ -56,7 +56,7 @@ def test_a_step_during_a_measurement_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(clocks, "CLOCK", here.steady)
 
     class MachineClock:
-        wall_ahead_ns, is_ours = 0, False
+        wall_ahead_ns, is_ours, relay = 0, False, None
 
         async def read(self, until: object) -> ClockReading:
             return ClockReading(0, 0, here.steady.now())
