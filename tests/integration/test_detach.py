@@ -49,7 +49,6 @@ seq 200001 400000
 echo "wke: value=1"
 note end
 """
-SAID = b"".join(b"%d\n" % n for n in range(1, 400_001)) + b"wke: value=1\n"
 
 
 def mark_of(project: Project) -> str:
@@ -155,7 +154,8 @@ def check_whole(project: Project) -> None:
     assert sorted(note["machine"] for note in notes(project, "begin")) == ["m1", "m2"]
     assert [note["machine"] for note in notes(project, "serve")] == ["m0"]
     said = {(task.target, task.machine): logs.stdout(trial.folder, task) for task in logs.tasks(trial.folder)}
-    assert said == {("serve", "m0"): b"up\n", ("work", "m1"): SAID, ("work", "m2"): SAID}
+    whole = b"".join(b"%d\n" % n for n in range(1, 400_001)) + b"wke: value=1\n"
+    assert said == {("serve", "m0"): b"up\n", ("work", "m1"): whole, ("work", "m2"): whole}
 
 
 def test_a_killed_command_loses_nothing(lasting: Project) -> None:
