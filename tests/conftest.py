@@ -49,6 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     short = [item for item in items if item.path.parent.name == "unit"]
+    short.sort(key=lambda item: "nodes" not in vars(item.module))  # one worker reads all sources for those that look at them (sources.py)
     others = [item for item in items if item.path.parent.name != "unit"]
     others.sort(key=lambda item: (*map(str.__ne__, LONG, repeat(item.path.name)), item.path))
     files = [list(tests) for _, tests in groupby(others, lambda item: item.path)]
