@@ -32,7 +32,8 @@ value = {}
 WORK = """#!/bin/bash
 echo $1 >> {ledger}/ran
 sleep 0.1
-[ "$1" = 2 ] && echo "wke: value=$((100 + RANDOM % 90))" || echo "wke: value=10$((RANDOM % 2))"
+turn=$(wc -l < {ledger}/ran)
+[ "$1" = 2 ] && echo "wke: value=$((100 + 37 * turn % 90))" || echo "wke: value=10$((RANDOM % 2))"
 """
 
 
