@@ -25,12 +25,8 @@ settings.load_profile("wke")
 # Hypothesis would read all of our sources for constants to try: five seconds in each process of a new clone.
 providers._get_local_constants = lambda: providers._local_constants
 
-LONG = (
-    "test_pages.py",
-    "test_slurm.py",
-    "test_old_project.py",
-    "test_api.py",
-)  # in integration/; one for each worker of `make test` to begin with
+LONG = ("test_pages.py", "test_slurm.py", "test_old_project.py", "test_api.py")
+"""What the workers of `make test` begin with, in integration/."""
 SESSION_VARIABLE = "PYTEST_OF_WKE"
 
 
