@@ -15,6 +15,7 @@ def task_specs(step: PlannedStep, users: Mapping[str, str]) -> Iterator[TaskSpec
     """Yield one specification per task, in the plan's order; `users` maps a machine to the login name there (for `@USERNAME`)."""
     machines = {m.name: m for m in step.machines}
     names = step.tasks()
+    module = module_beside(step.target.content)
     for index, name in enumerate(names):
         machine = machines[name.machine]
         values = [
@@ -26,7 +27,7 @@ def task_specs(step: PlannedStep, users: Mapping[str, str]) -> Iterator[TaskSpec
         yield TaskSpec(
             name=name,
             content=step.target.content or b"",
-            module=module_beside(step.target.content),
+            module=module,
             arguments=tuple(value if isinstance(value, str) else option_variable(option) for option, value in values),
             environment={
                 **step.environment,
