@@ -20,10 +20,10 @@ ABOUT = f"""\
 A real Slurm on this computer: munged, slurmctld, and one slurmd per node, which share its cores with the client. One job has all nodes
 and is there before the clock starts, as one allocation serves a whole series. Each contender connects, runs `true` on all nodes
 {COMMANDS} times, each time on all of them before the next, and closes. wke starts its agents by one job step and keeps them; they dial
-back, from 64 nodes on through relays. *srun* starts a job step for every command, the usual way inside a job. ClusterShell and wke with `provider = "ssh"` reach as many sshd processes on
-the same computer, as in the tables before, at most {WIDTH} at a time; ClusterShell logs in for every command. *last {COMMANDS - 1}* is
-the time from the end of the first command to the end of the last. *client CPU* is that of the command and its children, `srun` and
-`ssh` included, without the work of nodes."""
+back, from 64 nodes on through relays. *srun* starts a job step for every command, the usual way inside a job. ClusterShell and wke with
+`provider = "ssh"` reach as many sshd processes on the same computer, as in the tables before, at most {WIDTH} at a time; ClusterShell
+logs in for every command. *last {COMMANDS - 1}* is the time from the end of the first command to the end of the last. *client CPU* is that
+of the command and its children, `srun` and `ssh` included, without the work of nodes."""
 
 
 def tables(bench: Bench) -> Iterator[Table]:

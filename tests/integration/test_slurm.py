@@ -108,8 +108,22 @@ def test_nodes_that_cannot_dial_back_say_so(cluster: Slurm, project: Project) ->
     project.targets(where="true")
     done = project.wke("run", "kv", "all", "where")
     assert done.status == 3, done.err
+    assert "machine m0: dialling back failed" in done.err
     assert "it cannot take its place in the tree: 255.255.255.255" in done.err
-    assert 'write connect = "stdio" in [slurm]' in done.err
+    assert 'hint: write connect = "stdio" in [slurm]' in done.err
+    eventually(lambda: is_quiet(cluster))
+
+
+def test_a_single_node_without_python_is_named(cluster: Slurm, project: Project) -> None:
+    """While the others wait, its own words say why it does not answer."""
+    python = project.write("python", '#!/bin/sh\n[ "$SLURMD_NODENAME" = n3 ] && exit 1\nexec python3 "$@"\n')
+    python.chmod(0o755)
+    project.edit("cluster.toml", "[slurm]", f'python = "{python}"\nconnect-timeout = "{limit(5):.0f}s"\n[slurm]')
+    project.targets(where="true")
+    done = project.wke("run", "kv", "all", "where")
+    assert done.status == 3, done.err
+    assert "machine m3: finding Python failed: no answer within" in done.err
+    assert "machine m2" not in done.err
     eventually(lambda: is_quiet(cluster))
 
 

@@ -46,6 +46,11 @@ THERE = (
         "the machine needs python3, 3.6 or newer; where it is in an unusual place, name it: python in the cluster file",
     ),
     Cause(
+        r"it cannot take its place in the tree",
+        "dialling back",
+        'write connect = "stdio" in [slurm] if nodes cannot connect to this computer, or as address one of it that they reach',
+    ),
+    Cause(
         r"this command itself holds it",
         "locking it",
         "give both machines the same external-addr, so that each has its own lock, or leave one of them out",

@@ -37,7 +37,8 @@ Raises MachineError when they cannot be started. When it is cancelled it ends th
 class Planting:
     """How a tree is made: `members` has the machines by their keys, which the variable `variable` holds on each.
 
-    They dial the first of `addresses`, this computer's, that answers, once `launch` has started them.
+    They dial the first of `addresses`, this computer's, that answers, once `launch` has started them. `said` returns the last words of the
+    process that was started on the machine with a key, "" if it has none.
     """
 
     members: Mapping[str, str]
@@ -45,6 +46,7 @@ class Planting:
     addresses: Sequence[str]
     fan_out: int
     launch: Launch
+    said: Callable[[str], str] = lambda _: ""
 
 
 class Member(Protocol):
@@ -65,7 +67,9 @@ class Growth:
     def __init__(self, planting: Planting) -> None:
         self.loop = asyncio.get_running_loop()
         self.names = tuple(planting.members.values())
-        self._numbers = {key: number for number, key in enumerate(planting.members)}
+        self._keys = tuple(planting.members)
+        self._numbers = {key: number for number, key in enumerate(self._keys)}
+        self._words = planting.said
         self._seats = seats(len(self.names), planting.fan_out)
         self._relays = self._seats.relays
         self._secret = os.urandom(32).hex()  # as long as the key of a proof may be
@@ -135,6 +139,10 @@ class Growth:
                 self._lose(number, why)
         if error is not None and not isinstance(error, MachineError | OSError):
             raise error
+
+    def words(self, number: int) -> str:
+        """Return the last words of the process that was started on a machine."""
+        return self._words(self._keys[number])
 
     def relay_above(self, number: int) -> int | None:
         """Return the relay that is to carry a machine's frames, which is on the machine itself if that has others below it."""

@@ -40,6 +40,11 @@ class RelayedWire(Wire):
         """Drop the code of the agent, which is there already."""
 
     @property
+    def words(self) -> str:
+        """What the process on the machine has said that should have dialled."""
+        return "" if self._growth is None or self._trunk is not None else self._growth.words(self.number)
+
+    @property
     def input_was_taken(self) -> bool:
         """True once the machine has dialled back."""
         return self._trunk is not None

@@ -6,8 +6,11 @@ environment, which others can read.
 
 import asyncio
 import contextlib
+import re
 import socket
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from wke.act.connection import bootstrap
 from wke.act.relays.growth import Planting
@@ -19,24 +22,18 @@ from wke.errors import InputError, Location, MachineError
 
 VARIABLE = "SLURMD_NODENAME"
 END_S = 5.0
-KEPT_BYTES = 1 << 13
 KEPT_LINES = 5
-READ_SIZE = 1 << 12
-UNREACHED = b"cannot take its place in the tree"
-"""What a task says that cannot dial us, or does not find us there."""
+LABELLED = re.compile(rb"\s*(\d+): (.*)")
 
 
 def tree(cluster: ClusterSpec, job: Job, nodes: Mapping[str, Node]) -> Tree:
     """Return the tree by which the machines of a cluster are reached. Nothing is started before its first connection."""
-    names = [node.name for node in nodes.values()]
-    command = [*step(job, names), *bootstrap.command(_python(cluster))]
-
-    async def launch(program: bytes) -> None:
-        await _launch(command, program)
-
+    places = {node.name: place for place, node in enumerate(job.nodes)}
+    names = sorted((node.name for node in nodes.values()), key=places.__getitem__)
+    started = _Step([*step(job, names), "--label", *bootstrap.command(_python(cluster))], names)
     members = {node.name: machine for machine, node in nodes.items()}
     addresses = (cluster.slurm.address or _own_address(next(iter(nodes.values())).address),)
-    return Tree(Planting(members, VARIABLE, addresses, cluster.slurm.fan_out, launch))
+    return Tree(Planting(members, VARIABLE, addresses, cluster.slurm.fan_out, started.launch, started.said))
 
 
 def _python(cluster: ClusterSpec) -> str | None:
@@ -60,41 +57,51 @@ def _own_address(node: str) -> str:
         raise MachineError(f"node {node} has no route from here: {error.strerror}", hint=hint) from error
 
 
-async def _launch(command: Sequence[str], program: bytes) -> None:
-    """Start the step with the program as its input, and return when it has ended; raise MachineError if it, or a task, had anything to say.
+class _Step:
+    """One step of a job, which starts a task on each of these nodes, in Slurm's order."""
 
-    A step that is cancelled has a moment to end by itself.
-    """
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stdin is not None
-    assert process.stderr is not None
-    try:
-        process.stdin.write(program)
-        with contextlib.suppress(ConnectionError):
-            await process.stdin.drain()
-        process.stdin.close()
-        words = b""
-        while data := await process.stderr.read(READ_SIZE):
-            words = (words + data)[-KEPT_BYTES:]
-        await process.wait()
-    finally:
-        await _end(process)
-    if process.returncode or words.strip():
-        raise MachineError(f"srun ended with status {process.returncode}{_shown(words)}")
+    def __init__(self, command: Sequence[str], nodes: Sequence[str]) -> None:
+        self._command, self._nodes = command, nodes
+        self._words: defaultdict[str, deque[str]] = defaultdict(partial(deque, maxlen=KEPT_LINES))  # by node; "" has those of srun itself
 
+    def said(self, node: str) -> str:
+        """Return the last lines that the task on a node has written."""
+        return "\n".join(self._words.get(node, ()))
 
-def _shown(words: bytes) -> str:
-    """Return the end of what srun and its tasks have said, as further lines of a message."""
-    lines = [line for line in words.decode("utf-8", "replace").splitlines() if line.strip()][-KEPT_LINES:]
-    if UNREACHED in words:
-        lines.append('hint: write connect = "stdio" in [slurm] if nodes cannot connect to this computer, or as address one that they reach')
-    return "".join(f"\n  {line}" for line in lines)
+    async def launch(self, program: bytes) -> None:
+        """Run the step with the program as its input; raise MachineError if it failed.
+
+        A step that is cancelled has a moment to end by itself.
+        """
+        self._words.clear()
+        process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        assert process.stderr is not None
+        try:
+            process.stdin.write(program)
+            with contextlib.suppress(ConnectionError):
+                await process.stdin.drain()
+            process.stdin.close()
+            async for line in process.stderr:
+                self._hear(line.rstrip())
+            await process.wait()
+        finally:
+            await _end(process)
+        if process.returncode:
+            raise MachineError("\n  ".join([f"srun ended with status {process.returncode}", *self._words[""]]))
+
+    def _hear(self, line: bytes) -> None:
+        """Keep a line of the step; those of tasks have their numbers in front."""
+        labelled = LABELLED.fullmatch(line)
+        task = int(labelled[1]) if labelled else len(self._nodes)
+        node = self._nodes[task] if task < len(self._nodes) else ""
+        self._words[node].append((labelled[2] if labelled and node else line).decode("utf-8", "replace"))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
